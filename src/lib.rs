@@ -1,0 +1,4 @@
+//! exetrail: when a program starts on Linux, what does an observer see, in which order, and under
+//! whose name?
+
+pub mod trail;

@@ -1,0 +1,27 @@
+//! What was observed while a program started: pure data and its text, no I/O.
+//!
+//! A [`Sighting`] is what an observer saw, with the kernel's numbers in it. [`normalise`] gives
+//! the numbers names and makes a [`Trail`] of it, which [`text`] writes in the form that snapshots
+//! have and [`parse`] reads back. A [`Record`] is a trail with the kernel that it came from.
+//! Everybody uses this module; it uses nobody.
+
+mod escape;
+mod kernel_id;
+mod mask;
+mod normalise;
+mod outcome;
+mod parse;
+mod record;
+mod sighting;
+mod step;
+mod text;
+
+pub use escape::printable;
+pub use kernel_id::KernelId;
+pub use mask::Mask;
+pub use normalise::normalise;
+pub use outcome::Outcome;
+pub use parse::{ParseError, parse};
+pub use record::{KernelInfo, Lab, Record, SCHEMA};
+pub use sighting::{Call, Exit, Run, Sighting};
+pub use step::{Ended, How, Started, Step, Trail};

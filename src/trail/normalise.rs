@@ -1,0 +1,245 @@
+//! From a run to a trail: what differs from boot to boot gets a name, nothing else is touched.
+//!
+//! `docs/trail-format.md` lists every placeholder that this file writes.
+
+use super::{Ended, Run, Sighting, Started, Step, Trail};
+
+/// Names the processes of a run in the order of their creation and groups its steps by process.
+///
+/// The kernel hands out process ids in rising order and starts again behind `pid_max`
+/// (`alloc_pid` with `idr_alloc_cyclic`), so that the distance from the launcher's id is the order
+/// of creation, whichever process was first seen in an event.
+#[must_use]
+pub fn normalise(run: &Run) -> Trail {
+    let names = Names::of(run);
+    let mut trail = Trail::default();
+    for pid in names.others(run) {
+        trail.steps.extend(steps(run, pid, &names));
+    }
+    for (pid, name) in &names.own {
+        let call = run.calls.iter().find(|call| call.pid == *pid);
+        let parent = run.parents.iter().find(|(child, _)| child == pid).map(|(_, parent)| *parent);
+        let by = call.map(|_| run.launcher).or(parent);
+        trail.started.push(Started {
+            process: name.clone(),
+            by: by.map_or_else(|| "unknown".to_owned(), |pid| names.of_pid(pid)),
+            call: call.map(|call| call.call.clone()),
+            path: call.map(|call| text(&call.path, &names)),
+        });
+        trail.steps.extend(steps(run, *pid, &names));
+        let exit = run.exits.iter().find(|exit| exit.pid == *pid);
+        trail.ended.extend(exit.map(|exit| Ended { process: name.clone(), how: exit.how.clone() }));
+    }
+    trail
+}
+
+fn steps(run: &Run, pid: i32, names: &Names) -> impl Iterator<Item = Step> {
+    let own = run.sightings.iter().filter(move |sighting| sighting.pid == pid);
+    own.map(|sighting| step(sighting, names))
+}
+
+fn step(sighting: &Sighting, names: &Names) -> Step {
+    let comm = sighting.comm.as_deref().map_or_else(|| "gone".to_owned(), comm);
+    Step {
+        process: names.of_pid(sighting.pid),
+        parent: names.of_pid(sighting.ppid),
+        step: sighting.mask.name().into_owned(),
+        mask: sighting.mask,
+        exe: sighting.exe.as_deref().map_or_else(|| comm.clone(), |exe| text(exe, names)),
+        exe_link: sighting.exe.is_some(),
+        comm,
+        path: text(&sighting.path, names),
+    }
+}
+
+/// A kernel worker's comm carries its pool, number and work (`kworker/u4:2-events`): keep the name.
+///
+/// Source: `wq_worker_comm` in kernel/workqueue.c.
+fn comm(comm: &str) -> String {
+    match comm.strip_prefix("kworker/") {
+        Some(_) => "kworker".to_owned(),
+        None => comm.to_owned(),
+    }
+}
+
+/// Replaces what is a number by chance: inode numbers of pipes and sockets, process ids in `/proc`.
+fn text(path: &str, names: &Names) -> String {
+    for kind in ["pipe", "socket"] {
+        let inode = path.strip_prefix(kind).and_then(|rest| rest.strip_prefix(":["));
+        if inode.is_some_and(|rest| rest.ends_with(']')) {
+            return format!("{kind}:[INODE]");
+        }
+    }
+    let Some((pid, rest)) = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/')) else {
+        return path.to_owned();
+    };
+    match pid.parse() {
+        Ok(pid) => format!("/proc/{}/{rest}", names.of_pid(pid)),
+        Err(_) => path.to_owned(),
+    }
+}
+
+/// Process ids and the names they get.
+struct Names {
+    launcher: i32,
+    /// The scenario's own processes, oldest first.
+    own: Vec<(i32, String)>,
+}
+
+impl Names {
+    fn of(run: &Run) -> Names {
+        let seen = run.sightings.iter().flat_map(|sighting| [sighting.pid, sighting.ppid]);
+        let related = run.parents.iter().flat_map(|(child, parent)| [*child, *parent]);
+        let started = run.calls.iter().map(|call| call.pid);
+        let own = |pid: &i32| special(*pid).is_none() && *pid != run.launcher;
+        let mut order: Vec<i32> = seen.chain(related).chain(started).filter(own).collect();
+        let age = |pid: i32| (pid - run.launcher).rem_euclid(run.pid_max.max(1));
+        order.sort_by_key(|pid| (age(*pid), *pid));
+        order.dedup();
+        let own = order.into_iter().zip(1..).map(|(pid, number)| (pid, format!("p{number}")));
+        Names { launcher: run.launcher, own: own.collect() }
+    }
+
+    fn of_pid(&self, pid: i32) -> String {
+        if let Some(name) = special(pid) {
+            return name.to_owned();
+        }
+        if pid == self.launcher {
+            return "launcher".to_owned();
+        }
+        let own = self.own.iter().find(|(known, _)| *known == pid);
+        own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
+    }
+
+    /// Who made steps without being one of the scenario's own: the launcher, or somebody outside.
+    fn others(&self, run: &Run) -> Vec<i32> {
+        let mut others = Vec::new();
+        for pid in run.sightings.iter().map(|sighting| sighting.pid) {
+            if !others.contains(&pid) && self.own.iter().all(|(own, _)| *own != pid) {
+                others.push(pid);
+            }
+        }
+        others
+    }
+}
+
+/// Processes that are not the scenario's.
+fn special(pid: i32) -> Option<&'static str> {
+    match pid {
+        0 => Some("outside"),
+        1 => Some("init"),
+        2 => Some("kthreadd"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::{Call, Exit, How, Mask};
+
+    fn run(sightings: Vec<Sighting>) -> Run {
+        let parents = sightings.iter().map(|sighting| (sighting.pid, sighting.ppid)).collect();
+        Run { launcher: 100, pid_max: 32768, sightings, parents, ..Run::default() }
+    }
+
+    fn seen(pid: i32, ppid: i32) -> Sighting {
+        Sighting {
+            mask: Mask::OPEN,
+            pid,
+            ppid,
+            exe: Some("/bin/a".into()),
+            comm: Some("a".into()),
+            path: "/b".into(),
+        }
+    }
+
+    fn processes(trail: &Trail) -> Vec<&str> {
+        trail.steps.iter().map(|step| step.process.as_str()).collect()
+    }
+
+    #[test]
+    fn processes_are_numbered_by_their_creation_not_by_their_first_event() {
+        let trail = normalise(&run(vec![seen(102, 101), seen(101, 100)]));
+        assert_eq!(processes(&trail), ["p1", "p2"]);
+        assert_eq!(trail.steps[1].parent, "p1");
+    }
+
+    #[test]
+    fn process_ids_that_wrapped_around_are_the_younger_ones() {
+        let trail = normalise(&run(vec![seen(5, 32767), seen(32767, 100)]));
+        assert_eq!(trail.steps[0].parent, "launcher");
+        assert_eq!(trail.steps[1].parent, "p1");
+    }
+
+    #[test]
+    fn a_parent_without_events_has_a_number_of_its_own() {
+        let mut run = run(vec![seen(102, 101)]);
+        run.parents.push((101, 100));
+        let trail = normalise(&run);
+        assert_eq!(processes(&trail), ["p2"]);
+        assert_eq!(trail.started[0].by, "launcher");
+    }
+
+    #[test]
+    fn steps_of_one_process_keep_their_order() {
+        let mut second = seen(101, 100);
+        second.path = "/c".into();
+        let trail = normalise(&run(vec![seen(101, 100), seen(102, 100), second]));
+        let paths: Vec<_> = trail.steps.iter().map(|step| step.path.as_str()).collect();
+        assert_eq!(paths, ["/b", "/c", "/b"]);
+    }
+
+    #[test]
+    fn a_started_process_without_events_is_still_in_the_trail() {
+        let call = Call { pid: 101, call: "execve".into(), path: "/none".into() };
+        let exit = Exit { pid: 101, how: How::Errno("ENOENT".into()) };
+        let trail = normalise(&Run { calls: vec![call], exits: vec![exit], ..run(vec![]) });
+        assert_eq!(trail.started[0].by, "launcher");
+        assert_eq!(trail.ended[0].process, "p1");
+    }
+
+    #[test]
+    fn a_helper_of_the_kernel_is_started_by_kthreadd_and_named_by_its_comm() {
+        let helper =
+            Sighting { exe: None, comm: Some("kworker/u4:1-events".into()), ..seen(101, 2) };
+        let trail = normalise(&run(vec![helper]));
+        assert_eq!(trail.started[0].by, "kthreadd");
+        assert_eq!(trail.steps[0].exe, "kworker");
+        assert!(!trail.steps[0].exe_link);
+    }
+
+    #[test]
+    fn a_process_that_was_gone_is_said_to_be_gone() {
+        let trail = normalise(&run(vec![Sighting { exe: None, comm: None, ..seen(101, 0) }]));
+        assert_eq!((trail.steps[0].comm.as_str(), trail.steps[0].exe_link), ("gone", false));
+    }
+
+    #[test]
+    fn a_process_outside_of_the_namespace_is_shown_and_named_so() {
+        assert_eq!(processes(&normalise(&run(vec![seen(0, 0)]))), ["outside"]);
+    }
+
+    #[test]
+    fn a_step_of_the_launcher_itself_is_shown() {
+        assert_eq!(processes(&normalise(&run(vec![seen(100, 1)]))), ["launcher"]);
+    }
+
+    #[test]
+    fn an_inode_number_becomes_a_placeholder() {
+        let sighting = Sighting { path: "pipe:[4711]".into(), ..seen(101, 100) };
+        assert_eq!(normalise(&run(vec![sighting])).steps[0].path, "pipe:[INODE]");
+    }
+
+    #[test]
+    fn a_process_id_in_proc_becomes_the_name_of_the_process() {
+        let sighting = Sighting { path: "/proc/101/maps".into(), ..seen(101, 100) };
+        assert_eq!(normalise(&run(vec![sighting])).steps[0].path, "/proc/p1/maps");
+    }
+
+    #[test]
+    fn an_unknown_mask_bit_is_kept() {
+        let sighting = Sighting { mask: Mask(0x1_0001_0000), ..seen(101, 100) };
+        assert_eq!(normalise(&run(vec![sighting])).steps[0].step, "open+0x100000000");
+    }
+}

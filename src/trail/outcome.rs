@@ -1,0 +1,39 @@
+//! The five outcomes, kept apart.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one scenario on one kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The trail is what the baseline says.
+    Same,
+    /// The trail differs from the baseline.
+    Changed,
+    /// There is no baseline yet.
+    New,
+    /// A declared need is not met by this kernel or lab.
+    Unsupported,
+    /// Our side failed: boot, time-out, panic, lost channel.
+    Broken,
+}
+
+impl Outcome {
+    /// All outcomes, in the order in which summaries name them.
+    pub const ALL: [Outcome; 5] =
+        [Outcome::Same, Outcome::Changed, Outcome::New, Outcome::Unsupported, Outcome::Broken];
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Outcome::Same => "same",
+            Outcome::Changed => "changed",
+            Outcome::New => "new",
+            Outcome::Unsupported => "unsupported",
+            Outcome::Broken => "broken",
+        })
+    }
+}

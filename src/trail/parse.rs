@@ -1,0 +1,154 @@
+//! Reads a trail's text back, strictly: a snapshot that was damaged must not look like a claim.
+
+use thiserror::Error;
+
+use super::{Ended, How, Mask, Started, Step, Trail};
+
+/// A line that no trail has.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {what}: {text:?}")]
+pub struct ParseError {
+    /// Line in the text, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: &'static str,
+    /// The line itself.
+    pub text: String,
+}
+
+/// Reads what [`Trail`]'s `Display` wrote.
+///
+/// # Errors
+///
+/// The first line that is not of a trail's form, or that stands in the wrong place.
+pub fn parse(text: &str) -> Result<Trail, ParseError> {
+    let mut trail = Trail::default();
+    // Nothing was started yet: steps of the launcher, and of others outside of the scenario.
+    let mut current: Option<String> = None;
+    for (number, line) in text.lines().enumerate() {
+        let fail = |what| ParseError { line: number + 1, what, text: line.to_owned() };
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("start ") {
+            let started = started(rest).ok_or_else(|| fail("no start of a process"))?;
+            current = Some(started.process.clone());
+            trail.started.push(started);
+        } else if let Some(rest) = line.strip_prefix("perm=") {
+            let step = step(rest).ok_or_else(|| fail("no step"))?;
+            if current.as_ref().is_some_and(|current| *current != step.process) {
+                return Err(fail("a step of another process than its section's"));
+            }
+            trail.steps.push(step);
+        } else if let Some(rest) = line.strip_prefix("end ") {
+            let ended = ended(rest).ok_or_else(|| fail("no end of a process"))?;
+            if current.as_ref() != Some(&ended.process) {
+                return Err(fail("the end of another process than its section's"));
+            }
+            trail.ended.push(ended);
+        } else {
+            return Err(fail("neither a start nor a step nor an end"));
+        }
+    }
+    if trail == Trail::default() {
+        return Err(ParseError { line: 1, what: "the trail is empty", text: String::new() });
+    }
+    Ok(trail)
+}
+
+fn started(rest: &str) -> Option<Started> {
+    let (process, rest) = rest.split_once(" by ")?;
+    let (by, call, path) = match rest.split_once(": ") {
+        Some((by, call)) => {
+            let (call, path) = call.split_once(' ')?;
+            (by, Some(call.to_owned()), Some(path.to_owned()))
+        }
+        None => (rest, None, None),
+    };
+    Some(Started { process: word(process)?, by: word(by)?, call, path })
+}
+
+fn step(rest: &str) -> Option<Step> {
+    let (perm, rest) = rest.split_once(" pid=")?;
+    let (process, rest) = rest.split_once(" ppid=")?;
+    let (parent, rest) = rest.split_once(" exe=")?;
+    let (rest, path) = rest.split_once(" : path=")?;
+    let (exe, comm) = rest.rsplit_once(" comm=")?;
+    let mask = Mask::from_name(perm.trim_end())?;
+    Some(Step {
+        process: word(process)?,
+        parent: word(parent)?,
+        step: mask.name().into_owned(),
+        mask,
+        exe: exe.to_owned(),
+        // A link's target is a path, or a name with a colon as pipes and sockets have; a comm that
+        // stands for a missing link is the comm beside it.
+        exe_link: exe != comm || exe.contains('/'),
+        comm: comm.to_owned(),
+        path: path.to_owned(),
+    })
+}
+
+fn ended(rest: &str) -> Option<Ended> {
+    let (process, how) = rest.split_once(": ")?;
+    let (kind, value) = how.split_once(' ')?;
+    let how = match kind {
+        "exit" => How::Exit(value.parse().ok()?),
+        "signal" => How::Signal(word(value)?),
+        "errno" => How::Errno(word(value)?),
+        _ => return None,
+    };
+    Some(Ended { process: word(process)?, how })
+}
+
+fn word(text: &str) -> Option<String> {
+    (!text.is_empty() && !text.contains(' ')).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    const TEXT: &str = "\
+start p1 by launcher: execve /usr/bin/a b
+perm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/usr/bin/a b
+perm=open    pid=p1 ppid=launcher exe=/a (deleted) comm=a : path=/l
+end p1: signal SIGSEGV
+
+start p2 by kthreadd
+perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
+";
+
+    #[test]
+    fn a_trail_reads_back_as_it_was_written() {
+        assert_eq!(parse(TEXT).unwrap().to_string(), TEXT);
+    }
+
+    #[test]
+    fn a_process_without_an_exe_link_stays_one() {
+        let links: Vec<_> = parse(TEXT).unwrap().steps.iter().map(|step| step.exe_link).collect();
+        assert_eq!(links, [true, true, false]);
+    }
+
+    #[test]
+    fn a_line_cut_in_the_middle_is_refused_with_its_number() {
+        let error = parse(&TEXT[..60]).unwrap_err();
+        assert_eq!((error.line, error.what), (2, "no step"));
+    }
+
+    #[test]
+    fn a_step_in_a_foreign_section_is_refused() {
+        let text = TEXT.replace("start p2", "start p3");
+        assert_eq!(parse(&text).unwrap_err().line, 7);
+    }
+
+    #[test]
+    fn an_unknown_word_in_a_mask_is_refused() {
+        assert_eq!(parse(&TEXT.replace("perm=open", "perm=opne")).unwrap_err().line, 3);
+    }
+
+    #[test]
+    fn an_empty_text_is_no_trail() {
+        assert_eq!(parse("\n").unwrap_err().what, "the trail is empty");
+    }
+}

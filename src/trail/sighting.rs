@@ -1,0 +1,59 @@
+//! What an observer saw before anything is named: the kernel's own numbers.
+
+use serde::{Deserialize, Serialize};
+
+use super::{How, Mask};
+
+/// One permission event as the monitor read it while the process was held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The event mask.
+    pub mask: Mask,
+    /// Process id, 0 when it is not visible in the monitor's pid namespace.
+    pub pid: i32,
+    /// Its parent's process id; 0 when the parent is not visible or the process is gone.
+    pub ppid: i32,
+    /// Target of `/proc/PID/exe`; none for a kernel thread or a dead process.
+    pub exe: Option<String>,
+    /// `/proc/PID/comm`; none when the process was gone.
+    pub comm: Option<String>,
+    /// The file that is being opened.
+    pub path: String,
+}
+
+/// A program start that the launcher asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The child that made the call.
+    pub pid: i32,
+    /// Name of the call, such as `execve`.
+    pub call: String,
+    /// What it was given.
+    pub path: String,
+}
+
+/// The end of a process that the launcher reaped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Who ended.
+    pub pid: i32,
+    /// And how.
+    pub how: How,
+}
+
+/// Everything that one run of a scenario left, with the kernel's numbers still in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The process that starts the others.
+    pub launcher: i32,
+    /// Where process ids wrap around: `/proc/sys/kernel/pid_max`.
+    pub pid_max: i32,
+    /// The starts that it asked for.
+    pub calls: Vec<Call>,
+    /// Each process with its parent, as far up as the monitor could follow.
+    pub parents: Vec<(i32, i32)>,
+    /// What the monitor saw, in order.
+    pub sightings: Vec<Sighting>,
+    /// The ends that it reaped.
+    pub exits: Vec<Exit>,
+}

@@ -1,0 +1,89 @@
+//! The trail: the steps of one scenario, with names where the kernel has numbers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Mask;
+
+/// One permission event, with the identity that the process had while the kernel held it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Name of the process: `launcher`, `p1`, `p2`, ...
+    pub process: String,
+    /// Name of its parent at that moment.
+    pub parent: String,
+    /// What the mask means: `execute` or `open`.
+    pub step: String,
+    /// The event mask as the kernel gave it.
+    pub mask: Mask,
+    /// Target of `/proc/PID/exe`; the normalised comm where there is no such link.
+    pub exe: String,
+    /// Whether `/proc/PID/exe` led anywhere (a kernel thread has none).
+    pub exe_link: bool,
+    /// `/proc/PID/comm`, at most 15 bytes.
+    pub comm: String,
+    /// The file that is being opened.
+    pub path: String,
+}
+
+/// How a process came into the trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Started {
+    /// Name of the process.
+    pub process: String,
+    /// Who started it: the launcher, another process of the trail, or `kthreadd` for the kernel.
+    pub by: String,
+    /// The system call that the launcher's child made; none for a process that it did not start.
+    pub call: Option<String>,
+    /// What that call was given, as a path or in the words of the scenario.
+    pub path: Option<String>,
+}
+
+/// How a process ended; known for the processes that the launcher reaps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Name of the process.
+    pub process: String,
+    /// Its end.
+    #[serde(flatten)]
+    pub how: How,
+}
+
+/// The end of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It exited with this status.
+    Exit(i32),
+    /// This signal ended it; by name (`SIGSEGV`).
+    Signal(String),
+    /// The call that should have started a program failed with this errno, by name (`ENOENT`).
+    Errno(String),
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            How::Exit(status) => write!(f, "exit {status}"),
+            How::Signal(name) => write!(f, "signal {name}"),
+            How::Errno(name) => write!(f, "errno {name}"),
+        }
+    }
+}
+
+/// The steps of one scenario in the order of the kernel, with the starts and ends around them.
+///
+/// Steps of one process are in their true order; between processes the order means nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// Processes in the order in which they were created.
+    pub started: Vec<Started>,
+    /// Steps, grouped by process in the order of `started`.
+    #[serde(rename = "trail")]
+    pub steps: Vec<Step>,
+    /// Ends, in the order of `started`.
+    pub ended: Vec<Ended>,
+}

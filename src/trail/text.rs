@@ -1,0 +1,60 @@
+//! The text of a trail, as snapshots have it. See `docs/trail-format.md`.
+
+use std::fmt;
+
+use super::{Started, Step, Trail};
+
+impl fmt::Display for Trail {
+    /// One section a process, parted by an empty line; inside it the start, the steps and the end.
+    /// The launcher and processes outside of the scenario have no start and come first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        let mut shown: Vec<&str> = self.started.iter().map(|start| start.process.as_str()).collect();
+        for step in &self.steps {
+            if !shown.contains(&step.process.as_str()) {
+                self.section(&step.process, f)?;
+                shown.push(&step.process);
+                gap = "\n";
+            }
+        }
+        for started in &self.started {
+            writeln!(f, "{gap}{started}")?;
+            self.section(&started.process, f)?;
+            gap = "\n";
+        }
+        Ok(())
+    }
+}
+
+impl Trail {
+    fn section(&self, process: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in self.steps.iter().filter(|step| step.process == process) {
+            writeln!(f, "{step}")?;
+        }
+        for ended in self.ended.iter().filter(|ended| ended.process == process) {
+            writeln!(f, "end {process}: {}", ended.how)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "start {} by {}", self.process, self.by)?;
+        match (&self.call, &self.path) {
+            (Some(call), Some(path)) => write!(f, ": {call} {path}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Step { process, parent, exe, comm, path, mask, .. } = self;
+        let perm = mask.name();
+        write!(
+            f,
+            "perm={perm:<7} pid={process} ppid={parent} exe={exe} comm={comm} : path={path}"
+        )
+    }
+}
