@@ -1,4 +1,5 @@
 //! exetrail: when a program starts on Linux, what does an observer see, in which order, and under
 //! whose name?
 
+pub mod baseline;
 pub mod trail;

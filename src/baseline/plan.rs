@@ -1,0 +1,108 @@
+//! Which snapshot files a set of observed texts asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::trail::KernelId;
+
+use super::Lineage;
+
+/// What has to happen to the files of one scenario so that they say what was observed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Files to write, with their texts.
+    ///
+    /// Also for kernels that behaved as before and would otherwise inherit a change from an older
+    /// one: accepting a change never silently changes what a newer kernel is held against.
+    pub write: BTreeMap<KernelId, String>,
+    /// Files that say what their kernel would inherit anyway, once the others are written.
+    pub redundant: BTreeSet<KernelId>,
+}
+
+/// Compares the files with what was observed; kernels that did not run keep what applies to them.
+#[must_use]
+pub fn plan(
+    lineage: &Lineage,
+    files: &BTreeMap<KernelId, String>,
+    observed: &BTreeMap<KernelId, String>,
+) -> Plan {
+    let mut plan = Plan::default();
+    // What the files will say, filled from the parents to the children.
+    let mut future: BTreeMap<KernelId, String> = BTreeMap::new();
+    for id in lineage.parents_first() {
+        let now = lineage.owner(id, files).and_then(|owner| files.get(owner));
+        let Some(wanted) = observed.get(id).or(now) else { continue };
+        if lineage.inherited(id, &future) != Some(wanted) {
+            if files.get(id) != Some(wanted) {
+                plan.write.insert(id.clone(), wanted.clone());
+            }
+            future.insert(id.clone(), wanted.clone());
+        } else if files.contains_key(id) {
+            plan.redundant.insert(id.clone());
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[(&str, &str)]) -> BTreeMap<KernelId, String> {
+        texts.iter().map(|(id, text)| (id.parse().unwrap(), (*text).to_owned())).collect()
+    }
+
+    fn check(files: &[(&str, &str)], observed: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let kernels = ["5.10", "6.1", "6.12"].map(|id| (id.parse().unwrap(), None));
+        let plan = plan(&Lineage::new(kernels), &texts(files), &texts(observed));
+        let write = plan.write.iter().map(|(id, text)| format!("{id}={text}")).collect();
+        (write, plan.redundant.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn an_empty_store_gets_one_file_for_all_that_agree() {
+        let (write, _) = check(&[], &[("5.10", "a"), ("6.1", "a"), ("6.12", "a")]);
+        assert_eq!(write, ["5.10=a"]);
+    }
+
+    #[test]
+    fn a_kernel_that_behaves_as_before_adds_no_file() {
+        let (write, _) = check(&[("5.10", "a")], &[("6.12", "a")]);
+        assert!(write.is_empty());
+    }
+
+    #[test]
+    fn a_kernel_that_differs_gets_a_file() {
+        let (write, _) = check(&[("5.10", "a")], &[("6.12", "b")]);
+        assert_eq!(write, ["6.12=b"]);
+    }
+
+    #[test]
+    fn a_change_that_newer_kernels_share_is_one_file() {
+        let (write, _) = check(&[("5.10", "a")], &[("6.1", "b"), ("6.12", "b")]);
+        assert_eq!(write, ["6.1=b"]);
+    }
+
+    #[test]
+    fn a_change_in_the_middle_pins_a_newer_kernel_that_did_not_run() {
+        let (write, _) = check(&[("5.10", "a")], &[("6.1", "b")]);
+        assert_eq!(write, ["6.1=b", "6.12=a"]);
+    }
+
+    #[test]
+    fn a_file_that_says_what_is_inherited_is_redundant() {
+        let (_, redundant) = check(&[("5.10", "a"), ("6.12", "a")], &[]);
+        assert_eq!(redundant, ["6.12"]);
+    }
+
+    #[test]
+    fn a_file_that_a_change_makes_redundant_is_named() {
+        let (write, redundant) = check(&[("5.10", "a"), ("6.1", "b")], &[("5.10", "b")]);
+        assert_eq!((write, redundant), (vec!["5.10=b".into()], vec!["6.1".into()]));
+    }
+
+    #[test]
+    fn kernels_older_than_every_file_stay_without_one() {
+        let (write, _) = check(&[], &[("6.1", "a")]);
+        assert_eq!(write, ["6.1=a"]);
+    }
+}

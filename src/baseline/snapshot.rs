@@ -1,0 +1,65 @@
+//! The text of one snapshot file: insta's header, then a trail.
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::trail;
+
+/// Takes the trail's text out of a snapshot file; `file` names it in errors.
+///
+/// # Errors
+///
+/// A file that insta would not have written, or whose text is no whole trail: a damaged snapshot
+/// must not pass for a claim about a kernel.
+pub fn read_snapshot(content: &str, file: &str) -> Result<String> {
+    let text = body(content).with_context(|| damaged(file))?;
+    trail::parse(&text).with_context(|| damaged(file))?;
+    Ok(text)
+}
+
+fn damaged(file: &str) -> String {
+    format!("failed to read {file}: the snapshot is damaged, restore it with git checkout")
+}
+
+fn body(content: &str) -> Result<String> {
+    let Some(rest) = content.strip_prefix("---\n") else {
+        bail!("it does not begin with insta's header (---)");
+    };
+    let Some((_, body)) = rest.split_once("\n---\n") else {
+        bail!("insta's header has no end (---)");
+    };
+    if !body.ends_with('\n') {
+        bail!("its last line is cut");
+    }
+    Ok(format!("{}\n", body.trim_matches('\n')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_snapshot;
+
+    const GOOD: &str = "---\nsource: harness/main.rs\n---\nstart p1 by launcher: execve /a\n\
+                        end p1: exit 0\n";
+
+    #[test]
+    fn the_header_is_not_part_of_the_text() {
+        let text = read_snapshot(GOOD, "x.snap").unwrap();
+        assert_eq!(text, "start p1 by launcher: execve /a\nend p1: exit 0\n");
+    }
+
+    #[test]
+    fn a_file_cut_in_the_header_is_damaged() {
+        assert!(read_snapshot(&GOOD[..10], "x.snap").is_err());
+    }
+
+    #[test]
+    fn a_file_cut_in_a_line_is_damaged() {
+        assert!(read_snapshot(&GOOD[..GOOD.len() - 3], "x.snap").is_err());
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_the_line() {
+        let error = read_snapshot(&GOOD.replace("end p1", "ned p1"), "x.snap").unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("x.snap") && text.contains("line 2"), "{text}");
+    }
+}

@@ -1,0 +1,118 @@
+//! The snapshot files: those of the checkout, or the copies that were built into the binary.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::trail::KernelId;
+
+use super::read_snapshot;
+
+include!(concat!(env!("OUT_DIR"), "/snapshots.rs"));
+
+/// The accepted texts of one view of one scenario, by kernel.
+pub type Baselines = BTreeMap<KernelId, String>;
+
+/// Where snapshots come from.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// The `snapshots` folder of a checkout.
+    Folder(PathBuf),
+    /// What the binary was built with.
+    Embedded,
+}
+
+impl Store {
+    /// The accepted snapshots of one view of a scenario.
+    ///
+    /// # Errors
+    ///
+    /// A damaged file, or one whose name is no kernel; pending files (`.snap.new`) are not read.
+    pub fn load(&self, scenario: &str, view: &str) -> Result<Baselines> {
+        match self {
+            Store::Folder(root) => load_folder(&root.join(scenario).join(view)),
+            Store::Embedded => {
+                let prefix = format!("{scenario}/{view}/");
+                let own = EMBEDDED.iter().filter_map(|(path, content)| {
+                    Some((path.strip_prefix(&prefix)?, path, content))
+                });
+                own.map(|(name, path, content)| entry(name, path, content)).collect()
+            }
+        }
+    }
+}
+
+fn load_folder(folder: &Path) -> Result<Baselines> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("failed to list {}", folder.display()));
+        }
+    };
+    let mut baselines = BTreeMap::new();
+    for found in entries {
+        let path = found.with_context(|| format!("failed to list {}", folder.display()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".snap.new") || name.starts_with('.') {
+            continue;
+        }
+        let content = std::fs::read_to_string(&path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        let (id, text) = entry(&name, &path.display().to_string(), &content)?;
+        baselines.insert(id, text);
+    }
+    Ok(baselines)
+}
+
+fn entry(name: &str, path: &str, content: &str) -> Result<(KernelId, String)> {
+    let Some(id) = name.strip_suffix(".snap").and_then(|id| id.parse().ok()) else {
+        bail!("{path} is no snapshot of a kernel: its name should be a series, such as 6.12.snap");
+    };
+    Ok((id, read_snapshot(content, path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(files: &[(&str, &str)]) -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("start/a/trail");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+        let store = Store::Folder(dir.path().to_owned());
+        (dir, store)
+    }
+
+    const GOOD: &str = "---\nsource: x\n---\nstart p1 by launcher: execve /a\n";
+
+    #[test]
+    fn a_scenario_without_snapshots_has_no_baselines() {
+        let (_dir, store) = store(&[]);
+        assert!(store.load("start/none", "trail").unwrap().is_empty());
+    }
+
+    #[test]
+    fn pending_snapshots_are_not_read() {
+        let (_dir, store) = store(&[("6.1.snap", GOOD), ("6.12.snap.new", "junk")]);
+        assert_eq!(store.load("start/a", "trail").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_named_for_no_kernel_is_an_error_with_its_name() {
+        let (_dir, store) = store(&[("six.snap", GOOD)]);
+        let error = store.load("start/a", "trail").unwrap_err().to_string();
+        assert!(error.contains("six.snap is no snapshot of a kernel"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_with_its_name() {
+        let (_dir, store) = store(&[("6.1.snap", "junk")]);
+        let error = store.load("start/a", "trail").unwrap_err().to_string();
+        assert!(error.contains("6.1.snap: the snapshot is damaged"), "{error}");
+    }
+}
