@@ -2,4 +2,6 @@
 //! whose name?
 
 pub mod baseline;
+pub mod sys;
 pub mod trail;
+pub mod wire;

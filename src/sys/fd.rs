@@ -1,0 +1,41 @@
+//! Descriptors that the kernel hands out as numbers.
+
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// Takes over a descriptor that the kernel just made for us, such as a fanotify event's.
+///
+/// Call it once for each descriptor that an event brings, and for nothing else.
+#[must_use]
+pub fn adopt_fd(fd: RawFd) -> OwnedFd {
+    // SAFETY: the caller got this descriptor from the kernel in a message that is read only once,
+    // so that nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// Opens a descriptor that becomes readable when the process ends (pidfd_open(2)).
+///
+/// # Errors
+///
+/// `ESRCH` when the process is already reaped.
+pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
+    Ok(adopt_fd(fd))
+}
+
+/// Duplicates a descriptor to a chosen number, closed on exec (dup3(2)).
+///
+/// Whatever had the number is closed; only a child that is about to become a program calls this.
+///
+/// # Errors
+///
+/// What dup3 says.
+pub fn place_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
+    // SAFETY: the call takes integers; the caller owns nothing under the number.
+    let result = unsafe { libc::dup3(fd.as_raw_fd(), number, libc::O_CLOEXEC) };
+    Errno::result(result).map(drop)
+}

@@ -1,0 +1,92 @@
+//! Processes: fork, what a child has to put right before it becomes a program, and its death.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
+use nix::unistd::ForkResult;
+
+/// Forks a process that has one thread.
+///
+/// # Errors
+///
+/// `EAGAIN` where processes are limited; `EINVAL` when the caller has more than one thread, because
+/// the child could then wait for a lock that nobody will ever release.
+pub fn fork() -> nix::Result<ForkResult> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    if threads != 1 {
+        return Err(Errno::EINVAL);
+    }
+    // SAFETY: the process has one thread, so the child may do whatever its parent could.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Puts every signal back to its default and blocks none, as a fresh login would have it.
+///
+/// # Errors
+///
+/// What sigprocmask(2) says.
+pub fn reset_signals() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator() {
+        if matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            continue;
+        }
+        // SAFETY: the default action runs no code of ours.
+        unsafe { sigaction(signal, &default) }?;
+    }
+    nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// Closes every descriptor from `first` to `last`.
+///
+/// # Errors
+///
+/// What close_range(2) says.
+pub fn close_fds_from(first: u32, last: u32) -> nix::Result<()> {
+    // SAFETY: only a child that is about to become a program calls this; it uses none of them.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Has the kernel kill this process when the thread that started it ends (prctl(2)).
+///
+/// # Errors
+///
+/// What prctl says.
+pub fn die_with_parent() -> nix::Result<()> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
+}
+
+/// Makes a command end with the thread that starts it, with no signal blocked or ignored.
+///
+/// The thread must live until the child is reaped.
+pub fn on_exec(command: &mut Command) -> &mut Command {
+    let prepare = || {
+        reset_signals()?;
+        die_with_parent()?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made, nothing is allocated or locked.
+    unsafe { command.pre_exec(prepare) }
+}
+
+/// Ends a forked child without running what its parent has registered for its own end (_exit(2)).
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: the call takes an integer and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Gives a command a session of its own, with its standard input as the controlling terminal.
+pub fn own_terminal(command: &mut Command) -> &mut Command {
+    let prepare = || {
+        nix::unistd::setsid()?;
+        // SAFETY: descriptor 0 is the terminal by now; the call takes two integers.
+        Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) })?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made, nothing is allocated or locked.
+    unsafe { command.pre_exec(prepare) }
+}

@@ -1,0 +1,189 @@
+//! A socket or a pipe that carries lines of JSON, read with a deadline.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// Why no message came.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// The other side is gone.
+    #[error("the other side closed the link")]
+    Closed,
+    /// The other side is gone and left a part of a message.
+    #[error("the link ended in the middle of a message ({0} bytes)")]
+    Cut(usize),
+    /// Nothing came in time.
+    #[error("nothing came before the deadline")]
+    Deadline,
+    /// Something came that is no message.
+    #[error("what came is no message: {0}")]
+    Nonsense(String),
+    /// The system call failed.
+    #[error("the link failed: {0}")]
+    System(#[from] Errno),
+}
+
+/// One end of a link.
+#[derive(Debug)]
+pub struct Link {
+    fd: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Link {
+    /// Takes over a descriptor.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Link {
+        Link { fd, buffer: Vec::new() }
+    }
+
+    /// Two ends that are connected; neither survives an exec.
+    ///
+    /// # Errors
+    ///
+    /// What socketpair(2) says.
+    pub fn pair() -> nix::Result<(Link, Link)> {
+        use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (one, two) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
+        Ok((Link::new(one), Link::new(two)))
+    }
+
+    /// Sends one message; waits while the other side does not read.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when the other side is gone.
+    pub fn send(&self, message: &impl Serialize) -> Result<(), LinkError> {
+        let mut line = serde_json::to_vec(message)
+            .map_err(|error| LinkError::Nonsense(error.to_string()))?;
+        line.push(b'\n');
+        let mut rest = line.as_slice();
+        while !rest.is_empty() {
+            match nix::unistd::write(&self.fd, rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for one message.
+    ///
+    /// # Errors
+    ///
+    /// See [`LinkError`].
+    pub fn receive<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<T, LinkError> {
+        loop {
+            if let Some(message) = self.take()? {
+                return Ok(message);
+            }
+            let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+            match nix::poll::poll(&mut fds, until(deadline)) {
+                Ok(0) => return Err(LinkError::Deadline),
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Takes the next whole message out of what was read.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Nonsense`].
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, LinkError> {
+        let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') else {
+            return Ok(None);
+        };
+        let line: Vec<u8> = self.buffer.drain(..=end).collect();
+        serde_json::from_slice(&line).map(Some).map_err(|error| {
+            let text = String::from_utf8_lossy(&line);
+            let start: String = text.trim_end().chars().take(80).collect();
+            LinkError::Nonsense(format!("{start:?}: {error}"))
+        })
+    }
+
+    /// Reads once; the descriptor should be readable.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Closed`] or [`LinkError::Cut`] at the end.
+    pub fn fill(&mut self) -> Result<(), LinkError> {
+        let mut chunk = [0; 16 * 1024];
+        match nix::unistd::read(&self.fd, &mut chunk) {
+            Ok(0) if self.buffer.is_empty() => Err(LinkError::Closed),
+            Ok(0) => Err(LinkError::Cut(self.buffer.len())),
+            Ok(length) => {
+                self.buffer.extend_from_slice(&chunk[..length]);
+                Ok(())
+            }
+            Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
+            Err(Errno::ECONNRESET) => Err(LinkError::Closed),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// The time that is left, for poll(2), rounded up so that a wait does not end early.
+#[must_use]
+pub fn until(deadline: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(Instant::now());
+    PollTimeout::try_from(left.as_millis().saturating_add(u128::from(!left.is_zero())))
+        .unwrap_or(PollTimeout::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Link, LinkError};
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[test]
+    fn two_messages_in_one_packet_are_two_messages() {
+        let (one, mut two) = Link::pair().unwrap();
+        nix::unistd::write(&one.fd, b"1\n2\n").unwrap();
+        assert_eq!(two.receive::<u32>(soon()).unwrap(), 1);
+        assert_eq!(two.receive::<u32>(soon()).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_link_that_ends_between_messages_is_closed() {
+        let (one, mut two) = Link::pair().unwrap();
+        drop(one);
+        assert!(matches!(two.receive::<u32>(soon()), Err(LinkError::Closed)));
+    }
+
+    #[test]
+    fn a_link_that_ends_in_a_message_is_cut() {
+        let (one, mut two) = Link::pair().unwrap();
+        nix::unistd::write(&one.fd, b"{\"a").unwrap();
+        drop(one);
+        assert!(matches!(two.receive::<u32>(soon()), Err(LinkError::Cut(3))));
+    }
+
+    #[test]
+    fn nothing_until_the_deadline_is_said_so() {
+        let (_one, mut two) = Link::pair().unwrap();
+        assert!(matches!(two.receive::<u32>(Instant::now()), Err(LinkError::Deadline)));
+    }
+}

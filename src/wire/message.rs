@@ -1,0 +1,69 @@
+//! What a guest says, one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::trail::Trail;
+
+/// One line on the record channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "lowercase")]
+pub enum Message {
+    /// PID 1 is up.
+    Hello {
+        /// What uname(2) says of the kernel.
+        release: String,
+        /// The build, with the distribution's version in it.
+        version: String,
+    },
+    /// A scenario begins.
+    Started {
+        /// Its name.
+        scenario: String,
+    },
+    /// A scenario has ended.
+    Finished {
+        /// Its name.
+        scenario: String,
+        /// What was seen, or why nothing was.
+        result: Result<Trail, Failure>,
+    },
+    /// A piece of what the command of `exetrail boot` wrote.
+    Output {
+        /// Where it wrote.
+        stream: Stream,
+        /// What it wrote.
+        bytes: Vec<u8>,
+    },
+    /// The command of `exetrail boot` has ended.
+    Exited {
+        /// Exit status; 128 and the signal's number for a command that a signal ended.
+        status: u8,
+    },
+    /// The guest gave up before it could do what it was asked.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Everything is done.
+    Done,
+}
+
+/// Why a scenario gave no trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failure {
+    /// These needs are not met, says the guest's own probe.
+    Unsupported(Vec<String>),
+    /// Our side failed.
+    Broken(String),
+}
+
+/// Where a command wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}

@@ -1,0 +1,13 @@
+//! What host and guest tell each other, and how: lines of JSON.
+//!
+//! The host writes a [`Plan`] into the image; the guest sends [`Message`]s over the second serial
+//! port (or a pipe, in the native lab). Inside the guest the runner, the launcher and the monitor
+//! talk over a [`Link`].
+
+mod link;
+mod message;
+mod plan;
+
+pub use link::{Link, LinkError, until};
+pub use message::{Failure, Message, Stream};
+pub use plan::{Fault, Job, Plan};

@@ -1,0 +1,46 @@
+//! What a guest is asked to do; stands in its image as `/exetrail/plan.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that a guest needs to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What to do.
+    pub job: Job,
+    /// Faults to commit, by scenario: how the tests of the host's side get a guest that fails.
+    #[serde(default)]
+    pub faults: BTreeMap<String, Fault>,
+}
+
+/// What a guest does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Job {
+    /// Run these scenarios, in this order.
+    Scenarios(Vec<String>),
+    /// Run one command.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Whether a person's terminal is on the third serial port.
+        terminal: bool,
+    },
+}
+
+/// A fault that the guest commits when it comes to a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// Panic the kernel by sysrq.
+    Panic,
+    /// PID 1 stops for ever.
+    Hang,
+    /// The launcher stops for ever.
+    Stuck,
+    /// The monitor stops for ever while it holds an event.
+    Wedge,
+    /// The channel ends in the middle of a record.
+    Cut,
+}
