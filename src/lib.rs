@@ -2,6 +2,7 @@
 //! whose name?
 
 pub mod baseline;
+pub mod observer;
 pub mod sys;
 pub mod trail;
 pub mod wire;

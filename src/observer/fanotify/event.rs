@@ -1,0 +1,123 @@
+//! Our own parser of fanotify events: it keeps the whole mask and every descriptor.
+
+use thiserror::Error;
+
+use crate::trail::Mask;
+
+/// `FANOTIFY_METADATA_VERSION`.
+const VERSION: u8 = 3;
+/// Size of `struct fanotify_event_metadata`.
+const METADATA: usize = 24;
+
+/// One event; the descriptor is still a number, which its reader has to take over or close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// All 64 bits.
+    pub mask: Mask,
+    /// The file, or `FAN_NOFD` (-1) when the queue has overflowed.
+    pub fd: i32,
+    /// Process (or thread) that waits.
+    pub pid: i32,
+}
+
+/// Bytes that are no events.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum EventError {
+    /// The kernel speaks another version of the interface.
+    #[error("the kernel's fanotify events have version {0}, known is {VERSION}")]
+    Version(u8),
+    /// Lengths that do not fit.
+    #[error("a fanotify event of {length} bytes where {left} are left")]
+    Length {
+        /// What the event says.
+        length: usize,
+        /// What there is.
+        left: usize,
+    },
+}
+
+/// Splits what was read from a fanotify group into events.
+///
+/// Records behind the metadata (`FAN_REPORT_*`) are skipped by their length: we ask for none.
+/// Source: fanotify(7), "Reading fanotify events".
+///
+/// # Errors
+///
+/// Another version of the interface, or lengths that do not fit.
+pub fn parse_events(mut bytes: &[u8]) -> Result<Vec<Event>, EventError> {
+    let mut events = Vec::new();
+    while !bytes.is_empty() {
+        let left = bytes.len();
+        let short = EventError::Length { length: METADATA, left };
+        let metadata: &[u8; METADATA] = bytes.first_chunk().ok_or(short)?;
+        let [l0, l1, l2, l3, version, _, _, _, mask @ .., f0, f1, f2, f3, p0, p1, p2, p3] =
+            *metadata;
+        if version != VERSION {
+            return Err(EventError::Version(version));
+        }
+        let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
+        if length < METADATA || length > left {
+            return Err(EventError::Length { length, left });
+        }
+        events.push(Event {
+            mask: Mask(u64::from_ne_bytes(mask)),
+            fd: i32::from_ne_bytes([f0, f1, f2, f3]),
+            pid: i32::from_ne_bytes([p0, p1, p2, p3]),
+        });
+        bytes = &bytes[length..];
+    }
+    Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(length: u32, version: u8, mask: u64, more: &[u8]) -> Vec<u8> {
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend([version, 0, 24, 0]);
+        bytes.extend(mask.to_ne_bytes());
+        bytes.extend(7_i32.to_ne_bytes());
+        bytes.extend(100_i32.to_ne_bytes());
+        bytes.extend(more);
+        bytes
+    }
+
+    #[test]
+    fn an_event_keeps_all_64_bits_of_its_mask() {
+        let events = parse_events(&bytes(24, 3, 0x8000_0000_0004_0000, &[])).unwrap();
+        assert_eq!(events, [Event { mask: Mask(0x8000_0000_0004_0000), fd: 7, pid: 100 }]);
+    }
+
+    #[test]
+    fn records_behind_the_metadata_are_skipped() {
+        let mut two = bytes(32, 3, 1, &[9; 8]);
+        two.extend(bytes(24, 3, 2, &[]));
+        let masks: Vec<_> = parse_events(&two).unwrap().iter().map(|event| event.mask.0).collect();
+        assert_eq!(masks, [1, 2]);
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        assert_eq!(parse_events(&bytes(24, 4, 1, &[])), Err(EventError::Version(4)));
+    }
+
+    #[test]
+    fn a_cut_event_is_refused() {
+        let cut = bytes(24, 3, 1, &[]);
+        assert_eq!(
+            parse_events(&cut[..20]),
+            Err(EventError::Length { length: 24, left: 20 })
+        );
+    }
+
+    #[test]
+    fn a_length_beyond_the_end_is_refused() {
+        assert!(parse_events(&bytes(25, 3, 1, &[])).is_err());
+    }
+
+    #[test]
+    fn a_length_of_nothing_does_not_loop_for_ever() {
+        assert!(parse_events(&bytes(0, 3, 1, &[])).is_err());
+    }
+}
