@@ -2,7 +2,9 @@
 //! whose name?
 
 pub mod baseline;
+pub mod guest;
 pub mod observer;
+pub mod scenario;
 pub mod sys;
 pub mod trail;
 pub mod wire;

@@ -1,0 +1,25 @@
+//! A helper that the kernel starts by itself: the pipe of `core_pattern`.
+//!
+//! A process that dies of a signal has the kernel start the program behind the `|`
+//! (`do_coredump` in fs/coredump.c, `call_usermodehelper_exec_work` in kernel/umh.c). The helper is
+//! forked by a kernel worker: until its own point of no return it has no exe link at all, the
+//! worker's comm, and kthreadd as its parent. No shell reads the pattern, so that `>` and the file
+//! name are arguments of cat, which finds neither.
+//!
+//! See core(5), "Piping core dumps to a program".
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "core_pattern helper started by a kernel worker",
+    needs: &[needs::COREDUMP, needs::KERNEL_HELPERS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.sysctl("kernel/core_pattern", "|/usr/bin/cat > /tmp/core.%p")?;
+    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?.arg("kill -SEGV $$")?;
+    stage.observe(&bash)?;
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! The ELF interpreter run by hand, with the program as its argument.
+//!
+//! The kernel executes the interpreter and nothing else, so that exe is the interpreter's path to
+//! the end. The program is opened by the interpreter in user space, with an `open` and no
+//! `execute`: a policy that looks at executions alone never hears of it.
+//!
+//! See ld.so(8), "The program can be run either indirectly ... or directly".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario =
+    Scenario { summary: "ld.so run by hand with ls as its argument", run, ..Scenario::DEFAULT };
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let loader = Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("/usr/bin/ls")?;
+    stage.observe(&loader)?;
+    Ok(())
+}

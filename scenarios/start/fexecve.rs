@@ -1,0 +1,17 @@
+//! A program started by descriptor: fexecve(3), which is execveat(2) with an empty path.
+//!
+//! The caller's own open of the file comes first, an `open` without `execute`. The exec itself then
+//! shows as for any program, because `do_open_execat` opens the file anew from the descriptor's
+//! path.
+//!
+//! See execveat(2), `AT_EMPTY_PATH`.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario =
+    Scenario { summary: "ls started by descriptor", run, ..Scenario::DEFAULT };
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.observe(&Exec::descriptor("/usr/bin/ls")?)?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! A preloaded library: `LD_PRELOAD=libaudit.so.1 ls`.
+//!
+//! To the kernel this is the everyday case. The ELF interpreter opens the preloaded library, found
+//! through `/etc/ld.so.cache`, before those that the program names itself; all of them, and what
+//! the preloaded one needs, are opened under the new exe. Nothing tells a preloaded library from
+//! another one but its place in the order.
+//!
+//! See ld.so(8), "LD_PRELOAD".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario =
+    Scenario { summary: "ls with LD_PRELOAD=libaudit.so.1", run, ..Scenario::DEFAULT };
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let ls = Exec::path("/usr/bin/ls")?.env("LD_PRELOAD", "libaudit.so.1")?;
+    stage.observe(&ls)?;
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The everyday case: bash forks, and its child becomes `/usr/bin/ls`.
+//!
+//! The kernel opens the program and then its ELF interpreter while the process is still bash
+//! (`do_open_execat` and `load_elf_binary` in fs/exec.c and fs/binfmt_elf.c). Each of these opens
+//! is asked for twice, as `FAN_OPEN_EXEC_PERM` and then as `FAN_OPEN_PERM` (`fsnotify_open_perm` in
+//! include/linux/fsnotify.h). Then comes the point of no return, and everything after it is opened
+//! by the ELF interpreter, in user space, under the new exe.
+//!
+//! `:` after the command keeps bash from running it in its own process.
+//!
+//! See execve(2), fanotify(7), ld.so(8).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario =
+    Scenario { summary: "bash starts /usr/bin/ls", run, ..Scenario::DEFAULT };
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?.arg("/usr/bin/ls; :")?;
+    stage.observe(&bash)?;
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! A script whose first line names its interpreter.
+//!
+//! The kernel opens the script, reads its first line (`load_script` in fs/binfmt_script.c), opens
+//! the interpreter (`open_exec`) and then that one's ELF interpreter, all under the exe of the
+//! caller. exe becomes the interpreter, never the script; comm becomes the script's name, because
+//! it is taken from the path that was executed (`begin_new_exec`). The interpreter then opens the
+//! script a second time, to read it, with an `open` and no `execute`.
+//!
+//! See execve(2), "Interpreter scripts".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario =
+    Scenario { summary: "script with a #! line", run, ..Scenario::DEFAULT };
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("hello.sh", "#!/usr/bin/bash\nexit 0\n")?;
+    stage.observe(&Exec::path(script)?)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! PID 1 as the kernel starts it: mounts, modules, the fixture's root, then the runner.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::unistd::{chdir, chroot, execve};
+
+use super::{HOME, PROGRAM, channel, unpack};
+use crate::sys;
+use crate::wire::Message;
+
+/// Where the fixture is built before it becomes the root.
+const ROOT: &str = "/root";
+
+/// What is mounted below the new root, in this order.
+const MOUNTS: [(&str, &str, &str); 4] = [
+    ("proc", "proc", ""),
+    ("sysfs", "sys", ""),
+    ("devtmpfs", "dev", "mode=0755"),
+    ("tracefs", "sys/kernel/tracing", ""),
+];
+
+/// Becomes the runner, or says on console and channel why it cannot, and ends the machine.
+pub fn main() -> ExitCode {
+    let error = match prepare() {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    eprintln!("exetrail: PID 1 failed: {error:#}");
+    // The old root may not have /dev yet; then the console is all there is.
+    if let Ok(link) = channel::open() {
+        let _ = link.send(&Message::Failed { reason: format!("PID 1: {error:#}") });
+        channel::drain(&link);
+    }
+    channel::power_off();
+    ExitCode::FAILURE
+}
+
+fn prepare() -> Result<std::convert::Infallible> {
+    load_modules()?;
+    fs::create_dir_all(ROOT).with_context(|| format!("failed to make {ROOT}"))?;
+    attach("tmpfs", ROOT, "mode=0755")?;
+    unpack(&Path::new(HOME).join("fixture.cpio"), Path::new(ROOT))?;
+    let home = format!("{ROOT}{HOME}");
+    mount(Some(HOME), home.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .with_context(|| format!("failed to bind {HOME} to {home}"))?;
+    for (kind, place, options) in MOUNTS {
+        attach(kind, &format!("{ROOT}/{place}"), options)?;
+    }
+    chdir(ROOT).with_context(|| format!("failed to change to {ROOT}"))?;
+    mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
+        .with_context(|| format!("failed to move {ROOT} to /"))?;
+    chroot(".").and_then(|()| chdir("/")).context("failed to change the root")?;
+    become_runner()
+}
+
+fn attach(kind: &str, place: &str, options: &str) -> Result<()> {
+    let flags = MsFlags::empty();
+    mount(Some(kind), place, Some(kind), flags, Some(options))
+        .with_context(|| format!("failed to mount {kind} on {place} ({options})"))
+}
+
+/// Executes this program once more, so that its exe and comm are those of the launcher.
+fn become_runner() -> Result<std::convert::Infallible> {
+    let program = CString::new(PROGRAM).context("a NUL in a constant")?;
+    let argv = [program.clone(), c"runner".to_owned()];
+    execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
+        .with_context(|| format!("failed to execute {PROGRAM}"))
+}
+
+/// Loads every module of the image; those that depend on none only.
+fn load_modules() -> Result<()> {
+    let folder = Path::new(HOME).join("modules");
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry.with_context(|| format!("failed to list {}", folder.display()))?.path();
+        let file = fs::File::open(&path)
+            .with_context(|| format!("failed to open {}", path.display()))?;
+        match sys::finit_module(file.as_fd()) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(anyhow!("failed to load {}: {errno}", path.display())),
+        }
+    }
+    Ok(())
+}

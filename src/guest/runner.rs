@@ -1,0 +1,236 @@
+//! PID 1 in the scenarios' root: runs what the plan asks for and sends what was seen.
+
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::undo::Undo;
+use super::{HOME, channel, command, launcher, report};
+use crate::observer::Observer;
+use crate::observer::fanotify::Monitor;
+use crate::scenario::{Registered, Reply, Request, Scenario};
+use crate::sys::{self, ForkResult};
+use crate::trail::{Lab, Run, Trail, normalise};
+use crate::wire::{Failure, Fault, Job, Link, Message, Plan, until};
+
+/// Runs the plan to its end and ends the machine.
+pub fn main() -> ExitCode {
+    let result = channel::open().and_then(|mut link| {
+        let result = run(&mut link);
+        if let Err(error) = &result {
+            let reason = format!("PID 1: {error:#}");
+            link.send(&Message::Failed { reason }).context("failed to report")?;
+        }
+        channel::drain(&link);
+        result
+    });
+    if let Err(error) = result {
+        eprintln!("exetrail: PID 1 failed: {error:#}");
+    }
+    channel::power_off();
+    ExitCode::FAILURE
+}
+
+fn run(link: &mut Link) -> Result<()> {
+    let plan = fs::read(Path::new(HOME).join("plan.json")).context("failed to read the plan")?;
+    let plan: Plan = serde_json::from_slice(&plan).context("failed to read the plan")?;
+    limits().context("failed to set limits")?;
+    let children = child_signals().context("failed to ask for signals of children")?;
+    let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
+    link.send(&Message::Hello {
+        release: uname.release().to_string_lossy().into_owned(),
+        version: uname.version().to_string_lossy().into_owned(),
+    })?;
+    match &plan.job {
+        Job::Scenarios(names) => {
+            for name in names {
+                let scenario = name.clone();
+                link.send(&Message::Started { scenario })?;
+                let result = one(name, plan.faults.get(name).copied(), link, &children);
+                link.send(&Message::Finished { scenario: name.clone(), result })?;
+            }
+        }
+        Job::Command { argv, terminal } => command::run(argv, *terminal, link)?,
+    }
+    link.send(&Message::Done)?;
+    Ok(())
+}
+
+/// Limits that could change what programs do are the same on every kernel.
+fn limits() -> nix::Result<()> {
+    setrlimit(Resource::RLIMIT_NOFILE, 1024, 4096)?;
+    setrlimit(Resource::RLIMIT_STACK, 8 << 20, u64::MAX)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, u64::MAX)?;
+    // Older kernels ask modprobe about formats that they do not know: a start of its own.
+    fs::write("/proc/sys/kernel/modprobe", "").map_err(|_| Errno::EACCES)
+}
+
+fn one(
+    name: &str,
+    fault: Option<Fault>,
+    link: &Link,
+    children: &SignalFd,
+) -> Result<Trail, Failure> {
+    let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
+    let registered = Registered::find(name)
+        .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
+    let needs = registered.scenario.needs.iter();
+    let unmet: Vec<_> = needs.filter(|need| !(need.probe)(Lab::Vm)).collect();
+    if !unmet.is_empty() {
+        return Err(Failure::Unsupported(unmet.iter().map(|need| need.what.to_owned()).collect()));
+    }
+    commit(fault, link).map_err(broken)?;
+    let mut undo = Undo::default();
+    let result = observe(registered.scenario, fault, &mut undo);
+    let cleaned = end_everybody(children).and(undo.all());
+    let run = result.map_err(broken)?;
+    cleaned.map_err(broken)?;
+    Ok(normalise(&run))
+}
+
+/// Commits the faults that are PID 1's own.
+fn commit(fault: Option<Fault>, link: &Link) -> Result<()> {
+    match fault {
+        Some(Fault::Panic) => {
+            fs::write("/proc/sysrq-trigger", "c").context("failed to panic")?;
+            bail!("the kernel did not panic")
+        }
+        Some(Fault::Hang) => loop {
+            nix::unistd::pause();
+        },
+        Some(Fault::Cut) => {
+            nix::unistd::write(link, b"{\"message\":\"fini").context("failed to cut")?;
+            channel::drain(link);
+            channel::power_off();
+            bail!("the machine did not end")
+        }
+        Some(Fault::Stuck | Fault::Wedge) | None => Ok(()),
+    }
+}
+
+/// Runs one scenario in a launcher of its own, watched by a monitor of its own.
+fn observe(scenario: &'static Scenario, fault: Option<Fault>, undo: &mut Undo) -> Result<Run> {
+    let deadline = Instant::now() + scenario.deadline;
+    let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
+    let launcher = match sys::fork().context("failed to fork the launcher")? {
+        ForkResult::Child => {
+            drop(link);
+            if fault == Some(Fault::Stuck) {
+                loop {
+                    nix::unistd::pause();
+                }
+            }
+            launcher::serve(theirs, scenario);
+            sys::exit_now(0);
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop(theirs);
+    let mut monitor = Monitor::start("/")?;
+    let mut run = Run { launcher: launcher.as_raw(), pid_max: pid_max()?, ..Run::default() };
+    loop {
+        let request: Request = link.receive(deadline).map_err(|error| {
+            anyhow!(
+                "the scenario did not come to its end within {} s ({error}); still there: {}",
+                scenario.deadline.as_secs(),
+                report::living()
+            )
+        })?;
+        let reply = match request {
+            Request::Done(result) => {
+                link.send(&Reply::Ok)?;
+                result.map_err(|reason| anyhow!("the scenario failed: {reason}"))?;
+                break;
+            }
+            Request::Sysctl { name, value } => undo.sysctl(&name, &value),
+            Request::Arm => arm(&mut monitor, fault, deadline),
+            Request::Disarm { calls, exits } => {
+                disarm(&mut monitor, &mut run, deadline).map(|()| {
+                    run.calls.extend(calls);
+                    run.exits.extend(exits);
+                })
+            }
+        };
+        // A launcher that cannot do its work says so with `Done`, in its own words.
+        link.send(&match reply {
+            Ok(()) => Reply::Ok,
+            Err(error) => Reply::Failed(format!("{error:#}")),
+        })?;
+    }
+    if run.calls.is_empty() {
+        bail!("the scenario started nothing");
+    }
+    Ok(run)
+}
+
+fn arm(monitor: &mut Monitor, fault: Option<Fault>, deadline: Instant) -> Result<()> {
+    monitor.arm(deadline)?;
+    match fault {
+        Some(Fault::Wedge) => monitor.hang(),
+        _ => Ok(()),
+    }
+}
+
+fn disarm(monitor: &mut Monitor, run: &mut Run, deadline: Instant) -> Result<()> {
+    let seen = monitor.disarm(deadline).with_context(|| format!("still there: {}", report::living()))?;
+    if seen.lost != 0 {
+        bail!("{} events were lost", seen.lost);
+    }
+    if !run.sightings.is_empty() {
+        bail!("a scenario observes one start");
+    }
+    run.sightings = seen.sightings;
+    run.parents = seen.parents;
+    Ok(())
+}
+
+fn pid_max() -> Result<i32> {
+    let text = fs::read_to_string("/proc/sys/kernel/pid_max").context("failed to read pid_max")?;
+    text.trim().parse().context("failed to read pid_max")
+}
+
+/// Kills and reaps everything that is left of a scenario.
+///
+/// The monitor is gone by now and has let everybody go; what cannot be killed even so is stuck in
+/// the kernel, and then the host gives up on this boot.
+fn end_everybody(children: &SignalFd) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    match kill(Pid::from_raw(-1), Signal::SIGKILL) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(errno) => bail!("failed to end what the scenario left: {errno}"),
+    }
+    loop {
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return Ok(()),
+            Ok(WaitStatus::StillAlive) => {
+                let mut fds = [PollFd::new(children.as_fd(), PollFlags::POLLIN)];
+                if poll(&mut fds, until(deadline)) == Ok(0) {
+                    bail!("what the scenario left cannot be killed: {}", report::living());
+                }
+                // One signal may stand for several children: the loop reaps until none is ready.
+                while let Ok(Some(_)) = children.read_signal() {}
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to reap"),
+        }
+    }
+}
+
+/// Becomes readable when a child ends.
+fn child_signals() -> nix::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}

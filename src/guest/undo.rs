@@ -1,0 +1,49 @@
+//! What scenarios changed outside of themselves, and how it is put back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// Old values, undone in reverse order.
+#[derive(Debug, Default)]
+pub struct Undo {
+    sysctls: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Undo {
+    /// Writes a setting below `/proc/sys` and remembers the old one.
+    pub fn sysctl(&mut self, name: &str, value: &str) -> Result<()> {
+        let path = Path::new("/proc/sys").join(name);
+        let old = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        fs::write(&path, value)
+            .with_context(|| format!("failed to write {value:?} to {}", path.display()))?;
+        self.sysctls.push((path, old));
+        Ok(())
+    }
+
+    /// Puts everything back; goes on when one thing fails and names the first that did.
+    pub fn all(&mut self) -> Result<()> {
+        let mut result = Ok(());
+        while let Some((path, old)) = self.sysctls.pop() {
+            let done = fs::write(&path, &old)
+                .with_context(|| format!("failed to put {} back", path.display()));
+            result = result.and(done);
+        }
+        let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
+        result.and(cleaned)
+    }
+}
+
+/// Removes everything in a folder.
+fn clear(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() {
+            fs::remove_dir_all(&path)?;
+        } else {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! What a scenario file is written with.
+//!
+//! A scenario declares its summary and needs as data and does its work through a [`Stage`]. The
+//! registry finds every file below `scenarios/`; adding one touches no other file.
+
+mod exec;
+mod launch;
+mod need;
+mod registry;
+mod stage;
+
+use std::time::Duration;
+
+pub use exec::Exec;
+pub use need::{Host, KernelFacts, Need, needs};
+pub use registry::{Registered, select};
+pub use stage::{Reply, Request, Stage};
+
+/// One way to start a program.
+#[derive(Debug)]
+pub struct Scenario {
+    /// One line for lists.
+    pub summary: &'static str,
+    /// What the kernel and the lab must have; checked before it runs, on both sides.
+    pub needs: &'static [Need],
+    /// How long it may take; it is broken then.
+    pub deadline: Duration,
+    /// Its work.
+    pub run: fn(&mut Stage) -> anyhow::Result<()>,
+}
+
+impl Scenario {
+    /// Needs nothing, ends in 20 s (under emulation), does nothing.
+    pub const DEFAULT: Scenario = Scenario {
+        summary: "",
+        needs: &[],
+        deadline: Duration::from_secs(20),
+        run: |_| Ok(()),
+    };
+}

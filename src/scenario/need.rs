@@ -1,0 +1,137 @@
+//! What a scenario needs from the kernel and the lab, as data that both sides check.
+//!
+//! The host judges by the kernel's release and configuration, the guest probes. Only when both say
+//! "unmet" is a scenario unsupported; when they disagree, one of them is wrong and it is broken.
+
+use std::path::Path;
+
+use crate::trail::{KernelId, Lab};
+
+/// One need.
+#[derive(Debug)]
+pub struct Need {
+    /// What is needed, as a reason is printed: "core dumps (CONFIG_COREDUMP)".
+    pub what: &'static str,
+    /// How the host judges.
+    pub host: Host,
+    /// How the guest finds out.
+    pub probe: fn(Lab) -> bool,
+}
+
+/// How the host judges whether a need is met.
+#[derive(Debug)]
+pub enum Host {
+    /// The kernel's configuration has this option, built in or as a module of the image.
+    Config(&'static str),
+    /// The feature came with these releases: a mainline series (`6.14`) and what it was carried
+    /// back to (`6.12.15`).
+    Since(&'static [&'static str]),
+    /// The lab is a virtual machine.
+    Vm,
+}
+
+/// What the host knows of a kernel.
+#[derive(Debug)]
+pub struct KernelFacts<'a> {
+    /// Upstream release with its patch level, such as `6.12.107`.
+    pub release: &'a str,
+    /// The configuration; none when it is not known.
+    pub config: Option<&'a str>,
+    /// Where it runs.
+    pub lab: Lab,
+}
+
+impl Need {
+    /// Whether the need is met as far as the host can tell; none when it cannot.
+    #[must_use]
+    pub fn on_host(&self, facts: &KernelFacts<'_>) -> Option<bool> {
+        match self.host {
+            Host::Config(option) => {
+                let config = facts.config?;
+                Some(config.lines().any(|line| {
+                    line.strip_prefix(option).is_some_and(|value| matches!(value, "=y" | "=m"))
+                }))
+            }
+            Host::Since(releases) => Some(since(facts.release, releases)),
+            Host::Vm => Some(facts.lab == Lab::Vm),
+        }
+    }
+}
+
+fn since(release: &str, since: &[&str]) -> bool {
+    let Some(series) = KernelId::of_release(release) else { return false };
+    since.iter().any(|first| {
+        let Some(of) = KernelId::of_release(first) else { return false };
+        match patch(first) {
+            None => series >= of,
+            Some(first) => series == of && patch(release).is_some_and(|patch| patch >= first),
+        }
+    })
+}
+
+/// The third number of a release.
+fn patch(release: &str) -> Option<u32> {
+    let mut numbers = release.split(['.', '-', '+']).map(str::parse);
+    numbers.nth(2)?.ok()
+}
+
+/// Needs that several scenarios share.
+pub mod needs {
+    use super::{Host, Lab, Need, Path};
+
+    /// Core dumps can be piped to a helper.
+    pub const COREDUMP: Need = Need {
+        what: "core dumps (CONFIG_COREDUMP)",
+        host: Host::Config("CONFIG_COREDUMP"),
+        probe: |_| Path::new("/proc/sys/kernel/core_pattern").exists(),
+    };
+
+    /// The kernel starts helpers where the fixture is the root of PID 1.
+    pub const KERNEL_HELPERS: Need = Need {
+        what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
+               native lab does not own",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn met(host: Host, release: &str, config: Option<&str>) -> Option<bool> {
+        let need = Need { what: "", host, probe: |_| true };
+        need.on_host(&KernelFacts { release, config, lab: Lab::Vm })
+    }
+
+    #[test]
+    fn an_option_that_is_a_module_counts() {
+        let config = Some("CONFIG_A=m\n# CONFIG_B is not set\n");
+        assert_eq!(met(Host::Config("CONFIG_A"), "6.1.1", config), Some(true));
+        assert_eq!(met(Host::Config("CONFIG_B"), "6.1.1", config), Some(false));
+    }
+
+    #[test]
+    fn an_option_is_not_met_by_a_longer_name() {
+        assert_eq!(met(Host::Config("CONFIG_A"), "6.1.1", Some("CONFIG_AB=y\n")), Some(false));
+    }
+
+    #[test]
+    fn without_a_configuration_the_host_cannot_tell() {
+        assert_eq!(met(Host::Config("CONFIG_A"), "6.1.1", None), None);
+    }
+
+    #[test]
+    fn a_series_has_what_came_with_an_older_one() {
+        assert_eq!(met(Host::Since(&["6.14"]), "6.16.12+deb13-cloud-amd64", None), Some(true));
+        assert_eq!(met(Host::Since(&["6.14"]), "6.13.9", None), Some(false));
+    }
+
+    #[test]
+    fn a_stable_release_has_what_was_carried_back_to_it() {
+        let since = || Host::Since(&["6.14", "6.12.15"]);
+        assert_eq!(met(since(), "6.12.107+deb13-cloud-amd64", None), Some(true));
+        assert_eq!(met(since(), "6.12.9", None), Some(false));
+        assert_eq!(met(since(), "6.13.20", None), Some(false));
+    }
+}
