@@ -2,9 +2,12 @@
 //! whose name?
 
 pub mod baseline;
+pub mod fetch;
 pub mod guest;
 pub mod observer;
+pub mod project;
 pub mod scenario;
 pub mod sys;
 pub mod trail;
+pub mod vm;
 pub mod wire;

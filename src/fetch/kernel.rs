@@ -1,0 +1,193 @@
+//! One kernel in the cache: uncompressed vmlinux, configuration, modules, and what they came from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::trail::KernelId;
+use crate::vm::payload;
+use crate::vm::table::{Entry, Table};
+
+use super::apt::Apt;
+use super::deb::{MemberKind, read_deb};
+use super::elf::module_depends;
+use super::resolve::{Got, Wanted};
+use super::{Lock, Pinned};
+
+/// A kernel that is ready to boot.
+#[derive(Clone, Debug)]
+pub struct CachedKernel {
+    /// Its folder in the cache.
+    pub folder: PathBuf,
+    /// Release, as uname(2) will say it.
+    pub release: String,
+    /// Said with every result when the pinned packages were not to be had.
+    pub substituted: Option<String>,
+}
+
+/// What stands in `kernel.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    release: String,
+    /// What the lock asked for when this was fetched.
+    pinned: Vec<Pinned>,
+    /// What was taken.
+    taken: Vec<Pinned>,
+}
+
+impl CachedKernel {
+    /// The uncompressed kernel.
+    #[must_use]
+    pub fn vmlinux(&self) -> PathBuf {
+        self.folder.join("vmlinux")
+    }
+
+    /// The configuration that the kernel was built with.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config")
+    }
+
+    /// Kernel modules by name, decompressed.
+    ///
+    /// # Errors
+    ///
+    /// The cache cannot be read.
+    pub fn modules(&self) -> Result<BTreeMap<String, PathBuf>> {
+        let folder = self.folder.join("modules");
+        let context = || format!("failed to list {}", folder.display());
+        let mut modules = BTreeMap::new();
+        for entry in fs::read_dir(&folder).with_context(context)? {
+            let path = entry.with_context(context)?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            modules.insert(name, path);
+        }
+        Ok(modules)
+    }
+}
+
+fn folder(cache: &Path, id: &KernelId) -> PathBuf {
+    cache.join("kernels").join(id.to_string())
+}
+
+/// The kernel in the cache, when it is there and still what the lock asks for.
+///
+/// # Errors
+///
+/// The cache holds something that cannot be read.
+pub fn load_kernel(cache: &Path, id: &KernelId, lock: &Lock) -> Result<Option<CachedKernel>> {
+    let folder = folder(cache, id);
+    let file = folder.join("kernel.json");
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("failed to read {}", file.display()));
+        }
+    };
+    let found: Description = serde_json::from_str(&text)
+        .with_context(|| format!("failed to read {}: remove {}", file.display(), folder.display()))?;
+    if found.pinned != lock.of(&id.to_string()) {
+        return Ok(None);
+    }
+    let substituted = (found.taken != found.pinned && !found.pinned.is_empty()).then(|| {
+        format!(
+            "kernel {id} is {} because the pinned {} can be had no more",
+            version(&found.taken),
+            version(&found.pinned)
+        )
+    });
+    Ok(Some(CachedKernel { folder, release: found.release, substituted }))
+}
+
+fn version(packages: &[Pinned]) -> &str {
+    packages.first().map_or("nothing", |package| package.version.as_str())
+}
+
+/// Downloads a kernel and unpacks what is needed of it; returns the packages that it came from.
+///
+/// # Errors
+///
+/// Nothing of the series can be had, a package does not hold what it should, or the disk is full.
+/// Nothing is left in the cache then.
+pub fn fetch_kernel(
+    cache: &Path,
+    table: &Table,
+    entry: &Entry,
+    pinned: &[Pinned],
+    update: bool,
+) -> Result<Vec<Pinned>> {
+    let of = entry.id.to_string();
+    let work = super::work_folder(cache)?;
+    let apt = Apt::prepare(cache, &entry.suites)?;
+    let wanted =
+        Wanted { of: &of, packages: &entry.packages, release: &entry.release, pinned };
+    let got =
+        if update { wanted.get_newest(&apt, work.path()) } else { wanted.get(&apt, work.path()) };
+    let got = got.with_context(|| format!("failed to fetch kernel {of}"))?;
+    let new = work.path().join("new");
+    let release = unpack(&got, &table.modules, &new)
+        .with_context(|| format!("failed to unpack kernel {of}"))?;
+    let pinned = if update { got.packages.clone() } else { pinned.to_vec() };
+    let description = Description { release, pinned, taken: got.packages.clone() };
+    fs::write(new.join("kernel.json"), serde_json::to_vec_pretty(&description)?)
+        .context("failed to describe the kernel")?;
+    super::replace_folder(&new, &folder(cache, &entry.id))?;
+    Ok(got.packages)
+}
+
+fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
+    fs::create_dir_all(folder.join("modules"))?;
+    let mut release = None;
+    let mut configured = false;
+    for file in &got.files {
+        for member in read_deb(file, |path| wants(path, modules))? {
+            let MemberKind::File(bytes) = member.kind else { continue };
+            let name = member.path.rsplit('/').next().unwrap_or_default();
+            if name.starts_with("vmlinuz") {
+                release = Some(payload::release(&bytes)?);
+                fs::write(folder.join("vmlinux"), payload::vmlinux(&bytes)?)?;
+            } else if name.starts_with("config") {
+                fs::write(folder.join("config"), bytes)?;
+                configured = true;
+            } else {
+                let stem = name.split('.').next().unwrap_or_default();
+                let bytes = if name.ends_with(".xz") { unxz(&bytes)? } else { bytes };
+                let missing = module_depends(&bytes)?;
+                if let Some(missing) = missing.iter().find(|name| !modules.contains(name)) {
+                    bail!(
+                        "module {stem} needs the module {missing}: add it to modules in \
+                         vm/kernels.toml"
+                    );
+                }
+                fs::write(folder.join("modules").join(format!("{stem}.ko")), bytes)?;
+            }
+        }
+    }
+    if !configured {
+        bail!("its packages hold no configuration");
+    }
+    release.context("its packages hold no kernel image")
+}
+
+fn wants(path: &str, modules: &[String]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let below = path.starts_with("usr/lib/modules/") || path.starts_with("lib/modules/");
+    if path.starts_with("boot/") {
+        return name.starts_with("vmlinuz-") || name.starts_with("config-");
+    }
+    let stem = name.strip_suffix(".xz").unwrap_or(name).strip_suffix(".ko");
+    below && (name == "vmlinuz" || name == "config" || stem.is_some_and(|stem| {
+        modules.iter().any(|module| *module == stem)
+    }))
+}
+
+fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    std::io::Read::read_to_end(&mut liblzma::read::XzDecoder::new(bytes), &mut out)
+        .context("failed to decompress a module")?;
+    Ok(out)
+}

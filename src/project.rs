@@ -1,0 +1,120 @@
+//! Where things are: the checkout's tables and snapshots, or the built-in copies, and the cache.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::baseline::Store;
+use crate::fetch::{self, Fixture, FixtureTable, Lock};
+use crate::trail::KernelId;
+use crate::vm::table::Table;
+
+/// The tables, their locks and the cache.
+#[derive(Debug)]
+pub struct Project {
+    /// The checkout that the command runs in; none outside of one.
+    pub root: Option<PathBuf>,
+    /// `vm/kernels.toml`.
+    pub table: Table,
+    /// `vm/kernels.lock`.
+    pub kernels: Lock,
+    /// `vm/fixture.toml`.
+    pub fixture: FixtureTable,
+    /// `vm/fixture.lock`.
+    pub fixture_lock: Lock,
+    /// Kernels and packages, outside of the repository.
+    pub cache: PathBuf,
+}
+
+/// The tables as they were when this binary was built.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("vm/kernels.toml", include_str!("../vm/kernels.toml")),
+    ("vm/kernels.lock", include_str!("../vm/kernels.lock")),
+    ("vm/fixture.toml", include_str!("../vm/fixture.toml")),
+    ("vm/fixture.lock", include_str!("../vm/fixture.lock")),
+];
+
+impl Project {
+    /// Reads the tables of the checkout around the working directory, or the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// A table that is wrong, or no place for a cache.
+    pub fn open() -> Result<Project> {
+        let here = std::env::current_dir().context("failed to find the working directory")?;
+        Project::open_at(checkout_around(&here), cache_folder()?)
+    }
+
+    /// Reads the tables of a checkout, or the built-in ones where there is none.
+    ///
+    /// # Errors
+    ///
+    /// A table that is wrong.
+    pub fn open_at(root: Option<PathBuf>, cache: PathBuf) -> Result<Project> {
+        let texts = BUILT_IN.map(|(name, built_in)| match &root {
+            Some(root) => std::fs::read_to_string(root.join(name))
+                .with_context(|| format!("failed to read {}", root.join(name).display())),
+            None => Ok(built_in.to_owned()),
+        });
+        let [kernels, kernels_lock, fixture, fixture_lock] = texts;
+        Ok(Project {
+            table: Table::parse(&kernels?, BUILT_IN[0].0)?,
+            kernels: Lock::parse(&kernels_lock?, BUILT_IN[1].0)?,
+            fixture: FixtureTable::parse(&fixture?, BUILT_IN[2].0)?,
+            fixture_lock: Lock::parse(&fixture_lock?, BUILT_IN[3].0)?,
+            root,
+            cache,
+        })
+    }
+
+    /// Where snapshots are read.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        match &self.root {
+            Some(root) => Store::Folder(root.join("snapshots")),
+            None => Store::Embedded,
+        }
+    }
+
+    /// A kernel of the table, when it is fetched.
+    ///
+    /// # Errors
+    ///
+    /// The cache cannot be read.
+    pub fn kernel(&self, id: &KernelId) -> Result<Option<fetch::CachedKernel>> {
+        fetch::load_kernel(&self.cache, id, &self.kernels)
+    }
+
+    /// The fixture.
+    ///
+    /// # Errors
+    ///
+    /// It is not fetched, or is not the one that the lock asks for.
+    pub fn fixture(&self) -> Result<Fixture> {
+        fetch::load_fixture(&self.cache, &self.fixture, &self.fixture_lock)?.context(
+            "the fixture is not fetched, or is not the one that vm/fixture.lock asks for: run \
+             vm/setup",
+        )
+    }
+}
+
+/// `EXETRAIL_CACHE`, else `exetrail` in the user's cache folder.
+fn cache_folder() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let folder = set("EXETRAIL_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| set("XDG_CACHE_HOME").map(|base| PathBuf::from(base).join("exetrail")))
+        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache/exetrail")));
+    let folder = folder.context("no place for a cache: set EXETRAIL_CACHE to a folder")?;
+    std::path::absolute(&folder).with_context(|| format!("{} is no path", folder.display()))
+}
+
+/// The nearest folder upwards that is a checkout of this project.
+fn checkout_around(start: &Path) -> Option<PathBuf> {
+    let is_checkout = |folder: &&Path| {
+        folder.join("vm/kernels.toml").is_file()
+            && std::fs::read_to_string(folder.join("Cargo.toml"))
+                .is_ok_and(|text| text.contains("name = \"exetrail\""))
+    };
+    start.ancestors().find(is_checkout).map(Path::to_owned)
+}

@@ -1,0 +1,103 @@
+//! What the kernel's console says: kept, and searched for lines that explain an end.
+
+use std::collections::VecDeque;
+
+/// Lines that mean something, with the reason that they stand for.
+const MARKERS: [(&str, &str); 6] = [
+    ("Initramfs unpacking failed", "the image does not fit into the guest's memory"),
+    ("Kernel panic - not syncing: VFS: Unable to mount root", "the kernel found no initramfs"),
+    ("Kernel panic - not syncing: Attempted to kill init", "PID 1 ended"),
+    ("Kernel panic - not syncing: No working init", "the kernel could not execute PID 1"),
+    ("Kernel panic - not syncing", "the kernel panicked"),
+    ("Out of memory: Killed process", "the guest ran out of memory"),
+];
+
+/// How many lines are kept.
+const KEPT: usize = 400;
+/// How many lines an error shows.
+const SHOWN: usize = 12;
+
+/// The console of one boot.
+#[derive(Debug, Default)]
+pub struct Console {
+    lines: VecDeque<String>,
+    partial: Vec<u8>,
+    reason: Option<&'static str>,
+}
+
+impl Console {
+    /// Takes what was read.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.line(),
+                b'\r' => {}
+                byte => self.partial.push(*byte),
+            }
+        }
+    }
+
+    fn line(&mut self) {
+        let line = crate::trail::printable(&std::mem::take(&mut self.partial));
+        if self.reason.is_none() {
+            let found = MARKERS.iter().find(|(marker, _)| line.contains(marker));
+            self.reason = found.map(|(_, reason)| *reason);
+        }
+        self.lines.push_back(line);
+        if self.lines.len() > KEPT {
+            self.lines.pop_front();
+        }
+    }
+
+    /// What a marker explained, the first one that came.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        self.reason
+    }
+
+    /// Whether the guest will only do nonsense from here on.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.reason == Some(MARKERS[0].1)
+    }
+
+    /// The last lines, for an error.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let rest = crate::trail::printable(&self.partial);
+        let lines = self.lines.iter().map(String::as_str).chain([rest.as_str()]);
+        let lines: Vec<_> = lines.filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Console;
+
+    #[test]
+    fn a_line_that_comes_in_pieces_is_one_line() {
+        let mut console = Console::default();
+        console.feed(b"Kernel panic - not");
+        assert_eq!(console.reason(), None);
+        console.feed(b" syncing: sysrq\r\n");
+        assert_eq!(console.reason(), Some("the kernel panicked"));
+    }
+
+    #[test]
+    fn the_first_reason_is_the_cause() {
+        let mut console = Console::default();
+        console.feed(b"Initramfs unpacking failed: write error\nKernel panic - not syncing\n");
+        assert!(console.is_hopeless());
+    }
+
+    #[test]
+    fn the_tail_is_the_last_lines_with_the_unfinished_one() {
+        let mut console = Console::default();
+        for number in 0..100 {
+            console.feed(format!("line {number}\n").as_bytes());
+        }
+        console.feed(b"half");
+        assert!(console.tail().starts_with("line 89\n") && console.tail().ends_with("half"));
+    }
+}

@@ -1,0 +1,189 @@
+//! The kernel inside a bzImage: release and uncompressed vmlinux, by the x86 boot protocol.
+//!
+//! Source: Documentation/arch/x86/boot.rst. QEMU boots the ELF file directly (PVH), which saves
+//! the guest from decompressing itself under emulation.
+
+use std::io::Read;
+
+use anyhow::{Context as _, Result, bail};
+
+const SETUP_SECTORS: usize = 0x1f1;
+const MAGIC: usize = 0x202;
+const KERNEL_VERSION: usize = 0x20e;
+const PAYLOAD_OFFSET: usize = 0x248;
+const PAYLOAD_LENGTH: usize = 0x24c;
+
+/// The release in the header, such as `6.12.107+deb13-cloud-amd64`.
+///
+/// # Errors
+///
+/// The bytes are no bzImage.
+pub fn release(image: &[u8]) -> Result<String> {
+    check(image)?;
+    let start = usize::from(number::<2>(image, KERNEL_VERSION)? as u16) + 0x200;
+    let text = image.get(start..).context("the image is truncated before its version")?;
+    let text: Vec<u8> = text.iter().copied().take_while(|byte| *byte != 0 && *byte != b' ').collect();
+    String::from_utf8(text).context("the version in the image is no text")
+}
+
+/// The uncompressed kernel, an ELF file.
+///
+/// # Errors
+///
+/// The bytes are no bzImage, are truncated, or are compressed in a way that is not known.
+pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>> {
+    check(image)?;
+    let sectors = match image.get(SETUP_SECTORS) {
+        Some(0) | None => 4,
+        Some(sectors) => usize::from(*sectors),
+    };
+    let start = (sectors + 1) * 512 + number::<4>(image, PAYLOAD_OFFSET)?;
+    let length = number::<4>(image, PAYLOAD_LENGTH)?;
+    let Some(payload) = image.get(start..start + length) else {
+        bail!(
+            "the image is truncated: its header asks for {} bytes, it has {}",
+            start + length,
+            image.len()
+        );
+    };
+    let kernel = decompress(payload)?;
+    if !kernel.starts_with(b"\x7fELF") {
+        bail!("what the image holds is no ELF file");
+    }
+    Ok(kernel)
+}
+
+/// The release in an uncompressed kernel, from its banner ("Linux version ...").
+///
+/// # Errors
+///
+/// There is no banner: it is no kernel.
+pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
+    const BANNER: &[u8] = b"Linux version ";
+    let mut banners = vmlinux.windows(BANNER.len()).enumerate().filter(|(_, w)| *w == BANNER);
+    let release = banners.find_map(|(at, _)| {
+        let text = vmlinux.get(at + BANNER.len()..)?.iter().take_while(|byte| **byte > b' ');
+        let text: Vec<u8> = text.copied().collect();
+        String::from_utf8(text).ok().filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    release.context("it is an ELF file without a kernel's banner")
+}
+
+/// Refuses a kernel of another architecture than x86-64.
+///
+/// # Errors
+///
+/// What it is instead.
+pub fn check_machine(vmlinux: &[u8]) -> Result<()> {
+    let elf = goblin::elf::Elf::parse(vmlinux).context("the kernel is no ELF file")?;
+    match elf.header.e_machine {
+        goblin::elf::header::EM_X86_64 => Ok(()),
+        other => bail!(
+            "the kernel is for {}, only x86-64 boots here",
+            goblin::elf::header::machine_to_str(other)
+        ),
+    }
+}
+
+fn check(image: &[u8]) -> Result<()> {
+    if image.get(MAGIC..MAGIC + 4) != Some(b"HdrS") {
+        bail!("this is no bzImage: the x86 setup header (HdrS) is missing");
+    }
+    Ok(())
+}
+
+fn number<const BYTES: usize>(image: &[u8], at: usize) -> Result<usize> {
+    let bytes = image.get(at..at + BYTES).context("the image is truncated in its header")?;
+    Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
+}
+
+/// Undoes the kernel's compression; the last four bytes of a payload are its size, not data.
+fn decompress(payload: &[u8]) -> Result<Vec<u8>> {
+    let (data, size) = payload.split_at(payload.len().saturating_sub(4));
+    let size = size.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte));
+    let mut kernel = Vec::new();
+    match payload {
+        [0x1f, 0x8b, ..] => read(flate2::read::GzDecoder::new(payload), &mut kernel)?,
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            read(liblzma::read::XzDecoder::new(data), &mut kernel)?;
+        }
+        [0x02, 0x21, 0x4c, 0x18, ..] => {
+            read(lz4_flex::frame::FrameDecoder::new(data), &mut kernel)?;
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(data)
+                .map_err(|error| anyhow::anyhow!("failed to decompress the kernel: {error}"))?;
+            read(decoder, &mut kernel)?;
+        }
+        [0x7f, b'E', b'L', b'F', ..] => kernel = payload.to_vec(),
+        _ => bail!("the kernel is compressed in an unknown way (known: gzip, xz, lz4, zstd)"),
+    }
+    if kernel.len() != size && !payload.starts_with(b"\x7fELF") {
+        bail!("the kernel decompresses to {} bytes, its size says {size}", kernel.len());
+    }
+    Ok(kernel)
+}
+
+fn read(mut decoder: impl Read, kernel: &mut Vec<u8>) -> Result<()> {
+    decoder.read_to_end(kernel).context("failed to decompress the kernel")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bzImage whose payload is this; one setup sector.
+    fn image(payload: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 1024];
+        image[SETUP_SECTORS] = 1;
+        image[MAGIC..MAGIC + 4].copy_from_slice(b"HdrS");
+        image[KERNEL_VERSION] = 0x80;
+        image[0x280..0x288].copy_from_slice(b"6.1.2 (x");
+        image[PAYLOAD_LENGTH..PAYLOAD_LENGTH + 4]
+            .copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+        image.extend_from_slice(payload);
+        image
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        flate2::read::GzEncoder::new(bytes, flate2::Compression::fast())
+            .read_to_end(&mut out)
+            .unwrap();
+        out
+    }
+
+    #[test]
+    fn the_release_is_read_from_the_header() {
+        assert_eq!(release(&image(b"")).unwrap(), "6.1.2");
+    }
+
+    #[test]
+    fn the_payload_is_decompressed() {
+        assert_eq!(vmlinux(&image(&gzip(b"\x7fELF kernel"))).unwrap(), b"\x7fELF kernel");
+    }
+
+    #[test]
+    fn a_truncated_image_is_an_error_that_says_by_how_much() {
+        let whole = image(&gzip(b"\x7fELF kernel"));
+        let error = vmlinux(&whole[..whole.len() - 1]).unwrap_err().to_string();
+        assert!(error.starts_with("the image is truncated: its header asks for 10"), "{error}");
+    }
+
+    #[test]
+    fn the_banner_of_a_vmlinux_gives_its_release() {
+        let vmlinux = b"\x7fELF Linux version %s (x) Linux version 7.1.0-rc2 (root@x)";
+        assert_eq!(banner_release(vmlinux).unwrap(), "7.1.0-rc2");
+    }
+
+    #[test]
+    fn something_else_is_no_image() {
+        assert!(vmlinux(b"MZ").unwrap_err().to_string().contains("no bzImage"));
+    }
+
+    #[test]
+    fn a_payload_that_is_no_kernel_is_refused() {
+        assert!(vmlinux(&image(&gzip(b"text"))).unwrap_err().to_string().contains("no ELF"));
+    }
+}
