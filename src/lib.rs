@@ -1,12 +1,36 @@
 //! exetrail: when a program starts on Linux, what does an observer see, in which order, and under
 //! whose name?
+//!
+//! The map of the code, from what uses nothing to what joins everything:
+//!
+//! | module | what it is | where to change what |
+//! |---|---|---|
+//! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
+//! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
+//! | [`wire`] | what host and guest tell each other | the record channel |
+//! | [`sys`] | every unsafe block | system calls that nix lacks |
+//! | [`observer`] | ways of watching; `fanotify` is the monitor | what is seen of a process |
+//! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
+//! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
+//! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
+//! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
+//! | [`project`] | checkout or built-in copies, cache | where things are looked for |
+//! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
+//! | [`report`] | one file an output format | what a run prints |
+//! | [`cli`] | one file a subcommand | the command line |
+//!
+//! Scenarios are in `scenarios/`, one file each; the test target that asserts their snapshots is
+//! in `harness/`. `docs/architecture.md` tells the whole story.
 
 pub mod baseline;
+pub mod cli;
 pub mod fetch;
 pub mod guest;
 pub mod observer;
 pub mod project;
+pub mod report;
 pub mod scenario;
+pub mod suite;
 pub mod sys;
 pub mod trail;
 pub mod vm;

@@ -1,0 +1,122 @@
+//! `exetrail fetch`: fills the cache.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::fetch::{clean_up, fetch_fixture, fetch_kernel};
+use crate::project::Project;
+use crate::trail::KernelId;
+use crate::vm::table::Entry;
+
+/// Arguments of `exetrail fetch`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Kernels to fetch, such as 6.12; `fixture` for the fixture alone [default: all]
+    #[arg(value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// Take the newest releases and pin them in the locks of this checkout
+    #[arg(long)]
+    update: bool,
+}
+
+/// Fetches what is missing; quick when nothing is.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let project = Project::open()?;
+    std::fs::create_dir_all(&project.cache)
+        .with_context(|| format!("failed to make the cache {}", project.cache.display()))?;
+    clean_up(&project.cache)?;
+    if args.update && project.root.is_none() {
+        bail!("--update writes the locks of a checkout: call it inside of one");
+    }
+    let fixture_only = args.kernels.len() == 1 && args.kernels[0] == "fixture";
+    if !args.update || args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture") {
+        fixture(&project, args.update)?;
+    }
+    if !fixture_only {
+        kernels(&project, &chosen(&project, &args.kernels)?, args.update)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Entry>> {
+    let names: Vec<_> = names.iter().filter(|name| *name != "fixture").collect();
+    if names.is_empty() {
+        return Ok(project.table.kernels.iter().collect());
+    }
+    let find = |name: &&String| {
+        let id: Option<KernelId> = name.parse().ok();
+        id.and_then(|id| project.table.find(&id)).with_context(|| {
+            format!("there is no kernel \"{name}\" in vm/kernels.toml: it has {}", project.table.ids())
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn fixture(project: &Project, update: bool) -> Result<()> {
+    if !update && project.fixture().is_ok() {
+        return Ok(());
+    }
+    eprintln!("fixture: fetching {} packages", project.fixture.packages.len());
+    let lock = &project.fixture_lock;
+    let taken = fetch_fixture(&project.cache, &project.fixture, lock, update)?;
+    if update && let Some(root) = &project.root {
+        lock.clone().replace("fixture", taken, &root.join("vm/fixture.lock"))?;
+        eprintln!("fixture: pinned in vm/fixture.lock");
+    } else if let Some(note) = project.fixture()?.substituted {
+        eprintln!("fixture: {note}");
+    }
+    Ok(())
+}
+
+/// Fetches kernels side by side: most of the time goes into decompression.
+fn kernels(project: &Project, entries: &[&Entry], update: bool) -> Result<()> {
+    let missing = |entry: &&&Entry| update || !matches!(project.kernel(&entry.id), Ok(Some(_)));
+    let missing: Vec<_> = entries.iter().filter(missing).copied().collect();
+    let lock = Mutex::new(project.kernels.clone());
+    let queue = Mutex::new(missing.into_iter());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(entry) = next() {
+                    if let Err(error) = kernel(project, entry, update, &lock) {
+                        eprintln!("kernel {}: {error:#}", entry.id);
+                        failures.lock().into_iter().for_each(|mut list| list.push(&entry.id));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_default();
+    if !failures.is_empty() {
+        let ids: Vec<_> = failures.iter().map(ToString::to_string).collect();
+        bail!("failed to fetch {}; what was fetched is kept, run it again to go on", ids.join(", "));
+    }
+    Ok(())
+}
+
+fn kernel(
+    project: &Project,
+    entry: &Entry,
+    update: bool,
+    lock: &Mutex<crate::fetch::Lock>,
+) -> Result<()> {
+    let of = entry.id.to_string();
+    eprintln!("kernel {of}: fetching");
+    let pinned = project.kernels.of(&of);
+    let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, update)?;
+    let Some(first) = taken.first() else { return Ok(()) };
+    eprintln!("kernel {of}: {} {}", first.name, first.version);
+    if update && let Some(root) = &project.root {
+        if let Ok(mut lock) = lock.lock() {
+            lock.replace(&of, taken, &root.join("vm/kernels.lock"))?;
+        }
+    } else if let Some(note) = project.kernel(&entry.id)?.and_then(|kernel| kernel.substituted) {
+        eprintln!("{note}");
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The command line: one file a subcommand.
+
+mod fetch;
+mod progress;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How Linux kernels start programs: what an observer sees, in which order, under whose name.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios on kernels and show what was seen against the baselines (the default)
+    Run(run::Args),
+    /// Fetch kernels and the fixture into the cache (vm/setup calls this)
+    Fetch(fetch::Args),
+}
+
+/// Reads the command line and does what it says.
+///
+/// Exit status: 0 all same or unsupported; 1 something changed or is new; 2 something is broken,
+/// required but not run, or the call was wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Fetch(args)) => fetch::main(&args),
+        Some(Command::Run(args)) => run::main(&args),
+        None => run::main(&run::Args::default()),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("exetrail: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,80 @@
+//! What is seen while guests run: a line a guest on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::suite::{Event, Target};
+
+/// Progress on standard error.
+pub struct Progress<'a> {
+    targets: &'a [Target],
+    bars: Option<(MultiProgress, BTreeMap<usize, ProgressBar>)>,
+    scenarios: usize,
+}
+
+impl<'a> Progress<'a> {
+    /// Shows nothing yet.
+    #[must_use]
+    pub fn new(targets: &'a [Target], scenarios: usize) -> Progress<'a> {
+        let bars = std::io::stderr().is_terminal().then(|| (MultiProgress::new(), BTreeMap::new()));
+        Progress { targets, bars, scenarios }
+    }
+
+    /// Shows what happens.
+    pub fn show(&mut self, event: &Event) {
+        match &mut self.bars {
+            Some((all, bars)) => bar(all, bars, self.targets, self.scenarios, event),
+            None => line(self.targets, event),
+        }
+    }
+}
+
+fn bar(
+    all: &MultiProgress,
+    bars: &mut BTreeMap<usize, ProgressBar>,
+    targets: &[Target],
+    scenarios: usize,
+    event: &Event,
+) {
+    match event {
+        Event::Booting { kernel } => {
+            let bar = bars.entry(*kernel).or_insert_with(|| {
+                let bar = all.add(ProgressBar::new(scenarios as u64));
+                // The template is a constant: when it were wrong, the default would do.
+                if let Ok(style) = ProgressStyle::with_template("{prefix:>6} {bar:20} {msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_prefix(targets[*kernel].id.to_string());
+                bar
+            });
+            bar.set_message("booting");
+        }
+        Event::Running { kernel, scenario } => {
+            if let Some(bar) = bars.get(kernel) {
+                bar.set_message(scenario.clone());
+            }
+        }
+        Event::Recorded { kernel, .. } => {
+            if let Some(bar) = bars.get(kernel) {
+                bar.inc(1);
+            }
+        }
+        Event::Ended { kernel } => {
+            if let Some(bar) = bars.remove(kernel) {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+fn line(targets: &[Target], event: &Event) {
+    match event {
+        Event::Booting { kernel } => eprintln!("{}: booting {}", targets[*kernel].id, targets[*kernel].release),
+        Event::Recorded { kernel, record, .. } => {
+            eprintln!("{}: {} {}", targets[*kernel].id, record.scenario, record.outcome);
+        }
+        Event::Running { .. } | Event::Ended { .. } => {}
+    }
+}

@@ -1,0 +1,175 @@
+//! `exetrail run`: scenarios on kernels against the baselines.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::progress::Progress;
+use crate::project::Project;
+use crate::report::{Colour, Finding, FormatName};
+use crate::scenario::{Registered, select};
+use crate::suite::{Event, Options, Stop, Suite, Target, Wanted};
+use crate::trail::Outcome;
+
+/// Arguments of `exetrail run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Scenarios by name, family or glob, such as shebang, start or 'start/*exec*' [default: all]
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// Kernels: an id such as 6.12, `all`, or the path of a bzImage or vmlinux
+    #[arg(short, long = "kernel", value_name = "KERNEL", default_value = "all")]
+    kernels: Vec<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: FormatName,
+    /// How many guests run side by side [default: as many as there are CPUs]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+    /// Virtual CPUs of each guest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    cpus: u32,
+    /// Boot every kernel that many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// Run the scenarios in an order by chance; the same seed gives the same order
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
+    shuffle: Option<u64>,
+}
+
+impl Default for Args {
+    fn default() -> Args {
+        Args {
+            scenarios: Vec::new(),
+            kernels: vec!["all".to_owned()],
+            format: FormatName::Text,
+            jobs: None,
+            cpus: 1,
+            repeat: 1,
+            shuffle: None,
+        }
+    }
+}
+
+/// Runs, shows, and sums up in the exit status.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let stop = Stop::listen()?;
+    let project = Project::open()?;
+    let scenarios = select(&args.scenarios)?;
+    let (targets, missing) = targets(&project, &args.kernels)?;
+    let Some(first) = targets.first() else {
+        bail!("no kernel is fetched: run vm/setup");
+    };
+    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+    for id in &missing {
+        let word = if required { "error" } else { "warning" };
+        eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+    }
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let suite = Suite::prepare(&project, &program, first, &stop)?;
+    eprintln!("accelerator: {:?} ({})", suite.accel.accel, suite.accel.why);
+    let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Colour::Yes,
+        false => Colour::No,
+    };
+    let mut options = Options { cpus: args.cpus, ..Options::default() };
+    options.jobs = args.jobs.map_or(options.jobs, usize::from);
+    let run = Run { suite: &suite, targets: &targets, options: &options, stop: &stop };
+    let mut format = args.format.make(colour);
+    let mut findings = Vec::new();
+    for round in 0..u64::from(args.repeat) {
+        let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
+        let mut out = std::io::stdout().lock();
+        let complete = run.round(&order, &mut |finding| {
+            format.finding(&finding, &mut out).context("failed to write the output")?;
+            findings.push(finding);
+            Ok(())
+        })?;
+        if !complete {
+            eprintln!("interrupted: {} of the results are there", findings.len());
+            return Ok(ExitCode::from(130));
+        }
+    }
+    let place = |finding: &Finding| {
+        let id = &finding.record.kernel.id;
+        targets.iter().position(|target| target.id.to_string() == *id)
+    };
+    findings.sort_by(|a, b| (&a.record.scenario, place(a)).cmp(&(&b.record.scenario, place(b))));
+    let notes = targets.iter().filter_map(|target| target.note.clone()).chain(suite.note.clone());
+    let notes: Vec<_> = notes.collect();
+    let mut out = std::io::stdout().lock();
+    format.end(&findings, &notes, &mut out).context("failed to write the output")?;
+    out.flush().context("failed to write the output")?;
+    Ok(status(&findings, required && !missing.is_empty()))
+}
+
+struct Run<'a> {
+    suite: &'a Suite,
+    targets: &'a [Target],
+    options: &'a Options,
+    stop: &'a Stop,
+}
+
+impl Run<'_> {
+    /// Boots every kernel once; false when the user stopped it.
+    fn round(
+        &self,
+        scenarios: &[&'static Registered],
+        take: &mut dyn FnMut(Finding) -> Result<()>,
+    ) -> Result<bool> {
+        let mut progress = Progress::new(self.targets, scenarios.len());
+        let mut result = Ok(());
+        let complete = self.suite.run(self.targets, scenarios, self.options, self.stop, &mut |event| {
+            progress.show(&event);
+            if let Event::Recorded { record, judged, .. } = event
+                && result.is_ok()
+            {
+                result = take(Finding { record: *record, judged });
+            }
+        });
+        result.map(|()| complete)
+    }
+}
+
+fn order(scenarios: &[&'static Registered], seed: Option<u64>) -> Vec<&'static Registered> {
+    let mut order = scenarios.to_vec();
+    if let Some(seed) = seed {
+        fastrand::Rng::with_seed(seed).shuffle(&mut order);
+    }
+    order
+}
+
+/// The kernels that can be booted, and the ids of those that are not fetched.
+fn targets(project: &Project, words: &[String]) -> Result<(Vec<Target>, Vec<String>)> {
+    let mut wanted = Vec::new();
+    for word in words {
+        if word == "all" {
+            for entry in &project.table.kernels {
+                wanted.push(Wanted::of_table(project, &entry.id)?);
+            }
+        } else {
+            wanted.push(Wanted::find(project, word)?);
+        }
+    }
+    let mut targets = Vec::new();
+    let mut missing = Vec::new();
+    for wanted in wanted {
+        match wanted {
+            Wanted::Ready(target) => targets.push(target),
+            Wanted::NotFetched(id) => missing.push(id.to_string()),
+        }
+    }
+    Ok((targets, missing))
+}
+
+fn status(findings: &[Finding], not_run: bool) -> ExitCode {
+    let any = |outcome| findings.iter().any(|finding| finding.record.outcome == outcome);
+    if not_run || any(Outcome::Broken) {
+        ExitCode::from(2)
+    } else if any(Outcome::Changed) || any(Outcome::New) {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

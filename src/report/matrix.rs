@@ -1,0 +1,61 @@
+//! The table scenario x kernel.
+
+use std::collections::BTreeMap;
+
+
+use comfy_table::{Cell, CellAlignment, Table, TableStyle};
+
+use super::Finding;
+use crate::trail::Outcome;
+
+/// Builds the table: a letter shared by two kernels means the same trail.
+///
+/// The letters count up from the oldest kernel's `a`; a mark behind one tells what is not `same`.
+#[must_use]
+pub fn matrix(findings: &[Finding]) -> String {
+    let mut kernels: Vec<&str> = Vec::new();
+    let mut rows: BTreeMap<&str, BTreeMap<usize, &Finding>> = BTreeMap::new();
+    for finding in findings {
+        let id = finding.record.kernel.id.as_str();
+        let column = kernels.iter().position(|known| *known == id).unwrap_or_else(|| {
+            kernels.push(id);
+            kernels.len() - 1
+        });
+        rows.entry(&finding.record.scenario).or_default().insert(column, finding);
+    }
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header(std::iter::once("").chain(kernels.iter().copied()));
+    for (scenario, cells) in rows {
+        let mut texts: Vec<String> = Vec::new();
+        let mut row = vec![Cell::new(scenario)];
+        for column in 0..kernels.len() {
+            let text = cells.get(&column).map_or_else(String::new, |found| mark(found, &mut texts));
+            row.push(Cell::new(text).set_alignment(CellAlignment::Center));
+        }
+        table.add_row(row);
+    }
+    let text = table.to_string();
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn mark(finding: &Finding, texts: &mut Vec<String>) -> String {
+    let sign = match finding.record.outcome {
+        Outcome::Unsupported => return "-".to_owned(),
+        Outcome::Broken => return "!".to_owned(),
+        Outcome::Same => "",
+        Outcome::Changed => "*",
+        Outcome::New => "+",
+    };
+    let text = finding.record.trail.to_string();
+    let number = texts.iter().position(|known| *known == text).unwrap_or_else(|| {
+        texts.push(text);
+        texts.len() - 1
+    });
+    // More than 26 behaviours of one scenario are beyond what a table can tell.
+    let letter = char::from(b'a' + u8::try_from(number.min(25)).unwrap_or(25));
+    format!("{letter}{sign}")
+}
+
+/// What the marks mean.
+pub const LEGEND: &str = "same letter, same trail   * changed   + new   - unsupported   ! broken";

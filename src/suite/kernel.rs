@@ -1,0 +1,121 @@
+//! What `-k` means: a kernel of the table, or an image that the user names.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::project::Project;
+use crate::trail::KernelId;
+use crate::vm::machine::Kernel;
+use crate::vm::payload;
+
+/// A kernel that is ready to boot.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Series, which decides about the baseline.
+    pub id: KernelId,
+    /// Release, as far as it is known before the boot.
+    pub release: String,
+    /// What is booted.
+    pub kernel: Kernel,
+    /// Modules for the image.
+    pub modules: BTreeMap<String, PathBuf>,
+    /// Its configuration, where it is known.
+    pub config: Option<String>,
+    /// Said with every result.
+    pub note: Option<String>,
+}
+
+/// What a word after `-k` stands for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// It can be booted.
+    Ready(Target),
+    /// It is in the table and not fetched.
+    NotFetched(KernelId),
+}
+
+impl Wanted {
+    /// Finds a kernel by its id or by the path of its image.
+    ///
+    /// # Errors
+    ///
+    /// There is no such kernel, or the file is no kernel image.
+    pub fn find(project: &Project, word: &str) -> Result<Wanted> {
+        if let Ok(id) = word.parse::<KernelId>() {
+            if project.table.find(&id).is_some() {
+                return Wanted::of_table(project, &id);
+            }
+        }
+        if Path::new(word).is_file() {
+            return Target::of_file(Path::new(word)).map(Wanted::Ready);
+        }
+        bail!(
+            "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage",
+            project.table.ids()
+        )
+    }
+
+    /// A kernel of the table.
+    ///
+    /// # Errors
+    ///
+    /// The cache cannot be read.
+    pub fn of_table(project: &Project, id: &KernelId) -> Result<Wanted> {
+        let Some(cached) = project.kernel(id)? else { return Ok(Wanted::NotFetched(id.clone())) };
+        let config = cached.config();
+        let config = std::fs::read_to_string(&config)
+            .with_context(|| format!("failed to read {}", config.display()))?;
+        Ok(Wanted::Ready(Target {
+            id: id.clone(),
+            release: cached.release.clone(),
+            kernel: Kernel::File(cached.vmlinux()),
+            modules: cached.modules()?,
+            config: Some(config),
+            note: cached.substituted,
+        }))
+    }
+
+    /// Its series.
+    #[must_use]
+    pub fn id(&self) -> &KernelId {
+        match self {
+            Wanted::Ready(target) => &target.id,
+            Wanted::NotFetched(id) => id,
+        }
+    }
+}
+
+impl Target {
+    /// A bzImage, or an uncompressed vmlinux.
+    fn of_file(path: &Path) -> Result<Target> {
+        let context = || format!("{} is no kernel to boot", path.display());
+        let bytes =
+            std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+        let (release, vmlinux) = if bytes.starts_with(b"\x7fELF") {
+            (payload::banner_release(&bytes).with_context(context)?, bytes)
+        } else {
+            let release = payload::release(&bytes).with_context(context)?;
+            (release, payload::vmlinux(&bytes).with_context(context)?)
+        };
+        payload::check_machine(&vmlinux).with_context(context)?;
+        let id = KernelId::of_release(&release)
+            .with_context(|| format!("\"{release}\" is no release of a kernel"))
+            .with_context(context)?;
+        let memory = memfd_create(c"exetrail-vmlinux", MFdFlags::MFD_CLOEXEC)
+            .context("failed to make a file in memory")?;
+        let mut file = std::fs::File::from(memory);
+        std::io::Write::write_all(&mut file, &vmlinux).context("failed to keep the kernel")?;
+        Ok(Target {
+            id,
+            release,
+            kernel: Kernel::Memory(Arc::new(file.into())),
+            modules: BTreeMap::new(),
+            config: None,
+            note: None,
+        })
+    }
+}

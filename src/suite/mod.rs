@@ -1,0 +1,15 @@
+//! Kernels times scenarios: boots what was asked for and judges what was seen.
+//!
+//! The command line and the test harness both stand on this. [`Suite::run`] gives every kernel a
+//! boot (several side by side), hands out one [`Record`](crate::trail::Record) after the other and
+//! puts what a dead guest did not come to into a fresh boot.
+
+mod judge;
+mod kernel;
+mod run;
+mod stop;
+
+pub use judge::{Judged, VIEW, judge};
+pub use kernel::{Target, Wanted};
+pub use run::{Event, Options, Suite};
+pub use stop::Stop;
