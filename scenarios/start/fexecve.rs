@@ -8,8 +8,11 @@
 
 use crate::scenario::{Exec, Scenario, Stage};
 
-pub const SCENARIO: Scenario =
-    Scenario { summary: "ls started by descriptor", run, ..Scenario::DEFAULT };
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ls started by descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.observe(&Exec::descriptor("/usr/bin/ls")?)?;

@@ -1,6 +1,9 @@
 //! The command line: one file a subcommand.
 
+mod boot;
 mod fetch;
+mod kernels;
+mod list;
 mod progress;
 mod run;
 
@@ -20,6 +23,12 @@ struct Cli {
 enum Command {
     /// Run scenarios on kernels and show what was seen against the baselines (the default)
     Run(run::Args),
+    /// List the scenarios with family, summary and needs
+    List(list::Args),
+    /// Show the kernel table, what is fetched and how it would run
+    Kernels(kernels::Args),
+    /// Start a shell, or one command, in a kernel; its exit status is passed on
+    Boot(boot::Args),
     /// Fetch kernels and the fixture into the cache (vm/setup calls this)
     Fetch(fetch::Args),
 }
@@ -33,6 +42,9 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Fetch(args)) => fetch::main(&args),
         Some(Command::Run(args)) => run::main(&args),
+        Some(Command::List(args)) => list::main(&args),
+        Some(Command::Kernels(args)) => kernels::main(&args),
+        Some(Command::Boot(args)) => boot::main(&args),
         None => run::main(&run::Args::default()),
     };
     result.unwrap_or_else(|error| {

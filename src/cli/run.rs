@@ -9,7 +9,7 @@ use super::progress::Progress;
 use crate::project::Project;
 use crate::report::{Colour, Finding, FormatName};
 use crate::scenario::{Registered, select};
-use crate::suite::{Event, Options, Stop, Suite, Target, Wanted};
+use crate::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
 use crate::trail::Outcome;
 
 /// Arguments of `exetrail run`.
@@ -68,21 +68,31 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, first, &stop)?;
-    eprintln!("accelerator: {:?} ({})", suite.accel.accel, suite.accel.why);
+    eprintln!("accelerator: {}", suite.accel);
     let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         true => Colour::Yes,
         false => Colour::No,
     };
-    let mut options = Options { cpus: args.cpus, ..Options::default() };
+    let mut options = Options {
+        cpus: args.cpus,
+        ..Options::default()
+    };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
-    let run = Run { suite: &suite, targets: &targets, options: &options, stop: &stop };
+    let run = Run {
+        suite: &suite,
+        targets: &targets,
+        options: &options,
+        stop: &stop,
+    };
     let mut format = args.format.make(colour);
     let mut findings = Vec::new();
     for round in 0..u64::from(args.repeat) {
         let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
         let mut out = std::io::stdout().lock();
         let complete = run.round(&order, &mut |finding| {
-            format.finding(&finding, &mut out).context("failed to write the output")?;
+            format
+                .finding(&finding, &mut out)
+                .context("failed to write the output")?;
             findings.push(finding);
             Ok(())
         })?;
@@ -93,13 +103,20 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let place = |finding: &Finding| {
         let id = &finding.record.kernel.id;
-        targets.iter().position(|target| target.id.to_string() == *id)
+        targets
+            .iter()
+            .position(|target| target.id.to_string() == *id)
     };
     findings.sort_by(|a, b| (&a.record.scenario, place(a)).cmp(&(&b.record.scenario, place(b))));
-    let notes = targets.iter().filter_map(|target| target.note.clone()).chain(suite.note.clone());
+    let notes = targets
+        .iter()
+        .filter_map(|target| target.note.clone())
+        .chain(suite.note.clone());
     let notes: Vec<_> = notes.collect();
     let mut out = std::io::stdout().lock();
-    format.end(&findings, &notes, &mut out).context("failed to write the output")?;
+    format
+        .end(&findings, &notes, &mut out)
+        .context("failed to write the output")?;
     out.flush().context("failed to write the output")?;
     Ok(status(&findings, required && !missing.is_empty()))
 }
@@ -120,14 +137,26 @@ impl Run<'_> {
     ) -> Result<bool> {
         let mut progress = Progress::new(self.targets, scenarios.len());
         let mut result = Ok(());
-        let complete = self.suite.run(self.targets, scenarios, self.options, self.stop, &mut |event| {
-            progress.show(&event);
-            if let Event::Recorded { record, judged, .. } = event
-                && result.is_ok()
-            {
-                result = take(Finding { record: *record, judged });
-            }
-        });
+        let work = self.targets.iter().cloned();
+        let work: Vec<_> = work
+            .map(|target| Work {
+                target,
+                scenarios: scenarios.to_vec(),
+            })
+            .collect();
+        let complete = self
+            .suite
+            .run(&work, self.options, self.stop, &mut |event| {
+                progress.show(&event);
+                if let Event::Recorded { record, judged, .. } = event
+                    && result.is_ok()
+                {
+                    result = take(Finding {
+                        record: *record,
+                        judged,
+                    });
+                }
+            });
         result.map(|()| complete)
     }
 }
@@ -164,7 +193,11 @@ fn targets(project: &Project, words: &[String]) -> Result<(Vec<Target>, Vec<Stri
 }
 
 fn status(findings: &[Finding], not_run: bool) -> ExitCode {
-    let any = |outcome| findings.iter().any(|finding| finding.record.outcome == outcome);
+    let any = |outcome| {
+        findings
+            .iter()
+            .any(|finding| finding.record.outcome == outcome)
+    };
     if not_run || any(Outcome::Broken) {
         ExitCode::from(2)
     } else if any(Outcome::Changed) || any(Outcome::New) {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -30,7 +30,8 @@ pub fn main() -> ExitCode {
         let result = run(&mut link);
         if let Err(error) = &result {
             let reason = format!("PID 1: {error:#}");
-            link.send(&Message::Failed { reason }).context("failed to report")?;
+            link.send(&Message::Failed { reason })
+                .context("failed to report")?;
         }
         channel::drain(&link);
         result
@@ -57,8 +58,11 @@ fn run(link: &mut Link) -> Result<()> {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                let result = one(name, plan.faults.get(name).copied(), link, &children);
-                link.send(&Message::Finished { scenario: name.clone(), result })?;
+                let result = one(name, &plan, link, &children);
+                link.send(&Message::Finished {
+                    scenario: name.clone(),
+                    result,
+                })?;
             }
         }
         Job::Command { argv, terminal } => command::run(argv, *terminal, link)?,
@@ -76,23 +80,23 @@ fn limits() -> nix::Result<()> {
     fs::write("/proc/sys/kernel/modprobe", "").map_err(|_| Errno::EACCES)
 }
 
-fn one(
-    name: &str,
-    fault: Option<Fault>,
-    link: &Link,
-    children: &SignalFd,
-) -> Result<Trail, Failure> {
+fn one(name: &str, plan: &Plan, link: &Link, children: &SignalFd) -> Result<Trail, Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
         .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
     let needs = registered.scenario.needs.iter();
     let unmet: Vec<_> = needs.filter(|need| !(need.probe)(Lab::Vm)).collect();
     if !unmet.is_empty() {
-        return Err(Failure::Unsupported(unmet.iter().map(|need| need.what.to_owned()).collect()));
+        return Err(Failure::Unsupported(
+            unmet.iter().map(|need| need.what.to_owned()).collect(),
+        ));
     }
+    let fault = plan.faults.get(name).copied();
     commit(fault, link).map_err(broken)?;
+    let own = plan.deadline_ms.map(Duration::from_millis);
+    let time = own.unwrap_or(registered.scenario.deadline);
     let mut undo = Undo::default();
-    let result = observe(registered.scenario, fault, &mut undo);
+    let result = observe(registered.scenario, time, fault, &mut undo);
     let cleaned = end_everybody(children).and(undo.all());
     let run = result.map_err(broken)?;
     cleaned.map_err(broken)?;
@@ -120,8 +124,13 @@ fn commit(fault: Option<Fault>, link: &Link) -> Result<()> {
 }
 
 /// Runs one scenario in a launcher of its own, watched by a monitor of its own.
-fn observe(scenario: &'static Scenario, fault: Option<Fault>, undo: &mut Undo) -> Result<Run> {
-    let deadline = Instant::now() + scenario.deadline;
+fn observe(
+    scenario: &'static Scenario,
+    time: Duration,
+    fault: Option<Fault>,
+    undo: &mut Undo,
+) -> Result<Run> {
+    let deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
         ForkResult::Child => {
@@ -138,12 +147,16 @@ fn observe(scenario: &'static Scenario, fault: Option<Fault>, undo: &mut Undo) -
     };
     drop(theirs);
     let mut monitor = Monitor::start("/")?;
-    let mut run = Run { launcher: launcher.as_raw(), pid_max: pid_max()?, ..Run::default() };
+    let mut run = Run {
+        launcher: launcher.as_raw(),
+        pid_max: pid_max()?,
+        ..Run::default()
+    };
     loop {
         let request: Request = link.receive(deadline).map_err(|error| {
             anyhow!(
                 "the scenario did not come to its end within {} s ({error}); still there: {}",
-                scenario.deadline.as_secs(),
+                time.as_secs(),
                 report::living()
             )
         })?;
@@ -183,7 +196,9 @@ fn arm(monitor: &mut Monitor, fault: Option<Fault>, deadline: Instant) -> Result
 }
 
 fn disarm(monitor: &mut Monitor, run: &mut Run, deadline: Instant) -> Result<()> {
-    let seen = monitor.disarm(deadline).with_context(|| format!("still there: {}", report::living()))?;
+    let seen = monitor
+        .disarm(deadline)
+        .with_context(|| format!("still there: {}", report::living()))?;
     if seen.lost != 0 {
         bail!("{} events were lost", seen.lost);
     }
@@ -216,7 +231,10 @@ fn end_everybody(children: &SignalFd) -> Result<()> {
             Ok(WaitStatus::StillAlive) => {
                 let mut fds = [PollFd::new(children.as_fd(), PollFlags::POLLIN)];
                 if poll(&mut fds, until(deadline)) == Ok(0) {
-                    bail!("what the scenario left cannot be killed: {}", report::living());
+                    bail!(
+                        "what the scenario left cannot be killed: {}",
+                        report::living()
+                    );
                 }
                 // One signal may stand for several children: the loop reaps until none is ready.
                 while let Ok(Some(_)) = children.read_signal() {}

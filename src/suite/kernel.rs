@@ -45,10 +45,10 @@ impl Wanted {
     ///
     /// There is no such kernel, or the file is no kernel image.
     pub fn find(project: &Project, word: &str) -> Result<Wanted> {
-        if let Ok(id) = word.parse::<KernelId>() {
-            if project.table.find(&id).is_some() {
-                return Wanted::of_table(project, &id);
-            }
+        if let Ok(id) = word.parse::<KernelId>()
+            && project.table.find(&id).is_some()
+        {
+            return Wanted::of_table(project, &id);
         }
         if Path::new(word).is_file() {
             return Target::of_file(Path::new(word)).map(Wanted::Ready);
@@ -65,7 +65,9 @@ impl Wanted {
     ///
     /// The cache cannot be read.
     pub fn of_table(project: &Project, id: &KernelId) -> Result<Wanted> {
-        let Some(cached) = project.kernel(id)? else { return Ok(Wanted::NotFetched(id.clone())) };
+        let Some(cached) = project.kernel(id)? else {
+            return Ok(Wanted::NotFetched(id.clone()));
+        };
         let config = cached.config();
         let config = std::fs::read_to_string(&config)
             .with_context(|| format!("failed to read {}", config.display()))?;
@@ -96,7 +98,10 @@ impl Target {
         let bytes =
             std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
         let (release, vmlinux) = if bytes.starts_with(b"\x7fELF") {
-            (payload::banner_release(&bytes).with_context(context)?, bytes)
+            (
+                payload::banner_release(&bytes).with_context(context)?,
+                bytes,
+            )
         } else {
             let release = payload::release(&bytes).with_context(context)?;
             (release, payload::vmlinux(&bytes).with_context(context)?)
