@@ -58,14 +58,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
     let (targets, missing) = targets(&project, &args.kernels)?;
-    let Some(first) = targets.first() else {
-        bail!("no kernel is fetched: run vm/setup");
-    };
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for id in &missing {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
+    let Some(first) = targets.first() else {
+        bail!("no kernel is fetched: run vm/setup");
+    };
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, first, &stop)?;
     eprintln!("accelerator: {}", suite.accel);

@@ -33,6 +33,8 @@ pub struct Options {
     pub deadline: Option<Duration>,
     /// How much longer than that a guest may be silent before it is given up.
     pub grace: Duration,
+    /// How long a kernel may take to PID 1.
+    pub boot: Duration,
 }
 
 /// One kernel and what runs on it.
@@ -53,6 +55,7 @@ impl Default for Options {
             faults: BTreeMap::new(),
             deadline: None,
             grace: Duration::from_secs(20),
+            boot: session::BOOT,
         }
     }
 }
@@ -185,7 +188,7 @@ impl Suite {
         let mut machine = machine(&self.ingredients, target, self.accel.accel, &plan)?;
         machine.terminal = terminal;
         let mut result = None;
-        let end = session::run(machine, stop.as_fd(), &mut |message| {
+        let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
             if let Message::Exited { status } = message {
                 result = Some(status);
             }
@@ -222,7 +225,7 @@ fn machine<'a>(
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
     let plan = Plan::default();
     let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
-    session::run(machine, stop.as_fd(), &mut |_| {
+    session::run(machine, session::BOOT, stop.as_fd(), &mut |_| {
         Some(Options::default().grace)
     })?;
     Ok(())
@@ -293,35 +296,40 @@ impl Guest<'_> {
         .map_err(broken)?;
         machine.cpus = self.options.cpus;
         let mut release = self.target.release.clone();
-        session::run(machine, stop.as_fd(), &mut |message| match message {
-            Message::Hello { release: seen, .. } => {
-                release = seen;
-                Some(grace)
-            }
-            Message::Started { scenario } => {
-                let found = left.iter().find(|registered| registered.name == scenario);
-                let own = found.map_or(Duration::ZERO, |found| found.scenario.deadline);
-                let patience = self.options.deadline.unwrap_or(own) + grace;
-                *running = Some(scenario.clone());
-                let _ = sender.send(Event::Running {
-                    kernel: self.kernel,
-                    scenario,
-                });
-                Some(patience)
-            }
-            Message::Finished { scenario, result } => {
-                *running = None;
-                if let Some(place) = left.iter().position(|found| found.name == scenario)
-                    && let Some(registered) = left.remove(place)
-                {
-                    let (mut record, judged) = self.judge(registered, result);
-                    record.kernel.release.clone_from(&release);
-                    self.send(sender, record, judged);
+        session::run(
+            machine,
+            self.options.boot,
+            stop.as_fd(),
+            &mut |message| match message {
+                Message::Hello { release: seen, .. } => {
+                    release = seen;
+                    Some(grace)
                 }
-                Some(grace)
-            }
-            _ => Some(grace),
-        })
+                Message::Started { scenario } => {
+                    let found = left.iter().find(|registered| registered.name == scenario);
+                    let own = found.map_or(Duration::ZERO, |found| found.scenario.deadline);
+                    let patience = self.options.deadline.unwrap_or(own) + grace;
+                    *running = Some(scenario.clone());
+                    let _ = sender.send(Event::Running {
+                        kernel: self.kernel,
+                        scenario,
+                    });
+                    Some(patience)
+                }
+                Message::Finished { scenario, result } => {
+                    *running = None;
+                    if let Some(place) = left.iter().position(|found| found.name == scenario)
+                        && let Some(registered) = left.remove(place)
+                    {
+                        let (mut record, judged) = self.judge(registered, result);
+                        record.kernel.release.clone_from(&release);
+                        self.send(sender, record, judged);
+                    }
+                    Some(grace)
+                }
+                _ => Some(grace),
+            },
+        )
     }
 
     fn judge(
