@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use exetrail::files;
 use exetrail::project::Project;
 use exetrail::report::Finding;
 use exetrail::scenario::{Registered, select};
@@ -222,8 +223,7 @@ fn read(file: &Path) -> Result<Vec<Finding>> {
 
 fn read_all(folder: &Path) -> Result<Vec<Finding>> {
     let mut all = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path
             .extension()
             .is_some_and(|extension| extension == "jsonl")

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use exetrail::baseline::{Store, plan};
+use exetrail::files;
 use exetrail::project::{Project, cache_folder};
 use exetrail::report::Finding;
 use exetrail::suite::VIEW;
@@ -103,18 +104,8 @@ pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
 /// Removes pending files that an earlier, smaller run wrote and that are no longer asked for.
 fn forget_pending(root: &Path, scenario: &str, wanted: &BTreeSet<&KernelId>) -> Result<()> {
     let folder = root.join("snapshots").join(scenario).join(VIEW);
-    let Ok(entries) = fs::read_dir(&folder) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("failed to list {}", folder.display()))?
-            .path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for path in files::list(&folder)? {
+        let name = files::name(&path);
         let Some(id) = name.strip_suffix(".snap.new") else {
             continue;
         };

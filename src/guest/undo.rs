@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::files;
+
 /// Old values, undone in reverse order.
 #[derive(Debug, Default)]
 pub struct Undo {
@@ -45,8 +47,7 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
 
 /// Removes everything in a folder.
 fn clear(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(&path)?;
         } else {
