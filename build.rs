@@ -15,7 +15,10 @@ fn main() {
     let mut table = String::from("/// Every scenario, by family and name.\n");
     table.push_str("pub static SCENARIOS: &[Registered] = &[\n");
     for path in files_below(&scenarios, "rs") {
-        let relative = path.strip_prefix(&scenarios).expect("below it").with_extension("");
+        let relative = path
+            .strip_prefix(&scenarios)
+            .expect("below it")
+            .with_extension("");
         let name = relative.to_str().expect("names are ASCII").to_owned();
         let module = name.replace(['/', '-'], "_");
         println!("cargo::rerun-if-changed={}", path.display());
@@ -43,19 +46,26 @@ fn main() {
 
 /// The `//!` lines at the head of a scenario: its documentation, for people and for reports.
 fn docs(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let docs: Vec<_> = text
         .lines()
         .map_while(|line| line.strip_prefix("//!"))
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
         .collect();
-    assert!(!docs.is_empty(), "{} has no documentation (//! lines)", path.display());
+    assert!(
+        !docs.is_empty(),
+        "{} has no documentation (//! lines)",
+        path.display()
+    );
     docs.join("\n")
 }
 
 fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else { return files };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return files;
+    };
     for entry in entries {
         let path = entry.expect("a readable folder").path();
         if path.is_dir() {

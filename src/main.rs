@@ -3,5 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if exetrail::guest::is_guest() { exetrail::guest::main() } else { exetrail::cli::main() }
+    if exetrail::guest::is_guest() {
+        exetrail::guest::main()
+    } else {
+        exetrail::cli::main()
+    }
 }

@@ -91,9 +91,8 @@ impl Lineage {
     /// The kernels, each behind the one that it inherits from.
     #[must_use]
     pub fn parents_first(&self) -> Vec<&KernelId> {
-        let depth = |id: &KernelId| {
-            std::iter::successors(self.parent(id), |id| self.parent(id)).count()
-        };
+        let depth =
+            |id: &KernelId| std::iter::successors(self.parent(id), |id| self.parent(id)).count();
         let mut ids: Vec<_> = self.kernels().collect();
         ids.sort_by_key(|id| depth(id));
         ids
@@ -121,7 +120,9 @@ mod tests {
 
     fn owner(kernel: &str, files: &[&str]) -> Option<String> {
         let files: BTreeMap<_, _> = files.iter().map(|file| (id(file), ())).collect();
-        lineage().owner(&id(kernel), &files).map(ToString::to_string)
+        lineage()
+            .owner(&id(kernel), &files)
+            .map(ToString::to_string)
     }
 
     #[test]
@@ -152,7 +153,11 @@ mod tests {
     #[test]
     fn a_parent_stands_before_its_child_also_when_it_is_newer() {
         let lineage = lineage();
-        let order: Vec<_> = lineage.parents_first().iter().map(ToString::to_string).collect();
+        let order: Vec<_> = lineage
+            .parents_first()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(order, ["5.10", "6.1", "6.16", "6.12"]);
     }
 }

@@ -30,7 +30,9 @@ pub fn plan(
     let mut future: BTreeMap<KernelId, String> = BTreeMap::new();
     for id in lineage.parents_first() {
         let now = lineage.owner(id, files).and_then(|owner| files.get(owner));
-        let Some(wanted) = observed.get(id).or(now) else { continue };
+        let Some(wanted) = observed.get(id).or(now) else {
+            continue;
+        };
         if lineage.inherited(id, &future) != Some(wanted) {
             if files.get(id) != Some(wanted) {
                 plan.write.insert(id.clone(), wanted.clone());
@@ -48,14 +50,24 @@ mod tests {
     use super::*;
 
     fn texts(texts: &[(&str, &str)]) -> BTreeMap<KernelId, String> {
-        texts.iter().map(|(id, text)| (id.parse().unwrap(), (*text).to_owned())).collect()
+        texts
+            .iter()
+            .map(|(id, text)| (id.parse().unwrap(), (*text).to_owned()))
+            .collect()
     }
 
     fn check(files: &[(&str, &str)], observed: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let kernels = ["5.10", "6.1", "6.12"].map(|id| (id.parse().unwrap(), None));
         let plan = plan(&Lineage::new(kernels), &texts(files), &texts(observed));
-        let write = plan.write.iter().map(|(id, text)| format!("{id}={text}")).collect();
-        (write, plan.redundant.iter().map(ToString::to_string).collect())
+        let write = plan
+            .write
+            .iter()
+            .map(|(id, text)| format!("{id}={text}"))
+            .collect();
+        (
+            write,
+            plan.redundant.iter().map(ToString::to_string).collect(),
+        )
     }
 
     #[test]
@@ -97,7 +109,10 @@ mod tests {
     #[test]
     fn a_file_that_a_change_makes_redundant_is_named() {
         let (write, redundant) = check(&[("5.10", "a"), ("6.1", "b")], &[("5.10", "b")]);
-        assert_eq!((write, redundant), (vec!["5.10=b".into()], vec!["6.1".into()]));
+        assert_eq!(
+            (write, redundant),
+            (vec!["5.10=b".into()], vec!["6.1".into()])
+        );
     }
 
     #[test]

@@ -37,7 +37,8 @@ impl Store {
                 let own = EMBEDDED.iter().filter_map(|(path, content)| {
                     Some((path.strip_prefix(&prefix)?, path, content))
                 });
-                own.map(|(name, path, content)| entry(name, path, content)).collect()
+                own.map(|(name, path, content)| entry(name, path, content))
+                    .collect()
             }
         }
     }
@@ -53,8 +54,14 @@ fn load_folder(folder: &Path) -> Result<Baselines> {
     };
     let mut baselines = BTreeMap::new();
     for found in entries {
-        let path = found.with_context(|| format!("failed to list {}", folder.display()))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = found
+            .with_context(|| format!("failed to list {}", folder.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if name.ends_with(".snap.new") || name.starts_with('.') {
             continue;
         }
@@ -106,13 +113,19 @@ mod tests {
     fn a_file_that_is_named_for_no_kernel_is_an_error_with_its_name() {
         let (_dir, store) = store(&[("six.snap", GOOD)]);
         let error = store.load("start/a", "trail").unwrap_err().to_string();
-        assert!(error.contains("six.snap is no snapshot of a kernel"), "{error}");
+        assert!(
+            error.contains("six.snap is no snapshot of a kernel"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_damaged_file_is_an_error_with_its_name() {
         let (_dir, store) = store(&[("6.1.snap", "junk")]);
         let error = store.load("start/a", "trail").unwrap_err().to_string();
-        assert!(error.contains("6.1.snap: the snapshot is damaged"), "{error}");
+        assert!(
+            error.contains("6.1.snap: the snapshot is damaged"),
+            "{error}"
+        );
     }
 }

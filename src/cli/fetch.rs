@@ -31,7 +31,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         bail!("--update writes the locks of a checkout: call it inside of one");
     }
     let fixture_only = args.kernels.len() == 1 && args.kernels[0] == "fixture";
-    if !args.update || args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture") {
+    if !args.update || args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture")
+    {
         fixture(&project, args.update)?;
     }
     if !fixture_only {
@@ -48,7 +49,10 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Entry>> 
     let find = |name: &&String| {
         let id: Option<KernelId> = name.parse().ok();
         id.and_then(|id| project.table.find(&id)).with_context(|| {
-            format!("there is no kernel \"{name}\" in vm/kernels.toml: it has {}", project.table.ids())
+            format!(
+                "there is no kernel \"{name}\" in vm/kernels.toml: it has {}",
+                project.table.ids()
+            )
         })
     };
     names.iter().map(find).collect()
@@ -58,11 +62,15 @@ fn fixture(project: &Project, update: bool) -> Result<()> {
     if !update && project.fixture().is_ok() {
         return Ok(());
     }
-    eprintln!("fixture: fetching {} packages", project.fixture.packages.len());
+    eprintln!(
+        "fixture: fetching {} packages",
+        project.fixture.packages.len()
+    );
     let lock = &project.fixture_lock;
     let taken = fetch_fixture(&project.cache, &project.fixture, lock, update)?;
     if update && let Some(root) = &project.root {
-        lock.clone().replace("fixture", taken, &root.join("vm/fixture.lock"))?;
+        lock.clone()
+            .replace("fixture", taken, &root.join("vm/fixture.lock"))?;
         eprintln!("fixture: pinned in vm/fixture.lock");
     } else if let Some(note) = project.fixture()?.substituted {
         eprintln!("fixture: {note}");
@@ -85,7 +93,10 @@ fn kernels(project: &Project, entries: &[&Entry], update: bool) -> Result<()> {
                 while let Some(entry) = next() {
                     if let Err(error) = kernel(project, entry, update, &lock) {
                         eprintln!("kernel {}: {error:#}", entry.id);
-                        failures.lock().into_iter().for_each(|mut list| list.push(&entry.id));
+                        failures
+                            .lock()
+                            .into_iter()
+                            .for_each(|mut list| list.push(&entry.id));
                     }
                 }
             });
@@ -94,7 +105,10 @@ fn kernels(project: &Project, entries: &[&Entry], update: bool) -> Result<()> {
     let failures = failures.into_inner().unwrap_or_default();
     if !failures.is_empty() {
         let ids: Vec<_> = failures.iter().map(ToString::to_string).collect();
-        bail!("failed to fetch {}; what was fetched is kept, run it again to go on", ids.join(", "));
+        bail!(
+            "failed to fetch {}; what was fetched is kept, run it again to go on",
+            ids.join(", ")
+        );
     }
     Ok(())
 }
@@ -109,13 +123,18 @@ fn kernel(
     eprintln!("kernel {of}: fetching");
     let pinned = project.kernels.of(&of);
     let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, update)?;
-    let Some(first) = taken.first() else { return Ok(()) };
+    let Some(first) = taken.first() else {
+        return Ok(());
+    };
     eprintln!("kernel {of}: {} {}", first.name, first.version);
     if update && let Some(root) = &project.root {
         if let Ok(mut lock) = lock.lock() {
             lock.replace(&of, taken, &root.join("vm/kernels.lock"))?;
         }
-    } else if let Some(note) = project.kernel(&entry.id)?.and_then(|kernel| kernel.substituted) {
+    } else if let Some(note) = project
+        .kernel(&entry.id)?
+        .and_then(|kernel| kernel.substituted)
+    {
         eprintln!("{note}");
     }
     Ok(())

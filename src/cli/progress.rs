@@ -18,8 +18,14 @@ impl<'a> Progress<'a> {
     /// Shows nothing yet.
     #[must_use]
     pub fn new(targets: &'a [Target], scenarios: usize) -> Progress<'a> {
-        let bars = std::io::stderr().is_terminal().then(|| (MultiProgress::new(), BTreeMap::new()));
-        Progress { targets, bars, scenarios }
+        let bars = std::io::stderr()
+            .is_terminal()
+            .then(|| (MultiProgress::new(), BTreeMap::new()));
+        Progress {
+            targets,
+            bars,
+            scenarios,
+        }
     }
 
     /// Shows what happens.
@@ -71,9 +77,15 @@ fn bar(
 
 fn line(targets: &[Target], event: &Event) {
     match event {
-        Event::Booting { kernel } => eprintln!("{}: booting {}", targets[*kernel].id, targets[*kernel].release),
+        Event::Booting { kernel } => eprintln!(
+            "{}: booting {}",
+            targets[*kernel].id, targets[*kernel].release
+        ),
         Event::Recorded { kernel, record, .. } => {
-            eprintln!("{}: {} {}", targets[*kernel].id, record.scenario, record.outcome);
+            eprintln!(
+                "{}: {} {}",
+                targets[*kernel].id, record.scenario, record.outcome
+            );
         }
         Event::Running { .. } | Event::Ended { .. } => {}
     }

@@ -73,16 +73,26 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         true => Colour::Yes,
         false => Colour::No,
     };
-    let mut options = Options { cpus: args.cpus, ..Options::default() };
+    let mut options = Options {
+        cpus: args.cpus,
+        ..Options::default()
+    };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
-    let run = Run { suite: &suite, targets: &targets, options: &options, stop: &stop };
+    let run = Run {
+        suite: &suite,
+        targets: &targets,
+        options: &options,
+        stop: &stop,
+    };
     let mut format = args.format.make(colour);
     let mut findings = Vec::new();
     for round in 0..u64::from(args.repeat) {
         let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
         let mut out = std::io::stdout().lock();
         let complete = run.round(&order, &mut |finding| {
-            format.finding(&finding, &mut out).context("failed to write the output")?;
+            format
+                .finding(&finding, &mut out)
+                .context("failed to write the output")?;
             findings.push(finding);
             Ok(())
         })?;
@@ -93,13 +103,20 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let place = |finding: &Finding| {
         let id = &finding.record.kernel.id;
-        targets.iter().position(|target| target.id.to_string() == *id)
+        targets
+            .iter()
+            .position(|target| target.id.to_string() == *id)
     };
     findings.sort_by(|a, b| (&a.record.scenario, place(a)).cmp(&(&b.record.scenario, place(b))));
-    let notes = targets.iter().filter_map(|target| target.note.clone()).chain(suite.note.clone());
+    let notes = targets
+        .iter()
+        .filter_map(|target| target.note.clone())
+        .chain(suite.note.clone());
     let notes: Vec<_> = notes.collect();
     let mut out = std::io::stdout().lock();
-    format.end(&findings, &notes, &mut out).context("failed to write the output")?;
+    format
+        .end(&findings, &notes, &mut out)
+        .context("failed to write the output")?;
     out.flush().context("failed to write the output")?;
     Ok(status(&findings, required && !missing.is_empty()))
 }
@@ -120,14 +137,23 @@ impl Run<'_> {
     ) -> Result<bool> {
         let mut progress = Progress::new(self.targets, scenarios.len());
         let mut result = Ok(());
-        let complete = self.suite.run(self.targets, scenarios, self.options, self.stop, &mut |event| {
-            progress.show(&event);
-            if let Event::Recorded { record, judged, .. } = event
-                && result.is_ok()
-            {
-                result = take(Finding { record: *record, judged });
-            }
-        });
+        let complete = self.suite.run(
+            self.targets,
+            scenarios,
+            self.options,
+            self.stop,
+            &mut |event| {
+                progress.show(&event);
+                if let Event::Recorded { record, judged, .. } = event
+                    && result.is_ok()
+                {
+                    result = take(Finding {
+                        record: *record,
+                        judged,
+                    });
+                }
+            },
+        );
         result.map(|()| complete)
     }
 }
@@ -164,7 +190,11 @@ fn targets(project: &Project, words: &[String]) -> Result<(Vec<Target>, Vec<Stri
 }
 
 fn status(findings: &[Finding], not_run: bool) -> ExitCode {
-    let any = |outcome| findings.iter().any(|finding| finding.record.outcome == outcome);
+    let any = |outcome| {
+        findings
+            .iter()
+            .any(|finding| finding.record.outcome == outcome)
+    };
     if not_run || any(Outcome::Broken) {
         ExitCode::from(2)
     } else if any(Outcome::Changed) || any(Outcome::New) {

@@ -30,11 +30,19 @@ impl Apt {
     pub fn prepare(cache: &Path, suites: &[String]) -> Result<Apt> {
         let mirror = Mirror::find()?;
         if !Path::new(KEYRING).exists() {
-            bail!("{KEYRING} is missing: install the package debian-archive-keyring (vm/setup does)");
+            bail!(
+                "{KEYRING} is missing: install the package debian-archive-keyring (vm/setup does)"
+            );
         }
         let root = cache.join("apt").join(suites.join("+"));
-        let apt = Apt { root, mirror, suites: suites.to_vec(), updated: OnceLock::new() };
-        apt.write_files().with_context(|| format!("failed to prepare {}", apt.root.display()))?;
+        let apt = Apt {
+            root,
+            mirror,
+            suites: suites.to_vec(),
+            updated: OnceLock::new(),
+        };
+        apt.write_files()
+            .with_context(|| format!("failed to prepare {}", apt.root.display()))?;
         Ok(apt)
     }
 
@@ -85,7 +93,11 @@ impl Apt {
     pub fn update(&self) -> Result<()> {
         let output = self.run("apt-get", &["update", "--error-on=any"])?;
         if !output.status.success() {
-            bail!("failed to read the lists of {}: {}", self.suites.join(", "), complaint(&output));
+            bail!(
+                "failed to read the lists of {}: {}",
+                self.suites.join(", "),
+                complaint(&output)
+            );
         }
         Ok(())
     }
@@ -133,10 +145,17 @@ impl Archive for Apt {
         let uri = format!("{archive}/{}", pinned.path.replace('+', "%2b"));
         let helper = "/usr/lib/apt/apt-helper";
         let sum = format!("SHA256:{}", pinned.sha256);
-        let output =
-            self.run(helper, &["download-file", &uri, &file.display().to_string(), &sum])?;
+        let output = self.run(
+            helper,
+            &["download-file", &uri, &file.display().to_string(), &sum],
+        )?;
         if !output.status.success() {
-            bail!("failed to download {} {}: {}", pinned.name, pinned.version, complaint(&output));
+            bail!(
+                "failed to download {} {}: {}",
+                pinned.name,
+                pinned.version,
+                complaint(&output)
+            );
         }
         Ok(())
     }
@@ -156,8 +175,10 @@ impl Archive for Apt {
 /// What a failed apt said, on one line.
 fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<_> =
-        text.lines().filter(|line| line.starts_with("E:") || line.starts_with("W:")).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("E:") || line.starts_with("W:"))
+        .collect();
     match lines.is_empty() {
         true => format!("{} without a reason", output.status),
         false => lines.join(" "),

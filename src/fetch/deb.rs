@@ -53,7 +53,10 @@ pub fn read_deb(file: &Path, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
         };
         return read_tar(data, wants).with_context(name);
     }
-    bail!("{} is no Debian package: it has no data.tar", file.display())
+    bail!(
+        "{} is no Debian package: it has no data.tar",
+        file.display()
+    )
 }
 
 fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
@@ -72,7 +75,9 @@ fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
                 MemberKind::File(bytes)
             }
             tar::EntryType::Symlink => {
-                let target = entry.link_name()?.context("a symbolic link without a target")?;
+                let target = entry
+                    .link_name()?
+                    .context("a symbolic link without a target")?;
                 MemberKind::Link(target.to_string_lossy().into_owned())
             }
             _ => continue,

@@ -6,8 +6,12 @@ use goblin::elf::Elf;
 use crate::vm::tree::{Entry, Tree};
 
 /// Where the loaders of the fixture look for a library (ld.so(8)).
-const LIBRARY_PATHS: [&str; 4] =
-    ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib32", "usr/lib/x86_64-linux-musl"];
+const LIBRARY_PATHS: [&str; 4] = [
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib",
+    "usr/lib32",
+    "usr/lib/x86_64-linux-musl",
+];
 
 /// Checks that every program and library of a tree finds its interpreter and its libraries there.
 ///
@@ -16,7 +20,9 @@ const LIBRARY_PATHS: [&str; 4] =
 /// The first file that needs something that is not there, with both names.
 pub fn check_needs(tree: &Tree) -> Result<()> {
     for (path, entry) in tree.iter() {
-        let Entry::File { bytes, .. } = entry else { continue };
+        let Entry::File { bytes, .. } = entry else {
+            continue;
+        };
         if !bytes.starts_with(b"\x7fELF") {
             continue;
         }
@@ -55,11 +61,19 @@ pub fn module_depends(bytes: &[u8]) -> Result<Vec<String>> {
         if elf.shdr_strtab.get_at(section.sh_name) != Some(".modinfo") {
             continue;
         }
-        let Some(range) = section.file_range() else { continue };
+        let Some(range) = section.file_range() else {
+            continue;
+        };
         let info = bytes.get(range).unwrap_or_default();
-        let depends = info.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(b"depends="));
+        let depends = info
+            .split(|byte| *byte == 0)
+            .find_map(|entry| entry.strip_prefix(b"depends="));
         let names = String::from_utf8_lossy(depends.unwrap_or_default()).into_owned();
-        return Ok(names.split(',').filter(|name| !name.is_empty()).map(Into::into).collect());
+        return Ok(names
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(Into::into)
+            .collect());
     }
     Ok(Vec::new())
 }

@@ -90,17 +90,33 @@ pub fn load_fixture(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<O
             return Err(error).with_context(|| format!("failed to read {}", file.display()));
         }
     };
-    let found: Description = serde_json::from_str(&text)
-        .with_context(|| format!("failed to read {}: remove {}", file.display(), folder.display()))?;
+    let found: Description = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "failed to read {}: remove {}",
+            file.display(),
+            folder.display()
+        )
+    })?;
     if found.pinned != lock.of("fixture") || found.table != table.fingerprint()? {
         return Ok(None);
     }
-    let others = found.taken.iter().filter(|taken| !found.pinned.contains(taken));
-    let others: Vec<_> = others.map(|taken| format!("{} {}", taken.name, taken.version)).collect();
+    let others = found
+        .taken
+        .iter()
+        .filter(|taken| !found.pinned.contains(taken));
+    let others: Vec<_> = others
+        .map(|taken| format!("{} {}", taken.name, taken.version))
+        .collect();
     let substituted = (!others.is_empty() && !found.pinned.is_empty()).then(|| {
-        format!("the fixture has {} because the pinned one can be had no more", others.join(", "))
+        format!(
+            "the fixture has {} because the pinned one can be had no more",
+            others.join(", ")
+        )
     });
-    Ok(Some(Fixture { archive: folder.join("fixture.cpio"), substituted }))
+    Ok(Some(Fixture {
+        archive: folder.join("fixture.cpio"),
+        substituted,
+    }))
 }
 
 /// Downloads the fixture's packages and builds the archive; returns what it was built from.
@@ -121,16 +137,25 @@ pub fn fetch_fixture(
     let mut taken = Vec::new();
     let locked = lock.of("fixture");
     for source in &table.packages {
-        let pinned: Vec<_> =
-            locked.iter().filter(|pinned| pinned.name == source.name).cloned().collect();
+        let pinned: Vec<_> = locked
+            .iter()
+            .filter(|pinned| pinned.name == source.name)
+            .cloned()
+            .collect();
         let packages = [source.name.clone()];
-        let wanted = Wanted { of: "fixture", packages: &packages, release: "", pinned: &pinned };
+        let wanted = Wanted {
+            of: "fixture",
+            packages: &packages,
+            release: "",
+            pinned: &pinned,
+        };
         let got = if update {
             wanted.get_newest(&apt, work.path())
         } else {
             wanted.get(&apt, work.path())
         };
-        let got = got.with_context(|| format!("failed to fetch {} for the fixture", source.name))?;
+        let got =
+            got.with_context(|| format!("failed to fetch {} for the fixture", source.name))?;
         for file in &got.files {
             take(source, file, &mut tree)?;
         }
@@ -140,14 +165,23 @@ pub fn fetch_fixture(
     check_needs(&tree)?;
     let new = work.path().join("new");
     fs::create_dir(&new).context("failed to make the fixture's folder")?;
-    let archive = fs::File::create(new.join("fixture.cpio")).context("failed to write the fixture")?;
+    let archive =
+        fs::File::create(new.join("fixture.cpio")).context("failed to write the fixture")?;
     let mut archive = std::io::BufWriter::new(archive);
-    tree.write_cpio(&mut archive).context("failed to write the fixture")?;
+    tree.write_cpio(&mut archive)
+        .context("failed to write the fixture")?;
     std::io::Write::flush(&mut archive).context("failed to write the fixture")?;
     let pinned = if update { taken.clone() } else { locked };
-    let description = Description { table: table.fingerprint()?, pinned, taken: taken.clone() };
-    fs::write(new.join("fixture.json"), serde_json::to_vec_pretty(&description)?)
-        .context("failed to describe the fixture")?;
+    let description = Description {
+        table: table.fingerprint()?,
+        pinned,
+        taken: taken.clone(),
+    };
+    fs::write(
+        new.join("fixture.json"),
+        serde_json::to_vec_pretty(&description)?,
+    )
+    .context("failed to describe the fixture")?;
     super::replace_folder(&new, &cache.join("fixture"))?;
     Ok(taken)
 }
@@ -158,7 +192,10 @@ fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<()> {
     for member in read_deb(file, |path| patterns.is_match(path))? {
         found += 1;
         let entry = match member.kind {
-            MemberKind::File(bytes) => Entry::File { mode: member.mode, bytes },
+            MemberKind::File(bytes) => Entry::File {
+                mode: member.mode,
+                bytes,
+            },
             MemberKind::Link(target) => Entry::Link(target),
         };
         // Older packages still ship /lib/... where /lib is a link to usr/lib.
@@ -169,7 +206,11 @@ fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<()> {
         tree.add(&path, entry);
     }
     if found == 0 {
-        bail!("package {} holds none of {}", source.name, source.files.join(", "));
+        bail!(
+            "package {} holds none of {}",
+            source.name,
+            source.files.join(", ")
+        );
     }
     Ok(())
 }
@@ -191,7 +232,13 @@ fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
         tree.add(path, Entry::Link(target.clone()));
     }
     for (path, text) in &table.texts {
-        tree.add(path, Entry::File { mode: 0o644, bytes: text.clone().into_bytes() });
+        tree.add(
+            path,
+            Entry::File {
+                mode: 0o644,
+                bytes: text.clone().into_bytes(),
+            },
+        );
     }
     let root = work.join("root");
     fs::create_dir(&root).context("failed to make a folder for ldconfig")?;
@@ -204,7 +251,10 @@ fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
         .output()
         .context("failed to run the fixture's ldconfig")?;
     if !output.status.success() {
-        bail!("the fixture's ldconfig failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "the fixture's ldconfig failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     let bytes = fs::read(root.join("etc/ld.so.cache")).context("ldconfig wrote no ld.so.cache")?;
     tree.add("etc/ld.so.cache", Entry::File { mode: 0o644, bytes });

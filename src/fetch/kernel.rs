@@ -62,7 +62,11 @@ impl CachedKernel {
         let mut modules = BTreeMap::new();
         for entry in fs::read_dir(&folder).with_context(context)? {
             let path = entry.with_context(context)?.path();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             modules.insert(name, path);
         }
         Ok(modules)
@@ -88,8 +92,13 @@ pub fn load_kernel(cache: &Path, id: &KernelId, lock: &Lock) -> Result<Option<Ca
             return Err(error).with_context(|| format!("failed to read {}", file.display()));
         }
     };
-    let found: Description = serde_json::from_str(&text)
-        .with_context(|| format!("failed to read {}: remove {}", file.display(), folder.display()))?;
+    let found: Description = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "failed to read {}: remove {}",
+            file.display(),
+            folder.display()
+        )
+    })?;
     if found.pinned != lock.of(&id.to_string()) {
         return Ok(None);
     }
@@ -100,11 +109,17 @@ pub fn load_kernel(cache: &Path, id: &KernelId, lock: &Lock) -> Result<Option<Ca
             version(&found.pinned)
         )
     });
-    Ok(Some(CachedKernel { folder, release: found.release, substituted }))
+    Ok(Some(CachedKernel {
+        folder,
+        release: found.release,
+        substituted,
+    }))
 }
 
 fn version(packages: &[Pinned]) -> &str {
-    packages.first().map_or("nothing", |package| package.version.as_str())
+    packages
+        .first()
+        .map_or("nothing", |package| package.version.as_str())
 }
 
 /// Downloads a kernel and unpacks what is needed of it; returns the packages that it came from.
@@ -123,18 +138,36 @@ pub fn fetch_kernel(
     let of = entry.id.to_string();
     let work = super::work_folder(cache)?;
     let apt = Apt::prepare(cache, &entry.suites)?;
-    let wanted =
-        Wanted { of: &of, packages: &entry.packages, release: &entry.release, pinned };
-    let got =
-        if update { wanted.get_newest(&apt, work.path()) } else { wanted.get(&apt, work.path()) };
+    let wanted = Wanted {
+        of: &of,
+        packages: &entry.packages,
+        release: &entry.release,
+        pinned,
+    };
+    let got = if update {
+        wanted.get_newest(&apt, work.path())
+    } else {
+        wanted.get(&apt, work.path())
+    };
     let got = got.with_context(|| format!("failed to fetch kernel {of}"))?;
     let new = work.path().join("new");
     let release = unpack(&got, &table.modules, &new)
         .with_context(|| format!("failed to unpack kernel {of}"))?;
-    let pinned = if update { got.packages.clone() } else { pinned.to_vec() };
-    let description = Description { release, pinned, taken: got.packages.clone() };
-    fs::write(new.join("kernel.json"), serde_json::to_vec_pretty(&description)?)
-        .context("failed to describe the kernel")?;
+    let pinned = if update {
+        got.packages.clone()
+    } else {
+        pinned.to_vec()
+    };
+    let description = Description {
+        release,
+        pinned,
+        taken: got.packages.clone(),
+    };
+    fs::write(
+        new.join("kernel.json"),
+        serde_json::to_vec_pretty(&description)?,
+    )
+    .context("failed to describe the kernel")?;
     super::replace_folder(&new, &folder(cache, &entry.id))?;
     Ok(got.packages)
 }
@@ -145,7 +178,9 @@ fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
     let mut configured = false;
     for file in &got.files {
         for member in read_deb(file, |path| wants(path, modules))? {
-            let MemberKind::File(bytes) = member.kind else { continue };
+            let MemberKind::File(bytes) = member.kind else {
+                continue;
+            };
             let name = member.path.rsplit('/').next().unwrap_or_default();
             if name.starts_with("vmlinuz") {
                 release = Some(payload::release(&bytes)?);
@@ -155,7 +190,11 @@ fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
                 configured = true;
             } else {
                 let stem = name.split('.').next().unwrap_or_default();
-                let bytes = if name.ends_with(".xz") { unxz(&bytes)? } else { bytes };
+                let bytes = if name.ends_with(".xz") {
+                    unxz(&bytes)?
+                } else {
+                    bytes
+                };
                 let missing = module_depends(&bytes)?;
                 if let Some(missing) = missing.iter().find(|name| !modules.contains(name)) {
                     bail!(
@@ -180,9 +219,10 @@ fn wants(path: &str, modules: &[String]) -> bool {
         return name.starts_with("vmlinuz-") || name.starts_with("config-");
     }
     let stem = name.strip_suffix(".xz").unwrap_or(name).strip_suffix(".ko");
-    below && (name == "vmlinuz" || name == "config" || stem.is_some_and(|stem| {
-        modules.iter().any(|module| *module == stem)
-    }))
+    below
+        && (name == "vmlinuz"
+            || name == "config"
+            || stem.is_some_and(|stem| modules.iter().any(|module| *module == stem)))
 }
 
 fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {

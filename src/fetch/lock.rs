@@ -32,7 +32,8 @@ pub struct Pinned {
     pub sha256: String,
 }
 
-const HEAD: &str = "# Written by `vm/setup --update`: the packages that the table beside it stands for.\n\n";
+const HEAD: &str =
+    "# Written by `vm/setup --update`: the packages that the table beside it stands for.\n\n";
 
 impl Lock {
     /// Reads a lock; `file` names it in errors.
@@ -49,7 +50,11 @@ impl Lock {
     /// The packages of one kernel, or of the fixture.
     #[must_use]
     pub fn of(&self, of: &str) -> Vec<Pinned> {
-        self.packages.iter().filter(|pinned| pinned.of == of).cloned().collect()
+        self.packages
+            .iter()
+            .filter(|pinned| pinned.of == of)
+            .cloned()
+            .collect()
     }
 
     /// Puts new packages in the place of what was pinned for one kernel, and writes the file.
@@ -60,7 +65,9 @@ impl Lock {
     pub fn replace(&mut self, of: &str, packages: Vec<Pinned>, file: &Path) -> Result<()> {
         let place = self.packages.iter().position(|pinned| pinned.of == of);
         self.packages.retain(|pinned| pinned.of != of);
-        let place = place.unwrap_or(self.packages.len()).min(self.packages.len());
+        let place = place
+            .unwrap_or(self.packages.len())
+            .min(self.packages.len());
         self.packages.splice(place..place, packages);
         let text = toml::to_string(self).context("failed to write a lock as TOML")?;
         std::fs::write(file, format!("{HEAD}{text}"))
@@ -86,11 +93,18 @@ mod tests {
     #[test]
     fn new_packages_take_the_place_of_the_old_ones() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut lock = Lock { packages: vec![pinned("5.10", "a"), pinned("6.1", "b")] };
-        lock.replace("5.10", vec![pinned("5.10", "c")], file.path()).unwrap();
+        let mut lock = Lock {
+            packages: vec![pinned("5.10", "a"), pinned("6.1", "b")],
+        };
+        lock.replace("5.10", vec![pinned("5.10", "c")], file.path())
+            .unwrap();
         let text = std::fs::read_to_string(file.path()).unwrap();
-        let names: Vec<_> =
-            Lock::parse(&text, "x").unwrap().packages.into_iter().map(|p| p.name).collect();
+        let names: Vec<_> = Lock::parse(&text, "x")
+            .unwrap()
+            .packages
+            .into_iter()
+            .map(|p| p.name)
+            .collect();
         assert_eq!(names, ["c", "b"]);
     }
 

@@ -20,7 +20,9 @@ impl Mirror {
     ///
     /// There is no apt, or it knows no Debian archive (on Ubuntu, say).
     pub fn find() -> Result<Mirror> {
-        if let Some(mirror) = std::env::var("EXETRAIL_MIRROR").ok().filter(|value| !value.is_empty())
+        if let Some(mirror) = std::env::var("EXETRAIL_MIRROR")
+            .ok()
+            .filter(|value| !value.is_empty())
         {
             return Ok(Mirror::named(&mirror));
         }
@@ -37,7 +39,10 @@ impl Mirror {
 
     fn named(mirror: &str) -> Mirror {
         let debian = mirror.trim_end_matches('/').to_owned();
-        Mirror { security: format!("{debian}-security"), debian }
+        Mirror {
+            security: format!("{debian}-security"),
+            debian,
+        }
     }
 
     fn among(uris: &str) -> Result<Mirror> {
@@ -67,7 +72,10 @@ mod tests {
     #[test]
     fn the_systems_own_archives_are_taken() {
         let mirror = Mirror::among("http://a/debian-security/\nhttp://b/debian/\n").unwrap();
-        assert_eq!((&*mirror.debian, &*mirror.security), ("http://b/debian", "http://a/debian-security"));
+        assert_eq!(
+            (&*mirror.debian, &*mirror.security),
+            ("http://b/debian", "http://a/debian-security")
+        );
     }
 
     #[test]

@@ -29,8 +29,12 @@ use anyhow::{Context as _, Result};
 /// It goes away with its owner; what a killed run left behind is removed by the next one.
 fn work_folder(cache: &Path) -> Result<tempfile::TempDir> {
     let parent = cache.join("work");
-    fs::create_dir_all(&parent)
-        .with_context(|| format!("failed to make {}: is EXETRAIL_CACHE right?", parent.display()))?;
+    fs::create_dir_all(&parent).with_context(|| {
+        format!(
+            "failed to make {}: is EXETRAIL_CACHE right?",
+            parent.display()
+        )
+    })?;
     tempfile::Builder::new()
         .prefix(&format!("{}-", std::process::id()))
         .tempdir_in(&parent)
@@ -44,11 +48,22 @@ fn work_folder(cache: &Path) -> Result<tempfile::TempDir> {
 /// The cache cannot be read or a folder cannot be removed.
 pub fn clean_up(cache: &Path) -> Result<()> {
     let parent = cache.join("work");
-    let Ok(entries) = fs::read_dir(&parent) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(&parent) else {
+        return Ok(());
+    };
     for entry in entries {
-        let path = entry.with_context(|| format!("failed to list {}", parent.display()))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let alive = name.split('-').next().is_some_and(|pid| Path::new("/proc").join(pid).exists());
+        let path = entry
+            .with_context(|| format!("failed to list {}", parent.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let alive = name
+            .split('-')
+            .next()
+            .is_some_and(|pid| Path::new("/proc").join(pid).exists());
         if !alive {
             fs::remove_dir_all(&path)
                 .with_context(|| format!("failed to remove {}", path.display()))?;

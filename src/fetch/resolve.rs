@@ -71,7 +71,9 @@ impl Wanted<'_> {
     ///
     /// No release of the series can be had.
     pub fn get_newest(&self, archive: &dyn Archive, folder: &Path) -> Result<Got> {
-        let Some(first) = self.packages.first() else { bail!("{} names no package", self.of) };
+        let Some(first) = self.packages.first() else {
+            bail!("{} names no package", self.of)
+        };
         let candidates = archive.newest(&first.replace("{release}", self.release), self.of)?;
         let mut reasons = Vec::new();
         for candidate in candidates {
@@ -96,7 +98,10 @@ impl Wanted<'_> {
         candidate: Pinned,
     ) -> Result<Got> {
         let (before, after) = first.split_once("{release}").unwrap_or((first, ""));
-        let release = candidate.name.strip_prefix(before).and_then(|r| r.strip_suffix(after));
+        let release = candidate
+            .name
+            .strip_prefix(before)
+            .and_then(|r| r.strip_suffix(after));
         let release = release.unwrap_or_default().to_owned();
         let mut packages = vec![candidate];
         for name in self.packages.iter().skip(1) {
@@ -124,7 +129,10 @@ fn download_all(archive: &dyn Archive, packages: &[Pinned], folder: &Path) -> Re
         archive.download(package, &file)?;
         files.push(file);
     }
-    Ok(Got { packages: packages.to_vec(), files })
+    Ok(Got {
+        packages: packages.to_vec(),
+        files,
+    })
 }
 
 #[cfg(test)]
@@ -147,7 +155,12 @@ mod tests {
 
         fn newest(&self, pattern: &str, _of: &str) -> Result<Vec<Pinned>> {
             let matcher = globset::Glob::new(pattern)?.compile_matcher();
-            Ok(self.listed.iter().filter(|pinned| matcher.is_match(&pinned.name)).cloned().collect())
+            Ok(self
+                .listed
+                .iter()
+                .filter(|pinned| matcher.is_match(&pinned.name))
+                .cloned()
+                .collect())
         }
     }
 
@@ -164,15 +177,30 @@ mod tests {
 
     fn get(fake: &Fake, pinned: &[Pinned], packages: &[&str]) -> Result<Vec<String>> {
         let packages: Vec<_> = packages.iter().map(ToString::to_string).collect();
-        let wanted = Wanted { of: "6.1", packages: &packages, release: "6.1.*", pinned };
+        let wanted = Wanted {
+            of: "6.1",
+            packages: &packages,
+            release: "6.1.*",
+            pinned,
+        };
         let got = wanted.get(fake, Path::new("/nowhere"))?;
-        Ok(got.packages.into_iter().map(|p| format!("{} {}", p.name, p.version)).collect())
+        Ok(got
+            .packages
+            .into_iter()
+            .map(|p| format!("{} {}", p.name, p.version))
+            .collect())
     }
 
     #[test]
     fn the_pinned_package_is_taken_while_it_can_be_had() {
-        let fake = Fake { listed: vec![package("k-6.1.9", "9")], gone: vec![] };
-        assert_eq!(get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(), ["k-6.1.7 7"]);
+        let fake = Fake {
+            listed: vec![package("k-6.1.9", "9")],
+            gone: vec![],
+        };
+        assert_eq!(
+            get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(),
+            ["k-6.1.7 7"]
+        );
     }
 
     #[test]
@@ -181,13 +209,20 @@ mod tests {
             listed: vec![package("k-6.1.9", "9"), package("k-6.1.8", "8")],
             gone: vec!["7", "9"],
         };
-        assert_eq!(get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(), ["k-6.1.8 8"]);
+        assert_eq!(
+            get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(),
+            ["k-6.1.8 8"]
+        );
     }
 
     #[test]
     fn further_packages_are_of_the_same_release() {
         let fake = Fake {
-            listed: vec![package("k-6.1.9", "9"), package("m-6.1.9", "9"), package("m-6.1.8", "8")],
+            listed: vec![
+                package("k-6.1.9", "9"),
+                package("m-6.1.9", "9"),
+                package("m-6.1.8", "8"),
+            ],
             gone: vec![],
         };
         let got = get(&fake, &[], &["k-{release}", "m-{release}"]).unwrap();
@@ -196,9 +231,15 @@ mod tests {
 
     #[test]
     fn when_nothing_can_be_had_both_reasons_are_said() {
-        let fake = Fake { listed: vec![], gone: vec!["7"] };
+        let fake = Fake {
+            listed: vec![],
+            gone: vec!["7"],
+        };
         let error = get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap_err();
         let text = format!("{error:#}");
-        assert!(text.contains("7 is gone") && text.contains("k-6.1.* is listed"), "{text}");
+        assert!(
+            text.contains("7 is gone") && text.contains("k-6.1.* is listed"),
+            "{text}"
+        );
     }
 }

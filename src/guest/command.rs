@@ -18,40 +18,70 @@ const TERMINAL: &str = "/dev/ttyS2";
 pub fn run(argv: &[String], terminal: bool, link: &Link) -> Result<()> {
     let (program, arguments) = argv.split_first().context("an empty command")?;
     let mut command = Command::new(program);
-    command.args(arguments).env("PATH", "/exetrail:/usr/bin:/bin").env("HOME", "/root");
+    command
+        .args(arguments)
+        .env("PATH", "/exetrail:/usr/bin:/bin")
+        .env("HOME", "/root");
     command.env("TERM", "linux").current_dir("/");
-    let started = if terminal { interactive(&mut command) } else { piped(&mut command, link) };
+    let started = if terminal {
+        interactive(&mut command)
+    } else {
+        piped(&mut command, link)
+    };
     let status = match started {
-        Ok(status) => status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+        Ok(status) => status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
         Err(error) => {
             let text = format!("exetrail: failed to run {program}: {error:#}\n");
             let bytes = text.into_bytes();
-            link.send(&Message::Output { stream: Stream::Stderr, bytes })?;
+            link.send(&Message::Output {
+                stream: Stream::Stderr,
+                bytes,
+            })?;
             127
         }
     };
-    link.send(&Message::Exited { status: u8::try_from(status).unwrap_or(u8::MAX) })?;
+    link.send(&Message::Exited {
+        status: u8::try_from(status).unwrap_or(u8::MAX),
+    })?;
     Ok(())
 }
 
 fn interactive(command: &mut Command) -> Result<ExitStatus> {
     let terminal = channel::open_terminal(TERMINAL)?;
-    let copy = || terminal.try_clone().context("failed to duplicate the terminal");
+    let copy = || {
+        terminal
+            .try_clone()
+            .context("failed to duplicate the terminal")
+    };
     command.stdin(copy()?).stdout(copy()?).stderr(copy()?);
     crate::sys::own_terminal(command);
     command.status().context("failed to start it")
 }
 
 fn piped(command: &mut Command, link: &Link) -> Result<ExitStatus> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
     let mut child = command.spawn()?;
     let mut out = child.stdout.take().context("no standard output")?;
     let mut err = child.stderr.take().context("no standard error")?;
     let mut open = [true, true];
     while open != [false, false] {
-        let wanted = |open: bool| if open { PollFlags::POLLIN } else { PollFlags::empty() };
-        let mut fds =
-            [PollFd::new(out.as_fd(), wanted(open[0])), PollFd::new(err.as_fd(), wanted(open[1]))];
+        let wanted = |open: bool| {
+            if open {
+                PollFlags::POLLIN
+            } else {
+                PollFlags::empty()
+            }
+        };
+        let mut fds = [
+            PollFd::new(out.as_fd(), wanted(open[0])),
+            PollFd::new(err.as_fd(), wanted(open[1])),
+        ];
         nix::poll::poll(&mut fds, PollTimeout::NONE).context("failed to wait for output")?;
         let [out_ready, err_ready] = fds.map(|fd| fd.any().unwrap_or(true));
         if open[0] && out_ready {
@@ -69,7 +99,10 @@ fn forward(from: &mut impl Read, stream: Stream, link: &Link) -> Result<bool> {
     let mut chunk = [0; 4096];
     let length = from.read(&mut chunk).context("failed to read its output")?;
     if length > 0 {
-        link.send(&Message::Output { stream, bytes: chunk[..length].to_vec() })?;
+        link.send(&Message::Output {
+            stream,
+            bytes: chunk[..length].to_vec(),
+        })?;
     }
     Ok(length > 0)
 }

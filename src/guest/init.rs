@@ -35,7 +35,9 @@ pub fn main() -> ExitCode {
     eprintln!("exetrail: PID 1 failed: {error:#}");
     // The old root may not have /dev yet; then the console is all there is.
     if let Ok(link) = channel::open() {
-        let _ = link.send(&Message::Failed { reason: format!("PID 1: {error:#}") });
+        let _ = link.send(&Message::Failed {
+            reason: format!("PID 1: {error:#}"),
+        });
         channel::drain(&link);
     }
     channel::power_off();
@@ -48,15 +50,23 @@ fn prepare() -> Result<std::convert::Infallible> {
     attach("tmpfs", ROOT, "mode=0755")?;
     unpack(&Path::new(HOME).join("fixture.cpio"), Path::new(ROOT))?;
     let home = format!("{ROOT}{HOME}");
-    mount(Some(HOME), home.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
-        .with_context(|| format!("failed to bind {HOME} to {home}"))?;
+    mount(
+        Some(HOME),
+        home.as_str(),
+        None::<&str>,
+        MsFlags::MS_BIND,
+        None::<&str>,
+    )
+    .with_context(|| format!("failed to bind {HOME} to {home}"))?;
     for (kind, place, options) in MOUNTS {
         attach(kind, &format!("{ROOT}/{place}"), options)?;
     }
     chdir(ROOT).with_context(|| format!("failed to change to {ROOT}"))?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
         .with_context(|| format!("failed to move {ROOT} to /"))?;
-    chroot(".").and_then(|()| chdir("/")).context("failed to change the root")?;
+    chroot(".")
+        .and_then(|()| chdir("/"))
+        .context("failed to change the root")?;
     become_runner()
 }
 
@@ -77,11 +87,15 @@ fn become_runner() -> Result<std::convert::Infallible> {
 /// Loads every module of the image; those that depend on none only.
 fn load_modules() -> Result<()> {
     let folder = Path::new(HOME).join("modules");
-    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(&folder) else {
+        return Ok(());
+    };
     for entry in entries {
-        let path = entry.with_context(|| format!("failed to list {}", folder.display()))?.path();
-        let file = fs::File::open(&path)
-            .with_context(|| format!("failed to open {}", path.display()))?;
+        let path = entry
+            .with_context(|| format!("failed to list {}", folder.display()))?
+            .path();
+        let file =
+            fs::File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
         match sys::finit_module(file.as_fd()) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(anyhow!("failed to load {}: {errno}", path.display())),

@@ -20,6 +20,9 @@ fn run(stage: &mut Stage, scenario: &Scenario) -> Result<()> {
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(anyhow!("the scenario panicked: {}", text.unwrap_or("no message")))
+        Err(anyhow!(
+            "the scenario panicked: {}",
+            text.unwrap_or("no message")
+        ))
     })
 }

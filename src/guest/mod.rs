@@ -27,7 +27,9 @@ pub const PROGRAM: &str = "/exetrail/launcher";
 #[must_use]
 pub fn is_guest() -> bool {
     let name = std::env::args_os().next().unwrap_or_default();
-    std::path::Path::new(&name).file_name().is_some_and(|name| name == "launcher")
+    std::path::Path::new(&name)
+        .file_name()
+        .is_some_and(|name| name == "launcher")
 }
 
 /// The entry of PID 1.

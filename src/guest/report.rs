@@ -5,15 +5,24 @@ use std::fs;
 /// The processes below this one that are no kernel threads, with state and name.
 pub fn living() -> String {
     let mut found = Vec::new();
-    let Ok(entries) = fs::read_dir("/proc") else { return String::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return String::new();
+    };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Ok(stat) = fs::read_to_string(format!("/proc/{name}/stat")) else { continue };
-        let Ok(pid) = name.parse::<i32>() else { continue };
-        let Some((comm, rest)) = stat.rsplit_once(')') else { continue };
+        let Ok(stat) = fs::read_to_string(format!("/proc/{name}/stat")) else {
+            continue;
+        };
+        let Ok(pid) = name.parse::<i32>() else {
+            continue;
+        };
+        let Some((comm, rest)) = stat.rsplit_once(')') else {
+            continue;
+        };
         let mut fields = rest.split_ascii_whitespace();
         let (state, ppid) = (fields.next().unwrap_or("?"), fields.next().unwrap_or("?"));
-        let thread = pid == 2 || (ppid == "2" && fs::read_link(format!("/proc/{name}/exe")).is_err());
+        let thread =
+            pid == 2 || (ppid == "2" && fs::read_link(format!("/proc/{name}/exe")).is_err());
         if pid > 1 && !thread {
             let comm = comm.split_once('(').map_or("?", |(_, comm)| comm);
             found.push(format!("{comm} ({state})"));

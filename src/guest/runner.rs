@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -30,7 +30,8 @@ pub fn main() -> ExitCode {
         let result = run(&mut link);
         if let Err(error) = &result {
             let reason = format!("PID 1: {error:#}");
-            link.send(&Message::Failed { reason }).context("failed to report")?;
+            link.send(&Message::Failed { reason })
+                .context("failed to report")?;
         }
         channel::drain(&link);
         result
@@ -58,7 +59,10 @@ fn run(link: &mut Link) -> Result<()> {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
                 let result = one(name, plan.faults.get(name).copied(), link, &children);
-                link.send(&Message::Finished { scenario: name.clone(), result })?;
+                link.send(&Message::Finished {
+                    scenario: name.clone(),
+                    result,
+                })?;
             }
         }
         Job::Command { argv, terminal } => command::run(argv, *terminal, link)?,
@@ -88,7 +92,9 @@ fn one(
     let needs = registered.scenario.needs.iter();
     let unmet: Vec<_> = needs.filter(|need| !(need.probe)(Lab::Vm)).collect();
     if !unmet.is_empty() {
-        return Err(Failure::Unsupported(unmet.iter().map(|need| need.what.to_owned()).collect()));
+        return Err(Failure::Unsupported(
+            unmet.iter().map(|need| need.what.to_owned()).collect(),
+        ));
     }
     commit(fault, link).map_err(broken)?;
     let mut undo = Undo::default();
@@ -138,7 +144,11 @@ fn observe(scenario: &'static Scenario, fault: Option<Fault>, undo: &mut Undo) -
     };
     drop(theirs);
     let mut monitor = Monitor::start("/")?;
-    let mut run = Run { launcher: launcher.as_raw(), pid_max: pid_max()?, ..Run::default() };
+    let mut run = Run {
+        launcher: launcher.as_raw(),
+        pid_max: pid_max()?,
+        ..Run::default()
+    };
     loop {
         let request: Request = link.receive(deadline).map_err(|error| {
             anyhow!(
@@ -183,7 +193,9 @@ fn arm(monitor: &mut Monitor, fault: Option<Fault>, deadline: Instant) -> Result
 }
 
 fn disarm(monitor: &mut Monitor, run: &mut Run, deadline: Instant) -> Result<()> {
-    let seen = monitor.disarm(deadline).with_context(|| format!("still there: {}", report::living()))?;
+    let seen = monitor
+        .disarm(deadline)
+        .with_context(|| format!("still there: {}", report::living()))?;
     if seen.lost != 0 {
         bail!("{} events were lost", seen.lost);
     }
@@ -216,7 +228,10 @@ fn end_everybody(children: &SignalFd) -> Result<()> {
             Ok(WaitStatus::StillAlive) => {
                 let mut fds = [PollFd::new(children.as_fd(), PollFlags::POLLIN)];
                 if poll(&mut fds, until(deadline)) == Ok(0) {
-                    bail!("what the scenario left cannot be killed: {}", report::living());
+                    bail!(
+                        "what the scenario left cannot be killed: {}",
+                        report::living()
+                    );
                 }
                 // One signal may stand for several children: the loop reaps until none is ready.
                 while let Ok(Some(_)) = children.read_signal() {}

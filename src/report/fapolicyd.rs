@@ -11,7 +11,10 @@ pub struct Fapolicyd;
 impl Format for Fapolicyd {
     fn finding(&mut self, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
         let record = &finding.record;
-        let reason = record.reason.as_ref().map(|reason| format!(": {}", first_line(reason)));
+        let reason = record
+            .reason
+            .as_ref()
+            .map(|reason| format!(": {}", first_line(reason)));
         writeln!(
             out,
             "# {} on {} ({}): {}{}",
@@ -36,7 +39,9 @@ impl Format for Fapolicyd {
     }
 
     fn end(&mut self, _: &[Finding], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
-        notes.iter().try_for_each(|note| writeln!(out, "# note: {note}"))
+        notes
+            .iter()
+            .try_for_each(|note| writeln!(out, "# note: {note}"))
     }
 }
 

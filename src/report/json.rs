@@ -17,6 +17,8 @@ impl Format for Json {
 
     fn end(&mut self, _: &[Finding], notes: &[String], _: &mut dyn Write) -> io::Result<()> {
         let mut stderr = io::stderr();
-        notes.iter().try_for_each(|note| writeln!(stderr, "note: {note}"))
+        notes
+            .iter()
+            .try_for_each(|note| writeln!(stderr, "note: {note}"))
     }
 }

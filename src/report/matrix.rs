@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 use comfy_table::{Cell, CellAlignment, Table, TableStyle};
 
 use super::Finding;
@@ -17,11 +16,16 @@ pub fn matrix(findings: &[Finding]) -> String {
     let mut rows: BTreeMap<&str, BTreeMap<usize, &Finding>> = BTreeMap::new();
     for finding in findings {
         let id = finding.record.kernel.id.as_str();
-        let column = kernels.iter().position(|known| *known == id).unwrap_or_else(|| {
-            kernels.push(id);
-            kernels.len() - 1
-        });
-        rows.entry(&finding.record.scenario).or_default().insert(column, finding);
+        let column = kernels
+            .iter()
+            .position(|known| *known == id)
+            .unwrap_or_else(|| {
+                kernels.push(id);
+                kernels.len() - 1
+            });
+        rows.entry(&finding.record.scenario)
+            .or_default()
+            .insert(column, finding);
     }
     let mut table = Table::new();
     table.load_style(TableStyle::new());
@@ -30,13 +34,17 @@ pub fn matrix(findings: &[Finding]) -> String {
         let mut texts: Vec<String> = Vec::new();
         let mut row = vec![Cell::new(scenario)];
         for column in 0..kernels.len() {
-            let text = cells.get(&column).map_or_else(String::new, |found| mark(found, &mut texts));
+            let text = cells
+                .get(&column)
+                .map_or_else(String::new, |found| mark(found, &mut texts));
             row.push(Cell::new(text).set_alignment(CellAlignment::Center));
         }
         table.add_row(row);
     }
     let text = table.to_string();
-    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    text.lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
 }
 
 fn mark(finding: &Finding, texts: &mut Vec<String>) -> String {
@@ -48,10 +56,13 @@ fn mark(finding: &Finding, texts: &mut Vec<String>) -> String {
         Outcome::New => "+",
     };
     let text = finding.record.trail.to_string();
-    let number = texts.iter().position(|known| *known == text).unwrap_or_else(|| {
-        texts.push(text);
-        texts.len() - 1
-    });
+    let number = texts
+        .iter()
+        .position(|known| *known == text)
+        .unwrap_or_else(|| {
+            texts.push(text);
+            texts.len() - 1
+        });
     // More than 26 behaviours of one scenario are beyond what a table can tell.
     let letter = char::from(b'a' + u8::try_from(number.min(25)).unwrap_or(25));
     format!("{letter}{sign}")

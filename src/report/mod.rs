@@ -33,8 +33,12 @@ pub trait Format {
     /// # Errors
     ///
     /// The output cannot be written.
-    fn end(&mut self, findings: &[Finding], notes: &[String], out: &mut dyn Write)
-    -> io::Result<()>;
+    fn end(
+        &mut self,
+        findings: &[Finding],
+        notes: &[String],
+        out: &mut dyn Write,
+    ) -> io::Result<()>;
 }
 
 /// The formats by name.
@@ -72,10 +76,17 @@ pub enum Colour {
 /// How many findings have each outcome: "64 same, 2 changed".
 #[must_use]
 pub fn summary(findings: &[Finding]) -> String {
-    let count = |outcome| findings.iter().filter(|found| found.record.outcome == outcome).count();
+    let count = |outcome| {
+        findings
+            .iter()
+            .filter(|found| found.record.outcome == outcome)
+            .count()
+    };
     let parts = Outcome::ALL.map(|outcome| (outcome, count(outcome)));
     let parts = parts.iter().filter(|(_, count)| *count > 0);
-    let parts: Vec<_> = parts.map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let parts: Vec<_> = parts
+        .map(|(outcome, count)| format!("{count} {outcome}"))
+        .collect();
     match parts.is_empty() {
         true => "nothing was run".to_owned(),
         false => parts.join(", "),

@@ -39,7 +39,10 @@ impl Format for Text {
         let mut rest = findings;
         while let Some(first) = rest.first() {
             let name = &first.record.scenario;
-            let length = rest.iter().take_while(|found| found.record.scenario == *name).count();
+            let length = rest
+                .iter()
+                .take_while(|found| found.record.scenario == *name)
+                .count();
             let (own, others) = rest.split_at(length);
             writeln!(out, "{}", paint.heading.apply_to(name))?;
             scenario(own, &paint, out)?;
@@ -60,7 +63,8 @@ impl Format for Text {
 /// Shows each behaviour of one scenario, and what came of kernels that gave no trail.
 fn scenario(findings: &[Finding], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     let mut behaviours: Vec<(String, Vec<&Finding>)> = Vec::new();
-    let has_trail = |found: &&Finding| found.judged.is_some() && found.record.trail != Trail::default();
+    let has_trail =
+        |found: &&Finding| found.judged.is_some() && found.record.trail != Trail::default();
     for finding in findings.iter().filter(has_trail) {
         let text = finding.record.trail.to_string();
         match behaviours.iter_mut().find(|(known, _)| *known == text) {
@@ -77,17 +81,30 @@ fn scenario(findings: &[Finding], paint: &Paint, out: &mut dyn Write) -> io::Res
             (None, None) => {}
         }
         previous = Some(text);
-        if let Some(changed) = kernels.iter().find(|found| found.record.outcome == Outcome::Changed)
-            && let Some(diff) = changed.judged.as_ref().and_then(|judged| judged.diff.as_ref())
+        if let Some(changed) = kernels
+            .iter()
+            .find(|found| found.record.outcome == Outcome::Changed)
+            && let Some(diff) = changed
+                .judged
+                .as_ref()
+                .and_then(|judged| judged.diff.as_ref())
         {
-            writeln!(out, "    {}", paint.changed.apply_to("differs from the snapshot:"))?;
+            writeln!(
+                out,
+                "    {}",
+                paint.changed.apply_to("differs from the snapshot:")
+            )?;
             for line in diff.lines() {
                 writeln!(out, "    {}", paint.diff_line(line))?;
             }
         }
     }
     for finding in findings.iter().filter(|found| !has_trail(found)) {
-        let reason = finding.record.reason.as_deref().unwrap_or("no reason was given");
+        let reason = finding
+            .record
+            .reason
+            .as_deref()
+            .unwrap_or("no reason was given");
         let kernels = on(&[finding], paint);
         let mut lines = reason.lines();
         writeln!(out, "  {kernels}: {}", lines.next().unwrap_or_default())?;
@@ -101,7 +118,10 @@ fn on(findings: &[&Finding], paint: &Paint) -> String {
     let mut groups: Vec<(Outcome, Vec<String>)> = Vec::new();
     for finding in findings {
         let kernel = match findings.len() {
-            1 => format!("{} ({})", finding.record.kernel.id, finding.record.kernel.release),
+            1 => format!(
+                "{} ({})",
+                finding.record.kernel.id, finding.record.kernel.release
+            ),
             _ => finding.record.kernel.id.clone(),
         };
         match groups.last_mut() {
@@ -125,26 +145,52 @@ fn on(findings: &[&Finding], paint: &Paint) -> String {
 fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     for started in &trail.started {
         writeln!(out, "    {}", paint.quiet.apply_to(started))?;
-        let steps: Vec<_> =
-            trail.steps.iter().filter(|step| step.process == started.process).collect();
+        let steps: Vec<_> = trail
+            .steps
+            .iter()
+            .filter(|step| step.process == started.process)
+            .collect();
         let mut previous: Option<&Step> = None;
         for step in steps {
             let moved = previous.is_some_and(|previous| previous.exe != step.exe);
             if moved {
-                let what = format!("── point of no return: exe is now {} (comm {}) ──", step.exe, step.comm);
+                let what = format!(
+                    "── point of no return: exe is now {} (comm {}) ──",
+                    step.exe, step.comm
+                );
                 writeln!(out, "      {}", paint.heading.apply_to(what))?;
             } else if previous.is_none() {
-                writeln!(out, "      {} {} (comm {})", paint.quiet.apply_to("exe"), step.exe, step.comm)?;
+                writeln!(
+                    out,
+                    "      {} {} (comm {})",
+                    paint.quiet.apply_to("exe"),
+                    step.exe,
+                    step.comm
+                )?;
             }
             let phase = match step.exe_of_old(trail) {
                 true => &paint.old,
                 false => &paint.new,
             };
-            writeln!(out, "      {}", phase.apply_to(format!("{:<8} {}", step.step, step.path)))?;
+            writeln!(
+                out,
+                "      {}",
+                phase.apply_to(format!("{:<8} {}", step.step, step.path))
+            )?;
             previous = Some(step);
         }
-        for ended in trail.ended.iter().filter(|ended| ended.process == started.process) {
-            writeln!(out, "    {}", paint.quiet.apply_to(format!("end {}: {}", ended.process, ended.how)))?;
+        for ended in trail
+            .ended
+            .iter()
+            .filter(|ended| ended.process == started.process)
+        {
+            writeln!(
+                out,
+                "    {}",
+                paint
+                    .quiet
+                    .apply_to(format!("end {}: {}", ended.process, ended.how))
+            )?;
         }
     }
     Ok(())

@@ -54,7 +54,12 @@ impl Exec {
             .with_context(|| format!("a NUL in the path {}", path.display()))?;
         let environment = [c"PATH=/usr/bin:/bin", c"HOME=/root", c"SHELL=/usr/bin/bash"];
         let environment = environment.map(ToOwned::to_owned).into();
-        Ok(Exec { call, argv: vec![path.clone()], path, environment })
+        Ok(Exec {
+            call,
+            argv: vec![path.clone()],
+            path,
+            environment,
+        })
     }
 
     /// Adds an argument.
@@ -63,7 +68,8 @@ impl Exec {
     ///
     /// A NUL in it.
     pub fn arg(mut self, argument: &str) -> Result<Exec> {
-        self.argv.push(CString::new(argument).context("a NUL in an argument")?);
+        self.argv
+            .push(CString::new(argument).context("a NUL in an argument")?);
         Ok(self)
     }
 

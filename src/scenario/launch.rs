@@ -44,7 +44,11 @@ pub fn launch(exec: &Exec) -> Result<Launched> {
     };
     drop(write);
     let failed = failure(&read).context("failed to hear of the call")?;
-    let call = Call { pid: child.as_raw(), call: exec.call().to_owned(), path: exec.what() };
+    let call = Call {
+        pid: child.as_raw(),
+        call: exec.call().to_owned(),
+        path: exec.what(),
+    };
     let mut exits = Vec::new();
     loop {
         match waitpid(None::<Pid>, None) {
@@ -57,7 +61,10 @@ pub fn launch(exec: &Exec) -> Result<Launched> {
     if let Some(errno) = failed {
         let how = How::Errno(format!("{errno:?}"));
         exits.retain(|exit| exit.pid != child.as_raw());
-        exits.push(Exit { pid: child.as_raw(), how });
+        exits.push(Exit {
+            pid: child.as_raw(),
+            how,
+        });
     }
     Ok(Launched { call, exits })
 }
@@ -105,13 +112,15 @@ fn failure(read: &OwnedFd) -> nix::Result<Option<Errno>> {
 
 fn exit(status: WaitStatus) -> Option<Exit> {
     match status {
-        WaitStatus::Exited(pid, status) => {
-            Some(Exit { pid: pid.as_raw(), how: How::Exit(status) })
-        }
+        WaitStatus::Exited(pid, status) => Some(Exit {
+            pid: pid.as_raw(),
+            how: How::Exit(status),
+        }),
         // Whether it dumped core races with a helper that reads a small dump: not part of it.
-        WaitStatus::Signaled(pid, signal, _) => {
-            Some(Exit { pid: pid.as_raw(), how: How::Signal(signal.as_str().to_owned()) })
-        }
+        WaitStatus::Signaled(pid, signal, _) => Some(Exit {
+            pid: pid.as_raw(),
+            how: How::Signal(signal.as_str().to_owned()),
+        }),
         _ => None,
     }
 }

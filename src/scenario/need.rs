@@ -49,7 +49,8 @@ impl Need {
             Host::Config(option) => {
                 let config = facts.config?;
                 Some(config.lines().any(|line| {
-                    line.strip_prefix(option).is_some_and(|value| matches!(value, "=y" | "=m"))
+                    line.strip_prefix(option)
+                        .is_some_and(|value| matches!(value, "=y" | "=m"))
                 }))
             }
             Host::Since(releases) => Some(since(facts.release, releases)),
@@ -59,9 +60,13 @@ impl Need {
 }
 
 fn since(release: &str, since: &[&str]) -> bool {
-    let Some(series) = KernelId::of_release(release) else { return false };
+    let Some(series) = KernelId::of_release(release) else {
+        return false;
+    };
     since.iter().any(|first| {
-        let Some(of) = KernelId::of_release(first) else { return false };
+        let Some(of) = KernelId::of_release(first) else {
+            return false;
+        };
         match patch(first) {
             None => series >= of,
             Some(first) => series == of && patch(release).is_some_and(|patch| patch >= first),
@@ -100,8 +105,16 @@ mod tests {
     use super::*;
 
     fn met(host: Host, release: &str, config: Option<&str>) -> Option<bool> {
-        let need = Need { what: "", host, probe: |_| true };
-        need.on_host(&KernelFacts { release, config, lab: Lab::Vm })
+        let need = Need {
+            what: "",
+            host,
+            probe: |_| true,
+        };
+        need.on_host(&KernelFacts {
+            release,
+            config,
+            lab: Lab::Vm,
+        })
     }
 
     #[test]
@@ -113,7 +126,10 @@ mod tests {
 
     #[test]
     fn an_option_is_not_met_by_a_longer_name() {
-        assert_eq!(met(Host::Config("CONFIG_A"), "6.1.1", Some("CONFIG_AB=y\n")), Some(false));
+        assert_eq!(
+            met(Host::Config("CONFIG_A"), "6.1.1", Some("CONFIG_AB=y\n")),
+            Some(false)
+        );
     }
 
     #[test]
@@ -123,7 +139,10 @@ mod tests {
 
     #[test]
     fn a_series_has_what_came_with_an_older_one() {
-        assert_eq!(met(Host::Since(&["6.14"]), "6.16.12+deb13-cloud-amd64", None), Some(true));
+        assert_eq!(
+            met(Host::Since(&["6.14"]), "6.16.12+deb13-cloud-amd64", None),
+            Some(true)
+        );
         assert_eq!(met(Host::Since(&["6.14"]), "6.13.9", None), Some(false));
     }
 

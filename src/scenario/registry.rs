@@ -40,7 +40,10 @@ impl Registered {
 pub fn select(words: &[String]) -> Result<Vec<&'static Registered>> {
     let mut selected = Vec::new();
     for word in words {
-        let matcher = GlobBuilder::new(word).literal_separator(false).build()?.compile_matcher();
+        let matcher = GlobBuilder::new(word)
+            .literal_separator(false)
+            .build()?
+            .compile_matcher();
         let before = selected.len();
         selected.extend(SCENARIOS.iter().filter(|registered| {
             let short = registered.name.rsplit('/').next();
@@ -67,7 +70,11 @@ fn hint(word: &str) -> String {
             similar::TextDiff::from_chars(word.to_lowercase().as_str(), name).ratio() > 0.6
         })
     };
-    let names: Vec<_> = SCENARIOS.iter().map(|found| found.name).filter(|n| close(n)).collect();
+    let names: Vec<_> = SCENARIOS
+        .iter()
+        .map(|found| found.name)
+        .filter(|n| close(n))
+        .collect();
     match names.is_empty() {
         true => "; `exetrail list` shows them all".to_owned(),
         false => format!("; did you mean {}?", names.join(" or ")),
@@ -80,7 +87,11 @@ mod tests {
 
     fn names(words: &[&str]) -> Vec<&'static str> {
         let words: Vec<_> = words.iter().map(ToString::to_string).collect();
-        select(&words).unwrap().iter().map(|registered| registered.name).collect()
+        select(&words)
+            .unwrap()
+            .iter()
+            .map(|registered| registered.name)
+            .collect()
     }
 
     #[test]

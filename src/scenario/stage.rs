@@ -82,7 +82,10 @@ impl Stage {
     ///
     /// There is no such setting, or the kernel refuses the value.
     pub fn sysctl(&mut self, name: &str, value: &str) -> Result<()> {
-        self.ask(&Request::Sysctl { name: name.to_owned(), value: value.to_owned() })
+        self.ask(&Request::Sysctl {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
     }
 
     /// Starts a program under observation and returns how it ended.
@@ -97,8 +100,13 @@ impl Stage {
         self.ask(&Request::Arm)?;
         let launch::Launched { call, exits } = launch::launch(exec)?;
         let own = exits.iter().find(|exit| exit.pid == call.pid);
-        let how = own.map(|exit| exit.how.clone()).context("the child ended unseen")?;
-        self.ask(&Request::Disarm { calls: vec![call], exits })?;
+        let how = own
+            .map(|exit| exit.how.clone())
+            .context("the child ended unseen")?;
+        self.ask(&Request::Disarm {
+            calls: vec![call],
+            exits,
+        })?;
         Ok(how)
     }
 
@@ -107,8 +115,14 @@ impl Stage {
     }
 
     fn ask(&mut self, request: &Request) -> Result<()> {
-        self.link.send(request).context("failed to reach the runner")?;
-        match self.link.receive(Instant::now() + PATIENCE).context("the runner does not answer")? {
+        self.link
+            .send(request)
+            .context("failed to reach the runner")?;
+        match self
+            .link
+            .receive(Instant::now() + PATIENCE)
+            .context("the runner does not answer")?
+        {
             Reply::Ok => Ok(()),
             Reply::Failed(reason) => bail!("{reason}"),
         }

@@ -23,7 +23,13 @@ pub struct Judged {
 
 /// Judges a trail of this scenario on this kernel.
 #[must_use]
-pub fn judge(store: &Store, lineage: &Lineage, id: &KernelId, scenario: &str, trail: &Trail) -> Judged {
+pub fn judge(
+    store: &Store,
+    lineage: &Lineage,
+    id: &KernelId,
+    scenario: &str,
+    trail: &Trail,
+) -> Judged {
     match store.load(scenario, VIEW) {
         Ok(files) => compare(lineage, &files, id, &trail.to_string()),
         Err(error) => Judged {
@@ -43,10 +49,18 @@ fn compare(lineage: &Lineage, files: &Baselines, id: &KernelId, text: &str) -> J
         Some(baseline) if baseline == text => (Outcome::Same, None),
         Some(baseline) => {
             let name = owner.map_or_else(String::new, |owner| format!("snapshot of {owner}"));
-            (Outcome::Changed, Some(difference(baseline, text, &name, id)))
+            (
+                Outcome::Changed,
+                Some(difference(baseline, text, &name, id)),
+            )
         }
     };
-    Judged { outcome, reason: None, owner: owner.cloned(), diff }
+    Judged {
+        outcome,
+        reason: None,
+        owner: owner.cloned(),
+        diff,
+    }
 }
 
 fn difference(old: &str, new: &str, old_name: &str, id: &KernelId) -> String {
@@ -63,8 +77,10 @@ mod tests {
 
     fn judged(files: &[(&str, &str)], text: &str) -> Judged {
         let ids = ["5.10", "6.1"].map(|id| (id.parse().unwrap(), None));
-        let files =
-            files.iter().map(|(id, text)| (id.parse().unwrap(), (*text).to_owned())).collect();
+        let files = files
+            .iter()
+            .map(|(id, text)| (id.parse().unwrap(), (*text).to_owned()))
+            .collect();
         compare(&Lineage::new(ids), &files, &"6.1".parse().unwrap(), text)
     }
 
@@ -78,7 +94,10 @@ mod tests {
         let judged = judged(&[("5.10", "a\n")], "b\n");
         assert_eq!(judged.outcome, Outcome::Changed);
         let diff = judged.diff.unwrap();
-        assert!(diff.contains("--- snapshot of 5.10") && diff.contains("-a\n+b\n"), "{diff}");
+        assert!(
+            diff.contains("--- snapshot of 5.10") && diff.contains("-a\n+b\n"),
+            "{diff}"
+        );
     }
 
     #[test]

@@ -65,7 +65,9 @@ impl Wanted {
     ///
     /// The cache cannot be read.
     pub fn of_table(project: &Project, id: &KernelId) -> Result<Wanted> {
-        let Some(cached) = project.kernel(id)? else { return Ok(Wanted::NotFetched(id.clone())) };
+        let Some(cached) = project.kernel(id)? else {
+            return Ok(Wanted::NotFetched(id.clone()));
+        };
         let config = cached.config();
         let config = std::fs::read_to_string(&config)
             .with_context(|| format!("failed to read {}", config.display()))?;
@@ -96,7 +98,10 @@ impl Target {
         let bytes =
             std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
         let (release, vmlinux) = if bytes.starts_with(b"\x7fELF") {
-            (payload::banner_release(&bytes).with_context(context)?, bytes)
+            (
+                payload::banner_release(&bytes).with_context(context)?,
+                bytes,
+            )
         } else {
             let release = payload::release(&bytes).with_context(context)?;
             (release, payload::vmlinux(&bytes).with_context(context)?)

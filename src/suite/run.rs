@@ -34,7 +34,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { jobs, cpus: 1, faults: BTreeMap::new() }
+        Options {
+            jobs,
+            cpus: 1,
+            faults: BTreeMap::new(),
+        }
     }
 }
 
@@ -92,7 +96,12 @@ impl Suite {
     /// # Errors
     ///
     /// The fixture is not fetched, or the program cannot be PID 1.
-    pub fn prepare(project: &Project, program: &Path, trial: &Target, stop: &Stop) -> Result<Suite> {
+    pub fn prepare(
+        project: &Project,
+        program: &Path,
+        trial: &Target,
+        stop: &Stop,
+    ) -> Result<Suite> {
         let fixture = project.fixture()?;
         let ingredients = Ingredients::read(program, &fixture.archive)?;
         let accel = choose(&project.cache, || try_kvm(&ingredients, trial, stop))?;
@@ -124,7 +133,12 @@ impl Suite {
                 let sender = sender.clone();
                 scope.spawn(move || {
                     while let Some(kernel) = next() {
-                        let guest = Guest { suite: self, target: &targets[kernel], kernel, options };
+                        let guest = Guest {
+                            suite: self,
+                            target: &targets[kernel],
+                            kernel,
+                            options,
+                        };
                         guest.run(scenarios, stop, &sender);
                         // A receiver that is gone wants nothing more.
                         let _ = sender.send(Event::Ended { kernel });
@@ -152,7 +166,10 @@ impl Suite {
         stop: &Stop,
         sink: &mut dyn FnMut(&Message),
     ) -> Result<u8> {
-        let plan = Plan { job, faults: BTreeMap::new() };
+        let plan = Plan {
+            job,
+            faults: BTreeMap::new(),
+        };
         let mut machine = machine(&self.ingredients, target, self.accel.accel, &plan)?;
         machine.terminal = terminal;
         let mut result = None;
@@ -180,12 +197,21 @@ fn machine<'a>(
     let image = ingredients
         .image(&target.modules, plan)
         .with_context(|| format!("failed to build the image for {}", target.id))?;
-    Ok(Machine { kernel: &target.kernel, image, accel, cpus: 1, terminal: Terminal::None })
+    Ok(Machine {
+        kernel: &target.kernel,
+        image,
+        accel,
+        cpus: 1,
+        terminal: Terminal::None,
+    })
 }
 
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
-    let plan = Plan { job: Job::Scenarios(Vec::new()), faults: BTreeMap::new() };
+    let plan = Plan {
+        job: Job::Scenarios(Vec::new()),
+        faults: BTreeMap::new(),
+    };
     let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
     session::run(machine, stop.as_fd(), &mut |_| Some(GRACE))?;
     Ok(())
@@ -203,11 +229,15 @@ impl Guest<'_> {
     fn run(&self, scenarios: &[&'static Registered], stop: &Stop, sender: &mpsc::Sender<Event>) {
         let mut left: VecDeque<&'static Registered> = scenarios.iter().copied().collect();
         while !left.is_empty() && !stop.is_asked_for() {
-            let _ = sender.send(Event::Booting { kernel: self.kernel });
+            let _ = sender.send(Event::Booting {
+                kernel: self.kernel,
+            });
             let before = left.len();
             let mut running = None;
             let end = self.boot(&mut left, &mut running, stop, sender);
-            let Err(Breakdown::Broken(reason)) = end else { continue };
+            let Err(Breakdown::Broken(reason)) = end else {
+                continue;
+            };
             // The scenario that ran pays; when none did, this kernel is of no use at all.
             let lost = match running {
                 Some(running) => left.iter().position(|scenario| scenario.name == running),
@@ -233,13 +263,21 @@ impl Guest<'_> {
         sender: &mpsc::Sender<Event>,
     ) -> Result<(), Breakdown> {
         let plan = Plan {
-            job: Job::Scenarios(left.iter().map(|scenario| scenario.name.to_owned()).collect()),
+            job: Job::Scenarios(
+                left.iter()
+                    .map(|scenario| scenario.name.to_owned())
+                    .collect(),
+            ),
             faults: self.options.faults.clone(),
         };
         let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
-        let mut machine =
-            machine(&self.suite.ingredients, self.target, self.suite.accel.accel, &plan)
-                .map_err(broken)?;
+        let mut machine = machine(
+            &self.suite.ingredients,
+            self.target,
+            self.suite.accel.accel,
+            &plan,
+        )
+        .map_err(broken)?;
         machine.cpus = self.options.cpus;
         let mut release = self.target.release.clone();
         session::run(machine, stop.as_fd(), &mut |message| match message {
@@ -251,7 +289,10 @@ impl Guest<'_> {
                 let found = left.iter().find(|registered| registered.name == scenario);
                 let patience = found.map_or(GRACE, |found| found.scenario.deadline + GRACE);
                 *running = Some(scenario.clone());
-                let _ = sender.send(Event::Running { kernel: self.kernel, scenario });
+                let _ = sender.send(Event::Running {
+                    kernel: self.kernel,
+                    scenario,
+                });
                 Some(patience)
             }
             Message::Finished { scenario, result } => {
@@ -289,7 +330,10 @@ impl Guest<'_> {
                 let (store, lineage) = (&self.suite.store, &self.suite.lineage);
                 let judged = judge(store, lineage, &self.target.id, registered.name, &trail);
                 let reason = judged.reason.clone();
-                let record = Record { trail, ..self.failed(registered, judged.outcome, String::new()) };
+                let record = Record {
+                    trail,
+                    ..self.failed(registered, judged.outcome, String::new())
+                };
                 (Record { reason, ..record }, Some(judged))
             }
             Ok(_) => {
@@ -336,6 +380,10 @@ impl Guest<'_> {
     fn send(&self, sender: &mpsc::Sender<Event>, record: Record, judged: Option<Judged>) {
         let record = Box::new(record);
         // A receiver that is gone wants nothing more.
-        let _ = sender.send(Event::Recorded { kernel: self.kernel, record, judged });
+        let _ = sender.send(Event::Recorded {
+            kernel: self.kernel,
+            record,
+            judged,
+        });
     }
 }

@@ -1,5 +1,8 @@
 //! Every unsafe block: what nix and std do not offer in a safe form.
-#![expect(unsafe_code, reason = "this is the one module that talks to the kernel unsafely")]
+#![expect(
+    unsafe_code,
+    reason = "this is the one module that talks to the kernel unsafely"
+)]
 
 mod fd;
 mod module;
@@ -7,6 +10,8 @@ mod process;
 
 pub use fd::{adopt_fd, pidfd_open, place_fd};
 pub use module::finit_module;
-pub use process::{close_fds_from, die_with_parent, exit_now, fork, on_exec, own_terminal, reset_signals};
+pub use process::{
+    close_fds_from, die_with_parent, exit_now, fork, on_exec, own_terminal, reset_signals,
+};
 
 pub use nix::unistd::ForkResult;

@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn plain_text_is_kept() {
-        assert_eq!(printable("/usr/bin/größe (deleted)".as_bytes()), "/usr/bin/größe (deleted)");
+        assert_eq!(
+            printable("/usr/bin/größe (deleted)".as_bytes()),
+            "/usr/bin/größe (deleted)"
+        );
     }
 
     #[test]

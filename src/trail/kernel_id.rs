@@ -81,7 +81,10 @@ mod tests {
 
     #[test]
     fn a_release_has_a_series() {
-        assert_eq!(KernelId::of_release("6.12.107+deb13-cloud-amd64"), Some(id("6.12")));
+        assert_eq!(
+            KernelId::of_release("6.12.107+deb13-cloud-amd64"),
+            Some(id("6.12"))
+        );
         assert_eq!(KernelId::of_release("7.3-rc1"), Some(id("7.3")));
     }
 

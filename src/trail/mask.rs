@@ -99,7 +99,10 @@ mod tests {
 
     #[test]
     fn an_unknown_bit_is_shown_and_never_dropped() {
-        assert_eq!(Mask(0x8000_0000_0001_0000).name(), "open+0x8000000000000000");
+        assert_eq!(
+            Mask(0x8000_0000_0001_0000).name(),
+            "open+0x8000000000000000"
+        );
     }
 
     #[test]

@@ -18,7 +18,11 @@ pub fn normalise(run: &Run) -> Trail {
     }
     for (pid, name) in &names.own {
         let call = run.calls.iter().find(|call| call.pid == *pid);
-        let parent = run.parents.iter().find(|(child, _)| child == pid).map(|(_, parent)| *parent);
+        let parent = run
+            .parents
+            .iter()
+            .find(|(child, _)| child == pid)
+            .map(|(_, parent)| *parent);
         let by = call.map(|_| run.launcher).or(parent);
         trail.started.push(Started {
             process: name.clone(),
@@ -28,24 +32,36 @@ pub fn normalise(run: &Run) -> Trail {
         });
         trail.steps.extend(steps(run, *pid, &names));
         let exit = run.exits.iter().find(|exit| exit.pid == *pid);
-        trail.ended.extend(exit.map(|exit| Ended { process: name.clone(), how: exit.how.clone() }));
+        trail.ended.extend(exit.map(|exit| Ended {
+            process: name.clone(),
+            how: exit.how.clone(),
+        }));
     }
     trail
 }
 
 fn steps(run: &Run, pid: i32, names: &Names) -> impl Iterator<Item = Step> {
-    let own = run.sightings.iter().filter(move |sighting| sighting.pid == pid);
+    let own = run
+        .sightings
+        .iter()
+        .filter(move |sighting| sighting.pid == pid);
     own.map(|sighting| step(sighting, names))
 }
 
 fn step(sighting: &Sighting, names: &Names) -> Step {
-    let comm = sighting.comm.as_deref().map_or_else(|| "gone".to_owned(), comm);
+    let comm = sighting
+        .comm
+        .as_deref()
+        .map_or_else(|| "gone".to_owned(), comm);
     Step {
         process: names.of_pid(sighting.pid),
         parent: names.of_pid(sighting.ppid),
         step: sighting.mask.name().into_owned(),
         mask: sighting.mask,
-        exe: sighting.exe.as_deref().map_or_else(|| comm.clone(), |exe| text(exe, names)),
+        exe: sighting
+            .exe
+            .as_deref()
+            .map_or_else(|| comm.clone(), |exe| text(exe, names)),
         exe_link: sighting.exe.is_some(),
         comm,
         path: text(&sighting.path, names),
@@ -65,12 +81,17 @@ fn comm(comm: &str) -> String {
 /// Replaces what is a number by chance: inode numbers of pipes and sockets, process ids in `/proc`.
 fn text(path: &str, names: &Names) -> String {
     for kind in ["pipe", "socket"] {
-        let inode = path.strip_prefix(kind).and_then(|rest| rest.strip_prefix(":["));
+        let inode = path
+            .strip_prefix(kind)
+            .and_then(|rest| rest.strip_prefix(":["));
         if inode.is_some_and(|rest| rest.ends_with(']')) {
             return format!("{kind}:[INODE]");
         }
     }
-    let Some((pid, rest)) = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/')) else {
+    let Some((pid, rest)) = path
+        .strip_prefix("/proc/")
+        .and_then(|rest| rest.split_once('/'))
+    else {
         return path.to_owned();
     };
     match pid.parse() {
@@ -88,16 +109,28 @@ struct Names {
 
 impl Names {
     fn of(run: &Run) -> Names {
-        let seen = run.sightings.iter().flat_map(|sighting| [sighting.pid, sighting.ppid]);
-        let related = run.parents.iter().flat_map(|(child, parent)| [*child, *parent]);
+        let seen = run
+            .sightings
+            .iter()
+            .flat_map(|sighting| [sighting.pid, sighting.ppid]);
+        let related = run
+            .parents
+            .iter()
+            .flat_map(|(child, parent)| [*child, *parent]);
         let started = run.calls.iter().map(|call| call.pid);
         let own = |pid: &i32| special(*pid).is_none() && *pid != run.launcher;
         let mut order: Vec<i32> = seen.chain(related).chain(started).filter(own).collect();
         let age = |pid: i32| (pid - run.launcher).rem_euclid(run.pid_max.max(1));
         order.sort_by_key(|pid| (age(*pid), *pid));
         order.dedup();
-        let own = order.into_iter().zip(1..).map(|(pid, number)| (pid, format!("p{number}")));
-        Names { launcher: run.launcher, own: own.collect() }
+        let own = order
+            .into_iter()
+            .zip(1..)
+            .map(|(pid, number)| (pid, format!("p{number}")));
+        Names {
+            launcher: run.launcher,
+            own: own.collect(),
+        }
     }
 
     fn of_pid(&self, pid: i32) -> String {
@@ -139,8 +172,17 @@ mod tests {
     use crate::trail::{Call, Exit, How, Mask};
 
     fn run(sightings: Vec<Sighting>) -> Run {
-        let parents = sightings.iter().map(|sighting| (sighting.pid, sighting.ppid)).collect();
-        Run { launcher: 100, pid_max: 32768, sightings, parents, ..Run::default() }
+        let parents = sightings
+            .iter()
+            .map(|sighting| (sighting.pid, sighting.ppid))
+            .collect();
+        Run {
+            launcher: 100,
+            pid_max: 32768,
+            sightings,
+            parents,
+            ..Run::default()
+        }
     }
 
     fn seen(pid: i32, ppid: i32) -> Sighting {
@@ -155,7 +197,11 @@ mod tests {
     }
 
     fn processes(trail: &Trail) -> Vec<&str> {
-        trail.steps.iter().map(|step| step.process.as_str()).collect()
+        trail
+            .steps
+            .iter()
+            .map(|step| step.process.as_str())
+            .collect()
     }
 
     #[test]
@@ -192,17 +238,31 @@ mod tests {
 
     #[test]
     fn a_started_process_without_events_is_still_in_the_trail() {
-        let call = Call { pid: 101, call: "execve".into(), path: "/none".into() };
-        let exit = Exit { pid: 101, how: How::Errno("ENOENT".into()) };
-        let trail = normalise(&Run { calls: vec![call], exits: vec![exit], ..run(vec![]) });
+        let call = Call {
+            pid: 101,
+            call: "execve".into(),
+            path: "/none".into(),
+        };
+        let exit = Exit {
+            pid: 101,
+            how: How::Errno("ENOENT".into()),
+        };
+        let trail = normalise(&Run {
+            calls: vec![call],
+            exits: vec![exit],
+            ..run(vec![])
+        });
         assert_eq!(trail.started[0].by, "launcher");
         assert_eq!(trail.ended[0].process, "p1");
     }
 
     #[test]
     fn a_helper_of_the_kernel_is_started_by_kthreadd_and_named_by_its_comm() {
-        let helper =
-            Sighting { exe: None, comm: Some("kworker/u4:1-events".into()), ..seen(101, 2) };
+        let helper = Sighting {
+            exe: None,
+            comm: Some("kworker/u4:1-events".into()),
+            ..seen(101, 2)
+        };
         let trail = normalise(&run(vec![helper]));
         assert_eq!(trail.started[0].by, "kthreadd");
         assert_eq!(trail.steps[0].exe, "kworker");
@@ -211,8 +271,15 @@ mod tests {
 
     #[test]
     fn a_process_that_was_gone_is_said_to_be_gone() {
-        let trail = normalise(&run(vec![Sighting { exe: None, comm: None, ..seen(101, 0) }]));
-        assert_eq!((trail.steps[0].comm.as_str(), trail.steps[0].exe_link), ("gone", false));
+        let trail = normalise(&run(vec![Sighting {
+            exe: None,
+            comm: None,
+            ..seen(101, 0)
+        }]));
+        assert_eq!(
+            (trail.steps[0].comm.as_str(), trail.steps[0].exe_link),
+            ("gone", false)
+        );
     }
 
     #[test]
@@ -222,24 +289,45 @@ mod tests {
 
     #[test]
     fn a_step_of_the_launcher_itself_is_shown() {
-        assert_eq!(processes(&normalise(&run(vec![seen(100, 1)]))), ["launcher"]);
+        assert_eq!(
+            processes(&normalise(&run(vec![seen(100, 1)]))),
+            ["launcher"]
+        );
     }
 
     #[test]
     fn an_inode_number_becomes_a_placeholder() {
-        let sighting = Sighting { path: "pipe:[4711]".into(), ..seen(101, 100) };
-        assert_eq!(normalise(&run(vec![sighting])).steps[0].path, "pipe:[INODE]");
+        let sighting = Sighting {
+            path: "pipe:[4711]".into(),
+            ..seen(101, 100)
+        };
+        assert_eq!(
+            normalise(&run(vec![sighting])).steps[0].path,
+            "pipe:[INODE]"
+        );
     }
 
     #[test]
     fn a_process_id_in_proc_becomes_the_name_of_the_process() {
-        let sighting = Sighting { path: "/proc/101/maps".into(), ..seen(101, 100) };
-        assert_eq!(normalise(&run(vec![sighting])).steps[0].path, "/proc/p1/maps");
+        let sighting = Sighting {
+            path: "/proc/101/maps".into(),
+            ..seen(101, 100)
+        };
+        assert_eq!(
+            normalise(&run(vec![sighting])).steps[0].path,
+            "/proc/p1/maps"
+        );
     }
 
     #[test]
     fn an_unknown_mask_bit_is_kept() {
-        let sighting = Sighting { mask: Mask(0x1_0001_0000), ..seen(101, 100) };
-        assert_eq!(normalise(&run(vec![sighting])).steps[0].step, "open+0x100000000");
+        let sighting = Sighting {
+            mask: Mask(0x1_0001_0000),
+            ..seen(101, 100)
+        };
+        assert_eq!(
+            normalise(&run(vec![sighting])).steps[0].step,
+            "open+0x100000000"
+        );
     }
 }

@@ -22,8 +22,13 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order in which summaries name them.
-    pub const ALL: [Outcome; 5] =
-        [Outcome::Same, Outcome::Changed, Outcome::New, Outcome::Unsupported, Outcome::Broken];
+    pub const ALL: [Outcome; 5] = [
+        Outcome::Same,
+        Outcome::Changed,
+        Outcome::New,
+        Outcome::Unsupported,
+        Outcome::Broken,
+    ];
 }
 
 impl fmt::Display for Outcome {

@@ -26,7 +26,11 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
     // Nothing was started yet: steps of the launcher, and of others outside of the scenario.
     let mut current: Option<String> = None;
     for (number, line) in text.lines().enumerate() {
-        let fail = |what| ParseError { line: number + 1, what, text: line.to_owned() };
+        let fail = |what| ParseError {
+            line: number + 1,
+            what,
+            text: line.to_owned(),
+        };
         if line.is_empty() {
             continue;
         }
@@ -36,7 +40,10 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
             trail.started.push(started);
         } else if let Some(rest) = line.strip_prefix("perm=") {
             let step = step(rest).ok_or_else(|| fail("no step"))?;
-            if current.as_ref().is_some_and(|current| *current != step.process) {
+            if current
+                .as_ref()
+                .is_some_and(|current| *current != step.process)
+            {
                 return Err(fail("a step of another process than its section's"));
             }
             trail.steps.push(step);
@@ -51,7 +58,11 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
         }
     }
     if trail == Trail::default() {
-        return Err(ParseError { line: 1, what: "the trail is empty", text: String::new() });
+        return Err(ParseError {
+            line: 1,
+            what: "the trail is empty",
+            text: String::new(),
+        });
     }
     Ok(trail)
 }
@@ -65,7 +76,12 @@ fn started(rest: &str) -> Option<Started> {
         }
         None => (rest, None, None),
     };
-    Some(Started { process: word(process)?, by: word(by)?, call, path })
+    Some(Started {
+        process: word(process)?,
+        by: word(by)?,
+        call,
+        path,
+    })
 }
 
 fn step(rest: &str) -> Option<Step> {
@@ -98,7 +114,10 @@ fn ended(rest: &str) -> Option<Ended> {
         "errno" => How::Errno(word(value)?),
         _ => return None,
     };
-    Some(Ended { process: word(process)?, how })
+    Some(Ended {
+        process: word(process)?,
+        how,
+    })
 }
 
 fn word(text: &str) -> Option<String> {
@@ -126,7 +145,12 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
 
     #[test]
     fn a_process_without_an_exe_link_stays_one() {
-        let links: Vec<_> = parse(TEXT).unwrap().steps.iter().map(|step| step.exe_link).collect();
+        let links: Vec<_> = parse(TEXT)
+            .unwrap()
+            .steps
+            .iter()
+            .map(|step| step.exe_link)
+            .collect();
         assert_eq!(links, [true, true, false]);
     }
 
@@ -144,7 +168,12 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
 
     #[test]
     fn an_unknown_word_in_a_mask_is_refused() {
-        assert_eq!(parse(&TEXT.replace("perm=open", "perm=opne")).unwrap_err().line, 3);
+        assert_eq!(
+            parse(&TEXT.replace("perm=open", "perm=opne"))
+                .unwrap_err()
+                .line,
+            3
+        );
     }
 
     #[test]

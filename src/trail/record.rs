@@ -82,7 +82,10 @@ mod tests {
                     comm: "x".into(),
                     path: "/a".into(),
                 }],
-                ended: vec![Ended { process: "p1".into(), how: How::Exit(0) }],
+                ended: vec![Ended {
+                    process: "p1".into(),
+                    how: How::Exit(0),
+                }],
             },
         };
         let json = concat!(

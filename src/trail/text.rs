@@ -9,7 +9,11 @@ impl fmt::Display for Trail {
     /// The launcher and processes outside of the scenario have no start and come first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut gap = "";
-        let mut shown: Vec<&str> = self.started.iter().map(|start| start.process.as_str()).collect();
+        let mut shown: Vec<&str> = self
+            .started
+            .iter()
+            .map(|start| start.process.as_str())
+            .collect();
         for step in &self.steps {
             if !shown.contains(&step.process.as_str()) {
                 self.section(&step.process, f)?;
@@ -50,7 +54,15 @@ impl fmt::Display for Started {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Step { process, parent, exe, comm, path, mask, .. } = self;
+        let Step {
+            process,
+            parent,
+            exe,
+            comm,
+            path,
+            mask,
+            ..
+        } = self;
         let perm = mask.name();
         write!(
             f,

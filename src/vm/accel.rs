@@ -43,7 +43,10 @@ struct Remembered {
 /// An unknown value of the variable.
 pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice> {
     let asked = std::env::var("EXETRAIL_ACCEL").unwrap_or_default();
-    let forced = |accel| Choice { accel, why: format!("EXETRAIL_ACCEL={asked}") };
+    let forced = |accel| Choice {
+        accel,
+        why: format!("EXETRAIL_ACCEL={asked}"),
+    };
     match asked.as_str() {
         "tcg" => return Ok(forced(Accel::Tcg)),
         "kvm" => return Ok(forced(Accel::Kvm)),
@@ -51,23 +54,37 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
         other => bail!("EXETRAIL_ACCEL=\"{other}\" is unknown: it is tcg, kvm or auto"),
     }
     if let Some(why) = quick_no() {
-        return Ok(Choice { accel: Accel::Tcg, why });
+        return Ok(Choice {
+            accel: Accel::Tcg,
+            why,
+        });
     }
     let host = host();
     let file = cache.join("accel.json");
-    let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let known = fs::read(&file)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok());
     if let Some(Remembered { choice, .. }) = known.filter(|known: &Remembered| known.host == host) {
         return Ok(choice);
     }
     let choice = match trial() {
-        Ok(()) => Choice { accel: Accel::Kvm, why: "a kernel booted under KVM".to_owned() },
+        Ok(()) => Choice {
+            accel: Accel::Kvm,
+            why: "a kernel booted under KVM".to_owned(),
+        },
         Err(error) => {
             let why = format!("{error:#}");
             let first = why.lines().next().unwrap_or_default();
-            Choice { accel: Accel::Tcg, why: format!("no kernel boots under KVM: {first}") }
+            Choice {
+                accel: Accel::Tcg,
+                why: format!("no kernel boots under KVM: {first}"),
+            }
         }
     };
-    let remembered = serde_json::to_vec_pretty(&Remembered { host, choice: choice.clone() })?;
+    let remembered = serde_json::to_vec_pretty(&Remembered {
+        host,
+        choice: choice.clone(),
+    })?;
     fs::write(&file, remembered).with_context(|| format!("failed to write {}", file.display()))?;
     Ok(choice)
 }
@@ -75,13 +92,22 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
 /// What is known without a boot: no for a reason, or nothing.
 fn quick_no() -> Option<String> {
     if Path::new("/sys/module/kvm_pvm").exists() {
-        return Some("the host's KVM is a software one (kvm_pvm), under which stock kernels die".into());
+        return Some(
+            "the host's KVM is a software one (kvm_pvm), under which stock kernels die".into(),
+        );
     }
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    if !cpus.split_ascii_whitespace().any(|flag| flag == "vmx" || flag == "svm") {
+    if !cpus
+        .split_ascii_whitespace()
+        .any(|flag| flag == "vmx" || flag == "svm")
+    {
         return Some("the CPU has no virtualisation (vmx or svm)".into());
     }
-    match fs::OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+    match fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+    {
         Ok(_) => None,
         Err(error) => Some(format!("/dev/kvm cannot be opened: {error}")),
     }
@@ -89,8 +115,14 @@ fn quick_no() -> Option<String> {
 
 fn host() -> String {
     let version = fs::read_to_string("/proc/version").unwrap_or_default();
-    let qemu = std::process::Command::new(super::machine::QEMU).arg("--version").output();
+    let qemu = std::process::Command::new(super::machine::QEMU)
+        .arg("--version")
+        .output();
     let qemu = qemu.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let qemu = qemu.unwrap_or_default();
-    format!("{}; {}", version.trim(), qemu.lines().next().unwrap_or_default())
+    format!(
+        "{}; {}",
+        version.trim(),
+        qemu.lines().next().unwrap_or_default()
+    )
 }

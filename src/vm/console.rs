@@ -4,12 +4,27 @@ use std::collections::VecDeque;
 
 /// Lines that mean something, with the reason that they stand for.
 const MARKERS: [(&str, &str); 6] = [
-    ("Initramfs unpacking failed", "the image does not fit into the guest's memory"),
-    ("Kernel panic - not syncing: VFS: Unable to mount root", "the kernel found no initramfs"),
-    ("Kernel panic - not syncing: Attempted to kill init", "PID 1 ended"),
-    ("Kernel panic - not syncing: No working init", "the kernel could not execute PID 1"),
+    (
+        "Initramfs unpacking failed",
+        "the image does not fit into the guest's memory",
+    ),
+    (
+        "Kernel panic - not syncing: VFS: Unable to mount root",
+        "the kernel found no initramfs",
+    ),
+    (
+        "Kernel panic - not syncing: Attempted to kill init",
+        "PID 1 ended",
+    ),
+    (
+        "Kernel panic - not syncing: No working init",
+        "the kernel could not execute PID 1",
+    ),
     ("Kernel panic - not syncing", "the kernel panicked"),
-    ("Out of memory: Killed process", "the guest ran out of memory"),
+    (
+        "Out of memory: Killed process",
+        "the guest ran out of memory",
+    ),
 ];
 
 /// How many lines are kept.

@@ -40,8 +40,8 @@ impl Ingredients {
             .with_context(|| format!("failed to read {}", program.display()))?;
         let fixture = std::fs::read(fixture)
             .with_context(|| format!("failed to read {}", fixture.display()))?;
-        let program = loadable(&bytes)
-            .with_context(|| format!("{} cannot be PID 1", program.display()))?;
+        let program =
+            loadable(&bytes).with_context(|| format!("{} cannot be PID 1", program.display()))?;
         Ok(Ingredients { program, fixture })
     }
 
@@ -61,18 +61,25 @@ impl Ingredients {
         // The program under its own name, for `exetrail boot KERNEL -- exetrail ...`.
         tree.add("exetrail/exetrail", Entry::Link("launcher".into()));
         for (name, path) in modules {
-            let bytes =
-                std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+            let bytes = std::fs::read(path)
+                .with_context(|| format!("failed to read {}", path.display()))?;
             tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes));
         }
         let memory = memfd_create(c"exetrail-initramfs", MFdFlags::MFD_CLOEXEC)
             .context("failed to make a file in memory")?;
         let mut out = std::io::BufWriter::with_capacity(1 << 20, std::fs::File::from(memory));
-        tree.write_cpio(&mut out).context("failed to write the initramfs")?;
+        tree.write_cpio(&mut out)
+            .context("failed to write the initramfs")?;
         out.flush().context("failed to write the initramfs")?;
         let file = out.into_inner().context("failed to write the initramfs")?;
-        let size = file.metadata().context("failed to measure the initramfs")?.len();
-        Ok(Image { file: file.into(), size })
+        let size = file
+            .metadata()
+            .context("failed to measure the initramfs")?
+            .len();
+        Ok(Image {
+            file: file.into(),
+            size,
+        })
     }
 }
 
@@ -83,18 +90,31 @@ impl Ingredients {
 /// The program is no 64-bit ELF file, or asks for an interpreter.
 fn loadable(bytes: &[u8]) -> Result<Vec<u8>> {
     let elf = Elf::parse(bytes).context("it is no ELF file")?;
-    if elf.program_headers.iter().any(|header| header.p_type == PT_INTERP) {
+    if elf
+        .program_headers
+        .iter()
+        .any(|header| header.p_type == PT_INTERP)
+    {
         bail!(
             "it is linked dynamically (PT_INTERP): .cargo/config.toml links it statically, but \
              RUSTFLAGS in the environment replaces that setting; unset it and build again"
         );
     }
-    let ends = elf.program_headers.iter().map(|header| header.p_offset + header.p_filesz);
+    let ends = elf
+        .program_headers
+        .iter()
+        .map(|header| header.p_offset + header.p_filesz);
     let end = usize::try_from(ends.max().unwrap_or(0)).unwrap_or(usize::MAX);
     let mut program = bytes.get(..end).context("it is truncated")?.to_vec();
     // e_shoff, then e_shnum and e_shstrndx of the ELF header (elf(5)): there are no sections.
-    program.get_mut(0x28..0x30).context("it is truncated")?.fill(0);
-    program.get_mut(0x3c..0x40).context("it is truncated")?.fill(0);
+    program
+        .get_mut(0x28..0x30)
+        .context("it is truncated")?
+        .fill(0);
+    program
+        .get_mut(0x3c..0x40)
+        .context("it is truncated")?
+        .fill(0);
     Ok(program)
 }
 
@@ -122,8 +142,14 @@ mod tests {
 
     #[test]
     fn the_same_input_gives_the_same_bytes() {
-        let ingredients = Ingredients { program: b"p".to_vec(), fixture: b"f".to_vec() };
-        let plan = Plan { job: Job::Scenarios(vec!["a".into()]), faults: BTreeMap::new() };
+        let ingredients = Ingredients {
+            program: b"p".to_vec(),
+            fixture: b"f".to_vec(),
+        };
+        let plan = Plan {
+            job: Job::Scenarios(vec!["a".into()]),
+            faults: BTreeMap::new(),
+        };
         let bytes = || {
             let image = ingredients.image(&BTreeMap::new(), &plan).unwrap();
             let mut file = std::fs::File::from(image.file);

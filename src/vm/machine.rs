@@ -87,19 +87,40 @@ impl Machine<'_> {
             command.stdin(Stdio::null()).stdout(Stdio::null());
         }
         let mut fds = vec![
-            FdMapping { parent_fd: self.image.file, child_fd: IMAGE_FD },
-            FdMapping { parent_fd: console_end, child_fd: CONSOLE_FD },
-            FdMapping { parent_fd: records_end, child_fd: RECORDS_FD },
+            FdMapping {
+                parent_fd: self.image.file,
+                child_fd: IMAGE_FD,
+            },
+            FdMapping {
+                parent_fd: console_end,
+                child_fd: CONSOLE_FD,
+            },
+            FdMapping {
+                parent_fd: records_end,
+                child_fd: RECORDS_FD,
+            },
         ];
         if let Kernel::Memory(memory) = self.kernel {
-            let copy = memory.try_clone().context("failed to duplicate the kernel")?;
-            fds.push(FdMapping { parent_fd: copy, child_fd: KERNEL_FD });
+            let copy = memory
+                .try_clone()
+                .context("failed to duplicate the kernel")?;
+            fds.push(FdMapping {
+                parent_fd: copy,
+                child_fd: KERNEL_FD,
+            });
         }
-        command.fd_mappings(fds).context("failed to prepare QEMU's descriptors")?;
+        command
+            .fd_mappings(fds)
+            .context("failed to prepare QEMU's descriptors")?;
         let child = sys::on_exec(&mut command).spawn().with_context(|| {
             format!("failed to start {QEMU}: install it with vm/setup (package qemu-system-x86)")
         })?;
-        Ok(Running { child, console, records, complaints })
+        Ok(Running {
+            child,
+            console,
+            records,
+            complaints,
+        })
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -115,8 +136,17 @@ impl Machine<'_> {
             (Accel::Tcg, _) => ("qemu64,-cx16", "tcg,thread=single"),
         };
         let mut arguments: Vec<String> = [
-            "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
-            "-machine", "pc,usb=off,vmport=off", "-cpu", cpu, "-accel", accel,
+            "-no-user-config",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-machine",
+            "pc,usb=off,vmport=off",
+            "-cpu",
+            cpu,
+            "-accel",
+            accel,
         ]
         .map(ToOwned::to_owned)
         .into();

@@ -21,8 +21,14 @@ const PAYLOAD_LENGTH: usize = 0x24c;
 pub fn release(image: &[u8]) -> Result<String> {
     check(image)?;
     let start = usize::from(number::<2>(image, KERNEL_VERSION)? as u16) + 0x200;
-    let text = image.get(start..).context("the image is truncated before its version")?;
-    let text: Vec<u8> = text.iter().copied().take_while(|byte| *byte != 0 && *byte != b' ').collect();
+    let text = image
+        .get(start..)
+        .context("the image is truncated before its version")?;
+    let text: Vec<u8> = text
+        .iter()
+        .copied()
+        .take_while(|byte| *byte != 0 && *byte != b' ')
+        .collect();
     String::from_utf8(text).context("the version in the image is no text")
 }
 
@@ -60,11 +66,19 @@ pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>> {
 /// There is no banner: it is no kernel.
 pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
     const BANNER: &[u8] = b"Linux version ";
-    let mut banners = vmlinux.windows(BANNER.len()).enumerate().filter(|(_, w)| *w == BANNER);
+    let mut banners = vmlinux
+        .windows(BANNER.len())
+        .enumerate()
+        .filter(|(_, w)| *w == BANNER);
     let release = banners.find_map(|(at, _)| {
-        let text = vmlinux.get(at + BANNER.len()..)?.iter().take_while(|byte| **byte > b' ');
+        let text = vmlinux
+            .get(at + BANNER.len()..)?
+            .iter()
+            .take_while(|byte| **byte > b' ');
         let text: Vec<u8> = text.copied().collect();
-        String::from_utf8(text).ok().filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+        String::from_utf8(text)
+            .ok()
+            .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
     });
     release.context("it is an ELF file without a kernel's banner")
 }
@@ -93,14 +107,22 @@ fn check(image: &[u8]) -> Result<()> {
 }
 
 fn number<const BYTES: usize>(image: &[u8], at: usize) -> Result<usize> {
-    let bytes = image.get(at..at + BYTES).context("the image is truncated in its header")?;
-    Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
+    let bytes = image
+        .get(at..at + BYTES)
+        .context("the image is truncated in its header")?;
+    Ok(bytes
+        .iter()
+        .rev()
+        .fold(0, |value, byte| value << 8 | usize::from(*byte)))
 }
 
 /// Undoes the kernel's compression; the last four bytes of a payload are its size, not data.
 fn decompress(payload: &[u8]) -> Result<Vec<u8>> {
     let (data, size) = payload.split_at(payload.len().saturating_sub(4));
-    let size = size.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte));
+    let size = size
+        .iter()
+        .rev()
+        .fold(0, |value, byte| value << 8 | usize::from(*byte));
     let mut kernel = Vec::new();
     match payload {
         [0x1f, 0x8b, ..] => read(flate2::read::GzDecoder::new(payload), &mut kernel)?,
@@ -119,13 +141,18 @@ fn decompress(payload: &[u8]) -> Result<Vec<u8>> {
         _ => bail!("the kernel is compressed in an unknown way (known: gzip, xz, lz4, zstd)"),
     }
     if kernel.len() != size && !payload.starts_with(b"\x7fELF") {
-        bail!("the kernel decompresses to {} bytes, its size says {size}", kernel.len());
+        bail!(
+            "the kernel decompresses to {} bytes, its size says {size}",
+            kernel.len()
+        );
     }
     Ok(kernel)
 }
 
 fn read(mut decoder: impl Read, kernel: &mut Vec<u8>) -> Result<()> {
-    decoder.read_to_end(kernel).context("failed to decompress the kernel")?;
+    decoder
+        .read_to_end(kernel)
+        .context("failed to decompress the kernel")?;
     Ok(())
 }
 
@@ -161,14 +188,20 @@ mod tests {
 
     #[test]
     fn the_payload_is_decompressed() {
-        assert_eq!(vmlinux(&image(&gzip(b"\x7fELF kernel"))).unwrap(), b"\x7fELF kernel");
+        assert_eq!(
+            vmlinux(&image(&gzip(b"\x7fELF kernel"))).unwrap(),
+            b"\x7fELF kernel"
+        );
     }
 
     #[test]
     fn a_truncated_image_is_an_error_that_says_by_how_much() {
         let whole = image(&gzip(b"\x7fELF kernel"));
         let error = vmlinux(&whole[..whole.len() - 1]).unwrap_err().to_string();
-        assert!(error.starts_with("the image is truncated: its header asks for 10"), "{error}");
+        assert!(
+            error.starts_with("the image is truncated: its header asks for 10"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -179,11 +212,21 @@ mod tests {
 
     #[test]
     fn something_else_is_no_image() {
-        assert!(vmlinux(b"MZ").unwrap_err().to_string().contains("no bzImage"));
+        assert!(
+            vmlinux(b"MZ")
+                .unwrap_err()
+                .to_string()
+                .contains("no bzImage")
+        );
     }
 
     #[test]
     fn a_payload_that_is_no_kernel_is_refused() {
-        assert!(vmlinux(&image(&gzip(b"text"))).unwrap_err().to_string().contains("no ELF"));
+        assert!(
+            vmlinux(&image(&gzip(b"text")))
+                .unwrap_err()
+                .to_string()
+                .contains("no ELF")
+        );
     }
 }

@@ -46,8 +46,9 @@ pub fn run(
     stop: BorrowedFd<'_>,
     heard: &mut dyn FnMut(Message) -> Patience,
 ) -> Result<(), Breakdown> {
-    let running =
-        machine.start().map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
+    let running = machine
+        .start()
+        .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
     let mut session = Session::new(running);
     let result = session.follow(stop, heard);
     let status = session.end();
@@ -76,7 +77,12 @@ struct Session {
 
 impl Session {
     fn new(running: Running) -> Session {
-        let Running { child, console, records, complaints } = running;
+        let Running {
+            child,
+            console,
+            records,
+            complaints,
+        } = running;
         Session {
             child,
             records: Link::new(records),
@@ -127,7 +133,9 @@ impl Session {
                 take(&self.console_fd, |bytes| self.console.feed(bytes));
             }
             if complaints {
-                take(&self.complaints_fd, |bytes| self.complaints.extend_from_slice(bytes));
+                take(&self.complaints_fd, |bytes| {
+                    self.complaints.extend_from_slice(bytes)
+                });
             }
             if records {
                 self.records.fill().map_err(End::Channel)?;
@@ -142,16 +150,25 @@ impl Session {
         let _ = self.child.kill();
         let status = self.child.wait().ok();
         while take(&self.console_fd, |bytes| self.console.feed(bytes)) {}
-        while take(&self.complaints_fd, |bytes| self.complaints.extend_from_slice(bytes)) {}
+        while take(&self.complaints_fd, |bytes| {
+            self.complaints.extend_from_slice(bytes)
+        }) {}
         own.or(status)
     }
 
     fn explain(&self, end: End, status: Option<ExitStatus>) -> Breakdown {
-        let place = if self.reached { "in the guest" } else { "before PID 1 came up" };
+        let place = if self.reached {
+            "in the guest"
+        } else {
+            "before PID 1 came up"
+        };
         let what = match end {
             End::Interrupted => return Breakdown::Interrupted,
             End::Deadline(patience) => {
-                format!("nothing came for {} s, {place}: the guest hangs", patience.as_secs())
+                format!(
+                    "nothing came for {} s, {place}: the guest hangs",
+                    patience.as_secs()
+                )
             }
             End::Guest(reason) => reason,
             End::Hopeless => format!("the guest is of no use, {place}"),
@@ -175,7 +192,10 @@ impl Session {
         let tail = self.console.tail();
         match tail.is_empty() {
             true => Breakdown::Broken(format!("{text}\nthe console is empty")),
-            false => Breakdown::Broken(format!("{text}\nthe console's last lines:\n{}", indent(&tail))),
+            false => Breakdown::Broken(format!(
+                "{text}\nthe console's last lines:\n{}",
+                indent(&tail)
+            )),
         }
     }
 }
@@ -197,7 +217,10 @@ fn ended(status: Option<ExitStatus>) -> String {
 }
 
 fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| format!("  {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Reads once; false at the end.

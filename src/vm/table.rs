@@ -45,7 +45,9 @@ impl Table {
         let mut table: Table =
             toml::from_str(text).with_context(|| format!("failed to read {file}"))?;
         table.kernels.sort_by(|a, b| a.id.cmp(&b.id));
-        table.check().with_context(|| format!("failed to read {file}"))?;
+        table
+            .check()
+            .with_context(|| format!("failed to read {file}"))?;
         Ok(table)
     }
 
@@ -59,7 +61,10 @@ impl Table {
                 bail!("kernel {} is there twice", entry.id);
             }
             if entry.packages.is_empty() || entry.suites.is_empty() {
-                bail!("kernel {} needs at least one package and one suite", entry.id);
+                bail!(
+                    "kernel {} needs at least one package and one suite",
+                    entry.id
+                );
             }
         }
         for entry in &self.kernels {
@@ -77,7 +82,11 @@ impl Table {
     /// Which kernel inherits from which.
     #[must_use]
     pub fn lineage(&self) -> Lineage {
-        Lineage::new(self.kernels.iter().map(|entry| (entry.id.clone(), entry.parent.clone())))
+        Lineage::new(
+            self.kernels
+                .iter()
+                .map(|entry| (entry.id.clone(), entry.parent.clone())),
+        )
     }
 
     /// The entry with this id.
@@ -89,7 +98,11 @@ impl Table {
     /// All ids, joined for a message.
     #[must_use]
     pub fn ids(&self) -> String {
-        let ids: Vec<_> = self.kernels.iter().map(|entry| entry.id.to_string()).collect();
+        let ids: Vec<_> = self
+            .kernels
+            .iter()
+            .map(|entry| entry.id.to_string())
+            .collect();
         ids.join(", ")
     }
 }
@@ -117,28 +130,37 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
-        assert!(parse(&entry("6.1", "pakages = []")).unwrap_err().contains("pakages"));
+        assert!(
+            parse(&entry("6.1", "pakages = []"))
+                .unwrap_err()
+                .contains("pakages")
+        );
     }
 
     #[test]
     fn an_id_that_is_there_twice_is_an_error() {
         let error = parse(&(entry("6.1", "") + &entry("6.1", ""))).unwrap_err();
-        assert_eq!(error, "failed to read kernels.toml: kernel 6.1 is there twice");
+        assert_eq!(
+            error,
+            "failed to read kernels.toml: kernel 6.1 is there twice"
+        );
     }
 
     #[test]
     fn a_cycle_of_parents_is_an_error() {
-        let error = parse(
-            &(entry("6.1", "parent = \"6.12\"") + &entry("6.12", "parent = \"6.1\"")),
-        )
-        .unwrap_err();
+        let error =
+            parse(&(entry("6.1", "parent = \"6.12\"") + &entry("6.12", "parent = \"6.1\"")))
+                .unwrap_err();
         assert!(error.contains("6.1 -> 6.12 -> 6.1"), "{error}");
     }
 
     #[test]
     fn a_parent_that_is_not_in_the_table_is_an_error() {
         let error = parse(&entry("6.1", "parent = \"5.10\"")).unwrap_err();
-        assert!(error.contains("names the parent 5.10, which is not in the table"), "{error}");
+        assert!(
+            error.contains("names the parent 5.10, which is not in the table"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -45,7 +45,9 @@ impl Tree {
 
     /// Every entry, a folder before what is in it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+        self.entries
+            .iter()
+            .map(|(path, entry)| (path.as_str(), entry))
     }
 
     /// The entry at a path, through no link.
@@ -123,8 +125,11 @@ impl Tree {
             };
             let size = u32::try_from(bytes.len())
                 .with_context(|| format!("{path} is too big for a cpio archive"))?;
-            let mut member =
-                cpio::newc::Builder::new(path).ino(inode).mode(mode).nlink(1).write(&mut out, size);
+            let mut member = cpio::newc::Builder::new(path)
+                .ino(inode)
+                .mode(mode)
+                .nlink(1)
+                .write(&mut out, size);
             member.write_all(bytes)?;
             member.finish()?;
         }
@@ -134,7 +139,9 @@ impl Tree {
 }
 
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = String> {
-    path.split('/').filter(|part| !part.is_empty() && *part != ".").map(ToOwned::to_owned)
+    path.split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .map(ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -142,7 +149,10 @@ mod tests {
     use super::*;
 
     fn file() -> Entry {
-        Entry::File { mode: 0o755, bytes: b"x".to_vec() }
+        Entry::File {
+            mode: 0o755,
+            bytes: b"x".to_vec(),
+        }
     }
 
     #[test]

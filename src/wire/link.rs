@@ -40,7 +40,10 @@ impl Link {
     /// Takes over a descriptor.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Link {
-        Link { fd, buffer: Vec::new() }
+        Link {
+            fd,
+            buffer: Vec::new(),
+        }
     }
 
     /// Two ends that are connected; neither survives an exec.
@@ -61,8 +64,8 @@ impl Link {
     ///
     /// `EPIPE` when the other side is gone.
     pub fn send(&self, message: &impl Serialize) -> Result<(), LinkError> {
-        let mut line = serde_json::to_vec(message)
-            .map_err(|error| LinkError::Nonsense(error.to_string()))?;
+        let mut line =
+            serde_json::to_vec(message).map_err(|error| LinkError::Nonsense(error.to_string()))?;
         line.push(b'\n');
         let mut rest = line.as_slice();
         while !rest.is_empty() {
@@ -184,6 +187,9 @@ mod tests {
     #[test]
     fn nothing_until_the_deadline_is_said_so() {
         let (_one, mut two) = Link::pair().unwrap();
-        assert!(matches!(two.receive::<u32>(Instant::now()), Err(LinkError::Deadline)));
+        assert!(matches!(
+            two.receive::<u32>(Instant::now()),
+            Err(LinkError::Deadline)
+        ));
     }
 }

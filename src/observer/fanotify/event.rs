@@ -48,10 +48,30 @@ pub fn parse_events(mut bytes: &[u8]) -> Result<Vec<Event>, EventError> {
     let mut events = Vec::new();
     while !bytes.is_empty() {
         let left = bytes.len();
-        let short = EventError::Length { length: METADATA, left };
+        let short = EventError::Length {
+            length: METADATA,
+            left,
+        };
         let metadata: &[u8; METADATA] = bytes.first_chunk().ok_or(short)?;
-        let [l0, l1, l2, l3, version, _, _, _, mask @ .., f0, f1, f2, f3, p0, p1, p2, p3] =
-            *metadata;
+        let [
+            l0,
+            l1,
+            l2,
+            l3,
+            version,
+            _,
+            _,
+            _,
+            mask @ ..,
+            f0,
+            f1,
+            f2,
+            f3,
+            p0,
+            p1,
+            p2,
+            p3,
+        ] = *metadata;
         if version != VERSION {
             return Err(EventError::Version(version));
         }
@@ -86,20 +106,34 @@ mod tests {
     #[test]
     fn an_event_keeps_all_64_bits_of_its_mask() {
         let events = parse_events(&bytes(24, 3, 0x8000_0000_0004_0000, &[])).unwrap();
-        assert_eq!(events, [Event { mask: Mask(0x8000_0000_0004_0000), fd: 7, pid: 100 }]);
+        assert_eq!(
+            events,
+            [Event {
+                mask: Mask(0x8000_0000_0004_0000),
+                fd: 7,
+                pid: 100
+            }]
+        );
     }
 
     #[test]
     fn records_behind_the_metadata_are_skipped() {
         let mut two = bytes(32, 3, 1, &[9; 8]);
         two.extend(bytes(24, 3, 2, &[]));
-        let masks: Vec<_> = parse_events(&two).unwrap().iter().map(|event| event.mask.0).collect();
+        let masks: Vec<_> = parse_events(&two)
+            .unwrap()
+            .iter()
+            .map(|event| event.mask.0)
+            .collect();
         assert_eq!(masks, [1, 2]);
     }
 
     #[test]
     fn another_version_is_refused() {
-        assert_eq!(parse_events(&bytes(24, 4, 1, &[])), Err(EventError::Version(4)));
+        assert_eq!(
+            parse_events(&bytes(24, 4, 1, &[])),
+            Err(EventError::Version(4))
+        );
     }
 
     #[test]
@@ -107,7 +141,10 @@ mod tests {
         let cut = bytes(24, 3, 1, &[]);
         assert_eq!(
             parse_events(&cut[..20]),
-            Err(EventError::Length { length: 24, left: 20 })
+            Err(EventError::Length {
+                length: 24,
+                left: 20
+            })
         );
     }
 

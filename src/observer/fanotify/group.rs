@@ -33,8 +33,7 @@ impl Group {
             | InitFlags::FAN_NONBLOCK
             | InitFlags::FAN_UNLIMITED_QUEUE
             | InitFlags::FAN_UNLIMITED_MARKS;
-        let event_flags =
-            EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC;
+        let event_flags = EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC;
         let fanotify = Fanotify::init(flags, event_flags).map_err(|errno| match errno {
             Errno::EPERM => anyhow::anyhow!("failed to make a fanotify group: it takes root"),
             Errno::EINVAL | Errno::ENOSYS => anyhow::anyhow!(
@@ -43,7 +42,10 @@ impl Group {
             ),
             errno => anyhow::anyhow!("failed to make a fanotify group: {errno}"),
         })?;
-        Ok(Group { fanotify, buffer: vec![0; 64 * 1024] })
+        Ok(Group {
+            fanotify,
+            buffer: vec![0; 64 * 1024],
+        })
     }
 
     /// Watches the whole file system that a path is on, whatever mount it is reached by.

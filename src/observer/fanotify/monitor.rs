@@ -62,9 +62,11 @@ impl Monitor {
                 watch::serve(theirs);
                 sys::exit_now(0);
             }
-            ForkResult::Parent { child } => {
-                Ok(Monitor { pid: child, link: ours, path: path.to_owned() })
-            }
+            ForkResult::Parent { child } => Ok(Monitor {
+                pid: child,
+                link: ours,
+                path: path.to_owned(),
+            }),
         }
     }
 
@@ -74,7 +76,9 @@ impl Monitor {
     ///
     /// The monitor is gone.
     pub fn hang(&self) -> Result<()> {
-        self.link.send(&Order::Hang).context("failed to reach the monitor")
+        self.link
+            .send(&Order::Hang)
+            .context("failed to reach the monitor")
     }
 }
 
@@ -88,9 +92,17 @@ impl Observer for Monitor {
     }
 
     fn arm(&mut self, deadline: Instant) -> Result<()> {
-        let order = Order::Arm { path: self.path.clone() };
-        self.link.send(&order).context("failed to reach the monitor")?;
-        match self.link.receive(deadline).context("the monitor does not answer")? {
+        let order = Order::Arm {
+            path: self.path.clone(),
+        };
+        self.link
+            .send(&order)
+            .context("failed to reach the monitor")?;
+        match self
+            .link
+            .receive(deadline)
+            .context("the monitor does not answer")?
+        {
             Report::Armed => Ok(()),
             Report::Failed(reason) => bail!("{reason}"),
             other => bail!("the monitor said {other:?} instead of being armed"),
@@ -98,7 +110,9 @@ impl Observer for Monitor {
     }
 
     fn disarm(&mut self, deadline: Instant) -> Result<Observation> {
-        self.link.send(&Order::Disarm).context("failed to reach the monitor")?;
+        self.link
+            .send(&Order::Disarm)
+            .context("failed to reach the monitor")?;
         let mut seen = Observation::default();
         loop {
             let report = self

@@ -93,8 +93,16 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
     }
     let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
     let ordered = fds.first().is_some_and(ready);
-    let ended = fds.iter().skip(2).zip(pids).filter(|(fd, _)| ready(fd)).map(|(_, pid)| pid);
-    Ok(Wake { ordered, ended: ended.collect() })
+    let ended = fds
+        .iter()
+        .skip(2)
+        .zip(pids)
+        .filter(|(fd, _)| ready(fd))
+        .map(|(_, pid)| pid);
+    Ok(Wake {
+        ordered,
+        ended: ended.collect(),
+    })
 }
 
 impl Watch {
@@ -143,19 +151,28 @@ impl Watch {
         }
         let mut ancestor = ppid;
         while ancestor > 2 && !self.parents.contains_key(&ancestor) {
-            let Some(next) = Parent::of(ancestor) else { break };
+            let Some(next) = Parent::of(ancestor) else {
+                break;
+            };
             self.parents.insert(ancestor, next);
             ancestor = next;
         }
     }
 
     fn report(self, link: &Link) -> Result<()> {
-        let Watch { group, parents, sightings, .. } = self;
+        let Watch {
+            group,
+            parents,
+            sightings,
+            ..
+        } = self;
         drop(group);
         for sighting in sightings {
-            link.send(&Report::Saw(sighting)).context("failed to report")?;
+            link.send(&Report::Saw(sighting))
+                .context("failed to report")?;
         }
         let parents = parents.into_iter().collect();
-        link.send(&Report::Disarmed { parents }).context("failed to report")
+        link.send(&Report::Disarmed { parents })
+            .context("failed to report")
     }
 }
