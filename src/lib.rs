@@ -10,6 +10,7 @@
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor | what is seen of a process |
+//! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
@@ -26,6 +27,7 @@ pub mod baseline;
 pub mod cli;
 pub mod fetch;
 pub mod guest;
+pub mod monitor;
 pub mod observer;
 pub mod project;
 pub mod report;

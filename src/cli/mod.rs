@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod fetch;
+mod monitor;
 mod progress;
 mod run;
 
@@ -22,6 +23,8 @@ enum Command {
     Run(run::Args),
     /// Fetch kernels and the fixture into the cache (vm/setup calls this)
     Fetch(fetch::Args),
+    /// Show every open and every execution on a mount of the running system, as it happens
+    Monitor(monitor::Args),
 }
 
 /// Reads the command line and does what it says.
@@ -32,6 +35,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Fetch(args)) => fetch::main(&args),
+        Some(Command::Monitor(args)) => monitor::main(args),
         Some(Command::Run(args)) => run::main(&args),
         None => run::main(&run::Args::default()),
     };
