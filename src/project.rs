@@ -99,7 +99,11 @@ impl Project {
 }
 
 /// `EXETRAIL_CACHE`, else `exetrail` in the user's cache folder.
-fn cache_folder() -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// None of the variables that would name it is set.
+pub fn cache_folder() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let folder = set("EXETRAIL_CACHE")
         .map(PathBuf::from)

@@ -19,7 +19,9 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.sysctl("kernel/core_pattern", "|/usr/bin/cat > /tmp/core.%p")?;
-    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?.arg("kill -SEGV $$")?;
+    let bash = Exec::path("/usr/bin/bash")?
+        .arg("-c")?
+        .arg("kill -SEGV $$")?;
     stage.observe(&bash)?;
     Ok(())
 }

@@ -8,8 +8,11 @@
 
 use crate::scenario::{Exec, Scenario, Stage};
 
-pub const SCENARIO: Scenario =
-    Scenario { summary: "ld.so run by hand with ls as its argument", run, ..Scenario::DEFAULT };
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ld.so run by hand with ls as its argument",
+    run,
+    ..Scenario::DEFAULT
+};
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let loader = Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("/usr/bin/ls")?;

@@ -9,8 +9,11 @@
 
 use crate::scenario::{Exec, Scenario, Stage};
 
-pub const SCENARIO: Scenario =
-    Scenario { summary: "ls with LD_PRELOAD=libaudit.so.1", run, ..Scenario::DEFAULT };
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ls with LD_PRELOAD=libaudit.so.1",
+    run,
+    ..Scenario::DEFAULT
+};
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let ls = Exec::path("/usr/bin/ls")?.env("LD_PRELOAD", "libaudit.so.1")?;

@@ -12,11 +12,16 @@
 
 use crate::scenario::{Exec, Scenario, Stage};
 
-pub const SCENARIO: Scenario =
-    Scenario { summary: "bash starts /usr/bin/ls", run, ..Scenario::DEFAULT };
+pub const SCENARIO: Scenario = Scenario {
+    summary: "bash starts /usr/bin/ls",
+    run,
+    ..Scenario::DEFAULT
+};
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?.arg("/usr/bin/ls; :")?;
+    let bash = Exec::path("/usr/bin/bash")?
+        .arg("-c")?
+        .arg("/usr/bin/ls; :")?;
     stage.observe(&bash)?;
     Ok(())
 }

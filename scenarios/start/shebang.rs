@@ -10,8 +10,11 @@
 
 use crate::scenario::{Exec, Scenario, Stage};
 
-pub const SCENARIO: Scenario =
-    Scenario { summary: "script with a #! line", run, ..Scenario::DEFAULT };
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script with a #! line",
+    run,
+    ..Scenario::DEFAULT
+};
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let script = stage.script("hello.sh", "#!/usr/bin/bash\nexit 0\n")?;

@@ -9,7 +9,7 @@ use super::progress::Progress;
 use crate::project::Project;
 use crate::report::{Colour, Finding, FormatName};
 use crate::scenario::{Registered, select};
-use crate::suite::{Event, Options, Stop, Suite, Target, Wanted};
+use crate::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
 use crate::trail::Outcome;
 
 /// Arguments of `exetrail run`.
@@ -58,17 +58,17 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
     let (targets, missing) = targets(&project, &args.kernels)?;
-    let Some(first) = targets.first() else {
-        bail!("no kernel is fetched: run vm/setup");
-    };
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for id in &missing {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
+    let Some(first) = targets.first() else {
+        bail!("no kernel is fetched: run vm/setup");
+    };
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, first, &stop)?;
-    eprintln!("accelerator: {:?} ({})", suite.accel.accel, suite.accel.why);
+    eprintln!("accelerator: {}", suite.accel);
     let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         true => Colour::Yes,
         false => Colour::No,
@@ -137,12 +137,16 @@ impl Run<'_> {
     ) -> Result<bool> {
         let mut progress = Progress::new(self.targets, scenarios.len());
         let mut result = Ok(());
-        let complete = self.suite.run(
-            self.targets,
-            scenarios,
-            self.options,
-            self.stop,
-            &mut |event| {
+        let work = self.targets.iter().cloned();
+        let work: Vec<_> = work
+            .map(|target| Work {
+                target,
+                scenarios: scenarios.to_vec(),
+            })
+            .collect();
+        let complete = self
+            .suite
+            .run(&work, self.options, self.stop, &mut |event| {
                 progress.show(&event);
                 if let Event::Recorded { record, judged, .. } = event
                     && result.is_ok()
@@ -152,8 +156,7 @@ impl Run<'_> {
                         judged,
                     });
                 }
-            },
-        );
+            });
         result.map(|()| complete)
     }
 }

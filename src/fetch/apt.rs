@@ -120,7 +120,7 @@ impl Apt {
             let text = String::from_utf8_lossy(&shown.stdout).into_owned();
             found.extend(text.split("\n\n").filter_map(|stanza| package(stanza, of)));
         }
-        found.sort_by(|a, b| natural(&b.version).cmp(&natural(&a.version)));
+        found.sort_by_cached_key(|package| std::cmp::Reverse(natural(&package.version)));
         Ok(found)
     }
 

@@ -27,13 +27,13 @@ pub fn check_needs(tree: &Tree) -> Result<()> {
             continue;
         }
         let elf = Elf::parse(bytes).with_context(|| format!("failed to read /{path} as ELF"))?;
-        if let Some(interpreter) = elf.interpreter {
-            if tree.resolve(interpreter).is_none() {
-                bail!(
-                    "/{path} asks for the ELF interpreter {interpreter}, which no package of the \
+        if let Some(interpreter) = elf.interpreter
+            && tree.resolve(interpreter).is_none()
+        {
+            bail!(
+                "/{path} asks for the ELF interpreter {interpreter}, which no package of the \
                      fixture brings: add it to vm/fixture.toml"
-                );
-            }
+            );
         }
         for library in &elf.libraries {
             let found = LIBRARY_PATHS

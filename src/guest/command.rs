@@ -13,16 +13,19 @@ use crate::wire::{Link, Message, Stream};
 
 /// The third serial port is the terminal of an interactive command.
 const TERMINAL: &str = "/dev/ttyS2";
+/// Where busybox's commands are linked.
+const APPLETS: &str = "/exetrail/bin";
 
 /// Runs a command to its end and sends its status.
 pub fn run(argv: &[String], terminal: bool, link: &Link) -> Result<()> {
     let (program, arguments) = argv.split_first().context("an empty command")?;
+    install_busybox();
     let mut command = Command::new(program);
+    command.args(arguments).current_dir("/");
     command
-        .args(arguments)
-        .env("PATH", "/exetrail:/usr/bin:/bin")
-        .env("HOME", "/root");
-    command.env("TERM", "linux").current_dir("/");
+        .env("PATH", "/exetrail:/usr/bin:/exetrail/bin")
+        .env("HOME", "/root")
+        .env("TERM", "linux");
     let started = if terminal {
         interactive(&mut command)
     } else {
@@ -46,6 +49,16 @@ pub fn run(argv: &[String], terminal: bool, link: &Link) -> Result<()> {
         status: u8::try_from(status).unwrap_or(u8::MAX),
     })?;
     Ok(())
+}
+
+/// Gives a person what the fixture lacks (ps, mount, uname, ...), away from the watched root.
+fn install_busybox() {
+    // Without it there are fewer commands, which is no reason to refuse the one that is asked for.
+    let _ = std::fs::create_dir(APPLETS).and_then(|()| {
+        Command::new("/usr/bin/busybox")
+            .args(["--install", "-s", APPLETS])
+            .status()
+    });
 }
 
 fn interactive(command: &mut Command) -> Result<ExitStatus> {

@@ -58,7 +58,7 @@ fn run(link: &mut Link) -> Result<()> {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                let result = one(name, plan.faults.get(name).copied(), link, &children);
+                let result = one(name, &plan, link, &children);
                 link.send(&Message::Finished {
                     scenario: name.clone(),
                     result,
@@ -80,12 +80,7 @@ fn limits() -> nix::Result<()> {
     fs::write("/proc/sys/kernel/modprobe", "").map_err(|_| Errno::EACCES)
 }
 
-fn one(
-    name: &str,
-    fault: Option<Fault>,
-    link: &Link,
-    children: &SignalFd,
-) -> Result<Trail, Failure> {
+fn one(name: &str, plan: &Plan, link: &Link, children: &SignalFd) -> Result<Trail, Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
         .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
@@ -96,9 +91,12 @@ fn one(
             unmet.iter().map(|need| need.what.to_owned()).collect(),
         ));
     }
+    let fault = plan.faults.get(name).copied();
     commit(fault, link).map_err(broken)?;
+    let own = plan.deadline_ms.map(Duration::from_millis);
+    let time = own.unwrap_or(registered.scenario.deadline);
     let mut undo = Undo::default();
-    let result = observe(registered.scenario, fault, &mut undo);
+    let result = observe(registered.scenario, time, fault, &mut undo);
     let cleaned = end_everybody(children).and(undo.all());
     let run = result.map_err(broken)?;
     cleaned.map_err(broken)?;
@@ -126,8 +124,13 @@ fn commit(fault: Option<Fault>, link: &Link) -> Result<()> {
 }
 
 /// Runs one scenario in a launcher of its own, watched by a monitor of its own.
-fn observe(scenario: &'static Scenario, fault: Option<Fault>, undo: &mut Undo) -> Result<Run> {
-    let deadline = Instant::now() + scenario.deadline;
+fn observe(
+    scenario: &'static Scenario,
+    time: Duration,
+    fault: Option<Fault>,
+    undo: &mut Undo,
+) -> Result<Run> {
+    let deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
         ForkResult::Child => {
@@ -153,7 +156,7 @@ fn observe(scenario: &'static Scenario, fault: Option<Fault>, undo: &mut Undo) -
         let request: Request = link.receive(deadline).map_err(|error| {
             anyhow!(
                 "the scenario did not come to its end within {} s ({error}); still there: {}",
-                scenario.deadline.as_secs(),
+                time.as_secs(),
                 report::living()
             )
         })?;

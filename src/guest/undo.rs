@@ -26,13 +26,21 @@ impl Undo {
     pub fn all(&mut self) -> Result<()> {
         let mut result = Ok(());
         while let Some((path, old)) = self.sysctls.pop() {
-            let done = fs::write(&path, &old)
+            let done = put_back(&path, &old)
                 .with_context(|| format!("failed to put {} back", path.display()));
             result = result.and(done);
         }
         let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
         result.and(cleaned)
     }
+}
+
+/// Writes an old value and reads it again: a setting may take less than it was given.
+fn put_back(path: &Path, old: &[u8]) -> Result<()> {
+    fs::write(path, old)?;
+    let now = fs::read(path)?;
+    anyhow::ensure!(now == old, "it is {:?} now", String::from_utf8_lossy(&now));
+    Ok(())
 }
 
 /// Removes everything in a folder.

@@ -7,11 +7,13 @@ mod text;
 
 use std::io::{self, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::suite::Judged;
 use crate::trail::{Outcome, Record};
 
 /// One scenario on one kernel, with how it compares.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// What was seen.
     pub record: Record,

@@ -1,5 +1,6 @@
 //! Compares a trail with the baseline.
 
+use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
 use crate::baseline::{Baselines, Lineage, Store};
@@ -9,7 +10,7 @@ use crate::trail::{KernelId, Outcome, Trail};
 pub const VIEW: &str = "trail";
 
 /// A trail against its baseline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// Same, changed, new; broken when the baseline cannot be read.
     pub outcome: Outcome,

@@ -45,10 +45,10 @@ impl Wanted {
     ///
     /// There is no such kernel, or the file is no kernel image.
     pub fn find(project: &Project, word: &str) -> Result<Wanted> {
-        if let Ok(id) = word.parse::<KernelId>() {
-            if project.table.find(&id).is_some() {
-                return Wanted::of_table(project, &id);
-            }
+        if let Ok(id) = word.parse::<KernelId>()
+            && project.table.find(&id).is_some()
+        {
+            return Wanted::of_table(project, &id);
         }
         if Path::new(word).is_file() {
             return Target::of_file(Path::new(word)).map(Wanted::Ready);

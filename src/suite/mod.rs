@@ -11,5 +11,5 @@ mod stop;
 
 pub use judge::{Judged, VIEW, judge};
 pub use kernel::{Target, Wanted};
-pub use run::{Event, Options, Suite};
+pub use run::{Event, Options, Suite, Work};
 pub use stop::Stop;

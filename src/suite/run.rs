@@ -29,6 +29,21 @@ pub struct Options {
     pub cpus: u32,
     /// Faults to commit, by scenario; for tests.
     pub faults: BTreeMap<String, Fault>,
+    /// Instead of each scenario's own deadline; for tests.
+    pub deadline: Option<Duration>,
+    /// How much longer than that a guest may be silent before it is given up.
+    pub grace: Duration,
+    /// How long a kernel may take to PID 1.
+    pub boot: Duration,
+}
+
+/// One kernel and what runs on it.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The kernel.
+    pub target: Target,
+    /// The scenarios, in this order.
+    pub scenarios: Vec<&'static Registered>,
 }
 
 impl Default for Options {
@@ -38,6 +53,9 @@ impl Default for Options {
             jobs,
             cpus: 1,
             faults: BTreeMap::new(),
+            deadline: None,
+            grace: Duration::from_secs(20),
+            boot: session::BOOT,
         }
     }
 }
@@ -85,9 +103,6 @@ pub struct Suite {
     pub note: Option<String>,
 }
 
-/// How much longer than its own deadline a scenario may be silent before its guest is given up.
-const GRACE: Duration = Duration::from_secs(20);
-
 impl Suite {
     /// Prepares runs; `program` becomes PID 1.
     ///
@@ -119,23 +134,23 @@ impl Suite {
     /// Returns whether the run came to its end; not so when the user stopped it.
     pub fn run(
         &self,
-        targets: &[Target],
-        scenarios: &[&'static Registered],
+        work: &[Work],
         options: &Options,
         stop: &Stop,
         sink: &mut dyn FnMut(Event),
     ) -> bool {
-        let queue = Mutex::new((0..targets.len()).collect::<VecDeque<_>>());
+        let queue = Mutex::new((0..work.len()).collect::<VecDeque<_>>());
         let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
         let (sender, events) = mpsc::channel();
         std::thread::scope(|scope| {
-            for _ in 0..options.jobs.clamp(1, targets.len().max(1)) {
+            for _ in 0..options.jobs.clamp(1, work.len().max(1)) {
                 let sender = sender.clone();
                 scope.spawn(move || {
                     while let Some(kernel) = next() {
+                        let Work { target, scenarios } = &work[kernel];
                         let guest = Guest {
                             suite: self,
-                            target: &targets[kernel],
+                            target,
                             kernel,
                             options,
                         };
@@ -168,12 +183,12 @@ impl Suite {
     ) -> Result<u8> {
         let plan = Plan {
             job,
-            faults: BTreeMap::new(),
+            ..Plan::default()
         };
         let mut machine = machine(&self.ingredients, target, self.accel.accel, &plan)?;
         machine.terminal = terminal;
         let mut result = None;
-        let end = session::run(machine, stop.as_fd(), &mut |message| {
+        let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
             if let Message::Exited { status } = message {
                 result = Some(status);
             }
@@ -208,12 +223,11 @@ fn machine<'a>(
 
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
-    let plan = Plan {
-        job: Job::Scenarios(Vec::new()),
-        faults: BTreeMap::new(),
-    };
+    let plan = Plan::default();
     let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
-    session::run(machine, stop.as_fd(), &mut |_| Some(GRACE))?;
+    session::run(machine, session::BOOT, stop.as_fd(), &mut |_| {
+        Some(Options::default().grace)
+    })?;
     Ok(())
 }
 
@@ -269,7 +283,9 @@ impl Guest<'_> {
                     .collect(),
             ),
             faults: self.options.faults.clone(),
+            deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
+        let grace = self.options.grace;
         let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
         let mut machine = machine(
             &self.suite.ingredients,
@@ -280,34 +296,40 @@ impl Guest<'_> {
         .map_err(broken)?;
         machine.cpus = self.options.cpus;
         let mut release = self.target.release.clone();
-        session::run(machine, stop.as_fd(), &mut |message| match message {
-            Message::Hello { release: seen, .. } => {
-                release = seen;
-                Some(GRACE)
-            }
-            Message::Started { scenario } => {
-                let found = left.iter().find(|registered| registered.name == scenario);
-                let patience = found.map_or(GRACE, |found| found.scenario.deadline + GRACE);
-                *running = Some(scenario.clone());
-                let _ = sender.send(Event::Running {
-                    kernel: self.kernel,
-                    scenario,
-                });
-                Some(patience)
-            }
-            Message::Finished { scenario, result } => {
-                *running = None;
-                if let Some(place) = left.iter().position(|found| found.name == scenario)
-                    && let Some(registered) = left.remove(place)
-                {
-                    let (mut record, judged) = self.judge(registered, result);
-                    record.kernel.release.clone_from(&release);
-                    self.send(sender, record, judged);
+        session::run(
+            machine,
+            self.options.boot,
+            stop.as_fd(),
+            &mut |message| match message {
+                Message::Hello { release: seen, .. } => {
+                    release = seen;
+                    Some(grace)
                 }
-                Some(GRACE)
-            }
-            _ => Some(GRACE),
-        })
+                Message::Started { scenario } => {
+                    let found = left.iter().find(|registered| registered.name == scenario);
+                    let own = found.map_or(Duration::ZERO, |found| found.scenario.deadline);
+                    let patience = self.options.deadline.unwrap_or(own) + grace;
+                    *running = Some(scenario.clone());
+                    let _ = sender.send(Event::Running {
+                        kernel: self.kernel,
+                        scenario,
+                    });
+                    Some(patience)
+                }
+                Message::Finished { scenario, result } => {
+                    *running = None;
+                    if let Some(place) = left.iter().position(|found| found.name == scenario)
+                        && let Some(registered) = left.remove(place)
+                    {
+                        let (mut record, judged) = self.judge(registered, result);
+                        record.kernel.release.clone_from(&release);
+                        self.send(sender, record, judged);
+                    }
+                    Some(grace)
+                }
+                _ => Some(grace),
+            },
+        )
     }
 
     fn judge(

@@ -1,5 +1,6 @@
 //! How a guest runs: with KVM only when a real kernel booted under it, else by emulation.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -25,6 +26,16 @@ pub struct Choice {
     pub why: String,
 }
 
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.accel {
+            Accel::Kvm => "kvm",
+            Accel::Tcg => "tcg",
+        };
+        write!(f, "{name}, because {}", self.why)
+    }
+}
+
 /// What stands in the cache: the verdict of a trial boot on this host.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
@@ -45,7 +56,7 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
     let asked = std::env::var("EXETRAIL_ACCEL").unwrap_or_default();
     let forced = |accel| Choice {
         accel,
-        why: format!("EXETRAIL_ACCEL={asked}"),
+        why: format!("EXETRAIL_ACCEL is {asked}"),
     };
     match asked.as_str() {
         "tcg" => return Ok(forced(Accel::Tcg)),

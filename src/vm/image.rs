@@ -148,7 +148,7 @@ mod tests {
         };
         let plan = Plan {
             job: Job::Scenarios(vec!["a".into()]),
-            faults: BTreeMap::new(),
+            ..Plan::default()
         };
         let bytes = || {
             let image = ingredients.image(&BTreeMap::new(), &plan).unwrap();

@@ -35,7 +35,7 @@ pub type Patience = Option<Duration>;
 
 /// Runs a machine until its guest says that it is done.
 ///
-/// `heard` gets every message and says how long to wait for the next one (none: as long as it
+/// `boot` is how long the kernel may take to PID 1. `heard` gets every message and says how long to wait for the next one (none: as long as it
 /// takes). `stop` becomes readable when the user wants to stop. QEMU is gone when this returns.
 ///
 /// # Errors
@@ -43,6 +43,7 @@ pub type Patience = Option<Duration>;
 /// A [`Breakdown`]: what happened, and the console's last lines.
 pub fn run(
     machine: Machine<'_>,
+    boot: Duration,
     stop: BorrowedFd<'_>,
     heard: &mut dyn FnMut(Message) -> Patience,
 ) -> Result<(), Breakdown> {
@@ -50,7 +51,7 @@ pub fn run(
         .start()
         .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
     let mut session = Session::new(running);
-    let result = session.follow(stop, heard);
+    let result = session.follow(boot, stop, heard);
     let status = session.end();
     result.map_err(|end| session.explain(end, status))
 }
@@ -96,11 +97,12 @@ impl Session {
 
     fn follow(
         &mut self,
+        boot: Duration,
         stop: BorrowedFd<'_>,
         heard: &mut dyn FnMut(Message) -> Patience,
     ) -> Result<(), End> {
-        let mut patience = Some(BOOT);
-        let mut deadline = Instant::now() + BOOT;
+        let mut patience = Some(boot);
+        let mut deadline = Instant::now() + boot;
         loop {
             while let Some(message) = self.records.take().map_err(End::Channel)? {
                 self.reached = true;

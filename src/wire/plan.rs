@@ -12,6 +12,20 @@ pub struct Plan {
     /// Faults to commit, by scenario: how the tests of the host's side get a guest that fails.
     #[serde(default)]
     pub faults: BTreeMap<String, Fault>,
+    /// Instead of each scenario's own deadline, in milliseconds.
+    #[serde(default)]
+    pub deadline_ms: Option<u64>,
+}
+
+impl Default for Plan {
+    /// Nothing but to come up.
+    fn default() -> Plan {
+        Plan {
+            job: Job::Scenarios(Vec::new()),
+            faults: BTreeMap::new(),
+            deadline_ms: None,
+        }
+    }
 }
 
 /// What a guest does.

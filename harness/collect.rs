@@ -1,0 +1,235 @@
+//! Boots what the trials want, once, and lets each of them wait for its own result.
+//!
+//! Under `cargo test` all trials are threads of one process. Under nextest each is a process: the
+//! first one that wants a kernel boots it and keeps its findings in a folder of the run, the others
+//! wait for its lock and read them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use exetrail::project::Project;
+use exetrail::report::Finding;
+use exetrail::scenario::{Registered, select};
+use exetrail::suite::{Event, Options, Stop, Suite, Wanted, Work};
+use exetrail::trail::KernelId;
+
+type Key = (KernelId, &'static str);
+
+/// Everything about one run of the tests.
+pub struct Collector {
+    pub project: Project,
+    stop: Stop,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    wanted: BTreeMap<KernelId, Vec<&'static Registered>>,
+    found: BTreeMap<Key, Finding>,
+    started: bool,
+    /// Why nothing more comes; empty when all is well.
+    ended: Option<String>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Collector {
+    pub fn new(project: Project, stop: Stop) -> Collector {
+        Collector {
+            project,
+            stop,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Asks for a result; the boots begin when the first trial waits.
+    pub fn want(&self, id: &KernelId, scenario: &'static Registered) {
+        self.state()
+            .wanted
+            .entry(id.clone())
+            .or_default()
+            .push(scenario);
+    }
+
+    /// Waits for the result of one trial.
+    pub fn wait(self: &Arc<Self>, id: &KernelId, scenario: &Registered) -> Result<Finding, String> {
+        if let Some(folder) = nextest_folder() {
+            return self
+                .wait_as_process(&folder, id, scenario)
+                .map_err(|error| format!("{error:#}"));
+        }
+        let mut state = self.state();
+        if !state.started {
+            state.started = true;
+            let own = Arc::clone(self);
+            state.thread = Some(std::thread::spawn(move || own.collect()));
+        }
+        let key = (id.clone(), scenario.name);
+        loop {
+            if let Some(finding) = state.found.get(&key) {
+                return Ok(finding.clone());
+            }
+            if let Some(reason) = &state.ended {
+                return Err(format!("not run: {reason}"));
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Everything that was found, once nothing more comes.
+    pub fn finish(&self) -> Vec<Finding> {
+        let thread = self.state().thread.take();
+        if let Some(thread) = thread {
+            // It catches its own errors; a panic of it has been printed.
+            let _ = thread.join();
+        }
+        if let Some(folder) = nextest_folder() {
+            return read_all(&folder).unwrap_or_default();
+        }
+        std::mem::take(&mut self.state().found)
+            .into_values()
+            .collect()
+    }
+
+    fn collect(&self) {
+        let wanted = self.state().wanted.clone();
+        let result = self.boot(wanted, &mut |finding| {
+            let name = Registered::find(&finding.record.scenario).map(|found| found.name);
+            let id = finding.record.kernel.id.parse::<KernelId>();
+            if let (Some(name), Ok(id)) = (name, id) {
+                self.state().found.insert((id, name), finding);
+                self.changed.notify_all();
+            }
+        });
+        let reason = match result {
+            Ok(true) => "the run ended without a result".to_owned(),
+            Ok(false) => "interrupted".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        self.state().ended = Some(reason);
+        self.changed.notify_all();
+    }
+
+    fn boot(
+        &self,
+        wanted: BTreeMap<KernelId, Vec<&'static Registered>>,
+        sink: &mut dyn FnMut(Finding),
+    ) -> Result<bool> {
+        let mut work = Vec::new();
+        for (id, scenarios) in wanted {
+            if let Wanted::Ready(target) = Wanted::of_table(&self.project, &id)? {
+                work.push(Work { target, scenarios });
+            }
+        }
+        let Some(first) = work.first() else {
+            return Ok(true);
+        };
+        let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
+        let suite = Suite::prepare(&self.project, program, &first.target, &self.stop)?;
+        for note in work
+            .iter()
+            .filter_map(|work| work.target.note.as_ref())
+            .chain(&suite.note)
+        {
+            eprintln!("note: {note}");
+        }
+        Ok(
+            suite.run(&work, &Options::default(), &self.stop, &mut |event| {
+                if let Event::Recorded { record, judged, .. } = event {
+                    sink(Finding {
+                        record: *record,
+                        judged,
+                    });
+                }
+            }),
+        )
+    }
+
+    /// One process a trial: the first that wants a kernel boots it with every scenario.
+    fn wait_as_process(
+        &self,
+        folder: &Path,
+        id: &KernelId,
+        scenario: &Registered,
+    ) -> Result<Finding> {
+        let lock = lock(folder, &id.to_string())?;
+        let file = folder.join(format!("{id}.jsonl"));
+        if !file.exists() {
+            let partial = folder.join(format!("{id}.partial"));
+            let mut out = File::create(&partial).context("failed to keep findings")?;
+            let wanted = BTreeMap::from([(id.clone(), select(&[])?)]);
+            let mut written = Ok(());
+            self.boot(wanted, &mut |finding| {
+                let line = serde_json::to_string(&finding).unwrap_or_default();
+                written = std::mem::replace(&mut written, Ok(())).and(writeln!(out, "{line}"));
+            })?;
+            written.context("failed to keep findings")?;
+            fs::rename(&partial, &file).context("failed to keep findings")?;
+        }
+        drop(lock);
+        let findings = read(&file)?;
+        let found = findings
+            .into_iter()
+            .find(|found| found.record.scenario == scenario.name);
+        found.context("not run: interrupted")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The folder of this run of nextest; none under `cargo test`. Folders of older runs go away.
+fn nextest_folder() -> Option<PathBuf> {
+    let run = std::env::var("NEXTEST_RUN_ID").ok()?;
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nextest");
+    let folder = parent.join(&run);
+    fs::create_dir_all(&folder).ok()?;
+    for old in fs::read_dir(&parent).ok()?.flatten() {
+        if old.file_name() != run.as_str() {
+            // Another process of this run may be faster.
+            let _ = fs::remove_dir_all(old.path());
+        }
+    }
+    Some(folder)
+}
+
+/// Holds a lock of the run until the file is closed.
+pub fn lock(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(format!("{name}.lock"));
+    let file = File::create(&path).with_context(|| format!("failed to make {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("failed to lock {}", path.display()))?;
+    Ok(file)
+}
+
+fn read(file: &Path) -> Result<Vec<Finding>> {
+    let input = File::open(file).with_context(|| format!("failed to open {}", file.display()))?;
+    let lines = BufReader::new(input).lines();
+    lines
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect::<Result<_>>()
+        .with_context(|| format!("failed to read {}", file.display()))
+}
+
+fn read_all(folder: &Path) -> Result<Vec<Finding>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
+            all.extend(read(&path)?);
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,154 @@
+//! From what was seen to snapshot files, through insta.
+//!
+//! [`plan`] decides which files what was seen asks for; insta writes them as pending
+//! (`.snap.new`), for `cargo insta review`. A kernel that behaves as before adds none, and one that
+//! would inherit another's change without sharing it is pinned in the same review.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use exetrail::baseline::{Store, plan};
+use exetrail::project::{Project, cache_folder};
+use exetrail::report::Finding;
+use exetrail::suite::VIEW;
+use exetrail::trail::{KernelId, Outcome};
+
+/// Asserts a trail against the snapshot that applies to it.
+pub fn assert_same(finding: &Finding, root: &Path) -> Result<(), String> {
+    let owner = finding
+        .judged
+        .as_ref()
+        .and_then(|judged| judged.owner.as_ref());
+    let owner = owner.ok_or("the trail is the same as no snapshot")?;
+    let text = finding.record.trail.to_string();
+    match assert(root, &finding.record.scenario, owner, &text) {
+        true => Ok(()),
+        false => Err(format!(
+            "insta finds a difference to the snapshot of {owner}"
+        )),
+    }
+}
+
+/// insta's assertion; false when it failed. What differs becomes pending, as `INSTA_UPDATE` says.
+fn assert(root: &Path, scenario: &str, id: &KernelId, text: &str) -> bool {
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(root.join("snapshots").join(scenario).join(VIEW));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let name = id.to_string();
+    let check = || settings.bind(|| insta::assert_snapshot!(name, text));
+    catch_unwind(AssertUnwindSafe(check)).is_ok()
+}
+
+/// The message of a failed trial: what is different, readable without opening a file.
+pub fn difference(finding: &Finding) -> String {
+    let record = &finding.record;
+    let judged = finding.judged.as_ref();
+    let owner = judged.and_then(|judged| judged.owner.as_ref());
+    let against = owner.map_or_else(String::new, |owner| {
+        format!(" from the snapshot of {owner}")
+    });
+    let head = match record.outcome {
+        Outcome::New => "new: there is no snapshot that applies".to_owned(),
+        _ => format!("changed: the trail differs{against}"),
+    };
+    let diff = judged
+        .and_then(|judged| judged.diff.as_deref())
+        .unwrap_or_default();
+    format!(
+        "{head}\nkernel {} ({}), {}\n\n{diff}\n`cargo insta review` accepts or refuses it",
+        record.kernel.id, record.kernel.release, record.scenario
+    )
+}
+
+/// Has insta write the files that the findings ask for.
+pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
+    let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
+    let lineage = project.table.lineage();
+    let mut observed: BTreeMap<&str, BTreeMap<KernelId, String>> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.judged.is_some()) {
+        let id = finding
+            .record
+            .kernel
+            .id
+            .parse()
+            .map_err(anyhow::Error::msg)?;
+        let text = finding.record.trail.to_string();
+        observed
+            .entry(&finding.record.scenario)
+            .or_default()
+            .insert(id, text);
+    }
+    // insta fails by panicking, which is expected here and says nothing new.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = observed.iter().try_for_each(|(scenario, observed)| {
+        let files = Store::Folder(root.join("snapshots")).load(scenario, VIEW);
+        // A damaged snapshot has failed its trials already.
+        let Ok(files) = files else { return Ok(()) };
+        let wanted = plan(&lineage, &files, observed).write;
+        forget_pending(root, scenario, &wanted.keys().collect())?;
+        for (id, text) in &wanted {
+            assert(root, scenario, id, text);
+        }
+        Ok(())
+    });
+    std::panic::set_hook(hook);
+    result
+}
+
+/// Removes pending files that an earlier, smaller run wrote and that are no longer asked for.
+fn forget_pending(root: &Path, scenario: &str, wanted: &BTreeSet<&KernelId>) -> Result<()> {
+    let folder = root.join("snapshots").join(scenario).join(VIEW);
+    let Ok(entries) = fs::read_dir(&folder) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("failed to list {}", folder.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let Some(id) = name.strip_suffix(".snap.new") else {
+            continue;
+        };
+        let id = id.parse::<KernelId>();
+        if !id.is_ok_and(|id| wanted.contains(&id)) {
+            fs::remove_file(&path)
+                .with_context(|| format!("failed to remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// How many differ, in which scenarios, and from which kernel on.
+pub fn summary(findings: &[Finding]) -> String {
+    let mut scenarios: BTreeMap<&str, Vec<KernelId>> = BTreeMap::new();
+    for finding in findings {
+        if matches!(finding.record.outcome, Outcome::Changed | Outcome::New)
+            && let Ok(id) = finding.record.kernel.id.parse()
+        {
+            scenarios
+                .entry(&finding.record.scenario)
+                .or_default()
+                .push(id);
+        }
+    }
+    let lines = scenarios.iter_mut().map(|(scenario, ids)| {
+        ids.sort();
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        format!("  {scenario}: {}", ids.join(" "))
+    });
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "differences in {} scenarios, on these kernels:\n{}",
+        lines.len(),
+        lines.join("\n")
+    )
+}

@@ -1,0 +1,72 @@
+//! The snapshot folder itself: nothing damaged, stale or redundant. Boots nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use exetrail::baseline::{Store, plan};
+use exetrail::project::{Project, cache_folder};
+use exetrail::scenario::Registered;
+use exetrail::suite::VIEW;
+use libtest_mimic::Failed;
+
+/// Checks every file below `snapshots/`; the message names all that are wrong.
+pub fn check(folder: &Path) -> Result<(), Failed> {
+    let problems = problems(folder).map_err(|error| Failed::from(format!("{error:#}")))?;
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems.join("\n").into()),
+    }
+}
+
+fn problems(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let root = folder.parent().map(Path::to_owned);
+    let lineage = Project::open_at(root, cache_folder()?)?.table.lineage();
+    let store = Store::Folder(folder.to_owned());
+    let mut problems = Vec::new();
+    for view in folders(folder, 3)? {
+        let relative = view.strip_prefix(folder)?.to_string_lossy().into_owned();
+        let (scenario, name) = relative.rsplit_once('/').unwrap_or((&relative, ""));
+        if Registered::find(scenario).is_none() || name != VIEW {
+            problems.push(format!(
+                "snapshots/{relative} is stale: no scenario has that view"
+            ));
+            continue;
+        }
+        let files = match store.load(scenario, VIEW) {
+            Ok(files) => files,
+            Err(error) => {
+                problems.push(format!("{error:#}"));
+                continue;
+            }
+        };
+        for id in files
+            .keys()
+            .filter(|id| !lineage.kernels().any(|known| known == *id))
+        {
+            problems.push(format!(
+                "snapshots/{relative}/{id}.snap is stale: kernel {id} is not in vm/kernels.toml"
+            ));
+        }
+        for id in plan(&lineage, &files, &std::collections::BTreeMap::new()).redundant {
+            problems.push(format!(
+                "snapshots/{relative}/{id}.snap is redundant: kernel {id} would inherit the same"
+            ));
+        }
+    }
+    Ok(problems)
+}
+
+/// The folders at a depth below one.
+fn folders(folder: &Path, depth: usize) -> anyhow::Result<Vec<PathBuf>> {
+    if depth == 0 {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(folders(&path, depth - 1)?);
+        }
+    }
+    Ok(found)
+}

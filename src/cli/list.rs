@@ -1,0 +1,78 @@
+//! `exetrail list`: the scenarios.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::scenario::select;
+
+/// Arguments of `exetrail list`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Scenarios by name, family or glob [default: all]
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+    /// Show each scenario's documentation as well
+    #[arg(long)]
+    docs: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// A line a scenario
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    scenario: &'a str,
+    family: &'a str,
+    summary: &'a str,
+    needs: Vec<&'a str>,
+    docs: &'a str,
+}
+
+/// Lists scenarios with family, summary and needs.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let selected = select(&args.scenarios)?;
+    let width = selected
+        .iter()
+        .map(|found| found.name.len())
+        .max()
+        .unwrap_or(0);
+    let mut out = std::io::stdout().lock();
+    for found in selected {
+        let line = Line {
+            scenario: found.name,
+            family: found.family(),
+            summary: found.scenario.summary,
+            needs: found.scenario.needs.iter().map(|need| need.what).collect(),
+            docs: found.docs,
+        };
+        let text = match args.format {
+            Form::Json => serde_json::to_string(&line)?,
+            Form::Text => text(&line, width, args.docs),
+        };
+        writeln!(out, "{text}").context("failed to write the output")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(line: &Line<'_>, width: usize, docs: bool) -> String {
+    let mut text = format!("{:width$}  {}", line.scenario, line.summary);
+    if !line.needs.is_empty() {
+        text += &format!("\n{:width$}  needs {}", "", line.needs.join("; "));
+    }
+    if docs {
+        text += "\n\n";
+        text.extend(line.docs.lines().map(|line| format!("    {line}\n")));
+    }
+    text
+}
