@@ -245,7 +245,7 @@ fn boot_bytes(lab: &Lab, bytes: &[u8]) -> Result<Seen> {
     let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
     fs::write(file.path(), bytes).context("failed to write a kernel")?;
     let target = Target {
-        kernel: Kernel::File(file.path().to_owned()),
+        kernel: Some(Kernel::File(file.path().to_owned())),
         ..lab.target()
     };
     let options = Options {

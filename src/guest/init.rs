@@ -14,6 +14,7 @@ use nix::unistd::{chdir, chroot, execve};
 use super::{HOME, PROGRAM, channel, unpack};
 use crate::files;
 use crate::sys;
+use crate::trail::Lab;
 use crate::wire::Message;
 
 /// Where the fixture is built before it becomes the root.
@@ -35,13 +36,13 @@ pub fn main() -> ExitCode {
     };
     eprintln!("exetrail: PID 1 failed: {error:#}");
     // The old root may not have /dev yet; then the console is all there is.
-    if let Ok(link) = channel::open() {
+    if let Ok(link) = channel::open(Lab::Vm) {
         let _ = link.send(&Message::Failed {
             reason: format!("PID 1: {error:#}"),
         });
         channel::drain(&link);
     }
-    channel::power_off();
+    channel::end(Lab::Vm);
     ExitCode::FAILURE
 }
 

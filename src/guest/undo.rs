@@ -3,19 +3,33 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+use crate::trail::Lab;
 
 use crate::files;
 
 /// Old values, undone in reverse order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Undo {
+    lab: Lab,
     sysctls: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl Undo {
+    /// Nothing is changed yet.
+    pub fn new(lab: Lab) -> Undo {
+        Undo {
+            lab,
+            sysctls: Vec::new(),
+        }
+    }
+
     /// Writes a setting below `/proc/sys` and remembers the old one.
     pub fn sysctl(&mut self, name: &str, value: &str) -> Result<()> {
+        if self.lab == Lab::Native {
+            bail!("the native lab changes no setting of the machine ({name})");
+        }
         let path = Path::new("/proc/sys").join(name);
         let old = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         fs::write(&path, value)

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::monitor::{Order, Report};
-use super::{Event, Group, Parent, Process};
+use super::{Event, Group, Ids, Parent, Process};
 use crate::sys;
 use crate::trail::{Sighting, printable};
 use crate::wire::{Link, LinkError};
@@ -107,7 +107,7 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
 
 impl Watch {
     fn new(path: &Path) -> Result<Watch> {
-        let group = Group::new()?;
+        let group = Group::new(Ids::Process)?;
         group.watch_filesystem(path)?;
         Ok(Watch {
             group,
