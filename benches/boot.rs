@@ -44,6 +44,7 @@ fn main() -> Result<()> {
         .context("no kernel is fetched: run vm/setup")?;
     let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
     let suite = Suite::prepare(&project, program, first, &stop)?;
+    let accel = suite.accel().context("nothing that is booted")?;
     let scenarios = select(&SCENARIOS.map(ToOwned::to_owned))?;
 
     println!("kernel  six scenarios  bare boot  ratio (medians of {PAIRS} pairs)");
@@ -51,7 +52,7 @@ fn main() -> Result<()> {
         let mut pairs = Vec::new();
         for _ in 0..PAIRS {
             let full = matrix(&suite, std::slice::from_ref(target), &scenarios, &stop);
-            pairs.push((full, bare(target, suite.accel.accel, &stop)?));
+            pairs.push((full, bare(target, accel.accel, &stop)?));
         }
         let ratio = median(
             pairs
@@ -118,8 +119,12 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         file: file.into(),
         size,
     };
+    let kernel = target
+        .kernel
+        .as_ref()
+        .context("the running kernel is not booted")?;
     let machine = Machine {
-        kernel: &target.kernel,
+        kernel,
         image,
         accel,
         cpus: 1,
