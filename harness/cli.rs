@@ -1,5 +1,7 @@
 //! The command as its user meets it when something is wrong: a clear word, the way out, status 2.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,6 @@
 //! What becomes of a run when something fails: guests that panic, hang or go silent, QEMU killed,
 //! kernels that are none. Each costs its own scenario and nothing else, within its deadline.
+#![expect(clippy::expect_used, reason = "a trial fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +24,9 @@ use nix::unistd::Pid;
 const SCENARIOS: [&str; 3] = ["start/direct_ldso", "start/fexecve", "start/shebang"];
 const FAULTY: &str = SCENARIOS[1];
 
+/// Commits one fault and looks at what becomes of the run.
+type Check = fn(&Lab) -> Result<(), Failed>;
+
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     // One guest after the other: the trials look for their own QEMU.
@@ -34,7 +38,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, fn(&Lab) -> Result<(), Failed>); 8] = [
+    let table: [(&str, Check); 8] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
@@ -76,7 +80,7 @@ impl Lab {
         })
     }
 
-    fn run(&self, check: fn(&Lab) -> Result<(), Failed>) -> Result<Completion, Failed> {
+    fn run(&self, check: Check) -> Result<Completion, Failed> {
         match (&self.target, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
             (Some(_), _) => check(self).map(|()| Completion::Completed),
             (None, Ok("all")) => Err("not run: no kernel is fetched, run vm/setup".into()),

@@ -8,6 +8,7 @@
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`wire`] | what host and guest tell each other | the record channel |
+//! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
@@ -27,6 +28,7 @@
 pub mod baseline;
 pub mod cli;
 pub mod fetch;
+pub mod files;
 pub mod guest;
 pub mod monitor;
 pub mod native;

@@ -12,6 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot, execve};
 
 use super::{HOME, PROGRAM, channel, unpack};
+use crate::files;
 use crate::sys;
 use crate::trail::Lab;
 use crate::wire::Message;
@@ -87,14 +88,7 @@ fn become_runner() -> Result<std::convert::Infallible> {
 
 /// Loads every module of the image; those that depend on none only.
 fn load_modules() -> Result<()> {
-    let folder = Path::new(HOME).join("modules");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("failed to list {}", folder.display()))?
-            .path();
+    for path in files::list(&Path::new(HOME).join("modules"))? {
         let file =
             fs::File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
         match sys::finit_module(file.as_fd()) {

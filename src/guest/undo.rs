@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::trail::Lab;
 
+use crate::files;
+
 /// Old values, undone in reverse order.
 #[derive(Debug)]
 pub struct Undo {
@@ -59,8 +61,7 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
 
 /// Removes everything in a folder.
 fn clear(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(&path)?;
         } else {

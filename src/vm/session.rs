@@ -113,7 +113,7 @@ impl Session {
                 }
                 deadline = Instant::now() + patience.unwrap_or(FOR_EVER);
             }
-            if self.console.is_hopeless() {
+            if self.console.is_hopeless() || self.is_paused() {
                 return Err(End::Hopeless);
             }
             let mut fds = [
@@ -145,6 +145,14 @@ impl Session {
         }
     }
 
+    /// Whether QEMU has stopped the guest for ever, which it does without ending.
+    fn is_paused(&self) -> bool {
+        let marker = b"KVM internal error";
+        self.complaints
+            .windows(marker.len())
+            .any(|window| window == marker)
+    }
+
     /// Ends QEMU and takes what it still had to say.
     fn end(&mut self) -> Option<ExitStatus> {
         // It may have ended already: then its own status says more than our signal's.
@@ -173,7 +181,7 @@ impl Session {
                 )
             }
             End::Guest(reason) => reason,
-            End::Hopeless => format!("the guest is of no use, {place}"),
+            End::Hopeless => format!("the guest can go no further, {place}"),
             End::System(error) => format!("failed to wait for QEMU: {error:#}"),
             End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
             End::Channel(LinkError::Cut(bytes)) => format!(
