@@ -225,7 +225,7 @@ fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
 }
 
 fn kernel_is_truncated(lab: &Lab) -> Result<(), Failed> {
-    let Kernel::File(path) = lab.target().kernel else {
+    let Some(Kernel::File(path)) = lab.target().kernel else {
         return Err("the table's kernels are files".into());
     };
     let whole = fs::read(&path).map_err(|error| error.to_string())?;
