@@ -48,14 +48,8 @@ fn keep(seconds: Option<&str>) -> Result<()> {
     let seconds = seconds.context("it is started by `exetrail run -k native` alone")?;
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let cgroup = Cgroup::make()?;
-    let flags = CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWUTS;
-    unshare(flags).context("failed to make namespaces")?;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
-        .context("failed to make mounts private")?;
+    // Our children are in a pid namespace of their own; we ourselves stay where the cgroup is seen.
+    unshare(CloneFlags::CLONE_NEWPID).context("failed to make a pid namespace")?;
     let (gate, opener) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let first = match sys::fork().context("failed to fork PID 1")? {
         ForkResult::Child => {
@@ -104,6 +98,12 @@ fn first(gate: &OwnedFd) -> Result<std::convert::Infallible> {
     if nix::unistd::read(gate, &mut byte) != Ok(1) {
         bail!("the keeper is gone");
     }
+    // Not the keeper's as well: whoever is in the namespace gets the new root with us.
+    let flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    unshare(flags).context("failed to make namespaces")?;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
+        .context("failed to make mounts private")?;
     let plan = fs::read(format!("/proc/self/fd/{PLAN_FD}")).context("failed to read the plan")?;
     root::enter(&plan)?;
     root::become_runner()
