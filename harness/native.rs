@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use exetrail::native;
@@ -18,7 +18,7 @@ use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 /// The scenarios that run; the fault is in the second.
@@ -181,10 +181,7 @@ impl Rig {
         ensure!(labs == case.labs, "{labs} labs instead of {}", case.labs);
         ensure!(self::mounts()? == mounts, "mounts are left");
         ensure!(native::left().is_empty(), "left: {:?}", native::left());
-        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-            Err(Errno::ECHILD) => Ok(()),
-            other => anyhow::bail!("processes are left: {other:?}"),
-        }
+        nobody_is_left()
     }
 
     fn commit(&self, case: &Case) -> Result<(BTreeMap<String, Record>, usize)> {
@@ -218,6 +215,22 @@ impl Rig {
         match failed {
             Some(error) => Err(error),
             None => Ok((records, labs)),
+        }
+    }
+}
+
+/// Every process that a killed keeper left to us ends by itself, and soon.
+fn nobody_is_left() -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return Ok(()),
+            Ok(WaitStatus::StillAlive) => {
+                ensure!(Instant::now() < deadline, "processes are left");
+                std::thread::yield_now();
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to reap"),
         }
     }
 }
