@@ -9,13 +9,16 @@ mod channel;
 mod command;
 mod init;
 mod launcher;
+mod leftover;
 mod report;
 mod runner;
+mod subject;
 mod undo;
 mod unpack;
 
 use std::process::ExitCode;
 
+pub use subject::{ROLE, Role, TELL_FD, main as play};
 pub use unpack::unpack;
 
 /// Where our own files are, on a mount that nobody watches.

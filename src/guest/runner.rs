@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,10 @@ use super::undo::Undo;
 use super::{HOME, channel, command, launcher, report};
 use crate::observer::Observer;
 use crate::observer::fanotify::Monitor;
-use crate::scenario::{Registered, Reply, Request, Scenario};
+use crate::scenario::{Ending, Registered, Reply, Request, Scenario};
 use crate::sys::{self, ForkResult};
-use crate::trail::{Lab, Run, Trail, normalise};
-use crate::wire::{Failure, Fault, Job, Link, Message, Plan, until};
+use crate::trail::{Case, Lab, Run, Trail, normalise};
+use crate::wire::{Failure, Fault, Job, Link, Message, Plan, Policy, until};
 
 /// Runs the plan to its end and ends the machine.
 pub fn main() -> ExitCode {
@@ -95,12 +95,12 @@ fn one(name: &str, plan: &Plan, link: &Link, children: &SignalFd) -> Result<Trai
     commit(fault, link).map_err(broken)?;
     let own = plan.deadline_ms.map(Duration::from_millis);
     let time = own.unwrap_or(registered.scenario.deadline);
-    let mut undo = Undo::default();
+    let mut undo = Undo::new().map_err(broken)?;
     let result = observe(registered.scenario, time, fault, &mut undo);
     let cleaned = end_everybody(children).and(undo.all());
-    let run = result.map_err(broken)?;
+    let trail = result.map_err(broken)?;
     cleaned.map_err(broken)?;
-    Ok(normalise(&run))
+    Ok(trail)
 }
 
 /// Commits the faults that are PID 1's own.
@@ -123,13 +123,13 @@ fn commit(fault: Option<Fault>, link: &Link) -> Result<()> {
     }
 }
 
-/// Runs one scenario in a launcher of its own, watched by a monitor of its own.
+/// Runs one scenario in a launcher of its own, each start watched by a monitor of its own.
 fn observe(
     scenario: &'static Scenario,
     time: Duration,
     fault: Option<Fault>,
     undo: &mut Undo,
-) -> Result<Run> {
+) -> Result<Trail> {
     let deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
@@ -146,12 +146,8 @@ fn observe(
         ForkResult::Parent { child } => child,
     };
     drop(theirs);
-    let mut monitor = Monitor::start("/")?;
-    let mut run = Run {
-        launcher: launcher.as_raw(),
-        pid_max: pid_max()?,
-        ..Run::default()
-    };
+    let mut monitor = None;
+    let mut trail = Trail::default();
     loop {
         let request: Request = link.receive(deadline).map_err(|error| {
             anyhow!(
@@ -166,48 +162,83 @@ fn observe(
                 result.map_err(|reason| anyhow!("the scenario failed: {reason}"))?;
                 break;
             }
-            Request::Sysctl { name, value } => undo.sysctl(&name, &value),
-            Request::Arm => arm(&mut monitor, fault, deadline),
-            Request::Disarm { calls, exits } => {
-                disarm(&mut monitor, &mut run, deadline).map(|()| {
-                    run.calls.extend(calls);
-                    run.exits.extend(exits);
-                })
-            }
+            Request::Sysctl { name, value } => undo.sysctl(&name, &value).map(|()| Reply::Ok),
+            Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
+            Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
+            Request::Arm { also, policy } => arm(&also, policy, fault, deadline).map(|armed| {
+                monitor = Some(armed);
+                Reply::Ok
+            }),
+            Request::Disarm(ending) => match monitor.take() {
+                Some(monitor) => disarm(monitor, launcher.as_raw(), *ending, &mut trail, deadline)
+                    .map(Reply::Seen),
+                None => Err(anyhow!("nothing was watched")),
+            },
         };
         // A launcher that cannot do its work says so with `Done`, in its own words.
         link.send(&match reply {
-            Ok(()) => Reply::Ok,
+            Ok(reply) => reply,
             Err(error) => Reply::Failed(format!("{error:#}")),
         })?;
     }
-    if run.calls.is_empty() {
+    if trail == Trail::default() {
         bail!("the scenario started nothing");
     }
-    Ok(run)
+    Ok(trail)
 }
 
-fn arm(monitor: &mut Monitor, fault: Option<Fault>, deadline: Instant) -> Result<()> {
+fn arm(
+    also: &[PathBuf],
+    policy: Option<Policy>,
+    fault: Option<Fault>,
+    deadline: Instant,
+) -> Result<Monitor> {
+    let mut paths = vec![PathBuf::from("/")];
+    paths.extend(also.iter().cloned());
+    let mut monitor = Monitor::start(&paths, policy)?;
     monitor.arm(deadline)?;
-    match fault {
-        Some(Fault::Wedge) => monitor.hang(),
-        _ => Ok(()),
+    if fault == Some(Fault::Wedge) {
+        monitor.hang()?;
     }
+    Ok(monitor)
 }
 
-fn disarm(monitor: &mut Monitor, run: &mut Run, deadline: Instant) -> Result<()> {
+/// Ends a watch and adds what it saw to the trail; returns the events in words.
+fn disarm(
+    mut monitor: Monitor,
+    launcher: i32,
+    ending: Ending,
+    trail: &mut Trail,
+    deadline: Instant,
+) -> Result<Vec<String>> {
+    monitor.wait_for(ending.helper);
     let seen = monitor
         .disarm(deadline)
         .with_context(|| format!("still there: {}", report::living()))?;
     if seen.lost != 0 {
         bail!("{} events were lost", seen.lost);
     }
-    if !run.sightings.is_empty() {
-        bail!("a scenario observes one start");
+    let events = seen.sightings.iter();
+    let events = events.map(|seen| format!("{} {}", seen.mask.name(), seen.path));
+    let events = events.collect();
+    let run = Run {
+        launcher,
+        pid_max: pid_max()?,
+        calls: vec![ending.call],
+        parents: seen.parents,
+        sightings: seen.sightings,
+        exits: ending.exits,
+        words: ending.words,
+    };
+    match ending.heading {
+        Some(heading) => trail.cases.push(Case {
+            heading,
+            trail: normalise(&run),
+        }),
+        None if *trail == Trail::default() => *trail = normalise(&run),
+        None => bail!("a scenario of several starts gives each a heading"),
     }
-    run.sightings = seen.sightings;
-    run.parents = seen.parents;
-    Ok(())
+    Ok(events)
 }
 
 fn pid_max() -> Result<i32> {

@@ -3,6 +3,8 @@
 //! A scenario declares its summary and needs as data and does its work through a [`Stage`]. The
 //! registry finds every file below `scenarios/`; adding one touches no other file.
 
+mod args;
+mod elf;
 mod exec;
 mod launch;
 mod need;
@@ -11,10 +13,13 @@ mod stage;
 
 use std::time::Duration;
 
+pub use crate::guest::Role;
+pub use args::Args;
+pub use elf::{Elf, Flaw};
 pub use exec::Exec;
 pub use need::{Host, KernelFacts, Need, needs};
 pub use registry::{Registered, select};
-pub use stage::{Reply, Request, Stage};
+pub use stage::{Ending, Reply, Request, Stage};
 
 /// One way to start a program.
 #[derive(Debug)]

@@ -91,6 +91,80 @@ pub mod needs {
         probe: |_| Path::new("/proc/sys/kernel/core_pattern").exists(),
     };
 
+    /// Formats can be registered at run time.
+    pub const BINFMT_MISC: Need = Need {
+        what: "formats registered at run time (CONFIG_BINFMT_MISC)",
+        host: Host::Config("CONFIG_BINFMT_MISC"),
+        probe: |_| file_system("binfmt_misc"),
+    };
+
+    /// File systems can be laid over each other.
+    pub const OVERLAY: Need = Need {
+        what: "overlay (CONFIG_OVERLAY_FS)",
+        host: Host::Config("CONFIG_OVERLAY_FS"),
+        probe: |_| file_system("overlay"),
+    };
+
+    /// 32-bit programs run.
+    pub const BITS_32: Need = Need {
+        what: "32-bit programs (CONFIG_IA32_EMULATION)",
+        host: Host::Config("CONFIG_IA32_EMULATION"),
+        probe: |_| Path::new("/proc/sys/abi/vsyscall32").exists(),
+    };
+
+    /// Users can be mapped.
+    pub const USER_NAMESPACES: Need = Need {
+        what: "user namespaces (CONFIG_USER_NS)",
+        host: Host::Config("CONFIG_USER_NS"),
+        probe: |_| Path::new("/proc/self/ns/user").exists(),
+    };
+
+    /// A permission event can be refused with an errno of choice.
+    ///
+    /// Commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response").
+    pub const DENY_ERRNO: Need = Need {
+        what: "FAN_DENY_ERRNO",
+        host: Host::Since(&["6.14"]),
+        probe: |_| crate::observer::fanotify::can_deny_with_errno(),
+    };
+
+    /// The kernel can be asked whether it would execute a file.
+    ///
+    /// Commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)").
+    pub const EXECVE_CHECK: Need = Need {
+        what: "AT_EXECVE_CHECK of execveat(2)",
+        host: Host::Since(&["6.14"]),
+        // Without a file there is nothing to check: an unknown flag is EINVAL before that.
+        probe: |_| {
+            let image = crate::sys::Image::new(&[], &[]);
+            let none = image.execveat(-1, c"", crate::sys::AT_EXECVE_CHECK);
+            none != Err(nix::errno::Errno::EINVAL)
+        },
+    };
+
+    /// Dumps can go to a socket.
+    ///
+    /// Commit a9194f88782a ("coredump: add coredump socket").
+    pub const COREDUMP_SOCKET: Need = Need {
+        what: "core dumps to a socket (@ in core_pattern)",
+        host: Host::Since(&["6.16"]),
+        probe: |_| {
+            let pattern = "/proc/sys/kernel/core_pattern";
+            let Ok(old) = std::fs::read(pattern) else {
+                return false;
+            };
+            // A kernel without them takes the text for the name of a file: only with a relative
+            // path in it does a newer one refuse.
+            let refused = std::fs::write(pattern, "@no/absolute/path").is_err();
+            std::fs::write(pattern, old).is_ok() && refused
+        },
+    };
+
+    fn file_system(name: &str) -> bool {
+        let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+        known.lines().any(|line| line.split('\t').nth(1) == Some(name))
+    }
+
     /// The kernel starts helpers where the fixture is the root of PID 1.
     pub const KERNEL_HELPERS: Need = Need {
         what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \

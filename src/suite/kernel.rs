@@ -19,6 +19,8 @@ pub struct Target {
     pub id: KernelId,
     /// Release, as far as it is known before the boot.
     pub release: String,
+    /// Upstream release with its patch level, as far as it is known.
+    pub upstream: String,
     /// What is booted.
     pub kernel: Kernel,
     /// Modules for the image.
@@ -74,6 +76,7 @@ impl Wanted {
         Ok(Wanted::Ready(Target {
             id: id.clone(),
             release: cached.release.clone(),
+            upstream: cached.upstream.clone(),
             kernel: Kernel::File(cached.vmlinux()),
             modules: cached.modules()?,
             config: Some(config),
@@ -116,6 +119,7 @@ impl Target {
         std::io::Write::write_all(&mut file, &vmlinux).context("failed to keep the kernel")?;
         Ok(Target {
             id,
+            upstream: release.clone(),
             release,
             kernel: Kernel::Memory(Arc::new(file.into())),
             modules: BTreeMap::new(),

@@ -2,7 +2,7 @@
 //!
 //! `docs/trail-format.md` lists every placeholder that this file writes.
 
-use super::{Ended, Run, Sighting, Started, Step, Trail};
+use super::{Ended, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
 ///
@@ -31,6 +31,11 @@ pub fn normalise(run: &Run) -> Trail {
             path: call.map(|call| text(&call.path, &names)),
         });
         trail.steps.extend(steps(run, *pid, &names));
+        let words = run.words.iter().filter(|word| word.pid == *pid);
+        trail.told.extend(words.map(|word| ToldTo {
+            process: name.clone(),
+            told: word.told.clone(),
+        }));
         let exit = run.exits.iter().find(|exit| exit.pid == *pid);
         trail.ended.extend(exit.map(|exit| Ended {
             process: name.clone(),
@@ -65,6 +70,7 @@ fn step(sighting: &Sighting, names: &Names) -> Step {
         exe_link: sighting.exe.is_some(),
         comm,
         path: text(&sighting.path, names),
+        denied: sighting.denied.clone(),
     }
 }
 
@@ -193,6 +199,7 @@ mod tests {
             exe: Some("/bin/a".into()),
             comm: Some("a".into()),
             path: "/b".into(),
+            denied: None,
         }
     }
 

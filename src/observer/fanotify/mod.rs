@@ -11,6 +11,6 @@ mod process;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
-pub use group::Group;
+pub use group::{Class, Group, can_deny_with_errno};
 pub use monitor::Monitor;
 pub use process::{Parent, Process};

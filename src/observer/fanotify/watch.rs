@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
-use super::{Event, Group, Parent, Process};
+use super::{Class, Event, Group, Parent, Process};
 use crate::sys;
 use crate::trail::{Sighting, printable};
-use crate::wire::{Link, LinkError};
+use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
 struct Watch {
@@ -22,6 +24,16 @@ struct Watch {
     alive: BTreeMap<i32, OwnedFd>,
     parents: BTreeMap<i32, i32>,
     sightings: Vec<Sighting>,
+    policy: Option<Policy>,
+}
+
+/// What comes after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The next one.
+    Event,
+    /// The end of this process, with the event unanswered.
+    Death,
 }
 
 /// Serves orders until the link is closed; errors go to the other side as a report.
@@ -34,19 +46,24 @@ pub fn serve(mut link: Link) {
 
 fn obey(link: &mut Link) -> Result<()> {
     let mut watch: Option<Watch> = None;
-    let mut disarming = false;
+    let mut disarming: Option<Option<String>> = None;
     loop {
-        if disarming && watch.as_ref().is_some_and(|watch| watch.alive.is_empty()) {
+        if let Some(helper) = &disarming
+            && watch.as_ref().is_some_and(|watch| watch.is_over(helper))
+        {
             if let Some(watch) = watch.take() {
                 watch.report(link)?;
             }
-            disarming = false;
+            disarming = None;
         }
         let wake = wait(link, watch.as_ref())?;
         if let Some(watch) = &mut watch {
             watch.alive.retain(|pid, _| !wake.ended.contains(pid));
             for event in watch.group.read()? {
-                watch.serve(event)?;
+                if watch.serve(event)? == Next::Death {
+                    watch.tell(link)?;
+                    sys::exit_now(0);
+                }
             }
         }
         if wake.ordered {
@@ -57,11 +74,11 @@ fn obey(link: &mut Link) -> Result<()> {
             }
             while let Some(order) = link.take::<Order>().context("failed to read an order")? {
                 match order {
-                    Order::Arm { path } => {
-                        watch = Some(Watch::new(Path::new(&path))?);
+                    Order::Arm { paths, policy } => {
+                        watch = Some(Watch::new(&paths, policy)?);
                         link.send(&Report::Armed).context("failed to report")?;
                     }
-                    Order::Disarm => disarming = true,
+                    Order::Disarm { helper } => disarming = Some(helper),
                     Order::Hang => loop {
                         nix::unistd::pause();
                     },
@@ -106,19 +123,33 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
 }
 
 impl Watch {
-    fn new(path: &Path) -> Result<Watch> {
-        let group = Group::new()?;
-        group.watch_filesystem(path)?;
+    fn new(paths: &[PathBuf], policy: Option<Policy>) -> Result<Watch> {
+        let class = match policy.map(|policy| policy.act) {
+            // Only such a group may answer with an errno of its choice.
+            Some(Act::Errno(_)) => Class::PreContent,
+            _ => Class::Content,
+        };
+        let group = Group::new(class)?;
+        for path in paths {
+            group.watch_filesystem(path)?;
+        }
         Ok(Watch {
             group,
             alive: BTreeMap::new(),
             parents: BTreeMap::new(),
             sightings: Vec::new(),
+            policy,
         })
     }
 
-    /// Looks at the process while it is held, then lets it go.
-    fn serve(&mut self, event: Event) -> Result<()> {
+    /// Whether everybody who was seen has ended, the helper too.
+    fn is_over(&self, helper: &Option<String>) -> bool {
+        let came = |path: &String| self.sightings.iter().any(|seen| seen.path == *path);
+        self.alive.is_empty() && helper.as_ref().is_none_or(came)
+    }
+
+    /// Looks at the process while it is held, then answers: it is let go, or what the policy says.
+    fn serve(&mut self, event: Event) -> Result<Next> {
         if event.fd < 0 {
             bail!("the event queue has overflowed: events were lost");
         }
@@ -126,7 +157,30 @@ impl Watch {
         let process = Process::read(event.pid);
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(event.pid, process.ppid);
-        self.group.allow(file.as_fd())?;
+        let nth = self.sightings.len() + 1;
+        let act = self.policy.filter(|policy| policy.nth == nth);
+        let mut next = Next::Event;
+        let denied = match act.map(|policy| policy.act) {
+            None => self.group.allow(file.as_fd()).map(|()| None)?,
+            Some(Act::Deny) => {
+                self.group.deny(file.as_fd(), None)?;
+                Some(format!("{:?}", Errno::EPERM))
+            }
+            Some(Act::Errno(errno)) => {
+                self.group.deny(file.as_fd(), Some(errno))?;
+                Some(format!("{:?}", Errno::from_raw(errno)))
+            }
+            Some(Act::Die) => {
+                next = Next::Death;
+                // It stays open, and the event unanswered, until this process has ended.
+                std::mem::forget(file.try_clone());
+                None
+            }
+            Some(Act::Kill) => {
+                self.kill(event.pid)?;
+                self.group.allow(file.as_fd()).map(|()| None)?
+            }
+        };
         let path = path.context("failed to read the path of an event")?;
         self.sightings.push(Sighting {
             mask: event.mask,
@@ -135,7 +189,24 @@ impl Watch {
             exe: process.exe,
             comm: process.comm,
             path: printable(path.as_os_str().as_bytes()),
+            denied,
         });
+        Ok(next)
+    }
+
+    /// Kills a process that waits for our answer, and waits until it has ended.
+    fn kill(&self, pid: i32) -> Result<()> {
+        nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL)
+            .context("failed to kill a process that waits")?;
+        let Some(fd) = self.alive.get(&pid) else {
+            return Ok(());
+        };
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        while let Err(errno) = nix::poll::poll(&mut fds, PollTimeout::NONE) {
+            if errno != Errno::EINTR {
+                return Err(errno).context("failed to wait for a killed process");
+            }
+        }
         Ok(())
     }
 
@@ -160,6 +231,7 @@ impl Watch {
     }
 
     fn report(self, link: &Link) -> Result<()> {
+        // Nobody waits any more; whoever would is let go before the telling.
         let Watch {
             group,
             parents,
@@ -167,12 +239,23 @@ impl Watch {
             ..
         } = self;
         drop(group);
-        for sighting in sightings {
-            link.send(&Report::Saw(sighting))
-                .context("failed to report")?;
-        }
-        let parents = parents.into_iter().collect();
-        link.send(&Report::Disarmed { parents })
-            .context("failed to report")
+        tell(&sightings, &parents, link)
     }
+
+    /// Says what was seen so far, with the group still open.
+    fn tell(&self, link: &Link) -> Result<()> {
+        tell(&self.sightings, &self.parents, link)
+    }
+}
+
+fn tell(sightings: &[Sighting], parents: &BTreeMap<i32, i32>, link: &Link) -> Result<()> {
+    for sighting in sightings {
+        link.send(&Report::Saw(sighting.clone()))
+            .context("failed to report")?;
+    }
+    let parents = parents.iter().map(|(child, parent)| (*child, *parent));
+    link.send(&Report::Disarmed {
+        parents: parents.collect(),
+    })
+    .context("failed to report")
 }

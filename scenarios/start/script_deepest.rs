@@ -1,0 +1,24 @@
+//! Scripts nested exactly as deep as the kernel follows: five scripts and the program.
+//!
+//! `exec_binprm` in fs/exec.c allows five changes of interpreter. See `start/script_too_deep` for
+//! one more.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script nested as deep as the kernel follows",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.script("level0", "#!/usr/bin/true\n")?;
+    for level in 1..5 {
+        stage.script(
+            &format!("level{level}"),
+            &format!("#!/tmp/level{}\n", level - 1),
+        )?;
+    }
+    stage.observe(&Exec::path("/tmp/level4")?)?;
+    Ok(())
+}
