@@ -1,7 +1,7 @@
 //! A script whose first line has an argument for the interpreter.
 //!
 //! All that stands behind the interpreter's name is one argument (`load_script` in
-//! fs/binfmt_script.c), here `-e -u` in one piece, which bash refuses: it exits with 2 and never
+//! fs/binfmt_script.c), here `-e -u` in one piece, which bash refuses: it exits with an error and never
 //! opens the script. The kernel's part is that of any script; what a program is told shows in
 //! `identity/script_argument`.
 //!

@@ -2,8 +2,8 @@
 //!
 //! The kernel knows no such format: it opens the file, finds nothing in it and answers ENOEXEC.
 //! bash falls back to reading the file itself, in the child that it forked for it, which never
-//! passes a point of no return: the script runs under bash's exe and comm, and its second open has
-//! no `execute` beside it. The `execute` of the failed attempt is the only sign that something was
+//! passes a point of no return: the script runs under bash's exe and comm, and its further opens
+//! (bash looks at the file first and then reads it) have no `execute` beside them. The `execute` of the failed attempt is the only sign that something was
 //! started.
 //!
 //! See bash(1), "COMMAND EXECUTION": "not in executable format ... assumed to be a shell script".

@@ -2,7 +2,7 @@
 //!
 //! Each level is opened and asked for before the kernel notices: the depth is checked when the next
 //! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP
-//! and is still itself. A policy sees six scripts "executed" of which none ever ran.
+//! and is still itself. A policy sees seven scripts "executed" of which none ever ran.
 //!
 //! execve(2) says ELOOP "was exceeded a limit on recursive script interpretation" since 3.8; the
 //! page gives the limit as "four" levels of recursion in the text on scripts.

@@ -19,6 +19,7 @@ mod unpack;
 use std::process::ExitCode;
 
 pub use subject::{ROLE, Role, TELL_FD, main as play};
+pub use undo::knows_format;
 pub use unpack::unpack;
 
 /// Where our own files are, on a mount that nobody watches.

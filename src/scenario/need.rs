@@ -160,6 +160,27 @@ pub mod needs {
         },
     };
 
+    /// The kernel asks modprobe for what it lacks.
+    pub const MODULES: Need = Need {
+        what: "kernel modules (CONFIG_MODULES)",
+        host: Host::Config("CONFIG_MODULES"),
+        probe: |_| Path::new("/proc/sys/kernel/modprobe").exists(),
+    };
+
+    /// Hierarchies of cgroups with a release agent.
+    pub const CGROUP_V1: Need = Need {
+        what: "cgroups of version 1 (CONFIG_CGROUPS)",
+        host: Host::Config("CONFIG_CGROUPS"),
+        probe: |_| file_system("cgroup"),
+    };
+
+    /// Entries of binfmt_misc that are transparent, or take the ELF interpreter's place.
+    pub const BINFMT_MISC_LOADER: Need = Need {
+        what: "transparent and loader entries of binfmt_misc",
+        host: Host::Since(&["7.3"]),
+        probe: |_| crate::guest::knows_format("M::EXETRAIL-PROBE::/usr/bin/true:T"),
+    };
+
     fn file_system(name: &str) -> bool {
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         known.lines().any(|line| line.split('\t').nth(1) == Some(name))

@@ -190,3 +190,14 @@ pub fn auxv_execfn() -> Option<Vec<u8>> {
     let name = unsafe { CStr::from_ptr(std::ptr::with_exposed_provenance(address as usize)) };
     Some(name.to_bytes().to_vec())
 }
+
+/// Asks for a stream socket of a family by its number, and closes it again (socket(2)).
+///
+/// # Errors
+///
+/// `EAFNOSUPPORT` when no module brought the family.
+pub fn socket(family: i32) -> nix::Result<()> {
+    // SAFETY: the call takes integers.
+    let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    Errno::result(fd).map(|fd| drop(super::adopt_fd(fd)))
+}

@@ -10,7 +10,7 @@ mod module;
 mod mount;
 mod process;
 
-pub use exec::{AT_EXECVE_CHECK, Image, Spawn, auxv_execfd, auxv_execfn};
+pub use exec::{AT_EXECVE_CHECK, Image, Spawn, auxv_execfd, auxv_execfn, socket};
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
 pub use module::finit_module;
 pub use mount::{clone_mount, set_attribute, set_exe_file};
