@@ -2,8 +2,8 @@
 //!
 //! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
 //! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. In front of the point of no return the caller of
-//! execve gets it; a library that is refused makes the loader exit with 127 whatever the errno.
-//! Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
+//! execve gets it; the loader treats them all alike and looks for a library once more
+//! (`deny/program`). Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
 //!
 //! Source: commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response"),
 //! 6.14.

@@ -1,11 +1,11 @@
 //! What a refusal does to a preloaded library.
 //!
 //! The loader passes over a preloaded library that it may not open and starts the program without
-//! it: refusing is harmless to the program. What the library itself needs, and all others, end the
-//! program.
+//! it: refusing is harmless to the program. What the library itself needs ends the program, as libc
+//! does: 127.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! Each event of the start is the first at which its file is refused, in turn, and it stays refused
+//! (see `deny/files`); the first case refuses nothing.
 //!
 //! See ld.so(8), "LD_PRELOAD".
 
@@ -19,6 +19,6 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each(&Exec::path("/usr/bin/true")?.env("LD_PRELOAD", "libaudit.so.1")?)?;
+    stage.refuse_each_file(&Exec::path("/usr/bin/true")?.env("LD_PRELOAD", "libaudit.so.1")?)?;
     Ok(())
 }

@@ -1,9 +1,12 @@
-//! An exec with one argument of more than 128 KiB: E2BIG.
+//! An exec with one argument of 128 KiB: E2BIG.
 //!
-//! The program is opened before the arguments are copied, so that a policy has answered for a start
-//! that then fails (`copy_strings` in fs/exec.c, `MAX_ARG_STRLEN`).
+//! Finding: since commit 978ffcbf00d8 ("execve: open the executable file before doing anything
+//! else", 6.8) the program is opened, and asked for, before its arguments are looked at: a policy
+//! answers for a start that then fails. Before, the arguments were copied first and no step was
+//! seen.
 //!
-//! See execve(2), "Limits on size of arguments and environment".
+//! See execve(2), "Limits on size of arguments and environment"; `copy_strings` in fs/exec.c,
+//! `MAX_ARG_STRLEN`.
 
 use crate::scenario::{Exec, Scenario, Stage};
 

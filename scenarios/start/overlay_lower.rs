@@ -1,10 +1,14 @@
 //! A program on an overlay, from its lower layer; only the file system of the layers is watched.
 //!
-//! The overlay opens the file of the lower layer by itself, without asking anybody
-//! (`ovl_open_realfile` in fs/overlayfs/file.c opens with `FMODE_NONOTIFY`): the program starts and
-//! no event of the layer tells of it. Only its ELF interpreter, which is outside of the overlay, is
-//! seen, opened by a process that will be something else. A watch on the layers of containers sees
-//! none of their programs.
+//! The overlay opens the file of the layer by itself. Its path is that of a private mount that the
+//! overlay holds of the layer, so that it begins there: `/bin/true` for `/tmp/lower/bin/true`. exe
+//! is the path on the overlay.
+//!
+//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event
+//! of the layer told of the program: who watched only the layers of containers saw none of their
+//! programs. Commit bc2473c90fca ("ovl: enable fsnotify events on underlying real files", 6.5)
+//! ended it: since then the layer's file has both events, under a path that leads nowhere on the
+//! host.
 //!
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.

@@ -2,10 +2,11 @@
 //!
 //! Every kernel answers ENOEXEC after it has opened the file.
 //!
-//! Finding: an older kernel asks modprobe for `binfmt-464c` (from bytes 2 and 3 of the file) before
-//! it gives up, when those bytes are not printable (`search_binary_handler` in fs/exec.c): any user
-//! starts a program of root that way, with a file of four bytes. Commit fa1bdca98d74 ("exec: remove
-//! legacy custom binfmt modules autoloading", 6.14) ended it.
+//! Finding: an older kernel asks modprobe for a module `binfmt-0403` (from bytes 2 and 3 of the
+//! file) before it gives up, when those of the first four bytes are not all printable
+//! (`search_binary_handler` in fs/exec.c): any user has the kernel start a program as root, with a
+//! file of a few bytes. Commit fa1bdca98d74 ("exec: remove legacy custom binfmt modules
+//! autoloading", 6.14) ended it.
 //!
 //! See execve(2), ENOEXEC.
 

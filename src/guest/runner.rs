@@ -17,12 +17,12 @@ use nix::unistd::Pid;
 
 use super::undo::Undo;
 use super::{HOME, channel, command, launcher, report};
-use crate::observer::Observer;
 use crate::observer::fanotify::Monitor;
-use crate::scenario::{Ending, Registered, Reply, Request, Scenario};
+use crate::observer::{Observation, Observer};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Case, Lab, Run, Trail, normalise};
-use crate::wire::{Failure, Fault, Job, Link, Message, Plan, Policy, until};
+use crate::wire::{Failure, Fault, Job, Link, LinkError, Message, Plan, Policy, until};
 
 /// Runs the plan to its end and ends the machine.
 pub fn main() -> ExitCode {
@@ -130,7 +130,7 @@ fn observe(
     fault: Option<Fault>,
     undo: &mut Undo,
 ) -> Result<Trail> {
-    let deadline = Instant::now() + time;
+    let mut deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
         ForkResult::Child => {
@@ -149,7 +149,18 @@ fn observe(
     let mut monitor = None;
     let mut trail = Trail::default();
     loop {
-        let request: Request = link.receive(deadline).map_err(|error| {
+        let request = link.receive(deadline);
+        if matches!(request, Err(LinkError::Deadline))
+            && scenario.hang == Hang::Observed
+            && let Some(hang) = monitor.as_ref().and_then(hang)
+        {
+            // Its death lets everybody go; the launcher then tells how it ended.
+            monitor = None;
+            trail.hang = Some(hang);
+            deadline = Instant::now() + time;
+            continue;
+        }
+        let request: Request = request.map_err(|error| {
             anyhow!(
                 "the scenario did not come to its end within {} s ({error}); still there: {}",
                 time.as_secs(),
@@ -172,6 +183,13 @@ fn observe(
             Request::Disarm(ending) => match monitor.take() {
                 Some(monitor) => disarm(monitor, launcher.as_raw(), *ending, &mut trail, deadline)
                     .map(Reply::Seen),
+                None if trail.hang.is_some() => {
+                    let hang = trail.hang.take();
+                    normalised(launcher.as_raw(), *ending, Observation::default()).map(|ends| {
+                        trail = Trail { hang, ..ends };
+                        Reply::Seen(Vec::new())
+                    })
+                }
                 None => Err(anyhow!("nothing was watched")),
             },
         };
@@ -211,7 +229,7 @@ fn disarm(
     trail: &mut Trail,
     deadline: Instant,
 ) -> Result<Vec<String>> {
-    monitor.wait_for(ending.helper);
+    monitor.wait_for(ending.helper.clone());
     let seen = monitor
         .disarm(deadline)
         .with_context(|| format!("still there: {}", report::living()))?;
@@ -221,7 +239,21 @@ fn disarm(
     let events = seen.sightings.iter();
     let events = events.map(|seen| format!("{} {}", seen.mask.name(), seen.path));
     let events = events.collect();
-    let run = Run {
+    let heading = ending.heading.clone();
+    let seen = normalised(launcher, ending, seen)?;
+    match heading {
+        Some(heading) => trail.cases.push(Case {
+            heading,
+            trail: seen,
+        }),
+        None if *trail == Trail::default() => *trail = seen,
+        None => bail!("a scenario of several starts gives each a heading"),
+    }
+    Ok(events)
+}
+
+fn normalised(launcher: i32, ending: Ending, seen: Observation) -> Result<Trail> {
+    Ok(normalise(&Run {
         launcher,
         pid_max: pid_max()?,
         calls: vec![ending.call],
@@ -229,16 +261,13 @@ fn disarm(
         sightings: seen.sightings,
         exits: ending.exits,
         words: ending.words,
-    };
-    match ending.heading {
-        Some(heading) => trail.cases.push(Case {
-            heading,
-            trail: normalise(&run),
-        }),
-        None if *trail == Trail::default() => *trail = normalise(&run),
-        None => bail!("a scenario of several starts gives each a heading"),
-    }
-    Ok(events)
+    }))
+}
+
+/// A monitor that stands still inside the kernel, in words; none when it only has nothing to do.
+fn hang(monitor: &Monitor) -> Option<String> {
+    let state = report::state(monitor.pid());
+    (state == "D").then(|| "monitor (D): the listener waits inside the kernel".to_owned())
 }
 
 fn pid_max() -> Result<i32> {

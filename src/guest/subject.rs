@@ -75,7 +75,10 @@ fn report() -> std::io::Result<()> {
         execfd_path: execfd.and_then(|fd| link(format!("/proc/self/fd/{fd}")).map(path)),
         comm: text(comm.to_bytes()),
         exe: link("/proc/self/exe".to_owned()).map(path),
-        argv: argv.iter().map(|argument| text(argument.as_bytes())).collect(),
+        argv: argv
+            .iter()
+            .map(|argument| text(argument.as_bytes()))
+            .collect(),
     };
     let word = Word {
         pid: nix::unistd::getpid().as_raw(),

@@ -64,8 +64,14 @@ impl Undo {
         let register = Path::new(FORMATS).join("register");
         if !register.exists() {
             let (none, flags) = (None::<&str>, MsFlags::empty());
-            mount(Some("binfmt_misc"), FORMATS, Some("binfmt_misc"), flags, none)
-                .with_context(|| format!("failed to mount binfmt_misc on {FORMATS}"))?;
+            mount(
+                Some("binfmt_misc"),
+                FORMATS,
+                Some("binfmt_misc"),
+                flags,
+                none,
+            )
+            .with_context(|| format!("failed to mount binfmt_misc on {FORMATS}"))?;
         }
         fs::write(register, rule).with_context(|| format!("failed to register {rule}"))?;
         self.changes

@@ -143,6 +143,10 @@ fn on(findings: &[&Finding], paint: &Paint) -> String {
 
 /// One process after the other, with a rule where exe changes.
 fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(hang) = &trail.hang {
+        let what = format!("hang: {hang}");
+        writeln!(out, "    {}", paint.changed.apply_to(what))?;
+    }
     for case in &trail.cases {
         let heading = format!("case {}", case.heading);
         writeln!(out, "    {}", paint.heading.apply_to(heading))?;
@@ -188,7 +192,11 @@ fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
             }
             previous = Some(step);
         }
-        for told in trail.told.iter().filter(|told| told.process == started.process) {
+        for told in trail
+            .told
+            .iter()
+            .filter(|told| told.process == started.process)
+        {
             writeln!(out, "    {}", paint.quiet.apply_to(told))?;
         }
         for ended in trail

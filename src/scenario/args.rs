@@ -20,11 +20,7 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    pub(super) fn new(
-        path: &'a CStr,
-        argv: &'a [CString],
-        environment: &'a [CString],
-    ) -> Args<'a> {
+    pub(super) fn new(path: &'a CStr, argv: &'a [CString], environment: &'a [CString]) -> Args<'a> {
         Args {
             path,
             argv,

@@ -209,7 +209,9 @@ impl Elf {
         // ET_DYN.
         out.half(3).half(machine).int(1);
         out.word(code as u64).word(header as u64).word(0).int(0);
-        out.half(header as u16).half(entry as u16).half(count as u16);
+        out.half(header as u16)
+            .half(entry as u16)
+            .half(count as u16);
         out.half(0).half(0).half(0);
         out
     }

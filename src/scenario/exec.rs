@@ -135,7 +135,8 @@ impl Exec {
         let path = path.as_ref().to_owned();
         self.before(move || {
             let context = || format!("failed to open {}", path.display());
-            let file = open(&path, flags | OFlag::O_CLOEXEC, Mode::empty()).with_context(context)?;
+            let file =
+                open(&path, flags | OFlag::O_CLOEXEC, Mode::empty()).with_context(context)?;
             match flags.contains(OFlag::O_CLOEXEC) {
                 true => sys::place_fd(file.as_fd(), number),
                 false => sys::lend_fd(file.as_fd(), number),

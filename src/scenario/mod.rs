@@ -30,8 +30,19 @@ pub struct Scenario {
     pub needs: &'static [Need],
     /// How long it may take; it is broken then.
     pub deadline: Duration,
+    /// What it is when the listener itself hangs until the deadline.
+    pub hang: Hang,
     /// Its work.
     pub run: fn(&mut Stage) -> anyhow::Result<()>,
+}
+
+/// What a listener is that hangs inside the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hang {
+    /// A fault: the scenario is broken.
+    Fault,
+    /// Part of what is observed: some kernel is known to let the listener wait for itself.
+    Observed,
 }
 
 impl Scenario {
@@ -40,6 +51,7 @@ impl Scenario {
         summary: "",
         needs: &[],
         deadline: Duration::from_secs(20),
+        hang: Hang::Fault,
         run: |_| Ok(()),
     };
 }

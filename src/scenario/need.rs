@@ -134,29 +134,11 @@ pub mod needs {
     pub const EXECVE_CHECK: Need = Need {
         what: "AT_EXECVE_CHECK of execveat(2)",
         host: Host::Since(&["6.14"]),
-        // Without a file there is nothing to check: an unknown flag is EINVAL before that.
+        // A folder is EACCES; an unknown flag is EINVAL before that.
         probe: |_| {
             let image = crate::sys::Image::new(&[], &[]);
-            let none = image.execveat(-1, c"", crate::sys::AT_EXECVE_CHECK);
+            let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);
             none != Err(nix::errno::Errno::EINVAL)
-        },
-    };
-
-    /// Dumps can go to a socket.
-    ///
-    /// Commit a9194f88782a ("coredump: add coredump socket").
-    pub const COREDUMP_SOCKET: Need = Need {
-        what: "core dumps to a socket (@ in core_pattern)",
-        host: Host::Since(&["6.16"]),
-        probe: |_| {
-            let pattern = "/proc/sys/kernel/core_pattern";
-            let Ok(old) = std::fs::read(pattern) else {
-                return false;
-            };
-            // A kernel without them takes the text for the name of a file: only with a relative
-            // path in it does a newer one refuse.
-            let refused = std::fs::write(pattern, "@no/absolute/path").is_err();
-            std::fs::write(pattern, old).is_ok() && refused
         },
     };
 
@@ -183,7 +165,9 @@ pub mod needs {
 
     fn file_system(name: &str) -> bool {
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-        known.lines().any(|line| line.split('\t').nth(1) == Some(name))
+        known
+            .lines()
+            .any(|line| line.split('\t').nth(1) == Some(name))
     }
 
     /// The kernel starts helpers where the fixture is the root of PID 1.

@@ -258,6 +258,19 @@ impl Stage {
         Ok(())
     }
 
+    /// As [`Stage::refuse_each`], but a file that is refused stays so for all later events.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn refuse_each_file(&mut self, exec: &Exec) -> Result<()> {
+        let (_, events) = self.start(exec, Some("allow all".to_owned()), None)?;
+        for (nth, event) in (1..).zip(events) {
+            self.refuse(exec, Act::File, nth, &event)?;
+        }
+        Ok(())
+    }
+
     /// Starts a program with something else done to one event than to let it go.
     ///
     /// `event` is only for the heading, beside the event's number.
@@ -268,6 +281,7 @@ impl Stage {
     pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<()> {
         let what = match act {
             Act::Deny | Act::Errno(_) => "deny",
+            Act::File => "deny always from",
             Act::Die => "monitor dies at",
             Act::Kill => "kill at",
         };

@@ -14,8 +14,7 @@ use nix::libc;
 pub fn clone_mount(path: &CStr) -> nix::Result<OwnedFd> {
     let flags = libc::OPEN_TREE_CLONE | libc::O_CLOEXEC as libc::c_uint;
     // SAFETY: the path ends with NUL; the other arguments are integers.
-    let fd =
-        unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
+    let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
     let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
     Ok(super::adopt_fd(fd))
 }

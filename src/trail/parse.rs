@@ -48,6 +48,8 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 trail: Trail::default(),
             });
             current = None;
+        } else if let Some(hang) = line.strip_prefix("hang: ") {
+            trail.hang = Some(hang.to_owned());
         } else if let Some(rest) = line.strip_prefix("start ") {
             let started = started(rest).ok_or_else(|| fail("no start of a process"))?;
             current = Some(started.process.clone());
@@ -174,6 +176,12 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
     #[test]
     fn a_trail_reads_back_as_it_was_written() {
         assert_eq!(parse(TEXT).unwrap().to_string(), TEXT);
+    }
+
+    #[test]
+    fn a_hang_reads_back() {
+        let text = format!("hang: monitor (D)\n\n{TEXT}");
+        assert_eq!(parse(&text).unwrap().to_string(), text);
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub struct Trail {
     /// What programs of ours were told, in the order of `started`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<ToldTo>,
+    /// The listener that hung inside the kernel, so that nothing is known of the steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hang: Option<String>,
     /// For a scenario that observes several starts: each with its heading. All else is empty then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Case>,

@@ -13,6 +13,9 @@ impl fmt::Display for Trail {
             let gap = if number == 0 { "" } else { "\n" };
             write!(f, "{gap}case {}\n\n{}", case.heading, case.trail)?;
         }
+        if let Some(hang) = &self.hang {
+            writeln!(f, "hang: {hang}\n")?;
+        }
         let mut gap = "";
         let mut shown: Vec<&str> = self
             .started

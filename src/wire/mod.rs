@@ -11,5 +11,5 @@ mod policy;
 
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Message, Stream};
-pub use policy::{Act, Policy};
 pub use plan::{Fault, Job, Plan};
+pub use policy::{Act, Policy};

@@ -17,6 +17,8 @@ pub struct Policy {
 pub enum Act {
     /// `FAN_DENY`: the opener gets EPERM.
     Deny,
+    /// `FAN_DENY`, and again for every later event of the same file.
+    File,
     /// `FAN_DENY_ERRNO` with this number.
     Errno(i32),
     /// The monitor ends without an answer.

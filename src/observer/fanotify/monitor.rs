@@ -78,6 +78,12 @@ impl Monitor {
         }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
     /// The watch is to end only when this helper of the kernel was seen and has ended.
     pub fn wait_for(&mut self, helper: Option<String>) {
         self.helper = helper;

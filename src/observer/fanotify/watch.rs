@@ -25,6 +25,8 @@ struct Watch {
     parents: BTreeMap<i32, i32>,
     sightings: Vec<Sighting>,
     policy: Option<Policy>,
+    /// The file that is refused whenever it is opened.
+    refused: Option<String>,
 }
 
 /// What comes after an event.
@@ -139,6 +141,7 @@ impl Watch {
             parents: BTreeMap::new(),
             sightings: Vec::new(),
             policy,
+            refused: None,
         })
     }
 
@@ -158,12 +161,20 @@ impl Watch {
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(event.pid, process.ppid);
         let nth = self.sightings.len() + 1;
-        let act = self.policy.filter(|policy| policy.nth == nth);
+        let path = path.context("failed to read the path of an event")?;
+        let path = printable(path.as_os_str().as_bytes());
+        let act = self.policy.filter(|policy| {
+            let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
+            policy.nth == nth || again
+        });
         let mut next = Next::Event;
         let denied = match act.map(|policy| policy.act) {
             None => self.group.allow(file.as_fd()).map(|()| None)?,
-            Some(Act::Deny) => {
+            Some(deny @ (Act::Deny | Act::File)) => {
                 self.group.deny(file.as_fd(), None)?;
+                if deny == Act::File {
+                    self.refused = Some(path.clone());
+                }
                 Some(format!("{:?}", Errno::EPERM))
             }
             Some(Act::Errno(errno)) => {
@@ -172,8 +183,6 @@ impl Watch {
             }
             Some(Act::Die) => {
                 next = Next::Death;
-                // It stays open, and the event unanswered, until this process has ended.
-                std::mem::forget(file.try_clone());
                 None
             }
             Some(Act::Kill) => {
@@ -181,14 +190,13 @@ impl Watch {
                 self.group.allow(file.as_fd()).map(|()| None)?
             }
         };
-        let path = path.context("failed to read the path of an event")?;
         self.sightings.push(Sighting {
             mask: event.mask,
             pid: event.pid,
             ppid: process.ppid,
             exe: process.exe,
             comm: process.comm,
-            path: printable(path.as_os_str().as_bytes()),
+            path,
             denied,
         });
         Ok(next)
