@@ -9,8 +9,10 @@
 //! (new file first); from 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the
 //! listener hangs, for which see `start/overlay_watched`.
 
-use std::fs::OpenOptions;
 use std::path::Path;
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 
 use crate::scenario::{Exec, Hang, Scenario, Stage, needs};
 
@@ -36,13 +38,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
     stage.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)?;
     stage.watch_also("/tmp/merged");
-    let exec = Exec::path("/tmp/merged/bin/true")?.before(|| {
+    let exec = Exec::by("open for writing, execve", "/tmp/merged/bin/true", |args| {
         // Opened for writing and closed: that is enough for a copy.
-        OpenOptions::new()
-            .append(true)
-            .open("/tmp/merged/bin/true")?;
-        Ok(())
-    });
+        drop(open(args.path(), OFlag::O_WRONLY, Mode::empty())?);
+        args.execve()
+    })?;
     stage.observe(&exec)?;
     Ok(())
 }
