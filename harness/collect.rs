@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use exetrail::files;
 use exetrail::project::Project;
 use exetrail::report::Finding;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Wanted, Work};
-use exetrail::trail::KernelId;
+use exetrail::suite::{Event, Options, Stop, Suite, Work};
 
-type Key = (KernelId, &'static str);
+use crate::subject::{Readiness, Subject};
+
+type Key = (String, &'static str);
 
 /// Everything about one run of the tests.
 pub struct Collector {
@@ -29,7 +31,7 @@ pub struct Collector {
 
 #[derive(Default)]
 struct State {
-    wanted: BTreeMap<KernelId, Vec<&'static Registered>>,
+    wanted: BTreeMap<Subject, Vec<&'static Registered>>,
     found: BTreeMap<Key, Finding>,
     started: bool,
     /// Why nothing more comes; empty when all is well.
@@ -48,19 +50,23 @@ impl Collector {
     }
 
     /// Asks for a result; the boots begin when the first trial waits.
-    pub fn want(&self, id: &KernelId, scenario: &'static Registered) {
+    pub fn want(&self, subject: &Subject, scenario: &'static Registered) {
         self.state()
             .wanted
-            .entry(id.clone())
+            .entry(subject.clone())
             .or_default()
             .push(scenario);
     }
 
     /// Waits for the result of one trial.
-    pub fn wait(self: &Arc<Self>, id: &KernelId, scenario: &Registered) -> Result<Finding, String> {
+    pub fn wait(
+        self: &Arc<Self>,
+        subject: &Subject,
+        scenario: &Registered,
+    ) -> Result<Finding, String> {
         if let Some(folder) = nextest_folder() {
             return self
-                .wait_as_process(&folder, id, scenario)
+                .wait_as_process(&folder, subject, scenario)
                 .map_err(|error| format!("{error:#}"));
         }
         let mut state = self.state();
@@ -69,7 +75,7 @@ impl Collector {
             let own = Arc::clone(self);
             state.thread = Some(std::thread::spawn(move || own.collect()));
         }
-        let key = (id.clone(), scenario.name);
+        let key = (subject.name(), scenario.name);
         loop {
             if let Some(finding) = state.found.get(&key) {
                 return Ok(finding.clone());
@@ -103,9 +109,9 @@ impl Collector {
         let wanted = self.state().wanted.clone();
         let result = self.boot(wanted, &mut |finding| {
             let name = Registered::find(&finding.record.scenario).map(|found| found.name);
-            let id = finding.record.kernel.id.parse::<KernelId>();
-            if let (Some(name), Ok(id)) = (name, id) {
-                self.state().found.insert((id, name), finding);
+            if let Some(name) = name {
+                let subject = finding.record.kernel.label().to_owned();
+                self.state().found.insert((subject, name), finding);
                 self.changed.notify_all();
             }
         });
@@ -120,13 +126,16 @@ impl Collector {
 
     fn boot(
         &self,
-        wanted: BTreeMap<KernelId, Vec<&'static Registered>>,
+        wanted: BTreeMap<Subject, Vec<&'static Registered>>,
         sink: &mut dyn FnMut(Finding),
     ) -> Result<bool> {
         let mut work = Vec::new();
-        for (id, scenarios) in wanted {
-            if let Wanted::Ready(target) = Wanted::of_table(&self.project, &id)? {
-                work.push(Work { target, scenarios });
+        for (subject, scenarios) in wanted {
+            if let Readiness::Ready(target) = subject.readiness(&self.project)? {
+                work.push(Work {
+                    target: *target,
+                    scenarios,
+                });
             }
         }
         let Some(first) = work.first() else {
@@ -157,15 +166,15 @@ impl Collector {
     fn wait_as_process(
         &self,
         folder: &Path,
-        id: &KernelId,
+        subject: &Subject,
         scenario: &Registered,
     ) -> Result<Finding> {
-        let lock = lock(folder, &id.to_string())?;
-        let file = folder.join(format!("{id}.jsonl"));
+        let lock = lock(folder, &subject.name())?;
+        let file = folder.join(format!("{}.jsonl", subject.name()));
         if !file.exists() {
-            let partial = folder.join(format!("{id}.partial"));
+            let partial = folder.join(format!("{}.partial", subject.name()));
             let mut out = File::create(&partial).context("failed to keep findings")?;
-            let wanted = BTreeMap::from([(id.clone(), select(&[])?)]);
+            let wanted = BTreeMap::from([(subject.clone(), select(&[])?)]);
             let mut written = Ok(());
             self.boot(wanted, &mut |finding| {
                 let line = serde_json::to_string(&finding).unwrap_or_default();
@@ -222,8 +231,7 @@ fn read(file: &Path) -> Result<Vec<Finding>> {
 
 fn read_all(folder: &Path) -> Result<Vec<Finding>> {
     let mut all = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path
             .extension()
             .is_some_and(|extension| extension == "jsonl")

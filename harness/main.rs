@@ -3,27 +3,30 @@
 //! A trial is named `6.12::start/shebang`. Only what the filter lets through is booted, each kernel
 //! once per run; `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
-//! - `EXETRAIL_KERNELS=6.1,6.12`: these kernels only (default: all of the table)
+//! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
+//!   running one where its series is in the table and this is root)
 //! - `EXETRAIL_REQUIRE=all`: a kernel that is not fetched is a failure
 //! - `EXETRAIL_ACCEL=tcg|kvm|auto`, `EXETRAIL_CACHE=FOLDER`: as for the command
 
 mod collect;
 mod settle;
 mod soundness;
+mod subject;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use exetrail::project::{Project, cache_folder};
 use exetrail::report::{Finding, summary};
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Stop, Wanted};
-use exetrail::trail::{KernelId, Outcome};
+use exetrail::suite::Stop;
+use exetrail::trail::Outcome;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use collect::Collector;
+use subject::{Readiness, Subject};
 
 fn main() -> ExitCode {
     match run() {
@@ -41,16 +44,16 @@ fn run() -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let project = Project::open_at(Some(root.clone()), cache_folder()?)?;
-    let kernels = kernels(&project)?;
+    let subjects = Subject::chosen(&project)?;
     let scenarios = select(&[])?;
 
     let collector = Arc::new(Collector::new(project, stop));
     let mut trials = Vec::new();
-    for id in &kernels {
+    for subject in &subjects {
         for scenario in &scenarios {
-            let trial = trial(&collector, id, scenario);
+            let trial = trial(&collector, subject, scenario);
             if !args.list && !args.is_filtered_out(&trial) {
-                collector.want(id, scenario);
+                collector.want(subject, scenario);
             }
             trials.push(trial);
         }
@@ -71,58 +74,30 @@ fn run() -> Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
-/// The kernels of `EXETRAIL_KERNELS`, or all of the table.
-fn kernels(project: &Project) -> Result<Vec<KernelId>> {
-    let asked = std::env::var("EXETRAIL_KERNELS").unwrap_or_default();
-    let words: Vec<_> = asked
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .collect();
-    if words.is_empty() {
-        return Ok(project
-            .table
-            .kernels
-            .iter()
-            .map(|entry| entry.id.clone())
-            .collect());
-    }
-    let find = |word: &&str| {
-        let id = word.parse::<KernelId>().ok();
-        let entry = id.and_then(|id| project.table.find(&id));
-        entry.map(|entry| entry.id.clone()).with_context(|| {
-            format!(
-                "EXETRAIL_KERNELS: there is no kernel \"{word}\", the table has {}",
-                project.table.ids()
-            )
-        })
-    };
-    words.iter().map(find).collect()
-}
-
-fn trial(collector: &Arc<Collector>, id: &KernelId, scenario: &'static Registered) -> Trial {
-    let name = format!("{id}::{}", scenario.name);
-    let (collector, id) = (Arc::clone(collector), id.clone());
-    Trial::ignorable_test(name, move || assert(&collector, &id, scenario))
+fn trial(collector: &Arc<Collector>, subject: &Subject, scenario: &'static Registered) -> Trial {
+    let name = format!("{}::{}", subject.name(), scenario.name);
+    let (collector, subject) = (Arc::clone(collector), subject.clone());
+    Trial::ignorable_test(name, move || assert(&collector, &subject, scenario))
 }
 
 /// Waits for what was seen and says how it compares.
 fn assert(
     collector: &Arc<Collector>,
-    id: &KernelId,
+    subject: &Subject,
     scenario: &Registered,
 ) -> Result<Completion, Failed> {
-    let wanted = Wanted::of_table(&collector.project, id).map_err(|error| format!("{error:#}"))?;
-    if matches!(wanted, Wanted::NotFetched(_)) {
-        let reason = format!("not run: kernel {id} is not fetched, vm/setup {id} fetches it");
-        let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
-        return if required {
-            Err(reason.into())
-        } else {
-            Ok(Completion::ignored_with(reason))
-        };
+    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+    match subject
+        .readiness(&collector.project)
+        .map_err(|error| format!("{error:#}"))?
+    {
+        Readiness::Ready(_) => {}
+        Readiness::Missing(reason) if required => return Err(reason.into()),
+        Readiness::Missing(reason) | Readiness::Ignored(reason) => {
+            return Ok(Completion::ignored_with(reason));
+        }
     }
-    let finding = collector.wait(id, scenario)?;
+    let finding = collector.wait(subject, scenario)?;
     let reason = finding.record.reason.clone().unwrap_or_default();
     match finding.record.outcome {
         Outcome::Same => {

@@ -11,10 +11,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use exetrail::baseline::{Store, plan};
+use exetrail::files;
 use exetrail::project::{Project, cache_folder};
 use exetrail::report::Finding;
 use exetrail::suite::VIEW;
-use exetrail::trail::{KernelId, Outcome};
+use exetrail::trail::{KernelId, Lab, Outcome};
 
 /// Asserts a trail against the snapshot that applies to it.
 pub fn assert_same(finding: &Finding, root: &Path) -> Result<(), String> {
@@ -59,8 +60,15 @@ pub fn difference(finding: &Finding) -> String {
         .and_then(|judged| judged.diff.as_deref())
         .unwrap_or_default();
     format!(
-        "{head}\nkernel {} ({}), {}\n\n{diff}\n`cargo insta review` accepts or refuses it",
-        record.kernel.id, record.kernel.release, record.scenario
+        "{head}\nkernel {} ({}), {}\n\n{diff}\n{}",
+        record.kernel.label(),
+        record.kernel.release,
+        record.scenario,
+        match record.kernel.lab {
+            Lab::Vm => "`cargo insta review` accepts or refuses it",
+            Lab::Native =>
+                "the running kernel does not speak for its series: no snapshot is pending",
+        }
     )
 }
 
@@ -69,7 +77,10 @@ pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
     let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
     let lineage = project.table.lineage();
     let mut observed: BTreeMap<&str, BTreeMap<KernelId, String>> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.judged.is_some()) {
+    // The running kernel is held against snapshots, but does not speak for its series.
+    let speaks =
+        |finding: &&Finding| finding.judged.is_some() && finding.record.kernel.lab == Lab::Vm;
+    for finding in findings.iter().filter(speaks) {
         let id = finding
             .record
             .kernel
@@ -103,18 +114,8 @@ pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
 /// Removes pending files that an earlier, smaller run wrote and that are no longer asked for.
 fn forget_pending(root: &Path, scenario: &str, wanted: &BTreeSet<&KernelId>) -> Result<()> {
     let folder = root.join("snapshots").join(scenario).join(VIEW);
-    let Ok(entries) = fs::read_dir(&folder) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("failed to list {}", folder.display()))?
-            .path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for path in files::list(&folder)? {
+        let name = files::name(&path);
         let Some(id) = name.strip_suffix(".snap.new") else {
             continue;
         };
@@ -129,22 +130,16 @@ fn forget_pending(root: &Path, scenario: &str, wanted: &BTreeSet<&KernelId>) -> 
 
 /// How many differ, in which scenarios, and from which kernel on.
 pub fn summary(findings: &[Finding]) -> String {
-    let mut scenarios: BTreeMap<&str, Vec<KernelId>> = BTreeMap::new();
+    let mut scenarios: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for finding in findings {
-        if matches!(finding.record.outcome, Outcome::Changed | Outcome::New)
-            && let Ok(id) = finding.record.kernel.id.parse()
-        {
-            scenarios
-                .entry(&finding.record.scenario)
-                .or_default()
-                .push(id);
+        if matches!(finding.record.outcome, Outcome::Changed | Outcome::New) {
+            let kernels = scenarios.entry(&finding.record.scenario).or_default();
+            kernels.push(finding.record.kernel.label());
         }
     }
-    let lines = scenarios.iter_mut().map(|(scenario, ids)| {
-        ids.sort();
-        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        format!("  {scenario}: {}", ids.join(" "))
-    });
+    let lines = scenarios
+        .iter()
+        .map(|(scenario, kernels)| format!("  {scenario}: {}", kernels.join(" ")));
     let lines: Vec<_> = lines.collect();
     format!(
         "differences in {} scenarios, on these kernels:\n{}",

@@ -1,9 +1,9 @@
 //! The snapshot folder itself: nothing damaged, stale or redundant. Boots nothing.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use exetrail::baseline::{Store, plan};
+use exetrail::files;
 use exetrail::project::{Project, cache_folder};
 use exetrail::scenario::Registered;
 use exetrail::suite::VIEW;
@@ -62,8 +62,7 @@ fn folders(folder: &Path, depth: usize) -> anyhow::Result<Vec<PathBuf>> {
         return Ok(vec![folder.to_owned()]);
     }
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path.is_dir() {
             found.extend(folders(&path, depth - 1)?);
         }

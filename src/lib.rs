@@ -8,10 +8,13 @@
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`wire`] | what host and guest tell each other | the record channel |
+//! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor | what is seen of a process |
+//! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
+//! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
@@ -25,7 +28,10 @@
 pub mod baseline;
 pub mod cli;
 pub mod fetch;
+pub mod files;
 pub mod guest;
+pub mod monitor;
+pub mod native;
 pub mod observer;
 pub mod project;
 pub mod report;

@@ -10,7 +10,7 @@ use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a file of a registered format refused",
-    needs: &[needs::BINFMT_MISC],
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -10,7 +10,7 @@ use crate::scenario::{Exec, Role, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told by binfmt_misc with the flag P",
-    needs: &[needs::BINFMT_MISC],
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT
 };

@@ -10,7 +10,11 @@ use crate::scenario::{Exec, Role, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told by a transparent entry of binfmt_misc",
-    needs: &[needs::BINFMT_MISC, needs::BINFMT_MISC_LOADER],
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::BINFMT_MISC,
+        needs::BINFMT_MISC_LOADER,
+    ],
     run,
     ..Scenario::DEFAULT
 };

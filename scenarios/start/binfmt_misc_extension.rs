@@ -10,7 +10,7 @@ use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "file of a format that binfmt_misc knows by its name",
-    needs: &[needs::BINFMT_MISC],
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT
 };

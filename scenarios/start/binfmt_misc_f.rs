@@ -12,7 +12,7 @@ use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "binfmt_misc with the flag F",
-    needs: &[needs::BINFMT_MISC],
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT
 };

@@ -9,7 +9,7 @@ use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "file of a registered format whose interpreter is a script",
-    needs: &[needs::BINFMT_MISC],
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT
 };

@@ -10,7 +10,11 @@ use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "binfmt_misc entry that is transparent",
-    needs: &[needs::BINFMT_MISC, needs::BINFMT_MISC_LOADER],
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::BINFMT_MISC,
+        needs::BINFMT_MISC_LOADER,
+    ],
     run,
     ..Scenario::DEFAULT
 };

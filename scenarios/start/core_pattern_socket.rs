@@ -16,7 +16,7 @@ use crate::scenario::{Exec, Role, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "core dump to a socket",
-    needs: &[needs::COREDUMP],
+    needs: &[needs::OWN_SETTINGS, needs::COREDUMP],
     run,
     ..Scenario::DEFAULT
 };

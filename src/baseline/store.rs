@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::files;
 use crate::trail::KernelId;
 
 use super::read_snapshot;
@@ -45,23 +46,9 @@ impl Store {
 }
 
 fn load_folder(folder: &Path) -> Result<Baselines> {
-    let entries = match folder.read_dir() {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("failed to list {}", folder.display()));
-        }
-    };
     let mut baselines = BTreeMap::new();
-    for found in entries {
-        let path = found
-            .with_context(|| format!("failed to list {}", folder.display()))?
-            .path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for path in files::list(folder)? {
+        let name = files::name(&path);
         if name.ends_with(".snap.new") || name.starts_with('.') {
             continue;
         }

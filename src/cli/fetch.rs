@@ -19,6 +19,9 @@ pub struct Args {
     /// Take the newest releases and pin them in the locks of this checkout
     #[arg(long)]
     update: bool,
+    /// Leave the fixture as it is
+    #[arg(long)]
+    no_fixture: bool,
 }
 
 /// Fetches what is missing; quick when nothing is.
@@ -31,8 +34,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         bail!("--update writes the locks of a checkout: call it inside of one");
     }
     let fixture_only = args.kernels.len() == 1 && args.kernels[0] == "fixture";
-    if !args.update || args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture")
-    {
+    let named = args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture");
+    if !args.no_fixture && (named || !args.update) {
         fixture(&project, args.update)?;
     }
     if !fixture_only {

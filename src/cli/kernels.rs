@@ -115,7 +115,10 @@ fn accelerator(project: &Project, stop: &Stop) -> String {
     };
     let program = std::env::current_exe().context("failed to find this program");
     match program.and_then(|program| Suite::prepare(project, &program, &target, stop)) {
-        Ok(suite) => format!("accelerator: {}", suite.accel),
+        Ok(suite) => match suite.accel() {
+            Some(accel) => format!("accelerator: {accel}"),
+            None => "accelerator: not known".to_owned(),
+        },
         Err(error) => format!("accelerator: not known: {error:#}"),
     }
 }

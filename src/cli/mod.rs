@@ -4,6 +4,7 @@ mod boot;
 mod fetch;
 mod kernels;
 mod list;
+mod monitor;
 mod progress;
 mod run;
 
@@ -31,6 +32,8 @@ enum Command {
     Boot(boot::Args),
     /// Fetch kernels and the fixture into the cache (vm/setup calls this)
     Fetch(fetch::Args),
+    /// Show every open and every execution on a mount of the running system, as it happens
+    Monitor(monitor::Args),
 }
 
 /// Reads the command line and does what it says.
@@ -41,6 +44,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Fetch(args)) => fetch::main(&args),
+        Some(Command::Monitor(args)) => monitor::main(args),
         Some(Command::Run(args)) => run::main(&args),
         Some(Command::List(args)) => list::main(&args),
         Some(Command::Kernels(args)) => kernels::main(&args),

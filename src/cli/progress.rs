@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::suite::{Event, Target};
+use crate::trail::Lab;
 
 /// Progress on standard error.
 pub struct Progress<'a> {
@@ -52,7 +53,7 @@ fn bar(
                 if let Ok(style) = ProgressStyle::with_template("{prefix:>6} {bar:20} {msg}") {
                     bar.set_style(style);
                 }
-                bar.set_prefix(targets[*kernel].id.to_string());
+                bar.set_prefix(targets[*kernel].label());
                 bar
             });
             bar.set_message("booting");
@@ -77,14 +78,20 @@ fn bar(
 
 fn line(targets: &[Target], event: &Event) {
     match event {
-        Event::Booting { kernel } => eprintln!(
-            "{}: booting {}",
-            targets[*kernel].id, targets[*kernel].release
-        ),
+        Event::Booting { kernel } => {
+            let target = &targets[*kernel];
+            let doing = match target.lab() {
+                Lab::Vm => "booting",
+                Lab::Native => "running on",
+            };
+            eprintln!("{}: {doing} {}", target.label(), target.release);
+        }
         Event::Recorded { kernel, record, .. } => {
             eprintln!(
                 "{}: {} {}",
-                targets[*kernel].id, record.scenario, record.outcome
+                targets[*kernel].label(),
+                record.scenario,
+                record.outcome
             );
         }
         Event::Running { .. } | Event::Ended { .. } => {}

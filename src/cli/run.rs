@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::report::{Colour, Finding, FormatName};
 use crate::scenario::{Registered, select};
 use crate::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
-use crate::trail::Outcome;
+use crate::trail::{Lab, Outcome};
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct Args {
     /// Scenarios by name, family or glob, such as shebang, start or 'start/*exec*' [default: all]
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// Kernels: an id such as 6.12, `all`, or the path of a bzImage or vmlinux
+    /// Kernels: an id such as 6.12, `all`, `native`, or the path of a bzImage or vmlinux
     #[arg(short, long = "kernel", value_name = "KERNEL", default_value = "all")]
     kernels: Vec<String>,
     /// Form of the output
@@ -58,17 +58,21 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
     let (targets, missing) = targets(&project, &args.kernels)?;
-    let Some(first) = targets.first() else {
-        bail!("no kernel is fetched: run vm/setup");
-    };
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for id in &missing {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
+    // Any kernel that is booted tells how machines run here.
+    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
+    let Some(trial) = booted.or(targets.first()) else {
+        bail!("no kernel is fetched: run vm/setup");
+    };
     let program = std::env::current_exe().context("failed to find this program")?;
-    let suite = Suite::prepare(&project, &program, first, &stop)?;
-    eprintln!("accelerator: {}", suite.accel);
+    let suite = Suite::prepare(&project, &program, trial, &stop)?;
+    if let Some(accel) = suite.accel() {
+        eprintln!("accelerator: {accel}");
+    }
     let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         true => Colour::Yes,
         false => Colour::No,
@@ -102,10 +106,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     let place = |finding: &Finding| {
-        let id = &finding.record.kernel.id;
-        targets
-            .iter()
-            .position(|target| target.id.to_string() == *id)
+        let label = finding.record.kernel.label();
+        targets.iter().position(|target| target.label() == label)
     };
     findings.sort_by(|a, b| (&a.record.scenario, place(a)).cmp(&(&b.record.scenario, place(b))));
     let notes = targets

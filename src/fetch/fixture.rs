@@ -82,21 +82,9 @@ impl FixtureTable {
 /// The cache holds something that cannot be read.
 pub fn load_fixture(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<Option<Fixture>> {
     let folder = cache.join("fixture");
-    let file = folder.join("fixture.json");
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("failed to read {}", file.display()));
-        }
+    let Some(found) = super::read_description::<Description>(&folder.join("fixture.json"))? else {
+        return Ok(None);
     };
-    let found: Description = serde_json::from_str(&text).with_context(|| {
-        format!(
-            "failed to read {}: remove {}",
-            file.display(),
-            folder.display()
-        )
-    })?;
     if found.pinned != lock.of("fixture") || found.table != table.fingerprint()? {
         return Ok(None);
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::trail::KernelId;
 use crate::vm::payload;
 use crate::vm::table::{Entry, Table};
@@ -60,11 +61,8 @@ impl CachedKernel {
     ///
     /// The cache cannot be read.
     pub fn modules(&self) -> Result<BTreeMap<String, PathBuf>> {
-        let folder = self.folder.join("modules");
-        let context = || format!("failed to list {}", folder.display());
         let mut modules = BTreeMap::new();
-        for entry in fs::read_dir(&folder).with_context(context)? {
-            let path = entry.with_context(context)?.path();
+        for path in files::list(&self.folder.join("modules"))? {
             let name = path
                 .file_stem()
                 .unwrap_or_default()
@@ -87,21 +85,9 @@ fn folder(cache: &Path, id: &KernelId) -> PathBuf {
 /// The cache holds something that cannot be read.
 pub fn load_kernel(cache: &Path, id: &KernelId, lock: &Lock) -> Result<Option<CachedKernel>> {
     let folder = folder(cache, id);
-    let file = folder.join("kernel.json");
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("failed to read {}", file.display()));
-        }
+    let Some(found) = super::read_description::<Description>(&folder.join("kernel.json"))? else {
+        return Ok(None);
     };
-    let found: Description = serde_json::from_str(&text).with_context(|| {
-        format!(
-            "failed to read {}: remove {}",
-            file.display(),
-            folder.display()
-        )
-    })?;
     if found.pinned != lock.of(&id.to_string()) {
         return Ok(None);
     }

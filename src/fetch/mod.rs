@@ -20,9 +20,13 @@ pub use lock::{Lock, Pinned};
 pub use resolve::Archive;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
+
+use crate::files;
 
 /// A folder for one piece of work, inside the cache so that its result can be renamed into place.
 ///
@@ -47,19 +51,8 @@ fn work_folder(cache: &Path) -> Result<tempfile::TempDir> {
 ///
 /// The cache cannot be read or a folder cannot be removed.
 pub fn clean_up(cache: &Path) -> Result<()> {
-    let parent = cache.join("work");
-    let Ok(entries) = fs::read_dir(&parent) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("failed to list {}", parent.display()))?
-            .path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for path in files::list(&cache.join("work"))? {
+        let name = files::name(&path);
         let alive = name
             .split('-')
             .next()
@@ -70,6 +63,26 @@ pub fn clean_up(cache: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a folder of the cache says of itself; none when it is not there.
+fn read_description<T: DeserializeOwned>(file: &Path) -> Result<Option<T>> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("failed to read {}", file.display()));
+        }
+    };
+    let description = serde_json::from_str(&text).with_context(|| {
+        let folder = file.parent().unwrap_or(file);
+        format!(
+            "failed to read {}: remove {}",
+            file.display(),
+            folder.display()
+        )
+    })?;
+    Ok(Some(description))
 }
 
 /// Puts a finished folder in the place of an old one.

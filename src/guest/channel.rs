@@ -1,4 +1,4 @@
-//! The record channel: the second serial port, raw; and the end of the machine.
+//! The record channel: the second serial port, raw, or a pipe; and the end of the lab.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -7,7 +7,9 @@ use nix::fcntl::OFlag;
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
+use nix::unistd::dup2_stdout;
 
+use crate::trail::Lab;
 use crate::wire::Link;
 
 const PORT: &str = "/dev/ttyS1";
@@ -23,8 +25,26 @@ fn open_port(port: &str) -> Result<OwnedFd> {
 }
 
 /// Opens the record channel.
-pub fn open() -> Result<Link> {
-    open_port(PORT).map(Link::new)
+pub fn open(lab: Lab) -> Result<Link> {
+    match lab {
+        Lab::Vm => open_port(PORT).map(Link::new),
+        Lab::Native => take_stdout().map(Link::new),
+    }
+}
+
+/// Takes standard output, which is the host's pipe, away from everybody who would inherit it.
+fn take_stdout() -> Result<OwnedFd> {
+    let stdout = std::io::stdout();
+    let channel = stdout.as_fd().try_clone_to_owned();
+    let channel = channel.context("failed to take the record channel")?;
+    let null = nix::fcntl::open(
+        "/dev/null",
+        OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .context("failed to open /dev/null")?;
+    dup2_stdout(&null).context("failed to leave standard output")?;
+    Ok(channel)
 }
 
 /// Waits until everything is out.
@@ -33,8 +53,12 @@ pub fn drain(link: &Link) {
     let _ = tcdrain(link.as_fd());
 }
 
-/// Ends the machine; QEMU ends with it (`-no-reboot`).
-pub fn power_off() {
+/// Ends the lab: the machine, and QEMU with it (`-no-reboot`); in a pid namespace the end of PID 1
+/// is the end of everything.
+pub fn end(lab: Lab) {
+    if lab == Lab::Native {
+        return;
+    }
     // Returns only when it failed, and then PID 1 ends and the kernel panics: an end as well.
     let _ = reboot(RebootMode::RB_AUTOBOOT);
 }

@@ -12,7 +12,9 @@ use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot, execve};
 
 use super::{HOME, PROGRAM, channel, unpack};
+use crate::files;
 use crate::sys;
+use crate::trail::Lab;
 use crate::wire::Message;
 
 /// Where the fixture is built before it becomes the root.
@@ -34,13 +36,13 @@ pub fn main() -> ExitCode {
     };
     eprintln!("exetrail: PID 1 failed: {error:#}");
     // The old root may not have /dev yet; then the console is all there is.
-    if let Ok(link) = channel::open() {
+    if let Ok(link) = channel::open(Lab::Vm) {
         let _ = link.send(&Message::Failed {
             reason: format!("PID 1: {error:#}"),
         });
         channel::drain(&link);
     }
-    channel::power_off();
+    channel::end(Lab::Vm);
     ExitCode::FAILURE
 }
 
@@ -90,14 +92,7 @@ fn become_runner() -> Result<std::convert::Infallible> {
 
 /// Loads every module of the image; those that depend on none only.
 fn load_modules() -> Result<()> {
-    let folder = Path::new(HOME).join("modules");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("failed to list {}", folder.display()))?
-            .path();
+    for path in files::list(&Path::new(HOME).join("modules"))? {
         let file =
             fs::File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
         match sys::finit_module(file.as_fd()) {

@@ -22,6 +22,8 @@ pub use subject::{ROLE, Role, TELL_FD, main as play};
 pub use undo::knows_format;
 pub use unpack::unpack;
 
+use crate::trail::Lab;
+
 /// Where our own files are, on a mount that nobody watches.
 pub const HOME: &str = "/exetrail";
 /// Name of the program there, and so the exe and comm of what starts the scenarios.
@@ -39,8 +41,19 @@ pub fn is_guest() -> bool {
 /// The entry of PID 1.
 #[must_use]
 pub fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("runner") => runner::main(),
+    let mut arguments = std::env::args().skip(1);
+    let (role, detail) = (arguments.next(), arguments.next());
+    if role.as_deref() == Some("keeper") {
+        return crate::native::keeper::main(detail.as_deref());
+    }
+    // What follows kills every process that it sees, and ends the machine.
+    if std::process::id() != 1 {
+        eprintln!("exetrail: under the name of \"launcher\" it is PID 1 of a lab and nothing else");
+        return ExitCode::from(2);
+    }
+    match (role.as_deref(), detail.as_deref()) {
+        (Some("runner"), Some("native")) => runner::main(Lab::Native),
+        (Some("runner"), _) => runner::main(Lab::Vm),
         _ => init::main(),
     }
 }

@@ -24,10 +24,10 @@ use crate::sys::{self, ForkResult};
 use crate::trail::{Case, Lab, Run, Trail, normalise};
 use crate::wire::{Failure, Fault, Job, Link, LinkError, Message, Plan, Policy, until};
 
-/// Runs the plan to its end and ends the machine.
-pub fn main() -> ExitCode {
-    let result = channel::open().and_then(|mut link| {
-        let result = run(&mut link);
+/// Runs the plan to its end and ends the lab.
+pub fn main(lab: Lab) -> ExitCode {
+    let result = channel::open(lab).and_then(|mut link| {
+        let result = run(lab, &mut link);
         if let Err(error) = &result {
             let reason = format!("PID 1: {error:#}");
             link.send(&Message::Failed { reason })
@@ -39,63 +39,88 @@ pub fn main() -> ExitCode {
     if let Err(error) = result {
         eprintln!("exetrail: PID 1 failed: {error:#}");
     }
-    channel::power_off();
+    channel::end(lab);
     ExitCode::FAILURE
 }
 
-fn run(link: &mut Link) -> Result<()> {
+fn run(lab: Lab, link: &mut Link) -> Result<()> {
     let plan = fs::read(Path::new(HOME).join("plan.json")).context("failed to read the plan")?;
     let plan: Plan = serde_json::from_slice(&plan).context("failed to read the plan")?;
-    limits().context("failed to set limits")?;
+    limits(lab).context("failed to set limits")?;
     let children = child_signals().context("failed to ask for signals of children")?;
     let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
     link.send(&Message::Hello {
         release: uname.release().to_string_lossy().into_owned(),
         version: uname.version().to_string_lossy().into_owned(),
     })?;
+    if lab == Lab::Native {
+        use_up_two().context("failed to use up process id 2")?;
+    }
     match &plan.job {
         Job::Scenarios(names) => {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                let result = one(name, &plan, link, &children);
+                let result = one(lab, name, &plan, link, &children);
                 link.send(&Message::Finished {
                     scenario: name.clone(),
                     result,
                 })?;
             }
         }
-        Job::Command { argv, terminal } => command::run(argv, *terminal, link)?,
+        Job::Command { argv, terminal } => match lab {
+            Lab::Vm => command::run(argv, *terminal, link)?,
+            Lab::Native => bail!("the native lab runs scenarios alone"),
+        },
     }
     link.send(&Message::Done)?;
     Ok(())
 }
 
 /// Limits that could change what programs do are the same on every kernel.
-fn limits() -> nix::Result<()> {
+fn limits(lab: Lab) -> nix::Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, 1024, 4096)?;
     setrlimit(Resource::RLIMIT_STACK, 8 << 20, u64::MAX)?;
     setrlimit(Resource::RLIMIT_CORE, 0, u64::MAX)?;
-    // Older kernels ask modprobe about formats that they do not know: a start of its own.
-    fs::write("/proc/sys/kernel/modprobe", "").map_err(|_| Errno::EACCES)
+    match lab {
+        // Older kernels ask modprobe about formats that they do not know: a start of its own.
+        Lab::Vm => fs::write("/proc/sys/kernel/modprobe", "").map_err(|_| Errno::EACCES),
+        // The setting is everybody's, and the helper would not be seen: it is outside.
+        Lab::Native => Ok(()),
+    }
 }
 
-fn one(name: &str, plan: &Plan, link: &Link, children: &SignalFd) -> Result<Trail, Failure> {
+/// In a machine process 2 is kthreadd, and its number means that; in a pid namespace it is the
+/// first child, which must be none of the scenarios'.
+fn use_up_two() -> nix::Result<()> {
+    match sys::fork()? {
+        ForkResult::Child => sys::exit_now(0),
+        ForkResult::Parent { child } => waitpid(child, None).map(drop),
+    }
+}
+
+fn one(
+    lab: Lab,
+    name: &str,
+    plan: &Plan,
+    link: &Link,
+    children: &SignalFd,
+) -> Result<Trail, Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
         .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
     let needs = registered.scenario.needs.iter();
-    let unmet: Vec<_> = needs.filter(|need| !(need.probe)(Lab::Vm)).collect();
+    let unmet: Vec<_> = needs.filter(|need| !(need.probe)(lab)).collect();
     if !unmet.is_empty() {
         return Err(Failure::Unsupported(
             unmet.iter().map(|need| need.what.to_owned()).collect(),
         ));
     }
     let fault = plan.faults.get(name).copied();
-    commit(fault, link).map_err(broken)?;
+    commit(lab, fault, link).map_err(broken)?;
     let own = plan.deadline_ms.map(Duration::from_millis);
     let time = own.unwrap_or(registered.scenario.deadline);
-    let mut undo = Undo::new().map_err(broken)?;
+    let mut undo = Undo::new(lab).map_err(broken)?;
     let result = observe(registered.scenario, time, fault, &mut undo);
     let cleaned = end_everybody(children).and(undo.all());
     let trail = result.map_err(broken)?;
@@ -104,8 +129,11 @@ fn one(name: &str, plan: &Plan, link: &Link, children: &SignalFd) -> Result<Trai
 }
 
 /// Commits the faults that are PID 1's own.
-fn commit(fault: Option<Fault>, link: &Link) -> Result<()> {
+fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
     match fault {
+        Some(Fault::Panic) if lab == Lab::Native => {
+            bail!("the running kernel is not ours to panic")
+        }
         Some(Fault::Panic) => {
             fs::write("/proc/sysrq-trigger", "c").context("failed to panic")?;
             bail!("the kernel did not panic")
@@ -116,8 +144,8 @@ fn commit(fault: Option<Fault>, link: &Link) -> Result<()> {
         Some(Fault::Cut) => {
             nix::unistd::write(link, b"{\"message\":\"fini").context("failed to cut")?;
             channel::drain(link);
-            channel::power_off();
-            bail!("the machine did not end")
+            channel::end(lab);
+            sys::exit_now(1)
         }
         Some(Fault::Stuck | Fault::Wedge) | None => Ok(()),
     }

@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::leftover::Fixture;
+use crate::files;
+use crate::trail::Lab;
 
 /// Where formats are registered.
 const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
@@ -25,6 +27,7 @@ enum Change {
 /// Changes, undone in reverse order; and how everything was before the first one.
 #[derive(Debug)]
 pub struct Undo {
+    lab: Lab,
     changes: Vec<Change>,
     mounts: Vec<Mount>,
     fixture: Fixture,
@@ -32,8 +35,9 @@ pub struct Undo {
 
 impl Undo {
     /// Remembers how everything is.
-    pub fn new() -> Result<Undo> {
+    pub fn new(lab: Lab) -> Result<Undo> {
         Ok(Undo {
+            lab,
             changes: Vec::new(),
             mounts: mounts()?,
             fixture: Fixture::look()?,
@@ -42,6 +46,9 @@ impl Undo {
 
     /// Writes a setting below `/proc/sys` and remembers the old one.
     pub fn sysctl(&mut self, name: &str, value: &str) -> Result<()> {
+        if self.lab == Lab::Native {
+            bail!("the native lab changes no setting of the machine ({name})");
+        }
         let path = Path::new("/proc/sys").join(name);
         let old = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         fs::write(&path, value)
@@ -61,6 +68,9 @@ impl Undo {
 
     /// Registers a format with binfmt_misc, which is mounted for it where it is not.
     pub fn format(&mut self, name: &str, rule: &str) -> Result<()> {
+        if self.lab == Lab::Native {
+            bail!("the native lab changes no setting of the machine (binfmt_misc)");
+        }
         let register = Path::new(FORMATS).join("register");
         if !register.exists() {
             let (none, flags) = (None::<&str>, MsFlags::empty());
@@ -114,7 +124,7 @@ impl Undo {
 impl Change {
     fn undo(&self) -> Result<()> {
         match self {
-            Change::Sysctl(path, old) => fs::write(path, old)
+            Change::Sysctl(path, old) => put_back(path, old)
                 .with_context(|| format!("failed to put {} back", path.display())),
             Change::Path(path) => match path.symlink_metadata() {
                 Err(_) => Ok(()),
@@ -131,8 +141,8 @@ impl Change {
 
 /// Whether binfmt_misc would take a rule, without its name; nothing is left of it.
 #[must_use]
-pub fn knows_format(rule: &str) -> bool {
-    let known = Undo::new().and_then(|mut undo| {
+pub fn knows_format(lab: Lab, rule: &str) -> bool {
+    let known = Undo::new(lab).and_then(|mut undo| {
         let known = undo.format("probe", &format!(":probe:{rule}")).is_ok();
         undo.all().map(|()| known)
     });
@@ -164,8 +174,7 @@ fn mounts() -> Result<Vec<Mount>> {
 }
 
 fn remove_groups(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path.is_dir() {
             fs::remove_dir(&path)
                 .with_context(|| format!("failed to remove the group {}", path.display()))?;
@@ -174,10 +183,17 @@ fn remove_groups(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes an old value and reads it again: a setting may take less than it was given.
+fn put_back(path: &Path, old: &[u8]) -> Result<()> {
+    fs::write(path, old)?;
+    let now = fs::read(path)?;
+    anyhow::ensure!(now == old, "it is {:?} now", String::from_utf8_lossy(&now));
+    Ok(())
+}
+
 /// Removes everything in a folder.
 fn clear(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(&path)?;
         } else {

@@ -19,7 +19,7 @@ impl Format for Fapolicyd {
             out,
             "# {} on {} ({}): {}{}",
             record.scenario,
-            record.kernel.id,
+            record.kernel.label(),
             record.kernel.release,
             record.outcome,
             reason.unwrap_or_default()

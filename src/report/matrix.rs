@@ -15,7 +15,7 @@ pub fn matrix(findings: &[Finding]) -> String {
     let mut kernels: Vec<&str> = Vec::new();
     let mut rows: BTreeMap<&str, BTreeMap<usize, &Finding>> = BTreeMap::new();
     for finding in findings {
-        let id = finding.record.kernel.id.as_str();
+        let id = finding.record.kernel.label();
         let column = kernels
             .iter()
             .position(|known| *known == id)

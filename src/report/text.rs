@@ -48,7 +48,7 @@ impl Format for Text {
             scenario(own, &paint, out)?;
             rest = others;
         }
-        let kernels = findings.iter().map(|found| &found.record.kernel.id);
+        let kernels = findings.iter().map(|found| found.record.kernel.label());
         if kernels.collect::<std::collections::BTreeSet<_>>().len() > 1 {
             write!(out, "{}", matrix(findings))?;
             writeln!(out, "{}\n", paint.quiet.apply_to(LEGEND))?;
@@ -120,9 +120,10 @@ fn on(findings: &[&Finding], paint: &Paint) -> String {
         let kernel = match findings.len() {
             1 => format!(
                 "{} ({})",
-                finding.record.kernel.id, finding.record.kernel.release
+                finding.record.kernel.label(),
+                finding.record.kernel.release
             ),
-            _ => finding.record.kernel.id.clone(),
+            _ => finding.record.kernel.label().to_owned(),
         };
         match groups.last_mut() {
             Some((outcome, kernels)) if *outcome == finding.record.outcome => kernels.push(kernel),

@@ -98,6 +98,14 @@ pub mod needs {
         probe: |_| file_system("binfmt_misc"),
     };
 
+    /// Settings of the whole machine can be changed.
+    pub const OWN_SETTINGS: Need = Need {
+        what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
+               leaves alone",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    };
+
     /// File systems can be laid over each other.
     pub const OVERLAY: Need = Need {
         what: "overlay (CONFIG_OVERLAY_FS)",
@@ -160,7 +168,7 @@ pub mod needs {
     pub const BINFMT_MISC_LOADER: Need = Need {
         what: "transparent and loader entries of binfmt_misc",
         host: Host::Since(&["7.3"]),
-        probe: |_| crate::guest::knows_format("M::EXETRAIL-PROBE::/usr/bin/true:T"),
+        probe: |lab| crate::guest::knows_format(lab, "M::EXETRAIL-PROBE::/usr/bin/true:T"),
     };
 
     fn file_system(name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! What `-k` means: a kernel of the table, or an image that the user names.
+//! What `-k` means: a kernel of the table, an image that the user names, or the running kernel.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,16 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use crate::native;
 use crate::project::Project;
-use crate::trail::KernelId;
+use crate::trail::{KernelId, KernelInfo, Lab};
 use crate::vm::machine::Kernel;
 use crate::vm::payload;
 
-/// A kernel that is ready to boot.
+/// The word for the running kernel.
+pub const NATIVE: &str = "native";
+
+/// A kernel that is ready.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Series, which decides about the baseline.
@@ -21,8 +25,8 @@ pub struct Target {
     pub release: String,
     /// Upstream release with its patch level, as far as it is known.
     pub upstream: String,
-    /// What is booted.
-    pub kernel: Kernel,
+    /// What is booted; none for the running kernel, which takes the native lab.
+    pub kernel: Option<Kernel>,
     /// Modules for the image.
     pub modules: BTreeMap<String, PathBuf>,
     /// Its configuration, where it is known.
@@ -34,19 +38,24 @@ pub struct Target {
 /// What a word after `-k` stands for.
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// It can be booted.
+    /// It can be booted, or runs already.
     Ready(Target),
     /// It is in the table and not fetched.
     NotFetched(KernelId),
 }
 
 impl Wanted {
-    /// Finds a kernel by its id or by the path of its image.
+    /// Finds a kernel by its id, as `native`, or by the path of its image.
     ///
     /// # Errors
     ///
-    /// There is no such kernel, or the file is no kernel image.
+    /// There is no such kernel, the file is no kernel image, or this process may not run the native
+    /// lab.
     pub fn find(project: &Project, word: &str) -> Result<Wanted> {
+        if word == NATIVE {
+            native::check()?;
+            return Target::running().map(Wanted::Ready);
+        }
         if let Ok(id) = word.parse::<KernelId>()
             && project.table.find(&id).is_some()
         {
@@ -56,7 +65,8 @@ impl Wanted {
             return Target::of_file(Path::new(word)).map(Wanted::Ready);
         }
         bail!(
-            "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage",
+            "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage, or \
+             native for the running kernel",
             project.table.ids()
         )
     }
@@ -77,7 +87,7 @@ impl Wanted {
             id: id.clone(),
             release: cached.release.clone(),
             upstream: cached.upstream.clone(),
-            kernel: Kernel::File(cached.vmlinux()),
+            kernel: Some(Kernel::File(cached.vmlinux())),
             modules: cached.modules()?,
             config: Some(config),
             note: cached.substituted,
@@ -95,6 +105,52 @@ impl Wanted {
 }
 
 impl Target {
+    /// The running kernel; its series need not be in the table.
+    ///
+    /// # Errors
+    ///
+    /// Its release cannot be understood.
+    pub fn running() -> Result<Target> {
+        let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
+        let release = uname.release().to_string_lossy().into_owned();
+        let id = KernelId::of_release(&release)
+            .with_context(|| format!("\"{release}\" is no release of a kernel"))?;
+        Ok(Target {
+            id,
+            config: config_of_running(&release),
+            upstream: release.clone(),
+            release,
+            kernel: None,
+            modules: BTreeMap::new(),
+            note: None,
+        })
+    }
+
+    /// Where its scenarios run.
+    #[must_use]
+    pub fn lab(&self) -> Lab {
+        match self.kernel {
+            Some(_) => Lab::Vm,
+            None => Lab::Native,
+        }
+    }
+
+    /// What it is called: see [`KernelInfo::label`].
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.info().label().to_owned()
+    }
+
+    /// What records say of it.
+    #[must_use]
+    pub fn info(&self) -> KernelInfo {
+        KernelInfo {
+            id: self.id.to_string(),
+            release: self.release.clone(),
+            lab: self.lab(),
+        }
+    }
+
     /// A bzImage, or an uncompressed vmlinux.
     fn of_file(path: &Path) -> Result<Target> {
         let context = || format!("{} is no kernel to boot", path.display());
@@ -121,10 +177,31 @@ impl Target {
             id,
             upstream: release.clone(),
             release,
-            kernel: Kernel::Memory(Arc::new(file.into())),
+            kernel: Some(Kernel::Memory(Arc::new(file.into()))),
             modules: BTreeMap::new(),
             config: None,
             note: None,
         })
     }
+}
+
+/// Where distributions put it, or what the kernel itself says (`CONFIG_IKCONFIG_PROC`).
+fn config_of_running(release: &str) -> Option<String> {
+    let own = std::fs::File::open("/proc/config.gz")
+        .ok()
+        .and_then(|file| {
+            let mut text = String::new();
+            let mut file = flate2::read::GzDecoder::new(file);
+            std::io::Read::read_to_string(&mut file, &mut text).ok()?;
+            Some(text)
+        });
+    let places = [
+        format!("/boot/config-{release}"),
+        format!("/lib/modules/{release}/config"),
+    ];
+    own.or_else(|| {
+        places
+            .iter()
+            .find_map(|place| std::fs::read_to_string(place).ok())
+    })
 }

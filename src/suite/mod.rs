@@ -1,4 +1,5 @@
-//! Kernels times scenarios: boots what was asked for and judges what was seen.
+//! Kernels times scenarios: runs what was asked for, in machines or natively, and judges what was
+//! seen.
 //!
 //! The command line and the test harness both stand on this. [`Suite::run`] gives every kernel a
 //! boot (several side by side), hands out one [`Record`](crate::trail::Record) after the other and
@@ -10,6 +11,6 @@ mod run;
 mod stop;
 
 pub use judge::{Judged, VIEW, judge};
-pub use kernel::{Target, Wanted};
+pub use kernel::{NATIVE, Target, Wanted};
 pub use run::{Event, Options, Suite, Work};
 pub use stop::Stop;

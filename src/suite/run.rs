@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use anyhow::{Context as _, Result};
 use super::judge::{Judged, judge};
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
+use crate::native;
 use crate::project::Project;
 use crate::scenario::{KernelFacts, Registered};
-use crate::trail::{KernelInfo, Lab, Outcome, Record, SCHEMA, Trail};
+use crate::trail::{Lab, Outcome, Record, SCHEMA, Trail};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
 use crate::vm::machine::{Machine, Terminal};
@@ -33,6 +34,8 @@ pub struct Options {
     pub deadline: Option<Duration>,
     /// How much longer than that a guest may be silent before it is given up.
     pub grace: Duration,
+    /// How long a kernel may take to PID 1.
+    pub boot: Duration,
 }
 
 /// One kernel and what runs on it.
@@ -53,6 +56,7 @@ impl Default for Options {
             faults: BTreeMap::new(),
             deadline: None,
             grace: Duration::from_secs(20),
+            boot: session::BOOT,
         }
     }
 }
@@ -94,8 +98,11 @@ pub struct Suite {
     ingredients: Ingredients,
     store: Store,
     lineage: Lineage,
-    /// How guests run, and why.
-    pub accel: Choice,
+    /// Our own executable.
+    program: PathBuf,
+    cache: PathBuf,
+    /// How guests run, and why; not known before the first one is to be booted.
+    accel: Mutex<Option<Choice>>,
     /// Said with every result: what is not as the locks ask for.
     pub note: Option<String>,
 }
@@ -103,7 +110,8 @@ pub struct Suite {
 impl Suite {
     /// Prepares runs; `program` becomes PID 1.
     ///
-    /// Without a remembered verdict about KVM it boots `trial` under it.
+    /// Without a remembered verdict about KVM it boots `trial` under it; the running kernel is no
+    /// trial for that, and then the first one that is booted is.
     ///
     /// # Errors
     ///
@@ -116,14 +124,35 @@ impl Suite {
     ) -> Result<Suite> {
         let fixture = project.fixture()?;
         let ingredients = Ingredients::read(program, &fixture.archive)?;
-        let accel = choose(&project.cache, || try_kvm(&ingredients, trial, stop))?;
-        Ok(Suite {
+        let suite = Suite {
             ingredients,
+            program: program.to_owned(),
+            cache: project.cache.clone(),
+            accel: Mutex::new(None),
             store: project.store(),
             lineage: project.table.lineage(),
-            accel,
             note: fixture.substituted,
-        })
+        };
+        if trial.lab() == Lab::Vm {
+            suite.choose(trial, stop)?;
+        }
+        Ok(suite)
+    }
+
+    /// How guests run, and why; none while nothing was booted.
+    #[must_use]
+    pub fn accel(&self) -> Option<Choice> {
+        self.accel.lock().ok().and_then(|choice| choice.clone())
+    }
+
+    fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
+        let known = self.accel.lock();
+        let mut known = known.map_err(|_| anyhow::anyhow!("a trial of KVM panicked"))?;
+        if let Some(choice) = &*known {
+            return Ok(choice.accel);
+        }
+        let choice = choose(&self.cache, || try_kvm(&self.ingredients, trial, stop))?;
+        Ok(known.insert(choice).accel)
     }
 
     /// Runs scenarios on kernels; `sink` hears of everything, in the calling thread.
@@ -182,10 +211,11 @@ impl Suite {
             job,
             ..Plan::default()
         };
-        let mut machine = machine(&self.ingredients, target, self.accel.accel, &plan)?;
+        let accel = self.choose(target, stop)?;
+        let mut machine = machine(&self.ingredients, target, accel, &plan)?;
         machine.terminal = terminal;
         let mut result = None;
-        let end = session::run(machine, stop.as_fd(), &mut |message| {
+        let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
             if let Message::Exited { status } = message {
                 result = Some(status);
             }
@@ -209,8 +239,10 @@ fn machine<'a>(
     let image = ingredients
         .image(&target.modules, plan)
         .with_context(|| format!("failed to build the image for {}", target.id))?;
+    let kernel = target.kernel.as_ref();
+    let kernel = kernel.context("the running kernel takes no command: run it here")?;
     Ok(Machine {
-        kernel: &target.kernel,
+        kernel,
         image,
         accel,
         cpus: 1,
@@ -218,13 +250,14 @@ fn machine<'a>(
     })
 }
 
+/// Under hardware virtualisation a kernel is up in a second or two.
+const KVM_TRIAL: Duration = Duration::from_secs(30);
+
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
     let plan = Plan::default();
     let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
-    session::run(machine, stop.as_fd(), &mut |_| {
-        Some(Options::default().grace)
-    })?;
+    session::run(machine, KVM_TRIAL, stop.as_fd(), &mut |_| Some(KVM_TRIAL))?;
     Ok(())
 }
 
@@ -284,16 +317,12 @@ impl Guest<'_> {
         };
         let grace = self.options.grace;
         let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
-        let mut machine = machine(
-            &self.suite.ingredients,
-            self.target,
-            self.suite.accel.accel,
-            &plan,
-        )
-        .map_err(broken)?;
-        machine.cpus = self.options.cpus;
+        let limit = left
+            .iter()
+            .map(|scenario| scenario.scenario.deadline + grace);
+        let limit = limit.sum::<Duration>() + self.options.boot;
         let mut release = self.target.release.clone();
-        session::run(machine, stop.as_fd(), &mut |message| match message {
+        let mut heard = |message| match message {
             Message::Hello { release: seen, .. } => {
                 release = seen;
                 Some(grace)
@@ -321,7 +350,27 @@ impl Guest<'_> {
                 Some(grace)
             }
             _ => Some(grace),
-        })
+        };
+        let suite = self.suite;
+        match self.target.lab() {
+            Lab::Vm => {
+                let accel = suite.choose(self.target, stop).map_err(broken)?;
+                let machine = machine(&suite.ingredients, self.target, accel, &plan);
+                let mut machine = machine.map_err(broken)?;
+                machine.cpus = self.options.cpus;
+                session::run(machine, self.options.boot, stop.as_fd(), &mut heard)
+            }
+            Lab::Native => {
+                let lab = native::Lab {
+                    executable: &suite.program,
+                    program: suite.ingredients.program(),
+                    fixture: suite.ingredients.fixture(),
+                    plan: &plan,
+                    limit,
+                };
+                native::run(&lab, stop.as_fd(), &mut heard)
+            }
+        }
     }
 
     fn judge(
@@ -332,7 +381,7 @@ impl Guest<'_> {
         let facts = KernelFacts {
             release: &self.target.upstream,
             config: self.target.config.as_deref(),
-            lab: Lab::Vm,
+            lab: self.target.lab(),
         };
         let needs = registered.scenario.needs.iter();
         let unmet: Vec<_> = needs
@@ -380,11 +429,7 @@ impl Guest<'_> {
         Record {
             schema: SCHEMA,
             scenario: registered.name.to_owned(),
-            kernel: KernelInfo {
-                id: self.target.id.to_string(),
-                release: self.target.release.clone(),
-                lab: Lab::Vm,
-            },
+            kernel: self.target.info(),
             outcome,
             reason: Some(reason),
             trail: Trail::default(),

@@ -38,6 +38,18 @@ pub struct KernelInfo {
     pub lab: Lab,
 }
 
+impl KernelInfo {
+    /// What its column is called: the id, and `native` for the running kernel, whose id a kernel of
+    /// the table may have as well.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self.lab {
+            Lab::Vm => &self.id,
+            Lab::Native => "native",
+        }
+    }
+}
+
 /// Where scenarios run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

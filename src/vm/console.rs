@@ -37,7 +37,7 @@ const SHOWN: usize = 12;
 pub struct Console {
     lines: VecDeque<String>,
     partial: Vec<u8>,
-    reason: Option<&'static str>,
+    reason: Option<(&'static str, String)>,
 }
 
 impl Console {
@@ -56,7 +56,10 @@ impl Console {
         let line = crate::trail::printable(&std::mem::take(&mut self.partial));
         if self.reason.is_none() {
             let found = MARKERS.iter().find(|(marker, _)| line.contains(marker));
-            self.reason = found.map(|(_, reason)| *reason);
+            let line = line
+                .rsplit_once("] ")
+                .map_or(line.as_str(), |(_, text)| text);
+            self.reason = found.map(|(_, reason)| (*reason, line.to_owned()));
         }
         self.lines.push_back(line);
         if self.lines.len() > KEPT {
@@ -64,16 +67,20 @@ impl Console {
         }
     }
 
-    /// What a marker explained, the first one that came.
+    /// What the first line that means something stands for, with that line.
     #[must_use]
-    pub fn reason(&self) -> Option<&'static str> {
+    pub fn reason(&self) -> Option<String> {
         self.reason
+            .as_ref()
+            .map(|(reason, line)| format!("{reason} (\"{line}\")"))
     }
 
     /// Whether the guest will only do nonsense from here on.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
-        self.reason == Some(MARKERS[0].1)
+        self.reason
+            .as_ref()
+            .is_some_and(|(reason, _)| *reason == MARKERS[0].1)
     }
 
     /// The last lines, for an error.
@@ -96,7 +103,8 @@ mod tests {
         console.feed(b"Kernel panic - not");
         assert_eq!(console.reason(), None);
         console.feed(b" syncing: sysrq\r\n");
-        assert_eq!(console.reason(), Some("the kernel panicked"));
+        let reason = "the kernel panicked (\"Kernel panic - not syncing: sysrq\")";
+        assert_eq!(console.reason().as_deref(), Some(reason));
     }
 
     #[test]

@@ -45,6 +45,18 @@ impl Ingredients {
         Ok(Ingredients { program, fixture })
     }
 
+    /// Our program, without what is never loaded.
+    #[must_use]
+    pub fn program(&self) -> &[u8] {
+        &self.program
+    }
+
+    /// The fixture's archive.
+    #[must_use]
+    pub fn fixture(&self) -> &[u8] {
+        &self.fixture
+    }
+
     /// Builds the initramfs of one boot.
     ///
     /// # Errors

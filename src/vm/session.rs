@@ -35,7 +35,7 @@ pub type Patience = Option<Duration>;
 
 /// Runs a machine until its guest says that it is done.
 ///
-/// `heard` gets every message and says how long to wait for the next one (none: as long as it
+/// `boot` is how long the kernel may take to PID 1. `heard` gets every message and says how long to wait for the next one (none: as long as it
 /// takes). `stop` becomes readable when the user wants to stop. QEMU is gone when this returns.
 ///
 /// # Errors
@@ -43,6 +43,7 @@ pub type Patience = Option<Duration>;
 /// A [`Breakdown`]: what happened, and the console's last lines.
 pub fn run(
     machine: Machine<'_>,
+    boot: Duration,
     stop: BorrowedFd<'_>,
     heard: &mut dyn FnMut(Message) -> Patience,
 ) -> Result<(), Breakdown> {
@@ -50,7 +51,7 @@ pub fn run(
         .start()
         .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
     let mut session = Session::new(running);
-    let result = session.follow(stop, heard);
+    let result = session.follow(boot, stop, heard);
     let status = session.end();
     result.map_err(|end| session.explain(end, status))
 }
@@ -96,11 +97,12 @@ impl Session {
 
     fn follow(
         &mut self,
+        boot: Duration,
         stop: BorrowedFd<'_>,
         heard: &mut dyn FnMut(Message) -> Patience,
     ) -> Result<(), End> {
-        let mut patience = Some(BOOT);
-        let mut deadline = Instant::now() + BOOT;
+        let mut patience = Some(boot);
+        let mut deadline = Instant::now() + boot;
         loop {
             while let Some(message) = self.records.take().map_err(End::Channel)? {
                 self.reached = true;
@@ -111,7 +113,7 @@ impl Session {
                 }
                 deadline = Instant::now() + patience.unwrap_or(FOR_EVER);
             }
-            if self.console.is_hopeless() {
+            if self.console.is_hopeless() || self.is_paused() {
                 return Err(End::Hopeless);
             }
             let mut fds = [
@@ -143,6 +145,14 @@ impl Session {
         }
     }
 
+    /// Whether QEMU has stopped the guest for ever, which it does without ending.
+    fn is_paused(&self) -> bool {
+        let marker = b"KVM internal error";
+        self.complaints
+            .windows(marker.len())
+            .any(|window| window == marker)
+    }
+
     /// Ends QEMU and takes what it still had to say.
     fn end(&mut self) -> Option<ExitStatus> {
         // It may have ended already: then its own status says more than our signal's.
@@ -171,7 +181,7 @@ impl Session {
                 )
             }
             End::Guest(reason) => reason,
-            End::Hopeless => format!("the guest is of no use, {place}"),
+            End::Hopeless => format!("the guest can go no further, {place}"),
             End::System(error) => format!("failed to wait for QEMU: {error:#}"),
             End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
             End::Channel(LinkError::Cut(bytes)) => format!(

@@ -7,7 +7,7 @@ use crate::trail::Mask;
 /// `FANOTIFY_METADATA_VERSION`.
 const VERSION: u8 = 3;
 /// Size of `struct fanotify_event_metadata`.
-const METADATA: usize = 24;
+pub(super) const METADATA: usize = 24;
 
 /// One event; the descriptor is still a number, which its reader has to take over or close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

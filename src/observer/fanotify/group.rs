@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
 
+use super::event::METADATA;
 use super::{Event, parse_events};
 
 /// What a permission event is answered with.
@@ -24,6 +25,19 @@ pub enum Class {
     PreContent,
 }
 
+/// How many events are read at once: each brings a descriptor, and the kernel denies an open whose
+/// event's descriptor does not fit into our table any more.
+const AT_ONCE: usize = 128;
+
+/// Whose id an event carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// The process's.
+    Process,
+    /// The thread's (`FAN_REPORT_TID`).
+    Thread,
+}
+
 /// A group that hears of every open and every open for execution before it happens.
 ///
 /// When it is dropped, or its process ends, the kernel lets everybody go who still waits.
@@ -39,12 +53,17 @@ impl Group {
     /// # Errors
     ///
     /// Not root (`EPERM`), or a kernel without `CONFIG_FANOTIFY_ACCESS_PERMISSIONS` (`EINVAL`).
-    pub fn new(class: Class) -> Result<Group> {
+    pub fn new(ids: Ids, class: Class) -> Result<Group> {
+        let own = match ids {
+            Ids::Process => InitFlags::empty(),
+            Ids::Thread => InitFlags::FAN_REPORT_TID,
+        };
         let class = match class {
             Class::Content => InitFlags::FAN_CLASS_CONTENT,
             Class::PreContent => InitFlags::FAN_CLASS_PRE_CONTENT,
         };
-        let flags = class
+        let flags = own
+            | class
             | InitFlags::FAN_CLOEXEC
             | InitFlags::FAN_NONBLOCK
             | InitFlags::FAN_UNLIMITED_QUEUE
@@ -60,7 +79,7 @@ impl Group {
         })?;
         Ok(Group {
             fanotify,
-            buffer: vec![0; 64 * 1024],
+            buffer: vec![0; AT_ONCE * METADATA],
         })
     }
 
@@ -74,10 +93,27 @@ impl Group {
         self.mark(flags, path)
     }
 
+    /// Watches one mount: what is opened through it, and not through bind mounts or other mount
+    /// namespaces.
+    ///
+    /// # Errors
+    ///
+    /// What fanotify_mark(2) says, with the path.
+    pub fn watch_mount(&self, path: &Path) -> Result<()> {
+        self.mark(MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_MOUNT, path)
+    }
+
     fn mark(&self, flags: MarkFlags, path: &Path) -> Result<()> {
         let mask = MaskFlags::FAN_OPEN_PERM | MaskFlags::FAN_OPEN_EXEC_PERM;
         self.fanotify
             .mark(flags, mask, nix::fcntl::AT_FDCWD, Some(path))
+            .map_err(|errno| match errno {
+                Errno::EINVAL => anyhow::anyhow!(
+                    "its file system refuses permission events, as /proc and other pseudo file \
+                     systems do"
+                ),
+                errno => errno.into(),
+            })
             .with_context(|| format!("failed to watch {}", path.display()))
     }
 
@@ -138,7 +174,7 @@ impl Group {
 pub fn can_deny_with_errno() -> bool {
     let nobody = 1 << 20;
     let answer = FAN_DENY | (Errno::EIO as u32) << FAN_ERRNO_SHIFT;
-    let group = Group::new(Class::PreContent);
+    let group = Group::new(Ids::Process, Class::PreContent);
     group.is_ok_and(|group| group.answer(nobody, answer) == Err(Errno::ENOENT))
 }
 

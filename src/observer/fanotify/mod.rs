@@ -8,9 +8,11 @@ mod event;
 mod group;
 mod monitor;
 mod process;
+mod stat;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
-pub use group::{Class, Group, can_deny_with_errno};
+pub use group::{Class, Group, Ids, can_deny_with_errno};
 pub use monitor::Monitor;
 pub use process::{Parent, Process};
+pub use stat::Stat;

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
-use super::{Class, Event, Group, Parent, Process};
+use super::{Class, Event, Group, Ids, Parent, Process};
 use crate::sys;
 use crate::trail::{Sighting, printable};
 use crate::wire::{Act, Link, LinkError, Policy};
@@ -131,7 +131,7 @@ impl Watch {
             Some(Act::Errno(_)) => Class::PreContent,
             _ => Class::Content,
         };
-        let group = Group::new(class)?;
+        let group = Group::new(Ids::Process, class)?;
         for path in paths {
             group.watch_filesystem(path)?;
         }

@@ -1,0 +1,180 @@
+//! The command as its user meets it when something is wrong: a clear word, the way out, status 2.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The command in an empty cache, with nothing of the environment that would change its mind.
+fn exetrail(arguments: &[&str], folder: &Path, cache: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("EXETRAIL_CACHE", cache);
+    command
+        .env_remove("EXETRAIL_ACCEL")
+        .env_remove("EXETRAIL_REQUIRE");
+    command
+}
+
+fn fails(mut command: Command, wanted: &[&str]) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let text = String::from_utf8_lossy(&stderr);
+    for part in wanted {
+        assert!(text.contains(part), "\"{part}\" is not in: {text}");
+    }
+    assert_eq!(status.code(), Some(2), "{text}");
+}
+
+/// A checkout with the tables of this one, changed.
+fn checkout(change: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("vm")).unwrap();
+    let tables = [
+        "kernels.toml",
+        "kernels.lock",
+        "fixture.toml",
+        "fixture.lock",
+    ];
+    for file in ["Cargo.toml".to_owned()]
+        .into_iter()
+        .chain(tables.map(|name| format!("vm/{name}")))
+    {
+        fs::copy(Path::new(ROOT).join(&file), dir.path().join(&file)).unwrap();
+    }
+    change(dir.path());
+    dir
+}
+
+#[test]
+fn an_unknown_scenario_is_answered_with_the_nearest_name() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(&["run", "shebnag"], Path::new(ROOT), cache.path());
+    fails(
+        command,
+        &["no scenario \"shebnag\"", "did you mean start/shebang?"],
+    );
+}
+
+#[test]
+fn an_unknown_kernel_is_answered_with_the_table() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(&["run", "-k", "4.19"], Path::new(ROOT), cache.path());
+    fails(
+        command,
+        &["no kernel \"4.19\"", "5.10, 6.1,", "path of a bzImage"],
+    );
+}
+
+#[test]
+fn an_empty_cache_is_answered_with_the_way_to_fill_it() {
+    let cache = tempfile::tempdir().unwrap();
+    fails(
+        exetrail(&[], Path::new(ROOT), cache.path()),
+        &["no kernel is fetched: run vm/setup"],
+    );
+}
+
+#[test]
+fn a_kernel_that_is_not_fetched_is_said_and_fails_where_it_is_required() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = exetrail(&["run", "-k", "6.12"], Path::new(ROOT), cache.path());
+    command.env("EXETRAIL_REQUIRE", "all");
+    fails(
+        command,
+        &["6.12 is not fetched", "vm/setup 6.12 fetches it"],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_kernel_is_named() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(&["run", "-k", "README.md"], Path::new(ROOT), cache.path());
+    fails(command, &["README.md is no kernel to boot", "HdrS"]);
+}
+
+#[test]
+fn a_truncated_image_says_how_much_is_missing() {
+    let cache = tempfile::tempdir().unwrap();
+    let image = cache.path().join("bzImage");
+    let mut bytes = vec![0; 0x300];
+    bytes[0x1f1] = 1;
+    bytes[0x202..0x206].copy_from_slice(b"HdrS");
+    bytes[0x20e] = 0x80;
+    bytes[0x280..0x285].copy_from_slice(b"6.1.2");
+    bytes[0x24c..0x250].copy_from_slice(&4096_u32.to_le_bytes());
+    fs::write(&image, bytes).unwrap();
+    let word = image.to_str().unwrap();
+    let command = exetrail(&["run", "-k", word], Path::new(ROOT), cache.path());
+    fails(
+        command,
+        &[
+            "bzImage is no kernel to boot",
+            "truncated",
+            "asks for 5120 bytes, it has 768",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_key_in_the_kernel_table_is_named() {
+    let cache = tempfile::tempdir().unwrap();
+    let checkout = checkout(|root| {
+        let file = root.join("vm/kernels.toml");
+        let text = fs::read_to_string(&file)
+            .unwrap()
+            .replacen("\nsuites", "\nsuits", 1);
+        fs::write(file, text).unwrap();
+    });
+    let command = exetrail(&["kernels"], checkout.path(), cache.path());
+    fails(command, &["failed to read vm/kernels.toml", "suits"]);
+}
+
+#[test]
+fn a_wrong_accelerator_is_answered_with_the_right_ones() {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut command = exetrail(&["run", "-k", "7.3"], Path::new(ROOT), cache);
+    // The user's own cache: the variable is looked at when there is something to boot.
+    command
+        .env_remove("EXETRAIL_CACHE")
+        .env("EXETRAIL_ACCEL", "xen");
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let text = String::from_utf8_lossy(&stderr);
+    let empty = text.contains("no kernel is fetched");
+    assert!(
+        empty || text.contains("\"xen\" is unknown: it is tcg, kvm or auto"),
+        "{text}"
+    );
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn without_qemu_the_package_is_named() {
+    let mut command = exetrail(
+        &["run", "-k", "7.3", "shebang"],
+        Path::new(ROOT),
+        Path::new("/"),
+    );
+    command
+        .env_remove("EXETRAIL_CACHE")
+        .env("EXETRAIL_ACCEL", "tcg")
+        .env("PATH", "/nonexistent");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = [stdout, stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
+    let empty = text.contains("no kernel is fetched");
+    assert!(
+        empty || text.contains("install it with vm/setup (package qemu-system-x86)"),
+        "{text}"
+    );
+    assert_eq!(status.code(), Some(2));
+}

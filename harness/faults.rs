@@ -1,0 +1,312 @@
+//! What becomes of a run when something fails: guests that panic, hang or go silent, QEMU killed,
+//! kernels that are none. Each costs its own scenario and nothing else, within its deadline.
+#![expect(clippy::expect_used, reason = "a trial fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use exetrail::project::{Project, cache_folder};
+use exetrail::scenario::{Registered, select};
+use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
+use exetrail::trail::{Outcome, Record};
+use exetrail::vm::machine::Kernel;
+use exetrail::wire::Fault;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The scenarios that run; the fault is in the second.
+const SCENARIOS: [&str; 3] = ["start/direct_ldso", "start/fexecve", "start/shebang"];
+const FAULTY: &str = SCENARIOS[1];
+
+/// Commits one fault and looks at what becomes of the run.
+type Check = fn(&Lab) -> Result<(), Failed>;
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    // One guest after the other: the trials look for their own QEMU.
+    args.test_threads = Some(1);
+    let lab = match Lab::open() {
+        Ok(lab) => Arc::new(lab),
+        Err(error) => {
+            eprintln!("faults: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let table: [(&str, Check); 8] = [
+        ("guest_panics", guest_panics),
+        ("pid_1_hangs", pid_1_hangs),
+        ("launcher_is_stuck", launcher_is_stuck),
+        ("monitor_is_wedged", monitor_is_wedged),
+        ("channel_is_cut", channel_is_cut),
+        ("qemu_is_killed", qemu_is_killed),
+        ("kernel_is_truncated", kernel_is_truncated),
+        ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
+    ];
+    let trials = table.map(|(name, check)| {
+        let lab = Arc::clone(&lab);
+        Trial::ignorable_test(name, move || lab.run(check))
+    });
+    libtest_mimic::run(&args, trials.into()).exit_code()
+}
+
+/// The newest kernel that is fetched, and what boots it.
+struct Lab {
+    project: Project,
+    target: Option<Target>,
+    stop: Stop,
+}
+
+impl Lab {
+    fn open() -> Result<Lab> {
+        let stop = Stop::listen()?;
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let project = Project::open_at(Some(root), cache_folder()?)?;
+        let mut target = None;
+        for entry in &project.table.kernels {
+            if let Wanted::Ready(ready) = Wanted::of_table(&project, &entry.id)? {
+                target = Some(ready);
+            }
+        }
+        Ok(Lab {
+            project,
+            target,
+            stop,
+        })
+    }
+
+    fn run(&self, check: Check) -> Result<Completion, Failed> {
+        match (&self.target, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
+            (Some(_), _) => check(self).map(|()| Completion::Completed),
+            (None, Ok("all")) => Err("not run: no kernel is fetched, run vm/setup".into()),
+            (None, _) => Ok(Completion::ignored_with(
+                "no kernel is fetched, run vm/setup",
+            )),
+        }
+    }
+
+    fn target(&self) -> Target {
+        self.target.clone().expect("checked in run")
+    }
+
+    /// Runs the three scenarios; returns their records by name and how often a guest was booted.
+    fn boot(&self, target: Target, options: Options, on: &mut dyn FnMut(&Event)) -> Result<Seen> {
+        let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
+        let suite = Suite::prepare(&self.project, program, &self.target(), &self.stop)?;
+        let scenarios: Vec<&Registered> = select(&SCENARIOS.map(ToOwned::to_owned))?;
+        let mut seen = Seen::default();
+        suite.run(
+            &[Work { target, scenarios }],
+            &options,
+            &self.stop,
+            &mut |event| {
+                on(&event);
+                match event {
+                    Event::Booting { .. } => seen.boots += 1,
+                    Event::Recorded { record, .. } => {
+                        seen.records.insert(record.scenario.clone(), *record);
+                    }
+                    Event::Running { .. } | Event::Ended { .. } => {}
+                }
+            },
+        );
+        Ok(seen)
+    }
+
+    fn with_fault(&self, fault: Fault) -> Result<Seen> {
+        self.boot(self.target(), faulty(fault), &mut |_| {})
+    }
+}
+
+fn faulty(fault: Fault) -> Options {
+    Options {
+        faults: BTreeMap::from([(FAULTY.to_owned(), fault)]),
+        deadline: Some(Duration::from_secs(2)),
+        grace: Duration::from_secs(3),
+        ..Options::default()
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    records: BTreeMap<String, Record>,
+    boots: usize,
+}
+
+impl Seen {
+    /// The faulty scenario is broken for a reason with all of these in it, the others are the same.
+    fn check(&self, boots: usize, reason: &[&str]) -> Result<(), Failed> {
+        for (name, record) in &self.records {
+            let text = record.reason.as_deref().unwrap_or_default();
+            if name != FAULTY && record.outcome != Outcome::Same {
+                return Err(format!("{name} is {}: {text}", record.outcome).into());
+            }
+            let missing = reason
+                .iter()
+                .find(|part| name == FAULTY && !text.contains(**part));
+            if let Some(missing) = missing {
+                return Err(format!("\"{missing}\" is not in the reason: {text}").into());
+            }
+        }
+        let broken = self.records.get(FAULTY).map(|record| record.outcome);
+        if self.records.len() != SCENARIOS.len() || broken != Some(Outcome::Broken) {
+            return Err(format!("{FAULTY} is {broken:?}, {} records", self.records.len()).into());
+        }
+        match self.boots == boots {
+            true => no_qemu_is_left(),
+            false => Err(format!("{} boots instead of {boots}", self.boots).into()),
+        }
+    }
+
+    /// Every scenario is broken for a reason with all of these in it, after one boot.
+    fn check_all_broken(&self, reason: &[&str]) -> Result<(), Failed> {
+        for record in self.records.values() {
+            let text = record.reason.as_deref().unwrap_or_default();
+            let missing = reason.iter().find(|part| !text.contains(**part));
+            if record.outcome != Outcome::Broken || missing.is_some() {
+                return Err(format!("{}: {text}, wanted {reason:?}", record.outcome).into());
+            }
+        }
+        match (self.records.len(), self.boots) {
+            (3, 1) => no_qemu_is_left(),
+            (records, boots) => Err(format!("{records} records, {boots} boots").into()),
+        }
+    }
+}
+
+fn guest_panics(lab: &Lab) -> Result<(), Failed> {
+    let seen = lab.with_fault(Fault::Panic)?;
+    seen.check(
+        2,
+        &[
+            "the kernel panicked",
+            "console's last lines",
+            "sysrq triggered crash",
+        ],
+    )
+}
+
+fn pid_1_hangs(lab: &Lab) -> Result<(), Failed> {
+    lab.with_fault(Fault::Hang)?
+        .check(2, &["nothing came for 5 s", "the guest hangs"])
+}
+
+fn launcher_is_stuck(lab: &Lab) -> Result<(), Failed> {
+    lab.with_fault(Fault::Stuck)?
+        .check(1, &["did not come to its end within 2 s", "launcher"])
+}
+
+fn monitor_is_wedged(lab: &Lab) -> Result<(), Failed> {
+    // Its exec waits for an answer that never comes, until the runner kills the monitor.
+    lab.with_fault(Fault::Wedge)?
+        .check(1, &["did not come to its end within 2 s", "monitor"])
+}
+
+fn channel_is_cut(lab: &Lab) -> Result<(), Failed> {
+    lab.with_fault(Fault::Cut)?
+        .check(2, &["cut in the middle of a record (16 bytes"])
+}
+
+fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
+    // PID 1 waits in that scenario, so that it is surely this one that is killed.
+    let seen = lab.boot(lab.target(), faulty(Fault::Hang), &mut |event| {
+        if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
+            for pid in own_qemu() {
+                kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is our child");
+            }
+        }
+    })?;
+    seen.check(2, &["QEMU ended in the guest, killed by signal 9"])
+}
+
+fn kernel_is_truncated(lab: &Lab) -> Result<(), Failed> {
+    let Some(Kernel::File(path)) = lab.target().kernel else {
+        return Err("the table's kernels are files".into());
+    };
+    let whole = fs::read(&path).map_err(|error| error.to_string())?;
+    let seen = boot_bytes(lab, &whole[..whole.len() / 2])?;
+    seen.check_all_broken(&["before PID 1 came up", "QEMU says"])
+}
+
+fn kernel_never_reaches_pid_1(lab: &Lab) -> Result<(), Failed> {
+    let seen = boot_bytes(lab, &halting_kernel())?;
+    seen.check_all_broken(&[
+        "nothing came for 2 s, before PID 1 came up",
+        "the console is empty",
+    ])
+}
+
+fn boot_bytes(lab: &Lab, bytes: &[u8]) -> Result<Seen> {
+    let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
+    fs::write(file.path(), bytes).context("failed to write a kernel")?;
+    let target = Target {
+        kernel: Some(Kernel::File(file.path().to_owned())),
+        ..lab.target()
+    };
+    let options = Options {
+        boot: Duration::from_secs(2),
+        ..Options::default()
+    };
+    lab.boot(target, options, &mut |_| {})
+}
+
+/// A kernel that stops at once: an ELF file with a PVH entry point at `hlt; jmp -3`.
+fn halting_kernel() -> Vec<u8> {
+    let address = 0x10_0000_u64;
+    let words = |words: &[u64]| {
+        words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect::<Vec<_>>()
+    };
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    // ET_EXEC, x86-64, version 1; entry, program headers at 64, no sections.
+    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    file.extend(words(&[address, 64, 0]));
+    file.extend([0, 0, 0, 0, 64, 0, 56, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    // PT_LOAD and PT_NOTE: type, flags, offset, addresses, sizes, alignment.
+    file.extend([1, 0, 0, 0, 7, 0, 0, 0]);
+    file.extend(words(&[
+        0,
+        address - 0x100,
+        address - 0x100,
+        0x103,
+        0x103,
+        4096,
+    ]));
+    file.extend([4, 0, 0, 0, 4, 0, 0, 0]);
+    file.extend(words(&[176, 0, 0, 20, 20, 4]));
+    // The note: name "Xen", XEN_ELFNOTE_PHYS32_ENTRY (18), a 32-bit address.
+    for word in [4, 4, 18, u32::from_le_bytes(*b"Xen\0"), 0x10_0000] {
+        file.extend(u32::to_le_bytes(word));
+    }
+    file.resize(0x100, 0);
+    file.extend([0xf4, 0xeb, 0xfd]);
+    file
+}
+
+/// Every QEMU that this process has started and not reaped.
+fn own_qemu() -> Vec<i32> {
+    let own = std::process::id().to_string();
+    let processes = fs::read_dir("/proc").expect("/proc is there").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
+    let is_ours = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let (comm, rest) = stat.rsplit_once(')').unwrap_or_default();
+        comm.contains("(qemu-system") && rest.split_whitespace().nth(1) == Some(&own)
+    };
+    pids.filter(is_ours).collect()
+}
+
+fn no_qemu_is_left() -> Result<(), Failed> {
+    match own_qemu().is_empty() {
+        true => Ok(()),
+        false => Err("a QEMU is left behind".into()),
+    }
+}

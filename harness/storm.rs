@@ -1,0 +1,213 @@
+//! The monitor under a storm of short-lived programs: nothing is lost, and nobody ever waits for it.
+//!
+//! Needs root; everything happens on a tmpfs in a mount namespace of its own. A few seconds by
+//! default; `EXETRAIL_STORM_SECONDS=60 EXETRAIL_STORM_ROUNDS=50` is the long form.
+
+#[path = "storm/rig.rs"]
+mod rig;
+
+use std::collections::{BTreeMap, HashSet};
+use std::os::unix::net::UnixDatagram;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+use nix::sys::signal::Signal;
+
+use rig::{Rig, Storm, Watch, number, rss};
+
+/// What a monitor may grow by once it has warmed up, in kB.
+const FLAT: u64 = 2048;
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    // One storm at a time takes the whole machine.
+    args.test_threads = Some(1);
+    let root = nix::unistd::geteuid().is_root();
+    let rig = match root && !args.list {
+        true => match Rig::new() {
+            Ok(rig) => Some(Arc::new(rig)),
+            Err(error) => {
+                eprintln!("storm: {error:#}");
+                return ExitCode::from(2);
+            }
+        },
+        false => None,
+    };
+    let tests: [(&str, fn(&Rig) -> Result<()>); 7] = [
+        ("complete", complete),
+        ("killed", killed),
+        ("stopped_then_killed", stopped_then_killed),
+        ("killed_with_command", killed_with_command),
+        ("full_pipe", full_pipe),
+        ("stalled_syslog", stalled_syslog),
+        ("full_disk", full_disk),
+    ];
+    let trials = tests.map(|(name, test)| {
+        let rig = rig.clone();
+        let run = move || match rig {
+            Some(rig) => test(&rig).map_err(|error| Failed::from(format!("{error:#}"))),
+            None => Ok(()),
+        };
+        Trial::test(format!("storm::{name}"), run).with_ignored_flag(!root)
+    });
+    libtest_mimic::run(&args, trials.into()).exit_code()
+}
+
+/// Every program that was started has its `execute` line, once; memory does not grow.
+fn complete(rig: &Rig) -> Result<()> {
+    let seconds = number("EXETRAIL_STORM_SECONDS", 3);
+    // On the very mount that is watched: a write is no open.
+    let path = rig.watched().join("out.json");
+    let out = std::fs::File::create(&path).context("failed to make the output file")?;
+    let watch = Watch::start(rig, &["--format", "json"], out.into())?;
+    let storm = Storm::start(rig);
+    storm.last(Duration::from_millis(seconds * 250))?;
+    let early = rss(watch.pid())?;
+    storm.last(Duration::from_millis(seconds * 750))?;
+    let late = rss(watch.pid())?;
+    let started = storm.end()?;
+    let said = watch.end(Signal::SIGTERM)?;
+
+    let text = std::fs::read_to_string(&path).context("failed to read the output")?;
+    std::fs::remove_file(&path).context("failed to remove the output")?;
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    let mut lines = HashSet::new();
+    for line in text.lines() {
+        let json: serde_json::Value =
+            serde_json::from_str(line).with_context(|| format!("no JSON: {line}"))?;
+        ensure!(json.get("lost").is_none(), "lines were lost: {line}");
+        if json["perm"] == "execute" {
+            ensure!(lines.insert(line), "doubled: {line}");
+            *seen
+                .entry(json["path"].as_str().unwrap_or_default().to_owned())
+                .or_default() += 1;
+        }
+    }
+    let all: u64 = started.values().sum();
+    eprintln!(
+        "{all} programs in {seconds} s, {} lines, memory {early} kB then {late} kB; {said}",
+        text.lines().count()
+    );
+    ensure!(seen == started, "started {started:?}, seen {seen:?}");
+    ensure!(
+        late < early + FLAT,
+        "memory grew from {early} kB to {late} kB"
+    );
+    Ok(())
+}
+
+fn killed(rig: &Rig) -> Result<()> {
+    rounds(
+        rig,
+        |_| Stdio::null().into_result(),
+        &[],
+        |watch| {
+            watch.kill(Signal::SIGKILL);
+            Ok(())
+        },
+    )
+}
+
+fn stopped_then_killed(rig: &Rig) -> Result<()> {
+    rounds(
+        rig,
+        |_| Stdio::null().into_result(),
+        &[],
+        |watch| {
+            watch.kill(Signal::SIGSTOP);
+            std::thread::sleep(rig::moment());
+            watch.kill(Signal::SIGKILL);
+            Ok(())
+        },
+    )
+}
+
+/// Killed at any moment of starting its own command, which must end as well.
+fn killed_with_command(rig: &Rig) -> Result<()> {
+    let storm = Storm::start(rig);
+    for _ in 0..number("EXETRAIL_STORM_ROUNDS", 3) {
+        let mut watch = Watch::spawn(rig, &[], Stdio::null(), Some(rig.way(0)))?;
+        std::thread::sleep(rig::moment() / 20);
+        watch.kill(Signal::SIGKILL);
+        watch.wait()?;
+        storm.goes_on()?;
+    }
+    storm.end().map(drop)
+}
+
+/// The reader of a pipe stops reading: the storm goes on, and what was lost is said.
+fn full_pipe(rig: &Rig) -> Result<()> {
+    let mut pipes = Vec::new();
+    stalled(rig, &[], move |_| {
+        let (read, write) = std::io::pipe().context("failed to make a pipe")?;
+        pipes.push(read);
+        Ok(write.into())
+    })
+}
+
+/// The daemon behind syslog's socket stops reading.
+fn stalled_syslog(rig: &Rig) -> Result<()> {
+    let _daemon = UnixDatagram::bind("/dev/log").context("failed to make /dev/log")?;
+    let result = stalled(rig, &["--syslog"], |_| Stdio::null().into_result());
+    std::fs::remove_file("/dev/log").context("failed to remove /dev/log")?;
+    result
+}
+
+/// The disk below the output file is full.
+fn full_disk(rig: &Rig) -> Result<()> {
+    stalled(rig, &[], |rig| {
+        let file = std::fs::File::create(rig.small().join("out"));
+        Ok(file.context("failed to make the output file")?.into())
+    })
+}
+
+/// Output that goes nowhere: everybody goes on, the end comes in time and says what was lost.
+fn stalled(rig: &Rig, args: &[&str], mut output: impl FnMut(&Rig) -> Result<Stdio>) -> Result<()> {
+    let storm = Storm::start(rig);
+    let mut last = String::new();
+    for _ in 0..number("EXETRAIL_STORM_ROUNDS", 3) {
+        let watch = Watch::start(rig, args, output(rig)?)?;
+        // More than any pipe, socket or disk of ours takes.
+        storm.starts(2000)?;
+        last = watch.end(Signal::SIGTERM)?;
+        ensure!(!last.contains(" 0 lines lost"), "nothing was lost: {last}");
+        storm.goes_on()?;
+    }
+    eprintln!("{last}");
+    storm.end().map(drop)
+}
+
+/// A storm in which monitors come and go by a fault.
+fn rounds(
+    rig: &Rig,
+    output: impl Fn(&Rig) -> Result<Stdio>,
+    args: &[&str],
+    fault: impl Fn(&mut Watch) -> Result<()>,
+) -> Result<()> {
+    let storm = Storm::start(rig);
+    for _ in 0..number("EXETRAIL_STORM_ROUNDS", 3) {
+        let mut watch = Watch::start(rig, args, output(rig)?)?;
+        std::thread::sleep(rig::moment());
+        fault(&mut watch)?;
+        watch.wait()?;
+        storm.goes_on()?;
+    }
+    if storm.end()?.values().sum::<u64>() == 0 {
+        bail!("the storm started nothing");
+    }
+    Ok(())
+}
+
+/// So that closures of one type can also fail.
+trait IntoResult {
+    fn into_result(self) -> Result<Stdio>;
+}
+
+impl IntoResult for Stdio {
+    fn into_result(self) -> Result<Stdio> {
+        Ok(self)
+    }
+}

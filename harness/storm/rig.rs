@@ -1,0 +1,329 @@
+//! What storms are made with: a watched tmpfs, programs on it, ways that start them, a monitor.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::mount::{MsFlags, mount, umount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// How many start programs side by side.
+const WAYS: usize = 8;
+/// When somebody who should go on does not for so long, he hangs.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// A number from the environment.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+/// A while by chance, of at most 100 ms.
+pub fn moment() -> Duration {
+    Duration::from_micros(fastrand::u64(0..100_000))
+}
+
+/// The resident memory of a process, in kB.
+pub fn rss(pid: Pid) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).context("no status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number
+        .context("no VmRSS")?
+        .parse()
+        .context("VmRSS is no number")
+}
+
+/// The smallest static program: `exit(0)`, 132 bytes of ELF (elf(5)).
+fn program() -> Vec<u8> {
+    const BASE: u64 = 0x40_0000;
+    // mov eax, 60; xor edi, edi; syscall
+    const CODE: [u8; 9] = [0xb8, 0x3c, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05];
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let size = 120 + CODE.len() as u64;
+    let half = |file: &mut Vec<u8>, numbers: &[u16]| {
+        numbers
+            .iter()
+            .for_each(|number| file.extend(number.to_le_bytes()));
+    };
+    half(&mut file, &[2, 62, 1, 0]);
+    for number in [BASE + 120, 64, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    half(&mut file, &[0, 0, 64, 56, 1, 0, 0, 0]);
+    // PT_LOAD, readable and executable.
+    half(&mut file, &[1, 0, 5, 0]);
+    for number in [0, BASE, BASE, size, size, 4096] {
+        file.extend(number.to_le_bytes());
+    }
+    file.extend(CODE);
+    file
+}
+
+/// A mount namespace of our own with what is watched, a small disk, and a `/dev` for a socket.
+pub struct Rig {
+    folder: TempDir,
+}
+
+impl Rig {
+    /// Makes it; nobody else sees these mounts.
+    pub fn new() -> Result<Rig> {
+        unshare(CloneFlags::CLONE_NEWNS).context("failed to make a mount namespace")?;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
+            .context("failed to make mounts private")?;
+        let folder = tempfile::tempdir().context("failed to make a folder")?;
+        let rig = Rig { folder };
+        tmpfs(&rig.watched(), "size=2g")?;
+        tmpfs(&rig.small(), "size=64k")?;
+        for way in 0..WAYS {
+            let path = rig.way(way);
+            fs::write(&path, program()).context("failed to write a program")?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        }
+        mount(
+            Some("tmpfs"),
+            "/dev",
+            Some("tmpfs"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .context("failed to cover /dev")?;
+        for (name, minor) in [("null", 3), ("zero", 5), ("urandom", 9)] {
+            let mode = Mode::from_bits_truncate(0o666);
+            mknod(
+                format!("/dev/{name}").as_str(),
+                SFlag::S_IFCHR,
+                mode,
+                makedev(1, minor),
+            )
+            .context("failed to make a device")?;
+        }
+        Ok(rig)
+    }
+
+    /// The mount that is watched.
+    pub fn watched(&self) -> PathBuf {
+        self.folder.path().join("watched")
+    }
+
+    /// A disk that is soon full.
+    pub fn small(&self) -> PathBuf {
+        self.folder.path().join("small")
+    }
+
+    /// The program of one way.
+    pub fn way(&self, way: usize) -> PathBuf {
+        self.watched().join(format!("way{way}"))
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        for path in [self.watched(), self.small()] {
+            // The namespace ends with us, and its mounts with it.
+            let _ = umount(&path);
+        }
+    }
+}
+
+fn tmpfs(place: &Path, options: &str) -> Result<()> {
+    fs::create_dir(place).context("failed to make a folder")?;
+    let kind = Some("tmpfs");
+    mount(kind, place, kind, MsFlags::empty(), Some(options)).context("failed to mount a tmpfs")
+}
+
+/// Ways that start programs as fast as they can.
+pub struct Storm {
+    stop: Arc<AtomicBool>,
+    counts: Vec<(PathBuf, Arc<AtomicU64>)>,
+    ways: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Storm {
+    /// Lets it loose.
+    pub fn start(rig: &Rig) -> Storm {
+        let stop = Arc::new(AtomicBool::new(false));
+        let counts = (0..WAYS).map(|way| (rig.way(way), Arc::new(AtomicU64::new(0))));
+        let counts: Vec<_> = counts.collect();
+        let ways = counts.iter().map(|(path, count)| {
+            let (stop, path, count) = (Arc::clone(&stop), path.clone(), Arc::clone(count));
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let status = Command::new(&path).status();
+                    let status = status.with_context(|| format!("failed to start {path:?}"))?;
+                    ensure!(status.success(), "{path:?} ended with {status}");
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            })
+        });
+        let ways = ways.collect();
+        Storm { stop, counts, ways }
+    }
+
+    /// Lets it blow for a while.
+    pub fn last(&self, time: Duration) -> Result<()> {
+        std::thread::sleep(time);
+        self.goes_on()
+    }
+
+    /// Every way starts one more program.
+    pub fn goes_on(&self) -> Result<()> {
+        self.until("a way hangs", |before, now| {
+            before.iter().zip(now).all(|(a, b)| b > a)
+        })
+    }
+
+    /// All ways together start so many programs.
+    pub fn starts(&self, programs: u64) -> Result<()> {
+        self.until("the storm has died down", |before, now| {
+            now.iter().sum::<u64>() >= before.iter().sum::<u64>() + programs
+        })
+    }
+
+    fn until(&self, otherwise: &str, done: impl Fn(&[u64], &[u64]) -> bool) -> Result<()> {
+        let before = self.now();
+        let deadline = Instant::now() + HANGS;
+        while !done(&before, &self.now()) {
+            if Instant::now() > deadline {
+                bail!("{otherwise}: {before:?} then {:?}", self.now());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Vec<u64> {
+        self.counts
+            .iter()
+            .map(|(_, count)| count.load(Ordering::Relaxed))
+            .collect()
+    }
+
+    /// Ends it; how often each program was started.
+    pub fn end(mut self) -> Result<BTreeMap<String, u64>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + HANGS;
+        while !self.ways.iter().all(JoinHandle::is_finished) {
+            ensure!(Instant::now() < deadline, "the storm does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for way in self.ways.drain(..) {
+            way.join()
+                .map_err(|_| anyhow::anyhow!("a way panicked"))??;
+        }
+        let count = |(path, count): &(PathBuf, Arc<AtomicU64>)| {
+            (path.display().to_string(), count.load(Ordering::Relaxed))
+        };
+        Ok(self.counts.iter().map(count).collect())
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A monitor.
+pub struct Watch {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Watch {
+    /// Starts one and waits until it watches.
+    pub fn start(rig: &Rig, args: &[&str], output: Stdio) -> Result<Watch> {
+        let mut watch = Watch::spawn(rig, args, output, None)?;
+        let mut line = String::new();
+        watch
+            .stderr
+            .read_line(&mut line)
+            .context("the monitor says nothing")?;
+        ensure!(line.contains("watching"), "the monitor says {line}");
+        Ok(watch)
+    }
+
+    /// Starts one and does not wait.
+    pub fn spawn(
+        rig: &Rig,
+        args: &[&str],
+        output: Stdio,
+        program: Option<PathBuf>,
+    ) -> Result<Watch> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+        command.arg("monitor").args(args).arg(rig.watched());
+        if let Some(program) = program {
+            command.arg("--").arg(program);
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().context("failed to start the monitor")?;
+        let stderr = child.stderr.take().context("no standard error")?;
+        Ok(Watch {
+            child,
+            stderr: BufReader::new(stderr),
+        })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Sends it a signal.
+    pub fn kill(&self, signal: Signal) {
+        // It is not reaped yet, so the id is its own.
+        let _ = kill(self.pid(), signal);
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> Result<()> {
+        let deadline = Instant::now() + HANGS;
+        while self
+            .child
+            .try_wait()
+            .context("failed to wait for the monitor")?
+            .is_none()
+        {
+            ensure!(Instant::now() < deadline, "the monitor does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Ends it in order; what it said.
+    pub fn end(mut self, signal: Signal) -> Result<String> {
+        self.kill(signal);
+        self.wait()?;
+        let mut text = String::new();
+        self.stderr
+            .read_to_string(&mut text)
+            .context("failed to read what it said")?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

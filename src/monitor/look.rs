@@ -1,0 +1,174 @@
+//! What is read of an event and its process while the process is held.
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+
+use crate::observer::fanotify::{Event, Ids, Stat};
+use crate::trail::Mask;
+
+/// One event, as it was while everything stood still; bytes are as the kernel gave them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// When it was read.
+    pub time: SystemTime,
+    /// All 64 bits.
+    pub mask: Mask,
+    /// The process; 0 when it is in no pid namespace that we see.
+    pub pid: i32,
+    /// The thread, where that was asked for.
+    pub tid: Option<i32>,
+    /// The parent; 0 when it is not visible or the process is gone.
+    pub ppid: i32,
+    /// When it was started, in clock ticks since boot.
+    pub start: u64,
+    /// Whose program it is.
+    pub who: Who,
+    /// Its name; empty when it is gone.
+    pub comm: Vec<u8>,
+    /// The file that is being opened.
+    pub path: Vec<u8>,
+}
+
+/// What a process is, as far as its exe link tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A program; the link's target.
+    Program(Vec<u8>),
+    /// A thread of the kernel, or its helper before the exec: alive, and without a program.
+    KernelThread,
+    /// It was killed while it waited.
+    Dead,
+    /// It is in no pid namespace that we see.
+    Outside,
+    /// The link cannot be read.
+    Unreadable,
+}
+
+impl Who {
+    /// The program's path, or a word that is no path.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        match self {
+            Who::Program(exe) => exe,
+            Who::KernelThread => b"kernel-thread",
+            Who::Dead => b"dead",
+            Who::Outside => b"outside",
+            Who::Unreadable => b"unreadable",
+        }
+    }
+}
+
+impl Look {
+    /// Reads `/proc`, which no permission event can be asked for.
+    #[must_use]
+    pub fn take(event: Event, file: &OwnedFd, ids: Ids) -> Look {
+        let (pid, tid) = match ids {
+            Ids::Process => (event.pid, None),
+            Ids::Thread => (process_of(event.pid).unwrap_or(event.pid), Some(event.pid)),
+        };
+        let stat = if pid > 0 { Stat::read(pid) } else { None };
+        let who = who(pid, stat.as_ref());
+        let (ppid, start, comm) = stat.map_or((0, 0, Vec::new()), |stat| {
+            (stat.ppid, stat.start, stat.comm)
+        });
+        let path = read_link(&format!("/proc/self/fd/{}", file.as_raw_fd()));
+        Look {
+            time: SystemTime::now(),
+            mask: event.mask,
+            pid,
+            tid,
+            ppid,
+            start,
+            who,
+            comm,
+            path: path.unwrap_or_default(),
+        }
+    }
+
+    /// About how much memory it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let exe = match &self.who {
+            Who::Program(exe) => exe.len(),
+            _ => 0,
+        };
+        size_of::<Look>() + exe + self.comm.len() + self.path.len()
+    }
+}
+
+fn who(pid: i32, stat: Option<&Stat>) -> Who {
+    if pid <= 0 {
+        return Who::Outside;
+    }
+    match (read_link(&format!("/proc/{pid}/exe")), stat) {
+        (Ok(exe), _) => Who::Program(exe),
+        (Err(_), None) => Who::Dead,
+        (Err(_), Some(stat)) if stat.is_dead() => Who::Dead,
+        (Err(_), Some(stat)) if stat.is_kernel_thread() => Who::KernelThread,
+        // A helper of the kernel before its exec: no kernel thread by its flag, and no program.
+        (Err(Errno::ENOENT), Some(_)) => Who::KernelThread,
+        (Err(_), Some(_)) => Who::Unreadable,
+    }
+}
+
+fn read_link(path: &str) -> nix::Result<Vec<u8>> {
+    nix::fcntl::readlink(path).map(|target| target.into_vec())
+}
+
+/// The process that a thread belongs to (`Tgid` of proc_pid_status(5)).
+fn process_of(tid: i32) -> Option<i32> {
+    let status = std::fs::read(format!("/proc/{tid}/status")).ok()?;
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    std::str::from_utf8(line).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(pid: i32, ids: Ids) -> Look {
+        let file = std::fs::File::open("/proc/self/comm").unwrap();
+        let event = Event {
+            mask: Mask::OPEN,
+            fd: -1,
+            pid,
+        };
+        Look::take(event, &file.into(), ids)
+    }
+
+    #[test]
+    fn a_program_has_its_exe_link() {
+        let own = std::process::id().cast_signed();
+        assert!(matches!(look(own, Ids::Process).who, Who::Program(exe) if exe[0] == b'/'));
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_is_outside() {
+        assert_eq!(look(0, Ids::Process).who, Who::Outside);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_dead() {
+        // Beyond PID_MAX_LIMIT: there is none.
+        assert_eq!(look(i32::MAX, Ids::Process).who, Who::Dead);
+    }
+
+    #[test]
+    fn a_thread_is_told_with_its_process() {
+        let own = std::process::id().cast_signed();
+        let tid = std::thread::spawn(nix::unistd::gettid).join().unwrap();
+        assert_ne!(tid.as_raw(), own);
+    }
+
+    #[test]
+    fn the_process_of_a_thread_is_its_thread_group() {
+        let own = std::process::id().cast_signed();
+        let tid = nix::unistd::gettid().as_raw();
+        let look = look(tid, Ids::Thread);
+        assert_eq!((look.pid, look.tid), (own, Some(tid)));
+    }
+}

@@ -1,0 +1,202 @@
+//! The thread that writes: takes what there is, writes it in one go, tells what was lost.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::output::{Output, Trouble};
+use super::queue::{Account, Outlet};
+use super::syslog::Syslog;
+use super::{LineFormat, Summary};
+
+/// How long lines may gather, so that not every event wakes this thread.
+const GATHER: Duration = Duration::from_millis(4);
+/// What is written at once.
+const BATCH: usize = 64 << 10;
+
+/// Where lines go.
+#[derive(Debug)]
+pub enum Sink {
+    /// Standard output.
+    Output(Output),
+    /// Syslog, a message a line.
+    Syslog(Syslog),
+}
+
+/// From looks to lines to where they go.
+#[derive(Debug)]
+pub struct Writer {
+    /// Where lines go.
+    pub sink: Sink,
+    /// What they look like.
+    pub format: LineFormat,
+    /// Where looks come from.
+    pub outlet: Outlet,
+    /// What became of them.
+    pub account: Arc<Account>,
+    /// Closed at its other end when the rest is to be given up.
+    pub stop: OwnedFd,
+    /// A line that was begun and could not be finished.
+    pub torn: bool,
+}
+
+impl Writer {
+    /// Writes until the other end of the queue is gone and everything was taken, or the reader
+    /// is gone.
+    pub fn run(mut self) -> Writer {
+        let mut told = 0;
+        let mut batch = Vec::with_capacity(BATCH + 16384);
+        while let Some(first) = self.outlet.wait() {
+            self.outlet.gather(GATHER);
+            let mut next = Some(first);
+            while let Some(look) = next {
+                self.format.line(&look, &mut batch);
+                next = if batch.len() < BATCH {
+                    self.outlet.next()
+                } else {
+                    None
+                };
+            }
+            let result = self.write(&batch, Count::Lines);
+            batch.clear();
+            if result == Err(Trouble::Gone) || result == Err(Trouble::Stopped) {
+                break;
+            }
+            let lost = self.account.lost();
+            if lost > told {
+                self.format.lost(lost - told, lost, &mut batch);
+                // It stands for lines and is none; when it cannot be written, the next one can.
+                if self.write(&batch, Count::Nothing).is_ok() {
+                    told = lost;
+                }
+                batch.clear();
+            }
+        }
+        self
+    }
+
+    /// Writes what is said last.
+    pub fn end(&mut self, summary: &Summary) {
+        let mut line = Vec::new();
+        self.format.end(summary, &mut line);
+        // The same is said on standard error.
+        let _ = self.write(&line, Count::Nothing);
+    }
+
+    fn write(&mut self, batch: &[u8], count: Count) -> Result<(), Trouble> {
+        let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let all = lines(batch);
+        let (result, done) = match &self.sink {
+            Sink::Output(output) => {
+                if self.torn && output.write(b"\n", self.stop.as_fd()).is_ok() {
+                    self.torn = false;
+                }
+                match output.write(batch, self.stop.as_fd()) {
+                    Ok(()) => (Ok(()), all),
+                    Err((trouble, length)) => {
+                        let written = &batch[..length];
+                        self.torn |= written.last().is_some_and(|byte| *byte != b'\n');
+                        (Err(trouble), lines(written))
+                    }
+                }
+            }
+            Sink::Syslog(syslog) => send(syslog, batch, &self.stop),
+        };
+        if let Count::Lines = count {
+            self.account.wrote(done);
+            self.account.gave_up(all - done);
+        }
+        result
+    }
+}
+
+/// Whether what is written counts as lines that were shown.
+enum Count {
+    Lines,
+    Nothing,
+}
+
+/// Sends a batch line by line; goes on behind one that is refused.
+fn send(syslog: &Syslog, batch: &[u8], stop: &OwnedFd) -> (Result<(), Trouble>, u64) {
+    let mut done = 0;
+    let mut result = Ok(());
+    for line in batch.split_inclusive(|byte| *byte == b'\n') {
+        match syslog.send(line, stop.as_fd()) {
+            Ok(()) => done += 1,
+            Err(Trouble::Refused) => result = Err(Trouble::Refused),
+            Err(trouble) => return (Err(trouble), done),
+        }
+    }
+    (result, done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::time::SystemTime;
+
+    use nix::fcntl::OFlag;
+    use nix::unistd::pipe2;
+
+    use super::*;
+    use crate::monitor::look::{Look, Who};
+    use crate::monitor::queue::{Bounds, queue};
+    use crate::trail::Mask;
+
+    fn look() -> Look {
+        Look {
+            time: SystemTime::UNIX_EPOCH,
+            mask: Mask::OPEN,
+            pid: 1,
+            tid: None,
+            ppid: 0,
+            start: 0,
+            who: Who::Dead,
+            comm: Vec::new(),
+            path: b"/a".to_vec(),
+        }
+    }
+
+    fn written(format: LineFormat, looks: usize, room: usize) -> (String, Arc<Account>) {
+        let bounds = Bounds {
+            looks: room,
+            ..Bounds::default()
+        };
+        let (inlet, outlet, account) = queue(bounds);
+        let (read, write) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (stop, _ringer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        for _ in 0..looks {
+            inlet.offer(look());
+        }
+        drop(inlet);
+        let writer = Writer {
+            sink: Sink::Output(Output::new(write)),
+            format,
+            outlet,
+            account: Arc::clone(&account),
+            stop,
+            torn: false,
+        };
+        drop(writer.run());
+        let mut text = String::new();
+        std::fs::File::from(read).read_to_string(&mut text).unwrap();
+        (text, account)
+    }
+
+    #[test]
+    fn every_look_becomes_a_line_that_is_counted() {
+        let (text, account) = written(LineFormat::Fapolicyd, 3, 8);
+        assert_eq!(text.lines().count(), 3);
+        assert_eq!((account.written(), account.lost_at_the_end()), (3, 0));
+    }
+
+    #[test]
+    fn lost_lines_are_told_where_they_are_missing() {
+        let (text, account) = written(LineFormat::Json, 3, 2);
+        assert!(
+            text.lines().last().unwrap().contains("\"lost\":1,"),
+            "{text}"
+        );
+        assert_eq!((account.written(), account.lost_at_the_end()), (2, 1));
+    }
+}

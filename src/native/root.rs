@@ -1,0 +1,133 @@
+//! The root of the native lab: as in a virtual machine, on mounts that nobody else sees.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
+use nix::unistd::{chdir, chroot, dup2_stdin, execve, pivot_root, setsid};
+
+use super::keeper::{FIXTURE_FD, PROGRAM_FD};
+use crate::guest::{HOME, PROGRAM, unpack};
+use crate::sys;
+
+/// Where the root is built, covering in our namespace alone what is there.
+const STAGE: &str = "/tmp";
+
+/// Character devices, with their numbers (Documentation/admin-guide/devices.txt).
+const DEVICES: [(&str, u64, u64); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// What a scenario must not change, because the whole machine shares it.
+const READ_ONLY: [&str; 2] = ["proc/sys", "proc/sysrq-trigger"];
+
+/// Builds the root on a tmpfs and enters it.
+///
+/// # Errors
+///
+/// The mount or file that failed.
+pub fn enter(plan: &[u8]) -> Result<()> {
+    umask(Mode::from_bits_truncate(0o022));
+    attach("tmpfs", "", "size=256m,mode=0755", MsFlags::empty())?;
+    unpack(
+        Path::new(&format!("/proc/self/fd/{FIXTURE_FD}")),
+        Path::new(STAGE),
+    )?;
+    // Another file system: what is ours is not watched.
+    attach("tmpfs", HOME, "size=256m,mode=0755", MsFlags::empty())?;
+    let program = format!("{STAGE}{PROGRAM}");
+    fs::copy(format!("/proc/self/fd/{PROGRAM_FD}"), &program)
+        .and_then(|_| fs::set_permissions(&program, fs::Permissions::from_mode(0o755)))
+        .with_context(|| format!("failed to copy our program to {program}"))?;
+    let place = format!("{STAGE}{HOME}/plan.json");
+    fs::write(&place, plan).with_context(|| format!("failed to write {place}"))?;
+    attach("proc", "/proc", "", MsFlags::empty())?;
+    for path in READ_ONLY {
+        seal(&format!("{STAGE}/{path}"))?;
+    }
+    attach("sysfs", "/sys", "", MsFlags::MS_RDONLY)?;
+    attach("tmpfs", "/dev", "size=1m,mode=0755", MsFlags::empty())?;
+    devices()?;
+    switch()?;
+    setsid().context("failed to make a session")?;
+    let null = fs::File::open("/dev/null").context("failed to open /dev/null")?;
+    dup2_stdin(&null).context("failed to leave standard input")
+}
+
+fn attach(kind: &str, place: &str, options: &str, flags: MsFlags) -> Result<()> {
+    let place = format!("{STAGE}{place}");
+    mount(Some(kind), place.as_str(), Some(kind), flags, Some(options))
+        .with_context(|| format!("failed to mount {kind} on {place} ({options})"))
+}
+
+/// Makes a part of `/proc` read-only, as containers do; not every kernel has every part.
+fn seal(path: &str) -> Result<()> {
+    if !Path::new(path).exists() {
+        return Ok(());
+    }
+    let none = None::<&str>;
+    let bind = MsFlags::MS_BIND;
+    mount(Some(path), path, none, bind, none)
+        .and_then(|()| {
+            mount(
+                none,
+                path,
+                none,
+                bind | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY,
+                none,
+            )
+        })
+        .with_context(|| format!("failed to make {path} read-only"))
+}
+
+fn devices() -> Result<()> {
+    // The permission bits are the device's own, whatever the umask is.
+    let old = umask(Mode::empty());
+    for (name, major, minor) in DEVICES {
+        let path = format!("{STAGE}/dev/{name}");
+        let mode = Mode::from_bits_truncate(0o666);
+        mknod(path.as_str(), SFlag::S_IFCHR, mode, makedev(major, minor))
+            .with_context(|| format!("failed to make {path}"))?;
+    }
+    umask(old);
+    Ok(())
+}
+
+/// Makes the stage the root and lets go of everything that was there before.
+fn switch() -> Result<()> {
+    chdir(STAGE).with_context(|| format!("failed to change to {STAGE}"))?;
+    match pivot_root(".", ".") {
+        Ok(()) => umount2(".", MntFlags::MNT_DETACH).context("failed to leave the old root")?,
+        // The root is an initramfs, which cannot be left (pivot_root(2), EINVAL).
+        Err(Errno::EINVAL) => {
+            mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
+                .with_context(|| format!("failed to move {STAGE} to /"))?;
+            chroot(".").context("failed to change the root")?;
+        }
+        Err(errno) => return Err(errno).context("failed to change the root"),
+    }
+    chdir("/").context("failed to change to the new root")
+}
+
+/// Executes our program from its new place, so that its exe and comm are those of the launcher.
+pub fn become_runner() -> Result<std::convert::Infallible> {
+    sys::reset_signals().context("failed to reset signals")?;
+    let highest = std::io::stderr().as_raw_fd();
+    let first = u32::try_from(highest).unwrap_or(2) + 1;
+    sys::close_fds_from(first, u32::MAX).context("failed to close descriptors")?;
+    let program = CString::new(PROGRAM).context("a NUL in a constant")?;
+    let argv = [program.clone(), c"runner".to_owned(), c"native".to_owned()];
+    execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
+        .with_context(|| format!("failed to execute {PROGRAM}"))
+}

@@ -1,0 +1,191 @@
+//! The host's side: starts the keeper, follows the records, ends it in bounded time.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use command_fds::{CommandFdExt as _, FdMapping};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::cgroup;
+use super::keeper::{FIXTURE_FD, PLAN_FD, PROGRAM_FD};
+use crate::trail::printable;
+use crate::vm::session::{Breakdown, Patience};
+use crate::wire::{Link, LinkError, Message, Plan, until};
+
+/// How long namespaces, mounts and the unpacking of the fixture may take on a busy machine.
+const START: Duration = Duration::from_secs(30);
+/// How long the keeper may take to end what it keeps.
+const END: Duration = Duration::from_secs(10);
+
+/// What a native lab is made of.
+#[derive(Debug)]
+pub struct Lab<'a> {
+    /// This program, as a file that can be executed.
+    pub executable: &'a Path,
+    /// This program without what is never loaded: what becomes PID 1.
+    pub program: &'a [u8],
+    /// The fixture's archive.
+    pub fixture: &'a [u8],
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// However it goes, it is over then.
+    pub limit: Duration,
+}
+
+/// Runs a plan on the running kernel.
+///
+/// `heard` gets every message and says how long to wait for the next one, as for a virtual machine.
+/// Nothing of the lab is left when this returns.
+///
+/// # Errors
+///
+/// A [`Breakdown`]: what happened, and what the lab complained of.
+pub fn run(
+    lab: &Lab<'_>,
+    stop: BorrowedFd<'_>,
+    heard: &mut dyn FnMut(Message) -> Patience,
+) -> Result<(), Breakdown> {
+    let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
+    let mut session = Session::start(lab).map_err(broken)?;
+    let result = session.follow(stop, heard);
+    let complaints = session.end();
+    cgroup::sweep_all();
+    match (result, complaints.trim()) {
+        (Err(Breakdown::Broken(reason)), complaints) if !complaints.is_empty() => {
+            Err(Breakdown::Broken(format!("{reason}\n{complaints}")))
+        }
+        (result, _) => result,
+    }
+}
+
+struct Session {
+    keeper: Child,
+    records: Link,
+}
+
+impl Session {
+    fn start(lab: &Lab<'_>) -> Result<Session> {
+        let plan = serde_json::to_vec(lab.plan).context("failed to write the plan")?;
+        let file = |parent_fd, child_fd| FdMapping {
+            parent_fd,
+            child_fd,
+        };
+        let mappings = vec![
+            file(memory(lab.program)?, PROGRAM_FD),
+            file(memory(lab.fixture)?, FIXTURE_FD),
+            file(memory(&plan)?, PLAN_FD),
+        ];
+        let mut command = Command::new(lab.executable);
+        command
+            .arg0("launcher")
+            .arg("keeper")
+            .arg(lab.limit.as_secs().to_string());
+        command
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // A group of its own: Ctrl-C is ours to hear, and we end it in order.
+        command.process_group(0);
+        command
+            .fd_mappings(mappings)
+            .context("failed to hand files to the native lab")?;
+        let mut keeper = command.spawn().context("failed to start the native lab")?;
+        let records = keeper.stdout.take().context("no record channel")?;
+        Ok(Session {
+            keeper,
+            records: Link::new(records.into()),
+        })
+    }
+
+    fn follow(
+        &mut self,
+        stop: BorrowedFd<'_>,
+        heard: &mut dyn FnMut(Message) -> Patience,
+    ) -> Result<(), Breakdown> {
+        let broken = |reason: String| Err(Breakdown::Broken(reason));
+        let mut patience = START;
+        let mut deadline = Instant::now() + patience;
+        loop {
+            loop {
+                match self.records.take() {
+                    Ok(Some(Message::Done)) => return Ok(()),
+                    Ok(Some(Message::Failed { reason })) => return broken(reason),
+                    Ok(Some(message)) => patience = heard(message).unwrap_or(START),
+                    Ok(None) => break,
+                    Err(error) => return broken(format!("the record channel failed: {error}")),
+                }
+                deadline = Instant::now() + patience;
+            }
+            let mut fds = [
+                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
+                PollFd::new(stop, PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, until(deadline)) {
+                Ok(0) => {
+                    let seconds = patience.as_secs();
+                    return broken(format!(
+                        "nothing came for {seconds} s: the native lab hangs"
+                    ));
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return broken(format!("failed to wait for records: {errno}")),
+            }
+            let [records, stop] = fds.map(|fd| fd.any().unwrap_or(true));
+            if stop {
+                return Err(Breakdown::Interrupted);
+            }
+            if records && let Err(error) = self.records.fill() {
+                return broken(match error {
+                    LinkError::Closed => "the native lab ended before it was done".to_owned(),
+                    error => format!("the record channel failed: {error}"),
+                });
+            }
+        }
+    }
+
+    /// Ends the keeper, which ends and removes everything else; what it complained of.
+    fn end(&mut self) -> String {
+        drop(self.keeper.stdin.take());
+        let deadline = Instant::now() + END;
+        let ended = crate::sys::pidfd_open(self.keeper.id().cast_signed());
+        if let Ok(ended) = ended {
+            let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+            while poll(&mut fds, until(deadline)) == Err(Errno::EINTR) {}
+        }
+        // It has ended by now, or hangs; its PID 1 dies with it (`PR_SET_PDEATHSIG`).
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+        let mut complaints = Vec::new();
+        if let Some(stderr) = self.keeper.stderr.take() {
+            // More than what fits into a pipe is nothing that a person would read.
+            let _ = stderr.take(64 << 10).read_to_end(&mut complaints);
+        }
+        printable(&complaints).replace("\\x0a", "\n")
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Also when we panic: no lab outlives its session.
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+/// A file in memory, to be read by whoever it is handed to.
+fn memory(bytes: &[u8]) -> Result<OwnedFd> {
+    let fd = memfd_create(c"exetrail-native", MFdFlags::MFD_CLOEXEC)
+        .context("failed to make a file in memory")?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(bytes)
+        .context("failed to fill a file in memory")?;
+    Ok(file.into())
+}
