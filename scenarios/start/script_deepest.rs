@@ -1,7 +1,8 @@
-//! Scripts nested exactly as deep as the kernel follows: five scripts and the program.
+//! Scripts nested exactly as deep as the kernel follows: five scripts, which is four recursions,
+//! and the program.
 //!
-//! `exec_binprm` in fs/exec.c allows five changes of interpreter. See `start/script_too_deep` for
-//! one more.
+//! See execve(2), "up to a limit of four recursions"; `exec_binprm` in fs/exec.c;
+//! `start/script_too_deep` for more.
 
 use crate::scenario::{Exec, Scenario, Stage};
 

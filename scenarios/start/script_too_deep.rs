@@ -1,11 +1,11 @@
-//! Scripts nested one level deeper than the kernel follows.
+//! Scripts nested deeper than the kernel follows.
 //!
 //! Each level is opened and asked for before the kernel notices: the depth is checked when the next
 //! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP
 //! and is still itself. A policy sees seven scripts "executed" of which none ever ran.
 //!
-//! execve(2) says ELOOP "was exceeded a limit on recursive script interpretation" since 3.8; the
-//! page gives the limit as "four" levels of recursion in the text on scripts.
+//! See execve(2), ELOOP, and "up to a limit of four recursions"; `start/script_deepest` for what is
+//! still followed.
 
 use crate::scenario::{Exec, Scenario, Stage};
 
