@@ -109,7 +109,7 @@ impl Elf {
 
         let mut body = Vec::new();
         let align = |body: &mut Vec<u8>| {
-            while (headers + body.len()) % 16 != 0 {
+            while !(headers + body.len()).is_multiple_of(16) {
                 body.push(0);
             }
         };

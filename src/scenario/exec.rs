@@ -25,11 +25,16 @@ pub struct Exec {
     path: CString,
     argv: Vec<CString>,
     environment: Vec<CString>,
-    before: Vec<Rc<dyn Fn() -> Result<()>>>,
-    make: Rc<dyn Fn(&Args<'_>) -> nix::Result<()>>,
+    before: Vec<Before>,
+    make: Make,
     helper: Option<String>,
     telling: Option<Role>,
 }
+
+/// What the child does before the call.
+type Before = Rc<dyn Fn() -> Result<()>>;
+/// The call itself.
+type Make = Rc<dyn Fn(&Args<'_>) -> nix::Result<()>>;
 
 impl Exec {
     /// execve(2) of a path; its first argument is the path.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
 
@@ -280,10 +281,11 @@ impl Stage {
     /// As for [`Stage::observe`].
     pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<()> {
         let what = match act {
-            Act::Deny | Act::Errno(_) => "deny",
-            Act::File => "deny always from",
-            Act::Die => "monitor dies at",
-            Act::Kill => "kill at",
+            Act::Deny => "deny".to_owned(),
+            Act::Errno(errno) => format!("deny with {:?}", Errno::from_raw(errno)),
+            Act::File => "deny always from".to_owned(),
+            Act::Die => "monitor dies at".to_owned(),
+            Act::Kill => "kill at".to_owned(),
         };
         let heading = format!("{what} {nth}: {event}");
         self.start(exec, Some(heading), Some(Policy { nth, act }))?;
