@@ -18,6 +18,9 @@ use nix::sys::signal::Signal;
 
 use rig::{Rig, Storm, Watch, number, rss};
 
+/// One storm with what is done to the monitor in it.
+type Test = fn(&Rig) -> Result<()>;
+
 /// What a monitor may grow by once it has warmed up, in kB.
 const FLAT: u64 = 2048;
 
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, fn(&Rig) -> Result<()>); 7] = [
+    let tests: [(&str, Test); 7] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),

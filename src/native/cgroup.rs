@@ -83,17 +83,29 @@ pub fn sweep_all() {
 }
 
 fn sweep(parents: &[PathBuf]) {
+    for folder in orphans(parents) {
+        // One that still has processes stays: they are about to be killed with their PID 1.
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Cgroups of ours whose keeper is gone: none, unless a lab is just being killed.
+#[must_use]
+pub fn left() -> Vec<PathBuf> {
+    parents().map_or_else(|_| Vec::new(), |parents| orphans(&parents))
+}
+
+fn orphans(parents: &[PathBuf]) -> Vec<PathBuf> {
     let entries = parents
         .iter()
         .filter_map(|parent| fs::read_dir(parent).ok());
-    for entry in entries.flatten().flatten() {
+    let orphan = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            // One that still has processes stays: they are about to be killed with their PID 1.
-            let _ = fs::remove_dir(entry.path());
-        }
-    }
+        pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+    };
+    let orphans = entries.flatten().flatten().filter(orphan);
+    orphans.map(|entry| entry.path()).collect()
 }
 
 /// Our own cgroups' folders in the hierarchies that can limit processes, v1 first.

@@ -17,6 +17,7 @@ mod session;
 
 use anyhow::{Result, bail};
 
+pub use cgroup::left;
 pub use session::{Lab, run};
 
 /// Whether this process may run the native lab.
