@@ -23,6 +23,8 @@ pub struct Target {
     pub id: KernelId,
     /// Release, as far as it is known before the boot.
     pub release: String,
+    /// Upstream release with its patch level, as far as it is known.
+    pub upstream: String,
     /// What is booted; none for the running kernel, which takes the native lab.
     pub kernel: Option<Kernel>,
     /// Modules for the image.
@@ -84,6 +86,7 @@ impl Wanted {
         Ok(Wanted::Ready(Target {
             id: id.clone(),
             release: cached.release.clone(),
+            upstream: cached.upstream.clone(),
             kernel: Some(Kernel::File(cached.vmlinux())),
             modules: cached.modules()?,
             config: Some(config),
@@ -115,6 +118,7 @@ impl Target {
         Ok(Target {
             id,
             config: config_of_running(&release),
+            upstream: release.clone(),
             release,
             kernel: None,
             modules: BTreeMap::new(),
@@ -171,6 +175,7 @@ impl Target {
         std::io::Write::write_all(&mut file, &vmlinux).context("failed to keep the kernel")?;
         Ok(Target {
             id,
+            upstream: release.clone(),
             release,
             kernel: Some(Kernel::Memory(Arc::new(file.into()))),
             modules: BTreeMap::new(),
