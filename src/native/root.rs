@@ -101,7 +101,10 @@ fn devices() -> Result<()> {
             .with_context(|| format!("failed to make {path}"))?;
     }
     umask(old);
-    Ok(())
+    // What udev or an initramfs makes on a real system; scripts by descriptor need it.
+    let descriptors = format!("{STAGE}/dev/fd");
+    std::os::unix::fs::symlink("/proc/self/fd", &descriptors)
+        .with_context(|| format!("failed to link {descriptors}"))
 }
 
 /// Makes the stage the root and lets go of everything that was there before.

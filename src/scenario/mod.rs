@@ -17,7 +17,7 @@ pub use crate::guest::Role;
 pub use args::Args;
 pub use elf::{Elf, Flaw};
 pub use exec::Exec;
-pub use need::{Host, KernelFacts, Need, needs};
+pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
 pub use registry::{Registered, select};
 pub use stage::{Ending, Reply, Request, Stage};
 

@@ -28,6 +28,9 @@ pub enum Host {
     Since(&'static [&'static str]),
     /// The lab is a virtual machine.
     Vm,
+    /// Root has this capability (capabilities(7), by its number), as it may not where the running
+    /// system is itself confined.
+    Capability(u32),
 }
 
 /// What the host knows of a kernel.
@@ -39,6 +42,17 @@ pub struct KernelFacts<'a> {
     pub config: Option<&'a str>,
     /// Where it runs.
     pub lab: Lab,
+    /// The capabilities of this process, which the native lab inherits.
+    pub capabilities: u64,
+}
+
+/// The effective capabilities of this process, a bit each (proc_pid_status(5), `CapEff`).
+#[must_use]
+pub fn own_capabilities() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 impl Need {
@@ -55,6 +69,9 @@ impl Need {
             }
             Host::Since(releases) => Some(since(facts.release, releases)),
             Host::Vm => Some(facts.lab == Lab::Vm),
+            Host::Capability(number) => {
+                Some(facts.lab == Lab::Vm || facts.capabilities & (1 << number) != 0)
+            }
         }
     }
 }
@@ -104,6 +121,13 @@ pub mod needs {
                leaves alone",
         host: Host::Vm,
         probe: |lab| lab == Lab::Vm,
+    };
+
+    /// Limits and memory maps of a process can be set freely.
+    pub const SYS_RESOURCE: Need = Need {
+        what: "CAP_SYS_RESOURCE",
+        host: Host::Capability(24),
+        probe: |_| super::own_capabilities() & (1 << 24) != 0,
     };
 
     /// File systems can be laid over each other.
@@ -201,6 +225,7 @@ mod tests {
             release,
             config,
             lab: Lab::Vm,
+            capabilities: 0,
         })
     }
 
@@ -217,6 +242,26 @@ mod tests {
             met(Host::Config("CONFIG_A"), "6.1.1", Some("CONFIG_AB=y\n")),
             Some(false)
         );
+    }
+
+    #[test]
+    fn root_of_a_virtual_machine_has_every_capability_and_ours_has_its_own() {
+        let need = Need {
+            what: "",
+            host: Host::Capability(24),
+            probe: |_| true,
+        };
+        let on = |lab, capabilities| {
+            need.on_host(&KernelFacts {
+                release: "6.1.1",
+                config: None,
+                lab,
+                capabilities,
+            })
+        };
+        assert_eq!(on(Lab::Vm, 0), Some(true));
+        assert_eq!(on(Lab::Native, !(1 << 24)), Some(false));
+        assert_eq!(on(Lab::Native, 1 << 24), Some(true));
     }
 
     #[test]

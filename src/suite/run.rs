@@ -13,7 +13,7 @@ use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::project::Project;
-use crate::scenario::{KernelFacts, Registered};
+use crate::scenario::{KernelFacts, Registered, own_capabilities};
 use crate::trail::{Lab, Outcome, Record, SCHEMA, Trail};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
@@ -382,6 +382,7 @@ impl Guest<'_> {
             release: &self.target.upstream,
             config: self.target.config.as_deref(),
             lab: self.target.lab(),
+            capabilities: own_capabilities(),
         };
         let needs = registered.scenario.needs.iter();
         let unmet: Vec<_> = needs
