@@ -9,11 +9,12 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, Stage, needs};
 use crate::sys::set_exe_file;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "PR_SET_MM_EXE_FILE while the program is mapped",
+    needs: &[needs::ALL_CAPABILITIES],
     run,
     ..Scenario::DEFAULT
 };

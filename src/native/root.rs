@@ -92,6 +92,10 @@ fn seal(path: &str) -> Result<()> {
 }
 
 fn devices() -> Result<()> {
+    // As in a virtual machine: scripts by descriptor need it.
+    let descriptors = format!("{STAGE}/dev/fd");
+    std::os::unix::fs::symlink("/proc/self/fd", &descriptors)
+        .with_context(|| format!("failed to link {descriptors}"))?;
     // The permission bits are the device's own, whatever the umask is.
     let old = umask(Mode::empty());
     for (name, major, minor) in DEVICES {

@@ -106,6 +106,13 @@ pub mod needs {
         probe: |lab| lab == Lab::Vm,
     };
 
+    /// Root has every capability.
+    pub const ALL_CAPABILITIES: Need = Need {
+        what: "a virtual machine: root of the native lab may lack CAP_SYS_RESOURCE",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    };
+
     /// File systems can be laid over each other.
     pub const OVERLAY: Need = Need {
         what: "overlay (CONFIG_OVERLAY_FS)",
