@@ -25,6 +25,9 @@ pub struct CachedKernel {
     pub folder: PathBuf,
     /// Release, as uname(2) will say it.
     pub release: String,
+    /// Upstream release with its patch level, such as `5.10.251`, which a distribution's release may
+    /// hide behind a number of its own (`5.10.0-43`).
+    pub upstream: String,
     /// Said with every result when the pinned packages were not to be had.
     pub substituted: Option<String>,
 }
@@ -96,10 +99,19 @@ pub fn load_kernel(cache: &Path, id: &KernelId, lock: &Lock) -> Result<Option<Ca
         )
     });
     Ok(Some(CachedKernel {
+        upstream: upstream(version(&found.taken), &found.release).to_owned(),
         folder,
         release: found.release,
         substituted,
     }))
+}
+
+/// The upstream part of a package's version, which is `UPSTREAM-REVISION`.
+fn upstream<'a>(version: &'a str, release: &'a str) -> &'a str {
+    match KernelId::of_release(version) {
+        Some(_) => version.split('-').next().unwrap_or(version),
+        None => release,
+    }
 }
 
 fn version(packages: &[Pinned]) -> &str {
@@ -216,4 +228,20 @@ fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {
     std::io::Read::read_to_end(&mut liblzma::read::XzDecoder::new(bytes), &mut out)
         .context("failed to decompress a module")?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::upstream;
+
+    #[test]
+    fn the_patch_level_is_the_package_versions() {
+        assert_eq!(upstream("5.10.251-5", "5.10.0-43-cloud-amd64"), "5.10.251");
+        assert_eq!(upstream("6.19.14-1~bpo13+1", "6.19.14+deb13"), "6.19.14");
+    }
+
+    #[test]
+    fn without_a_package_the_release_has_to_do() {
+        assert_eq!(upstream("nothing", "6.12.1"), "6.12.1");
+    }
 }

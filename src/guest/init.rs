@@ -67,6 +67,10 @@ fn prepare() -> Result<std::convert::Infallible> {
             result => result?,
         }
     }
+    // What udev or an initramfs makes on a real system; scripts by descriptor need it.
+    let descriptors = format!("{ROOT}/dev/fd");
+    std::os::unix::fs::symlink("/proc/self/fd", &descriptors)
+        .with_context(|| format!("failed to link {descriptors}"))?;
     chdir(ROOT).with_context(|| format!("failed to change to {ROOT}"))?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
         .with_context(|| format!("failed to move {ROOT} to /"))?;

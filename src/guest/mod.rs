@@ -9,13 +9,17 @@ mod channel;
 mod command;
 mod init;
 mod launcher;
+mod leftover;
 mod report;
 mod runner;
+mod subject;
 mod undo;
 mod unpack;
 
 use std::process::ExitCode;
 
+pub use subject::{ROLE, Role, TELL_FD, main as play};
+pub use undo::knows_format;
 pub use unpack::unpack;
 
 use crate::trail::Lab;

@@ -2,6 +2,13 @@
 
 use std::fs;
 
+/// State of a process as one letter (proc_pid_stat(5)); `?` when it is gone.
+pub fn state(pid: i32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(") ").map_or("?", |(_, rest)| rest);
+    rest.chars().take(1).collect()
+}
+
 /// The processes below this one that are no kernel threads, with state and name.
 pub fn living() -> String {
     let mut found = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ use nix::unistd::Pid;
 
 use super::undo::Undo;
 use super::{HOME, channel, command, launcher, report};
-use crate::observer::Observer;
 use crate::observer::fanotify::Monitor;
-use crate::scenario::{Registered, Reply, Request, Scenario};
+use crate::observer::{Observation, Observer};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario};
 use crate::sys::{self, ForkResult};
-use crate::trail::{Lab, Run, Trail, normalise};
-use crate::wire::{Failure, Fault, Job, Link, Message, Plan, until};
+use crate::trail::{Case, Lab, Run, Trail, normalise};
+use crate::wire::{Failure, Fault, Job, Link, LinkError, Message, Plan, Policy, until};
 
 /// Runs the plan to its end and ends the lab.
 pub fn main(lab: Lab) -> ExitCode {
@@ -124,12 +124,12 @@ fn one(
     commit(lab, fault, link).map_err(broken)?;
     let own = plan.deadline_ms.map(Duration::from_millis);
     let time = own.unwrap_or(registered.scenario.deadline);
-    let mut undo = Undo::new(lab);
+    let mut undo = Undo::new(lab).map_err(broken)?;
     let result = observe(registered.scenario, time, fault, &mut undo);
     let cleaned = end_everybody(children).and(undo.all());
-    let run = result.map_err(broken)?;
+    let trail = result.map_err(broken)?;
     cleaned.map_err(broken)?;
-    Ok(normalise(&run))
+    Ok(trail)
 }
 
 /// Commits the faults that are PID 1's own.
@@ -155,14 +155,14 @@ fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
     }
 }
 
-/// Runs one scenario in a launcher of its own, watched by a monitor of its own.
+/// Runs one scenario in a launcher of its own, each start watched by a monitor of its own.
 fn observe(
     scenario: &'static Scenario,
     time: Duration,
     fault: Option<Fault>,
     undo: &mut Undo,
-) -> Result<Run> {
-    let deadline = Instant::now() + time;
+) -> Result<Trail> {
+    let mut deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
         ForkResult::Child => {
@@ -178,14 +178,21 @@ fn observe(
         ForkResult::Parent { child } => child,
     };
     drop(theirs);
-    let mut monitor = Monitor::start("/")?;
-    let mut run = Run {
-        launcher: launcher.as_raw(),
-        pid_max: pid_max()?,
-        ..Run::default()
-    };
+    let mut monitor = None;
+    let mut trail = Trail::default();
     loop {
-        let request: Request = link.receive(deadline).map_err(|error| {
+        let request = link.receive(deadline);
+        if matches!(request, Err(LinkError::Deadline))
+            && scenario.hang == Hang::Observed
+            && let Some(hang) = monitor.as_ref().and_then(hang)
+        {
+            // Its death lets everybody go; the launcher then tells how it ended.
+            monitor = None;
+            trail.hang = Some(hang);
+            deadline = Instant::now() + time;
+            continue;
+        }
+        let request: Request = request.map_err(|error| {
             anyhow!(
                 "the scenario did not come to its end within {} s ({error}); still there: {}",
                 time.as_secs(),
@@ -198,48 +205,101 @@ fn observe(
                 result.map_err(|reason| anyhow!("the scenario failed: {reason}"))?;
                 break;
             }
-            Request::Sysctl { name, value } => undo.sysctl(&name, &value),
-            Request::Arm => arm(&mut monitor, fault, deadline),
-            Request::Disarm { calls, exits } => {
-                disarm(&mut monitor, &mut run, deadline).map(|()| {
-                    run.calls.extend(calls);
-                    run.exits.extend(exits);
-                })
-            }
+            Request::Sysctl { name, value } => undo.sysctl(&name, &value).map(|()| Reply::Ok),
+            Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
+            Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
+            Request::Arm { also, policy } => arm(&also, policy, fault, deadline).map(|armed| {
+                monitor = Some(armed);
+                Reply::Ok
+            }),
+            Request::Disarm(ending) => match monitor.take() {
+                Some(monitor) => disarm(monitor, launcher.as_raw(), *ending, &mut trail, deadline)
+                    .map(Reply::Seen),
+                None if trail.hang.is_some() => {
+                    let hang = trail.hang.take();
+                    normalised(launcher.as_raw(), *ending, Observation::default()).map(|ends| {
+                        trail = Trail { hang, ..ends };
+                        Reply::Seen(Vec::new())
+                    })
+                }
+                None => Err(anyhow!("nothing was watched")),
+            },
         };
         // A launcher that cannot do its work says so with `Done`, in its own words.
         link.send(&match reply {
-            Ok(()) => Reply::Ok,
+            Ok(reply) => reply,
             Err(error) => Reply::Failed(format!("{error:#}")),
         })?;
     }
-    if run.calls.is_empty() {
+    if trail == Trail::default() {
         bail!("the scenario started nothing");
     }
-    Ok(run)
+    Ok(trail)
 }
 
-fn arm(monitor: &mut Monitor, fault: Option<Fault>, deadline: Instant) -> Result<()> {
+fn arm(
+    also: &[PathBuf],
+    policy: Option<Policy>,
+    fault: Option<Fault>,
+    deadline: Instant,
+) -> Result<Monitor> {
+    let mut paths = vec![PathBuf::from("/")];
+    paths.extend(also.iter().cloned());
+    let mut monitor = Monitor::start(&paths, policy)?;
     monitor.arm(deadline)?;
-    match fault {
-        Some(Fault::Wedge) => monitor.hang(),
-        _ => Ok(()),
+    if fault == Some(Fault::Wedge) {
+        monitor.hang()?;
     }
+    Ok(monitor)
 }
 
-fn disarm(monitor: &mut Monitor, run: &mut Run, deadline: Instant) -> Result<()> {
+/// Ends a watch and adds what it saw to the trail; returns the events in words.
+fn disarm(
+    mut monitor: Monitor,
+    launcher: i32,
+    ending: Ending,
+    trail: &mut Trail,
+    deadline: Instant,
+) -> Result<Vec<String>> {
+    monitor.wait_for(ending.helper.clone());
     let seen = monitor
         .disarm(deadline)
         .with_context(|| format!("still there: {}", report::living()))?;
     if seen.lost != 0 {
         bail!("{} events were lost", seen.lost);
     }
-    if !run.sightings.is_empty() {
-        bail!("a scenario observes one start");
+    let events = seen.sightings.iter();
+    let events = events.map(|seen| format!("{} {}", seen.mask.name(), seen.path));
+    let events = events.collect();
+    let heading = ending.heading.clone();
+    let seen = normalised(launcher, ending, seen)?;
+    match heading {
+        Some(heading) => trail.cases.push(Case {
+            heading,
+            trail: seen,
+        }),
+        None if *trail == Trail::default() => *trail = seen,
+        None => bail!("a scenario of several starts gives each a heading"),
     }
-    run.sightings = seen.sightings;
-    run.parents = seen.parents;
-    Ok(())
+    Ok(events)
+}
+
+fn normalised(launcher: i32, ending: Ending, seen: Observation) -> Result<Trail> {
+    Ok(normalise(&Run {
+        launcher,
+        pid_max: pid_max()?,
+        calls: vec![ending.call],
+        parents: seen.parents,
+        sightings: seen.sightings,
+        exits: ending.exits,
+        words: ending.words,
+    }))
+}
+
+/// A monitor that stands still inside the kernel, in words; none when it only has nothing to do.
+fn hang(monitor: &Monitor) -> Option<String> {
+    let state = report::state(monitor.pid());
+    (state == "D").then(|| "monitor (D): the listener waits inside the kernel".to_owned())
 }
 
 fn pid_max() -> Result<i32> {

@@ -4,25 +4,44 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use super::leftover::Fixture;
+use crate::files;
 use crate::trail::Lab;
 
-use crate::files;
+/// Where formats are registered.
+const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
 
-/// Old values, undone in reverse order.
+/// One thing that was changed.
+#[derive(Debug)]
+enum Change {
+    /// A setting with its old value.
+    Sysctl(PathBuf, Vec<u8>),
+    /// A file or folder that was not there.
+    Path(PathBuf),
+    /// A format of binfmt_misc, by its file.
+    Format(PathBuf),
+}
+
+/// Changes, undone in reverse order; and how everything was before the first one.
 #[derive(Debug)]
 pub struct Undo {
     lab: Lab,
-    sysctls: Vec<(PathBuf, Vec<u8>)>,
+    changes: Vec<Change>,
+    mounts: Vec<Mount>,
+    fixture: Fixture,
 }
 
 impl Undo {
-    /// Nothing is changed yet.
-    pub fn new(lab: Lab) -> Undo {
-        Undo {
+    /// Remembers how everything is.
+    pub fn new(lab: Lab) -> Result<Undo> {
+        Ok(Undo {
             lab,
-            sysctls: Vec::new(),
-        }
+            changes: Vec::new(),
+            mounts: mounts()?,
+            fixture: Fixture::look()?,
+        })
     }
 
     /// Writes a setting below `/proc/sys` and remembers the old one.
@@ -34,21 +53,134 @@ impl Undo {
         let old = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         fs::write(&path, value)
             .with_context(|| format!("failed to write {value:?} to {}", path.display()))?;
-        self.sysctls.push((path, old));
+        self.changes.push(Change::Sysctl(path, old));
+        Ok(())
+    }
+
+    /// Remembers to remove what is going to be made.
+    pub fn path(&mut self, path: PathBuf) -> Result<()> {
+        if path.symlink_metadata().is_ok() {
+            bail!("{} belongs to the fixture", path.display());
+        }
+        self.changes.push(Change::Path(path));
+        Ok(())
+    }
+
+    /// Registers a format with binfmt_misc, which is mounted for it where it is not.
+    pub fn format(&mut self, name: &str, rule: &str) -> Result<()> {
+        if self.lab == Lab::Native {
+            bail!("the native lab changes no setting of the machine (binfmt_misc)");
+        }
+        let register = Path::new(FORMATS).join("register");
+        if !register.exists() {
+            let (none, flags) = (None::<&str>, MsFlags::empty());
+            mount(
+                Some("binfmt_misc"),
+                FORMATS,
+                Some("binfmt_misc"),
+                flags,
+                none,
+            )
+            .with_context(|| format!("failed to mount binfmt_misc on {FORMATS}"))?;
+        }
+        fs::write(register, rule).with_context(|| format!("failed to register {rule}"))?;
+        self.changes
+            .push(Change::Format(Path::new(FORMATS).join(name)));
         Ok(())
     }
 
     /// Puts everything back; goes on when one thing fails and names the first that did.
+    ///
+    /// What is left even so, in the fixture, is named as well.
     pub fn all(&mut self) -> Result<()> {
         let mut result = Ok(());
-        while let Some((path, old)) = self.sysctls.pop() {
-            let done = put_back(&path, &old)
-                .with_context(|| format!("failed to put {} back", path.display()));
+        while let Some(change) = self.changes.pop() {
+            result = result.and(change.undo());
+        }
+        result = result.and(self.unmount());
+        let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
+        result.and(cleaned).and_then(|()| self.fixture.compare())
+    }
+
+    /// Unmounts what was not mounted before, the youngest first.
+    fn unmount(&self) -> Result<()> {
+        let mut result = Ok(());
+        for mount in mounts()?.iter().rev() {
+            if self.mounts.contains(mount) {
+                continue;
+            }
+            if mount.kind == "cgroup" {
+                // The groups would keep the hierarchy alive without its mount.
+                result = result.and(remove_groups(&mount.place));
+            }
+            let done = umount2(&mount.place, MntFlags::MNT_DETACH)
+                .with_context(|| format!("failed to unmount {}", mount.place.display()));
             result = result.and(done);
         }
-        let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
-        result.and(cleaned)
+        result
     }
+}
+
+impl Change {
+    fn undo(&self) -> Result<()> {
+        match self {
+            Change::Sysctl(path, old) => put_back(path, old)
+                .with_context(|| format!("failed to put {} back", path.display())),
+            Change::Path(path) => match path.symlink_metadata() {
+                Err(_) => Ok(()),
+                Ok(found) if found.is_dir() => fs::remove_dir_all(path)
+                    .with_context(|| format!("failed to remove {}", path.display())),
+                Ok(_) => fs::remove_file(path)
+                    .with_context(|| format!("failed to remove {}", path.display())),
+            },
+            Change::Format(path) => fs::write(path, "-1")
+                .with_context(|| format!("failed to take {} out", path.display())),
+        }
+    }
+}
+
+/// Whether binfmt_misc would take a rule, without its name; nothing is left of it.
+#[must_use]
+pub fn knows_format(lab: Lab, rule: &str) -> bool {
+    let known = Undo::new(lab).and_then(|mut undo| {
+        let known = undo.format("probe", &format!(":probe:{rule}")).is_ok();
+        undo.all().map(|()| known)
+    });
+    known.unwrap_or(false)
+}
+
+/// One mount of our namespace.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount {
+    id: String,
+    place: PathBuf,
+    kind: String,
+}
+
+/// The mounts in the order in which they were made (proc_pid_mountinfo(5)).
+fn mounts() -> Result<Vec<Mount>> {
+    let text =
+        fs::read_to_string("/proc/self/mountinfo").context("failed to read the list of mounts")?;
+    let mount = |line: &str| {
+        let (left, right) = line.split_once(" - ")?;
+        let mut fields = left.split(' ');
+        Some(Mount {
+            id: fields.next()?.to_owned(),
+            place: fields.nth(3)?.into(),
+            kind: right.split(' ').next()?.to_owned(),
+        })
+    };
+    Ok(text.lines().filter_map(mount).collect())
+}
+
+fn remove_groups(folder: &Path) -> Result<()> {
+    for path in files::list(folder)? {
+        if path.is_dir() {
+            fs::remove_dir(&path)
+                .with_context(|| format!("failed to remove the group {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes an old value and reads it again: a setting may take less than it was given.

@@ -25,7 +25,7 @@ use super::syslog::{SOCKET, Syslog};
 use super::tree::Tree;
 use super::writer::{Sink, Writer};
 use super::{Options, Scope, Summary, Target};
-use crate::observer::fanotify::{Group, Stat};
+use crate::observer::fanotify::{Class, Group, Stat};
 use crate::sys;
 use crate::wire::until;
 
@@ -143,7 +143,7 @@ impl Threads {
         let tree = tree.transpose()?;
         more_descriptors();
         quiet_panics();
-        let group = Group::new(options.ids)?;
+        let group = Group::new(options.ids, Class::Content)?;
         let (inlet, outlet, account) = queue(Bounds::default());
         let hold = Hold::new();
         let ((stop, stop_writing), (wrote, writing)) = (pipe()?, pipe()?);

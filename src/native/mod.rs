@@ -33,6 +33,7 @@ pub fn check() -> Result<()> {
              machine and takes no rights"
         );
     }
-    crate::observer::fanotify::Group::new(crate::observer::fanotify::Ids::Process)?;
+    use crate::observer::fanotify::{Class, Group, Ids};
+    Group::new(Ids::Process, Class::Content)?;
     Ok(())
 }

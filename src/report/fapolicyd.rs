@@ -24,7 +24,7 @@ impl Format for Fapolicyd {
             record.outcome,
             reason.unwrap_or_default()
         )?;
-        for step in &record.trail.steps {
+        for step in record.trail.every_step() {
             writeln!(
                 out,
                 "perm={} pid={} ppid={} exe={} : path={}",

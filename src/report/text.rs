@@ -144,6 +144,15 @@ fn on(findings: &[&Finding], paint: &Paint) -> String {
 
 /// One process after the other, with a rule where exe changes.
 fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(hang) = &trail.hang {
+        let what = format!("hang: {hang}");
+        writeln!(out, "    {}", paint.changed.apply_to(what))?;
+    }
+    for case in &trail.cases {
+        let heading = format!("case {}", case.heading);
+        writeln!(out, "    {}", paint.heading.apply_to(heading))?;
+        phases(&case.trail, paint, out)?;
+    }
     for started in &trail.started {
         writeln!(out, "    {}", paint.quiet.apply_to(started))?;
         let steps: Vec<_> = trail
@@ -178,7 +187,18 @@ fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
                 "      {}",
                 phase.apply_to(format!("{:<8} {}", step.step, step.path))
             )?;
+            if let Some(errno) = &step.denied {
+                let what = format!("         denied with {errno}");
+                writeln!(out, "{}", paint.changed.apply_to(what))?;
+            }
             previous = Some(step);
+        }
+        for told in trail
+            .told
+            .iter()
+            .filter(|told| told.process == started.process)
+        {
+            writeln!(out, "    {}", paint.quiet.apply_to(told))?;
         }
         for ended in trail
             .ended

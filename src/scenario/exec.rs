@@ -1,31 +1,40 @@
 //! A program start, as a scenario says it.
 
-use std::convert::Infallible;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
-use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open};
+use nix::fcntl::{OFlag, open};
+use nix::libc;
 use nix::sys::stat::Mode;
 
-/// How a program is started: the call, what it is given, and nothing else.
+use super::Args;
+use crate::guest::{ROLE, Role};
+use crate::sys;
+
+/// How a program is started: the call, what it is given, and what the child does before.
 ///
 /// The child that makes the call has a fixed environment (`PATH`, `HOME` and `SHELL`), `/` as its working
 /// directory, umask 022, `/dev/null` as its three standard descriptors and no other open one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Exec {
-    call: Call,
+    call: &'static str,
     path: CString,
     argv: Vec<CString>,
     environment: Vec<CString>,
+    before: Vec<Before>,
+    make: Make,
+    helper: Option<String>,
+    telling: Option<Role>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Call {
-    Execve,
-    Fexecve,
-}
+/// What the child does before the call.
+type Before = Rc<dyn Fn() -> Result<()>>;
+/// The call itself.
+type Make = Rc<dyn Fn(&Args<'_>) -> nix::Result<()>>;
 
 impl Exec {
     /// execve(2) of a path; its first argument is the path.
@@ -34,7 +43,7 @@ impl Exec {
     ///
     /// A path with a NUL in it.
     pub fn path(path: impl AsRef<Path>) -> Result<Exec> {
-        Exec::new(Call::Execve, path.as_ref())
+        Exec::by("execve", path, |args| args.execve())
     }
 
     /// fexecve(3) of a path: open it, then execveat(2) with an empty path on that descriptor, 3.
@@ -45,20 +54,39 @@ impl Exec {
     ///
     /// A path with a NUL in it.
     pub fn descriptor(path: impl AsRef<Path>) -> Result<Exec> {
-        Exec::new(Call::Fexecve, path.as_ref())
+        Exec::by("fexecve", path, |args| {
+            let file = open(args.path(), OFlag::O_RDONLY, Mode::empty())?;
+            args.execveat(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+        })
     }
 
-    fn new(call: Call, path: &Path) -> Result<Exec> {
+    /// Any way of starting a program; `call` and `what` name it in the trail.
+    ///
+    /// `make` runs in the child. When it fails, its errno is the end of the process in the trail;
+    /// when it returns without having become a program, the end is `exit 0`.
+    ///
+    /// # Errors
+    ///
+    /// A NUL in what the call is given.
+    pub fn by(
+        call: &'static str,
+        what: impl AsRef<Path>,
+        make: impl Fn(&Args<'_>) -> nix::Result<()> + 'static,
+    ) -> Result<Exec> {
         use std::os::unix::ffi::OsStrExt as _;
-        let path = CString::new(path.as_os_str().as_bytes())
-            .with_context(|| format!("a NUL in the path {}", path.display()))?;
+        let what = what.as_ref();
+        let path = CString::new(what.as_os_str().as_bytes())
+            .with_context(|| format!("a NUL in the path {}", what.display()))?;
         let environment = [c"PATH=/usr/bin:/bin", c"HOME=/root", c"SHELL=/usr/bin/bash"];
-        let environment = environment.map(ToOwned::to_owned).into();
         Ok(Exec {
             call,
             argv: vec![path.clone()],
             path,
-            environment,
+            environment: environment.map(ToOwned::to_owned).into(),
+            before: Vec::new(),
+            make: Rc::new(make),
+            helper: None,
+            telling: None,
         })
     }
 
@@ -73,6 +101,19 @@ impl Exec {
         Ok(self)
     }
 
+    /// Replaces all arguments, the first one too; it may have none.
+    ///
+    /// # Errors
+    ///
+    /// A NUL in one.
+    pub fn argv(mut self, arguments: &[&str]) -> Result<Exec> {
+        let arguments = arguments.iter().map(|argument| CString::new(*argument));
+        self.argv = arguments
+            .collect::<Result<_, _>>()
+            .context("a NUL in an argument")?;
+        Ok(self)
+    }
+
     /// Adds an environment variable.
     ///
     /// # Errors
@@ -84,13 +125,53 @@ impl Exec {
         Ok(self)
     }
 
+    /// Has the child do this before it makes the call: another directory, user, namespace, limit.
+    ///
+    /// It runs under observation. When it fails the scenario is broken, whatever the call would do.
+    #[must_use]
+    pub fn before(mut self, prepare: impl Fn() -> Result<()> + 'static) -> Exec {
+        self.before.push(Rc::new(prepare));
+        self
+    }
+
+    /// Has the child open a path before the call, as this descriptor; that is observed as well.
+    #[must_use]
+    pub fn opened(self, number: RawFd, path: impl AsRef<Path>, flags: OFlag) -> Exec {
+        let path = path.as_ref().to_owned();
+        self.before(move || {
+            let context = || format!("failed to open {}", path.display());
+            let file =
+                open(&path, flags | OFlag::O_CLOEXEC, Mode::empty()).with_context(context)?;
+            match flags.contains(OFlag::O_CLOEXEC) {
+                true => sys::place_fd(file.as_fd(), number),
+                false => sys::lend_fd(file.as_fd(), number),
+            }
+            .with_context(context)
+        })
+    }
+
+    /// The kernel starts this helper by itself and nobody waits for it: the watch ends when it was
+    /// seen to open this path and has ended.
+    #[must_use]
+    pub fn helper(mut self, path: &str) -> Exec {
+        self.helper = Some(path.to_owned());
+        self
+    }
+
+    /// The program, or what it becomes, is a copy of ours (see [`super::Stage::ours`]) in this role.
+    ///
+    /// # Errors
+    ///
+    /// None that a constant role has.
+    pub fn role(mut self, role: Role) -> Result<Exec> {
+        self.telling = Some(role);
+        self.env(ROLE, role.name())
+    }
+
     /// Name of the call, for the trail.
     #[must_use]
     pub fn call(&self) -> &'static str {
-        match self.call {
-            Call::Execve => "execve",
-            Call::Fexecve => "fexecve",
-        }
+        self.call
     }
 
     /// What it is given, for the trail.
@@ -99,15 +180,31 @@ impl Exec {
         crate::trail::printable(self.path.as_bytes())
     }
 
-    /// Makes the call, in the child; returns only when it fails.
-    pub(super) fn make(&self) -> Result<Infallible, Errno> {
-        match self.call {
-            Call::Execve => nix::unistd::execve(&self.path, &self.argv, &self.environment),
-            Call::Fexecve => {
-                let file = open(self.path.as_c_str(), OFlag::O_RDONLY, Mode::empty())?;
-                let flags = AtFlags::AT_EMPTY_PATH;
-                nix::unistd::execveat(file, c"", &self.argv, &self.environment, flags)
-            }
-        }
+    /// The helper that is waited for.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&str> {
+        self.helper.as_deref()
+    }
+
+    /// Whether the program will say what it was told.
+    pub(super) fn is_telling(&self) -> bool {
+        self.telling == Some(Role::Report)
+    }
+
+    /// Does what comes before the call, in the child.
+    pub(super) fn prepare(&self) -> Result<()> {
+        self.before.iter().try_for_each(|prepare| prepare())
+    }
+
+    /// Makes the call, in the child; returns when it failed or has started nothing here.
+    pub(super) fn make(&self) -> nix::Result<()> {
+        (self.make)(&Args::new(&self.path, &self.argv, &self.environment))
+    }
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path: &CStr = &self.path;
+        write!(f, "{} {path:?} {:?}", self.call, self.argv)
     }
 }

@@ -1,17 +1,21 @@
 //! Starts a program from the launcher and waits for the whole tree.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use serde::{Deserialize, Serialize};
 
 use super::Exec;
+use crate::guest::TELL_FD;
 use crate::sys::{self, ForkResult};
-use crate::trail::{Call, Exit, How};
+use crate::trail::{Call, Exit, How, Word};
 
 /// What a launch left: the start, and every end that was reaped.
 #[derive(Debug)]
@@ -20,30 +24,42 @@ pub struct Launched {
     pub call: Call,
     /// Ends of the child and of what became the launcher's by its parent's death.
     pub exits: Vec<Exit>,
+    /// What programs of ours said of themselves.
+    pub words: Vec<Word>,
 }
 
 /// Where the child keeps the descriptor that tells of a failed call: out of the way of those that
 /// the call itself opens.
 const REPORT_FD: i32 = 100;
 
+/// Why a child became no program.
+#[derive(Debug, Serialize, Deserialize)]
+enum Failed {
+    /// The call said so: part of what is observed.
+    Call(i32),
+    /// What comes before the call did not work.
+    Before(String),
+}
+
 /// Forks a child that makes the call, and waits until no descendant is left.
 ///
 /// # Errors
 ///
-/// The child cannot be forked or waited for.
+/// The child cannot be forked, prepared or waited for.
 pub fn launch(exec: &Exec) -> Result<Launched> {
     let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .context("failed to open /dev/null")?;
     let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    let (heard, tell) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let child = match sys::fork().context("failed to fork")? {
-        ForkResult::Child => {
-            let errno = child(exec, &null, &write);
-            sys::exit_now(errno as i32);
-        }
+        ForkResult::Child => sys::exit_now(child(exec, &null, &write, &tell)),
         ForkResult::Parent { child } => child,
     };
-    drop(write);
-    let failed = failure(&read).context("failed to hear of the call")?;
+    drop((write, tell));
+    let mut failed = Vec::new();
+    File::from(read)
+        .read_to_end(&mut failed)
+        .context("failed to hear of the call")?;
     let call = Call {
         pid: child.as_raw(),
         call: exec.call().to_owned(),
@@ -58,7 +74,11 @@ pub fn launch(exec: &Exec) -> Result<Launched> {
             Err(errno) => return Err(errno).context("failed to wait for the scenario's processes"),
         }
     }
-    if let Some(errno) = failed {
+    if !failed.is_empty() {
+        let errno = match serde_json::from_slice(&failed).context("a failure that is cut")? {
+            Failed::Call(errno) => Errno::from_raw(errno),
+            Failed::Before(reason) => bail!("before the call: {reason}"),
+        };
         let how = How::Errno(format!("{errno:?}"));
         exits.retain(|exit| exit.pid != child.as_raw());
         exits.push(Exit {
@@ -66,30 +86,44 @@ pub fn launch(exec: &Exec) -> Result<Launched> {
             how,
         });
     }
-    Ok(Launched { call, exits })
-}
-
-/// The child's side; returns the errno of the call, or of what should have prepared it.
-fn child(exec: &Exec, null: &OwnedFd, report: &OwnedFd) -> Errno {
-    match prepare(null, report).and_then(|()| exec.make()) {
-        Ok(never) => match never {},
-        Err(errno) => {
-            // Nobody can be told when this fails as well; the exit status is still not 0.
-            let number = (errno as i32).to_ne_bytes();
-            let report = sys::adopt_fd(REPORT_FD);
-            let _ = nix::unistd::write(&report, &number);
-            errno
-        }
+    let words = words(heard)?;
+    if exec.is_telling() && words.is_empty() && exits.iter().any(|exit| exit.how == How::Exit(0)) {
+        bail!("the program did not say what it was told");
     }
+    Ok(Launched { call, exits, words })
 }
 
-fn prepare(null: &OwnedFd, report: &OwnedFd) -> Result<(), Errno> {
+/// The child's side; returns its exit status.
+fn child(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> i32 {
+    let prepared = prepare(exec, null, report, tell)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| exec.prepare());
+    let failed = match prepared {
+        Err(error) => Failed::Before(format!("{error:#}")),
+        Ok(()) => match exec.make() {
+            Ok(()) => return 0,
+            Err(errno) => Failed::Call(errno as i32),
+        },
+    };
+    // Nobody can be told when this fails as well; the exit status is still not 0.
+    let report = sys::adopt_fd(REPORT_FD);
+    let text = serde_json::to_vec(&failed).unwrap_or_default();
+    let _ = nix::unistd::write(&report, &text);
+    1
+}
+
+fn prepare(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> nix::Result<()> {
     sys::place_fd(report.as_fd(), REPORT_FD)?;
+    if exec.is_telling() {
+        sys::lend_fd(tell.as_fd(), TELL_FD)?;
+    } else {
+        sys::place_fd(tell.as_fd(), TELL_FD)?;
+    }
     dup2_stdin(null)?;
     dup2_stdout(null)?;
     dup2_stderr(null)?;
     sys::close_fds_from(3, 99)?;
-    sys::close_fds_from(101, u32::MAX)?;
+    sys::close_fds_from(102, u32::MAX)?;
     sys::reset_signals()?;
     // A session of its own: no terminal, and no signal of a process group from elsewhere.
     setsid()?;
@@ -97,17 +131,15 @@ fn prepare(null: &OwnedFd, report: &OwnedFd) -> Result<(), Errno> {
     chdir("/")
 }
 
-/// The errno that the child sent, or nothing when its call closed the pipe.
-fn failure(read: &OwnedFd) -> nix::Result<Option<Errno>> {
-    let mut number = [0; 4];
-    loop {
-        return match nix::unistd::read(read, &mut number) {
-            Ok(4) => Ok(Some(Errno::from_raw(i32::from_ne_bytes(number)))),
-            Ok(_) => Ok(None),
-            Err(Errno::EINTR) => continue,
-            Err(errno) => Err(errno),
-        };
-    }
+/// The lines that programs wrote who were asked to; everybody who could write has ended.
+fn words(heard: OwnedFd) -> Result<Vec<Word>> {
+    let mut text = String::new();
+    File::from(heard)
+        .read_to_string(&mut text)
+        .context("failed to hear of what programs were told")?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).context("failed to read what a program was told"))
+        .collect()
 }
 
 fn exit(status: WaitStatus) -> Option<Exit> {

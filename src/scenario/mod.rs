@@ -3,6 +3,8 @@
 //! A scenario declares its summary and needs as data and does its work through a [`Stage`]. The
 //! registry finds every file below `scenarios/`; adding one touches no other file.
 
+mod args;
+mod elf;
 mod exec;
 mod launch;
 mod need;
@@ -11,10 +13,13 @@ mod stage;
 
 use std::time::Duration;
 
+pub use crate::guest::Role;
+pub use args::Args;
+pub use elf::{Elf, Flaw};
 pub use exec::Exec;
 pub use need::{Host, KernelFacts, Need, needs};
 pub use registry::{Registered, select};
-pub use stage::{Reply, Request, Stage};
+pub use stage::{Ending, Reply, Request, Stage};
 
 /// One way to start a program.
 #[derive(Debug)]
@@ -25,8 +30,19 @@ pub struct Scenario {
     pub needs: &'static [Need],
     /// How long it may take; it is broken then.
     pub deadline: Duration,
+    /// What it is when the listener itself hangs until the deadline.
+    pub hang: Hang,
     /// Its work.
     pub run: fn(&mut Stage) -> anyhow::Result<()>,
+}
+
+/// What a listener is that hangs inside the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hang {
+    /// A fault: the scenario is broken.
+    Fault,
+    /// Part of what is observed: some kernel is known to let the listener wait for itself.
+    Observed,
 }
 
 impl Scenario {
@@ -35,6 +51,7 @@ impl Scenario {
         summary: "",
         needs: &[],
         deadline: Duration::from_secs(20),
+        hang: Hang::Fault,
         run: |_| Ok(()),
     };
 }

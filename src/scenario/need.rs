@@ -91,6 +91,93 @@ pub mod needs {
         probe: |_| Path::new("/proc/sys/kernel/core_pattern").exists(),
     };
 
+    /// Formats can be registered at run time.
+    pub const BINFMT_MISC: Need = Need {
+        what: "formats registered at run time (CONFIG_BINFMT_MISC)",
+        host: Host::Config("CONFIG_BINFMT_MISC"),
+        probe: |_| file_system("binfmt_misc"),
+    };
+
+    /// Settings of the whole machine can be changed.
+    pub const OWN_SETTINGS: Need = Need {
+        what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
+               leaves alone",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    };
+
+    /// File systems can be laid over each other.
+    pub const OVERLAY: Need = Need {
+        what: "overlay (CONFIG_OVERLAY_FS)",
+        host: Host::Config("CONFIG_OVERLAY_FS"),
+        probe: |_| file_system("overlay"),
+    };
+
+    /// 32-bit programs run.
+    pub const BITS_32: Need = Need {
+        what: "32-bit programs (CONFIG_IA32_EMULATION)",
+        host: Host::Config("CONFIG_IA32_EMULATION"),
+        probe: |_| Path::new("/proc/sys/abi/vsyscall32").exists(),
+    };
+
+    /// Users can be mapped.
+    pub const USER_NAMESPACES: Need = Need {
+        what: "user namespaces (CONFIG_USER_NS)",
+        host: Host::Config("CONFIG_USER_NS"),
+        probe: |_| Path::new("/proc/self/ns/user").exists(),
+    };
+
+    /// A permission event can be refused with an errno of choice.
+    ///
+    /// Commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response").
+    pub const DENY_ERRNO: Need = Need {
+        what: "FAN_DENY_ERRNO",
+        host: Host::Since(&["6.14"]),
+        probe: |_| crate::observer::fanotify::can_deny_with_errno(),
+    };
+
+    /// The kernel can be asked whether it would execute a file.
+    ///
+    /// Commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)").
+    pub const EXECVE_CHECK: Need = Need {
+        what: "AT_EXECVE_CHECK of execveat(2)",
+        host: Host::Since(&["6.14"]),
+        // A folder is EACCES; an unknown flag is EINVAL before that.
+        probe: |_| {
+            let image = crate::sys::Image::new(&[], &[]);
+            let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);
+            none != Err(nix::errno::Errno::EINVAL)
+        },
+    };
+
+    /// The kernel asks modprobe for what it lacks.
+    pub const MODULES: Need = Need {
+        what: "kernel modules (CONFIG_MODULES)",
+        host: Host::Config("CONFIG_MODULES"),
+        probe: |_| Path::new("/proc/sys/kernel/modprobe").exists(),
+    };
+
+    /// Hierarchies of cgroups with a release agent.
+    pub const CGROUP_V1: Need = Need {
+        what: "cgroups of version 1 (CONFIG_CGROUPS)",
+        host: Host::Config("CONFIG_CGROUPS"),
+        probe: |_| file_system("cgroup"),
+    };
+
+    /// Entries of binfmt_misc that are transparent, or take the ELF interpreter's place.
+    pub const BINFMT_MISC_LOADER: Need = Need {
+        what: "transparent and loader entries of binfmt_misc",
+        host: Host::Since(&["7.3"]),
+        probe: |lab| crate::guest::knows_format(lab, "M::EXETRAIL-PROBE::/usr/bin/true:T"),
+    };
+
+    fn file_system(name: &str) -> bool {
+        let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+        known
+            .lines()
+            .any(|line| line.split('\t').nth(1) == Some(name))
+    }
+
     /// The kernel starts helpers where the fixture is the root of PID 1.
     pub const KERNEL_HELPERS: Need = Need {
         what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \

@@ -1,32 +1,36 @@
 //! Where a scenario acts: it makes files, changes the system and starts programs through this.
 //!
-//! It lives in the launcher, a process of its own. What outlives the scenario (a system setting)
-//! is changed by the runner, which puts it back whatever happens to the launcher.
+//! It lives in the launcher, a process of its own. What outlives the scenario (a system setting, a
+//! file outside of `/tmp`) is changed by the runner or said to it beforehand; the runner puts it
+//! back whatever happens to the launcher. Mounts are found and undone by the runner.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::{Exec, launch};
-use crate::trail::{Call, Exit, How};
-use crate::wire::Link;
+use crate::guest::PROGRAM;
+use crate::trail::{Call, Exit, How, Word};
+use crate::wire::{Act, Link, Policy};
 
 /// What the launcher asks of the runner.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
     /// Watch from now on.
-    Arm,
-    /// The tree of this start is reaped: end the watch.
-    Disarm {
-        /// The starts.
-        calls: Vec<Call>,
-        /// The ends.
-        exits: Vec<Exit>,
+    Arm {
+        /// Paths on further file systems that are watched.
+        also: Vec<PathBuf>,
+        /// What is done with one of the events.
+        policy: Option<Policy>,
     },
+    /// The tree of this start is reaped: end the watch.
+    Disarm(Box<Ending>),
     /// Write a sysctl, and put it back after the scenario.
     Sysctl {
         /// Path below `/proc/sys`.
@@ -34,8 +38,32 @@ pub enum Request {
         /// New value.
         value: String,
     },
+    /// The scenario will make this file or folder: remove it afterwards.
+    Remove(PathBuf),
+    /// Register a format with binfmt_misc, and take it out afterwards.
+    Format {
+        /// Its name.
+        name: String,
+        /// The line for `register`.
+        rule: String,
+    },
     /// The scenario has ended.
     Done(Result<(), String>),
+}
+
+/// What a launch left, as the runner is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ending {
+    /// What is special about this start; none for a scenario that has only one.
+    pub heading: Option<String>,
+    /// The start.
+    pub call: Call,
+    /// The ends.
+    pub exits: Vec<Exit>,
+    /// What programs of ours said.
+    pub words: Vec<Word>,
+    /// A helper of the kernel whose end is waited for.
+    pub helper: Option<String>,
 }
 
 /// What the runner answers.
@@ -43,6 +71,8 @@ pub enum Request {
 pub enum Reply {
     /// It is done.
     Ok,
+    /// The watch has ended: the events in order, in words.
+    Seen(Vec<String>),
     /// It cannot be done.
     Failed(String),
 }
@@ -54,13 +84,17 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Stage {
     link: Link,
+    also: Vec<PathBuf>,
 }
 
 impl Stage {
     /// The launcher makes one; scenarios are given it.
     #[must_use]
     pub fn new(link: Link) -> Stage {
-        Stage { link }
+        Stage {
+            link,
+            also: Vec::new(),
+        }
     }
 
     /// Makes an executable file with this text in `/tmp` and returns its path.
@@ -69,11 +103,113 @@ impl Stage {
     ///
     /// The file cannot be written.
     pub fn script(&mut self, name: &str, text: &str) -> Result<PathBuf> {
+        self.file(name, text.as_bytes(), 0o755)
+    }
+
+    /// Makes a file in `/tmp`, and the folders above it, and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn file(&mut self, name: &str, bytes: &[u8], mode: u32) -> Result<PathBuf> {
         let path = Path::new("/tmp").join(name);
-        fs::write(&path, text)
-            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
-            .with_context(|| format!("failed to write {}", path.display()))?;
+        let context = || format!("failed to write {}", path.display());
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(context)?;
+        }
+        fs::write(&path, bytes)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)))
+            .with_context(context)?;
         Ok(path)
+    }
+
+    /// Copies a file of the fixture to `/tmp` and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written.
+    pub fn copy(&mut self, from: &str, name: &str) -> Result<PathBuf> {
+        let bytes = fs::read(from).with_context(|| format!("failed to read {from}"))?;
+        self.file(name, &bytes, 0o755)
+    }
+
+    /// Copies our own static program to `/tmp`; [`Exec::role`] says what it does there.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn ours(&mut self, name: &str) -> Result<PathBuf> {
+        self.copy(PROGRAM, name)
+    }
+
+    /// Makes a symbolic link in `/tmp` and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// The link cannot be made.
+    pub fn link(&mut self, target: impl AsRef<Path>, name: &str) -> Result<PathBuf> {
+        let path = Path::new("/tmp").join(name);
+        symlink(target, &path).with_context(|| format!("failed to link {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Makes a folder in `/tmp` and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub fn folder(&mut self, name: &str) -> Result<PathBuf> {
+        let path = Path::new("/tmp").join(name);
+        fs::create_dir_all(&path).with_context(|| format!("failed to make {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Mounts something; the runner unmounts it.
+    ///
+    /// # Errors
+    ///
+    /// What mount(2) says.
+    pub fn mount(&mut self, kind: &str, source: &str, place: &Path, options: &str) -> Result<()> {
+        let flags = MsFlags::empty();
+        mount(Some(source), place, Some(kind), flags, Some(options))
+            .with_context(|| format!("failed to mount {kind} on {}", place.display()))
+    }
+
+    /// Mounts a file or folder at a second place; the runner unmounts it.
+    ///
+    /// # Errors
+    ///
+    /// What mount(2) says.
+    pub fn bind(&mut self, source: impl AsRef<Path>, place: &Path) -> Result<()> {
+        let none = None::<&str>;
+        mount(Some(source.as_ref()), place, none, MsFlags::MS_BIND, none)
+            .with_context(|| format!("failed to bind {}", place.display()))
+    }
+
+    /// Watches the file system of a path as well, beside the fixture's own.
+    pub fn watch_also(&mut self, path: impl AsRef<Path>) {
+        self.also.push(path.as_ref().to_owned());
+    }
+
+    /// Announces a file or folder outside of `/tmp`, for the runner to remove it afterwards.
+    ///
+    /// # Errors
+    ///
+    /// It is there already.
+    pub fn will_make(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.ask(&Request::Remove(path.as_ref().to_owned()))
+    }
+
+    /// Registers a format with binfmt_misc; the runner takes it out.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the rule.
+    pub fn format(&mut self, name: &str, rule: &str) -> Result<()> {
+        self.ask(&Request::Format {
+            name: name.to_owned(),
+            rule: format!(":{name}:{rule}"),
+        })
     }
 
     /// Writes a setting below `/proc/sys`; the runner puts the old one back.
@@ -97,17 +233,91 @@ impl Stage {
     ///
     /// The observers or the child's preparation failed; a program that fails is no error.
     pub fn observe(&mut self, exec: &Exec) -> Result<How> {
-        self.ask(&Request::Arm)?;
-        let launch::Launched { call, exits } = launch::launch(exec)?;
+        Ok(self.start(exec, None, None)?.0)
+    }
+
+    /// Starts a program under observation as one of several cases of a scenario.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn case(&mut self, heading: &str, exec: &Exec) -> Result<How> {
+        Ok(self.start(exec, Some(heading.to_owned()), None)?.0)
+    }
+
+    /// Starts a program once with every event let go, and then once for each of these events, with
+    /// that one refused.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn refuse_each(&mut self, exec: &Exec) -> Result<()> {
+        let (_, events) = self.start(exec, Some("allow all".to_owned()), None)?;
+        for (nth, event) in (1..).zip(events) {
+            self.refuse(exec, Act::Deny, nth, &event)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Stage::refuse_each`], but a file that is refused stays so for all later events.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn refuse_each_file(&mut self, exec: &Exec) -> Result<()> {
+        let (_, events) = self.start(exec, Some("allow all".to_owned()), None)?;
+        for (nth, event) in (1..).zip(events) {
+            self.refuse(exec, Act::File, nth, &event)?;
+        }
+        Ok(())
+    }
+
+    /// Starts a program with something else done to one event than to let it go.
+    ///
+    /// `event` is only for the heading, beside the event's number.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<()> {
+        let what = match act {
+            Act::Deny => "deny".to_owned(),
+            Act::Errno(errno) => format!("deny with {:?}", Errno::from_raw(errno)),
+            Act::File => "deny always from".to_owned(),
+            Act::Die => "monitor dies at".to_owned(),
+            Act::Kill => "kill at".to_owned(),
+        };
+        let heading = format!("{what} {nth}: {event}");
+        self.start(exec, Some(heading), Some(Policy { nth, act }))?;
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        exec: &Exec,
+        heading: Option<String>,
+        policy: Option<Policy>,
+    ) -> Result<(How, Vec<String>)> {
+        self.ask(&Request::Arm {
+            also: self.also.clone(),
+            policy,
+        })?;
+        let launch::Launched { call, exits, words } = launch::launch(exec)?;
         let own = exits.iter().find(|exit| exit.pid == call.pid);
         let how = own
             .map(|exit| exit.how.clone())
             .context("the child ended unseen")?;
-        self.ask(&Request::Disarm {
-            calls: vec![call],
+        let ending = Ending {
+            heading,
+            call,
             exits,
-        })?;
-        Ok(how)
+            words,
+            helper: exec.awaited().map(ToOwned::to_owned),
+        };
+        match self.call(&Request::Disarm(Box::new(ending)))? {
+            Reply::Seen(events) => Ok((how, events)),
+            other => bail!("the runner said {other:?} instead of what was seen"),
+        }
     }
 
     pub(crate) fn done(&mut self, result: Result<()>) -> Result<()> {
@@ -115,6 +325,10 @@ impl Stage {
     }
 
     fn ask(&mut self, request: &Request) -> Result<()> {
+        self.call(request).map(drop)
+    }
+
+    fn call(&mut self, request: &Request) -> Result<Reply> {
         self.link
             .send(request)
             .context("failed to reach the runner")?;
@@ -123,8 +337,8 @@ impl Stage {
             .receive(Instant::now() + PATIENCE)
             .context("the runner does not answer")?
         {
-            Reply::Ok => Ok(()),
             Reply::Failed(reason) => bail!("{reason}"),
+            reply => Ok(reply),
         }
     }
 }

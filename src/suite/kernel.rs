@@ -22,6 +22,8 @@ pub struct Target {
     pub id: KernelId,
     /// Release, as far as it is known before the boot.
     pub release: String,
+    /// Upstream release with its patch level, as far as it is known.
+    pub upstream: String,
     /// What is booted; none for the running kernel, which takes the native lab.
     pub kernel: Option<Kernel>,
     /// Modules for the image, decompressed.
@@ -86,6 +88,7 @@ impl Wanted {
         Ok(Wanted::Ready(Target {
             id: id.clone(),
             release: cached.release.clone(),
+            upstream: cached.upstream.clone(),
             kernel: Some(Kernel::File(cached.vmlinux())),
             modules: modules(&cached)?,
             config: Some(config),
@@ -126,6 +129,7 @@ impl Target {
         Ok(Target {
             id,
             config: config_of_running(&release),
+            upstream: release.clone(),
             release,
             kernel: None,
             modules: BTreeMap::new(),

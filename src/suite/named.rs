@@ -57,6 +57,7 @@ impl Target {
             .or_else(|| config_beside(path, &release));
         Ok(Target {
             id,
+            upstream: release.clone(),
             release,
             kernel: Some(keep(&vmlinux)?),
             modules: parts.modules,

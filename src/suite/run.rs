@@ -379,7 +379,7 @@ impl Guest<'_> {
         result: Result<Trail, Failure>,
     ) -> (Record, Option<Judged>) {
         let facts = KernelFacts {
-            release: &self.target.release,
+            release: &self.target.upstream,
             config: self.target.config.as_deref(),
             lab: self.target.lab(),
         };

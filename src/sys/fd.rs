@@ -27,6 +27,19 @@ pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
     Ok(adopt_fd(fd))
 }
 
+/// Duplicates a descriptor to a chosen number that stays open on exec (dup2(2)).
+///
+/// Whatever had the number is closed; only a child that is about to become a program calls this.
+///
+/// # Errors
+///
+/// What dup2 says.
+pub fn lend_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
+    // SAFETY: the call takes integers; the caller owns nothing under the number.
+    let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
+    Errno::result(result).map(drop)
+}
+
 /// Duplicates a descriptor to a chosen number, closed on exec (dup3(2)).
 ///
 /// Whatever had the number is closed; only a child that is about to become a program calls this.

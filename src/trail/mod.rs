@@ -15,6 +15,7 @@ mod record;
 mod sighting;
 mod step;
 mod text;
+mod told;
 
 pub use escape::printable;
 pub use kernel_id::KernelId;
@@ -23,5 +24,6 @@ pub use normalise::normalise;
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
 pub use record::{KernelInfo, Lab, Record, SCHEMA};
-pub use sighting::{Call, Exit, Run, Sighting};
-pub use step::{Ended, How, Started, Step, Trail};
+pub use sighting::{Call, Exit, Run, Sighting, Word};
+pub use step::{Case, Ended, How, Started, Step, Trail};
+pub use told::{Told, ToldTo};

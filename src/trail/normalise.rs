@@ -2,7 +2,7 @@
 //!
 //! `docs/trail-format.md` lists every placeholder that this file writes.
 
-use super::{Ended, Run, Sighting, Started, Step, Trail};
+use super::{Ended, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
 ///
@@ -31,6 +31,11 @@ pub fn normalise(run: &Run) -> Trail {
             path: call.map(|call| text(&call.path, &names)),
         });
         trail.steps.extend(steps(run, *pid, &names));
+        let words = run.words.iter().filter(|word| word.pid == *pid);
+        trail.told.extend(words.map(|word| ToldTo {
+            process: name.clone(),
+            told: word.told.clone(),
+        }));
         let exit = run.exits.iter().find(|exit| exit.pid == *pid);
         trail.ended.extend(exit.map(|exit| Ended {
             process: name.clone(),
@@ -65,6 +70,7 @@ fn step(sighting: &Sighting, names: &Names) -> Step {
         exe_link: sighting.exe.is_some(),
         comm,
         path: text(&sighting.path, names),
+        denied: sighting.denied.clone(),
     }
 }
 
@@ -105,6 +111,8 @@ struct Names {
     launcher: i32,
     /// The scenario's own processes, oldest first.
     own: Vec<(i32, String)>,
+    /// Threads of the kernel that started some of them.
+    workers: Vec<i32>,
 }
 
 impl Names {
@@ -118,7 +126,9 @@ impl Names {
             .iter()
             .flat_map(|(child, parent)| [*child, *parent]);
         let started = run.calls.iter().map(|call| call.pid);
-        let own = |pid: &i32| special(*pid).is_none() && *pid != run.launcher;
+        let workers = workers(run);
+        let own =
+            |pid: &i32| special(*pid).is_none() && *pid != run.launcher && !workers.contains(pid);
         let mut order: Vec<i32> = seen.chain(related).chain(started).filter(own).collect();
         let age = |pid: i32| (pid - run.launcher).rem_euclid(run.pid_max.max(1));
         order.sort_by_key(|pid| (age(*pid), *pid));
@@ -130,6 +140,7 @@ impl Names {
         Names {
             launcher: run.launcher,
             own: own.collect(),
+            workers,
         }
     }
 
@@ -139,6 +150,9 @@ impl Names {
         }
         if pid == self.launcher {
             return "launcher".to_owned();
+        }
+        if self.workers.contains(&pid) {
+            return "kworker".to_owned();
         }
         let own = self.own.iter().find(|(known, _)| *known == pid);
         own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
@@ -156,12 +170,26 @@ impl Names {
     }
 }
 
+/// Children of kthreadd that did nothing themselves but start others: threads of the kernel.
+///
+/// A helper that is waited for has such a thread as its parent (`call_usermodehelper_exec_sync` in
+/// kernel/umh.c), and which of the workers it is, is chance.
+fn workers(run: &Run) -> Vec<i32> {
+    let seen = |pid: i32| run.sightings.iter().any(|sighting| sighting.pid == pid);
+    let workers = run.parents.iter();
+    let workers = workers.filter(|(pid, parent)| *parent == KTHREADD && !seen(*pid));
+    workers.map(|(pid, _)| *pid).collect()
+}
+
+/// The ancestor of all threads of the kernel.
+const KTHREADD: i32 = 2;
+
 /// Processes that are not the scenario's.
 fn special(pid: i32) -> Option<&'static str> {
     match pid {
         0 => Some("outside"),
         1 => Some("init"),
-        2 => Some("kthreadd"),
+        KTHREADD => Some("kthreadd"),
         _ => None,
     }
 }
@@ -193,6 +221,7 @@ mod tests {
             exe: Some("/bin/a".into()),
             comm: Some("a".into()),
             path: "/b".into(),
+            denied: None,
         }
     }
 
@@ -267,6 +296,17 @@ mod tests {
         assert_eq!(trail.started[0].by, "kthreadd");
         assert_eq!(trail.steps[0].exe, "kworker");
         assert!(!trail.steps[0].exe_link);
+    }
+
+    #[test]
+    fn a_worker_that_starts_a_helper_is_no_process_of_the_scenario() {
+        for worker in [7, 150] {
+            let mut run = run(vec![seen(101, 100), seen(160, worker)]);
+            run.parents.push((worker, 2));
+            let trail = normalise(&run);
+            assert_eq!(processes(&trail), ["p1", "p2"]);
+            assert_eq!(trail.started[1].by, "kworker");
+        }
     }
 
     #[test]

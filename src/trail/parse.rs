@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Ended, How, Mask, Started, Step, Trail};
+use super::{Case, Ended, How, Mask, Started, Step, ToldTo, Trail};
 
 /// A line that no trail has.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -22,6 +22,7 @@ pub struct ParseError {
 ///
 /// The first line that is not of a trail's form, or that stands in the wrong place.
 pub fn parse(text: &str) -> Result<Trail, ParseError> {
+    let mut whole = Trail::default();
     let mut trail = Trail::default();
     // Nothing was started yet: steps of the launcher, and of others outside of the scenario.
     let mut current: Option<String> = None;
@@ -34,12 +35,27 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
         if line.is_empty() {
             continue;
         }
-        if let Some(rest) = line.strip_prefix("start ") {
+        if let Some(heading) = line.strip_prefix("case ") {
+            let finished = std::mem::take(&mut trail);
+            match whole.cases.last_mut() {
+                Some(case) => case.trail = finished,
+                None if finished == Trail::default() => {}
+                None => return Err(fail("a case behind what belongs to none")),
+            }
+            let heading = heading.to_owned();
+            whole.cases.push(Case {
+                heading,
+                trail: Trail::default(),
+            });
+            current = None;
+        } else if let Some(hang) = line.strip_prefix("hang: ") {
+            trail.hang = Some(hang.to_owned());
+        } else if let Some(rest) = line.strip_prefix("start ") {
             let started = started(rest).ok_or_else(|| fail("no start of a process"))?;
             current = Some(started.process.clone());
             trail.started.push(started);
-        } else if let Some(rest) = line.strip_prefix("perm=") {
-            let step = step(rest).ok_or_else(|| fail("no step"))?;
+        } else if line.starts_with("perm=") || line.starts_with("deny=") {
+            let step = step(line).ok_or_else(|| fail("no step"))?;
             if current
                 .as_ref()
                 .is_some_and(|current| *current != step.process)
@@ -47,6 +63,12 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 return Err(fail("a step of another process than its section's"));
             }
             trail.steps.push(step);
+        } else if let Some(rest) = line.strip_prefix("told ") {
+            let told = ToldTo::parse(rest).ok_or_else(|| fail("nothing that was told"))?;
+            if current.as_ref() != Some(&told.process) {
+                return Err(fail("what another process than its section's was told"));
+            }
+            trail.told.push(told);
         } else if let Some(rest) = line.strip_prefix("end ") {
             let ended = ended(rest).ok_or_else(|| fail("no end of a process"))?;
             if current.as_ref() != Some(&ended.process) {
@@ -54,17 +76,21 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
             }
             trail.ended.push(ended);
         } else {
-            return Err(fail("neither a start nor a step nor an end"));
+            return Err(fail("neither a case nor a start nor a step nor an end"));
         }
     }
-    if trail == Trail::default() {
+    match whole.cases.last_mut() {
+        Some(case) => case.trail = std::mem::take(&mut trail),
+        None => whole = trail,
+    }
+    if whole == Trail::default() {
         return Err(ParseError {
             line: 1,
             what: "the trail is empty",
             text: String::new(),
         });
     }
-    Ok(trail)
+    Ok(whole)
 }
 
 fn started(rest: &str) -> Option<Started> {
@@ -84,7 +110,15 @@ fn started(rest: &str) -> Option<Started> {
     })
 }
 
-fn step(rest: &str) -> Option<Step> {
+fn step(line: &str) -> Option<Step> {
+    let (denied, line) = match line.strip_prefix("deny=") {
+        Some(rest) => {
+            let (errno, line) = rest.split_once(' ')?;
+            (Some(errno.to_owned()), line)
+        }
+        None => (None, line),
+    };
+    let rest = line.strip_prefix("perm=")?;
     let (perm, rest) = rest.split_once(" pid=")?;
     let (process, rest) = rest.split_once(" ppid=")?;
     let (parent, rest) = rest.split_once(" exe=")?;
@@ -102,6 +136,7 @@ fn step(rest: &str) -> Option<Step> {
         exe_link: exe != comm || exe.contains('/'),
         comm: comm.to_owned(),
         path: path.to_owned(),
+        denied,
     })
 }
 
@@ -141,6 +176,23 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
     #[test]
     fn a_trail_reads_back_as_it_was_written() {
         assert_eq!(parse(TEXT).unwrap().to_string(), TEXT);
+    }
+
+    #[test]
+    fn a_hang_reads_back() {
+        let text = format!("hang: monitor (D)\n\n{TEXT}");
+        assert_eq!(parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn cases_denials_and_what_was_told_read_back() {
+        let told = "told p1: execfn=/a execfd=none comm=a exe=/a argv=/a\n";
+        let denied = TEXT.replace("perm=open ", "deny=EPERM perm=open ");
+        let first = TEXT.replace("end p1", &format!("{told}end p1"));
+        let text = format!("case one\n\n{first}\ncase deny 2\n\n{denied}");
+        let trail = parse(&text).unwrap();
+        assert_eq!(trail.cases.len(), 2);
+        assert_eq!(trail.to_string(), text);
     }
 
     #[test]

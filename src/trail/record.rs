@@ -93,11 +93,13 @@ mod tests {
                     exe_link: true,
                     comm: "x".into(),
                     path: "/a".into(),
+                    denied: None,
                 }],
                 ended: vec![Ended {
                     process: "p1".into(),
                     how: How::Exit(0),
                 }],
+                ..Trail::default()
             },
         };
         let json = concat!(

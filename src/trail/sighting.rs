@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{How, Mask};
+use super::{How, Mask, Told};
 
 /// One permission event as the monitor read it while the process was held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Sighting {
     pub comm: Option<String>,
     /// The file that is being opened.
     pub path: String,
+    /// The errno that the opener gets instead of the file, by name; none when it was let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
 }
 
 /// A program start that the launcher asked for.
@@ -41,6 +44,15 @@ pub struct Exit {
     pub how: How,
 }
 
+/// What a program said that it was told by the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Who said it.
+    pub pid: i32,
+    /// And what.
+    pub told: Told,
+}
+
 /// Everything that one run of a scenario left, with the kernel's numbers still in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -56,4 +68,7 @@ pub struct Run {
     pub sightings: Vec<Sighting>,
     /// The ends that it reaped.
     pub exits: Vec<Exit>,
+    /// What programs of ours said of themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Mask;
+use super::{Mask, ToldTo};
 
 /// One permission event, with the identity that the process had while the kernel held it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Step {
     pub comm: String,
     /// The file that is being opened.
     pub path: String,
+    /// The errno that the monitor gave instead of the file, by name; none when it let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
 }
 
 /// How a process came into the trail.
@@ -86,4 +89,31 @@ pub struct Trail {
     pub steps: Vec<Step>,
     /// Ends, in the order of `started`.
     pub ended: Vec<Ended>,
+    /// What programs of ours were told, in the order of `started`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<ToldTo>,
+    /// The listener that hung inside the kernel, so that nothing is known of the steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hang: Option<String>,
+    /// For a scenario that observes several starts: each with its heading. All else is empty then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<Case>,
+}
+
+impl Trail {
+    /// The steps, also those of the cases.
+    pub fn every_step(&self) -> impl Iterator<Item = &Step> {
+        let cases = self.cases.iter().flat_map(|case| &case.trail.steps);
+        self.steps.iter().chain(cases)
+    }
+}
+
+/// One of several starts that a scenario observes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// What is special about it.
+    pub heading: String,
+    /// What was seen.
+    #[serde(flatten)]
+    pub trail: Trail,
 }

@@ -6,8 +6,16 @@ use super::{Started, Step, Trail};
 
 impl fmt::Display for Trail {
     /// One section a process, parted by an empty line; inside it the start, the steps and the end.
-    /// The launcher and processes outside of the scenario have no start and come first.
+    /// The launcher and processes outside of the scenario have no start and come first. Where there
+    /// are several cases, each begins with its heading.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, case) in self.cases.iter().enumerate() {
+            let gap = if number == 0 { "" } else { "\n" };
+            write!(f, "{gap}case {}\n\n{}", case.heading, case.trail)?;
+        }
+        if let Some(hang) = &self.hang {
+            writeln!(f, "hang: {hang}\n")?;
+        }
         let mut gap = "";
         let mut shown: Vec<&str> = self
             .started
@@ -35,6 +43,9 @@ impl Trail {
         for step in self.steps.iter().filter(|step| step.process == process) {
             writeln!(f, "{step}")?;
         }
+        for told in self.told.iter().filter(|told| told.process == process) {
+            writeln!(f, "{told}")?;
+        }
         for ended in self.ended.iter().filter(|ended| ended.process == process) {
             writeln!(f, "end {process}: {}", ended.how)?;
         }
@@ -61,8 +72,12 @@ impl fmt::Display for Step {
             comm,
             path,
             mask,
+            denied,
             ..
         } = self;
+        if let Some(errno) = denied {
+            write!(f, "deny={errno} ")?;
+        }
         let perm = mask.name();
         write!(
             f,

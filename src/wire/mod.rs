@@ -7,7 +7,9 @@
 mod link;
 mod message;
 mod plan;
+mod policy;
 
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Message, Stream};
 pub use plan::{Fault, Job, Plan};
+pub use policy::{Act, Policy};

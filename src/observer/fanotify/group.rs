@@ -12,6 +12,18 @@ use super::{Event, parse_events};
 
 /// What a permission event is answered with.
 const FAN_ALLOW: u32 = 1;
+const FAN_DENY: u32 = 2;
+/// Where a denial has its errno (`FAN_ERRNO_SHIFT` in include/uapi/linux/fanotify.h).
+const FAN_ERRNO_SHIFT: u32 = 24;
+
+/// The notification class of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `FAN_CLASS_CONTENT`.
+    Content,
+    /// `FAN_CLASS_PRE_CONTENT`: asked before the others, and free to choose an errno.
+    PreContent,
+}
 
 /// How many events are read at once: each brings a descriptor, and the kernel denies an open whose
 /// event's descriptor does not fit into our table any more.
@@ -41,13 +53,17 @@ impl Group {
     /// # Errors
     ///
     /// Not root (`EPERM`), or a kernel without `CONFIG_FANOTIFY_ACCESS_PERMISSIONS` (`EINVAL`).
-    pub fn new(ids: Ids) -> Result<Group> {
+    pub fn new(ids: Ids, class: Class) -> Result<Group> {
         let own = match ids {
             Ids::Process => InitFlags::empty(),
             Ids::Thread => InitFlags::FAN_REPORT_TID,
         };
+        let class = match class {
+            Class::Content => InitFlags::FAN_CLASS_CONTENT,
+            Class::PreContent => InitFlags::FAN_CLASS_PRE_CONTENT,
+        };
         let flags = own
-            | InitFlags::FAN_CLASS_CONTENT
+            | class
             | InitFlags::FAN_CLOEXEC
             | InitFlags::FAN_NONBLOCK
             | InitFlags::FAN_UNLIMITED_QUEUE
@@ -122,14 +138,44 @@ impl Group {
     ///
     /// What write(2) says, except `ENOENT`: the waiting process was killed and needs no answer.
     pub fn allow(&self, event_fd: BorrowedFd<'_>) -> Result<()> {
-        let mut answer = [0; 8];
-        answer[..4].copy_from_slice(&event_fd.as_raw_fd().to_ne_bytes());
-        answer[4..].copy_from_slice(&FAN_ALLOW.to_ne_bytes());
-        match nix::unistd::write(&self.fanotify, &answer) {
-            Ok(_) | Err(Errno::ENOENT) => Ok(()),
+        self.settle(event_fd, FAN_ALLOW)
+    }
+
+    /// Refuses the file, with EPERM or with an errno of choice where the kernel can do that.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Group::allow`]; `EINVAL` for an errno that the kernel does not let through.
+    pub fn deny(&self, event_fd: BorrowedFd<'_>, errno: Option<i32>) -> Result<()> {
+        let errno = errno.unwrap_or(0).unsigned_abs();
+        self.settle(event_fd, FAN_DENY | errno << FAN_ERRNO_SHIFT)
+    }
+
+    fn settle(&self, event_fd: BorrowedFd<'_>, answer: u32) -> Result<()> {
+        match self.answer(event_fd.as_raw_fd(), answer) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(errno).context("failed to answer a permission event"),
         }
     }
+
+    fn answer(&self, event_fd: i32, answer: u32) -> nix::Result<()> {
+        let mut bytes = [0; 8];
+        bytes[..4].copy_from_slice(&event_fd.to_ne_bytes());
+        bytes[4..].copy_from_slice(&answer.to_ne_bytes());
+        nix::unistd::write(&self.fanotify, &bytes).map(drop)
+    }
+}
+
+/// Whether the kernel knows `FAN_DENY_ERRNO`.
+///
+/// An answer to an event that nobody has is ENOENT when it is a valid one, else EINVAL
+/// (`process_access_response` in fs/notify/fanotify/fanotify_user.c).
+#[must_use]
+pub fn can_deny_with_errno() -> bool {
+    let nobody = 1 << 20;
+    let answer = FAN_DENY | (Errno::EIO as u32) << FAN_ERRNO_SHIFT;
+    let group = Group::new(Ids::Process, Class::PreContent);
+    group.is_ok_and(|group| group.answer(nobody, answer) == Err(Errno::ENOENT))
 }
 
 impl AsFd for Group {

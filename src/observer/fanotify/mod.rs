@@ -12,7 +12,7 @@ mod stat;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
-pub use group::{Group, Ids};
+pub use group::{Class, Group, Ids, can_deny_with_errno};
 pub use monitor::Monitor;
 pub use process::{Parent, Process};
 pub use stat::Stat;

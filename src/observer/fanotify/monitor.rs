@@ -1,5 +1,6 @@
 //! The runner's end of the monitor process.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,15 +13,18 @@ use super::watch;
 use crate::observer::{Observation, Observer, Sight};
 use crate::sys::{self, ForkResult};
 use crate::trail::Sighting;
-use crate::wire::Link;
+use crate::wire::{Act, Link, Policy};
 
 /// What the monitor is told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Watch the file system of this path.
-    Arm { path: String },
-    /// End once every process that was seen has ended.
-    Disarm,
+    /// Watch the file systems of these paths.
+    Arm {
+        paths: Vec<PathBuf>,
+        policy: Option<Policy>,
+    },
+    /// End once every process that was seen has ended, and this helper was among them.
+    Disarm { helper: Option<String> },
     /// Stop for ever: a fault for the tests.
     Hang,
 }
@@ -43,16 +47,18 @@ pub(super) enum Report {
 pub struct Monitor {
     pid: Pid,
     link: Link,
-    path: String,
+    paths: Vec<PathBuf>,
+    policy: Option<Policy>,
+    helper: Option<String>,
 }
 
 impl Monitor {
-    /// Forks the monitor; it will watch the file system that `path` is on.
+    /// Forks the monitor; it will watch the file systems that these paths are on.
     ///
     /// # Errors
     ///
     /// What fork(2) or socketpair(2) says.
-    pub fn start(path: &str) -> Result<Monitor> {
+    pub fn start(paths: &[PathBuf], policy: Option<Policy>) -> Result<Monitor> {
         let (ours, theirs) = Link::pair().context("failed to make the monitor's link")?;
         match sys::fork().context("failed to fork the monitor")? {
             ForkResult::Child => {
@@ -65,9 +71,22 @@ impl Monitor {
             ForkResult::Parent { child } => Ok(Monitor {
                 pid: child,
                 link: ours,
-                path: path.to_owned(),
+                paths: paths.to_vec(),
+                policy,
+                helper: None,
             }),
         }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// The watch is to end only when this helper of the kernel was seen and has ended.
+    pub fn wait_for(&mut self, helper: Option<String>) {
+        self.helper = helper;
     }
 
     /// Makes it stop for ever with its group open: a fault for the tests.
@@ -93,7 +112,8 @@ impl Observer for Monitor {
 
     fn arm(&mut self, deadline: Instant) -> Result<()> {
         let order = Order::Arm {
-            path: self.path.clone(),
+            paths: self.paths.clone(),
+            policy: self.policy,
         };
         self.link
             .send(&order)
@@ -110,9 +130,14 @@ impl Observer for Monitor {
     }
 
     fn disarm(&mut self, deadline: Instant) -> Result<Observation> {
-        self.link
-            .send(&Order::Disarm)
-            .context("failed to reach the monitor")?;
+        let dies = self.policy.is_some_and(|policy| policy.act == Act::Die);
+        // One that was to die has said everything before, and hears nothing any more.
+        if !dies {
+            let helper = self.helper.take();
+            self.link
+                .send(&Order::Disarm { helper })
+                .context("failed to reach the monitor")?;
+        }
         let mut seen = Observation::default();
         loop {
             let report = self

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
-use super::{Event, Group, Ids, Parent, Process};
+use super::{Class, Event, Group, Ids, Parent, Process};
 use crate::sys;
 use crate::trail::{Sighting, printable};
-use crate::wire::{Link, LinkError};
+use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
 struct Watch {
@@ -22,6 +24,18 @@ struct Watch {
     alive: BTreeMap<i32, OwnedFd>,
     parents: BTreeMap<i32, i32>,
     sightings: Vec<Sighting>,
+    policy: Option<Policy>,
+    /// The file that is refused whenever it is opened.
+    refused: Option<String>,
+}
+
+/// What comes after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The next one.
+    Event,
+    /// The end of this process, with the event unanswered.
+    Death,
 }
 
 /// Serves orders until the link is closed; errors go to the other side as a report.
@@ -34,19 +48,24 @@ pub fn serve(mut link: Link) {
 
 fn obey(link: &mut Link) -> Result<()> {
     let mut watch: Option<Watch> = None;
-    let mut disarming = false;
+    let mut disarming: Option<Option<String>> = None;
     loop {
-        if disarming && watch.as_ref().is_some_and(|watch| watch.alive.is_empty()) {
+        if let Some(helper) = &disarming
+            && watch.as_ref().is_some_and(|watch| watch.is_over(helper))
+        {
             if let Some(watch) = watch.take() {
                 watch.report(link)?;
             }
-            disarming = false;
+            disarming = None;
         }
         let wake = wait(link, watch.as_ref())?;
         if let Some(watch) = &mut watch {
             watch.alive.retain(|pid, _| !wake.ended.contains(pid));
             for event in watch.group.read()? {
-                watch.serve(event)?;
+                if watch.serve(event)? == Next::Death {
+                    watch.tell(link)?;
+                    sys::exit_now(0);
+                }
             }
         }
         if wake.ordered {
@@ -57,11 +76,11 @@ fn obey(link: &mut Link) -> Result<()> {
             }
             while let Some(order) = link.take::<Order>().context("failed to read an order")? {
                 match order {
-                    Order::Arm { path } => {
-                        watch = Some(Watch::new(Path::new(&path))?);
+                    Order::Arm { paths, policy } => {
+                        watch = Some(Watch::new(&paths, policy)?);
                         link.send(&Report::Armed).context("failed to report")?;
                     }
-                    Order::Disarm => disarming = true,
+                    Order::Disarm { helper } => disarming = Some(helper),
                     Order::Hang => loop {
                         nix::unistd::pause();
                     },
@@ -106,19 +125,34 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
 }
 
 impl Watch {
-    fn new(path: &Path) -> Result<Watch> {
-        let group = Group::new(Ids::Process)?;
-        group.watch_filesystem(path)?;
+    fn new(paths: &[PathBuf], policy: Option<Policy>) -> Result<Watch> {
+        let class = match policy.map(|policy| policy.act) {
+            // Only such a group may answer with an errno of its choice.
+            Some(Act::Errno(_)) => Class::PreContent,
+            _ => Class::Content,
+        };
+        let group = Group::new(Ids::Process, class)?;
+        for path in paths {
+            group.watch_filesystem(path)?;
+        }
         Ok(Watch {
             group,
             alive: BTreeMap::new(),
             parents: BTreeMap::new(),
             sightings: Vec::new(),
+            policy,
+            refused: None,
         })
     }
 
-    /// Looks at the process while it is held, then lets it go.
-    fn serve(&mut self, event: Event) -> Result<()> {
+    /// Whether everybody who was seen has ended, the helper too.
+    fn is_over(&self, helper: &Option<String>) -> bool {
+        let came = |path: &String| self.sightings.iter().any(|seen| seen.path == *path);
+        self.alive.is_empty() && helper.as_ref().is_none_or(came)
+    }
+
+    /// Looks at the process while it is held, then answers: it is let go, or what the policy says.
+    fn serve(&mut self, event: Event) -> Result<Next> {
         if event.fd < 0 {
             bail!("the event queue has overflowed: events were lost");
         }
@@ -126,16 +160,61 @@ impl Watch {
         let process = Process::read(event.pid);
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(event.pid, process.ppid);
-        self.group.allow(file.as_fd())?;
+        let nth = self.sightings.len() + 1;
         let path = path.context("failed to read the path of an event")?;
+        let path = printable(path.as_os_str().as_bytes());
+        let act = self.policy.filter(|policy| {
+            let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
+            policy.nth == nth || again
+        });
+        let mut next = Next::Event;
+        let denied = match act.map(|policy| policy.act) {
+            None => self.group.allow(file.as_fd()).map(|()| None)?,
+            Some(deny @ (Act::Deny | Act::File)) => {
+                self.group.deny(file.as_fd(), None)?;
+                if deny == Act::File {
+                    self.refused = Some(path.clone());
+                }
+                Some(format!("{:?}", Errno::EPERM))
+            }
+            Some(Act::Errno(errno)) => {
+                self.group.deny(file.as_fd(), Some(errno))?;
+                Some(format!("{:?}", Errno::from_raw(errno)))
+            }
+            Some(Act::Die) => {
+                next = Next::Death;
+                None
+            }
+            Some(Act::Kill) => {
+                self.kill(event.pid)?;
+                self.group.allow(file.as_fd()).map(|()| None)?
+            }
+        };
         self.sightings.push(Sighting {
             mask: event.mask,
             pid: event.pid,
             ppid: process.ppid,
             exe: process.exe,
             comm: process.comm,
-            path: printable(path.as_os_str().as_bytes()),
+            path,
+            denied,
         });
+        Ok(next)
+    }
+
+    /// Kills a process that waits for our answer, and waits until it has ended.
+    fn kill(&self, pid: i32) -> Result<()> {
+        nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL)
+            .context("failed to kill a process that waits")?;
+        let Some(fd) = self.alive.get(&pid) else {
+            return Ok(());
+        };
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        while let Err(errno) = nix::poll::poll(&mut fds, PollTimeout::NONE) {
+            if errno != Errno::EINTR {
+                return Err(errno).context("failed to wait for a killed process");
+            }
+        }
         Ok(())
     }
 
@@ -160,6 +239,7 @@ impl Watch {
     }
 
     fn report(self, link: &Link) -> Result<()> {
+        // Nobody waits any more; whoever would is let go before the telling.
         let Watch {
             group,
             parents,
@@ -167,12 +247,23 @@ impl Watch {
             ..
         } = self;
         drop(group);
-        for sighting in sightings {
-            link.send(&Report::Saw(sighting))
-                .context("failed to report")?;
-        }
-        let parents = parents.into_iter().collect();
-        link.send(&Report::Disarmed { parents })
-            .context("failed to report")
+        tell(&sightings, &parents, link)
     }
+
+    /// Says what was seen so far, with the group still open.
+    fn tell(&self, link: &Link) -> Result<()> {
+        tell(&self.sightings, &self.parents, link)
+    }
+}
+
+fn tell(sightings: &[Sighting], parents: &BTreeMap<i32, i32>, link: &Link) -> Result<()> {
+    for sighting in sightings {
+        link.send(&Report::Saw(sighting.clone()))
+            .context("failed to report")?;
+    }
+    let parents = parents.iter().map(|(child, parent)| (*child, *parent));
+    link.send(&Report::Disarmed {
+        parents: parents.collect(),
+    })
+    .context("failed to report")
 }

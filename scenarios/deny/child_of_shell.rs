@@ -1,0 +1,24 @@
+//! What a refusal does to a program that a shell starts.
+//!
+//! The shell's child is refused and says so with 126 ("cannot execute"), in words for a person; the
+//! shell itself goes on.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+//!
+//! The shell's own start is refused as well, in the first cases.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a program that a shell starts refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?;
+    stage.refuse_each(&bash.arg("/usr/bin/busybox true; exit $?")?)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! What a refusal does when a program is executed by descriptor.
+//!
+//! The first event is the caller's own open; refusing it is the only chance to keep the caller from
+//! holding the file. The exec opens it once more and can still be refused.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+//!
+//! Finding: comm behind the point of no return, as in `start/fexecve`.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a program by descriptor refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.refuse_each(&Exec::descriptor("/usr/bin/true")?)?;
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Refusals with an errno of the listener's choice (`FAN_DENY_ERRNO`).
+//!
+//! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
+//! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. In front of the point of no return the caller of
+//! execve gets it; the loader treats them all alike and looks for a library once more
+//! (`deny/program`). Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
+//!
+//! Source: commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response"),
+//! 6.14.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::wire::Act;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "refusals with an errno of choice",
+    needs: &[needs::DENY_ERRNO],
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path("/usr/bin/true")?;
+    for errno in [
+        Errno::EPERM,
+        Errno::EIO,
+        Errno::EBUSY,
+        Errno::ETXTBSY,
+        Errno::EAGAIN,
+        Errno::ENOSPC,
+        Errno::EDQUOT,
+    ] {
+        for (nth, event) in [(1, "execute of the program"), (4, "open of the loader")] {
+            stage.refuse(&exec, Act::Errno(errno as i32), nth, event)?;
+        }
+    }
+    stage.refuse(&exec, Act::Errno(Errno::EIO as i32), 6, "open of libc")?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What a refusal does to execveat(2) with `AT_EXECVE_CHECK`: the answer of the check is EPERM. An
+//! interpreter that asks before it runs a script hears of the policy this way.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+
+use nix::libc;
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::sys::AT_EXECVE_CHECK;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a check without execution refused",
+    needs: &[needs::EXECVE_CHECK],
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execveat AT_EXECVE_CHECK", "/usr/bin/true", |args| {
+        args.execveat(libc::AT_FDCWD, args.path(), AT_EXECVE_CHECK)
+    })?;
+    stage.refuse_each(&exec)?;
+    Ok(())
+}

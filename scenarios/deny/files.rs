@@ -1,0 +1,26 @@
+//! What a refusal does to a dynamically linked program when the file stays refused, as a policy by
+//! path has it.
+//!
+//! `deny/program` refuses one event and lets the next open of the same file pass: the loader, which
+//! looked for libc by the cache, then looks in its default folders, opens the very same file and
+//! gets it. Here it is refused there too, and the program ends with 127, under its new exe. So a
+//! policy must have the same answer each time; one that gives up after a first refusal (to warn,
+//! say, or by a limit of rate) is passed by.
+//!
+//! Each event of the start is the first that is refused, in turn; the first case refuses nothing.
+//!
+//! See ld.so(8), "if a library is not found in the cache ... default path".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each file of a program refused from some event on",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.refuse_each_file(&Exec::path("/usr/bin/true")?)?;
+    Ok(())
+}

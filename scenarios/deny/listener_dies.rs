@@ -1,0 +1,37 @@
+//! A listener that dies while it holds an event.
+//!
+//! The kernel lets go everybody who waits when the group's last descriptor is closed
+//! (`fanotify_release` answers with `FAN_ALLOW`): the program starts, and nobody watches any more.
+//! A policy is open, not closed, while its daemon is being restarted.
+//!
+//! Every event of the start is the one that it dies at, in turn.
+//!
+//! See fanotify(7): "all outstanding permission events will be set to allowed".
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::wire::Act;
+
+/// The events of a dynamically linked program in their order.
+const EVENTS: [&str; 6] = [
+    "execute of the program",
+    "open of the program",
+    "execute of the loader",
+    "open of the loader",
+    "open of the cache",
+    "open of libc",
+];
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a listener that dies while it holds an event",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path("/usr/bin/true")?;
+    for (nth, event) in (1..).zip(EVENTS) {
+        stage.refuse(&exec, Act::Die, nth, event)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! What a refusal does to a program whose loader is its libc: every event is in front of the point
+//! of no return.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+
+use crate::scenario::{Elf, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a program with musl's loader refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new()
+        .interpreter("/lib/ld-musl-x86_64.so.1")
+        .needs("libc.so");
+    let program = stage.file("musl", &program.build(), 0o755)?;
+    stage.refuse_each(&Exec::path(program)?)?;
+    Ok(())
+}

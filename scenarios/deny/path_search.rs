@@ -1,0 +1,27 @@
+//! What a refusal does to a program that is looked for in `PATH` by execvp(3), here by env.
+//!
+//! execvp goes on to the next folder when it is told EACCES, but not when it is told EPERM, which
+//! is what a refusal says: the search ends. env exits with 126.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+//!
+//! See exec(3): "If permission is denied for a file (the attempted execve(2) failed with the error
+//! EACCES), these functions will continue searching".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a shell that finds a program in PATH and may not execute it",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.copy("/usr/bin/busybox", "first/busybox")?;
+    stage.copy("/usr/bin/busybox", "second/busybox")?;
+    let env = Exec::path("/usr/bin/env")?.arg("PATH=/tmp/first:/tmp/second")?;
+    stage.refuse_each(&env.arg("busybox")?.arg("true")?)?;
+    Ok(())
+}

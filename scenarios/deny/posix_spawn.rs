@@ -1,0 +1,27 @@
+//! What a refusal does to a program that is started by posix_spawn(3).
+//!
+//! The child that is refused shares the memory of its parent, and tells it the errno by that way:
+//! posix_spawn itself fails with EPERM, and there is no exit status.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+//!
+//! See posix_spawn(3), "RETURN VALUE".
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::sys::Spawn;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a program by posix_spawn refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("posix_spawn", "/usr/bin/true", |args| {
+        args.spawn(Spawn::PosixSpawn)
+    })?;
+    stage.refuse_each(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! What a refusal does to a preloaded library.
+//!
+//! The loader passes over a preloaded library that it may not open and starts the program without
+//! it: refusing is harmless to the program. What the library itself needs ends the program, as libc
+//! does: 127.
+//!
+//! Each event of the start is the first at which its file is refused, in turn, and it stays refused
+//! (see `deny/files`); the first case refuses nothing.
+//!
+//! See ld.so(8), "LD_PRELOAD".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a program with a preloaded library refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.refuse_each_file(&Exec::path("/usr/bin/true")?.env("LD_PRELOAD", "libaudit.so.1")?)?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What a refusal does to a script.
+//!
+//! Script, interpreter and ELF interpreter are refused with EPERM to the caller. The last event, in
+//! which the interpreter opens the script to read it, comes from user space: bash says that it may
+//! not read the file and exits with 126.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+//!
+//! A policy that refuses only `execute` does not stop `bash script`, which has no such event for
+//! the script.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a script refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("hello.sh", "#!/usr/bin/bash\n:\n")?;
+    stage.refuse_each(&Exec::path(script)?)?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! What a refusal does to a static program: both events are in front of the point of no return, and
+//! there is none behind it. After these two a policy has no further say.
+//!
+//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
+//! refuses nothing.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "each event of a static program refused",
+    deadline: std::time::Duration::from_secs(60),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.refuse_each(&Exec::path("/usr/bin/busybox")?.argv(&["busybox", "true"])?)?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! What a program is told whose caller lies about argv[0].
+//!
+//! Nothing of the kernel's depends on argv[0]: `AT_EXECFN`, comm and exe stay the file's. A login
+//! shell is told by a `-` here, and every `ps` shows this text.
+//!
+//! See execve(2), "argv".
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was given another argv[0]",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("program")?;
+    let exec = Exec::path(program)?.argv(&["[kworker/0:0]", "one"])?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! What an interpreter is told of a file that binfmt_misc gives it.
+//!
+//! As for a script: `AT_EXECFN` and comm are the file's, exe is the interpreter's, and argv[0] of
+//! the caller is lost behind the interpreter's path and the file's.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst; `start/binfmt_misc` for the steps.
+
+use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told by binfmt_misc",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    stage.format("exetrail", &format!("M::EXETRAIL::{}:", program.display()))?;
+    let file = stage.script("data", "EXETRAIL\n")?;
+    let exec = Exec::path(file)?.argv(&["mine", "one"])?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! What an interpreter is told by binfmt_misc with the flag `C`.
+//!
+//! The flag implies `O`: `AT_EXECFD` is there.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
+
+use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told by binfmt_misc with the flag C",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    stage.format("exetrail", &format!("M::EXETRAIL::{}:C", program.display()))?;
+    let file = stage.script("data", "EXETRAIL\n")?;
+    let exec = Exec::path(file)?.argv(&["mine", "one"])?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

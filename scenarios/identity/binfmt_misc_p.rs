@@ -1,0 +1,25 @@
+//! What an interpreter is told by binfmt_misc with the flag `P`.
+//!
+//! The first argument of the caller is kept, behind the interpreter and the file: the interpreter
+//! has one argument more. A bit in `AT_FLAGS` (`AT_FLAGS_PRESERVE_ARGV0`, since 5.12) says so, for
+//! an interpreter that cannot know how it was registered.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
+
+use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told by binfmt_misc with the flag P",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    stage.format("exetrail", &format!("M::EXETRAIL::{}:P", program.display()))?;
+    let file = stage.script("data", "EXETRAIL\n")?;
+    let exec = Exec::path(file)?.argv(&["mine", "one"])?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! What an interpreter is told by a transparent entry of binfmt_misc (flag `T`).
+//!
+//! Every name is that of the file that was executed, the exe link as well: the interpreter hides
+//! itself.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
+//! table).
+
+use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told by a transparent entry of binfmt_misc",
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::BINFMT_MISC,
+        needs::BINFMT_MISC_LOADER,
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    stage.format("exetrail", &format!("M::EXETRAIL::{}:T", program.display()))?;
+    let file = stage.script("data", "EXETRAIL\n")?;
+    let exec = Exec::path(file)?.argv(&["mine", "one"])?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! What a program is told whose file is removed before it is executed by descriptor.
+//!
+//! exe ends in " (deleted)". On a kernel that takes comm from the file, the name is still the old
+//! one.
+//!
+//! Finding: comm, as in `start/fexecve`.
+//!
+//! See proc_pid_exe(5).
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told whose file is gone",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("program")?;
+    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let exec = exec.role(Role::Report)?;
+    let exec = exec.opened(5, program, OFlag::O_RDONLY | OFlag::O_CLOEXEC);
+    stage.observe(&exec.before(|| Ok(std::fs::remove_file("/tmp/program")?)))?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! What a program is told when it is executed by descriptor (fexecve(3)).
+//!
+//! `AT_EXECFN` is `/dev/fd/5` although that descriptor is closed by now: the name leads nowhere.
+//!
+//! Finding: comm, as in `start/fexecve`.
+//!
+//! See execveat(2), `AT_EMPTY_PATH`.
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was executed by descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("program")?;
+    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    stage.observe(&exec.role(Role::Report)?.opened(5, program, flags))?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What a program is told when it is executed below a directory descriptor.
+//!
+//! `AT_EXECFN` is `/dev/fd/5/program`, made up by the kernel (`alloc_bprm` in fs/exec.c); comm is
+//! the name.
+//!
+//! See execveat(2).
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was executed below a descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("program")?;
+    let exec = Exec::by("execveat", "fd 5 program", |args| {
+        args.execveat(5, c"program", 0)
+    })?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    stage.observe(&exec.role(Role::Report)?.opened(5, "/tmp", flags))?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! What a program is told that lies in a memfd.
+//!
+//! exe is `/memfd:NAME (deleted)`. There is no step at all: neither the file nor an ELF interpreter
+//! is on a watched file system.
+//!
+//! Finding: comm, as in `start/fexecve`; where it is taken from the file it is `memfd:NAME`.
+//!
+//! See memfd_create(2).
+
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+
+use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::guest::PROGRAM;
+use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::sys::place_fd;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that lies in memory",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execveat", "memfd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let exec = exec.role(Role::Report)?.before(|| {
+        let memory = memfd_create(c"program", MFdFlags::MFD_CLOEXEC)?;
+        std::fs::File::from(memory.try_clone()?).write_all(&std::fs::read(PROGRAM)?)?;
+        place_fd(memory.as_fd(), 5)?;
+        Ok(())
+    });
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! What a program is told when it is executed by its path.
+//!
+//! `AT_EXECFN` is the path as the caller gave it, argv[0] is whatever the caller chose, comm is the
+//! last part of the path, and the exe link is the file. Four names from three hands: this is the
+//! case in which they agree.
+//!
+//! See getauxval(3), execve(2), proc_pid_comm(5), proc_pid_exe(5).
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was executed by its path",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("program")?;
+    stage.observe(&Exec::path(program)?.arg("one")?.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! What a program is told when it is executed through `/proc/self/fd/5`.
+//!
+//! comm is `5` on every kernel, `AT_EXECFN` is the path; only exe names the file.
+//! `identity/descriptor` is the same start by the other call.
+//!
+//! See proc_pid_fd(5).
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was executed through /proc/self/fd",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("program")?;
+    let exec = Exec::path("/proc/self/fd/5")?.role(Role::Report)?;
+    stage.observe(&exec.opened(5, program, OFlag::O_PATH | OFlag::O_CLOEXEC))?;
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! What a program is told when it is executed by a relative path.
+//!
+//! `AT_EXECFN` is relative as well and worth nothing after the next chdir(2); exe is whole.
+//!
+//! See getauxval(3), `AT_EXECFN`.
+
+use nix::unistd::chdir;
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was executed by a relative path",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("program")?;
+    let exec = Exec::path("./program")?.role(Role::Report)?;
+    stage.observe(&exec.before(|| Ok(chdir("/tmp")?)))?;
+    Ok(())
+}

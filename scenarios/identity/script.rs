@@ -1,0 +1,23 @@
+//! What an interpreter is told when a script is executed.
+//!
+//! `AT_EXECFN` is the script, comm is the script's name, and exe is the interpreter; argv[0], which
+//! the caller gave, is gone: the kernel puts the interpreter's path in its place and the script's
+//! behind it (`load_script` in fs/binfmt_script.c).
+//!
+//! See execve(2), "Interpreter scripts"; `start/shebang` for the steps.
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told of a script",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    let script = stage.script("script", &format!("#!{}\n", program.display()))?;
+    let exec = Exec::path(script)?.argv(&["mine", "one"])?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

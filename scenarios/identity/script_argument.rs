@@ -1,0 +1,21 @@
+//! What an interpreter is told when the first line of a script has more than its name.
+//!
+//! Everything behind the name is one argument, blanks in the middle and all; blanks at the end are
+//! cut. Other systems split it.
+//!
+//! See execve(2), "Interpreter scripts".
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told of a script with arguments on its line",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    let script = stage.script("script", &format!("#! {}  -a -b  \n", program.display()))?;
+    stage.observe(&Exec::path(script)?.arg("one")?.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What an interpreter is told when a script is executed by descriptor.
+//!
+//! `AT_EXECFN` and the argument are `/dev/fd/5`, which is a name only while the descriptor is open
+//! and `/dev` is as usual.
+//!
+//! Finding: comm. `5` where commit 543841d18060 (6.14, carried back to 6.1.129 and 6.12.14, not to
+//! 5.10) is missing. With it, comm is taken from the file that is executed in the end: the
+//! interpreter's name, not the script's. So a script by descriptor is the one script whose comm
+//! says nothing of it, while one by path gives its own name (`identity/script`).
+//!
+//! See execveat(2).
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told of a script by descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    let script = stage.script("script", &format!("#!{}\n", program.display()))?;
+    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    stage.observe(&exec.role(Role::Report)?.opened(5, script, OFlag::O_RDONLY))?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! What a program is told when it is executed by a symbolic link.
+//!
+//! `AT_EXECFN` and comm are the link's, exe is the target's. A multi-call program goes by argv[0],
+//! which is the caller's to choose, and may trust only exe.
+//!
+//! See `start/symlink` for the steps.
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that was executed by a symbolic link",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("program")?;
+    let link = stage.link("program", "link")?;
+    stage.observe(&Exec::path(link)?.role(Role::Report)?)?;
+    Ok(())
+}

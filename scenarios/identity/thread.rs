@@ -1,0 +1,23 @@
+//! What a program is told when a thread executes it that is not the leader and has a name of its
+//! own.
+//!
+//! comm is the program's, as always; the thread's name (`worker`) is gone with the thread.
+//!
+//! See execve(2); `start/thread` for the steps.
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a program is told that a thread executed",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("program")?;
+    let exec = Exec::by("execve in a thread", program, |args| {
+        args.execve_in_thread("worker")
+    })?;
+    stage.observe(&exec.role(Role::Report)?)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! A file that binfmt_misc knows by the extension of its name.
+//!
+//! The match is made on the path that was executed and not on the file (`search_binfmt_handler`
+//! looks at `bprm->interp`), so that a link without the extension would not match. The trail is
+//! that of `start/binfmt_misc`.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst, type `E`.
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "file of a format that binfmt_misc knows by its name",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.format("exetrail", "E::ext::/usr/bin/cat:")?;
+    let file = stage.script("data.ext", "anything\n")?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

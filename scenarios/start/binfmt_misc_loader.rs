@@ -1,0 +1,31 @@
+//! A format of binfmt_misc with the flag `L`.
+//!
+//! The interpreter takes the place of the ELF interpreter that the program names, and nothing else
+//! changes.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
+//! table).
+
+use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "binfmt_misc entry that is a loader",
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::BINFMT_MISC,
+        needs::BINFMT_MISC_LOADER,
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new()
+        .interpreter("/lib64/ld-linux-x86-64.so.2")
+        .needs("libc.so.6");
+    let file = stage.file("data.elf", &program.build(), 0o755)?;
+    let loader = stage.copy("/lib64/ld-linux-x86-64.so.2", "loader")?;
+    stage.format("exetrail", &format!("E::elf::{}:L", loader.display()))?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! A format of binfmt_misc with the flag `P`.
+//!
+//! The interpreter is given the first argument as it was, behind its own name. cat, which does not
+//! know that, opens the file twice: once by the path and once by what was argv[0].
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst.
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "binfmt_misc with the flag P",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.format("exetrail", "M::EXETRAIL::/usr/bin/cat:P")?;
+    let file = stage.script("data", "EXETRAIL\n")?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! A format of binfmt_misc with the flag `T`.
+//!
+//! The interpreter runs and the process is said to be the file: exe, comm and `AT_EXECFN` are those
+//! of what was executed, so that debuggers and policies see the program and not the emulator.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
+//! table).
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "binfmt_misc entry that is transparent",
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::BINFMT_MISC,
+        needs::BINFMT_MISC_LOADER,
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let file = stage.script("data", "EXETRAIL\n")?;
+    stage.format("exetrail", "M::EXETRAIL::/usr/bin/cat:T")?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! A 32-bit program on a 64-bit kernel.
+//!
+//! The same code, compiled a second time (fs/compat_binfmt_elf.c), opens the program and then the
+//! interpreter that it names, `/lib/ld-linux.so.2`. The order is that of a 64-bit program; the
+//! loader then opens the 32-bit libc. A policy that lists one path of a loader misses this one.
+//!
+//! See elf(5), `ELFCLASS32`; ld.so(8).
+
+use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "32-bit program with its own loader",
+    needs: &[needs::BITS_32],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new_32()
+        .interpreter("/lib/ld-linux.so.2")
+        .needs("libc.so.6");
+    let program = stage.file("bits32", &program.build(), 0o755)?;
+    stage.observe(&Exec::path(program)?)?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! A program started by a process that has changed its root.
+//!
+//! Path and exe are printed relative to the root of the monitor, so that they show the whole path
+//! from there; the process itself would say `/busybox`. In another container's eyes the same event
+//! has another path.
+//!
+//! See chroot(2); `d_path` in fs/d_path.c.
+
+use nix::unistd::chroot;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started in another root",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.copy("/usr/bin/busybox", "root/busybox")?;
+    let exec = Exec::path("/busybox")?.argv(&["busybox", "true"])?;
+    stage.observe(&exec.before(|| Ok(chroot("/tmp/root")?)))?;
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! A process that dies of a signal and leaves its memory in a file.
+//!
+//! No program is started, but a file is opened, by the dying process itself under its own exe, in
+//! the middle of its end (`do_coredump` in fs/coredump.c). The event shows as any open; what
+//! answers it late keeps a process half dead. (The program is ours and lies outside of what is
+//! watched.)
+//!
+//! See core(5).
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+
+use crate::guest::PROGRAM;
+use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "core dump to a file",
+    needs: &[needs::OWN_SETTINGS, needs::COREDUMP],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.sysctl("kernel/core_pattern", "/tmp/core")?;
+    let exec = Exec::path(PROGRAM)?.role(Role::Crash)?.before(|| {
+        Ok(setrlimit(
+            Resource::RLIMIT_CORE,
+            RLIM_INFINITY,
+            RLIM_INFINITY,
+        )?)
+    });
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! The helper of `core_pattern` alone: the program that dies is ours and lies outside of what is
+//! watched.
+//!
+//! See `start/core_pattern_kworker` for the whole. The kernel waits until the helper has passed its
+//! exec and then writes the dump to it; the dying process is not reaped before.
+//!
+//! See core(5), "Piping core dumps to a program".
+
+use crate::guest::PROGRAM;
+use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "core dump to a helper, from a static program",
+    needs: &[needs::COREDUMP, needs::KERNEL_HELPERS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.sysctl("kernel/core_pattern", "|/usr/bin/true")?;
+    stage.observe(&Exec::path(PROGRAM)?.role(Role::Crash)?)?;
+    Ok(())
+}

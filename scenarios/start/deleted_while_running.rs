@@ -1,0 +1,23 @@
+//! A program whose file is removed. exe has " (deleted)" behind it from then on, which is part of
+//! the text and not of any name: a program that is really called so cannot be told from one that is
+//! gone.
+//!
+//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! running shell makes it visible by opening a file afterwards.
+//!
+//! See proc_pid_exe(5).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program whose file is deleted while it runs",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let shell = stage.copy("/usr/bin/bash", "sh")?;
+    let command = "/usr/bin/busybox rm /tmp/sh; : < /etc/passwd";
+    stage.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! A program on a clone of a mount that was never attached anywhere.
+//!
+//! The mark on the file system sees it. The path of the event begins at the root of the detached
+//! mount, so that it shows `/true` where the file is `/usr/bin/true`, and so does exe: a policy by
+//! path mistakes it for a file in the root folder.
+//!
+//! See open_tree(2), `OPEN_TREE_CLONE`; `prepend_path` in fs/d_path.c.
+
+use std::os::fd::AsFd as _;
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::sys::{clone_mount, place_fd};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program on a mount that is in no namespace",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execveat", "detached mount 5, true", |args| {
+        args.execveat(5, c"true", 0)
+    })?;
+    let exec = exec.before(|| {
+        let mount = clone_mount(c"/usr/bin")?;
+        place_fd(mount.as_fd(), 5)?;
+        Ok(())
+    });
+    stage.observe(&exec)?;
+    Ok(())
+}

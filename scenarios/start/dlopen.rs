@@ -1,0 +1,21 @@
+//! A library that a program loads long after it has started, with dlopen(3).
+//!
+//! bash does it for `enable -f`. The cache is opened once more and then the library and what it
+//! needs, in the form of those of the start: nothing says that the program was running already.
+//! (The library holds no builtin, so that bash goes on without one.)
+//!
+//! See dlopen(3), bash(1) `enable`.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "library loaded long after the start",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?;
+    stage.observe(&bash.arg("enable -f libaudit.so.1 none; :")?)?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! The kernel is asked whether it would execute a file, and does not.
+//!
+//! With `AT_EXECVE_CHECK` the program is opened and asked for as in an exec, and security modules
+//! are heard; then the call returns 0 (`bprm_execve` in fs/exec.c). No interpreter is opened and
+//! the process stays what it was. A policy sees an `execute` that nothing was executed by;
+//! interpreters are meant to ask so before they run a script.
+//!
+//! Source: commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)"), 6.14;
+//! Documentation/userspace-api/check_exec.rst.
+
+use nix::libc;
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::sys::AT_EXECVE_CHECK;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the kernel is asked whether it would execute a file",
+    needs: &[needs::EXECVE_CHECK],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execveat AT_EXECVE_CHECK", "/usr/bin/true", |args| {
+        args.execveat(libc::AT_FDCWD, args.path(), AT_EXECVE_CHECK)
+    })?;
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! A program executed by a path relative to a directory descriptor.
+//!
+//! Opening the folder is an event of its own on a watched file system. The exec is then an everyday
+//! one: `do_open_execat` (fs/exec.c) resolves the name below the descriptor, and events show the
+//! whole path.
+//!
+//! See execveat(2); `identity/execveat_directory` for what the program is told.
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "execveat with a directory descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execveat", "fd 5 true", |args| args.execveat(5, c"true", 0))?;
+    stage.observe(&exec.opened(5, "/usr/bin", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
+    Ok(())
+}

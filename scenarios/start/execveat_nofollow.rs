@@ -1,0 +1,25 @@
+//! execveat with `AT_SYMLINK_NOFOLLOW` of what is a symbolic link.
+//!
+//! The walk ends with ELOOP before any file is opened, so that no observer of opens hears of the
+//! attempt.
+//!
+//! See execveat(2), `AT_SYMLINK_NOFOLLOW`.
+
+use nix::libc;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "execveat of a symbolic link with AT_SYMLINK_NOFOLLOW",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.link("/usr/bin/true", "link")?;
+    let exec = Exec::by("execveat", "/tmp/link", |args| {
+        args.execveat(libc::AT_FDCWD, args.path(), libc::AT_SYMLINK_NOFOLLOW)
+    })?;
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! An exec of a program that wants to lie beyond user space.
+//!
+//! The address is looked at when the old program is gone already: the caller cannot be told any
+//! more and the process dies of SIGSEGV (`bprm_execve`: "past the point of no return ensure the
+//! process dies"). A policy that saw the two events of a program has seen a start that never ran
+//! one instruction.
+//!
+//! See execve(2): "the calling process ... is killed by SIGSEGV" (in NOTES of newer pages).
+
+use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a program with an address beyond user space",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let file = stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

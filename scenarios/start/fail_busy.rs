@@ -1,0 +1,27 @@
+//! An exec of a file that somebody has open for writing: ETXTBSY.
+//!
+//! Both events come before the refusal, because fanotify is asked while the file is opened and
+//! writing is denied after that (`deny_write_access` in `do_open_execat`).
+//!
+//! Finding: between 6.11 and 6.12 the kernel did not deny it (commit 2a010c412853 "fs: don't block
+//! i_writecount during exec", taken back by 3b832035387f); no kernel of the table is one of those.
+//!
+//! See execve(2), ETXTBSY.
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a file that is open for writing",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let file = stage.copy("/usr/bin/busybox", "busy")?;
+    let exec = Exec::path(&file)?.argv(&["busybox", "true"])?;
+    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    stage.observe(&exec.opened(5, file, flags))?;
+    Ok(())
+}

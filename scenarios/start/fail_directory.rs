@@ -1,0 +1,19 @@
+//! An exec of a folder: EACCES, and no step.
+//!
+//! `do_open_execat` asks for a regular file (`MAY_EXEC` with `acc_mode`, `S_ISREG`) before it opens
+//! anything, so that no permission event is made.
+//!
+//! See execve(2), EACCES.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a folder",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.observe(&Exec::path("/usr/bin")?)?;
+    Ok(())
+}

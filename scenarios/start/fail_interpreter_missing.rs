@@ -1,0 +1,21 @@
+//! An exec of a program whose ELF interpreter is not there: ENOENT.
+//!
+//! The program itself was opened; the caller is told ENOENT about a file that is there, which is
+//! the oldest riddle of this call.
+//!
+//! See execve(2), ENOENT: "or a script or ELF interpreter does not exist".
+
+use crate::scenario::{Elf, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a program whose ELF interpreter is not there",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new().interpreter("/lib/ld-none.so.1");
+    let file = stage.file("orphan", &program.build(), 0o755)?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

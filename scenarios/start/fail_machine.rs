@@ -1,0 +1,20 @@
+//! An exec of a program for another machine: ENOEXEC, after both events.
+//!
+//! `load_elf_binary` looks at `e_machine` when the file is open (`elf_check_arch`). binfmt_misc
+//! could have taken it.
+//!
+//! See execve(2), ENOEXEC.
+
+use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a program for another machine",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let file = stage.file("s390", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

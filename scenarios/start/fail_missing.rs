@@ -1,0 +1,19 @@
+//! An exec of a path that is not there: ENOENT, and no step.
+//!
+//! There is no file that could be opened, so that an observer of opens does not hear of the
+//! attempt; only one of the call itself does.
+//!
+//! See execve(2), ENOENT.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a path that is not there",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.observe(&Exec::path("/tmp/none")?)?;
+    Ok(())
+}

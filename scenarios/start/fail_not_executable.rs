@@ -1,0 +1,19 @@
+//! An exec of a file that nobody may execute: EACCES, and no step, even for root.
+//!
+//! The mode is checked in the walk (`may_open`, `inode_permission`), in front of fanotify.
+//!
+//! See execve(2), EACCES.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a file without the x bit",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let file = stage.file("data", b"#!/usr/bin/true\n", 0o644)?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! An exec after setuid(2) to a user who is at the limit of processes, which is 0 here.
+//!
+//! The limit is not checked in setuid, which only notes that it was exceeded (`PF_NPROC_EXCEEDED`),
+//! but in execve, before anything is opened: EAGAIN, and no step.
+//!
+//! Finding: up to 5.13 a user who has as many processes as the limit is over it (`set_user` in
+//! kernel/sys.c compares with `>=`). Since commit 21d1c5e386bc ("Reimplement RLIMIT_NPROC on top of
+//! ucounts", 5.14) the comparison is `>`, made before the process is counted for its new user
+//! (`flag_nproc_exceeded`): the first process of a user passes whatever the limit, and the program
+//! starts.
+//!
+//! See execve(2), EAGAIN: "the RLIMIT_NPROC limit ... is still exceeded".
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{Uid, setuid};
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a user who has too many processes",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path("/usr/bin/true")?.before(|| {
+        setrlimit(Resource::RLIMIT_NPROC, 0, 0)?;
+        Ok(setuid(Uid::from_raw(65534))?)
+    });
+    stage.observe(&exec)?;
+    Ok(())
+}

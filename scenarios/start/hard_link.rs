@@ -1,0 +1,21 @@
+//! A program started by a second name of the same file.
+//!
+//! Events and exe show the name that was used: to an observer of paths it is another program. Only
+//! the inode would tell that it is the same file.
+//!
+//! See link(2).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program by a hard link",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.copy("/usr/bin/true", "first")?;
+    std::fs::hard_link(program, "/tmp/second")?;
+    stage.observe(&Exec::path("/tmp/second")?)?;
+    Ok(())
+}

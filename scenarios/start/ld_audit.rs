@@ -1,0 +1,21 @@
+//! A library that the loader is asked to load for auditing.
+//!
+//! It is opened before everything else, with libraries of its own in a namespace of its own: the
+//! loader itself is opened once more, now with `open` alone, and cache and libc are opened twice.
+//! This one is no audit library (it has no `la_version`), so that the loader drops it again; by
+//! then it was opened and mapped.
+//!
+//! See rtld-audit(7).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "library named in LD_AUDIT",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.observe(&Exec::path("/usr/bin/true")?.env("LD_AUDIT", "libaudit.so.1")?)?;
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! A library that is preloaded into every program by `/etc/ld.so.preload`.
+//!
+//! The loader opens the list before the cache, under the new exe; it does so for every program of
+//! the system, and the open succeeds only where the file exists, so that its mere appearance in
+//! trails is worth a look.
+//!
+//! See ld.so(8), "/etc/ld.so.preload".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "library named in /etc/ld.so.preload",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.will_make("/etc/ld.so.preload")?;
+    std::fs::write("/etc/ld.so.preload", "libaudit.so.1\n")?;
+    stage.observe(&Exec::path("/usr/bin/true")?)?;
+    Ok(())
+}

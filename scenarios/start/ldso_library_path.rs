@@ -1,0 +1,21 @@
+//! The ELF interpreter run by hand with a library path of its own.
+//!
+//! The loader looks there first and finds another libc than the system's, without asking
+//! `/etc/ld.so.cache`: the program runs with a library that no cache and no package list knows.
+//!
+//! See ld.so(8), `--library-path`.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ld.so --library-path by hand",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.copy("/lib/x86_64-linux-gnu/libc.so.6", "lib/libc.so.6")?;
+    let loader = Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("--library-path")?;
+    stage.observe(&loader.arg("/tmp/lib")?.arg("/usr/bin/true")?)?;
+    Ok(())
+}

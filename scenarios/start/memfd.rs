@@ -1,0 +1,41 @@
+//! A program that lies in a memfd.
+//!
+//! The file is on the kernel's own mount of tmpfs, which no mark on the fixture covers: the program
+//! itself is never seen (the first step is the caller's, which reads what it puts there). What
+//! shows is its ELF interpreter, opened by a process that is still the caller, and then an exe that
+//! is no path, `/memfd:NAME (deleted)`. A policy that knows programs by their events has none for
+//! this one.
+//!
+//! Finding: comm, as in `start/fexecve`: the descriptor's number, or `memfd:NAME` where it is taken
+//! from the file.
+//!
+//! See memfd_create(2); mm/memfd.c.
+
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+
+use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::sys::place_fd;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program in memory that has no path",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execveat", "memfd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let exec = exec.before(|| {
+        let memory = memfd_create(c"true", MFdFlags::MFD_CLOEXEC)?;
+        std::fs::File::from(memory.try_clone()?).write_all(&std::fs::read("/usr/bin/true")?)?;
+        place_fd(memory.as_fd(), 5)?;
+        Ok(())
+    });
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! A program that the kernel starts by itself and waits for: modprobe.
+//!
+//! A process asks for a socket of a family that no module brings yet. The kernel starts the program
+//! that `kernel.modprobe` names, through a worker, and lets the process wait (`__request_module` in
+//! kernel/module/kmod.c, `UMH_WAIT_PROC`). The helper has no exe link, a worker's comm and kthreadd
+//! as its parent, as in `start/core_pattern_kworker`; nothing leads from it to the process that
+//! caused it but its arguments.
+//!
+//! See socket(2), Documentation/admin-guide/sysctl/kernel.rst "modprobe".
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "modprobe started by the kernel for an address family",
+    needs: &[needs::MODULES, needs::KERNEL_HELPERS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.sysctl("kernel/modprobe", "/usr/bin/true")?;
+    // Number 44 is XDP's, 45 MCTP's; 43 (SMC) is a module everywhere and loaded nowhere.
+    let exec = Exec::by("socket", "AF_SMC", |_| sys::socket(43))?;
+    stage.observe(&exec)?;
+    Ok(())
+}

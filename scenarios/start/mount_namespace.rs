@@ -1,0 +1,35 @@
+//! A program in a mount namespace of its own, at a place where others see something else.
+//!
+//! A private bind mount puts `true` over another file. The mark on the file system sees the exec,
+//! but the path is that of the private mount: the monitor that opens this path itself gets another
+//! file. The descriptor of the event is the only thing that leads to the right one.
+//!
+//! See mount_namespaces(7), fanotify(7) "fd".
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program that a private mount hides from the monitor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("decoy", b"nothing", 0o755)?;
+    let exec = Exec::path("/tmp/decoy")?.before(|| {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        let none = None::<&str>;
+        Ok(mount(
+            Some("/usr/bin/true"),
+            "/tmp/decoy",
+            none,
+            MsFlags::MS_BIND,
+            none,
+        )?)
+    });
+    stage.observe(&exec)?;
+    Ok(())
+}

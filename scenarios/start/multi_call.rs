@@ -1,0 +1,18 @@
+//! A program that is many, started by the link of one: busybox as `true`.
+//!
+//! exe and path are busybox's, whichever of its commands runs; what it does is decided by the name,
+//! which shows in comm. A policy by path allows all of its commands or none.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "multi-call program by a symbolic link",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let link = stage.link("/usr/bin/busybox", "true")?;
+    stage.observe(&Exec::path(link)?)?;
+    Ok(())
+}

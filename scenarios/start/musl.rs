@@ -1,0 +1,24 @@
+//! A program whose ELF interpreter is that of musl.
+//!
+//! The kernel's part is that of every dynamically linked program. The loader's part is shorter:
+//! musl's libc is the loader itself, so that neither a cache nor a library is opened, and nothing
+//! at all is seen under the new exe.
+//!
+//! See elf(5), `PT_INTERP`; musl's `ldso/dynlink.c`, `load_library`, for "libc is ourselves".
+
+use crate::scenario::{Elf, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program with the loader of musl",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new()
+        .interpreter("/lib/ld-musl-x86_64.so.1")
+        .needs("libc.so");
+    let program = stage.file("musl", &program.build(), 0o755)?;
+    stage.observe(&Exec::path(program)?)?;
+    Ok(())
+}

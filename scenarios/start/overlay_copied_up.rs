@@ -1,0 +1,47 @@
+//! A program on an overlay that is copied to the upper layer before it is started.
+//!
+//! Opening it for writing has the overlay copy the file, with opens of its own on both layers
+//! (`ovl_copy_up_file` in fs/overlayfs/copy_up.c), in the name of the process that writes; the new
+//! file has no name yet and shows as `/ (deleted)`. The start then uses the upper file under the
+//! same path. Both the overlay and its layers are watched.
+//!
+//! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1
+//! (new file first); from 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the
+//! listener hangs, for which see `start/overlay_watched`.
+
+use std::path::Path;
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+
+use crate::scenario::{Exec, Hang, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program that is copied up while it is looked at",
+    needs: &[needs::OVERLAY],
+    deadline: std::time::Duration::from_secs(5),
+    hang: Hang::Observed,
+    run,
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    for (name, folder) in [
+        ("lower", "bin"),
+        ("upper", ""),
+        ("work", ""),
+        ("merged", ""),
+    ] {
+        stage.folder(&format!("{name}/{folder}"))?;
+    }
+    stage.copy("/usr/bin/true", "lower/bin/true")?;
+    let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
+    stage.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)?;
+    stage.watch_also("/tmp/merged");
+    let exec = Exec::by("open for writing, execve", "/tmp/merged/bin/true", |args| {
+        // Opened for writing and closed: that is enough for a copy.
+        drop(open(args.path(), OFlag::O_WRONLY, Mode::empty())?);
+        args.execve()
+    })?;
+    stage.observe(&exec)?;
+    Ok(())
+}

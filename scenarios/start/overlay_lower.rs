@@ -1,0 +1,41 @@
+//! A program on an overlay, from its lower layer; only the file system of the layers is watched.
+//!
+//! The overlay opens the file of the layer by itself. Its path is that of a private mount that the
+//! overlay holds of the layer, so that it begins there: `/bin/true` for `/tmp/lower/bin/true`. exe
+//! is the path on the overlay.
+//!
+//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event
+//! of the layer told of the program: who watched only the layers of containers saw none of their
+//! programs. Commit bc2473c90fca ("ovl: enable fsnotify events on underlying real files", 6.5)
+//! ended it: since then the layer's file has both events, under a path that leads nowhere on the
+//! host.
+//!
+//! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
+//! overlay watched.
+
+use std::path::Path;
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program on an overlay, from its lower layer, the layers watched",
+    needs: &[needs::OVERLAY],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    for (name, folder) in [
+        ("lower", "bin"),
+        ("upper", ""),
+        ("work", ""),
+        ("merged", ""),
+    ] {
+        stage.folder(&format!("{name}/{folder}"))?;
+    }
+    stage.copy("/usr/bin/true", "lower/bin/true")?;
+    let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
+    stage.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)?;
+    stage.observe(&Exec::path("/tmp/merged/bin/true")?)?;
+    Ok(())
+}

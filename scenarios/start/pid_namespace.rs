@@ -1,0 +1,24 @@
+//! A program that is the first process of a pid namespace.
+//!
+//! Events carry the id that the process has in the monitor's namespace (`fanotify_merge` knows it
+//! as a `struct pid`; `pid_vnr` translates): nothing shows that it calls itself 1.
+//!
+//! See pid_namespaces(7), fanotify(7) `pid`.
+
+use nix::sched::{CloneFlags, unshare};
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started as the first of a pid namespace",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execve as pid 1", "/usr/bin/true", |args| {
+        args.execve_in_child()
+    })?;
+    stage.observe(&exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWPID)?)))?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! A program started in a mount namespace whose root is another file system, as in a container.
+//!
+//! The new root is a bind mount of a folder of the fixture. The monitor, in another namespace,
+//! cannot reach that mount: the kernel prints the path from the root of that namespace, `/busybox`,
+//! and an observer that takes it for a path of its own looks at the wrong file.
+//!
+//! See pivot_root(2); `prepend_path` in fs/d_path.c.
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{chdir, pivot_root};
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started in a root that was pivoted",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.copy("/usr/bin/busybox", "root/busybox")?;
+    stage.folder("root/old")?;
+    let exec = Exec::path("/busybox")?
+        .argv(&["busybox", "true"])?
+        .before(|| {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let (none, root) = (None::<&str>, "/tmp/root");
+            mount(Some(root), root, none, MsFlags::MS_BIND, none)?;
+            pivot_root(root, "/tmp/root/old")?;
+            Ok(chdir("/")?)
+        });
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! A program started by posix_spawn(3), which is clone(2) with `CLONE_VM | CLONE_VFORK` and an
+//! exec.
+//!
+//! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
+//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.
+//! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`,
+//! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by
+//! process would confuse the two.
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::sys::Spawn;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started by posix_spawn",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("posix_spawn", "/usr/bin/true", |args| {
+        args.spawn(Spawn::PosixSpawn)
+    })?;
+    stage.observe(&exec)?;
+    Ok(())
+}

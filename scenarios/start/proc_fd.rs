@@ -1,0 +1,23 @@
+//! A program started by the path of a descriptor, `/proc/self/fd/5`.
+//!
+//! It looks like fexecve(3), which is made so where execveat(2) is missing; to the kernel it is an
+//! everyday path with a link in it. comm is the last part of that path, `5`, on every kernel: the
+//! repair that `start/fexecve` tells of is for the empty path only.
+//!
+//! See proc_pid_fd(5).
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started through /proc/self/fd",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path("/proc/self/fd/5")?;
+    stage.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_PATH | OFlag::O_CLOEXEC))?;
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! A program that starts itself again through `/proc/self/exe`.
+//!
+//! The link is followed by the kernel to the very file: events and exe show its path. Only comm
+//! tells, because it is taken from the path that was executed: `exe`.
+//!
+//! See proc_pid_exe(5).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started again through /proc/self/exe",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let bash = Exec::path("/usr/bin/bash")?.arg("-c")?;
+    stage.observe(&bash.arg("exec /proc/self/exe -c :")?)?;
+    Ok(())
+}

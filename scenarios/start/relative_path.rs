@@ -1,0 +1,22 @@
+//! A program by a relative path, from another working directory.
+//!
+//! Events show the whole path, whatever was typed: the kernel prints where the file is, not how it
+//! was reached. comm is the last part of what was typed.
+//!
+//! See path_resolution(7).
+
+use nix::unistd::chdir;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "relative path with a changed directory",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path("../bin/./true")?;
+    stage.observe(&exec.before(|| Ok(chdir("/usr/lib")?)))?;
+    Ok(())
+}

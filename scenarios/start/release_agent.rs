@@ -1,0 +1,32 @@
+//! The release agent of a cgroup of version 1.
+//!
+//! When the last process of a group has ended, the kernel starts the program that was set for the
+//! hierarchy (`cgroup1_release_agent` in kernel/cgroup/cgroup-v1.c), from a worker and with nobody
+//! waiting for it: it can run long after the process that caused it is gone. To get out of a
+//! container this way was the subject of CVE-2022-0492.
+//!
+//! See cgroups(7), "Cgroups v1 release notification".
+
+use std::fs;
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "release agent of a cgroup",
+    needs: &[needs::KERNEL_HELPERS, needs::CGROUP_V1],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let groups = stage.folder("groups")?;
+    stage.mount("cgroup", "none", &groups, "none,name=exetrail")?;
+    fs::write("/tmp/groups/release_agent", "/usr/bin/true")?;
+    fs::create_dir("/tmp/groups/one")?;
+    fs::write("/tmp/groups/one/notify_on_release", "1")?;
+    let exec = Exec::path("/usr/bin/busybox")?
+        .argv(&["busybox", "true"])?
+        .before(|| Ok(fs::write("/tmp/groups/one/cgroup.procs", "0")?));
+    stage.observe(&exec.helper("/usr/bin/true"))?;
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! A program whose file is renamed. exe follows: it shows the new name, under which the program
+//! never was executed, and comm keeps the old one.
+//!
+//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! running shell makes it visible by opening a file afterwards.
+//!
+//! See proc_pid_exe(5).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program whose file is renamed while it runs",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let shell = stage.copy("/usr/bin/bash", "sh")?;
+    let command = "/usr/bin/busybox mv /tmp/sh /tmp/moved; : < /etc/passwd";
+    stage.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
+    Ok(())
+}

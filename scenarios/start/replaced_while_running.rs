@@ -1,0 +1,24 @@
+//! A program whose file is replaced by another file of the same name, as every upgrade does. exe
+//! says "(deleted)", although a file with that very name is there; it is not the one that runs.
+//!
+//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! running shell makes it visible by opening a file afterwards.
+//!
+//! See proc_pid_exe(5).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program whose file is replaced while it runs",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.copy("/usr/bin/cat", "new")?;
+
+    let shell = stage.copy("/usr/bin/bash", "sh")?;
+    let command = "/usr/bin/busybox mv /tmp/new /tmp/sh; : < /etc/passwd";
+    stage.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
+    Ok(())
+}

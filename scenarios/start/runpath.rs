@@ -1,0 +1,25 @@
+//! A program that says itself where its libraries are (`DT_RUNPATH`).
+//!
+//! The loader looks there before it opens the cache: an ordinary program, with nothing in its
+//! environment, runs with a library from `/tmp`.
+//!
+//! See ld.so(8), "DT_RUNPATH".
+
+use crate::scenario::{Elf, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program that names the folder of its libraries",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.copy("/lib/x86_64-linux-gnu/libc.so.6", "lib/libc.so.6")?;
+    let program = Elf::new()
+        .interpreter("/lib64/ld-linux-x86-64.so.2")
+        .needs("libc.so.6")
+        .runpath("/tmp/lib");
+    let program = stage.file("runpath", &program.build(), 0o755)?;
+    stage.observe(&Exec::path(program)?)?;
+    Ok(())
+}

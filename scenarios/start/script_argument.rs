@@ -1,0 +1,22 @@
+//! A script whose first line has an argument for the interpreter.
+//!
+//! All that stands behind the interpreter's name is one argument (`load_script` in
+//! fs/binfmt_script.c), here `-e -u` in one piece, which bash refuses: it exits with an error and never
+//! opens the script. The kernel's part is that of any script; what a program is told shows in
+//! `identity/script_argument`.
+//!
+//! See execve(2), "Interpreter scripts".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script with an argument on its first line",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("argument.sh", "#!/usr/bin/bash -e -u\n:\n")?;
+    stage.observe(&Exec::path(script)?)?;
+    Ok(())
+}

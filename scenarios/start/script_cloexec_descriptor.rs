@@ -1,0 +1,29 @@
+//! A script executed by a descriptor that is closed on exec.
+//!
+//! The interpreter could not open the script by the only name that the kernel can give it,
+//! `/dev/fd/5`, so that `load_script` (fs/binfmt_script.c) answers ENOENT when it sees
+//! `BINPRM_FLAGS_PATH_INACCESSIBLE`. The script was opened and asked for by then; the interpreter
+//! was not.
+//!
+//! See execveat(2), "ENOENT".
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script on a close-on-exec descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
+    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    stage.observe(&exec.opened(5, script, flags))?;
+    Ok(())
+}

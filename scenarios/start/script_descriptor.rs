@@ -1,0 +1,32 @@
+//! A script executed by descriptor.
+//!
+//! The interpreter is given `/dev/fd/5` as the name of the script, which works because the
+//! descriptor is still open. It opens the script by that name; the event shows the script's own
+//! path. See `start/script_cloexec_descriptor` for one that is closed.
+//!
+//! Finding: comm. `5`, the descriptor, where commit 543841d18060 ("exec: fix up /proc/pid/comm in
+//! the execveat(AT_EMPTY_PATH) case", 6.14, carried back to 6.1.129 and not to 5.10) is missing.
+//! Elsewhere it is taken from the file that is executed in the end: it is the interpreter's,
+//! `bash`, and not the script's, which a script by path gives its process (`start/shebang`).
+//!
+//! See execveat(2), "BUGS".
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script by descriptor",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
+    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    stage.observe(&exec.opened(5, script, OFlag::O_RDONLY))?;
+    Ok(())
+}

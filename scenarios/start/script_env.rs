@@ -1,0 +1,22 @@
+//! A script that has `env` find its interpreter.
+//!
+//! Two programs start in one process: the kernel executes env, and env looks bash up in `PATH` and
+//! executes it, with a second point of no return. comm is the script's name under env and bash's
+//! own afterwards, because it comes from the path that was executed last (`begin_new_exec`). The
+//! script is opened by bash alone, as its argument.
+//!
+//! See env(1), execve(2).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script that finds its interpreter by env",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("env.sh", "#!/usr/bin/env bash\n:\n")?;
+    stage.observe(&Exec::path(script)?)?;
+    Ok(())
+}

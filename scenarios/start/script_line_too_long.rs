@@ -1,0 +1,20 @@
+//! A script whose interpreter's name does not fit into the 256 bytes that the kernel reads.
+//!
+//! A name that is cut could be that of another program, so that the kernel refuses the file
+//! (`load_script` in fs/binfmt_script.c, commit 6eb3c3d0a52d, 5.0): ENOEXEC after the script itself
+//! was opened. A shell would now run it by itself; see `start/script_no_shebang`.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script whose interpreter is cut at 256 bytes",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let line = format!("#!/{}usr/bin/true\n", "./".repeat(140));
+    let script = stage.script("long.sh", &line)?;
+    stage.observe(&Exec::path(script)?)?;
+    Ok(())
+}

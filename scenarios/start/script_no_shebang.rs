@@ -1,0 +1,27 @@
+//! A script without a `#!` line, run by a shell.
+//!
+//! The kernel knows no such format: it opens the file, finds nothing in it and answers ENOEXEC.
+//! bash falls back to reading the file itself, in the child that it forked for it, which never
+//! passes a point of no return: the script runs under bash's exe and comm, and its further opens
+//! (bash looks at the file first and then reads it) have no `execute` beside them. The `execute` of the failed attempt is the only sign that something was
+//! started.
+//!
+//! See bash(1), "COMMAND EXECUTION": "not in executable format ... assumed to be a shell script".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script without #!, by the shell's fallback",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.script("plain", ":\n")?;
+    stage.observe(
+        &Exec::path("/usr/bin/bash")?
+            .arg("-c")?
+            .arg("/tmp/plain; :")?,
+    )?;
+    Ok(())
+}

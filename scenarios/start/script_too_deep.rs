@@ -1,0 +1,28 @@
+//! Scripts nested deeper than the kernel follows.
+//!
+//! Each level is opened and asked for before the kernel notices: the depth is checked when the next
+//! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP
+//! and is still itself. A policy sees seven scripts "executed" of which none ever ran.
+//!
+//! See execve(2), ELOOP, and "up to a limit of four recursions"; `start/script_deepest` for what is
+//! still followed.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script nested one level too deep",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.script("level0", "#!/usr/bin/true\n")?;
+    for level in 1..8 {
+        stage.script(
+            &format!("level{level}"),
+            &format!("#!/tmp/level{}\n", level - 1),
+        )?;
+    }
+    stage.observe(&Exec::path("/tmp/level7")?)?;
+    Ok(())
+}

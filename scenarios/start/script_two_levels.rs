@@ -1,0 +1,24 @@
+//! A script whose interpreter is a script itself.
+//!
+//! The kernel opens one after the other under the exe of the caller, each with `execute` and
+//! `open`: the script, its interpreter, that one's interpreter, and the ELF interpreter of the last
+//! (`exec_binprm` in fs/exec.c goes round once for each). comm is the name of the first script;
+//! only the last interpreter ever becomes exe. bash then opens the inner script, which it was given
+//! as its argument.
+//!
+//! See execve(2), "Interpreter scripts": "the interpreter may itself be a script".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "script whose interpreter is a script",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.script("inner", "#!/usr/bin/bash\n:\n")?;
+    let outer = stage.script("outer", "#!/tmp/inner\n")?;
+    stage.observe(&Exec::path(outer)?)?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! A process that wants another file as its exe, by prctl(2) `PR_SET_MM_EXE_FILE`.
+//!
+//! The kernel refuses with EBUSY while the old program is still mapped (`replace_mm_exe_file` in
+//! kernel/fork.c): a program has to leave its own file before it may take another name. It opens
+//! nothing and asks nobody; the one step is our own open of the file. That exe can be changed at
+//! all makes it a claim of the process and no proof.
+//!
+//! See prctl(2), `PR_SET_MM_EXE_FILE`.
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::sys::set_exe_file;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "PR_SET_MM_EXE_FILE while the program is mapped",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("prctl PR_SET_MM_EXE_FILE", "/usr/bin/true", |_| {
+        set_exe_file(5)
+    })?;
+    stage.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
+    Ok(())
+}

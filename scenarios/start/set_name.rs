@@ -1,0 +1,21 @@
+//! A process that names itself, and then executes a program.
+//!
+//! comm is free text: any process may change it (prctl(2) `PR_SET_NAME`, or by writing to
+//! `/proc/self/comm` as here), and what is opened then is seen under that name. The exec ends it:
+//! comm is the program's again. exe stays true all the time.
+//!
+//! See proc_pid_comm(5).
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program that changes its comm before and after an exec",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let command = "echo -n kthreadd > /proc/$$/comm; : < /etc/passwd; exec /usr/bin/true";
+    stage.observe(&Exec::path("/usr/bin/bash")?.arg("-c")?.arg(command)?)?;
+    Ok(())
+}

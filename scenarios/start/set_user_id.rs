@@ -1,0 +1,28 @@
+//! A set-user-ID program of root, started by another user.
+//!
+//! To an observer of opens it is a program like any other: the change of user is made at the point
+//! of no return (`begin_new_exec`, `bprm_creds_from_file`) and shows in no event. The loader runs
+//! in secure mode and ignores `LD_PRELOAD` with a slash in it, so that the library that is named is
+//! never opened.
+//!
+//! See execve(2), "set-user-ID"; ld.so(8), "Secure-execution mode".
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use nix::unistd::{Uid, setuid};
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "set-user-ID program started by another user",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.copy("/usr/bin/true", "suid")?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o4755))?;
+    let exec = Exec::path(program)?.env("LD_PRELOAD", "/lib/x86_64-linux-gnu/libaudit.so.1")?;
+    stage.observe(&exec.before(|| Ok(setuid(Uid::from_raw(65534))?)))?;
+    Ok(())
+}

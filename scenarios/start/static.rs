@@ -1,0 +1,22 @@
+//! A static program: the kernel opens it and nothing else.
+//!
+//! There is no `PT_INTERP`, so that `load_elf_binary` (fs/binfmt_elf.c) opens no second file; the
+//! two events of the program itself are the whole trail, both under the exe of the caller. Nothing
+//! is ever seen under the new exe: a policy that decides about a process at its first event behind
+//! the point of no return never hears of this one.
+//!
+//! See elf(5), `PT_INTERP`.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "static program, ET_EXEC",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let busybox = Exec::path("/usr/bin/busybox")?.argv(&["busybox", "true"])?;
+    stage.observe(&busybox)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! A static program that is position-independent.
+//!
+//! By its type (`ET_DYN`) it looks like a library or like an ELF interpreter run by hand. The
+//! kernel goes by `PT_INTERP` alone: there is none, so that no second file is opened
+//! (`load_elf_binary` in fs/binfmt_elf.c). The trail is that of `start/static`; both are here
+//! because the kernel takes another way to the load address, and a kernel that mistook this one for
+//! an interpreter would show it.
+//!
+//! See elf(5), `ET_DYN`.
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "static program that is position-independent, ET_DYN",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("static-pie")?;
+    stage.observe(&Exec::path(program)?.role(Role::Exit)?)?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! A thread that is not the leader executes a program.
+//!
+//! At the point of no return the kernel ends all other threads and gives the caller the leader's id
+//! (`de_thread` in fs/exec.c). Events carry the process's id all along. comm is read from the
+//! leader: it is still the old process's before the point, although the thread that opens the
+//! program has a name of its own (`worker`), and the program's behind it.
+//!
+//! See execve(2), "All threads other than the calling thread are destroyed".
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec from a thread that is not the leader",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execve in a thread", "/usr/bin/true", |args| {
+        args.execve_in_thread("worker")
+    })?;
+    stage.observe(&exec)?;
+    Ok(())
+}

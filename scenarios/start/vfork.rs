@@ -1,0 +1,23 @@
+//! A program started by vfork(2): the child borrows the memory of its parent, which stands still
+//! meanwhile.
+//!
+//! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
+//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.
+//! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`,
+//! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by
+//! process would confuse the two.
+
+use crate::scenario::{Exec, Scenario, Stage};
+use crate::sys::Spawn;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program started by vfork",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("vfork", "/usr/bin/true", |args| args.spawn(Spawn::Vfork))?;
+    stage.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What a call is given, and the calls themselves, in the child.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::wait::{WaitStatus, waitpid};
+
+use crate::sys::{self, ForkResult, Image, Spawn};
+
+/// Path, arguments and environment of a start, with the ways to make it.
+///
+/// Every way returns only when it failed, except where it says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    path: &'a CStr,
+    argv: &'a [CString],
+    environment: &'a [CString],
+}
+
+impl<'a> Args<'a> {
+    pub(super) fn new(path: &'a CStr, argv: &'a [CString], environment: &'a [CString]) -> Args<'a> {
+        Args {
+            path,
+            argv,
+            environment,
+        }
+    }
+
+    /// The path that the scenario named.
+    #[must_use]
+    pub fn path(&self) -> &'a CStr {
+        self.path
+    }
+
+    /// execve(2) of the path.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execve(&self) -> nix::Result<()> {
+        self.execveat(libc::AT_FDCWD, self.path, 0)
+    }
+
+    /// execveat(2); returns 0 with `AT_EXECVE_CHECK` when the check went well.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execveat(&self, dir: RawFd, path: &CStr, flags: i32) -> nix::Result<()> {
+        Image::new(self.argv, self.environment).execveat(dir, path, flags)
+    }
+
+    /// The path in a child that shares memory, and then the child's end as one's own.
+    ///
+    /// # Errors
+    ///
+    /// What the call, or the exec in the child, says.
+    pub fn spawn(&self, way: Spawn) -> nix::Result<()> {
+        Image::new(self.argv, self.environment).spawn(self.path, way)
+    }
+
+    /// execve(2) in a forked child, as in a new pid namespace, and then its end as one's own.
+    ///
+    /// # Errors
+    ///
+    /// What fork(2) says; a child whose exec fails exits with the errno's number.
+    pub fn execve_in_child(&self) -> nix::Result<()> {
+        match sys::fork()? {
+            ForkResult::Child => {
+                let failed = self.execve().err().unwrap_or(Errno::UnknownErrno);
+                sys::exit_now(failed as i32)
+            }
+            ForkResult::Parent { child } => match waitpid(child, None)? {
+                WaitStatus::Exited(_, status) => sys::exit_now(status),
+                _ => Err(Errno::EINTR),
+            },
+        }
+    }
+
+    /// execve(2) in a thread of this name that is not the leader.
+    ///
+    /// # Errors
+    ///
+    /// What the call says, or `EAGAIN` when there can be no thread.
+    pub fn execve_in_thread(&self, name: &str) -> nix::Result<()> {
+        std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name(name.to_owned());
+            let thread = builder.spawn_scoped(scope, || self.execve());
+            let thread = thread.map_err(|_| Errno::EAGAIN)?;
+            thread.join().unwrap_or(Err(Errno::EINVAL))
+        })
+    }
+}

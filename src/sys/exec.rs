@@ -1,0 +1,203 @@
+//! Ways to become a program that nix does not offer in a safe form, and to share memory meanwhile.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// `AT_EXECVE_CHECK` of include/uapi/linux/fcntl.h: check, do not execute.
+pub const AT_EXECVE_CHECK: i32 = 0x10000;
+
+/// A program with its arguments and its environment, as the kernel wants them.
+#[derive(Clone, Debug)]
+pub struct Image<'a> {
+    argv: Vec<*const libc::c_char>,
+    environment: Vec<*const libc::c_char>,
+    // The pointers point into these.
+    strings: std::marker::PhantomData<&'a CString>,
+}
+
+impl<'a> Image<'a> {
+    /// Points at the strings.
+    #[must_use]
+    pub fn new(argv: &'a [CString], environment: &'a [CString]) -> Image<'a> {
+        let pointers = |strings: &'a [CString]| {
+            let all = strings.iter().map(|string| string.as_ptr());
+            all.chain([std::ptr::null()]).collect()
+        };
+        Image {
+            argv: pointers(argv),
+            environment: pointers(environment),
+            strings: std::marker::PhantomData,
+        }
+    }
+
+    /// execveat(2); returns when it failed, or when `AT_EXECVE_CHECK` only asked.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execveat(&self, dir: RawFd, path: &CStr, flags: i32) -> nix::Result<()> {
+        // SAFETY: both arrays end with a null pointer and their strings live as long as `self`.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_execveat,
+                dir,
+                path.as_ptr(),
+                self.argv.as_ptr(),
+                self.environment.as_ptr(),
+                flags,
+            )
+        };
+        Errno::result(result).map(drop)
+    }
+
+    /// Starts a child that executes the path at once, and waits for it: vfork(2), posix_spawn(3) or
+    /// clone(2) with `CLONE_VM`, as `way` says. Ends the calling process as the child ended.
+    ///
+    /// # Errors
+    ///
+    /// What the call, or the exec in the child, says.
+    pub fn spawn(&self, path: &CStr, way: Spawn) -> nix::Result<()> {
+        let pid = match way {
+            Spawn::PosixSpawn => self.posix_spawn(path)?,
+            Spawn::Vfork => self.clone(path, libc::CLONE_VM | libc::CLONE_VFORK)?,
+            Spawn::SharedMemory => self.clone(path, libc::CLONE_VM)?,
+        };
+        let mut status = 0;
+        // SAFETY: the status is a valid place for an integer.
+        Errno::result(unsafe { libc::waitpid(pid, &raw mut status, 0) })?;
+        if !libc::WIFEXITED(status) {
+            return Err(Errno::EINTR);
+        }
+        match libc::WEXITSTATUS(status) {
+            FAILED => Err(Errno::ENOEXEC),
+            status => super::exit_now(status),
+        }
+    }
+
+    fn posix_spawn(&self, path: &CStr) -> nix::Result<libc::pid_t> {
+        let mut pid = 0;
+        // SAFETY: both arrays end with a null pointer, their strings live as long as `self`, and
+        // null stands for no actions and no attributes.
+        let error = unsafe {
+            libc::posix_spawn(
+                &raw mut pid,
+                path.as_ptr(),
+                std::ptr::null(),
+                std::ptr::null(),
+                self.argv.as_ptr().cast(),
+                self.environment.as_ptr().cast(),
+            )
+        };
+        match error {
+            0 => Ok(pid),
+            error => Err(Errno::from_raw(error)),
+        }
+    }
+
+    fn clone(&self, path: &CStr, flags: libc::c_int) -> nix::Result<libc::pid_t> {
+        /// What the child needs, on the parent's stack: they share memory.
+        struct Order<'a> {
+            path: &'a CStr,
+            argv: *const *const libc::c_char,
+            environment: *const *const libc::c_char,
+        }
+        extern "C" fn child(order: *mut libc::c_void) -> libc::c_int {
+            // SAFETY: the parent waits for this child with the order on its stack.
+            unsafe {
+                let order = &*order.cast::<Order<'_>>();
+                libc::execve(order.path.as_ptr(), order.argv, order.environment);
+            }
+            FAILED
+        }
+        let mut order = Order {
+            path,
+            argv: self.argv.as_ptr(),
+            environment: self.environment.as_ptr(),
+        };
+        let mut stack = vec![0_u128; 4096];
+        // SAFETY: the child gets a stack of its own, of 64 KiB, calls execve only, and is waited
+        // for before stack and order go away. It shares memory but not the signal handlers.
+        let pid = unsafe {
+            libc::clone(
+                child,
+                stack.as_mut_ptr_range().end.cast(),
+                flags | libc::SIGCHLD,
+                (&raw mut order).cast(),
+            )
+        };
+        let pid = Errno::result(pid)?;
+        // Without CLONE_VFORK the child may not have come to its exec yet: stack and order stay
+        // until it has ended.
+        wait_for_end(pid)?;
+        Ok(pid)
+    }
+}
+
+/// How a child is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spawn {
+    /// vfork(2): the parent stands still and lends its memory (`CLONE_VM | CLONE_VFORK`).
+    Vfork,
+    /// posix_spawn(3).
+    PosixSpawn,
+    /// clone(2) with `CLONE_VM` alone: both run in the same memory.
+    SharedMemory,
+}
+
+/// Exit status of a child whose exec failed.
+const FAILED: libc::c_int = 255;
+
+/// Waits until a child has ended, without reaping it.
+fn wait_for_end(pid: libc::pid_t) -> nix::Result<()> {
+    // SAFETY: all zeros is a valid siginfo_t, and the call fills it.
+    let result = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(
+            libc::P_PID,
+            pid.unsigned_abs(),
+            &raw mut info,
+            libc::WEXITED | libc::WNOWAIT,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// An entry of the auxiliary vector (getauxval(3)); none when there is no such entry.
+#[must_use]
+pub fn auxv(kind: u64) -> Option<u64> {
+    // A static program finds its vector without opening a file; 0 with ENOENT means "no entry".
+    Errno::clear();
+    // SAFETY: the call takes an integer and reads the process's own vector.
+    let value = unsafe { libc::getauxval(kind) };
+    (value != 0 || Errno::last() != Errno::ENOENT).then_some(value)
+}
+
+/// `AT_EXECFD`: the descriptor of the program, which binfmt_misc may leave open.
+#[must_use]
+pub fn auxv_execfd() -> Option<u64> {
+    auxv(libc::AT_EXECFD)
+}
+
+/// `AT_EXECFN`: the file name that the program was executed by.
+#[must_use]
+pub fn auxv_execfn() -> Option<Vec<u8>> {
+    let address = auxv(libc::AT_EXECFN)?;
+    // SAFETY: the kernel puts a string that ends with NUL at this address of the stack, and nobody
+    // changes it.
+    let name = unsafe { CStr::from_ptr(std::ptr::with_exposed_provenance(address as usize)) };
+    Some(name.to_bytes().to_vec())
+}
+
+/// Asks for a stream socket of a family by its number, and closes it again (socket(2)).
+///
+/// # Errors
+///
+/// `EAFNOSUPPORT` when no module brought the family.
+pub fn socket(family: i32) -> nix::Result<()> {
+    // SAFETY: the call takes integers.
+    let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    Errno::result(fd).map(|fd| drop(super::adopt_fd(fd)))
+}

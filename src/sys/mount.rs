@@ -1,0 +1,58 @@
+//! The mount calls that work on descriptors (open_tree(2), move_mount(2)), and extended attributes.
+
+use std::ffi::CStr;
+use std::os::fd::{OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// Clones the mount of a path, detached: it is in no namespace (open_tree(2), `OPEN_TREE_CLONE`).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn clone_mount(path: &CStr) -> nix::Result<OwnedFd> {
+    let flags = libc::OPEN_TREE_CLONE | libc::O_CLOEXEC as libc::c_uint;
+    // SAFETY: the path ends with NUL; the other arguments are integers.
+    let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
+    let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
+    Ok(super::adopt_fd(fd))
+}
+
+/// Sets an extended attribute of a file (setxattr(2)).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn set_attribute(path: &CStr, name: &CStr, value: &[u8]) -> nix::Result<()> {
+    // SAFETY: path and name end with NUL, the value is as long as is said.
+    let result = unsafe {
+        libc::setxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
+            0,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Makes an open file this process's exe (prctl(2), `PR_SET_MM_EXE_FILE`).
+///
+/// # Errors
+///
+/// `EBUSY` while the old one is still mapped; what else the call says.
+pub fn set_exe_file(fd: RawFd) -> nix::Result<()> {
+    // SAFETY: the call takes integers.
+    let result = unsafe {
+        libc::prctl(
+            libc::PR_SET_MM,
+            libc::PR_SET_MM_EXE_FILE as libc::c_ulong,
+            fd as libc::c_ulong,
+            0,
+            0,
+        )
+    };
+    Errno::result(result).map(drop)
+}

@@ -1,0 +1,28 @@
+//! What the monitor does other than looking: how it answers one of the events.
+
+use serde::{Deserialize, Serialize};
+
+/// One event that is not simply let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Which event since the watch began, from 1.
+    pub nth: usize,
+    /// What is done with it.
+    pub act: Act,
+}
+
+/// What is done with an event that is not simply let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// `FAN_DENY`: the opener gets EPERM.
+    Deny,
+    /// `FAN_DENY`, and again for every later event of the same file.
+    File,
+    /// `FAN_DENY_ERRNO` with this number.
+    Errno(i32),
+    /// The monitor ends without an answer.
+    Die,
+    /// The process that waits is killed before it is answered.
+    Kill,
+}
