@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use exetrail::project::{Project, cache_folder};
-use exetrail::report::{Finding, summary};
+use exetrail::report::{Finding, differences, summary};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::Stop;
 use exetrail::trail::Outcome;
@@ -68,7 +68,7 @@ fn run() -> Result<ExitCode> {
     let different = findings.iter().filter(|found| is_different(found)).count();
     if different > 0 {
         settle::write(&findings, &root)?;
-        eprintln!("{}", settle::summary(&findings));
+        eprintln!("{}", differences(&findings));
         eprintln!("{}", summary(&findings));
     }
     Ok(conclusion.exit_code())

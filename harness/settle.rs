@@ -127,23 +127,3 @@ fn forget_pending(root: &Path, scenario: &str, wanted: &BTreeSet<&KernelId>) -> 
     }
     Ok(())
 }
-
-/// How many differ, in which scenarios, and from which kernel on.
-pub fn summary(findings: &[Finding]) -> String {
-    let mut scenarios: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for finding in findings {
-        if matches!(finding.record.outcome, Outcome::Changed | Outcome::New) {
-            let kernels = scenarios.entry(&finding.record.scenario).or_default();
-            kernels.push(finding.record.kernel.label());
-        }
-    }
-    let lines = scenarios
-        .iter()
-        .map(|(scenario, kernels)| format!("  {scenario}: {}", kernels.join(" ")));
-    let lines: Vec<_> = lines.collect();
-    format!(
-        "differences in {} scenarios, on these kernels:\n{}",
-        lines.len(),
-        lines.join("\n")
-    )
-}

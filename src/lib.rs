@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
+//! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
@@ -19,6 +20,7 @@
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
 //! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
+//! | [`records`] | records kept in folders, one file each | how shards are joined |
 //! | [`report`] | one file an output format | what a run prints |
 //! | [`cli`] | one file a subcommand | the command line |
 //!
@@ -27,6 +29,7 @@
 
 pub mod baseline;
 pub mod cli;
+pub mod diff;
 pub mod fetch;
 pub mod files;
 pub mod guest;
@@ -34,6 +37,7 @@ pub mod monitor;
 pub mod native;
 pub mod observer;
 pub mod project;
+pub mod records;
 pub mod report;
 pub mod scenario;
 pub mod suite;

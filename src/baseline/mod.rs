@@ -5,11 +5,13 @@
 //! reads the files, or the copies that are built into the binary.
 
 mod lineage;
+mod pending;
 mod plan;
 mod snapshot;
 mod store;
 
 pub use lineage::Lineage;
+pub use pending::write_pending;
 pub use plan::{Plan, plan};
 pub use snapshot::read_snapshot;
 pub use store::{Baselines, Store};

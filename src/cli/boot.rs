@@ -1,6 +1,7 @@
 //! `exetrail boot`: a shell, or one command, in a kernel.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,8 +15,11 @@ use crate::wire::{Job, Message, Stream};
 /// Arguments of `exetrail boot`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// An id such as 6.12, or the path of a bzImage or vmlinux
+    /// An id such as 6.12, or the path of a bzImage, vmlinux, build tree or Debian package
     kernel: String,
+    /// Where the modules of an image are, such as /lib/modules/RELEASE
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
     /// Command to run; a shell when there is none and this is a terminal
     #[arg(last = true)]
     command: Vec<String>,
@@ -25,7 +29,8 @@ pub struct Args {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
-    let Wanted::Ready(target) = Wanted::find(&project, &args.kernel)? else {
+    let Wanted::Ready(target) = Wanted::find(&project, &args.kernel, args.modules.as_deref())?
+    else {
         bail!(
             "kernel {} is not fetched: vm/setup {} fetches it",
             args.kernel,

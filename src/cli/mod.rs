@@ -1,11 +1,18 @@
 //! The command line: one file a subcommand.
 
+mod bisect_step;
 mod boot;
+mod check;
+mod diff;
 mod fetch;
+mod history;
 mod kernels;
 mod list;
+mod live;
 mod monitor;
+mod pending;
 mod progress;
+mod report;
 mod run;
 
 use std::process::ExitCode;
@@ -24,6 +31,16 @@ struct Cli {
 enum Command {
     /// Run scenarios on kernels and show what was seen against the baselines (the default)
     Run(run::Args),
+    /// Judge records that `run --records` kept, without a VM
+    Check(check::Args),
+    /// Show what changed between two kernels, from the snapshots
+    Diff(diff::Args),
+    /// Show the kernels at which a scenario's behaviour changed
+    History(history::Args),
+    /// Write one self-contained HTML page, from kept records or from the snapshots
+    Report(report::Args),
+    /// Test one revision for git bisect run
+    BisectStep(bisect_step::Args),
     /// List the scenarios with family, summary and needs
     List(list::Args),
     /// Show the kernel table, what is fetched and how it would run
@@ -39,10 +56,28 @@ enum Command {
 /// Reads the command line and does what it says.
 ///
 /// Exit status: 0 all same or unsupported; 1 something changed or is new; 2 something is broken,
-/// required but not run, or the call was wrong.
+/// required but not run, or the call was wrong. `bisect-step` has its own.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // git-bisect(1) reads statuses of its own, also for a call that is wrong.
+    let bisecting = std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == "bisect-step");
+    let failure = if bisecting { bisect_step::ABORT } else { 2 };
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        // Nobody is left to hear of an output that cannot be written.
+        let _ = error.print();
+        std::process::exit(if error.use_stderr() {
+            i32::from(failure)
+        } else {
+            0
+        })
+    });
     let result = match cli.command {
+        Some(Command::Check(args)) => check::main(&args),
+        Some(Command::Diff(args)) => diff::main(&args),
+        Some(Command::History(args)) => history::main(&args),
+        Some(Command::Report(args)) => report::main(&args),
+        Some(Command::BisectStep(args)) => bisect_step::main(&args),
         Some(Command::Fetch(args)) => fetch::main(&args),
         Some(Command::Monitor(args)) => monitor::main(args),
         Some(Command::Run(args)) => run::main(&args),
@@ -53,6 +88,6 @@ pub fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("exetrail: {error:#}");
-        ExitCode::from(2)
+        ExitCode::from(failure)
     })
 }

@@ -1,12 +1,15 @@
 //! `exetrail run`: scenarios on kernels against the baselines.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::pending;
 use super::progress::Progress;
 use crate::project::Project;
+use crate::records;
 use crate::report::{Colour, Finding, FormatName};
 use crate::scenario::{Registered, select};
 use crate::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
@@ -18,12 +21,22 @@ pub struct Args {
     /// Scenarios by name, family or glob, such as shebang, start or 'start/*exec*' [default: all]
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// Kernels: an id such as 6.12, `all`, `native`, or the path of a bzImage or vmlinux
+    /// Kernels: an id such as 6.12, `all`, `native`, or the path of a bzImage, vmlinux, build tree
+    /// or Debian package
     #[arg(short, long = "kernel", value_name = "KERNEL", default_value = "all")]
     kernels: Vec<String>,
+    /// Where the modules of an image are, such as /lib/modules/RELEASE
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
+    /// Keep the records in this folder, for `check` and `report`
+    #[arg(long, value_name = "DIR", conflicts_with = "repeat")]
+    records: Option<PathBuf>,
+    /// Write what differs as pending snapshots, for cargo insta review
+    #[arg(long, conflicts_with = "repeat")]
+    pending: bool,
     /// How many guests run side by side [default: as many as there are CPUs]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
@@ -43,7 +56,10 @@ impl Default for Args {
         Args {
             scenarios: Vec::new(),
             kernels: vec!["all".to_owned()],
+            modules: None,
             format: FormatName::Text,
+            records: None,
+            pending: false,
             jobs: None,
             cpus: 1,
             repeat: 1,
@@ -57,7 +73,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
-    let (targets, missing) = targets(&project, &args.kernels)?;
+    let (targets, missing) = targets(&project, args)?;
+    if args.records.is_some() || args.pending {
+        one_of_a_series(&targets)?;
+    }
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for id in &missing {
         let word = if required { "error" } else { "warning" };
@@ -73,10 +92,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if let Some(accel) = suite.accel() {
         eprintln!("accelerator: {accel}");
     }
-    let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Colour::Yes,
-        false => Colour::No,
-    };
     let mut options = Options {
         cpus: args.cpus,
         ..Options::default()
@@ -88,7 +103,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         options: &options,
         stop: &stop,
     };
-    let mut format = args.format.make(colour);
+    let mut format = args.format.make(colour());
     let mut findings = Vec::new();
     for round in 0..u64::from(args.repeat) {
         let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
@@ -97,6 +112,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             format
                 .finding(&finding, &mut out)
                 .context("failed to write the output")?;
+            if let Some(folder) = &args.records {
+                records::keep(folder, &finding.record)?;
+            }
             findings.push(finding);
             Ok(())
         })?;
@@ -120,7 +138,37 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .end(&findings, &notes, &mut out)
         .context("failed to write the output")?;
     out.flush().context("failed to write the output")?;
+    if args.pending {
+        pending::write(&project, &findings)?;
+    }
     Ok(status(&findings, required && !missing.is_empty()))
+}
+
+/// Whether standard output takes colours.
+pub fn colour() -> Colour {
+    match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Colour::Yes,
+        false => Colour::No,
+    }
+}
+
+/// Refuses two kernels whose records and snapshots would have the same name.
+fn one_of_a_series(targets: &[Target]) -> Result<()> {
+    for (index, target) in targets.iter().enumerate() {
+        if let Some(other) = targets[..index]
+            .iter()
+            .find(|other| other.label() == target.label())
+        {
+            bail!(
+                "{} and {} are both of the series {}, by which records and snapshots are named: \
+                 run them one after the other",
+                other.release,
+                target.release,
+                target.label()
+            );
+        }
+    }
+    Ok(())
 }
 
 struct Run<'a> {
@@ -172,15 +220,15 @@ fn order(scenarios: &[&'static Registered], seed: Option<u64>) -> Vec<&'static R
 }
 
 /// The kernels that can be booted, and the ids of those that are not fetched.
-fn targets(project: &Project, words: &[String]) -> Result<(Vec<Target>, Vec<String>)> {
+fn targets(project: &Project, args: &Args) -> Result<(Vec<Target>, Vec<String>)> {
     let mut wanted = Vec::new();
-    for word in words {
+    for word in &args.kernels {
         if word == "all" {
             for entry in &project.table.kernels {
                 wanted.push(Wanted::of_table(project, &entry.id)?);
             }
         } else {
-            wanted.push(Wanted::find(project, word)?);
+            wanted.push(Wanted::find(project, word, args.modules.as_deref())?);
         }
     }
     let mut targets = Vec::new();
@@ -194,7 +242,8 @@ fn targets(project: &Project, words: &[String]) -> Result<(Vec<Target>, Vec<Stri
     Ok((targets, missing))
 }
 
-fn status(findings: &[Finding], not_run: bool) -> ExitCode {
+/// The exit status that findings have.
+pub fn status(findings: &[Finding], not_run: bool) -> ExitCode {
     let any = |outcome| {
         findings
             .iter()

@@ -12,11 +12,13 @@ mod fixture;
 mod kernel;
 mod lock;
 mod mirror;
+mod package;
 mod resolve;
 
 pub use fixture::{Fixture, FixtureTable, fetch_fixture, load_fixture};
 pub use kernel::{CachedKernel, fetch_kernel, load_kernel};
 pub use lock::{Lock, Pinned};
+pub use package::{KernelPackage, read_kernel_package, read_module};
 pub use resolve::Archive;
 
 use std::fs;

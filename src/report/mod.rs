@@ -1,7 +1,12 @@
 //! What a run found, in the form that a reader wants; one file a format.
 
+mod differences;
 mod fapolicyd;
+mod html;
 mod json;
+mod junit;
+mod ktap;
+mod markdown;
 mod matrix;
 mod text;
 
@@ -11,6 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::suite::Judged;
 use crate::trail::{Outcome, Record};
+
+pub use differences::differences;
+pub use html::{Chapter, page};
 
 /// One scenario on one kernel, with how it compares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,6 +60,12 @@ pub enum FormatName {
     Json,
     /// The lines that fapolicyd's users know
     Fapolicyd,
+    /// The kernel's own test output, for KUnit's and KernelCI's parsers
+    Ktap,
+    /// JUnit's XML
+    Junit,
+    /// For a job summary or a pull request
+    Markdown,
 }
 
 impl FormatName {
@@ -62,6 +76,9 @@ impl FormatName {
             FormatName::Text => Box::new(text::Text::new(colour)),
             FormatName::Json => Box::new(json::Json),
             FormatName::Fapolicyd => Box::new(fapolicyd::Fapolicyd),
+            FormatName::Ktap => Box::new(ktap::Ktap),
+            FormatName::Junit => Box::new(junit::Junit),
+            FormatName::Markdown => Box::new(markdown::Markdown),
         }
     }
 }
@@ -92,5 +109,64 @@ pub fn summary(findings: &[Finding]) -> String {
     match parts.is_empty() {
         true => "nothing was run".to_owned(),
         false => parts.join(", "),
+    }
+}
+
+/// Findings grouped by kernel, in the order in which kernels first appear.
+fn by_kernel(findings: &[Finding]) -> Vec<(&str, Vec<&Finding>)> {
+    let mut kernels: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in findings {
+        let id = finding.record.kernel.label();
+        match kernels.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, own)) => own.push(finding),
+            None => kernels.push((id, vec![finding])),
+        }
+    }
+    kernels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::{KernelInfo, Lab, SCHEMA, Trail};
+
+    /// A finding without a trail; what is not the same has the reason "because".
+    pub fn finding(scenario: &str, kernel: &str, outcome: Outcome) -> Finding {
+        Finding {
+            record: Record {
+                schema: SCHEMA,
+                scenario: scenario.into(),
+                kernel: KernelInfo {
+                    id: kernel.into(),
+                    release: format!("{kernel}.1"),
+                    lab: Lab::Vm,
+                },
+                outcome,
+                reason: (outcome != Outcome::Same).then(|| "because".into()),
+                trail: Trail::default(),
+            },
+            judged: None,
+        }
+    }
+
+    /// What a format writes for these findings.
+    pub fn shown(format: &mut dyn Format, findings: &[Finding]) -> String {
+        let mut out = Vec::new();
+        for finding in findings {
+            format.finding(finding, &mut out).unwrap();
+        }
+        format.end(findings, &[], &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn findings_are_grouped_by_kernel_in_their_order() {
+        let findings = [
+            finding("a", "6.1", Outcome::Same),
+            finding("a", "5.10", Outcome::Same),
+            finding("b", "6.1", Outcome::Same),
+        ];
+        let groups = by_kernel(&findings);
+        assert_eq!((groups[0].0, groups[0].1.len()), ("6.1", 2));
     }
 }

@@ -1,17 +1,16 @@
 //! What `-k` means: a kernel of the table, an image that the user names, or the running kernel.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use crate::fetch::CachedKernel;
 use crate::native;
 use crate::project::Project;
 use crate::trail::{KernelId, KernelInfo, Lab};
 use crate::vm::machine::Kernel;
-use crate::vm::payload;
 
 /// The word for the running kernel.
 pub const NATIVE: &str = "native";
@@ -27,8 +26,8 @@ pub struct Target {
     pub upstream: String,
     /// What is booted; none for the running kernel, which takes the native lab.
     pub kernel: Option<Kernel>,
-    /// Modules for the image.
-    pub modules: BTreeMap<String, PathBuf>,
+    /// Modules for the image, decompressed.
+    pub modules: BTreeMap<String, Arc<[u8]>>,
     /// Its configuration, where it is known.
     pub config: Option<String>,
     /// Said with every result.
@@ -45,13 +44,15 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Finds a kernel by its id, as `native`, or by the path of its image.
+    /// Finds a kernel by its id, as `native`, or by the path of an image, a build tree or a package.
+    ///
+    /// `modules` is where the modules of a kernel outside of the table are.
     ///
     /// # Errors
     ///
     /// There is no such kernel, the file is no kernel image, or this process may not run the native
     /// lab.
-    pub fn find(project: &Project, word: &str) -> Result<Wanted> {
+    pub fn find(project: &Project, word: &str, modules: Option<&Path>) -> Result<Wanted> {
         if word == NATIVE {
             native::check()?;
             return Target::running().map(Wanted::Ready);
@@ -61,12 +62,13 @@ impl Wanted {
         {
             return Wanted::of_table(project, &id);
         }
-        if Path::new(word).is_file() {
-            return Target::of_file(Path::new(word)).map(Wanted::Ready);
+        if Path::new(word).exists() {
+            return Target::at_path(Path::new(word), &project.table.modules, modules)
+                .map(Wanted::Ready);
         }
         bail!(
-            "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage, or \
-             native for the running kernel",
+            "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage, a \
+             vmlinux, a kernel build tree or a Debian package, or native for the running kernel",
             project.table.ids()
         )
     }
@@ -88,7 +90,7 @@ impl Wanted {
             release: cached.release.clone(),
             upstream: cached.upstream.clone(),
             kernel: Some(Kernel::File(cached.vmlinux())),
-            modules: cached.modules()?,
+            modules: modules(&cached)?,
             config: Some(config),
             note: cached.substituted,
         }))
@@ -102,6 +104,15 @@ impl Wanted {
             Wanted::NotFetched(id) => id,
         }
     }
+}
+
+fn modules(cached: &CachedKernel) -> Result<BTreeMap<String, Arc<[u8]>>> {
+    let read = |(name, path): (String, std::path::PathBuf)| {
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        Ok((name, bytes.into()))
+    };
+    cached.modules()?.into_iter().map(read).collect()
 }
 
 impl Target {
@@ -149,39 +160,6 @@ impl Target {
             release: self.release.clone(),
             lab: self.lab(),
         }
-    }
-
-    /// A bzImage, or an uncompressed vmlinux.
-    fn of_file(path: &Path) -> Result<Target> {
-        let context = || format!("{} is no kernel to boot", path.display());
-        let bytes =
-            std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let (release, vmlinux) = if bytes.starts_with(b"\x7fELF") {
-            (
-                payload::banner_release(&bytes).with_context(context)?,
-                bytes,
-            )
-        } else {
-            let release = payload::release(&bytes).with_context(context)?;
-            (release, payload::vmlinux(&bytes).with_context(context)?)
-        };
-        payload::check_machine(&vmlinux).with_context(context)?;
-        let id = KernelId::of_release(&release)
-            .with_context(|| format!("\"{release}\" is no release of a kernel"))
-            .with_context(context)?;
-        let memory = memfd_create(c"exetrail-vmlinux", MFdFlags::MFD_CLOEXEC)
-            .context("failed to make a file in memory")?;
-        let mut file = std::fs::File::from(memory);
-        std::io::Write::write_all(&mut file, &vmlinux).context("failed to keep the kernel")?;
-        Ok(Target {
-            id,
-            upstream: release.clone(),
-            release,
-            kernel: Some(Kernel::Memory(Arc::new(file.into()))),
-            modules: BTreeMap::new(),
-            config: None,
-            note: None,
-        })
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod judge;
 mod kernel;
+mod modules;
+mod named;
 mod run;
 mod stop;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use goblin::elf::Elf;
@@ -61,8 +62,8 @@ impl Ingredients {
     ///
     /// # Errors
     ///
-    /// A module that cannot be read, or no memory for the image.
-    pub fn image(&self, modules: &BTreeMap<String, PathBuf>, plan: &Plan) -> Result<Image> {
+    /// No memory for the image.
+    pub fn image(&self, modules: &BTreeMap<String, Arc<[u8]>>, plan: &Plan) -> Result<Image> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
@@ -72,10 +73,8 @@ impl Ingredients {
         tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?));
         // The program under its own name, for `exetrail boot KERNEL -- exetrail ...`.
         tree.add("exetrail/exetrail", Entry::Link("launcher".into()));
-        for (name, path) in modules {
-            let bytes = std::fs::read(path)
-                .with_context(|| format!("failed to read {}", path.display()))?;
-            tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes));
+        for (name, bytes) in modules {
+            tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.to_vec()));
         }
         let memory = memfd_create(c"exetrail-initramfs", MFdFlags::MFD_CLOEXEC)
             .context("failed to make a file in memory")?;

@@ -83,23 +83,56 @@ pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
     release.context("it is an ELF file without a kernel's banner")
 }
 
-/// Refuses a kernel of another architecture than x86-64.
+/// Refuses a kernel of another architecture than x86-64, and one that is cut.
 ///
 /// # Errors
 ///
-/// What it is instead.
+/// What it is instead, or by how much it is cut.
 pub fn check_machine(vmlinux: &[u8]) -> Result<()> {
-    let elf = goblin::elf::Elf::parse(vmlinux).context("the kernel is no ELF file")?;
-    match elf.header.e_machine {
-        goblin::elf::header::EM_X86_64 => Ok(()),
-        other => bail!(
+    let header = goblin::elf::Elf::parse_header(vmlinux).context("the kernel is no ELF file")?;
+    if header.e_machine != goblin::elf::header::EM_X86_64 {
+        bail!(
             "the kernel is for {}, only x86-64 boots here",
-            goblin::elf::header::machine_to_str(other)
-        ),
+            goblin::elf::header::machine_to_str(header.e_machine)
+        );
     }
+    let elf = goblin::elf::Elf::parse(vmlinux).context("the kernel is truncated or damaged")?;
+    let headers = elf.program_headers.iter();
+    let end = headers.map(|header| header.p_offset.saturating_add(header.p_filesz));
+    let end = end.max().unwrap_or(0);
+    if end > vmlinux.len() as u64 {
+        bail!(
+            "the kernel is truncated: its headers ask for {end} bytes, it has {}",
+            vmlinux.len()
+        );
+    }
+    Ok(())
+}
+
+/// The configuration that a kernel carries in itself (CONFIG_IKCONFIG, kernel/configs.c).
+#[must_use]
+pub fn config(vmlinux: &[u8]) -> Option<String> {
+    const START: &[u8] = b"IKCFG_ST";
+    let at = vmlinux
+        .windows(START.len())
+        .position(|window| window == START)?;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(vmlinux.get(at + START.len()..)?)
+        .read_to_string(&mut text)
+        .ok()?;
+    Some(text)
 }
 
 fn check(image: &[u8]) -> Result<()> {
+    // Documentation/arch/arm64/booting.rst and Documentation/arch/riscv/boot-image-header.rst.
+    let other = match image.get(0x38..0x3c) {
+        Some(b"ARM\x64") => Some("arm64"),
+        Some(b"RSC\x05") => Some("RISC-V"),
+        _ => None,
+    };
+    if let Some(other) = other {
+        bail!("the kernel is for {other}, only x86-64 boots here");
+    }
     if image.get(MAGIC..MAGIC + 4) != Some(b"HdrS") {
         bail!("this is no bzImage: the x86 setup header (HdrS) is missing");
     }
@@ -208,6 +241,17 @@ mod tests {
     fn the_banner_of_a_vmlinux_gives_its_release() {
         let vmlinux = b"\x7fELF Linux version %s (x) Linux version 7.1.0-rc2 (root@x)";
         assert_eq!(banner_release(vmlinux).unwrap(), "7.1.0-rc2");
+    }
+
+    #[test]
+    fn a_configuration_inside_the_kernel_is_found() {
+        let kernel = [
+            b"\x7fELF IKCFG_ST",
+            gzip(b"CONFIG_A=y\n").as_slice(),
+            b"IKCFG_ED",
+        ]
+        .concat();
+        assert_eq!(config(&kernel).unwrap(), "CONFIG_A=y\n");
     }
 
     #[test]

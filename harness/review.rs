@@ -1,0 +1,206 @@
+//! The commands around a review, called as a user calls them: statuses, and what a wrong input is
+//! answered with. Boots nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use exetrail::baseline::Store;
+use exetrail::records::keep;
+use exetrail::trail::{KernelInfo, Lab, Outcome, Record, SCHEMA, parse};
+
+/// Calls exetrail in a folder.
+fn call(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command.args(args).current_dir(folder);
+    command.env_remove("EXETRAIL_REQUIRE");
+    command.output().unwrap()
+}
+
+/// The status and the errors of a call outside of any checkout.
+fn refused(args: &[&str]) -> (i32, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let output = call(dir.path(), args);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), errors)
+}
+
+fn shown(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// A record of a scenario as it was accepted.
+fn record(scenario: &str, kernel: &str) -> Record {
+    let files = Store::Embedded.load(scenario, "trail").unwrap();
+    let text = files.values().next().unwrap();
+    Record {
+        schema: SCHEMA,
+        scenario: scenario.into(),
+        kernel: KernelInfo {
+            id: kernel.into(),
+            release: format!("{kernel}.1"),
+            lab: Lab::Vm,
+        },
+        outcome: Outcome::Same,
+        reason: None,
+        trail: parse(text).unwrap(),
+    }
+}
+
+#[test]
+fn what_is_different_between_two_kernels_is_told_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = call(dir.path(), &["diff", "5.10", "6.1", "fexecve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = shown(&output);
+    assert!(text.contains("comm after the exec: 3 -> ls"), "{text}");
+}
+
+#[test]
+fn a_kernel_differs_from_itself_in_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = call(dir.path(), &["diff", "6.12", "6.12"]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_history_names_the_kernel_that_brought_a_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = shown(&call(dir.path(), &["history", "fexecve"]));
+    assert!(text.contains("\n  6.1 (applies to 6.1"), "{text}");
+}
+
+#[test]
+fn a_kernel_that_is_none_is_an_error_with_the_table() {
+    let (status, errors) = refused(&["diff", "6.12", "6.21"]);
+    assert_eq!(status, 2);
+    assert!(
+        errors.contains("no kernel \"6.21\": the table has 5.10"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_image_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bzImage");
+    fs::write(&file, "hello").unwrap();
+    let output = call(dir.path(), &["run", "-k", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("bzImage is no kernel to boot"), "{errors}");
+}
+
+#[test]
+fn a_package_that_is_cut_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("linux.deb");
+    fs::write(&file, "!<arch>\ndebian-binary").unwrap();
+    let output = call(dir.path(), &["run", "-k", file.to_str().unwrap()]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("linux.deb"), "{errors}");
+}
+
+#[test]
+fn a_wrong_call_aborts_a_bisection() {
+    assert_eq!(refused(&["bisect-step", "--nonsense"]).0, 128);
+    assert_eq!(
+        refused(&["bisect-step", "--baseline", "6.21", "-k", "x", "shebang"]).0,
+        128
+    );
+    assert_eq!(
+        refused(&["bisect-step", "--baseline", "6.12", "-k", "x", "shebang"]).0,
+        128
+    );
+}
+
+#[test]
+fn records_are_judged_again_without_a_vm() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Record {
+        outcome: Outcome::Changed,
+        ..record("start/shebang", "6.12")
+    };
+    keep(dir.path(), &kept).unwrap();
+    let output = call(dir.path(), &["check", ".", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(shown(&output).contains("\"outcome\":\"same\""));
+}
+
+#[test]
+fn a_record_that_is_missing_is_an_error_where_all_are_required() {
+    let dir = tempfile::tempdir().unwrap();
+    keep(dir.path(), &record("start/shebang", "6.12")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command.args(["check", "."]).current_dir(dir.path());
+    let output = command.env("EXETRAIL_REQUIRE", "all").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("no record of kernel 5.10"), "{errors}");
+}
+
+#[test]
+fn a_damaged_record_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    keep(dir.path(), &record("start/shebang", "6.12")).unwrap();
+    let file = dir.path().join("start/shebang/6.12.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, &text[..text.len() / 2]).unwrap();
+    let output = call(dir.path(), &["report", ".", "-o", "report.html"]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("start/shebang/6.12.json"), "{errors}");
+    assert!(!dir.path().join("report.html").exists());
+}
+
+#[test]
+fn two_shards_give_the_bytes_of_one_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = record("start/shebang", "6.1");
+    let other = record("start/fexecve", "6.12");
+    for (folder, record) in [("a", &one), ("b", &other), ("all", &one), ("all", &other)] {
+        keep(&dir.path().join(folder), record).unwrap();
+    }
+    let joined = call(dir.path(), &["report", "b", "a", "-o", "-"]);
+    let whole = call(dir.path(), &["report", "all", "-o", "-"]);
+    assert!(joined.status.success());
+    assert!(!joined.stdout.is_empty() && joined.stdout == whole.stdout);
+}
+
+#[test]
+fn the_report_loads_nothing_from_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = shown(&call(dir.path(), &["report", "-o", "-"]));
+    assert!(page.contains("id=\"start-shebang\""));
+    for outside in ["http:", "https:", "src=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn a_snapshot_whose_name_is_no_kernel_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = dir.path().join("snapshots/start/shebang/trail");
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir(dir.path().join("vm")).unwrap();
+    for name in [
+        "Cargo.toml",
+        "vm/kernels.toml",
+        "vm/kernels.lock",
+        "vm/fixture.toml",
+        "vm/fixture.lock",
+    ] {
+        fs::copy(root.join(name), dir.path().join(name)).unwrap();
+    }
+    fs::write(folder.join("six.snap"), "---\n---\n").unwrap();
+    let output = call(dir.path(), &["diff", "6.1", "6.12", "shebang"]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        errors.contains("six.snap is no snapshot of a kernel"),
+        "{errors}"
+    );
+}

@@ -1,0 +1,57 @@
+//! Pending snapshots: what a plan asks for, written where `cargo insta review` finds it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::Plan;
+
+/// What the harness writes as the place of its assertion; the review shows it.
+const HEADER: &str = "---\nsource: harness/settle.rs\n---\n";
+
+/// Writes a plan's files as pending (`.snap.new`) into the folder of one view of one scenario.
+///
+/// Pending files of an earlier run that the plan does not ask for go away. Returns what was
+/// written.
+///
+/// # Errors
+///
+/// The folder cannot be written.
+pub fn write_pending(folder: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
+    let context = || format!("failed to write pending snapshots in {}", folder.display());
+    if let Ok(entries) = fs::read_dir(folder) {
+        for entry in entries {
+            let path = entry.with_context(context)?.path();
+            if path.to_string_lossy().ends_with(".snap.new") {
+                fs::remove_file(&path).with_context(context)?;
+            }
+        }
+    }
+    let mut written = Vec::new();
+    for (id, text) in &plan.write {
+        fs::create_dir_all(folder).with_context(context)?;
+        let path = folder.join(format!("{id}.snap.new"));
+        fs::write(&path, format!("{HEADER}{text}")).with_context(context)?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_plan_asks_for_replaces_what_an_earlier_run_left() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("6.1.snap.new"), "old").unwrap();
+        fs::write(dir.path().join("5.10.snap"), "kept").unwrap();
+        let mut plan = Plan::default();
+        plan.write.insert("6.12".parse().unwrap(), "a\n".into());
+        let written = write_pending(dir.path(), &plan).unwrap();
+        assert_eq!(written, [dir.path().join("6.12.snap.new")]);
+        assert!(!dir.path().join("6.1.snap.new").exists());
+        assert!(dir.path().join("5.10.snap").exists());
+    }
+}

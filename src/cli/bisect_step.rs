@@ -1,0 +1,175 @@
+//! `exetrail bisect-step`: one step of `git bisect run` in a kernel tree.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::live;
+use crate::diff::{Comparison, Form, Side};
+use crate::project::Project;
+use crate::report::Finding;
+use crate::scenario::{Registered, select};
+use crate::suite::{Target, VIEW, Wanted};
+use crate::trail::{self, KernelId, Outcome, Trail};
+use crate::vm::machine::QEMU;
+
+/// The status with which git-bisect(1) aborts: a wrong call, or a failure of ours.
+pub const ABORT: u8 = 128;
+/// The status with which git-bisect(1) skips a revision.
+const SKIP: u8 = 125;
+
+/// Arguments of `exetrail bisect-step`.
+///
+/// Exit status: 0 as the baseline, 1 different, 125 this kernel cannot tell (it does not boot, or
+/// lacks what a scenario needs), 128 a wrong call or a failure of ours.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status, for git bisect run: 0 as the baseline; 1 different; 125 this \
+    kernel cannot tell, because it does not boot or lacks what a scenario needs; 128 a wrong call \
+    or a failure of ours, which aborts the bisection."
+)]
+pub struct Args {
+    /// The kernel of the table whose snapshots are held against it, whatever it is
+    #[arg(long, value_name = "KERNEL")]
+    baseline: KernelId,
+    /// The build: a bzImage, a vmlinux, a build tree or a Debian package
+    #[arg(short, long = "kernel", value_name = "IMAGE")]
+    kernel: PathBuf,
+    /// Where its modules are
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// Scenarios by name, family or glob
+    #[arg(value_name = "SCENARIO", required = true)]
+    scenarios: Vec<String>,
+}
+
+/// Runs, compares, and answers git.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let project = Project::open()?;
+    if project.table.find(&args.baseline).is_none() {
+        bail!(
+            "there is no kernel \"{}\" to compare with: the table has {}",
+            args.baseline,
+            project.table.ids()
+        );
+    }
+    let scenarios = select(&args.scenarios)?;
+    let expected = scenarios
+        .iter()
+        .map(|scenario| expected(&project, &args.baseline, scenario))
+        .collect::<Result<Vec<_>>>()?;
+    let Wanted::Ready(target) = find(&project, args)? else {
+        bail!("{} is not fetched", args.kernel.display());
+    };
+    qemu_is_there()?;
+    let mut found = live::observe(&project, std::slice::from_ref(&target), &scenarios)?;
+    let findings = found.pop().unwrap_or_default();
+    let mut verdict = Verdict::Same;
+    for (scenario, (owner, expected)) in scenarios.iter().zip(&expected) {
+        let finding = findings
+            .iter()
+            .find(|finding| finding.record.scenario == scenario.name)
+            .context("a scenario ended without a result")?;
+        verdict = verdict.max(one(args, &target, finding, owner, expected)?);
+    }
+    Ok(ExitCode::from(match verdict {
+        Verdict::Same => 0,
+        Verdict::CannotTell => SKIP,
+        Verdict::Changed => 1,
+    }))
+}
+
+/// What one scenario says; a difference outweighs what could not be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Same,
+    CannotTell,
+    Changed,
+}
+
+fn find(project: &Project, args: &Args) -> Result<Wanted> {
+    let word = args.kernel.to_string_lossy();
+    Wanted::find(project, &word, args.modules.as_deref())
+}
+
+fn expected(project: &Project, id: &KernelId, scenario: &Registered) -> Result<(KernelId, Trail)> {
+    let files = project.store().load(scenario.name, VIEW)?;
+    let lineage = project.table.lineage();
+    let owner = lineage.owner(id, &files).with_context(|| {
+        format!(
+            "there is no snapshot of {} that applies to {id}",
+            scenario.name
+        )
+    })?;
+    let text = files.get(owner).map_or("", String::as_str);
+    Ok((owner.clone(), trail::parse(text)?))
+}
+
+fn one(
+    args: &Args,
+    target: &Target,
+    finding: &Finding,
+    owner: &KernelId,
+    expected: &Trail,
+) -> Result<Verdict> {
+    let record = &finding.record;
+    let name = &record.scenario;
+    if finding.judged.is_some() {
+        let old = Side {
+            kernel: args.baseline.to_string(),
+            source: format!("snapshot of {owner}"),
+        };
+        let new = Side {
+            kernel: target.release.clone(),
+            source: "this build".to_owned(),
+        };
+        let comparison = Comparison::new(name, (old, expected), (new, &record.trail));
+        if comparison.is_different() {
+            print!("{}", comparison.show(Form::Text));
+            return Ok(Verdict::Changed);
+        }
+        println!("{name}: same");
+        return Ok(Verdict::Same);
+    }
+    let reason = record.reason.as_deref().unwrap_or("no reason was given");
+    if record.outcome == Outcome::Unsupported || is_the_guests(reason) {
+        println!("{name}: {} cannot tell: {reason}", target.release);
+        return Ok(Verdict::CannotTell);
+    }
+    bail!("{name} failed on {}: {reason}", target.release)
+}
+
+/// Whether the machine died or fell silent: its reason ends with what the console said.
+fn is_the_guests(reason: &str) -> bool {
+    reason.contains("\nthe console's last lines:\n") || reason.ends_with("\nthe console is empty")
+}
+
+/// Without QEMU every revision would look as if it did not boot.
+fn qemu_is_there() -> Result<()> {
+    let mut command = Command::new(QEMU);
+    let status = command.arg("--version").stdout(Stdio::null()).status();
+    let status = status.with_context(|| format!("failed to start {QEMU}: is it installed?"))?;
+    if !status.success() {
+        bail!("{QEMU} --version ended with {status}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_guest_is_the_kernels_and_a_failed_scenario_is_ours() {
+        assert!(is_the_guests(
+            "QEMU ended before PID 1 came up\nthe console is empty"
+        ));
+        assert!(!is_the_guests("the scenario failed: no such file"));
+    }
+
+    #[test]
+    fn a_difference_outweighs_what_could_not_be_told() {
+        assert_eq!(Verdict::CannotTell.max(Verdict::Changed), Verdict::Changed);
+    }
+}

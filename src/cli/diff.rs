@@ -1,0 +1,170 @@
+//! `exetrail diff`: what changed between two kernels.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::live;
+use crate::diff::{Comparison, Form, Side};
+use crate::project::Project;
+use crate::scenario::{Registered, select};
+use crate::suite::{Target, VIEW, Wanted};
+use crate::trail::{self, KernelId, Trail};
+
+/// Arguments of `exetrail diff`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The first kernel: an id such as 6.12, or what `run -k` takes
+    old: String,
+    /// The second kernel
+    new: String,
+    /// Scenarios by name, family or glob [default: all]
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// Boot the kernels of the table as well, instead of reading their snapshots
+    #[arg(long)]
+    live: bool,
+    /// Where the modules of an image are, such as /lib/modules/RELEASE
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+}
+
+/// Where the trails of one side come from.
+enum Source {
+    Snapshots(KernelId),
+    Boot(Box<Target>),
+}
+
+/// A trail with where it comes from, or why there is none.
+type Seen = Result<(Side, Trail), String>;
+
+/// Compares and shows; the exit status is 1 when something differs.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let project = Project::open()?;
+    let scenarios = select(&args.scenarios)?;
+    let sources = [&args.old, &args.new].map(|word| source(&project, word, args));
+    let [old, new] = sources;
+    let (old, new) = (old?, new?);
+    let booted = [&old, &new]
+        .iter()
+        .any(|source| matches!(source, Source::Boot(_)));
+    let [old, new] = seen(&project, [(&args.old, &old), (&args.new, &new)], &scenarios)?;
+    let mut out = std::io::stdout().lock();
+    let (mut different, mut missing, mut failed) = (0, 0, 0);
+    for (scenario, (old, new)) in scenarios.iter().zip(old.into_iter().zip(new)) {
+        let (old, new) = match (old, new) {
+            (Ok(old), Ok(new)) => (old, new),
+            (Err(reason), _) | (_, Err(reason)) => {
+                eprintln!("{} was not compared: {reason}", scenario.name);
+                missing += 1;
+                // A kernel that lacks what a scenario needs has no snapshot: no trouble.
+                failed += usize::from(booted);
+                continue;
+            }
+        };
+        let comparison = Comparison::new(scenario.name, (old.0, &old.1), (new.0, &new.1));
+        different += usize::from(comparison.is_different());
+        if comparison.is_different() || args.format == Form::Json {
+            let gap = if args.format == Form::Json { "" } else { "\n" };
+            write!(out, "{}{gap}", comparison.show(args.format))
+                .context("failed to write the output")?;
+        }
+    }
+    if args.format != Form::Json {
+        let (of, names) = (scenarios.len() - missing, (&args.old, &args.new));
+        let verb = if different == 1 { "differs" } else { "differ" };
+        writeln!(
+            out,
+            "{different} of {of} scenarios {verb} between {} and {}",
+            names.0, names.1
+        )
+        .context("failed to write the output")?;
+    }
+    Ok(match (failed, different) {
+        (0, 0) => ExitCode::SUCCESS,
+        (0, _) => ExitCode::from(1),
+        _ => ExitCode::from(2),
+    })
+}
+
+fn source(project: &Project, word: &str, args: &Args) -> Result<Source> {
+    let id = word.parse::<KernelId>().ok();
+    let id = id.filter(|id| project.table.find(id).is_some());
+    match id {
+        Some(id) if !args.live => Ok(Source::Snapshots(id)),
+        _ => match Wanted::find(project, word, args.modules.as_deref())? {
+            Wanted::Ready(target) => Ok(Source::Boot(Box::new(target))),
+            Wanted::NotFetched(id) => bail!("kernel {id} is not fetched: vm/setup {id} fetches it"),
+        },
+    }
+}
+
+/// The trails of both sides, by scenario; boots what has to be booted in one run.
+fn seen(
+    project: &Project,
+    sides: [(&String, &Source); 2],
+    scenarios: &[&'static Registered],
+) -> Result<[Vec<Seen>; 2]> {
+    let booted = sides.iter().filter_map(|(_, source)| match source {
+        Source::Boot(target) => Some(target.as_ref().clone()),
+        Source::Snapshots(_) => None,
+    });
+    let targets: Vec<_> = booted.collect();
+    let mut found = live::observe(project, &targets, scenarios)?.into_iter();
+    let mut both = [Vec::new(), Vec::new()];
+    for (seen, (name, source)) in both.iter_mut().zip(sides) {
+        let findings = match source {
+            Source::Boot(_) => found.next().unwrap_or_default(),
+            Source::Snapshots(_) => Vec::new(),
+        };
+        for scenario in scenarios {
+            seen.push(match source {
+                Source::Snapshots(id) => snapshot(project, id, scenario)?,
+                Source::Boot(_) => {
+                    let finding = findings
+                        .iter()
+                        .find(|finding| finding.record.scenario == scenario.name)
+                        .context("a scenario ended without a result")?;
+                    let record = &finding.record;
+                    match (finding.judged.is_some(), &record.reason) {
+                        (true, _) => Ok((
+                            Side {
+                                kernel: name.to_owned(),
+                                source: format!("seen on {}", record.kernel.release),
+                            },
+                            record.trail.clone(),
+                        )),
+                        (false, reason) => Err(format!(
+                            "{} on {name}: {}",
+                            record.outcome,
+                            reason.as_deref().unwrap_or("no reason was given")
+                        )),
+                    }
+                }
+            });
+        }
+    }
+    Ok(both)
+}
+
+fn snapshot(project: &Project, id: &KernelId, scenario: &Registered) -> Result<Seen> {
+    let files = project.store().load(scenario.name, VIEW)?;
+    let lineage = project.table.lineage();
+    let Some((owner, text)) = lineage
+        .owner(id, &files)
+        .and_then(|owner| Some((owner, files.get(owner)?)))
+    else {
+        return Ok(Err(format!("no snapshot applies to {id}")));
+    };
+    let trail = trail::parse(text).with_context(|| format!("the snapshot of {owner}"))?;
+    let side = Side {
+        kernel: id.to_string(),
+        source: format!("snapshot of {owner}"),
+    };
+    Ok(Ok((side, trail)))
+}

@@ -1,0 +1,137 @@
+//! `exetrail history`: at which kernels a scenario's behaviour changed.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::baseline::{Baselines, Lineage};
+use crate::diff::{Comparison, Form, Side};
+use crate::project::Project;
+use crate::scenario::select;
+use crate::suite::VIEW;
+use crate::trail::{self, KernelId};
+
+/// Arguments of `exetrail history`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Scenarios by name, family or glob
+    #[arg(value_name = "SCENARIO", required = true)]
+    scenarios: Vec<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+}
+
+/// One behaviour: the kernel that brought it and those that share it.
+#[derive(Debug, Serialize)]
+struct Entry {
+    scenario: String,
+    /// The kernel that has the snapshot.
+    kernel: String,
+    /// All kernels that it applies to.
+    kernels: Vec<String>,
+    /// What it changed; none for the first one.
+    change: Option<Comparison>,
+}
+
+/// Shows the snapshots of a scenario, each against the one before.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let project = Project::open()?;
+    let lineage = project.table.lineage();
+    let mut out = std::io::stdout().lock();
+    for scenario in select(&args.scenarios)? {
+        let files = project.store().load(scenario.name, VIEW)?;
+        let entries = entries(scenario.name, &lineage, &files)?;
+        let text = match args.format {
+            Form::Json => entries
+                .iter()
+                .map(|entry| serde_json::to_string(entry).map(|line| line + "\n"))
+                .collect::<Result<String, _>>()?,
+            Form::Text => text(scenario.name, &entries),
+            Form::Markdown => markdown(scenario.name, &entries),
+        };
+        write!(out, "{text}").context("failed to write the output")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn entries(scenario: &str, lineage: &Lineage, files: &Baselines) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for (id, text) in files {
+        let kernels = lineage
+            .kernels()
+            .filter(|kernel| lineage.owner(kernel, files) == Some(id));
+        let before = lineage
+            .parent(id)
+            .and_then(|parent| lineage.owner(parent, files));
+        let change = before
+            .and_then(|before| Some((before, files.get(before)?)))
+            .map(|(before, old)| -> Result<Comparison> {
+                let side = |id: &KernelId| Side {
+                    kernel: id.to_string(),
+                    source: format!("snapshot of {id}"),
+                };
+                let (old, new) = (trail::parse(old)?, trail::parse(text)?);
+                Ok(Comparison::new(
+                    scenario,
+                    (side(before), &old),
+                    (side(id), &new),
+                ))
+            });
+        entries.push(Entry {
+            scenario: scenario.to_owned(),
+            kernel: id.to_string(),
+            kernels: kernels.map(ToString::to_string).collect(),
+            change: change.transpose()?,
+        });
+    }
+    Ok(entries)
+}
+
+fn text(scenario: &str, entries: &[Entry]) -> String {
+    let mut text = format!("{scenario}\n");
+    for Entry {
+        kernel,
+        kernels,
+        change,
+        ..
+    } in entries
+    {
+        text += &format!("\n  {kernel} (applies to {})\n", kernels.join(" "));
+        match change {
+            None => text += "    the first snapshot\n",
+            Some(change) => {
+                for line in change.show(Form::Text).lines().skip(1) {
+                    text += format!("  {line}").trim_end();
+                    text.push('\n');
+                }
+            }
+        }
+    }
+    text + "\n"
+}
+
+fn markdown(scenario: &str, entries: &[Entry]) -> String {
+    let mut text = format!("## {scenario}\n\n");
+    for Entry {
+        kernel,
+        kernels,
+        change,
+        ..
+    } in entries
+    {
+        text += &format!("### {kernel}\n\nApplies to {}.\n\n", kernels.join(", "));
+        match change {
+            None => text += "The first snapshot.\n\n",
+            Some(change) => {
+                let whole = change.show(Form::Markdown);
+                let body = whole.split_once("\n\n").map_or("", |(_, body)| body);
+                text += body;
+                text.push('\n');
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,79 @@
+//! `--pending`: from findings to pending snapshots, for `cargo insta review`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use crate::baseline::{Lineage, plan, write_pending};
+use crate::project::Project;
+use crate::report::{Finding, differences};
+use crate::suite::VIEW;
+use crate::trail::{KernelId, Lab};
+
+/// Writes what the findings ask for into the checkout's snapshots, and says so.
+///
+/// # Errors
+///
+/// There is no checkout, or its snapshots cannot be read or written.
+pub fn write(project: &Project, findings: &[Finding]) -> Result<()> {
+    let root = project
+        .root
+        .as_ref()
+        .context("--pending writes into the snapshots of a checkout: call it inside of one")?;
+    let mut observed: BTreeMap<&str, BTreeMap<KernelId, String>> = BTreeMap::new();
+    // The running kernel does not speak for its series.
+    let observable =
+        |finding: &&Finding| finding.judged.is_some() && finding.record.kernel.lab == Lab::Vm;
+    for finding in findings.iter().filter(observable) {
+        let id = finding
+            .record
+            .kernel
+            .id
+            .parse()
+            .map_err(anyhow::Error::msg)?;
+        let own = observed.entry(&finding.record.scenario).or_default();
+        own.insert(id, finding.record.trail.to_string());
+    }
+    let mut count = 0;
+    for (scenario, observed) in &observed {
+        let lineage = lineage(project, observed.keys());
+        let files = project.store().load(scenario, VIEW)?;
+        let plan = plan(&lineage, &files, observed);
+        let folder = root.join("snapshots").join(scenario).join(VIEW);
+        for path in write_pending(&folder, &plan)? {
+            eprintln!("pending: {}", path.display());
+            count += 1;
+        }
+        for id in plan.redundant {
+            let file = folder.join(format!("{id}.snap"));
+            eprintln!(
+                "redundant once that is accepted, remove it: {}",
+                file.display()
+            );
+        }
+        for id in observed
+            .keys()
+            .filter(|id| project.table.find(id).is_none())
+        {
+            eprintln!(
+                "kernel {id} is not in vm/kernels.toml: a snapshot of it needs an entry there"
+            );
+        }
+    }
+    match count {
+        0 => eprintln!("nothing is pending: the snapshots say what was seen"),
+        _ => eprintln!(
+            "{}\n{count} pending snapshots: `cargo insta review` accepts or refuses them",
+            differences(findings)
+        ),
+    }
+    Ok(())
+}
+
+/// The table's lineage with the kernels that it does not have yet.
+fn lineage<'a>(project: &Project, seen: impl Iterator<Item = &'a KernelId>) -> Lineage {
+    let entries = project.table.kernels.iter();
+    let known = entries.map(|entry| (entry.id.clone(), entry.parent.clone()));
+    let strange = seen.filter(|id| project.table.find(id).is_none());
+    Lineage::new(known.chain(strange.map(|id| (id.clone(), None))))
+}

@@ -1,0 +1,277 @@
+//! Lines two trails up and names what differs.
+
+use std::collections::BTreeSet;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use super::change::{Act, Change, What};
+use super::fields;
+use crate::trail::{Started, Step, Trail};
+
+/// Everything that differs, by process in the order of the trails, then by place.
+#[must_use]
+pub fn compare(old: &Trail, new: &Trail) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for process in processes(old, new) {
+        let add = |what| Change {
+            process: process.to_owned(),
+            what,
+        };
+        let (before, after) = (steps(old, process), steps(new, process));
+        let whats = match (start(old, process), start(new, process)) {
+            (None, Some(start)) if before.is_empty() => vec![What::Appeared {
+                start: start.to_string(),
+                steps: after.len(),
+            }],
+            (Some(start), None) if after.is_empty() => vec![What::Vanished {
+                start: start.to_string(),
+                steps: before.len(),
+            }],
+            (from, to) => {
+                let mut whats = Vec::new();
+                if from != to {
+                    let words = |start: Option<&Started>| {
+                        start.map_or_else(|| "not started".to_owned(), ToString::to_string)
+                    };
+                    whats.push(What::Start {
+                        from: words(from),
+                        to: words(to),
+                    });
+                }
+                whats.extend(one_process(&before, &after));
+                whats.extend(end(old, new, process));
+                whats
+            }
+        };
+        changes.extend(whats.into_iter().map(add));
+    }
+    changes
+}
+
+fn processes<'a>(old: &'a Trail, new: &'a Trail) -> Vec<&'a str> {
+    let mut seen = BTreeSet::new();
+    let mut names = Vec::new();
+    for trail in [old, new] {
+        let of_starts = trail.started.iter().map(|start| start.process.as_str());
+        let of_steps = trail.steps.iter().map(|step| step.process.as_str());
+        names.extend(of_starts.chain(of_steps).filter(|name| seen.insert(*name)));
+    }
+    names
+}
+
+fn start<'a>(trail: &'a Trail, process: &str) -> Option<&'a Started> {
+    trail.started.iter().find(|start| start.process == process)
+}
+
+fn steps<'a>(trail: &'a Trail, process: &str) -> Vec<&'a Step> {
+    let steps = trail.steps.iter();
+    steps.filter(|step| step.process == process).collect()
+}
+
+fn end(old: &Trail, new: &Trail, process: &str) -> Option<What> {
+    let how = |trail: &Trail| {
+        let mut ends = trail.ended.iter().filter(|end| end.process == process);
+        let end = ends.next().map(|end| end.how.to_string());
+        end.unwrap_or_else(|| "not seen".to_owned())
+    };
+    let (from, to) = (how(old), how(new));
+    (from != to).then_some(What::End { from, to })
+}
+
+/// Compares the steps of one process.
+fn one_process(old: &[&Step], new: &[&Step]) -> Vec<What> {
+    let acts = |steps: &[&Step]| steps.iter().map(|step| Act::from(*step)).collect();
+    let (before, after): (Vec<Act>, Vec<Act>) = (acts(old), acts(new));
+    let mut pairs = Vec::new();
+    let mut gone: Vec<Option<usize>> = Vec::new();
+    let mut come: Vec<Option<usize>> = Vec::new();
+    let mut whats = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, &before, &after) {
+        match op {
+            DiffOp::Equal { .. } => {}
+            DiffOp::Delete { .. } | DiffOp::Insert { .. } | DiffOp::Replace { .. } => {
+                gone.extend(op.old_range().map(Some));
+                come.extend(op.new_range().map(Some));
+                continue;
+            }
+        }
+        pairs.extend(op.old_range().zip(op.new_range()));
+    }
+    // The same act elsewhere is a move.
+    for slot in &mut gone {
+        let found = come
+            .iter_mut()
+            .find(|other| matches!((**other, *slot), (Some(i), Some(o)) if after[i] == before[o]));
+        if let (Some(other), Some(from)) = (found, *slot)
+            && let Some(to) = other.take()
+        {
+            *slot = None;
+            whats.push(moved(&before, &after, from, to));
+            pairs.push((from, to));
+        }
+    }
+    pairs.sort_unstable();
+    // A removal and an addition between the same neighbours are another name for one step.
+    for slot in &mut gone {
+        let Some(from) = *slot else { continue };
+        let found = come.iter_mut().find(|other| {
+            other.is_some_and(|to| before[from].step == after[to].step && gap(&pairs, from, to))
+        });
+        if let Some(to) = found.and_then(Option::take) {
+            *slot = None;
+            whats.push(What::Renamed {
+                from: before[from].clone(),
+                to: after[to].clone(),
+            });
+            pairs.push((from, to));
+            pairs.sort_unstable();
+        }
+    }
+    whats.extend(gone.into_iter().flatten().map(|from| What::Removed {
+        act: before[from].clone(),
+    }));
+    whats.extend(come.into_iter().flatten().map(|to| What::Added {
+        act: after[to].clone(),
+        after: to.checked_sub(1).map(|last| after[last].clone()),
+    }));
+    whats.extend(fields::compare(old, new, &pairs));
+    whats
+}
+
+/// Whether no pair lies between the two, so that they stand at the same place.
+fn gap(pairs: &[(usize, usize)], from: usize, to: usize) -> bool {
+    pairs.iter().all(|(old, new)| (old < &from) == (new < &to))
+}
+
+fn moved(before: &[Act], after: &[Act], from: usize, to: usize) -> What {
+    let act = after[to].clone();
+    // It is later when something that followed it stands before it now.
+    let passed = after[..to]
+        .iter()
+        .rev()
+        .find(|other| before[from + 1..].contains(other) && !before[..from].contains(other));
+    match (passed, after.get(to + 1), to.checked_sub(1)) {
+        (Some(passed), _, _) => What::Later {
+            act,
+            after: passed.clone(),
+        },
+        (None, Some(next), _) => What::Earlier {
+            act,
+            before: next.clone(),
+        },
+        (None, None, Some(last)) => What::Later {
+            act,
+            after: after[last].clone(),
+        },
+        // A step alone cannot have moved; it is told as what it is now.
+        (None, None, None) => What::Added { act, after: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compare;
+    use crate::trail::parse;
+
+    /// The words for what differs between two processes; a step is "open FILE under EXE COMM".
+    fn words(old: &[&str], new: &[&str]) -> Vec<String> {
+        let trail = |steps: &[&str]| {
+            let mut text = "start p1 by launcher: execve /a\n".to_owned();
+            for step in steps {
+                let mut parts = step.split(' ');
+                let mut next = || parts.next().unwrap();
+                let (perm, path, exe, comm) = (next(), next(), next(), next());
+                text += &format!(
+                    "perm={perm} pid=p1 ppid=launcher exe={exe} comm={comm} : path={path}\n"
+                );
+            }
+            parse(&text).unwrap()
+        };
+        let changes = compare(&trail(old), &trail(new));
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    const OLD: [&str; 4] = [
+        "execute /a /l l",
+        "open /a /l l",
+        "open /c /a a",
+        "open /d /a a",
+    ];
+
+    #[test]
+    fn equal_trails_differ_in_nothing() {
+        assert!(words(&OLD, &OLD).is_empty());
+    }
+
+    #[test]
+    fn a_step_that_came_is_told_with_its_place() {
+        let new = [&OLD[..3], &["open /x /a a"], &OLD[3..]].concat();
+        assert_eq!(words(&OLD, &new), ["p1: also opens /x, after open /c"]);
+    }
+
+    #[test]
+    fn a_step_that_went_is_told() {
+        assert_eq!(words(&OLD, &OLD[..3]), ["p1: no longer opens /d"]);
+    }
+
+    #[test]
+    fn two_steps_that_changed_places_are_one_move() {
+        let new = [OLD[1], OLD[0], OLD[2], OLD[3]];
+        assert_eq!(words(&OLD, &new), ["p1: opens /a before execute /a"]);
+    }
+
+    #[test]
+    fn a_step_that_moved_to_the_front_is_told_before_what() {
+        let new = [OLD[3], OLD[0], OLD[1], OLD[2]];
+        let words = words(&OLD, &new);
+        assert_eq!(words[0], "p1: opens /d before execute /a");
+    }
+
+    #[test]
+    fn another_file_at_the_same_place_is_another_name() {
+        let new = [OLD[0], OLD[1], "open /x /a a", OLD[3]];
+        assert_eq!(words(&OLD, &new), ["p1: opens /x instead of /c"]);
+    }
+
+    #[test]
+    fn a_comm_of_all_steps_after_the_exec_is_one_change() {
+        let new = [OLD[0], OLD[1], "open /c /a 3", "open /d /a 3"];
+        assert_eq!(words(&OLD, &new), ["p1: comm after the exec: a -> 3"]);
+    }
+
+    #[test]
+    fn a_comm_of_one_step_names_it() {
+        let new = [OLD[0], OLD[1], OLD[2], "open /d /a 3"];
+        assert_eq!(words(&OLD, &new), ["p1: comm at open /d: a -> 3"]);
+    }
+
+    #[test]
+    fn a_point_of_no_return_at_another_place_is_one_change() {
+        let new = [OLD[0], OLD[1], "open /c /l a", OLD[3]];
+        assert_eq!(
+            words(&OLD, &new),
+            ["p1: exe becomes /a before open /d; it did before open /c"]
+        );
+    }
+
+    #[test]
+    fn a_process_that_came_is_one_change() {
+        let old = "start p1 by launcher: execve /a\nend p1: exit 0\n";
+        let new =
+            format!("{old}\nstart p2 by p1\nperm=open pid=p2 ppid=p1 exe=/a comm=a : path=/c\n");
+        let changes = compare(&parse(old).unwrap(), &parse(&new).unwrap());
+        let words: Vec<_> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["p2: a new process with 1 steps: start p2 by p1"]);
+    }
+
+    #[test]
+    fn another_end_is_told() {
+        let old = "start p1 by launcher: execve /a\nend p1: exit 0\n";
+        let new = old.replace("exit 0", "signal SIGSEGV");
+        let changes = compare(&parse(old).unwrap(), &parse(&new).unwrap());
+        assert_eq!(
+            changes[0].to_string(),
+            "p1: ends otherwise: exit 0 -> signal SIGSEGV"
+        );
+    }
+}

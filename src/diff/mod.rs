@@ -1,0 +1,15 @@
+//! What differs between two trails, in words and as a text diff. Pure: no I/O, uses
+//! [`trail`](crate::trail) alone.
+//!
+//! [`compare`] lines the steps of each process up by what they do (kind and path), so that a step
+//! that only changed its comm is one change of a field and not a removal with an addition.
+//! `exetrail diff`, `history`, `bisect-step`, the JUnit and HTML reports all speak through it.
+
+mod change;
+mod compare;
+mod fields;
+mod show;
+
+pub use change::{Act, Change, Place, What};
+pub use compare::compare;
+pub use show::{Comparison, Form, Side, unified};

@@ -1,0 +1,182 @@
+//! A comparison of one scenario on two kernels, as text, JSON or markdown.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::{Change, compare};
+use crate::trail::Trail;
+
+/// One scenario on two kernels.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// `family/name`.
+    pub scenario: String,
+    /// The first kernel.
+    pub old: Side,
+    /// The second kernel.
+    pub new: Side,
+    /// What differs, in order.
+    pub changes: Vec<Change>,
+    /// The same differences in words, line for line.
+    pub words: Vec<String>,
+    /// The texts of the trails against each other; empty when they are equal.
+    pub diff: String,
+}
+
+/// What one side of a comparison is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Side {
+    /// The kernel as the user named it.
+    pub kernel: String,
+    /// Where its trail comes from: "snapshot of 5.10", "seen on 6.12.1-acme".
+    pub source: String,
+}
+
+/// Forms of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// Words, with the text diff under them
+    Text,
+    /// One JSON object a scenario, a line each
+    Json,
+    /// For a pull request or a job summary
+    Markdown,
+}
+
+impl Comparison {
+    /// Compares two trails of one scenario.
+    #[must_use]
+    pub fn new(scenario: &str, old: (Side, &Trail), new: (Side, &Trail)) -> Comparison {
+        let ((old, before), (new, after)) = (old, new);
+        let changes = compare(before, after);
+        // Where only one process is in the trails its name says nothing.
+        let several = before.started.len().max(after.started.len()) > 1;
+        let words = changes.iter().map(|change| match several {
+            true => change.to_string(),
+            false => change.what.to_string(),
+        });
+        let names = (old.title(), new.title());
+        Comparison {
+            scenario: scenario.to_owned(),
+            words: words.collect(),
+            changes,
+            diff: unified(&before.to_string(), &after.to_string(), &names.0, &names.1),
+            old,
+            new,
+        }
+    }
+
+    /// Whether there is any difference, be it one that has no words.
+    #[must_use]
+    pub fn is_different(&self) -> bool {
+        !self.diff.is_empty()
+    }
+
+    /// Writes it in a form; ends with a line break.
+    #[must_use]
+    pub fn show(&self, form: Form) -> String {
+        match form {
+            Form::Text => self.text(),
+            Form::Json => serde_json::to_string(self).unwrap_or_default() + "\n",
+            Form::Markdown => self.markdown(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}\n", self.scenario);
+        for words in &self.words {
+            let _ = writeln!(text, "  {words}");
+        }
+        if self.is_different() {
+            text.push('\n');
+        }
+        for line in self.diff.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        text
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!("### {}\n\n", self.scenario);
+        for words in &self.words {
+            let _ = writeln!(text, "- {}", escape(words));
+        }
+        let _ = writeln!(text, "\n```diff\n{}```", self.diff);
+        text
+    }
+}
+
+impl Side {
+    fn title(&self) -> String {
+        format!("{} ({})", self.kernel, self.source)
+    }
+}
+
+/// A unified diff with three lines around each change; empty for equal texts.
+#[must_use]
+pub fn unified(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(3)
+        .header(old_name, new_name)
+        .to_string()
+}
+
+/// Text that markdown shows as it is; a path may hold any character.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(
+            character,
+            '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '#'
+        ) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::parse;
+
+    fn comparison() -> Comparison {
+        let side = |kernel: &str| Side {
+            kernel: kernel.to_owned(),
+            source: "snapshot of 5.10".to_owned(),
+        };
+        let text = "start p1 by launcher: execve /a_b\nend p1: exit 0\n";
+        let old = parse(text).unwrap();
+        let new = parse(&text.replace("exit 0", "exit 1")).unwrap();
+        Comparison::new("start/a", (side("6.1"), &old), (side("6.12"), &new))
+    }
+
+    #[test]
+    fn the_text_has_the_words_and_the_diff_under_them() {
+        let text = comparison().show(Form::Text);
+        assert!(
+            text.starts_with("start/a\n  ends otherwise: exit 0 -> exit 1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("    -end p1: exit 0\n    +end p1: exit 1\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn json_names_both_sides() {
+        let json: serde_json::Value = serde_json::from_str(&comparison().show(Form::Json)).unwrap();
+        assert_eq!(json["new"]["kernel"], "6.12");
+        assert_eq!(json["changes"][0]["change"], "end");
+    }
+
+    #[test]
+    fn markdown_shows_a_name_as_it_is() {
+        assert_eq!(escape("a_b*"), "a\\_b\\*");
+    }
+}

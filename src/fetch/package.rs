@@ -1,0 +1,88 @@
+//! One Debian package of a kernel: image, configuration, modules.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::deb::{MemberKind, read_deb};
+
+/// What a package holds of a kernel.
+#[derive(Debug, Default)]
+pub struct KernelPackage {
+    /// The bzImage.
+    pub image: Option<Vec<u8>>,
+    /// The configuration.
+    pub config: Option<String>,
+    /// The modules that were asked for, decompressed.
+    pub modules: BTreeMap<String, Vec<u8>>,
+}
+
+/// Reads a package file such as `linux-image-6.12.107-amd64.deb`.
+///
+/// # Errors
+///
+/// The file is no Debian package or is cut.
+pub fn read_kernel_package(file: &Path, modules: &[String]) -> Result<KernelPackage> {
+    let mut package = KernelPackage::default();
+    for member in read_deb(file, |path| wants(path, modules))? {
+        let MemberKind::File(bytes) = member.kind else {
+            continue;
+        };
+        let name = member.path.rsplit('/').next().unwrap_or_default();
+        if name.starts_with("vmlinuz") {
+            package.image = Some(bytes);
+        } else if name.starts_with("config") {
+            package.config = Some(String::from_utf8_lossy(&bytes).into_owned());
+        } else {
+            let stem = name.split('.').next().unwrap_or_default().to_owned();
+            let bytes = read_module(bytes)
+                .with_context(|| format!("failed to read {} in {}", member.path, file.display()))?;
+            package.modules.insert(stem, bytes);
+        }
+    }
+    Ok(package)
+}
+
+fn wants(path: &str, modules: &[String]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if path.starts_with("boot/") {
+        return name.starts_with("vmlinuz-") || name.starts_with("config-");
+    }
+    let below = path.starts_with("usr/lib/modules/") || path.starts_with("lib/modules/");
+    let stem = name.split_once(".ko").map(|(stem, _)| stem);
+    below
+        && (name == "vmlinuz"
+            || name == "config"
+            || stem.is_some_and(|stem| modules.iter().any(|module| *module == stem)))
+}
+
+/// A kernel module, decompressed if it is compressed (xz, gzip or zstd).
+///
+/// # Errors
+///
+/// It cannot be decompressed.
+pub fn read_module(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let context = "failed to decompress a module";
+    match bytes.as_slice() {
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            let mut decoder = liblzma::read::XzDecoder::new(bytes.as_slice());
+            decoder.read_to_end(&mut out).context(context)?;
+        }
+        [0x1f, 0x8b, ..] => {
+            let mut decoder = flate2::read::GzDecoder::new(bytes.as_slice());
+            decoder.read_to_end(&mut out).context(context)?;
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(bytes.as_slice());
+            let mut decoder = decoder
+                .map_err(|error| anyhow::anyhow!("{error}"))
+                .context(context)?;
+            decoder.read_to_end(&mut out).context(context)?;
+        }
+        _ => return Ok(bytes),
+    }
+    Ok(out)
+}

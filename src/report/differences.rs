@@ -1,0 +1,127 @@
+//! How many findings differ, in which scenarios, and from which kernel on.
+
+use std::collections::BTreeMap;
+
+use super::Finding;
+use crate::trail::{KernelId, Lab, Outcome};
+
+/// The kernels that gave a trail, oldest first, and whether it differs; none is the running one.
+type Kernels = BTreeMap<Option<KernelId>, bool>;
+
+/// Sums up what a reviewer has to look at; empty when nothing differs.
+#[must_use]
+pub fn differences(findings: &[Finding]) -> String {
+    let mut scenarios: BTreeMap<&str, Kernels> = BTreeMap::new();
+    for finding in findings {
+        let differs = match finding.record.outcome {
+            Outcome::Same => false,
+            Outcome::Changed | Outcome::New => true,
+            Outcome::Unsupported | Outcome::Broken => continue,
+        };
+        let kernel = &finding.record.kernel;
+        let id = Some(kernel.lab).filter(|lab| *lab == Lab::Vm);
+        if let Ok(id) = id.map(|_| kernel.id.parse()).transpose() {
+            let own = scenarios.entry(&finding.record.scenario).or_default();
+            *own.entry(id).or_default() |= differs;
+        }
+    }
+    scenarios.retain(|_, kernels| kernels.values().any(|differs| *differs));
+    if scenarios.is_empty() {
+        return String::new();
+    }
+    let kernels = scenarios.values().flat_map(BTreeMap::values);
+    let count = kernels.filter(|differs| **differs).count();
+    let mut text = format!(
+        "{count} {} in {} {}:",
+        plural(count, "difference"),
+        scenarios.len(),
+        plural(scenarios.len(), "scenario")
+    );
+    for (scenario, kernels) in &scenarios {
+        text += &format!("\n  {scenario}: {}", places(kernels));
+    }
+    text
+}
+
+/// "from 6.12 on", "6.1 to 6.12", "6.1 and from 7.0 on".
+fn places(kernels: &Kernels) -> String {
+    let known = kernels.iter();
+    let all: Vec<_> = known
+        .filter_map(|(id, differs)| Some((id.as_ref()?, differs)))
+        .collect();
+    let mut parts = Vec::new();
+    let mut seen = 0;
+    for run in all.chunk_by(|a, b| a.1 == b.1) {
+        seen += run.len();
+        let (Some((first, differs)), Some((last, _))) = (run.first(), run.last()) else {
+            continue;
+        };
+        if !**differs {
+            continue;
+        }
+        parts.push(if seen == all.len() {
+            format!("from {first} on")
+        } else if run.len() == 1 {
+            format!("on {first} alone")
+        } else {
+            format!("from {first} to {last}")
+        });
+    }
+    if kernels.get(&None) == Some(&true) {
+        parts.push("on the running kernel".to_owned());
+    }
+    parts.join(" and ")
+}
+
+fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => word.to_owned(),
+        _ => format!("{word}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::finding;
+    use super::*;
+
+    /// The line of one scenario that differs on some of the kernels 6.1, 6.12 and 7.0.
+    fn line(changed: &[&str]) -> String {
+        let outcome = |id: &&str| match changed.contains(id) {
+            true => Outcome::Changed,
+            false => Outcome::Same,
+        };
+        let findings = ["7.0", "6.1", "6.12"].map(|id| finding("start/a", id, outcome(&id)));
+        let text = differences(&findings);
+        text.lines().nth(1).unwrap_or_default().trim().to_owned()
+    }
+
+    #[test]
+    fn a_change_that_stays_is_told_by_its_first_kernel() {
+        assert_eq!(line(&["6.12", "7.0"]), "start/a: from 6.12 on");
+    }
+
+    #[test]
+    fn a_change_of_one_kernel_alone_says_so() {
+        assert_eq!(line(&["6.12"]), "start/a: on 6.12 alone");
+    }
+
+    #[test]
+    fn a_gap_makes_two_parts() {
+        assert_eq!(
+            line(&["6.1", "7.0"]),
+            "start/a: on 6.1 alone and from 7.0 on"
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_of_nothing() {
+        assert_eq!(differences(&[finding("a", "6.1", Outcome::Same)]), "");
+    }
+
+    #[test]
+    fn the_first_line_counts() {
+        let text = differences(&[finding("a", "6.1", Outcome::New)]);
+        assert!(text.starts_with("1 difference in 1 scenario:"), "{text}");
+    }
+}

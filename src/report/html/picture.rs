@@ -1,0 +1,147 @@
+//! A trail as a picture: a lane for each process, a row for each step, a colour for each exe.
+
+use serde::Serialize;
+
+use crate::trail::Trail;
+
+/// The colours of a scenario: the same exe has the same one in all of its pictures.
+#[derive(Debug, Default)]
+pub struct Palette {
+    exes: Vec<String>,
+}
+
+/// How many colours the style sheet has; further exes begin anew.
+const COLOURS: usize = 6;
+
+impl Palette {
+    fn of(&mut self, exe: &str) -> usize {
+        let known = self.exes.iter().position(|known| known == exe);
+        known.unwrap_or_else(|| {
+            self.exes.push(exe.to_owned());
+            self.exes.len() - 1
+        }) % COLOURS
+    }
+}
+
+/// The lanes of one trail.
+#[derive(Debug, Serialize)]
+pub struct Picture {
+    lanes: Vec<Lane>,
+}
+
+/// One process.
+#[derive(Debug, Serialize)]
+struct Lane {
+    process: String,
+    /// Who started it, and by which call.
+    start: Option<String>,
+    phases: Vec<Phase>,
+    end: Option<String>,
+}
+
+/// The steps that a process takes under one exe and comm.
+#[derive(Debug, Serialize)]
+struct Phase {
+    colour: usize,
+    exe: String,
+    comm: String,
+    /// What became other than in the phase before: exe (the point of no return), or comm alone.
+    turn: Option<&'static str>,
+    steps: Vec<Shown>,
+}
+
+/// One step.
+#[derive(Debug, Serialize)]
+struct Shown {
+    step: String,
+    /// The last part of the path, and what is before it.
+    name: String,
+    folder: String,
+}
+
+impl Picture {
+    /// Draws a trail.
+    pub fn new(trail: &Trail, palette: &mut Palette) -> Picture {
+        let mut processes: Vec<&str> = Vec::new();
+        let of_steps = trail.steps.iter().map(|step| step.process.as_str());
+        let of_starts = trail.started.iter().map(|start| start.process.as_str());
+        for process in of_starts.chain(of_steps) {
+            if !processes.contains(&process) {
+                processes.push(process);
+            }
+        }
+        let lanes = processes
+            .into_iter()
+            .map(|process| lane(trail, process, palette));
+        Picture {
+            lanes: lanes.collect(),
+        }
+    }
+}
+
+fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
+    let steps: Vec<_> = trail
+        .steps
+        .iter()
+        .filter(|step| step.process == process)
+        .collect();
+    let mut phases: Vec<Phase> = Vec::new();
+    for run in steps.chunk_by(|a, b| a.exe == b.exe && a.comm == b.comm) {
+        let [first, ..] = run else { continue };
+        let turn = phases.last().map(|before| match before.exe == first.exe {
+            true => "comm",
+            false => "exe",
+        });
+        phases.push(Phase {
+            colour: palette.of(&first.exe),
+            exe: first.exe.clone(),
+            comm: first.comm.clone(),
+            turn,
+            steps: run
+                .iter()
+                .map(|step| shown(&step.step, &step.path))
+                .collect(),
+        });
+    }
+    let start = trail.started.iter().find(|start| start.process == process);
+    let end = trail.ended.iter().find(|end| end.process == process);
+    Lane {
+        process: process.to_owned(),
+        start: start.map(|start| {
+            let call = match (&start.call, &start.path) {
+                (Some(call), Some(path)) => format!(": {call} {path}"),
+                _ => String::new(),
+            };
+            format!("by {}{call}", start.by)
+        }),
+        phases,
+        end: end.map(|end| end.how.to_string()),
+    }
+}
+
+fn shown(step: &str, path: &str) -> Shown {
+    let at = path.rfind('/').map_or(0, |slash| slash + 1);
+    Shown {
+        step: step.to_owned(),
+        name: path[at..].to_owned(),
+        folder: path[..at].to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::parse;
+
+    #[test]
+    fn a_phase_ends_where_exe_changes() {
+        let text = "start p1 by launcher: execve /a\n\
+                    perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
+                    perm=open    pid=p1 ppid=launcher exe=/a comm=a : path=/lib/c\n";
+        let picture = Picture::new(&parse(text).unwrap(), &mut Palette::default());
+        let phases = &picture.lanes[0].phases;
+        assert_eq!((phases.len(), phases[1].turn), (2, Some("exe")));
+        assert_eq!(phases[1].steps[0].name, "c");
+        assert_ne!(phases[0].colour, phases[1].colour);
+    }
+}

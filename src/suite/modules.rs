@@ -1,0 +1,109 @@
+//! Kernel modules of a kernel that the user names: found by name, decompressed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::fetch::read_module;
+
+/// The modules with these names below a folder such as `/lib/modules/RELEASE`.
+///
+/// # Errors
+///
+/// The folder cannot be read, holds no module at all, or a module cannot be read.
+pub fn below(folder: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8]>>> {
+    let mut found = BTreeMap::new();
+    let mut any = false;
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        let context = || format!("failed to list the modules in {}", folder.display());
+        for entry in fs::read_dir(&folder).with_context(context)? {
+            let entry = entry.with_context(context)?;
+            // `build` and `source` are links that lead out of the folder.
+            let kind = entry.file_type().with_context(context)?;
+            let path = entry.path();
+            if kind.is_dir() {
+                left.push(path);
+            } else if kind.is_file()
+                && let Some(name) = name(&path)
+            {
+                any = true;
+                if names.contains(&name) {
+                    found.insert(name, read(&path)?);
+                }
+            }
+        }
+    }
+    if !any {
+        bail!("{} holds no kernel modules (*.ko)", folder.display());
+    }
+    Ok(found)
+}
+
+/// The modules with these names in a build tree, by its `modules.order`.
+///
+/// # Errors
+///
+/// A module cannot be read.
+pub fn of_tree(tree: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8]>>> {
+    // A kernel without modules has no such file.
+    let order = fs::read_to_string(tree.join("modules.order")).unwrap_or_default();
+    let mut found = BTreeMap::new();
+    for line in order.lines() {
+        let path = tree.join(line.trim_start_matches("kernel/"));
+        let path = path.with_extension("ko");
+        if let Some(name) = name(&path).filter(|name| names.contains(name))
+            && path.is_file()
+        {
+            found.insert(name, read(&path)?);
+        }
+    }
+    Ok(found)
+}
+
+/// `binfmt_misc` for `fs/binfmt_misc.ko.xz`; none for what is no module.
+fn name(path: &Path) -> Option<String> {
+    let file = path.file_name()?.to_str()?;
+    let (stem, rest) = file.split_once('.')?;
+    matches!(rest, "ko" | "ko.xz" | "ko.gz" | "ko.zst").then(|| stem.replace('-', "_"))
+}
+
+fn read(path: &PathBuf) -> Result<Arc<[u8]>> {
+    let context = || format!("failed to read {}", path.display());
+    let bytes = fs::read(path).with_context(context)?;
+    Ok(read_module(bytes).with_context(context)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_found_by_its_name_however_deep() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("kernel/fs")).unwrap();
+        fs::write(dir.path().join("kernel/fs/overlay.ko"), "module").unwrap();
+        let found = below(dir.path(), &["overlay".into()]).unwrap();
+        assert_eq!(&*found["overlay"], b"module");
+    }
+
+    #[test]
+    fn a_folder_without_modules_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = below(dir.path(), &[]).unwrap_err().to_string();
+        assert!(error.contains(&*dir.path().to_string_lossy()), "{error}");
+    }
+
+    #[test]
+    fn a_build_tree_lists_its_modules() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("fs")).unwrap();
+        fs::write(dir.path().join("fs/binfmt_misc.ko"), "module").unwrap();
+        fs::write(dir.path().join("modules.order"), "fs/binfmt_misc.o\n").unwrap();
+        let found = of_tree(dir.path(), &["binfmt_misc".into()]).unwrap();
+        assert_eq!(found.len(), 1);
+    }
+}

@@ -1,0 +1,209 @@
+//! A kernel that the user names by a path: an image, a build tree or a Debian package.
+//!
+//! Its series is read from the image and decides about the baseline; its configuration, where one
+//! is found, lets the host judge needs. No table entry is wanted.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::Target;
+use super::modules;
+use crate::fetch::read_kernel_package;
+use crate::trail::KernelId;
+use crate::vm::machine::Kernel;
+use crate::vm::payload;
+
+/// Where a build tree for x86-64 has its images; a bzImage is what would be installed.
+const IMAGES: [&str; 3] = [
+    "arch/x86/boot/bzImage",
+    "arch/x86_64/boot/bzImage",
+    "vmlinux",
+];
+
+/// A kernel's parts, wherever they came from.
+struct Parts {
+    image: Vec<u8>,
+    config: Option<String>,
+    modules: BTreeMap<String, Arc<[u8]>>,
+}
+
+impl Target {
+    /// Reads the kernel at a path; `names` are the modules that the image wants, `folder` is where
+    /// the user says that they are.
+    ///
+    /// # Errors
+    ///
+    /// It is no kernel for x86-64, or not a whole one; with the file's name.
+    pub fn at_path(path: &Path, names: &[String], folder: Option<&Path>) -> Result<Target> {
+        let mut parts = parts(path, names)?;
+        if let Some(folder) = folder {
+            parts.modules = modules::below(folder, names)?;
+        }
+        let context = || format!("{} is no kernel to boot", path.display());
+        let (release, vmlinux) = unpack(&parts.image).with_context(context)?;
+        payload::check_machine(&vmlinux).with_context(context)?;
+        let id = KernelId::of_release(&release)
+            .with_context(|| format!("\"{release}\" is no release of a kernel"))
+            .with_context(context)?;
+        // What the kernel carries in itself cannot be another kernel's.
+        let config = payload::config(&vmlinux)
+            .or(parts.config)
+            .or_else(|| config_beside(path, &release));
+        Ok(Target {
+            id,
+            upstream: release.clone(),
+            release,
+            kernel: Some(keep(&vmlinux)?),
+            modules: parts.modules,
+            config,
+            note: None,
+        })
+    }
+}
+
+fn parts(path: &Path, names: &[String]) -> Result<Parts> {
+    if path.is_dir() {
+        return tree(path, names);
+    }
+    let image = fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+    if !image.starts_with(b"!<arch>\n") {
+        return Ok(Parts {
+            image,
+            config: None,
+            modules: BTreeMap::new(),
+        });
+    }
+    let package = read_kernel_package(path, names)?;
+    let image = package.image.with_context(|| {
+        format!(
+            "{} holds no kernel: give the package that has boot/vmlinuz-*, such as linux-image-*",
+            path.display()
+        )
+    })?;
+    let all = package.modules.into_iter();
+    Ok(Parts {
+        image,
+        config: package.config,
+        modules: all.map(|(name, bytes)| (name, bytes.into())).collect(),
+    })
+}
+
+fn tree(folder: &Path, names: &[String]) -> Result<Parts> {
+    let found = IMAGES.iter().map(|name| folder.join(name));
+    let Some(image) = found.into_iter().find(|image| image.is_file()) else {
+        bail!(
+            "{} is no kernel build tree, or one that is not built: it has none of {}; build one \
+             with make bzImage",
+            folder.display(),
+            IMAGES.join(", ")
+        );
+    };
+    let bytes = fs::read(&image).with_context(|| format!("failed to read {}", image.display()))?;
+    Ok(Parts {
+        image: bytes,
+        config: fs::read_to_string(folder.join(".config")).ok(),
+        modules: modules::of_tree(folder, names)?,
+    })
+}
+
+fn unpack(image: &[u8]) -> Result<(String, Vec<u8>)> {
+    if image.starts_with(b"\x7fELF") {
+        // First: where it is cut, its banner may be missing as well.
+        payload::check_machine(image)?;
+        return Ok((payload::banner_release(image)?, image.to_vec()));
+    }
+    Ok((payload::release(image)?, payload::vmlinux(image)?))
+}
+
+/// The configuration where build trees and distributions keep it.
+fn config_beside(image: &Path, release: &str) -> Option<String> {
+    let folder = image.parent()?;
+    let installed = folder.join(format!("config-{release}"));
+    let of_tree = image
+        .ends_with(IMAGES[0])
+        .then(|| image.ancestors().nth(4))
+        .flatten();
+    let own = folder.join(".config");
+    let places: [Option<PathBuf>; 3] = [
+        Some(installed),
+        of_tree.map(|tree| tree.join(".config")),
+        Some(own),
+    ];
+    let mut texts = places.into_iter().flatten();
+    texts.find_map(|place| fs::read_to_string(place).ok())
+}
+
+fn keep(vmlinux: &[u8]) -> Result<Kernel> {
+    let memory = memfd_create(c"exetrail-vmlinux", MFdFlags::MFD_CLOEXEC)
+        .context("failed to make a file in memory")?;
+    let mut file = fs::File::from(memory);
+    file.write_all(vmlinux)
+        .context("failed to keep the kernel")?;
+    Ok(Kernel::Memory(Arc::new(file.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(content: &[u8]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bzImage");
+        fs::write(&file, content).unwrap();
+        let error = Target::at_path(&file, &[], None).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("bzImage is no kernel to boot"), "{text}");
+        text
+    }
+
+    #[test]
+    fn what_is_no_image_is_named() {
+        assert!(error(b"hello").contains("this is no bzImage"));
+    }
+
+    #[test]
+    fn an_image_for_arm64_is_named_as_such() {
+        let mut image = vec![0; 0x1000];
+        image[0x38..0x3c].copy_from_slice(b"ARM\x64");
+        assert!(error(&image).contains("for arm64"));
+    }
+
+    #[test]
+    fn an_elf_file_for_another_machine_is_named_as_such() {
+        // An ELF header alone; e_machine is at 0x12.
+        let mut elf = fs::read("/proc/self/exe").unwrap();
+        elf.truncate(64);
+        elf[0x12] = 183;
+        elf.extend_from_slice(b"Linux version 6.12.1 (x)");
+        assert!(error(&elf).contains("AARCH64"), "{}", error(&elf));
+    }
+
+    #[test]
+    fn a_vmlinux_that_is_cut_is_truncated() {
+        let mut elf = fs::read("/proc/self/exe").unwrap();
+        elf.truncate(4096);
+        elf.extend_from_slice(b"Linux version 6.12.1 (x)");
+        assert!(error(&elf).contains("truncated"));
+    }
+
+    #[test]
+    fn a_folder_without_an_image_says_what_to_build() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Target::at_path(dir.path(), &[], None).unwrap_err();
+        assert!(error.to_string().contains("make bzImage"), "{error}");
+    }
+
+    #[test]
+    fn the_configuration_of_a_tree_is_found_from_its_image() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".config"), "CONFIG_A=y\n").unwrap();
+        let image = dir.path().join(IMAGES[0]);
+        assert_eq!(config_beside(&image, "6.1.1").unwrap(), "CONFIG_A=y\n");
+    }
+}
