@@ -9,8 +9,12 @@ use crate::trail::Step;
 /// One difference, with the process that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Name of the process in the trail.
-    pub process: String,
+    /// Heading of the case that it is in, where the scenario observes several starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// Name of the process in the trail; none for what is about the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// What is different.
     #[serde(flatten)]
     pub what: What,
@@ -101,6 +105,26 @@ pub enum What {
         /// As it is.
         to: String,
     },
+    /// The program was told something else.
+    Told {
+        /// What it is about: `execfn`, `comm`, ...
+        field: &'static str,
+        /// As it was.
+        from: String,
+        /// As it is.
+        to: String,
+    },
+    /// The listener hangs, or no longer does.
+    Hang {
+        /// As it was.
+        from: String,
+        /// As it is.
+        to: String,
+    },
+    /// A case that was not there.
+    NewCase,
+    /// A case that is there no more.
+    LostCase,
 }
 
 /// What a step does, apart from the identity that it is seen under.
@@ -200,12 +224,24 @@ impl fmt::Display for What {
             }
             What::Start { from, to } => write!(f, "starts otherwise: {from} -> {to}"),
             What::End { from, to } => write!(f, "ends otherwise: {from} -> {to}"),
+            What::Told { field, from, to } => {
+                write!(f, "the program is told {field}: {from} -> {to}")
+            }
+            What::Hang { from, to } => write!(f, "hang of the listener: {from} -> {to}"),
+            What::NewCase => write!(f, "a new case"),
+            What::LostCase => write!(f, "the case is gone"),
         }
     }
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.process, self.what)
+        if let Some(case) = &self.case {
+            write!(f, "case {case}: ")?;
+        }
+        if let Some(process) = &self.process {
+            write!(f, "{process}: ")?;
+        }
+        self.what.fmt(f)
     }
 }

@@ -6,15 +6,59 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::change::{Act, Change, What};
 use super::fields;
-use crate::trail::{Started, Step, Trail};
+use crate::trail::{Started, Step, Told, Trail};
 
-/// Everything that differs, by process in the order of the trails, then by place.
+/// Everything that differs, by case and process in the order of the trails, then by place.
 #[must_use]
 pub fn compare(old: &Trail, new: &Trail) -> Vec<Change> {
+    let mut changes = one_start(old, new);
+    let old_cases = old.cases.iter().map(|case| case.heading.as_str());
+    let new_cases = new.cases.iter().map(|case| case.heading.as_str());
+    let mut headings: Vec<&str> = old_cases.collect();
+    for heading in new_cases {
+        if !headings.contains(&heading) {
+            headings.push(heading);
+        }
+    }
+    for heading in headings {
+        let find = |trail: &'_ Trail| {
+            let mut cases = trail.cases.iter();
+            cases.position(|case| case.heading == heading)
+        };
+        let whole = |what| Change {
+            case: None,
+            process: None,
+            what,
+        };
+        let inside = match (find(old), find(new)) {
+            (Some(from), Some(to)) => compare(&old.cases[from].trail, &new.cases[to].trail),
+            (None, _) => vec![whole(What::NewCase)],
+            (_, None) => vec![whole(What::LostCase)],
+        };
+        changes.extend(inside.into_iter().map(|change| Change {
+            case: Some(heading.to_owned()),
+            ..change
+        }));
+    }
+    changes
+}
+
+/// Compares two trails without their cases.
+fn one_start(old: &Trail, new: &Trail) -> Vec<Change> {
     let mut changes = Vec::new();
+    if old.hang != new.hang {
+        let words = |hang: &Option<String>| hang.clone().unwrap_or_else(|| "none".to_owned());
+        let (from, to) = (words(&old.hang), words(&new.hang));
+        changes.push(Change {
+            case: None,
+            process: None,
+            what: What::Hang { from, to },
+        });
+    }
     for process in processes(old, new) {
         let add = |what| Change {
-            process: process.to_owned(),
+            case: None,
+            process: Some(process.to_owned()),
             what,
         };
         let (before, after) = (steps(old, process), steps(new, process));
@@ -39,6 +83,7 @@ pub fn compare(old: &Trail, new: &Trail) -> Vec<Change> {
                     });
                 }
                 whats.extend(one_process(&before, &after));
+                whats.extend(told(old, new, process));
                 whats.extend(end(old, new, process));
                 whats
             }
@@ -76,6 +121,23 @@ fn end(old: &Trail, new: &Trail, process: &str) -> Option<What> {
     };
     let (from, to) = (how(old), how(new));
     (from != to).then_some(What::End { from, to })
+}
+
+/// What a program of ours was told, field by field.
+fn told(old: &Trail, new: &Trail, process: &str) -> Vec<What> {
+    let find = |trail: &Trail| {
+        let mut told = trail.told.iter().filter(|told| told.process == process);
+        told.next().map(|told| told.told.fields())
+    };
+    let nothing = || Told::FIELDS.map(|field| (field, "not told".to_owned()));
+    let (from, to) = match (find(old), find(new)) {
+        (None, None) => return Vec::new(),
+        (from, to) => (from.unwrap_or_else(nothing), to.unwrap_or_else(nothing)),
+    };
+    let pairs = from.into_iter().zip(to).filter(|(from, to)| from != to);
+    pairs
+        .map(|((field, from), (_, to))| What::Told { field, from, to })
+        .collect()
 }
 
 /// Compares the steps of one process.
@@ -273,5 +335,42 @@ mod tests {
             changes[0].to_string(),
             "p1: ends otherwise: exit 0 -> signal SIGSEGV"
         );
+    }
+
+    fn between(old: &str, new: &str) -> Vec<String> {
+        let changes = compare(&parse(old).unwrap(), &parse(new).unwrap());
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_difference_in_a_case_names_the_case() {
+        let old = "case deny 1\n\nstart p1 by launcher: execve /a\nend p1: errno EPERM\n";
+        let words = between(old, &old.replace("EPERM", "EACCES"));
+        assert_eq!(
+            words,
+            ["case deny 1: p1: ends otherwise: errno EPERM -> errno EACCES"]
+        );
+    }
+
+    #[test]
+    fn a_case_more_is_told() {
+        let old = "case one\n\nstart p1 by launcher: execve /a\n";
+        let words = between(old, &format!("{old}\n{}", old.replace("one", "two")));
+        assert_eq!(words, ["case two: a new case"]);
+    }
+
+    #[test]
+    fn what_the_program_is_told_is_compared_by_field() {
+        let old = "start p1 by launcher: execve /a\n\
+                   told p1: execfn=/a execfd=none comm=5 exe=/a argv=/a\n";
+        let words = between(old, &old.replace("comm=5", "comm=a"));
+        assert_eq!(words, ["p1: the program is told comm: 5 -> a"]);
+    }
+
+    #[test]
+    fn a_listener_that_hangs_is_told() {
+        let old = "start p1 by launcher: execve /a\n";
+        let words = between(old, &format!("hang: in read\n\n{old}"));
+        assert_eq!(words, ["hang of the listener: none -> in read"]);
     }
 }

@@ -5,7 +5,7 @@ use crate::trail::Step;
 
 type Read = fn(&Step) -> String;
 
-const FIELDS: [(&str, Read); 5] = [
+const FIELDS: [(&str, Read); 6] = [
     ("exe", |step| step.exe.clone()),
     ("exe link", |step| {
         let there = if step.exe_link { "there" } else { "missing" };
@@ -14,6 +14,9 @@ const FIELDS: [(&str, Read); 5] = [
     ("comm", |step| step.comm.clone()),
     ("parent", |step| step.parent.clone()),
     ("mask", |step| String::from(step.mask)),
+    ("refused with", |step| {
+        step.denied.clone().unwrap_or_else(|| "nothing".to_owned())
+    }),
 ];
 
 /// Compares the fields of steps that were lined up; `pairs` is in the order of the old steps.

@@ -52,10 +52,18 @@ impl Comparison {
         let ((old, before), (new, after)) = (old, new);
         let changes = compare(before, after);
         // Where only one process is in the trails its name says nothing.
-        let several = before.started.len().max(after.started.len()) > 1;
-        let words = changes.iter().map(|change| match several {
-            true => change.to_string(),
-            false => change.what.to_string(),
+        let one = |trail: &Trail| {
+            let cases = trail.cases.iter().map(|case| case.trail.started.len());
+            cases.fold(trail.started.len(), usize::max) < 2
+        };
+        let alone = one(before) && one(after);
+        let words = changes.iter().map(|change| match alone {
+            true => Change {
+                process: None,
+                ..change.clone()
+            }
+            .to_string(),
+            false => change.to_string(),
         });
         let names = (old.title(), new.title());
         Comparison {

@@ -35,23 +35,36 @@ pub struct ToldTo {
 /// What stands for something that is not there.
 const NONE: &str = "none";
 
-impl fmt::Display for ToldTo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ToldTo { process, told } = self;
+impl Told {
+    /// Names of the fields, as the trail's text has them.
+    pub const FIELDS: [&'static str; 5] = ["execfn", "execfd", "comm", "exe", "argv"];
+
+    /// Each field with its value as text.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, String); 5] {
         let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| NONE.to_owned());
-        let execfd = told.execfd.map(|fd| match &told.execfd_path {
+        let execfd = self.execfd.map(|fd| match &self.execfd_path {
             Some(path) => format!("{fd} -> {path}"),
             None => fd.to_string(),
         });
-        write!(
-            f,
-            "told {process}: execfn={} execfd={} comm={} exe={} argv={}",
-            or_none(&told.execfn),
-            or_none(&execfd),
-            told.comm,
-            or_none(&told.exe),
-            told.argv.join(" | ")
-        )
+        let [execfn, fd, comm, exe, argv] = Self::FIELDS;
+        [
+            (execfn, or_none(&self.execfn)),
+            (fd, or_none(&execfd)),
+            (comm, self.comm.clone()),
+            (exe, or_none(&self.exe)),
+            (argv, self.argv.join(" | ")),
+        ]
+    }
+}
+
+impl fmt::Display for ToldTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "told {}:", self.process)?;
+        self.told
+            .fields()
+            .iter()
+            .try_for_each(|(field, value)| write!(f, " {field}={value}"))
     }
 }
 

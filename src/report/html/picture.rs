@@ -1,8 +1,9 @@
-//! A trail as a picture: a lane for each process, a row for each step, a colour for each exe.
+//! A trail as a picture: a lane for each process, a row for each step, a colour for each exe; and
+//! one such part for each case, where a scenario observes several starts.
 
 use serde::Serialize;
 
-use crate::trail::Trail;
+use crate::trail::{Step, Trail};
 
 /// The colours of a scenario: the same exe has the same one in all of its pictures.
 #[derive(Debug, Default)]
@@ -23,9 +24,19 @@ impl Palette {
     }
 }
 
-/// The lanes of one trail.
+/// The parts of one trail.
 #[derive(Debug, Serialize)]
 pub struct Picture {
+    parts: Vec<Part>,
+}
+
+/// The lanes of one start.
+#[derive(Debug, Serialize)]
+struct Part {
+    /// What is special about the case.
+    heading: Option<String>,
+    /// The listener that hung, so that there are no lanes.
+    hang: Option<String>,
     lanes: Vec<Lane>,
 }
 
@@ -36,7 +47,16 @@ struct Lane {
     /// Who started it, and by which call.
     start: Option<String>,
     phases: Vec<Phase>,
+    /// What the program found when it began to run.
+    told: Vec<Told>,
     end: Option<String>,
+}
+
+/// One thing that a program was told.
+#[derive(Debug, Serialize)]
+struct Told {
+    field: &'static str,
+    value: String,
 }
 
 /// The steps that a process takes under one exe and comm.
@@ -57,25 +77,40 @@ struct Shown {
     /// The last part of the path, and what is before it.
     name: String,
     folder: String,
+    /// The errno that the monitor gave instead of the file.
+    denied: Option<String>,
 }
 
 impl Picture {
     /// Draws a trail.
     pub fn new(trail: &Trail, palette: &mut Palette) -> Picture {
-        let mut processes: Vec<&str> = Vec::new();
-        let of_steps = trail.steps.iter().map(|step| step.process.as_str());
-        let of_starts = trail.started.iter().map(|start| start.process.as_str());
-        for process in of_starts.chain(of_steps) {
-            if !processes.contains(&process) {
-                processes.push(process);
-            }
+        let mut parts = Vec::new();
+        if trail.cases.is_empty() {
+            parts.push(part(None, trail, palette));
         }
-        let lanes = processes
-            .into_iter()
-            .map(|process| lane(trail, process, palette));
-        Picture {
-            lanes: lanes.collect(),
+        for case in &trail.cases {
+            parts.push(part(Some(case.heading.clone()), &case.trail, palette));
         }
+        Picture { parts }
+    }
+}
+
+fn part(heading: Option<String>, trail: &Trail, palette: &mut Palette) -> Part {
+    let mut processes: Vec<&str> = Vec::new();
+    let of_steps = trail.steps.iter().map(|step| step.process.as_str());
+    let of_starts = trail.started.iter().map(|start| start.process.as_str());
+    for process in of_starts.chain(of_steps) {
+        if !processes.contains(&process) {
+            processes.push(process);
+        }
+    }
+    let lanes = processes
+        .into_iter()
+        .map(|process| lane(trail, process, palette));
+    Part {
+        heading,
+        hang: trail.hang.clone(),
+        lanes: lanes.collect(),
     }
 }
 
@@ -97,16 +132,16 @@ fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
             exe: first.exe.clone(),
             comm: first.comm.clone(),
             turn,
-            steps: run
-                .iter()
-                .map(|step| shown(&step.step, &step.path))
-                .collect(),
+            steps: run.iter().map(|step| shown(step)).collect(),
         });
     }
     let start = trail.started.iter().find(|start| start.process == process);
     let end = trail.ended.iter().find(|end| end.process == process);
+    let told = trail.told.iter().filter(|told| told.process == process);
+    let told = told.flat_map(|told| told.told.fields());
     Lane {
         process: process.to_owned(),
+        told: told.map(|(field, value)| Told { field, value }).collect(),
         start: start.map(|start| {
             let call = match (&start.call, &start.path) {
                 (Some(call), Some(path)) => format!(": {call} {path}"),
@@ -119,12 +154,14 @@ fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
     }
 }
 
-fn shown(step: &str, path: &str) -> Shown {
+fn shown(step: &Step) -> Shown {
+    let path = &step.path;
     let at = path.rfind('/').map_or(0, |slash| slash + 1);
     Shown {
-        step: step.to_owned(),
+        step: step.step.clone(),
         name: path[at..].to_owned(),
         folder: path[..at].to_owned(),
+        denied: step.denied.clone(),
     }
 }
 
@@ -139,9 +176,24 @@ mod tests {
                     perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
                     perm=open    pid=p1 ppid=launcher exe=/a comm=a : path=/lib/c\n";
         let picture = Picture::new(&parse(text).unwrap(), &mut Palette::default());
-        let phases = &picture.lanes[0].phases;
+        let phases = &picture.parts[0].lanes[0].phases;
         assert_eq!((phases.len(), phases[1].turn), (2, Some("exe")));
         assert_eq!(phases[1].steps[0].name, "c");
         assert_ne!(phases[0].colour, phases[1].colour);
+    }
+
+    #[test]
+    fn each_case_is_a_part_with_its_heading() {
+        let text = "case deny 1: open /a\n\nstart p1 by launcher: execve /a\n\
+                    deny=EPERM perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+        let picture = Picture::new(&parse(text).unwrap(), &mut Palette::default());
+        let [part] = picture.parts.as_slice() else {
+            panic!("one part")
+        };
+        assert_eq!(part.heading.as_deref(), Some("deny 1: open /a"));
+        assert_eq!(
+            part.lanes[0].phases[0].steps[0].denied.as_deref(),
+            Some("EPERM")
+        );
     }
 }
