@@ -4,7 +4,7 @@
 //! (`.snap.new`), for `cargo insta review`. A kernel that behaves as before adds none, and one that
 //! would inherit another's change without sharing it is pinned in the same review.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use exetrail::baseline::{Store, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_folder};
-use exetrail::report::Finding;
+use exetrail::report::{Finding, observed};
 use exetrail::suite::VIEW;
 use exetrail::trail::{KernelId, Lab, Outcome};
 
@@ -76,23 +76,7 @@ pub fn difference(finding: &Finding) -> String {
 pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
     let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
     let lineage = project.table.lineage();
-    let mut observed: BTreeMap<&str, BTreeMap<KernelId, String>> = BTreeMap::new();
-    // The running kernel is held against snapshots, but does not speak for its series.
-    let speaks =
-        |finding: &&Finding| finding.judged.is_some() && finding.record.kernel.lab == Lab::Vm;
-    for finding in findings.iter().filter(speaks) {
-        let id = finding
-            .record
-            .kernel
-            .id
-            .parse()
-            .map_err(anyhow::Error::msg)?;
-        let text = finding.record.trail.to_string();
-        observed
-            .entry(&finding.record.scenario)
-            .or_default()
-            .insert(id, text);
-    }
+    let observed = observed(findings)?;
     // insta fails by panicking, which is expected here and says nothing new.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::Plan;
+use crate::files;
 
 /// What the harness writes as the place of its assertion; the review shows it.
 const HEADER: &str = "---\nsource: harness/settle.rs\n---\n";
@@ -20,12 +21,9 @@ const HEADER: &str = "---\nsource: harness/settle.rs\n---\n";
 /// The folder cannot be written.
 pub fn write_pending(folder: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
     let context = || format!("failed to write pending snapshots in {}", folder.display());
-    if let Ok(entries) = fs::read_dir(folder) {
-        for entry in entries {
-            let path = entry.with_context(context)?.path();
-            if path.to_string_lossy().ends_with(".snap.new") {
-                fs::remove_file(&path).with_context(context)?;
-            }
+    for path in files::list(folder)? {
+        if files::name(&path).ends_with(".snap.new") {
+            fs::remove_file(&path).with_context(context)?;
         }
     }
     let mut written = Vec::new();

@@ -1,14 +1,12 @@
 //! `--pending`: from findings to pending snapshots, for `cargo insta review`.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result};
 
 use crate::baseline::{Lineage, plan, write_pending};
 use crate::project::Project;
-use crate::report::{Finding, differences};
+use crate::report::{Finding, differences, observed};
 use crate::suite::VIEW;
-use crate::trail::{KernelId, Lab};
+use crate::trail::KernelId;
 
 /// Writes what the findings ask for into the checkout's snapshots, and says so.
 ///
@@ -20,20 +18,7 @@ pub fn write(project: &Project, findings: &[Finding]) -> Result<()> {
         .root
         .as_ref()
         .context("--pending writes into the snapshots of a checkout: call it inside of one")?;
-    let mut observed: BTreeMap<&str, BTreeMap<KernelId, String>> = BTreeMap::new();
-    // The running kernel does not speak for its series.
-    let observable =
-        |finding: &&Finding| finding.judged.is_some() && finding.record.kernel.lab == Lab::Vm;
-    for finding in findings.iter().filter(observable) {
-        let id = finding
-            .record
-            .kernel
-            .id
-            .parse()
-            .map_err(anyhow::Error::msg)?;
-        let own = observed.entry(&finding.record.scenario).or_default();
-        own.insert(id, finding.record.trail.to_string());
-    }
+    let observed = observed(findings)?;
     let mut count = 0;
     for (scenario, observed) in &observed {
         let lineage = lineage(project, observed.keys());

@@ -8,6 +8,7 @@ mod junit;
 mod ktap;
 mod markdown;
 mod matrix;
+mod observed;
 mod text;
 
 use std::io::{self, Write};
@@ -19,6 +20,7 @@ use crate::trail::{Outcome, Record};
 
 pub use differences::differences;
 pub use html::{Chapter, page};
+pub use observed::{Observed, observed};
 
 /// One scenario on one kernel, with how it compares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
