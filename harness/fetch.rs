@@ -74,7 +74,7 @@ impl Scene {
     /// Nothing but the private apt root and an empty work folder is in the cache.
     fn is_clean(&self) -> bool {
         let files = |name: &str| fs::read_dir(self.path(name)).map_or(0, Iterator::count);
-        files("cache/kernels") == 0 && files("cache/work") == 0
+        files("cache/kernels") == 0 && files("cache/partial") == 0
     }
 }
 
@@ -137,7 +137,7 @@ fn a_pinned_package_becomes_a_kernel_in_the_cache() {
         fs::read(scene.path("cache/kernels/9.9/vmlinux")).unwrap(),
         b"\x7fELF and so on"
     );
-    assert_eq!(fs::read_dir(scene.path("cache/work")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(scene.path("cache/partial")).unwrap().count(), 0);
 }
 
 #[test]
@@ -168,9 +168,9 @@ fn a_truncated_package_is_refused_and_leaves_nothing() {
 fn what_a_killed_run_left_is_removed_by_the_next_one() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     // No process has this id: it is beyond the largest that the kernel gives out (2^22).
-    fs::create_dir_all(scene.path("cache/work/4194305-abc/new")).unwrap();
+    fs::create_dir_all(scene.path("cache/partial/4194305-abc/new")).unwrap();
     assert!(scene.fetch().status.success());
-    assert!(!scene.path("cache/work/4194305-abc").exists());
+    assert!(!scene.path("cache/partial/4194305-abc").exists());
 }
 
 #[test]

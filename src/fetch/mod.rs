@@ -34,7 +34,7 @@ use crate::files;
 ///
 /// It goes away with its owner; what a killed run left behind is removed by the next one.
 fn work_folder(cache: &Path) -> Result<tempfile::TempDir> {
-    let parent = cache.join("work");
+    let parent = cache.join("partial");
     fs::create_dir_all(&parent).with_context(|| {
         format!(
             "failed to make {}: is EXETRAIL_CACHE right?",
@@ -53,7 +53,7 @@ fn work_folder(cache: &Path) -> Result<tempfile::TempDir> {
 ///
 /// The cache cannot be read or a folder cannot be removed.
 pub fn clean_up(cache: &Path) -> Result<()> {
-    for path in files::list(&cache.join("work"))? {
+    for path in files::list(&cache.join("partial"))? {
         let name = files::name(&path);
         let alive = name
             .split('-')
