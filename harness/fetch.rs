@@ -137,7 +137,10 @@ fn a_pinned_package_becomes_a_kernel_in_the_cache() {
         fs::read(scene.path("cache/kernels/9.9/vmlinux")).unwrap(),
         b"\x7fELF and so on"
     );
-    assert_eq!(fs::read_dir(scene.path("cache/partial")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(scene.path("cache/partial")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
