@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use exetrail::sys::pidfd_open;
+use exetrail::wire::until;
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount, umount};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
@@ -32,7 +37,7 @@ pub fn number(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// A while by chance, of at most 100 ms.
+/// A while by chance, of at most 100 ms: a fault comes at any moment, and nothing waits for it.
 pub fn moment() -> Duration {
     Duration::from_micros(fastrand::u64(0..100_000))
 }
@@ -152,6 +157,47 @@ pub struct Storm {
     stop: Arc<AtomicBool>,
     counts: Vec<(PathBuf, Arc<AtomicU64>)>,
     ways: Vec<JoinHandle<Result<()>>>,
+    bell: Arc<Bell>,
+    /// How many ways have ended.
+    ended: Arc<AtomicU64>,
+}
+
+/// Rung at every program that has ended, and at the end of a way.
+#[derive(Default)]
+struct Bell {
+    rings: Mutex<u64>,
+    rung: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rings.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.rung.notify_all();
+    }
+
+    /// Waits until something is so, looking at each ring; false when it is not in time.
+    fn wait_until(&self, deadline: Instant, done: impl Fn() -> bool) -> bool {
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        while !done() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.rung.wait_timeout(rings, left);
+            rings = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+/// Rings when a way ends, however it does.
+struct AtEnd(Arc<Bell>, Arc<AtomicU64>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.ring();
+    }
 }
 
 impl Storm {
@@ -160,20 +206,33 @@ impl Storm {
         let stop = Arc::new(AtomicBool::new(false));
         let counts = (0..WAYS).map(|way| (rig.way(way), Arc::new(AtomicU64::new(0))));
         let counts: Vec<_> = counts.collect();
+        let (bell, ended) = (Arc::new(Bell::default()), Arc::new(AtomicU64::new(0)));
         let ways = counts.iter().map(|(path, count)| {
             let (stop, path, count) = (Arc::clone(&stop), path.clone(), Arc::clone(count));
+            let (bell, at_end) = (
+                Arc::clone(&bell),
+                AtEnd(Arc::clone(&bell), Arc::clone(&ended)),
+            );
             std::thread::spawn(move || {
+                let _at_end = at_end;
                 while !stop.load(Ordering::Relaxed) {
                     let status = Command::new(&path).status();
                     let status = status.with_context(|| format!("failed to start {path:?}"))?;
                     ensure!(status.success(), "{path:?} ended with {status}");
                     count.fetch_add(1, Ordering::Relaxed);
+                    bell.ring();
                 }
                 Ok(())
             })
         });
         let ways = ways.collect();
-        Storm { stop, counts, ways }
+        Storm {
+            stop,
+            counts,
+            ways,
+            bell,
+            ended,
+        }
     }
 
     /// Lets it blow for a while.
@@ -198,14 +257,11 @@ impl Storm {
 
     fn until(&self, otherwise: &str, done: impl Fn(&[u64], &[u64]) -> bool) -> Result<()> {
         let before = self.now();
-        let deadline = Instant::now() + HANGS;
-        while !done(&before, &self.now()) {
-            if Instant::now() > deadline {
-                bail!("{otherwise}: {before:?} then {:?}", self.now());
-            }
-            std::thread::sleep(Duration::from_millis(1));
+        let so = || done(&before, &self.now());
+        match self.bell.wait_until(Instant::now() + HANGS, so) {
+            true => Ok(()),
+            false => bail!("{otherwise}: {before:?} then {:?}", self.now()),
         }
-        Ok(())
     }
 
     fn now(&self) -> Vec<u64> {
@@ -218,11 +274,12 @@ impl Storm {
     /// Ends it; how often each program was started.
     pub fn end(mut self) -> Result<BTreeMap<String, u64>> {
         self.stop.store(true, Ordering::Relaxed);
-        let deadline = Instant::now() + HANGS;
-        while !self.ways.iter().all(JoinHandle::is_finished) {
-            ensure!(Instant::now() < deadline, "the storm does not end");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let all = WAYS as u64;
+        let ended = || self.ended.load(Ordering::Relaxed) == all;
+        ensure!(
+            self.bell.wait_until(Instant::now() + HANGS, ended),
+            "the storm does not end"
+        );
         for way in self.ways.drain(..) {
             way.join()
                 .map_err(|_| anyhow::anyhow!("a way panicked"))??;
@@ -296,17 +353,22 @@ impl Watch {
 
     /// Waits for its end.
     pub fn wait(&mut self) -> Result<()> {
+        // Our child, not reaped yet: the id is its own.
+        let ended = pidfd_open(self.child.id().cast_signed()).context("no such monitor")?;
         let deadline = Instant::now() + HANGS;
-        while self
-            .child
-            .try_wait()
-            .context("failed to wait for the monitor")?
-            .is_none()
-        {
-            ensure!(Instant::now() < deadline, "the monitor does not end");
-            std::thread::sleep(Duration::from_millis(1));
+        loop {
+            let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, until(deadline)) {
+                Ok(0) => bail!("the monitor does not end"),
+                Ok(_) => break,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("failed to wait for the monitor"),
+            }
         }
-        Ok(())
+        self.child
+            .wait()
+            .context("failed to reap the monitor")
+            .map(drop)
     }
 
     /// Ends it in order; what it said.

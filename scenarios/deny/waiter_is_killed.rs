@@ -7,18 +7,8 @@
 //!
 //! Every event of the start is the one that it waits for, in turn.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, Stage};
 use crate::wire::Act;
-
-/// The events of a dynamically linked program in their order.
-const EVENTS: [&str; 6] = [
-    "execute of the program",
-    "open of the program",
-    "execute of the loader",
-    "open of the loader",
-    "open of the cache",
-    "open of libc",
-];
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a process that is killed while it waits for an answer",
@@ -29,7 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?;
-    for (nth, event) in (1..).zip(EVENTS) {
+    for (nth, event) in (1..).zip(EVENTS_OF_TRUE) {
         stage.refuse(&exec, Act::Kill, nth, event)?;
     }
     Ok(())

@@ -9,8 +9,6 @@
 //! (new file first); from 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the
 //! listener hangs, for which see `start/overlay_watched`.
 
-use std::path::Path;
-
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
@@ -25,17 +23,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    for (name, folder) in [
-        ("lower", "bin"),
-        ("upper", ""),
-        ("work", ""),
-        ("merged", ""),
-    ] {
-        stage.folder(&format!("{name}/{folder}"))?;
-    }
-    stage.copy("/usr/bin/true", "lower/bin/true")?;
-    let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
-    stage.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)?;
+    stage.overlay()?;
     stage.watch_also("/tmp/merged");
     let exec = Exec::by("open for writing, execve", "/tmp/merged/bin/true", |args| {
         // Opened for writing and closed: that is enough for a copy.

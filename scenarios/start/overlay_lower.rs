@@ -13,8 +13,6 @@
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.
 
-use std::path::Path;
-
 use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -25,17 +23,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    for (name, folder) in [
-        ("lower", "bin"),
-        ("upper", ""),
-        ("work", ""),
-        ("merged", ""),
-    ] {
-        stage.folder(&format!("{name}/{folder}"))?;
-    }
-    stage.copy("/usr/bin/true", "lower/bin/true")?;
-    let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
-    stage.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)?;
+    stage.overlay()?;
     stage.observe(&Exec::path("/tmp/merged/bin/true")?)?;
     Ok(())
 }

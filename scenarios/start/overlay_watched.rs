@@ -14,8 +14,6 @@
 //! See `fanotify_read`, `copy_event_to_user` in fs/notify/fanotify/fanotify_user.c;
 //! `ovl_open_realfile`.
 
-use std::path::Path;
-
 use crate::scenario::{Exec, Hang, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -27,17 +25,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    for (name, folder) in [
-        ("lower", "bin"),
-        ("upper", ""),
-        ("work", ""),
-        ("merged", ""),
-    ] {
-        stage.folder(&format!("{name}/{folder}"))?;
-    }
-    stage.copy("/usr/bin/true", "lower/bin/true")?;
-    let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
-    stage.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)?;
+    stage.overlay()?;
     stage.watch_also("/tmp/merged");
     stage.observe(&Exec::path("/tmp/merged/bin/true")?)?;
     Ok(())

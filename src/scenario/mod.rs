@@ -21,6 +21,16 @@ pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
 pub use registry::{Registered, select};
 pub use stage::{Ending, Reply, Request, Stage};
 
+/// The events of `/usr/bin/true` in their order, for scenarios that do something at each in turn.
+pub const EVENTS_OF_TRUE: [&str; 6] = [
+    "execute of the program",
+    "open of the program",
+    "execute of the loader",
+    "open of the loader",
+    "open of the cache",
+    "open of libc",
+];
+
 /// One way to start a program.
 #[derive(Debug)]
 pub struct Scenario {

@@ -164,6 +164,21 @@ impl Stage {
         Ok(path)
     }
 
+    /// Mounts an overlay at `/tmp/merged`, with `/usr/bin/true` as `bin/true` of its lower layer;
+    /// both layers are on the fixture.
+    ///
+    /// # Errors
+    ///
+    /// What mkdir(2), open(2) or mount(2) says.
+    pub fn overlay(&mut self) -> Result<()> {
+        for folder in ["lower/bin", "upper", "work", "merged"] {
+            self.folder(folder)?;
+        }
+        self.copy("/usr/bin/true", "lower/bin/true")?;
+        let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
+        self.mount("overlay", "overlay", Path::new("/tmp/merged"), layers)
+    }
+
     /// Mounts something; the runner unmounts it.
     ///
     /// # Errors
