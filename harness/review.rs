@@ -46,6 +46,7 @@ fn record(scenario: &str, kernel: &str) -> Record {
         outcome: Outcome::Same,
         reason: None,
         trail: parse(text).unwrap(),
+        model: None,
     }
 }
 

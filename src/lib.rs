@@ -28,11 +28,13 @@
 //! in `harness/`. `docs/architecture.md` tells the whole story.
 
 pub mod baseline;
+pub mod cases;
 pub mod cli;
 pub mod diff;
 pub mod fetch;
 pub mod files;
 pub mod guest;
+pub mod model;
 pub mod monitor;
 pub mod native;
 pub mod observer;

@@ -20,9 +20,13 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let program = stage.ours("program")?;
-    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "fd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     let exec = exec.role(Role::Report)?;
     let exec = exec.opened(5, program, OFlag::O_RDONLY | OFlag::O_CLOEXEC);
     stage.observe(&exec.before(|| Ok(std::fs::remove_file("/tmp/program")?)))?;

@@ -19,9 +19,13 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let program = stage.ours("program")?;
-    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "fd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     stage.observe(&exec.role(Role::Report)?.opened(5, program, flags))?;
     Ok(())

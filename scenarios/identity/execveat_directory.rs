@@ -17,9 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.ours("program")?;
-    let exec = Exec::by("execveat", "fd 5 program", |args| {
-        args.execveat(5, c"program", 0)
-    })?;
+    let exec = Exec::at("execveat", "fd 5 program", 5, c"program", 0)?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     stage.observe(&exec.role(Role::Report)?.opened(5, "/tmp", flags))?;
     Ok(())

@@ -24,9 +24,13 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::by("execveat", "memfd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "memfd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     let exec = exec.role(Role::Report)?.before(|| {
         let memory = memfd_create(c"program", MFdFlags::MFD_CLOEXEC)?;
         std::fs::File::from(memory.try_clone()?).write_all(&std::fs::read(PROGRAM)?)?;

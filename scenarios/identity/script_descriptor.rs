@@ -24,9 +24,13 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let program = stage.ours("interpreter")?;
     let script = stage.script("script", &format!("#!{}\n", program.display()))?;
-    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "fd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     stage.observe(&exec.role(Role::Report)?.opened(5, script, OFlag::O_RDONLY))?;
     Ok(())
 }

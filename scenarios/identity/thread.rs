@@ -17,7 +17,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let program = stage.ours("program")?;
     let exec = Exec::by("execve in a thread", program, |args| {
         args.execve_in_thread("worker")
-    })?;
+    })?
+    .itself();
     stage.observe(&exec.role(Role::Report)?)?;
     Ok(())
 }

@@ -18,9 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::by("execveat", "detached mount 5, true", |args| {
-        args.execveat(5, c"true", 0)
-    })?;
+    let exec = Exec::at("execveat", "detached mount 5, true", 5, c"true", 0)?;
     let exec = exec.before(|| {
         let mount = clone_mount(c"/usr/bin")?;
         place_fd(mount.as_fd(), 5)?;

@@ -21,9 +21,13 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::by("execveat AT_EXECVE_CHECK", "/usr/bin/true", |args| {
-        args.execveat(libc::AT_FDCWD, args.path(), AT_EXECVE_CHECK)
-    })?;
+    let exec = Exec::at(
+        "execveat AT_EXECVE_CHECK",
+        "/usr/bin/true",
+        libc::AT_FDCWD,
+        c"/usr/bin/true",
+        AT_EXECVE_CHECK,
+    )?;
     stage.observe(&exec)?;
     Ok(())
 }

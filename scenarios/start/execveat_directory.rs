@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::by("execveat", "fd 5 true", |args| args.execveat(5, c"true", 0))?;
+    let exec = Exec::at("execveat", "fd 5 true", 5, c"true", 0)?;
     stage.observe(&exec.opened(5, "/usr/bin", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
     Ok(())
 }

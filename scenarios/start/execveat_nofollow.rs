@@ -17,9 +17,13 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.link("/usr/bin/true", "link")?;
-    let exec = Exec::by("execveat", "/tmp/link", |args| {
-        args.execveat(libc::AT_FDCWD, args.path(), libc::AT_SYMLINK_NOFOLLOW)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "/tmp/link",
+        libc::AT_FDCWD,
+        c"/tmp/link",
+        libc::AT_SYMLINK_NOFOLLOW,
+    )?;
     stage.observe(&exec)?;
     Ok(())
 }

@@ -19,9 +19,13 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::by("execveat", "O_PATH fd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "O_PATH fd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     stage.observe(&exec.opened(5, "/usr/bin/true", flags))?;
     Ok(())

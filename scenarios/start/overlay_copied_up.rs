@@ -29,7 +29,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         // Opened for writing and closed: that is enough for a copy.
         drop(open(args.path(), OFlag::O_WRONLY, Mode::empty())?);
         args.execve()
-    })?;
+    })?
+    .itself();
     stage.observe(&exec)?;
     Ok(())
 }

@@ -20,9 +20,13 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let script = stage.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
-    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "fd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     stage.observe(&exec.opened(5, script, flags))?;
     Ok(())

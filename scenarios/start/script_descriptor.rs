@@ -24,9 +24,13 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let script = stage.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
-    let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let exec = Exec::at(
+        "execveat",
+        "fd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     stage.observe(&exec.opened(5, script, OFlag::O_RDONLY))?;
     Ok(())
 }

@@ -18,7 +18,8 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let exec = Exec::by("execve in a thread", "/usr/bin/true", |args| {
         args.execve_in_thread("worker")
-    })?;
+    })?
+    .itself();
     stage.observe(&exec)?;
     Ok(())
 }

@@ -9,6 +9,7 @@ mod history;
 mod kernels;
 mod list;
 mod live;
+mod model;
 mod monitor;
 mod pending;
 mod progress;
@@ -49,6 +50,8 @@ enum Command {
     Boot(boot::Args),
     /// Fetch kernels and the fixture into the cache (vm/setup calls this)
     Fetch(fetch::Args),
+    /// Start programs by chance and hold what is seen against the model
+    Model(model::Args),
     /// Show every open and every execution on a mount of the running system, as it happens
     Monitor(monitor::Args),
 }
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Some(Command::Report(args)) => report::main(&args),
         Some(Command::BisectStep(args)) => bisect_step::main(&args),
         Some(Command::Fetch(args)) => fetch::main(&args),
+        Some(Command::Model(args)) => model::main(&args),
         Some(Command::Monitor(args)) => monitor::main(args),
         Some(Command::Run(args)) => run::main(&args),
         Some(Command::List(args)) => list::main(&args),

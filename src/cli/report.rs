@@ -72,6 +72,7 @@ fn accepted(project: &Project) -> Result<Vec<Finding>> {
                 outcome: Outcome::Same,
                 reason: None,
                 trail: trail::parse(text)?,
+                model: None,
             };
             findings.push(Finding {
                 record,

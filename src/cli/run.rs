@@ -1,7 +1,7 @@
 //! `exetrail run`: scenarios on kernels against the baselines.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -73,7 +73,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
-    let (targets, missing) = targets(&project, args)?;
+    let (targets, missing) = find(&project, &args.kernels, args.modules.as_deref())?;
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
     }
@@ -220,15 +220,19 @@ fn order(scenarios: &[&'static Registered], seed: Option<u64>) -> Vec<&'static R
 }
 
 /// The kernels that can be booted, and the ids of those that are not fetched.
-fn targets(project: &Project, args: &Args) -> Result<(Vec<Target>, Vec<String>)> {
+pub fn find(
+    project: &Project,
+    kernels: &[String],
+    modules: Option<&Path>,
+) -> Result<(Vec<Target>, Vec<String>)> {
     let mut wanted = Vec::new();
-    for word in &args.kernels {
+    for word in kernels {
         if word == "all" {
             for entry in &project.table.kernels {
                 wanted.push(Wanted::of_table(project, &entry.id)?);
             }
         } else {
-            wanted.push(Wanted::find(project, word, args.modules.as_deref())?);
+            wanted.push(Wanted::find(project, word, modules)?);
         }
     }
     let mut targets = Vec::new();

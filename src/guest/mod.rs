@@ -5,11 +5,13 @@
 //! scenario that forks a launcher, in which the scenario's code runs, and a monitor. Nothing about
 //! snapshots is in here: the host alone compares.
 
+mod chance;
 mod channel;
 mod command;
 mod init;
 mod launcher;
 mod leftover;
+mod look;
 mod report;
 mod runner;
 mod subject;
@@ -18,6 +20,7 @@ mod unpack;
 
 use std::process::ExitCode;
 
+pub use look::{Contents, View, flags as open_flags, running_kernel};
 pub use subject::{ROLE, Role, TELL_FD, main as play};
 pub use undo::knows_format;
 pub use unpack::unpack;

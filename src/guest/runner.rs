@@ -16,12 +16,13 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::undo::Undo;
-use super::{HOME, channel, command, launcher, report};
+use super::{Contents, HOME, View, chance, channel, command, launcher, report, running_kernel};
+use crate::model::{self, Either, Witness, World};
 use crate::observer::fanotify::Monitor;
 use crate::observer::{Observation, Observer};
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Stage};
 use crate::sys::{self, ForkResult};
-use crate::trail::{Case, Lab, Run, Trail, normalise};
+use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
 use crate::wire::{Failure, Fault, Job, Link, LinkError, Message, Plan, Policy, until};
 
 /// Runs the plan to its end and ends the lab.
@@ -56,16 +57,28 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
     if lab == Lab::Native {
         use_up_two().context("failed to use up process id 2")?;
     }
+    let contents = Contents::default();
+    contents.read_all(Path::new("/"));
     match &plan.job {
         Job::Scenarios(names) => {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                let result = one(lab, name, &plan, link, &children);
+                let result = one(lab, name, &plan, link, &children, &contents);
+                let (result, model) = match result {
+                    Ok((trail, agreement)) => (Ok(trail), Some(agreement)),
+                    Err(failure) => (Err(failure), None),
+                };
                 link.send(&Message::Finished {
                     scenario: name.clone(),
                     result,
+                    model,
                 })?;
+            }
+        }
+        Job::Cases { seeds } => {
+            for seed in seeds.clone() {
+                chance::one(lab, seed, link, &children, &contents)?;
             }
         }
         Job::Command { argv, terminal } => match lab {
@@ -84,7 +97,8 @@ fn limits(lab: Lab) -> nix::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, u64::MAX)?;
     match lab {
         // Older kernels ask modprobe about formats that they do not know: a start of its own.
-        Lab::Vm => match fs::write("/proc/sys/kernel/modprobe", "") {
+        // Of nothing at all nothing would be written.
+        Lab::Vm => match fs::write("/proc/sys/kernel/modprobe", "\n") {
             // A kernel without modules asks nobody.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Errno::EACCES),
             _ => Ok(()),
@@ -109,7 +123,8 @@ fn one(
     plan: &Plan,
     link: &Link,
     children: &SignalFd,
-) -> Result<Trail, Failure> {
+    contents: &Contents,
+) -> Result<(Trail, Agreement), Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
         .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
@@ -125,11 +140,18 @@ fn one(
     let own = plan.deadline_ms.map(Duration::from_millis);
     let time = own.unwrap_or(registered.scenario.deadline);
     let mut undo = Undo::new(lab).map_err(broken)?;
-    let result = observe(registered.scenario, time, fault, &mut undo);
+    let work = Work {
+        run: &registered.scenario.run,
+        hang: registered.scenario.hang,
+    };
+    let result = observe(&work, time, fault, &mut undo, contents);
     let cleaned = end_everybody(children).and(undo.all());
-    let trail = result.map_err(broken)?;
+    let seen = result.map_err(broken)?;
     cleaned.map_err(broken)?;
-    Ok(trail)
+    if seen.0 == Trail::default() {
+        return Err(Failure::Broken("the scenario started nothing".to_owned()));
+    }
+    Ok(seen)
 }
 
 /// Commits the faults that are PID 1's own.
@@ -155,13 +177,22 @@ fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
     }
 }
 
-/// Runs one scenario in a launcher of its own, each start watched by a monitor of its own.
-fn observe(
-    scenario: &'static Scenario,
+/// What a launcher does.
+pub(super) struct Work<'a> {
+    /// What makes files and starts programs.
+    pub run: &'a dyn Fn(&mut Stage) -> Result<()>,
+    /// What it is when the listener hangs.
+    pub hang: Hang,
+}
+
+/// Does some work in a launcher of its own, each start watched by a monitor of its own.
+pub(super) fn observe(
+    work: &Work<'_>,
     time: Duration,
     fault: Option<Fault>,
     undo: &mut Undo,
-) -> Result<Trail> {
+    contents: &Contents,
+) -> Result<(Trail, Agreement)> {
     let mut deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
@@ -172,7 +203,7 @@ fn observe(
                     nix::unistd::pause();
                 }
             }
-            launcher::serve(theirs, scenario);
+            launcher::serve(theirs, work.run, contents.clone());
             sys::exit_now(0);
         }
         ForkResult::Parent { child } => child,
@@ -180,10 +211,11 @@ fn observe(
     drop(theirs);
     let mut monitor = None;
     let mut trail = Trail::default();
+    let mut agreement = Agreement::default();
     loop {
         let request = link.receive(deadline);
         if matches!(request, Err(LinkError::Deadline))
-            && scenario.hang == Hang::Observed
+            && work.hang == Hang::Observed
             && let Some(hang) = monitor.as_ref().and_then(hang)
         {
             // Its death lets everybody go; the launcher then tells how it ended.
@@ -212,18 +244,24 @@ fn observe(
                 monitor = Some(armed);
                 Reply::Ok
             }),
-            Request::Disarm(ending) => match monitor.take() {
-                Some(monitor) => disarm(monitor, launcher.as_raw(), *ending, &mut trail, deadline)
-                    .map(Reply::Seen),
-                None if trail.hang.is_some() => {
-                    let hang = trail.hang.take();
-                    normalised(launcher.as_raw(), *ending, Observation::default()).map(|ends| {
-                        trail = Trail { hang, ..ends };
-                        Reply::Seen(Vec::new())
-                    })
-                }
-                None => Err(anyhow!("nothing was watched")),
-            },
+            Request::Disarm(ending) => {
+                let seen = match monitor.take() {
+                    Some(monitor) => disarm(monitor, &ending, deadline),
+                    None if trail.hang.is_some() => Ok(Observation::default()),
+                    None => Err(anyhow!("nothing was watched")),
+                };
+                let hang = trail.hang.take();
+                seen.and_then(|seen| {
+                    let events = events(&seen);
+                    let one = Trail {
+                        hang,
+                        ..normalised(launcher.as_raw(), &ending, seen)?
+                    };
+                    agreement.add(agrees(&one, &ending, contents)?);
+                    add(&mut trail, one, ending.heading)?;
+                    Ok(Reply::Seen(events))
+                })
+            }
         };
         // A launcher that cannot do its work says so with `Done`, in its own words.
         link.send(&match reply {
@@ -231,10 +269,7 @@ fn observe(
             Err(error) => Reply::Failed(format!("{error:#}")),
         })?;
     }
-    if trail == Trail::default() {
-        bail!("the scenario started nothing");
-    }
-    Ok(trail)
+    Ok((trail, agreement))
 }
 
 fn arm(
@@ -253,14 +288,8 @@ fn arm(
     Ok(monitor)
 }
 
-/// Ends a watch and adds what it saw to the trail; returns the events in words.
-fn disarm(
-    mut monitor: Monitor,
-    launcher: i32,
-    ending: Ending,
-    trail: &mut Trail,
-    deadline: Instant,
-) -> Result<Vec<String>> {
+/// Ends a watch.
+fn disarm(mut monitor: Monitor, ending: &Ending, deadline: Instant) -> Result<Observation> {
     monitor.wait_for(ending.helper.clone());
     let seen = monitor
         .disarm(deadline)
@@ -268,31 +297,54 @@ fn disarm(
     if seen.lost != 0 {
         bail!("{} events were lost", seen.lost);
     }
+    Ok(seen)
+}
+
+/// The events of a watch in words.
+fn events(seen: &Observation) -> Vec<String> {
     let events = seen.sightings.iter();
     let events = events.map(|seen| format!("{} {}", seen.mask.name(), seen.path));
-    let events = events.collect();
-    let heading = ending.heading.clone();
-    let seen = normalised(launcher, ending, seen)?;
+    events.collect()
+}
+
+/// Adds what was seen of one start to the scenario's trail.
+fn add(trail: &mut Trail, one: Trail, heading: Option<String>) -> Result<()> {
     match heading {
         Some(heading) => trail.cases.push(Case {
             heading,
-            trail: seen,
+            trail: one,
         }),
-        None if *trail == Trail::default() => *trail = seen,
+        None if *trail == Trail::default() => *trail = one,
         None => bail!("a scenario of several starts gives each a heading"),
     }
-    Ok(events)
+    Ok(())
 }
 
-fn normalised(launcher: i32, ending: Ending, seen: Observation) -> Result<Trail> {
+/// Holds what was seen of one start against the model.
+fn agrees(trail: &Trail, ending: &Ending, contents: &Contents) -> Result<Agreement> {
+    let kernel = running_kernel().context("the kernel has no release that can be read")?;
+    // Files that the call itself did not come to are as they are left.
+    let view = View::of(std::process::id(), contents, &[PathBuf::from("/")]).afterwards();
+    let nothing = World::default();
+    let premise = ending.premise.as_ref();
+    Ok(model::check(&Witness {
+        trail,
+        call: premise.map(|premise| &premise.call),
+        files: &Either(premise.map_or(&nothing, |premise| &premise.world), &view),
+        kernel,
+        cut: ending.cut,
+    }))
+}
+
+fn normalised(launcher: i32, ending: &Ending, seen: Observation) -> Result<Trail> {
     Ok(normalise(&Run {
         launcher,
         pid_max: pid_max()?,
-        calls: vec![ending.call],
+        calls: vec![ending.call.clone()],
         parents: seen.parents,
         sightings: seen.sightings,
-        exits: ending.exits,
-        words: ending.words,
+        exits: ending.exits.clone(),
+        words: ending.words.clone(),
     }))
 }
 
@@ -311,7 +363,7 @@ fn pid_max() -> Result<i32> {
 ///
 /// The monitor is gone by now and has let everybody go; what cannot be killed even so is stuck in
 /// the kernel, and then the host gives up on this boot.
-fn end_everybody(children: &SignalFd) -> Result<()> {
+pub(super) fn end_everybody(children: &SignalFd) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(5);
     match kill(Pid::from_raw(-1), Signal::SIGKILL) {
         Ok(()) | Err(Errno::ESRCH) => {}

@@ -118,6 +118,7 @@ mod tests {
             outcome: Outcome::Broken,
             reason: Some("it broke".into()),
             trail: Trail::default(),
+            model: None,
         }
     }
 

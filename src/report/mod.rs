@@ -146,6 +146,7 @@ mod tests {
                 outcome,
                 reason: (outcome != Outcome::Same).then(|| "because".into()),
                 trail: Trail::default(),
+                model: None,
             },
             judged: None,
         }

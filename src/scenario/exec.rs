@@ -13,6 +13,7 @@ use nix::sys::stat::Mode;
 
 use super::Args;
 use crate::guest::{ROLE, Role};
+use crate::model;
 use crate::sys;
 
 /// How a program is started: the call, what it is given, and what the child does before.
@@ -29,6 +30,22 @@ pub struct Exec {
     make: Make,
     helper: Option<String>,
     telling: Option<Role>,
+    target: Option<Target>,
+}
+
+/// What a call names, for the model; the child itself makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The scenario's path.
+    Path,
+    /// The descriptor 3, which the call itself opens: the scenario's path.
+    Opened,
+    /// A path from a descriptor, or the descriptor itself.
+    At {
+        fd: RawFd,
+        path: CString,
+        flags: i32,
+    },
 }
 
 /// What the child does before the call.
@@ -43,7 +60,7 @@ impl Exec {
     ///
     /// A path with a NUL in it.
     pub fn path(path: impl AsRef<Path>) -> Result<Exec> {
-        Exec::by("execve", path, |args| args.execve())
+        Ok(Exec::by("execve", path, |args| args.execve())?.itself())
     }
 
     /// fexecve(3) of a path: open it, then execveat(2) with an empty path on that descriptor, 3.
@@ -54,10 +71,39 @@ impl Exec {
     ///
     /// A path with a NUL in it.
     pub fn descriptor(path: impl AsRef<Path>) -> Result<Exec> {
-        Exec::by("fexecve", path, |args| {
+        let mut exec = Exec::by("fexecve", path, |args| {
             let file = open(args.path(), OFlag::O_RDONLY, Mode::empty())?;
             args.execveat(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
-        })
+        })?;
+        exec.target = Some(Target::Opened);
+        Ok(exec)
+    }
+
+    /// execveat(2) with a descriptor that the child has, or `AT_FDCWD`; `call` and `what` name it
+    /// in the trail.
+    ///
+    /// # Errors
+    ///
+    /// A NUL in what the call is given.
+    pub fn at(
+        call: &'static str,
+        what: impl AsRef<Path>,
+        fd: RawFd,
+        path: &CStr,
+        flags: i32,
+    ) -> Result<Exec> {
+        let path = path.to_owned();
+        let named = path.clone();
+        let mut exec = Exec::by(call, what, move |args| args.execveat(fd, &named, flags))?;
+        exec.target = Some(Target::At { fd, path, flags });
+        Ok(exec)
+    }
+
+    /// The child itself becomes the program at the path: the model may predict it.
+    #[must_use]
+    pub fn itself(mut self) -> Exec {
+        self.target = Some(Target::Path);
+        self
     }
 
     /// Any way of starting a program; `call` and `what` name it in the trail.
@@ -87,6 +133,7 @@ impl Exec {
             make: Rc::new(make),
             helper: None,
             telling: None,
+            target: None,
         })
     }
 
@@ -189,6 +236,40 @@ impl Exec {
     /// Whether the program will say what it was told.
     pub(super) fn is_telling(&self) -> bool {
         self.telling == Some(Role::Report)
+    }
+
+    /// The path that the call itself opens, to execute it by its descriptor.
+    pub(super) fn opens(&self) -> Option<String> {
+        let path = self.path.to_string_lossy().into_owned();
+        (self.target == Some(Target::Opened)).then_some(path)
+    }
+
+    /// The call as the model is told of it; none where the child does something else.
+    pub(super) fn model(&self, caller: model::Caller) -> Option<model::Call> {
+        let text = |string: &CString| string.to_string_lossy().into_owned();
+        let target = match self.target.clone()? {
+            Target::Path => model::Target::Path(text(&self.path)),
+            Target::Opened => model::Target::At {
+                fd: Some(3),
+                path: String::new(),
+                flags: libc::AT_EMPTY_PATH,
+                cloexec: false,
+            },
+            Target::At { fd, path, flags } => model::Target::At {
+                fd: (fd != libc::AT_FDCWD).then_some(fd),
+                path: path.to_string_lossy().into_owned(),
+                flags,
+                cloexec: false,
+            },
+        };
+        Some(model::Call {
+            target,
+            argv: self.argv.iter().map(text).collect(),
+            environment: self.environment.iter().map(text).collect(),
+            caller,
+            formats: Vec::new(),
+            modprobe: String::new(),
+        })
     }
 
     /// Does what comes before the call, in the child.

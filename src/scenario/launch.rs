@@ -7,12 +7,14 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
 use serde::{Deserialize, Serialize};
 
 use super::Exec;
+use super::premise::{Premise, Surroundings};
 use crate::guest::TELL_FD;
 use crate::sys::{self, ForkResult};
 use crate::trail::{Call, Exit, How, Word};
@@ -26,11 +28,15 @@ pub struct Launched {
     pub exits: Vec<Exit>,
     /// What programs of ours said of themselves.
     pub words: Vec<Word>,
+    /// What the model is told of the call.
+    pub premise: Option<Premise>,
 }
 
 /// Where the child keeps the descriptor that tells of a failed call: out of the way of those that
 /// the call itself opens.
 const REPORT_FD: i32 = 100;
+/// Where it keeps the descriptor at which it waits until it was looked at.
+const GATE_FD: i32 = 102;
 
 /// Why a child became no program.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,16 +52,24 @@ enum Failed {
 /// # Errors
 ///
 /// The child cannot be forked, prepared or waited for.
-pub fn launch(exec: &Exec) -> Result<Launched> {
+pub fn launch(exec: &Exec, surroundings: &Surroundings<'_>) -> Result<Launched> {
     let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .context("failed to open /dev/null")?;
     let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let (heard, tell) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, gate) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
+        .context("failed to make a gate")?;
     let child = match sys::fork().context("failed to fork")? {
-        ForkResult::Child => sys::exit_now(child(exec, &null, &write, &tell)),
+        ForkResult::Child => sys::exit_now(child(exec, &null, &[&write, &tell, &gate])),
         ForkResult::Parent { child } => child,
     };
-    drop((write, tell));
+    drop((write, tell, gate));
+    let premise = wait_at_gate(&ours)
+        .then(|| surroundings.look(exec, child.as_raw()))
+        .flatten();
+    // It goes on when the gate is gone.
+    drop(ours);
     let mut failed = Vec::new();
     File::from(read)
         .read_to_end(&mut failed)
@@ -90,14 +104,40 @@ pub fn launch(exec: &Exec) -> Result<Launched> {
     if exec.is_telling() && words.is_empty() && exits.iter().any(|exit| exit.how == How::Exit(0)) {
         bail!("the program did not say what it was told");
     }
-    Ok(Launched { call, exits, words })
+    Ok(Launched {
+        call,
+        exits,
+        words,
+        premise,
+    })
+}
+
+/// Whether the child stands in front of its call; false when it never came so far.
+fn wait_at_gate(gate: &OwnedFd) -> bool {
+    let mut ready = [0; 1];
+    loop {
+        match nix::unistd::read(gate, &mut ready) {
+            Err(Errno::EINTR) => {}
+            answer => return answer == Ok(1),
+        }
+    }
+}
+
+/// Waits, in the child, until it was looked at.
+fn stop_at_gate() {
+    let gate = sys::adopt_fd(GATE_FD);
+    let mut end = [0; 1];
+    // Without a launcher there is nobody to wait for.
+    let _ = nix::unistd::write(&gate, &[1]);
+    while nix::unistd::read(&gate, &mut end) == Err(Errno::EINTR) {}
 }
 
 /// The child's side; returns its exit status.
-fn child(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> i32 {
-    let prepared = prepare(exec, null, report, tell)
+fn child(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> i32 {
+    let prepared = prepare(exec, null, links)
         .map_err(anyhow::Error::from)
-        .and_then(|()| exec.prepare());
+        .and_then(|()| exec.prepare())
+        .map(|()| stop_at_gate());
     let failed = match prepared {
         Err(error) => Failed::Before(format!("{error:#}")),
         Ok(()) => match exec.make() {
@@ -112,8 +152,10 @@ fn child(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> i32 {
     1
 }
 
-fn prepare(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> nix::Result<()> {
+fn prepare(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> nix::Result<()> {
+    let [report, tell, gate] = links;
     sys::place_fd(report.as_fd(), REPORT_FD)?;
+    sys::place_fd(gate.as_fd(), GATE_FD)?;
     if exec.is_telling() {
         sys::lend_fd(tell.as_fd(), TELL_FD)?;
     } else {
@@ -123,7 +165,7 @@ fn prepare(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> nix
     dup2_stdout(null)?;
     dup2_stderr(null)?;
     sys::close_fds_from(3, 99)?;
-    sys::close_fds_from(102, u32::MAX)?;
+    sys::close_fds_from(103, u32::MAX)?;
     sys::reset_signals()?;
     // A session of its own: no terminal, and no signal of a process group from elsewhere.
     setsid()?;

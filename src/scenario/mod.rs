@@ -8,6 +8,7 @@ mod elf;
 mod exec;
 mod launch;
 mod need;
+mod premise;
 mod registry;
 mod stage;
 
@@ -18,6 +19,7 @@ pub use args::Args;
 pub use elf::{Elf, Flaw};
 pub use exec::Exec;
 pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
+pub use premise::Premise;
 pub use registry::{Registered, select};
 pub use stage::{Ending, Reply, Request, Stage};
 

@@ -14,8 +14,10 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
 
+use super::premise::{Premise, Surroundings};
 use super::{Exec, launch};
-use crate::guest::PROGRAM;
+use crate::guest::{Contents, PROGRAM, View};
+use crate::model::Format;
 use crate::trail::{Call, Exit, How, Word};
 use crate::wire::{Act, Link, Policy};
 
@@ -64,6 +66,10 @@ pub struct Ending {
     pub words: Vec<Word>,
     /// A helper of the kernel whose end is waited for.
     pub helper: Option<String>,
+    /// What the model is told of the call.
+    pub premise: Option<Premise>,
+    /// The watch ends, or a process is killed, in the middle of it.
+    pub cut: bool,
 }
 
 /// What the runner answers.
@@ -85,15 +91,22 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Stage {
     link: Link,
     also: Vec<PathBuf>,
+    contents: Contents,
+    /// Announced files outside of `/tmp`.
+    made: Vec<PathBuf>,
+    formats: Vec<Format>,
 }
 
 impl Stage {
-    /// The launcher makes one; scenarios are given it.
+    /// The launcher makes one, knowing what is in the fixture's files; scenarios are given it.
     #[must_use]
-    pub fn new(link: Link) -> Stage {
+    pub fn new(link: Link, contents: Contents) -> Stage {
         Stage {
             link,
             also: Vec::new(),
+            contents,
+            made: Vec::new(),
+            formats: Vec::new(),
         }
     }
 
@@ -212,6 +225,7 @@ impl Stage {
     ///
     /// It is there already.
     pub fn will_make(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.made.push(path.as_ref().to_owned());
         self.ask(&Request::Remove(path.as_ref().to_owned()))
     }
 
@@ -221,6 +235,11 @@ impl Stage {
     ///
     /// The kernel refuses the rule.
     pub fn format(&mut self, name: &str, rule: &str) -> Result<()> {
+        self.contents.read_all(Path::new("/tmp"));
+        let view = View::of(std::process::id(), &self.contents, &self.watched());
+        let format = Format::parse(rule, &view);
+        let format = format.with_context(|| format!("the model cannot read the rule {rule:?}"))?;
+        self.formats.insert(0, format);
         self.ask(&Request::Format {
             name: name.to_owned(),
             rule: format!(":{name}:{rule}"),
@@ -313,11 +332,26 @@ impl Stage {
         heading: Option<String>,
         policy: Option<Policy>,
     ) -> Result<(How, Vec<String>)> {
+        // Once the watch has begun, nothing can be read any more.
+        self.contents.read_all(Path::new("/tmp"));
+        self.made
+            .iter()
+            .for_each(|path| self.contents.read_all(path));
         self.ask(&Request::Arm {
             also: self.also.clone(),
             policy,
         })?;
-        let launch::Launched { call, exits, words } = launch::launch(exec)?;
+        let surroundings = Surroundings {
+            contents: &self.contents,
+            watched: self.watched(),
+            formats: &self.formats,
+        };
+        let launch::Launched {
+            call,
+            exits,
+            words,
+            premise,
+        } = launch::launch(exec, &surroundings)?;
         let own = exits.iter().find(|exit| exit.pid == call.pid);
         let how = own
             .map(|exit| exit.how.clone())
@@ -328,11 +362,22 @@ impl Stage {
             exits,
             words,
             helper: exec.awaited().map(ToOwned::to_owned),
+            premise,
+            cut: policy.is_some_and(|policy| matches!(policy.act, Act::Die | Act::Kill)),
         };
         match self.call(&Request::Disarm(Box::new(ending)))? {
             Reply::Seen(events) => Ok((how, events)),
             other => bail!("the runner said {other:?} instead of what was seen"),
         }
+    }
+
+    /// What is watched: the fixture, and what the scenario adds.
+    fn watched(&self) -> Vec<PathBuf> {
+        let fixture = PathBuf::from("/");
+        [fixture]
+            .into_iter()
+            .chain(self.also.iter().cloned())
+            .collect()
     }
 
     pub(crate) fn done(&mut self, result: Result<()>) -> Result<()> {

@@ -230,6 +230,43 @@ impl Suite {
     }
 }
 
+impl Suite {
+    /// Boots a kernel, or enters the native lab, and hands out what the guest says.
+    ///
+    /// `heard` says how long the guest may be silent then; `limit` is for the whole, where nobody
+    /// but ourselves watches over it.
+    pub(super) fn follow(
+        &self,
+        target: &Target,
+        plan: &Plan,
+        options: &Options,
+        limit: Duration,
+        stop: &Stop,
+        heard: &mut dyn FnMut(Message) -> Option<Duration>,
+    ) -> Result<(), Breakdown> {
+        let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
+        match target.lab() {
+            Lab::Vm => {
+                let accel = self.choose(target, stop).map_err(broken)?;
+                let machine = machine(&self.ingredients, target, accel, plan);
+                let mut machine = machine.map_err(broken)?;
+                machine.cpus = options.cpus;
+                session::run(machine, options.boot, stop.as_fd(), heard)
+            }
+            Lab::Native => {
+                let lab = native::Lab {
+                    executable: &self.program,
+                    program: self.ingredients.program(),
+                    fixture: self.ingredients.fixture(),
+                    plan,
+                    limit,
+                };
+                native::run(&lab, stop.as_fd(), heard)
+            }
+        }
+    }
+}
+
 fn machine<'a>(
     ingredients: &Ingredients,
     target: &'a Target,
@@ -316,7 +353,6 @@ impl Guest<'_> {
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
         let grace = self.options.grace;
-        let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
         let limit = left
             .iter()
             .map(|scenario| scenario.scenario.deadline + grace);
@@ -338,39 +374,26 @@ impl Guest<'_> {
                 });
                 Some(patience)
             }
-            Message::Finished { scenario, result } => {
+            Message::Finished {
+                scenario,
+                result,
+                model,
+            } => {
                 *running = None;
                 if let Some(place) = left.iter().position(|found| found.name == scenario)
                     && let Some(registered) = left.remove(place)
                 {
                     let (mut record, judged) = self.judge(registered, result);
                     record.kernel.release.clone_from(&release);
+                    record.model = model;
                     self.send(sender, record, judged);
                 }
                 Some(grace)
             }
             _ => Some(grace),
         };
-        let suite = self.suite;
-        match self.target.lab() {
-            Lab::Vm => {
-                let accel = suite.choose(self.target, stop).map_err(broken)?;
-                let machine = machine(&suite.ingredients, self.target, accel, &plan);
-                let mut machine = machine.map_err(broken)?;
-                machine.cpus = self.options.cpus;
-                session::run(machine, self.options.boot, stop.as_fd(), &mut heard)
-            }
-            Lab::Native => {
-                let lab = native::Lab {
-                    executable: &suite.program,
-                    program: suite.ingredients.program(),
-                    fixture: suite.ingredients.fixture(),
-                    plan: &plan,
-                    limit,
-                };
-                native::run(&lab, stop.as_fd(), &mut heard)
-            }
-        }
+        self.suite
+            .follow(self.target, &plan, self.options, limit, stop, &mut heard)
     }
 
     fn judge(
@@ -434,6 +457,7 @@ impl Guest<'_> {
             outcome,
             reason: Some(reason),
             trail: Trail::default(),
+            model: None,
         }
     }
 

@@ -13,7 +13,7 @@ mod process;
 pub use exec::{AT_EXECVE_CHECK, Image, Spawn, auxv_execfd, auxv_execfn, socket};
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
 pub use module::finit_module;
-pub use mount::{clone_mount, set_attribute, set_exe_file};
+pub use mount::{clone_mount, has_attribute, set_attribute, set_exe_file};
 pub use process::{
     close_fds_from, die_with_parent, exit_now, fork, on_exec, own_terminal, reset_signals,
 };

@@ -38,6 +38,14 @@ pub fn set_attribute(path: &CStr, name: &CStr, value: &[u8]) -> nix::Result<()> 
     Errno::result(result).map(drop)
 }
 
+/// Whether a file has an extended attribute (getxattr(2)).
+#[must_use]
+pub fn has_attribute(path: &CStr, name: &CStr) -> bool {
+    // SAFETY: path and name end with NUL; nothing is written to a buffer of no length.
+    let size = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) };
+    size >= 0
+}
+
 /// Makes an open file this process's exe (prctl(2), `PR_SET_MM_EXE_FILE`).
 ///
 /// # Errors

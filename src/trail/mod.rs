@@ -5,6 +5,7 @@
 //! have and [`parse`] reads back. A [`Record`] is a trail with the kernel that it came from.
 //! Everybody uses this module; it uses nobody.
 
+mod agreement;
 mod escape;
 mod kernel_id;
 mod mask;
@@ -17,6 +18,7 @@ mod step;
 mod text;
 mod told;
 
+pub use agreement::Agreement;
 pub use escape::printable;
 pub use kernel_id::KernelId;
 pub use mask::Mask;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trail::Trail;
+use crate::trail::{Agreement, Trail};
 
 /// One line on the record channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,17 @@ pub enum Message {
         scenario: String,
         /// What was seen, or why nothing was.
         result: Result<Trail, Failure>,
+        /// How it agrees with the model.
+        model: Option<Agreement>,
+    },
+    /// A generated case has ended.
+    Case {
+        /// Its seed.
+        seed: u64,
+        /// How it agrees with the model; nothing when it could not begin, or why it broke.
+        result: Result<Option<Agreement>, String>,
+        /// Where it does not agree: the smallest case that does not.
+        shrunk: Option<Shrunk>,
     },
     /// A piece of what the command of `exetrail boot` wrote.
     Output {
@@ -46,6 +57,17 @@ pub enum Message {
     },
     /// Everything is done.
     Done,
+}
+
+/// The smallest case that the model does not agree with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// The case as a scenario file.
+    pub source: String,
+    /// What was seen.
+    pub trail: String,
+    /// Where the model disagrees.
+    pub disagreements: Vec<String>,
 }
 
 /// Why a scenario gave no trail.

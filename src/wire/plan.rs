@@ -34,6 +34,11 @@ impl Default for Plan {
 pub enum Job {
     /// Run these scenarios, in this order.
     Scenarios(Vec<String>),
+    /// Play the generated cases of these seeds.
+    Cases {
+        /// One seed a case.
+        seeds: std::ops::Range<u64>,
+    },
     /// Run one command.
     Command {
         /// Program and arguments.

@@ -340,6 +340,7 @@ mod tests {
                 outcome: Outcome::Same,
                 reason: None,
                 trail: parse(&text).unwrap(),
+                model: None,
             },
             judged: None,
         }

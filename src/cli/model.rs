@@ -1,0 +1,173 @@
+//! `exetrail model`: generated starts against the model, as many as one likes.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+use comfy_table::{Cell, Table, TableStyle};
+
+use super::run;
+use crate::project::Project;
+use crate::suite::{Options, Stop, Suite, Tally, Target};
+use crate::trail::Lab;
+
+/// Options of `exetrail model`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A kernel: an id of the table, native, a path, or all
+    #[arg(
+        short = 'k',
+        long = "kernel",
+        value_name = "KERNEL",
+        default_value = "all"
+    )]
+    kernels: Vec<String>,
+    /// How many cases each kernel plays
+    #[arg(long, default_value_t = 200)]
+    cases: u64,
+    /// Seed of the first case; the next one has the next number
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Virtual CPUs of a guest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    cpus: u32,
+    /// How many kernels run side by side
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZero<usize>>,
+    /// Show the case of the first seed as a scenario file, and start nothing
+    #[arg(long)]
+    show: bool,
+}
+
+/// Plays the cases and says where the model is wrong; status 1 when it is, 2 when a case broke.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    if args.show {
+        print!("{}", crate::cases::Case::of(args.seed));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stop = Stop::listen()?;
+    let project = Project::open()?;
+    let (targets, missing) = run::find(&project, &args.kernels, None)?;
+    for id in &missing {
+        eprintln!("warning: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+    }
+    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
+    let Some(trial) = booted.or(targets.first()) else {
+        bail!("no kernel is fetched: run vm/setup");
+    };
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let suite = Suite::prepare(&project, &program, trial, &stop)?;
+    let mut options = Options {
+        cpus: args.cpus,
+        ..Options::default()
+    };
+    options.jobs = args.jobs.map_or(options.jobs, usize::from);
+    let tallies = play(&suite, &targets, args, &options, &stop);
+    let mut out = std::io::stdout().lock();
+    for (target, tally) in targets.iter().zip(&tallies) {
+        show(target, tally, &mut out)?;
+    }
+    writeln!(out, "{}", table(&targets, &tallies))?;
+    if stop.is_asked_for() {
+        return Ok(ExitCode::from(130));
+    }
+    let any = |wrong: fn(&Tally) -> bool| tallies.iter().any(wrong);
+    Ok(match () {
+        () if any(|tally| !tally.broken.is_empty()) => ExitCode::from(2),
+        () if any(|tally| !tally.disagreed.is_empty()) => ExitCode::from(1),
+        () => ExitCode::SUCCESS,
+    })
+}
+
+fn play(
+    suite: &Suite,
+    targets: &[Target],
+    args: &Args,
+    options: &Options,
+    stop: &Stop,
+) -> Vec<Tally> {
+    let tallies = Mutex::new(vec![Tally::default(); targets.len()]);
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let end = args.seed.saturating_add(args.cases);
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.min(targets.len()) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let Some(target) = targets.get(place) else {
+                        return;
+                    };
+                    let mut progress = |seed: u64| {
+                        let done = seed + 1 - args.seed;
+                        if done.is_multiple_of(100) || done == args.cases {
+                            eprintln!("{}: {done} of {} cases", target.label(), args.cases);
+                        }
+                    };
+                    let seeds = args.seed..end;
+                    let tally = suite.cases(target, seeds, options, stop, &mut progress);
+                    if let Ok(mut tallies) = tallies.lock() {
+                        tallies[place] = tally;
+                    }
+                }
+            });
+        }
+    });
+    tallies.into_inner().unwrap_or_default()
+}
+
+/// What a reader must see: the smallest case of each disagreement, and what broke.
+fn show(target: &Target, tally: &Tally, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    for (seed, shrunk) in &tally.disagreed {
+        writeln!(out, "{}: the model disagrees, seed {seed}:", target.label())?;
+        for line in &shrunk.disagreements {
+            writeln!(out, "  {line}")?;
+        }
+        writeln!(out, "what was seen:")?;
+        for line in shrunk.trail.lines() {
+            writeln!(out, "  {line}")?;
+        }
+        writeln!(
+            out,
+            "the smallest such case, as a scenario:\n{}",
+            shrunk.source
+        )?;
+    }
+    for (seed, reason) in &tally.broken {
+        writeln!(out, "{}: case {seed} is broken: {reason}", target.label())?;
+    }
+    Ok(())
+}
+
+fn table(targets: &[Target], tallies: &[Tally]) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header([
+        "kernel",
+        "started",
+        "agreed",
+        "%",
+        "steps: kernel",
+        "loader",
+        "own",
+        "not predicted",
+        "not begun",
+        "broken",
+    ]);
+    for (target, tally) in targets.iter().zip(tallies) {
+        let predicted = &tally.predicted;
+        table.add_row([
+            Cell::new(target.label()),
+            Cell::new(tally.started()),
+            Cell::new(tally.agreed),
+            Cell::new(format!("{:.1}", tally.percent())),
+            Cell::new(predicted.kernel),
+            Cell::new(predicted.loader),
+            Cell::new(predicted.own),
+            Cell::new(tally.unknown),
+            Cell::new(tally.empty),
+            Cell::new(tally.broken.len()),
+        ]);
+    }
+    table
+}

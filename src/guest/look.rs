@@ -1,0 +1,252 @@
+//! Looks at files for the model, and opens none that is watched.
+//!
+//! What is in a file is read while nobody watches; where it is found is asked with `O_PATH`, which
+//! no permission event follows, through `/proc/PID/root`, so that the answer is the one that the
+//! process itself would get: in its root, in its mounts.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fstatfs, statfs};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+
+use crate::model::{self, Bytes, Files, Image, Kernel, Node, Owned};
+use crate::sys;
+use crate::trail::printable;
+
+/// The kernel under test, as the model tells kernels apart.
+pub fn running_kernel() -> Option<Kernel> {
+    let uname = nix::sys::utsname::uname().ok()?;
+    let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    Kernel::of_uname(&text(uname.release()), &text(uname.version()))
+}
+
+/// What is in the files that were looked at, by device and inode.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    known: RefCell<BTreeMap<(u64, u64), Image>>,
+}
+
+impl Contents {
+    /// Reads a file, or every file below a folder; nobody may watch it.
+    ///
+    /// Also on what is mounted there, as long as files are only stored there.
+    pub fn read_all(&self, path: &Path) {
+        let Ok(meta) = fs::symlink_metadata(path) else {
+            return;
+        };
+        if meta.is_file() {
+            self.read(path, (meta.dev(), meta.ino()));
+        }
+        let stores = [TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC];
+        let stored = || statfs(path).is_ok_and(|found| stores.contains(&found.filesystem_type()));
+        if meta.is_dir() && stored() {
+            for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                self.read_all(&entry.path());
+            }
+        }
+    }
+
+    /// Reads one file; a file that was written to since is read again.
+    fn read(&self, path: &Path, id: (u64, u64)) {
+        if let Ok(file) = File::open(path) {
+            self.known.borrow_mut().insert(id, Image::of(&Open(file)));
+        }
+    }
+}
+
+/// An open file.
+struct Open(File);
+
+impl Bytes for Open {
+    fn size(&self) -> u64 {
+        self.0.metadata().map_or(0, |meta| meta.len())
+    }
+
+    fn piece(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        // No file of a scenario has a table of this size; a malformed one may say so.
+        let size = usize::try_from(size).ok().filter(|size| *size < 1 << 24)?;
+        let mut piece = vec![0; size];
+        self.0.read_exact_at(&mut piece, offset).ok()?;
+        Some(piece)
+    }
+}
+
+/// The files as one process sees them.
+#[derive(Debug)]
+pub struct View<'a> {
+    contents: &'a Contents,
+    pid: u32,
+    /// Devices whose opens are observed.
+    watched: Vec<u64>,
+    /// The watch is over.
+    over: bool,
+}
+
+impl<'a> View<'a> {
+    /// The view of a process, with these file systems watched.
+    pub fn of(pid: u32, contents: &'a Contents, watched: &[PathBuf]) -> View<'a> {
+        let devices = watched.iter().filter_map(|path| fs::metadata(path).ok());
+        View {
+            contents,
+            pid,
+            watched: devices.map(|meta| meta.dev()).collect(),
+            over: false,
+        }
+    }
+
+    /// The same files when nobody watches any more, so that they can be read.
+    pub fn afterwards(self) -> View<'a> {
+        View { over: true, ..self }
+    }
+
+    /// A path of the process as one of ours.
+    fn translate(&self, path: &str) -> PathBuf {
+        let own = format!("/proc/{}", self.pid);
+        match path.strip_prefix("/proc/self") {
+            Some(rest) => PathBuf::from(format!("{own}{rest}")),
+            None => PathBuf::from(format!("{own}/root{path}")),
+        }
+    }
+
+    fn look(&self, path: &str) -> nix::Result<Node> {
+        let real = self.translate(path);
+        let flags = match is_magic(path) {
+            true => OFlag::O_PATH | OFlag::O_CLOEXEC,
+            false => OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW,
+        };
+        if path == "/proc/self" {
+            return Ok(Node::Folder(Owned {
+                mode: 0o555,
+                uid: 0,
+                gid: 0,
+            }));
+        }
+        let file = open(&real, flags, Mode::empty())?;
+        let stat = fstat(&file)?;
+        let owned = Owned {
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        };
+        Ok(match stat.st_mode & libc::S_IFMT {
+            libc::S_IFDIR => Node::Folder(owned),
+            libc::S_IFLNK => {
+                let target = fs::read_link(&real).map_err(errno)?;
+                Node::Link(target.to_string_lossy().into_owned())
+            }
+            libc::S_IFREG => Node::File(Box::new(self.file(file, &real, &stat, owned)?)),
+            _ => Node::Other,
+        })
+    }
+
+    fn file(
+        &self,
+        file: impl AsFd,
+        real: &Path,
+        stat: &FileStat,
+        owned: Owned,
+    ) -> nix::Result<model::File> {
+        use std::os::fd::AsRawFd as _;
+        use std::os::unix::ffi::OsStrExt as _;
+        let own = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+        let name = fs::read_link(&own).map_err(errno)?;
+        let id = (stat.st_dev, stat.st_ino);
+        let watched = self.watched.contains(&id.0);
+        if (!watched || self.over) && !self.contents.known.borrow().contains_key(&id) {
+            self.contents.read(real, id);
+        }
+        let image = self.contents.known.borrow().get(&id).cloned();
+        let mut found = model::File {
+            name: printable(name.as_os_str().as_bytes()),
+            id,
+            owned,
+            noexec: fstatvfs(&file)?.flags().contains(FsFlags::ST_NOEXEC),
+            capable: CString::new(own)
+                .is_ok_and(|own| sys::has_attribute(&own, c"security.capability")),
+            // A memfd's own descriptor does not count as a writer: `alloc_file_pseudo`.
+            busy: !name.as_os_str().as_bytes().starts_with(b"/memfd:")
+                && self.is_open_for_writing(id),
+            watched,
+            layer: None,
+            image,
+        };
+        if fstatfs(&file)?.filesystem_type() == OVERLAYFS_SUPER_MAGIC {
+            let layer = self.layer(&name, &found);
+            found.layer = Some(Box::new(layer));
+        }
+        Ok(found)
+    }
+
+    /// The file behind a file of an overlay, named from the root of its layer, as the kernel's own
+    /// mount of the layer has it. All layers of our scenarios are on the fixture.
+    fn layer(&self, name: &Path, file: &model::File) -> model::File {
+        let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+        let mount = name
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| device(folder) == device(name.parent().unwrap_or(name)))
+            .last();
+        let inner = mount.and_then(|mount| name.strip_prefix(mount).ok());
+        model::File {
+            name: format!("/{}", inner.unwrap_or(name).display()),
+            watched: device(Path::new("/")).is_some_and(|device| self.watched.contains(&device)),
+            layer: None,
+            ..file.clone()
+        }
+    }
+
+    /// Whether the process holds the file open for writing.
+    fn is_open_for_writing(&self, id: (u64, u64)) -> bool {
+        let own = format!("/proc/{}", self.pid);
+        let entries = fs::read_dir(format!("{own}/fd")).into_iter().flatten();
+        entries.flatten().any(|entry| {
+            let meta = fs::metadata(entry.path());
+            let same = meta.is_ok_and(|meta| (meta.dev(), meta.ino()) == id);
+            same && {
+                let number = entry.file_name().to_string_lossy().into_owned();
+                let info = fs::read_to_string(format!("{own}/fdinfo/{number}"));
+                flags(&info.unwrap_or_default()).is_some_and(|flags| {
+                    flags & libc::O_ACCMODE != libc::O_RDONLY && flags & libc::O_PATH == 0
+                })
+            }
+        })
+    }
+}
+
+impl Files for View<'_> {
+    fn node(&self, path: &str) -> Option<Node> {
+        self.look(path).ok()
+    }
+}
+
+/// Whether this link leads to the file itself, wherever that is (proc_pid_fd(5)).
+fn is_magic(path: &str) -> bool {
+    let Some(link) = path.strip_prefix("/proc/self/") else {
+        return false;
+    };
+    match link.strip_prefix("fd/") {
+        Some(number) => !number.contains('/'),
+        None => ["exe", "root", "cwd"].contains(&link),
+    }
+}
+
+/// The flags of a descriptor, from `/proc/PID/fdinfo/N` (proc_pid_fdinfo(5)).
+pub fn flags(info: &str) -> Option<i32> {
+    let mut lines = info.lines();
+    let flags = lines.find_map(|line| line.strip_prefix("flags:"))?;
+    i32::from_str_radix(flags.trim(), 8).ok()
+}
+
+fn errno(error: io::Error) -> nix::errno::Errno {
+    nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}

@@ -1,0 +1,356 @@
+//! Holds a trail against the model.
+//!
+//! What a program does by itself is the trail's to say: the files that it opens, and the programs
+//! that it starts in turn. How the kernel starts each of them is the model's, and so is the name
+//! under which every step is made.
+
+use std::collections::VecDeque;
+
+use super::{
+    Answer, Call, Caller, Ending, Files, Kernel, Loaded, Running, Step, Target, exec, load,
+};
+use crate::trail::{self, Agreement, How, Told, Trail};
+
+/// What was seen of one start, and what the model needs to know of it.
+pub struct Witness<'a> {
+    /// What was seen.
+    pub trail: &'a Trail,
+    /// The call, where it is known.
+    pub call: Option<&'a Call>,
+    /// The files, as the process that makes the call sees them.
+    pub files: &'a dyn Files,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// Nothing was seen behind the last step, though more happened: the listener died, or the
+    /// process that waited.
+    pub cut: bool,
+}
+
+/// Compares; every step is predicted, or counted as the program's own.
+#[must_use]
+pub fn check(witness: &Witness<'_>) -> Agreement {
+    let mut check = Check {
+        witness,
+        found: Agreement::default(),
+    };
+    for process in processes(witness.trail) {
+        check.process(&process);
+    }
+    check.found
+}
+
+/// The processes of a trail, in its order.
+fn processes(trail: &Trail) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let started = trail.started.iter().map(|started| &started.process);
+    for name in started.chain(trail.steps.iter().map(|step| &step.process)) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+struct Check<'a> {
+    witness: &'a Witness<'a>,
+    found: Agreement,
+}
+
+/// The steps of one process that are not yet explained, and under which name it makes them.
+struct Rest<'a> {
+    steps: VecDeque<&'a trail::Step>,
+    identity: Option<(String, String)>,
+}
+
+impl Check<'_> {
+    fn process(&mut self, name: &str) {
+        let trail = self.witness.trail;
+        let mut rest = Rest {
+            steps: trail
+                .steps
+                .iter()
+                .filter(|step| step.process == name)
+                .collect(),
+            identity: None,
+        };
+        let started = trail.started.iter().find(|started| started.process == name);
+        let calls = started.is_some_and(|started| started.call.is_some());
+        match self.witness.call.filter(|_| calls) {
+            Some(call) => {
+                let caller = &call.caller;
+                rest.identity = Some((caller.exe.clone(), caller.comm.clone()));
+                // A call that opens its file itself is not made when that was refused.
+                if self.own_opens(&mut rest) {
+                    self.start(name, call, &mut rest, true);
+                }
+            }
+            None => rest.identity = self.inherited(name, &rest),
+        }
+        while let Some(step) = rest.steps.front().copied() {
+            self.own_opens(&mut rest);
+            if rest
+                .steps
+                .front()
+                .is_some_and(|next| next.step == "execute")
+            {
+                let call = self.called(step, &rest);
+                self.start(name, &call, &mut rest, false);
+            }
+            // What explains nothing would be looked at for ever.
+            if rest
+                .steps
+                .front()
+                .is_some_and(|next| std::ptr::eq(*next, step))
+            {
+                self.disagree(name, &format!("nothing explains {}", show(step)));
+                return;
+            }
+        }
+    }
+
+    /// Steps of the process itself, up to the next start; false when the last one was refused.
+    fn own_opens(&mut self, rest: &mut Rest<'_>) -> bool {
+        let mut allowed = true;
+        while let Some(step) = rest.steps.front().filter(|step| step.step == "open") {
+            let (exe, comm) = rest.identity.clone().unwrap_or_default();
+            if (&step.exe, &step.comm) != (&exe, &comm) {
+                let seen = show(step);
+                self.disagree(
+                    &step.process,
+                    &format!("{seen}, expected under exe={exe} comm={comm}"),
+                );
+            }
+            self.found.own += 1;
+            allowed = step.denied.is_none();
+            rest.steps.pop_front();
+        }
+        allowed
+    }
+
+    /// Under which name a process begins that nobody of ours started: one that another process had,
+    /// or none when it is a thread of the kernel.
+    fn inherited(&mut self, name: &str, rest: &Rest<'_>) -> Option<(String, String)> {
+        let first = rest.steps.front()?;
+        let own = (first.exe.clone(), first.comm.clone());
+        let caller = self.witness.call.map(|call| &call.caller);
+        let by_caller = caller.is_none_or(|caller| (&caller.exe, &caller.comm) == (&own.0, &own.1));
+        let others = self.witness.trail.steps.iter();
+        let mut others = others.filter(|step| step.process != name);
+        let known = others.any(|step| (&step.exe, &step.comm) == (&own.0, &own.1));
+        if first.exe_link && !by_caller && !known {
+            self.disagree(
+                name,
+                &format!("{}: a name that no process had", show(first)),
+            );
+        }
+        Some(own)
+    }
+
+    /// A start that a program asked for: of the file in its first step.
+    fn called(&self, step: &trail::Step, rest: &Rest<'_>) -> Call {
+        let (exe, comm) = rest.identity.clone().unwrap_or_default();
+        let known = self.witness.call;
+        let caller = Caller {
+            exe,
+            comm,
+            uid: known.map_or(0, |call| call.caller.uid),
+            gid: known.map_or(0, |call| call.caller.gid),
+            cwd: "/".to_owned(),
+            processes: None,
+            stack: 8 << 20,
+        };
+        // A helper of the kernel has another environment.
+        let environment = known.filter(|_| step.exe_link);
+        Call {
+            target: Target::Path(step.path.clone()),
+            argv: vec![step.path.clone()],
+            environment: environment.map_or_else(Vec::new, |call| call.environment.clone()),
+            caller,
+            formats: known.map_or_else(Vec::new, |call| call.formats.clone()),
+            modprobe: String::new(),
+        }
+    }
+
+    /// Explains one start with the steps that are left; `asked` where we made the call.
+    fn start(&mut self, name: &str, call: &Call, rest: &mut Rest<'_>, asked: bool) {
+        self.found.starts += 1;
+        let (files, kernel) = (self.witness.files, self.witness.kernel);
+        let mut matching = Matching {
+            rest,
+            cut: self.witness.cut,
+            matched: 0,
+            wrong: None,
+        };
+        let ending = exec(files, call, kernel, &mut |step| matching.step(step));
+        self.found.kernel += matching.matched;
+        if let Some(wrong) = matching.wrong.take() {
+            self.disagree(name, &wrong);
+            rest.steps.clear();
+            return;
+        }
+        let mut running = match ending {
+            Ending::Runs(running) => running,
+            failed => {
+                if asked {
+                    self.failed(name, &failed);
+                }
+                return;
+            }
+        };
+        // Under which name a program called the next one is not seen, but what comm it made of it.
+        if let Some(next) = matching.rest.steps.front().filter(|_| !asked) {
+            running.comm.clone_from(&next.comm);
+        }
+        matching.matched = 0;
+        let loaded = load(files, &running, &mut |step| matching.step(step));
+        let (matched, wrong) = (matching.matched, matching.wrong.take());
+        self.found.loader += matched;
+        rest.identity = Some((running.exe.name.clone(), running.comm.clone()));
+        if let Some(wrong) = wrong {
+            self.disagree(name, &wrong);
+            rest.steps.clear();
+            return;
+        }
+        if asked {
+            self.runs(name, &running, &loaded);
+        }
+        if let Loaded::Unknown(reason) = loaded {
+            self.found.unknown.push(reason.to_owned());
+        }
+    }
+
+    /// A call of ours that failed: how it ended must be what was predicted.
+    fn failed(&mut self, name: &str, ending: &Ending) {
+        let trail = self.witness.trail;
+        if (trail.hang.is_some()) != (*ending == Ending::Hang) {
+            let seen = trail.hang.as_deref().unwrap_or("no hang");
+            self.disagree(name, &format!("{seen}, expected {ending:?}"));
+            return;
+        }
+        let expected = match ending {
+            Ending::Errno(errno) => How::Errno(errno.clone()),
+            Ending::NoFormat { helper } => {
+                let started = trail.started.iter().any(|started| started.process != name);
+                if started != helper.is_some() {
+                    self.disagree(name, &format!("helper of the kernel: {started}"));
+                }
+                How::Errno("ENOEXEC".to_owned())
+            }
+            Ending::Signal(signal) => How::Signal((*signal).to_owned()),
+            Ending::Checked => How::Exit(0),
+            // The opener is let go by the death of the listener.
+            Ending::Hang | Ending::Runs(_) => return,
+        };
+        self.ends(name, &expected);
+    }
+
+    fn ends(&mut self, name: &str, expected: &How) {
+        let mut ended = self.witness.trail.ended.iter();
+        let seen = ended.find(|ended| ended.process == name);
+        let killed = |how: &How| self.witness.cut && *how == How::Signal("SIGKILL".to_owned());
+        match seen {
+            Some(seen) if seen.how != *expected && !killed(&seen.how) => {
+                self.disagree(name, &format!("end {}, expected {expected}", seen.how));
+            }
+            _ => {}
+        }
+    }
+
+    /// A call of ours that went well: what the program was told must be what was predicted.
+    fn runs(&mut self, name: &str, running: &Running, loaded: &Loaded) {
+        let trail = self.witness.trail;
+        let seen = trail.ended.iter().find(|ended| ended.process == name);
+        if let Some(How::Errno(errno)) = seen.map(|seen| &seen.how) {
+            self.disagree(
+                name,
+                &format!("errno {errno}, expected a program that runs"),
+            );
+        }
+        if trail.hang.is_some() {
+            self.disagree(name, "a hang, expected a program that runs");
+        }
+        if let Loaded::Exits(status) = loaded {
+            self.ends(name, &How::Exit(*status));
+        }
+        let told = trail.told.iter().find(|told| told.process == name);
+        if let Some(told) = told {
+            self.told(name, running, &told.told);
+        }
+    }
+
+    fn told(&mut self, name: &str, running: &Running, told: &Told) {
+        let expected = Told {
+            execfn: Some(running.execfn.clone()),
+            execfd: told.execfd.filter(|_| running.execfd.is_some()),
+            execfd_path: running.execfd.clone(),
+            comm: running.comm.clone(),
+            // Where there is no /proc a program cannot say.
+            exe: told.exe.as_ref().map(|_| running.exe.name.clone()),
+            argv: running.argv.clone(),
+        };
+        let both = expected.fields().into_iter().zip(told.fields());
+        for ((field, expected), (_, seen)) in both.filter(|(one, two)| one != two) {
+            self.disagree(name, &format!("told {field}={seen}, expected {expected}"));
+        }
+        if told.execfd.is_some() != running.execfd.is_some() {
+            self.disagree(name, &format!("told execfd={:?}", told.execfd));
+        }
+    }
+
+    fn disagree(&mut self, process: &str, what: &str) {
+        self.found.disagreements.push(format!("{process}: {what}"));
+    }
+}
+
+/// Compares predicted steps with those that are left.
+struct Matching<'r, 'a> {
+    rest: &'r mut Rest<'a>,
+    cut: bool,
+    matched: usize,
+    wrong: Option<String>,
+}
+
+impl Matching<'_, '_> {
+    fn step(&mut self, expected: &Step) -> Answer {
+        if self.wrong.is_some() {
+            return Answer::Go;
+        }
+        let Some(seen) = self.rest.steps.front() else {
+            if !self.cut {
+                self.wrong = Some(format!(
+                    "nothing more, expected {}",
+                    show_expected(expected)
+                ));
+            }
+            return Answer::Go;
+        };
+        let same = (seen.step == "execute") == expected.execute
+            && seen.path == expected.path
+            && seen.exe == expected.exe
+            && seen.comm == expected.comm;
+        if !same {
+            self.wrong = Some(format!(
+                "{}, expected {}",
+                show(seen),
+                show_expected(expected)
+            ));
+            return Answer::Go;
+        }
+        let answer = seen.denied.clone();
+        self.rest.steps.pop_front();
+        self.matched += 1;
+        answer.map_or(Answer::Go, Answer::Refuse)
+    }
+}
+
+fn show(step: &trail::Step) -> String {
+    format!(
+        "{} {} (exe={} comm={})",
+        step.step, step.path, step.exe, step.comm
+    )
+}
+
+fn show_expected(step: &Step) -> String {
+    let what = if step.execute { "execute" } else { "open" };
+    format!("{what} {} (exe={} comm={})", step.path, step.exe, step.comm)
+}

@@ -1,0 +1,179 @@
+//! What the model knows of the file systems: a [`World`] is the part of them that matters.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Image;
+
+/// Where the model looks files up.
+pub trait Files {
+    /// What is at an absolute path without `.`, `..` and links in front of its last part, as the
+    /// process sees it; none for what is not there.
+    fn node(&self, path: &str) -> Option<Node>;
+}
+
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Node {
+    /// A folder.
+    Folder(Owned),
+    /// A symbolic link with its target.
+    Link(String),
+    /// A regular file.
+    File(Box<File>),
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+/// Who may do what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    /// Permission bits, with those of set-user-ID and set-group-ID.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Owned {
+    /// Whether this user may execute the file, or search the folder.
+    ///
+    /// Root may execute what anybody may, and search everything: `generic_permission` in
+    /// fs/namei.c.
+    #[must_use]
+    pub fn may_execute(self, uid: u32, gid: u32, folder: bool) -> bool {
+        match uid {
+            0 => folder || self.mode & 0o111 != 0,
+            _ => self.may(uid, gid, 0o1),
+        }
+    }
+
+    /// Whether this user may read it.
+    #[must_use]
+    pub fn may_read(self, uid: u32, gid: u32) -> bool {
+        uid == 0 || self.may(uid, gid, 0o4)
+    }
+
+    /// The first of owner, group and others that the user belongs to decides.
+    fn may(self, uid: u32, gid: u32, bit: u32) -> bool {
+        let shift = match () {
+            () if uid == self.uid => 6,
+            () if gid == self.gid => 3,
+            () => 0,
+        };
+        self.mode & (bit << shift) != 0
+    }
+}
+
+/// A regular file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its path as an observer prints it.
+    pub name: String,
+    /// Tells it from other files: device and inode.
+    pub id: (u64, u64),
+    /// Who may execute it.
+    pub owned: Owned,
+    /// It is on a file system from which nothing is executed.
+    pub noexec: bool,
+    /// It has capabilities of its own.
+    pub capable: bool,
+    /// Somebody has it open for writing.
+    pub busy: bool,
+    /// It is on a file system whose opens the observer sees.
+    pub watched: bool,
+    /// The file of a lower layer that the kernel opens with it (overlay).
+    pub layer: Option<Box<File>>,
+    /// What is in it; none where it could not be looked at.
+    pub image: Option<Image>,
+}
+
+impl File {
+    /// What is in it; nothing where it could not be looked at.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        static NOTHING: std::sync::LazyLock<Image> =
+            std::sync::LazyLock::new(|| Image::of([].as_slice()));
+        self.image.as_ref().unwrap_or(&NOTHING)
+    }
+}
+
+/// Files that somebody wrote down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World(pub BTreeMap<String, Option<Node>>);
+
+impl Files for World {
+    fn node(&self, path: &str) -> Option<Node> {
+        self.0.get(path).cloned().flatten()
+    }
+}
+
+/// Writes down what is looked up, so that it can be looked up again when it may have changed.
+pub struct Recording<'a> {
+    files: &'a dyn Files,
+    seen: RefCell<World>,
+}
+
+impl<'a> Recording<'a> {
+    /// Records what is looked up in these files.
+    pub fn new(files: &'a dyn Files) -> Recording<'a> {
+        Recording {
+            files,
+            seen: RefCell::default(),
+        }
+    }
+
+    /// What was looked up.
+    #[must_use]
+    pub fn seen(self) -> World {
+        self.seen.into_inner()
+    }
+}
+
+impl Files for Recording<'_> {
+    fn node(&self, path: &str) -> Option<Node> {
+        let mut seen = self.seen.borrow_mut();
+        let node = seen.0.entry(path.to_owned());
+        node.or_insert_with(|| self.files.node(path)).clone()
+    }
+}
+
+/// Files that were written down, and others where nothing is.
+pub struct Either<'a>(pub &'a World, pub &'a dyn Files);
+
+impl Files for Either<'_> {
+    fn node(&self, path: &str) -> Option<Node> {
+        match self.0.0.get(path) {
+            Some(node) => node.clone(),
+            None => self.1.node(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Owned;
+
+    fn may(mode: u32, uid: u32, gid: u32) -> bool {
+        let owned = Owned {
+            mode,
+            uid: 7,
+            gid: 7,
+        };
+        owned.may_execute(uid, gid, false)
+    }
+
+    #[test]
+    fn root_may_execute_what_anybody_may() {
+        assert!(may(0o001, 0, 0) && !may(0o644, 0, 0));
+    }
+
+    #[test]
+    fn the_owner_is_held_to_the_first_bits_alone() {
+        assert!(!may(0o011, 7, 7) && may(0o100, 7, 7));
+    }
+}

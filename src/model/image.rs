@@ -1,0 +1,326 @@
+//! What is in a file, as far as the kernel and the loader look.
+
+use goblin::elf::header::{header32, header64};
+use goblin::elf::program_header::{program_header32, program_header64};
+use goblin::elf::{dynamic, header, program_header};
+use serde::{Deserialize, Serialize};
+
+/// How much of a file the kernel reads before it decides what it is: `BINPRM_BUF_SIZE`.
+pub const HEAD: usize = 256;
+/// Longest interpreter that an ELF file may name, with its NUL: `PATH_MAX`.
+const PATH_MAX: u64 = 4096;
+
+/// What is in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// How long it is, in bytes.
+    pub size: u64,
+    /// Its first [`HEAD`] bytes, filled up with zeros.
+    pub head: Vec<u8>,
+    /// What its ELF headers say; none where it does not begin like an ELF file.
+    pub elf: Option<Elf>,
+}
+
+/// What the headers of an ELF file say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elf {
+    /// `e_type`.
+    pub kind: u16,
+    /// `e_machine`.
+    pub machine: u16,
+    /// The program headers are as long as they must be, and all there.
+    pub headers: bool,
+    /// The first `PT_INTERP`.
+    pub interpreter: Option<Interpreter>,
+    /// No segment is at an address that a process cannot have.
+    pub addresses: bool,
+    /// `DT_NEEDED`, in order.
+    pub needed: Vec<String>,
+    /// `DT_SONAME`.
+    pub soname: Option<String>,
+    /// `DT_RUNPATH`.
+    pub runpath: Option<String>,
+    /// `DT_RPATH`.
+    pub rpath: Option<String>,
+}
+
+/// What a `PT_INTERP` holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpreter {
+    /// A path.
+    Path(String),
+    /// Too short, too long or without a NUL at its end: `load_elf_binary` says ENOEXEC.
+    Malformed,
+    /// It lies behind the end of the file: `elf_read` says EIO.
+    Cut,
+}
+
+/// Beyond this no address is a process's, on x86-64: `TASK_SIZE_MAX`.
+const END_OF_ADDRESSES: u64 = (1 << 47) - 4096;
+
+/// Where the bytes of a file come from: only a few pieces of it are read.
+pub trait Bytes {
+    /// How many there are.
+    fn size(&self) -> u64;
+    /// A piece; none when it is not there in whole.
+    fn piece(&self, offset: u64, size: u64) -> Option<Vec<u8>>;
+}
+
+impl Bytes for [u8] {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn piece(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        self.get(start..end).map(<[u8]>::to_vec)
+    }
+}
+
+impl Image {
+    /// Looks at a file.
+    #[must_use]
+    pub fn of<B: Bytes + ?Sized>(bytes: &B) -> Image {
+        let size = bytes.size();
+        let mut head = bytes.piece(0, size.min(HEAD as u64)).unwrap_or_default();
+        head.resize(HEAD, 0);
+        let elf = head.starts_with(header::ELFMAG).then(|| elf(bytes, &head));
+        Image { size, head, elf }
+    }
+}
+
+impl Elf {
+    /// Whether it can be executed: `ET_EXEC` or `ET_DYN`.
+    #[must_use]
+    pub fn is_program(&self) -> bool {
+        matches!(self.kind, header::ET_EXEC | header::ET_DYN)
+    }
+
+    /// Whether a kernel for x86-64 has a handler for it, with `CONFIG_IA32_EMULATION`.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self.machine, header::EM_X86_64 | header::EM_386)
+    }
+
+    /// Whether it is for 32 bits.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        self.machine == header::EM_386
+    }
+}
+
+/// A program header of either width.
+struct Segment {
+    kind: u32,
+    offset: u64,
+    size: u64,
+    address: u64,
+    memory: u64,
+}
+
+fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
+    let mut fixed = [0; header64::SIZEOF_EHDR];
+    fixed.copy_from_slice(&head[..header64::SIZEOF_EHDR]);
+    let wide = header64::Header::from_bytes(&fixed);
+    // Type and machine stand at the same place in both widths.
+    let (kind, machine) = (wide.e_type, wide.e_machine);
+    let segments = match machine {
+        header::EM_386 => narrow_segments(bytes, head),
+        _ => wide_segments(bytes, wide),
+    };
+    let mut elf = Elf {
+        kind,
+        machine,
+        headers: segments.is_some(),
+        interpreter: None,
+        addresses: true,
+        needed: Vec::new(),
+        soname: None,
+        runpath: None,
+        rpath: None,
+    };
+    let segments = segments.unwrap_or_default();
+    let named = segments
+        .iter()
+        .find(|segment| segment.kind == program_header::PT_INTERP);
+    elf.interpreter = named.map(|segment| interpreter(bytes, segment));
+    let mut loads = segments
+        .iter()
+        .filter(|segment| segment.kind == program_header::PT_LOAD);
+    elf.addresses = loads.all(|load| {
+        let end = load.address.checked_add(load.memory);
+        end.is_some_and(|end| end <= END_OF_ADDRESSES)
+    });
+    libraries(bytes, &segments, machine, &mut elf);
+    elf
+}
+
+fn wide_segments<B: Bytes + ?Sized>(bytes: &B, header: &header64::Header) -> Option<Vec<Segment>> {
+    let (size, count) = (usize::from(header.e_phentsize), usize::from(header.e_phnum));
+    if size != program_header64::SIZEOF_PHDR || count == 0 {
+        return None;
+    }
+    let table = bytes.piece(header.e_phoff, (size * count) as u64)?;
+    let headers = program_header64::ProgramHeader::from_bytes(&table, count);
+    Some(
+        headers
+            .iter()
+            .map(|header| Segment {
+                kind: header.p_type,
+                offset: header.p_offset,
+                size: header.p_filesz,
+                address: header.p_vaddr,
+                memory: header.p_memsz,
+            })
+            .collect(),
+    )
+}
+
+fn narrow_segments<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Option<Vec<Segment>> {
+    let mut fixed = [0; header32::SIZEOF_EHDR];
+    fixed.copy_from_slice(&head[..header32::SIZEOF_EHDR]);
+    let header = header32::Header::from_bytes(&fixed);
+    let (size, count) = (usize::from(header.e_phentsize), usize::from(header.e_phnum));
+    if size != program_header32::SIZEOF_PHDR || count == 0 {
+        return None;
+    }
+    let table = bytes.piece(header.e_phoff.into(), (size * count) as u64)?;
+    let headers = program_header32::ProgramHeader::from_bytes(&table, count);
+    Some(
+        headers
+            .iter()
+            .map(|header| Segment {
+                kind: header.p_type,
+                offset: header.p_offset.into(),
+                size: header.p_filesz.into(),
+                address: header.p_vaddr.into(),
+                memory: header.p_memsz.into(),
+            })
+            .collect(),
+    )
+}
+
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0);
+    String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]).into_owned()
+}
+
+fn interpreter<B: Bytes + ?Sized>(bytes: &B, segment: &Segment) -> Interpreter {
+    if !(2..=PATH_MAX).contains(&segment.size) {
+        return Interpreter::Malformed;
+    }
+    match bytes.piece(segment.offset, segment.size) {
+        None => Interpreter::Cut,
+        Some(path) if path.last() != Some(&0) => Interpreter::Malformed,
+        Some(path) => Interpreter::Path(text(&path)),
+    }
+}
+
+/// Reads what the loader asks the dynamic section.
+fn libraries<B: Bytes + ?Sized>(bytes: &B, segments: &[Segment], machine: u16, elf: &mut Elf) {
+    let word = if machine == header::EM_386 { 4 } else { 8 };
+    let section = segments
+        .iter()
+        .find(|segment| segment.kind == program_header::PT_DYNAMIC)
+        .and_then(|segment| bytes.piece(segment.offset, segment.size));
+    let Some(section) = section else { return };
+    let number = |bytes: &[u8]| {
+        let mut wide = [0; 8];
+        wide[..word].copy_from_slice(bytes);
+        u64::from_le_bytes(wide)
+    };
+    let entries = section
+        .chunks_exact(2 * word)
+        .map(|entry| (number(&entry[..word]), number(&entry[word..])));
+    let entries: Vec<_> = entries.take_while(|(tag, _)| *tag != 0).collect();
+    let value = |tag| {
+        entries
+            .iter()
+            .find(|entry| entry.0 == tag)
+            .map(|entry| entry.1)
+    };
+    // The string table's address, as a place in the file.
+    let strings = value(dynamic::DT_STRTAB).and_then(|address| {
+        let mut loads = segments
+            .iter()
+            .filter(|segment| segment.kind == program_header::PT_LOAD);
+        let load =
+            loads.find(|load| address >= load.address && address - load.address < load.size)?;
+        Some(address - load.address + load.offset)
+    });
+    let Some(strings) = strings else { return };
+    let size = value(dynamic::DT_STRSZ).unwrap_or_default();
+    let Some(strings) = bytes.piece(strings, size) else {
+        return;
+    };
+    let string = |offset: u64| {
+        let start = usize::try_from(offset).ok()?;
+        strings.get(start..).map(text)
+    };
+    for (tag, offset) in &entries {
+        match *tag {
+            dynamic::DT_NEEDED => elf.needed.extend(string(*offset)),
+            dynamic::DT_SONAME => elf.soname = string(*offset),
+            dynamic::DT_RUNPATH => elf.runpath = string(*offset),
+            dynamic::DT_RPATH => elf.rpath = string(*offset),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{self, Flaw};
+
+    fn elf(program: &scenario::Elf) -> Elf {
+        Image::of(program.build().as_slice()).elf.unwrap()
+    }
+
+    #[test]
+    fn a_short_file_has_a_head_of_zeros() {
+        let image = Image::of(b"#!/a".as_slice());
+        assert_eq!((image.head.len(), image.head[4]), (HEAD, 0));
+    }
+
+    #[test]
+    fn the_interpreter_and_the_libraries_are_found() {
+        let elf = elf(&scenario::Elf::new()
+            .interpreter("/l")
+            .needs("a.so")
+            .runpath("/r"));
+        assert_eq!(elf.interpreter, Some(Interpreter::Path("/l".into())));
+        assert_eq!(
+            (elf.needed, elf.runpath),
+            (vec!["a.so".into()], Some("/r".into()))
+        );
+    }
+
+    #[test]
+    fn a_narrow_program_is_read_by_its_own_headers() {
+        let elf = elf(&scenario::Elf::new_32().interpreter("/l").needs("a.so"));
+        assert_eq!(
+            (elf.machine, elf.needed),
+            (header::EM_386, vec!["a.so".into()])
+        );
+    }
+
+    #[test]
+    fn an_interpreter_without_a_nul_is_malformed() {
+        let elf = elf(&scenario::Elf::new().interpreter_bytes(b"/lib/x"));
+        assert_eq!(elf.interpreter, Some(Interpreter::Malformed));
+    }
+
+    #[test]
+    fn an_interpreter_behind_the_end_is_cut() {
+        let elf = elf(&scenario::Elf::new().interpreter("/l").flaw(Flaw::Truncated));
+        assert_eq!(elf.interpreter, Some(Interpreter::Cut));
+    }
+
+    #[test]
+    fn an_address_beyond_user_space_is_noticed() {
+        assert!(!elf(&scenario::Elf::new().flaw(Flaw::Address)).addresses);
+    }
+}

@@ -1,0 +1,536 @@
+//! What the kernel does in execve(2), in its own order. All names are those of fs/exec.c, where
+//! nothing else is said.
+
+use nix::libc;
+
+use super::differences::{
+    ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_IS_ALLOWED,
+    LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
+};
+use super::image::Interpreter;
+use super::walk::{Found, walk};
+use super::{
+    Answer, Call, Ending, File, Files, Format, Kernel, Matches, Observer, Running, Step, Target,
+};
+
+/// How many interpreters the kernel puts in front of a program before it gives up with ELOOP.
+const DEPTH: usize = 5;
+/// Longest comm, without its NUL: `TASK_COMM_LEN`.
+const COMM: usize = 15;
+/// Longest argument, with its NUL: `MAX_ARG_STRLEN`.
+const ARGUMENT: usize = 32 * 4096;
+/// Least room for arguments: `ARG_MAX`.
+const ARGUMENTS: u64 = 128 * 1024;
+/// Most room for arguments: three quarters of `_STK_LIM`.
+const MOST_ARGUMENTS: u64 = 6 << 20;
+/// `AT_EXECVE_CHECK` of linux/fcntl.h.
+pub const AT_EXECVE_CHECK: i32 = 0x10000;
+
+/// What happens when a program is started on this kernel.
+pub fn exec(files: &dyn Files, call: &Call, kernel: Kernel, observer: &mut Observer<'_>) -> Ending {
+    let mut exec = Exec {
+        files,
+        call,
+        kernel,
+        observer,
+        argv: call.argv.clone(),
+        keeps_open: false,
+        executable: None,
+        transparent: None,
+        loader: None,
+    };
+    match exec.run() {
+        Ok(running) => Ending::Runs(Box::new(running)),
+        Err(ending) => ending,
+    }
+}
+
+/// A call under way: `struct linux_binprm`.
+struct Exec<'a, 'o> {
+    files: &'a dyn Files,
+    call: &'a Call,
+    kernel: Kernel,
+    observer: &'a mut Observer<'o>,
+    argv: Vec<String>,
+    /// The program gets a descriptor of the file that it interprets (binfmt_misc, `O`).
+    keeps_open: bool,
+    /// That file.
+    executable: Option<File>,
+    /// The file that the process is said to be (binfmt_misc, `T`).
+    transparent: Option<File>,
+    /// What stands in for the ELF interpreter (binfmt_misc, `L`).
+    loader: Option<String>,
+}
+
+/// What one format handler says of a file.
+enum Handler {
+    /// `-ENOEXEC`: another one is asked.
+    NotMine,
+    /// Go on with this file as the program.
+    Interpreter(Box<File>),
+    /// The program runs.
+    Starts(Box<Running>),
+}
+
+fn errno(name: &str) -> Ending {
+    Ending::Errno(name.to_owned())
+}
+
+impl Exec<'_, '_> {
+    /// `do_execveat_common`, `bprm_execve`, `exec_binprm`.
+    fn run(&mut self) -> Result<Running, Ending> {
+        if self.limit_is_exceeded() {
+            return Err(errno("EAGAIN"));
+        }
+        let (filename, base, path) = self.names()?;
+        let mut program = None;
+        if self.kernel.has(&OPENS_FIRST) {
+            program = Some(self.open_program(&base, &path)?);
+        }
+        if !self.arguments_fit() {
+            return Err(errno("E2BIG"));
+        }
+        // bprm_stack_limits counts a missing first argument, and an empty one is put there.
+        if self.argv.is_empty() {
+            self.argv.push(String::new());
+        }
+        let mut file = match program {
+            Some(program) => program,
+            None => self.open_program(&base, &path)?,
+        };
+        if self.flags() & AT_EXECVE_CHECK != 0 {
+            return Err(Ending::Checked);
+        }
+        let mut interp = filename.clone();
+        for depth in 0.. {
+            if depth > DEPTH {
+                return Err(errno("ELOOP"));
+            }
+            match self.handlers(&file, &filename, &mut interp)? {
+                Handler::Interpreter(_) if self.keeps_open && self.executable.is_some() => {
+                    return Err(errno("ENOEXEC"));
+                }
+                Handler::Interpreter(next) => {
+                    let interpreted = std::mem::replace(&mut file, *next);
+                    self.executable = self.keeps_open.then_some(interpreted);
+                }
+                Handler::Starts(running) => return Ok(*running),
+                Handler::NotMine => break,
+            }
+        }
+        Err(Ending::NoFormat {
+            helper: self.helper(&file),
+        })
+    }
+
+    /// The helper that is started besides, when no handler knows the format.
+    ///
+    /// `search_binary_handler`: only where the first four bytes are not all printable.
+    fn helper(&self, file: &File) -> Option<String> {
+        let printable = |byte: &u8| matches!(byte, b'\t' | b'\n' | 0x20..=0x7e);
+        let asked = self.kernel.has(&ASKS_MODPROBE)
+            && !file.image().head[..4].iter().all(printable)
+            && !self.call.modprobe.is_empty();
+        asked.then(|| self.call.modprobe.clone())
+    }
+
+    fn flags(&self) -> i32 {
+        match &self.call.target {
+            Target::Path(_) => 0,
+            Target::At { flags, .. } => *flags,
+        }
+    }
+
+    /// `set_user` in kernel/sys.c marks who has become a user with too many processes.
+    fn limit_is_exceeded(&self) -> bool {
+        self.call.caller.processes.is_some_and(|(limit, others)| {
+            let marked = match self.kernel.has(&LIMIT_IS_ALLOWED) {
+                true => others > limit,
+                false => others >= limit,
+            };
+            marked && others + 1 > limit
+        })
+    }
+
+    /// `getname` and `alloc_bprm`: the name that the program is known by, and where its path begins.
+    fn names(&self) -> Result<(String, String, String), Ending> {
+        let caller = &self.call.caller;
+        let (fd, path, flags) = match &self.call.target {
+            Target::Path(path) => (None, path, 0),
+            Target::At {
+                fd, path, flags, ..
+            } => (*fd, path, *flags),
+        };
+        if path.len() > 4095 {
+            return Err(errno("ENAMETOOLONG"));
+        }
+        if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
+            return Err(errno("ENOENT"));
+        }
+        Ok(match fd {
+            Some(fd) if !path.starts_with('/') => {
+                let base = format!("/proc/self/fd/{fd}");
+                let name = match path.is_empty() {
+                    true => format!("/dev/fd/{fd}"),
+                    false => format!("/dev/fd/{fd}/{path}"),
+                };
+                (name, base, path.clone())
+            }
+            _ => (path.clone(), caller.cwd.clone(), path.clone()),
+        })
+    }
+
+    /// Counted and copied: `bprm_stack_limits`, `copy_strings`.
+    fn arguments_fit(&self) -> bool {
+        let strings = || self.argv.iter().chain(&self.call.environment);
+        let pointers = (self.argv.len().max(1) + self.call.environment.len()) as u64 * 8;
+        let room = (self.call.caller.stack / 4).clamp(ARGUMENTS, MOST_ARGUMENTS);
+        let size: u64 = strings().map(|string| string.len() as u64 + 1).sum();
+        strings().all(|string| string.len() < ARGUMENT) && size + pointers <= room
+    }
+
+    /// `do_open_execat`.
+    fn open_program(&mut self, base: &str, path: &str) -> Result<File, Ending> {
+        let mut known = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
+        if self.kernel.has(&EXECVE_CHECK) {
+            known |= AT_EXECVE_CHECK;
+        }
+        if self.flags() & !known != 0 {
+            return Err(errno("EINVAL"));
+        }
+        let follow = self.flags() & libc::AT_SYMLINK_NOFOLLOW == 0;
+        self.open_exec(base, path, follow)
+    }
+
+    /// Opens a file to execute it: `do_filp_open`, `may_open` in fs/namei.c, `deny_write_access`.
+    fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, Ending> {
+        let caller = &self.call.caller;
+        let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
+            Found::File(file) => *file,
+            Found::Link => return Err(errno("ELOOP")),
+            Found::Folder(_) | Found::Other => return Err(errno("EACCES")),
+        };
+        let allowed = file.owned.may_execute(caller.uid, caller.gid, false);
+        if !allowed || file.noexec {
+            return Err(errno("EACCES"));
+        }
+        self.steps(&file)?;
+        if file.busy {
+            return Err(errno("ETXTBSY"));
+        }
+        Ok(file)
+    }
+
+    /// The events of one open: `fsnotify_open_perm` asks for the execution, then for the open.
+    ///
+    /// An overlay's file opens another one behind it (`ovl_open_realfile`).
+    fn steps(&mut self, file: &File) -> Result<(), Ending> {
+        let layer = file.layer.as_deref().filter(|layer| layer.watched);
+        if layer.is_some() && file.watched && self.kernel.has(&LISTENER_WAITS_FOR_ITSELF) {
+            return Err(Ending::Hang);
+        }
+        let layer = layer.filter(|_| self.kernel.has(&LAYERS_HAVE_EVENTS));
+        for file in [file].into_iter().filter(|file| file.watched).chain(layer) {
+            for execute in [true, false] {
+                let step = Step {
+                    execute,
+                    path: file.name.clone(),
+                    exe: self.call.caller.exe.clone(),
+                    comm: self.call.caller.comm.clone(),
+                };
+                if let Answer::Refuse(errno) = (self.observer)(&step) {
+                    return Err(Ending::Errno(errno));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `search_binary_handler`: binfmt_misc stands in front, then scripts, then ELF.
+    fn handlers(
+        &mut self,
+        file: &File,
+        filename: &str,
+        interp: &mut String,
+    ) -> Result<Handler, Ending> {
+        for handler in [Self::load_misc, Self::load_script, Self::load_elf] {
+            match handler(self, file, filename, interp)? {
+                Handler::NotMine => {}
+                done => return Ok(done),
+            }
+        }
+        Ok(Handler::NotMine)
+    }
+
+    /// `load_misc_binary` in fs/binfmt_misc.c.
+    fn load_misc(
+        &mut self,
+        file: &File,
+        _filename: &str,
+        interp: &mut String,
+    ) -> Result<Handler, Ending> {
+        let head = &file.image().head;
+        let format = self
+            .call
+            .formats
+            .iter()
+            .find(|format| match &format.matches {
+                Matches::Magic(magic) => head.starts_with(magic.as_bytes()),
+                Matches::Extension(wanted) => {
+                    let extension = interp.rsplit_once('.');
+                    extension.is_some_and(|(_, extension)| extension == wanted)
+                }
+            });
+        let Some(format) = format else {
+            return Ok(Handler::NotMine);
+        };
+        let has = |flag: char| format.flags.contains(flag);
+        if has('L') {
+            // The ELF handler comes to it, and finds its interpreter replaced.
+            self.loader = Some(format.interpreter.clone());
+            return Ok(Handler::NotMine);
+        }
+        self.path_is_accessible()?;
+        if has('T') {
+            self.transparent = Some(file.clone());
+        } else if !has('P') {
+            self.argv.remove(0);
+            self.argv.insert(0, interp.clone());
+        } else {
+            self.argv.insert(0, interp.clone());
+        }
+        if !has('T') {
+            self.argv.insert(0, format.interpreter.clone());
+        }
+        self.keeps_open |= has('O') || has('C') || has('T');
+        *interp = format.interpreter.clone();
+        let next = self.open_format(format)?;
+        Ok(Handler::Interpreter(Box::new(next)))
+    }
+
+    fn open_format(&mut self, format: &Format) -> Result<File, Ending> {
+        match &format.fixed {
+            // `file_clone_open`: the same file, whatever its path leads to by now.
+            Some(file) => self.steps(file).map(|()| (**file).clone()),
+            None => self.open_interpreter(&format.interpreter),
+        }
+    }
+
+    /// `open_exec`, always from the working directory.
+    fn open_interpreter(&mut self, path: &str) -> Result<File, Ending> {
+        let cwd = self.call.caller.cwd.clone();
+        self.open_exec(&cwd, path, true)
+    }
+
+    /// `BINPRM_FLAGS_PATH_INACCESSIBLE`: an interpreter could not open what it is told to.
+    fn path_is_accessible(&self) -> Result<(), Ending> {
+        match &self.call.target {
+            Target::At {
+                fd: Some(_),
+                path,
+                cloexec: true,
+                ..
+            } if !path.starts_with('/') => Err(errno("ENOENT")),
+            _ => Ok(()),
+        }
+    }
+
+    /// `load_script` in fs/binfmt_script.c.
+    fn load_script(
+        &mut self,
+        file: &File,
+        _filename: &str,
+        interp: &mut String,
+    ) -> Result<Handler, Ending> {
+        let Some((name, argument)) = first_line(&file.image().head) else {
+            return Ok(Handler::NotMine);
+        };
+        self.path_is_accessible()?;
+        self.argv.remove(0);
+        self.argv.insert(0, interp.clone());
+        if let Some(argument) = argument {
+            self.argv.insert(0, argument);
+        }
+        self.argv.insert(0, name.clone());
+        let next = self.open_interpreter(&name)?;
+        *interp = name;
+        Ok(Handler::Interpreter(Box::new(next)))
+    }
+
+    /// `load_elf_binary` in fs/binfmt_elf.c, and its 32-bit twin.
+    fn load_elf(
+        &mut self,
+        file: &File,
+        filename: &str,
+        _interp: &mut String,
+    ) -> Result<Handler, Ending> {
+        let Some(elf) = &file.image().elf else {
+            return Ok(Handler::NotMine);
+        };
+        if !elf.is_program() || !elf.is_ours() || !elf.headers {
+            return Ok(Handler::NotMine);
+        }
+        let interpreter = match (&elf.interpreter, self.loader.take()) {
+            (None, _) => None,
+            (Some(Interpreter::Malformed), _) => return Ok(Handler::NotMine),
+            (Some(Interpreter::Cut), _) => return Err(errno("EIO")),
+            (Some(_), Some(loader)) => Some(self.open_interpreter(&loader)?),
+            (Some(Interpreter::Path(path)), None) => Some(self.open_interpreter(path)?),
+        };
+        if let Some(interpreter) = &interpreter {
+            let image = interpreter.image();
+            // `elf_read` of a whole ELF header, of either width.
+            let header = if elf.is_narrow() { 52 } else { 64 };
+            if image.size < header {
+                return Err(errno("EIO"));
+            }
+            let good = image
+                .elf
+                .as_ref()
+                .filter(|found| found.machine == elf.machine);
+            if good.is_none_or(|found| !found.headers) {
+                return Err(errno("ELIBBAD"));
+            }
+        }
+        // `begin_new_exec`: the point of no return. What fails from here on is a signal.
+        let whole = interpreter.as_ref().is_none_or(|interpreter| {
+            let elf = interpreter.image().elf.as_ref();
+            elf.is_some_and(|elf| elf.is_program() && elf.addresses)
+        });
+        if !elf.addresses || !whole {
+            return Err(Ending::Signal("SIGSEGV"));
+        }
+        let exe = self.transparent.take().unwrap_or_else(|| file.clone());
+        Ok(Handler::Starts(Box::new(Running {
+            comm: self.comm(filename, file),
+            exe,
+            program: file.clone(),
+            interpreter,
+            execfn: filename.to_owned(),
+            execfd: self.executable.as_ref().map(|file| file.name.clone()),
+            argv: self.argv.clone(),
+            environment: self.call.environment.clone(),
+            secure: self.is_secure(file),
+            caller: self.call.caller.clone(),
+        })))
+    }
+
+    /// `cap_bprm_creds_from_file` in security/commoncap.c: who gets more than he had.
+    fn is_secure(&self, file: &File) -> bool {
+        let uid = self.call.caller.uid;
+        let another = file.owned.mode & 0o4000 != 0 && file.owned.uid != uid;
+        another || (file.capable && uid != 0)
+    }
+
+    /// `begin_new_exec`: the last part of the name that the program is known by.
+    fn comm(&self, filename: &str, file: &File) -> String {
+        let by_descriptor =
+            matches!(&self.call.target, Target::At { fd: Some(_), path, .. } if path.is_empty());
+        let name = match by_descriptor && self.kernel.has(&COMM_OF_FILE) {
+            true => file
+                .name
+                .trim_end_matches(" (deleted)")
+                .trim_start_matches('/'),
+            false => filename,
+        };
+        let last = name.rsplit('/').next().unwrap_or_default();
+        let bytes = &last.as_bytes()[..last.len().min(COMM)];
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
+/// Interpreter and argument of a `#!` line; none when this is no script.
+///
+/// `load_script` line by line, since 5.0: only the first 256 bytes count, and a line that does not
+/// end in them must at least end its interpreter's name there.
+fn first_line(head: &[u8]) -> Option<(String, Option<String>)> {
+    let blank = |at: &usize| matches!(head[*at], b' ' | b'\t');
+    let ends = |at: &usize| blank(at) || head[*at] == 0;
+    let last = head.len() - 1;
+    let newline = head.iter().position(|byte| matches!(byte, b'\n' | 0));
+    if !head.starts_with(b"#!") {
+        return None;
+    }
+    let mut end = match newline.filter(|at| head[*at] == b'\n') {
+        Some(end) => end,
+        None => {
+            let name = (2..=last).find(|at| !blank(at))?;
+            (name..=last).find(ends)?;
+            last
+        }
+    };
+    while blank(&(end - 1)) {
+        end -= 1;
+    }
+    let name = (2..=end)
+        .find(|at| !blank(at))
+        .filter(|name| *name != end)?;
+    let behind = (name..=end).find(ends);
+    let argument = behind
+        .filter(|at| head[*at] != 0)
+        .and_then(|at| (at..=end).find(|at| !blank(at)))
+        .filter(|at| *at != end);
+    // Strings of the kernel end at a NUL.
+    let text = |from: usize, to: usize| {
+        let text = &head[from..to];
+        let nul = text.iter().position(|byte| *byte == 0);
+        String::from_utf8_lossy(&text[..nul.unwrap_or(text.len())]).into_owned()
+    };
+    let stop = behind.unwrap_or(end);
+    Some((text(name, stop), argument.map(|from| text(from, end))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Image;
+
+    fn line(text: &str) -> Option<(String, Option<String>)> {
+        first_line(&Image::of(text.as_bytes()).head)
+    }
+
+    fn parsed(name: &str, argument: Option<&str>) -> Option<(String, Option<String>)> {
+        Some((name.to_owned(), argument.map(ToOwned::to_owned)))
+    }
+
+    #[test]
+    fn blanks_around_the_interpreter_do_not_count() {
+        assert_eq!(line("#! \t/a \n"), parsed("/a", None));
+    }
+
+    #[test]
+    fn all_behind_the_interpreter_is_one_argument() {
+        assert_eq!(line("#!/a -b  c \n"), parsed("/a", Some("-b  c")));
+    }
+
+    #[test]
+    fn a_line_of_blanks_is_no_script() {
+        assert_eq!(line("#!  \n"), None);
+    }
+
+    #[test]
+    fn a_name_that_fills_the_buffer_is_no_script() {
+        assert_eq!(line(&format!("#!/{}", "a".repeat(300))), None);
+    }
+
+    #[test]
+    fn an_argument_that_fills_the_buffer_is_cut() {
+        let long = format!("#!/a {}\n", "b".repeat(300));
+        assert_eq!(line(&long), parsed("/a", Some(&"b".repeat(250))));
+    }
+
+    #[test]
+    fn a_nul_ends_the_line() {
+        assert_eq!(line("#!/a\0b\n"), parsed("/a", None));
+    }
+
+    #[test]
+    fn a_blank_in_front_of_the_end_of_the_file_is_an_empty_argument() {
+        assert_eq!(line("#!/a "), parsed("/a", Some("")));
+    }
+
+    #[test]
+    fn nothing_at_all_is_a_script_of_an_empty_name() {
+        assert_eq!(line("#!"), parsed("", None));
+    }
+}

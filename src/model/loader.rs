@@ -1,0 +1,284 @@
+//! What the dynamic loader opens between the point of no return and the program's first
+//! instruction: ld.so(8), elf/rtld.c and elf/dl-load.c of glibc 2.41.
+//!
+//! The cache is taken to know what stands in the default folders. Not predicted: auditing
+//! libraries, `DT_RPATH` of a library's loader, folders for special processors, musl's search.
+
+use super::walk::{Found, walk};
+use super::{Answer, Elf, File, Files, Observer, Running, Step};
+
+/// How the loader's part ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// The program's own code runs.
+    Runs,
+    /// The loader gives up with this status.
+    Exits(i32),
+    /// The model does not know, for this reason.
+    Unknown(&'static str),
+}
+
+/// What the loader says when it gives up.
+const GIVES_UP: i32 = 127;
+const CACHE: &str = "/etc/ld.so.cache";
+const PRELOAD: &str = "/etc/ld.so.preload";
+/// Default folders of Debian's glibc.
+const FOLDERS: &str = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib:/usr/lib";
+/// The same for 32-bit programs.
+const FOLDERS_32: &str =
+    "/lib/i386-linux-gnu:/usr/lib/i386-linux-gnu:/lib32:/usr/lib32:/lib:/usr/lib";
+
+/// What happens before the program's own code runs.
+pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -> Loaded {
+    let program = &running.program;
+    let interpreter = running.interpreter.as_ref();
+    let loader = interpreter.unwrap_or(program);
+    if loader.name.contains("-musl") {
+        // musl's loader is its libc, and opens nothing for it.
+        let own = ["libc.so", "libc.musl-x86_64.so.1"];
+        let mut needed = program.image().elf.iter().flat_map(|elf| &elf.needed);
+        return match interpreter.is_some() && needed.all(|name| own.contains(&name.as_str())) {
+            true => Loaded::Runs,
+            false => Loaded::Unknown("musl's search for libraries is not modelled"),
+        };
+    }
+    let soname = loader
+        .image()
+        .elf
+        .as_ref()
+        .and_then(|elf| elf.soname.clone());
+    let Some(name) = soname.filter(|name| name.starts_with("ld-linux")) else {
+        return match interpreter {
+            None => Loaded::Runs,
+            Some(_) => Loaded::Unknown("the ELF interpreter is no loader that the model knows"),
+        };
+    };
+    let mut loader = Loader {
+        files,
+        running,
+        observer,
+        narrow: program.image().elf.as_ref().is_some_and(Elf::is_narrow),
+        cache: None,
+        library_path: variable(running, "LD_LIBRARY_PATH"),
+        loaded: vec![Object {
+            name,
+            file: loader.clone(),
+        }],
+    };
+    loader.run(interpreter.is_none()).unwrap_or_else(|end| end)
+}
+
+/// A variable that the loader heeds; none for a program of another user.
+fn variable(running: &Running, name: &str) -> Option<String> {
+    let mut values = running.environment.iter().filter_map(|variable| {
+        let (found, value) = variable.split_once('=')?;
+        (found == name).then(|| value.to_owned())
+    });
+    values.next_back().filter(|_| !running.secure)
+}
+
+struct Object {
+    name: String,
+    file: File,
+}
+
+struct Loader<'a, 'o> {
+    files: &'a dyn Files,
+    running: &'a Running,
+    observer: &'a mut Observer<'o>,
+    narrow: bool,
+    /// Whether the cache could be read, once it was tried.
+    cache: Option<bool>,
+    library_path: Option<String>,
+    loaded: Vec<Object>,
+}
+
+/// Why there is no file.
+enum Missing {
+    /// Nothing is there, or nothing of use.
+    Nothing,
+    /// It is there, and its open was refused, or it is malformed.
+    Refused,
+    Malformed,
+}
+
+impl Loader<'_, '_> {
+    /// `dl_main`.
+    fn run(&mut self, by_hand: bool) -> Result<Loaded, Loaded> {
+        if variable(self.running, "LD_AUDIT").is_some() {
+            return Err(Loaded::Unknown("auditing libraries are loaded apart"));
+        }
+        let mut preload = Vec::new();
+        preload.extend(variable(self.running, "LD_PRELOAD"));
+        let program = match by_hand {
+            true => self.program_by_hand(&mut preload)?,
+            false => self.running.program.clone(),
+        };
+        self.loaded.push(Object {
+            name: String::new(),
+            file: program,
+        });
+        let from = self.loaded.len() - 1;
+        for list in preload {
+            self.preload(&list);
+        }
+        if let Ok(file) = self.open(PRELOAD) {
+            let image = file.image();
+            if image.size > image.head.len() as u64 {
+                return Err(Loaded::Unknown("/etc/ld.so.preload is too long"));
+            }
+            let text = &image.head[..usize::try_from(image.size).unwrap_or_default()];
+            self.preload(&String::from_utf8_lossy(text));
+        }
+        // `_dl_map_object_deps`: breadth first, the program, then what was preloaded.
+        let mut next = from;
+        while let Some(object) = self.loaded.get(next) {
+            let Some(elf) = object.file.image().elf.clone() else {
+                return Err(Loaded::Exits(GIVES_UP));
+            };
+            for name in &elf.needed {
+                if self.object(name, &elf).is_err() {
+                    return Err(Loaded::Exits(GIVES_UP));
+                }
+            }
+            next += 1;
+        }
+        Ok(Loaded::Runs)
+    }
+
+    /// Options and program of a loader that is run by hand.
+    fn program_by_hand(&mut self, preload: &mut Vec<String>) -> Result<File, Loaded> {
+        let mut arguments = self.running.argv.iter().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--library-path" => self.library_path = arguments.next().cloned(),
+                "--preload" => preload.extend(arguments.next().cloned()),
+                "--argv0" => drop(arguments.next()),
+                option if option.starts_with('-') => {
+                    return Err(Loaded::Unknown("the loader is given an option"));
+                }
+                path if path.contains('/') => {
+                    let Ok(program) = self.open(path) else {
+                        return Err(Loaded::Exits(GIVES_UP));
+                    };
+                    let elf = program.image().elf.as_ref();
+                    return match elf.is_some_and(|elf| elf.is_narrow() == self.narrow) {
+                        true => Ok(program),
+                        false => Err(Loaded::Exits(GIVES_UP)),
+                    };
+                }
+                _ => return Err(Loaded::Unknown("the loader searches a program")),
+            }
+        }
+        Err(Loaded::Unknown("the loader is given no program"))
+    }
+
+    /// `handle_preload_list`: what cannot be loaded is left out.
+    fn preload(&mut self, list: &str) {
+        let names = list.split(|character: char| character == ':' || character.is_whitespace());
+        // The program asks for them.
+        let program = self.running.program.image().elf.clone();
+        let Some(program) = program else { return };
+        for name in names.filter(|name| !name.is_empty()) {
+            // An error is printed, and that is all.
+            let _ = self.object(name, &program);
+        }
+    }
+
+    /// `_dl_map_object`: an object by its name, which may be loaded already.
+    fn object(&mut self, name: &str, requester: &Elf) -> Result<(), Missing> {
+        let known = |object: &Object| {
+            let soname = object
+                .file
+                .image()
+                .elf
+                .as_ref()
+                .and_then(|elf| elf.soname.as_deref());
+            object.name == name || soname == Some(name)
+        };
+        if self.loaded.iter().any(known) {
+            return Ok(());
+        }
+        let file = match name.contains('/') {
+            true => self.library(name)?,
+            false => self.search(name, requester)?,
+        };
+        if !self.loaded.iter().any(|object| object.file.id == file.id) {
+            self.loaded.push(Object {
+                name: name.to_owned(),
+                file,
+            });
+        }
+        Ok(())
+    }
+
+    /// Where a library without a folder is looked for, in order.
+    fn search(&mut self, name: &str, requester: &Elf) -> Result<File, Missing> {
+        let rpath = requester
+            .rpath
+            .clone()
+            .filter(|_| requester.runpath.is_none());
+        let folders = [rpath, self.library_path.clone(), requester.runpath.clone()];
+        for list in folders.into_iter().flatten() {
+            match self.folders(&list, name) {
+                Err(Missing::Nothing | Missing::Refused) => {}
+                done => return done,
+            }
+        }
+        let default = if self.narrow { FOLDERS_32 } else { FOLDERS };
+        if self.cache.is_none() {
+            self.cache = Some(self.open(CACHE).is_ok());
+        }
+        if self.cache == Some(true) {
+            match self.folders(default, name) {
+                // What the cache says is looked for in the folders again.
+                Err(Missing::Nothing | Missing::Refused) => {}
+                done => return done,
+            }
+        }
+        self.folders(default, name)
+    }
+
+    /// `open_path`: a refusal ends the list, what is missing does not.
+    fn folders(&mut self, list: &str, name: &str) -> Result<File, Missing> {
+        for folder in list.split([':', ';']) {
+            match self.library(&format!("{folder}/{name}")) {
+                Err(Missing::Nothing) => {}
+                done => return done,
+            }
+        }
+        Err(Missing::Nothing)
+    }
+
+    /// `open_verify`: another width or machine is as good as nothing.
+    fn library(&mut self, path: &str) -> Result<File, Missing> {
+        let file = self.open(path)?;
+        match &file.image().elf {
+            None => Err(Missing::Malformed),
+            Some(elf) if elf.is_narrow() != self.narrow => Err(Missing::Nothing),
+            Some(_) => Ok(file),
+        }
+    }
+
+    fn open(&mut self, path: &str) -> Result<File, Missing> {
+        let caller = &self.running.caller;
+        let Ok(Found::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
+            return Err(Missing::Nothing);
+        };
+        if !file.owned.may_read(caller.uid, caller.gid) {
+            return Err(Missing::Nothing);
+        }
+        if file.watched {
+            let step = Step {
+                execute: false,
+                path: file.name.clone(),
+                exe: self.running.exe.name.clone(),
+                comm: self.running.comm.clone(),
+            };
+            if (self.observer)(&step) != Answer::Go {
+                return Err(Missing::Refused);
+            }
+        }
+        Ok(*file)
+    }
+}

@@ -1,0 +1,201 @@
+//! The model: what the kernel opens when a program starts, in which order, under which exe and
+//! comm, and which errno ends it.
+//!
+//! This is the specification of the project in code. [`exec`] is the kernel's part and makes no
+//! exception; [`load`] goes on with what ld.so opens, and says where it does not know. Both are
+//! pure: the files come from [`Files`], the kernel's differences from [`differences`], and what an
+//! observer answers to a step from the caller. [`check`] holds a trail against them.
+
+pub mod check;
+pub mod differences;
+mod files;
+mod image;
+mod kernel;
+mod loader;
+mod walk;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{Witness, check};
+pub use differences::Kernel;
+pub use files::{Either, File, Files, Node, Owned, Recording, World};
+pub use image::{Bytes, Elf, HEAD, Image, Interpreter};
+pub use kernel::exec;
+pub use loader::{Loaded, load};
+pub use walk::readable;
+
+/// A call that should start a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// What it names.
+    pub target: Target,
+    /// The arguments.
+    pub argv: Vec<String>,
+    /// The environment, `NAME=VALUE`.
+    pub environment: Vec<String>,
+    /// Who makes it.
+    pub caller: Caller,
+    /// What is registered with binfmt_misc, the newest first.
+    pub formats: Vec<Format>,
+    /// `kernel.modprobe`; empty for none.
+    pub modprobe: String,
+}
+
+/// What a call names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// A path: execve(2).
+    Path(String),
+    /// A path from a descriptor, or the descriptor itself: execveat(2).
+    At {
+        /// The descriptor; none for the working directory (`AT_FDCWD`).
+        fd: Option<i32>,
+        /// The path, which may be empty.
+        path: String,
+        /// `AT_EMPTY_PATH`, `AT_SYMLINK_NOFOLLOW`, `AT_EXECVE_CHECK`.
+        flags: i32,
+        /// The descriptor will be closed by the exec.
+        cloexec: bool,
+    },
+}
+
+/// Who makes a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Its exe.
+    pub exe: String,
+    /// Its comm.
+    pub comm: String,
+    /// Effective user.
+    pub uid: u32,
+    /// Effective group.
+    pub gid: u32,
+    /// Working directory.
+    pub cwd: String,
+    /// How many processes the user may have when it became this user, and how many others it had
+    /// then; none for root, and for who has not changed.
+    pub processes: Option<(u64, u64)>,
+    /// `RLIMIT_STACK`, in bytes.
+    pub stack: u64,
+}
+
+/// An entry of binfmt_misc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Format {
+    /// What it recognises.
+    pub matches: Matches,
+    /// Path of the interpreter.
+    pub interpreter: String,
+    /// The interpreter as it was opened when the entry was made (flag `F`).
+    pub fixed: Option<Box<File>>,
+    /// The flags, a letter each.
+    pub flags: String,
+}
+
+/// What an entry of binfmt_misc recognises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Matches {
+    /// Bytes at the beginning of the file.
+    Magic(String),
+    /// What stands behind the last dot of the name.
+    Extension(String),
+}
+
+impl Format {
+    /// Reads a rule as it is written to `register`, without its name: `M::MAGIC::INTERPRETER:FLAGS`.
+    ///
+    /// Nothing for a rule with an offset or a mask, which no scenario has.
+    #[must_use]
+    pub fn parse(rule: &str, files: &dyn Files) -> Option<Format> {
+        let mut fields = rule.split(':');
+        let (kind, offset) = (fields.next()?, fields.next()?);
+        let (what, mask) = (fields.next()?, fields.next()?);
+        let (interpreter, flags) = (fields.next()?, fields.next()?);
+        let matches = match kind {
+            "M" => Matches::Magic(what.to_owned()),
+            _ => Matches::Extension(what.to_owned()),
+        };
+        let fixed = match files.node(interpreter).filter(|_| flags.contains('F')) {
+            Some(Node::File(file)) => Some(file),
+            _ => None,
+        };
+        (offset.is_empty() && mask.is_empty()).then(|| Format {
+            matches,
+            interpreter: interpreter.to_owned(),
+            fixed,
+            flags: flags.to_owned(),
+        })
+    }
+}
+
+/// One step that an observer sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// `execute`, or `open`.
+    pub execute: bool,
+    /// The file.
+    pub path: String,
+    /// Exe of the process at that moment.
+    pub exe: String,
+    /// Its comm.
+    pub comm: String,
+}
+
+/// What an observer does with a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Lets it go.
+    Go,
+    /// Refuses it with this errno, by name.
+    Refuse(String),
+}
+
+/// How the kernel's part ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The call fails with this errno, by name, and the caller goes on.
+    Errno(String),
+    /// ENOEXEC, and perhaps a helper that the kernel starts to find out more.
+    NoFormat {
+        /// Path of the helper.
+        helper: Option<String>,
+    },
+    /// The call would have gone well, and was to do no more (`AT_EXECVE_CHECK`).
+    Checked,
+    /// The caller is no more, and the program never runs: this signal.
+    Signal(&'static str),
+    /// The listener hangs.
+    Hang,
+    /// A program runs.
+    Runs(Box<Running>),
+}
+
+/// A program that the kernel has started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// What the exe link says.
+    pub exe: File,
+    /// Its comm.
+    pub comm: String,
+    /// What is mapped as the program.
+    pub program: File,
+    /// The ELF interpreter.
+    pub interpreter: Option<File>,
+    /// `AT_EXECFN`.
+    pub execfn: String,
+    /// Where the descriptor of `AT_EXECFD` leads; none where there is no such descriptor.
+    pub execfd: Option<String>,
+    /// Its arguments.
+    pub argv: Vec<String>,
+    /// Its environment.
+    pub environment: Vec<String>,
+    /// Whether it is another user's (`AT_SECURE`).
+    pub secure: bool,
+    /// Who it is: whose paths the loader follows.
+    pub caller: Caller,
+}
+
+/// Where steps go, and answers come from.
+pub type Observer<'a> = dyn FnMut(&Step) -> Answer + 'a;

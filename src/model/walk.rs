@@ -1,0 +1,121 @@
+//! From a path to what is there: path_resolution(7), `link_path_walk` in fs/namei.c.
+
+use super::{Caller, File, Files, Node, Owned};
+
+/// How many symbolic links the kernel follows: `MAXSYMLINKS`.
+const LINKS: usize = 40;
+/// Longest path, without its NUL.
+const PATH: usize = 4095;
+/// Longest part of a path.
+const NAME: usize = 255;
+
+/// What stands at the end of a path.
+pub enum Found {
+    /// A regular file, with the last part of its own path.
+    File(Box<File>),
+    /// A folder.
+    Folder(Owned),
+    /// A link that was not to be followed.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+/// Follows a path from the caller's root or from `base`.
+///
+/// # Errors
+///
+/// The errno, by name.
+pub fn walk(
+    files: &dyn Files,
+    caller: &Caller,
+    base: &str,
+    path: &str,
+    follow: bool,
+) -> Result<Found, &'static str> {
+    if path.len() > PATH {
+        return Err("ENAMETOOLONG");
+    }
+    let mut place: Vec<String> = match path.starts_with('/') {
+        true => Vec::new(),
+        false => parts(base).collect(),
+    };
+    let mut rest: Vec<String> = parts(path).collect();
+    rest.reverse();
+    // A path that ends in a slash is a folder's, and a link at its end is followed.
+    let folder = path.ends_with('/');
+    let mut links = 0;
+    let mut end = None;
+    while let Some(part) = rest.pop() {
+        let here = files.node(&join(&place)).ok_or("ENOENT")?;
+        let Node::Folder(owned) = here else {
+            return Err("ENOTDIR");
+        };
+        if !owned.may_execute(caller.uid, caller.gid, true) {
+            return Err("EACCES");
+        }
+        if part.len() > NAME {
+            return Err("ENAMETOOLONG");
+        }
+        match part.as_str() {
+            "." => continue,
+            ".." => {
+                place.pop();
+                continue;
+            }
+            _ => place.push(part),
+        }
+        match files.node(&join(&place)).ok_or("ENOENT")? {
+            Node::Link(target) if follow || folder || !rest.is_empty() => {
+                links += 1;
+                if links > LINKS {
+                    return Err("ELOOP");
+                }
+                place.pop();
+                if target.starts_with('/') {
+                    place.clear();
+                }
+                let mut parts: Vec<_> = parts(&target).collect();
+                parts.reverse();
+                rest.extend(parts);
+            }
+            Node::Link(_) => end = Some(Found::Link),
+            Node::File(file) if rest.is_empty() && !folder => end = Some(Found::File(file)),
+            Node::Other if rest.is_empty() && !folder => end = Some(Found::Other),
+            Node::Folder(_) => {}
+            Node::File(_) | Node::Other => return Err("ENOTDIR"),
+        }
+    }
+    match (end, files.node(&join(&place)).ok_or("ENOENT")?) {
+        (Some(found), _) => Ok(found),
+        (None, Node::Folder(owned)) => Ok(Found::Folder(owned)),
+        // The base itself, for a path without any part.
+        (None, Node::File(file)) => Ok(Found::File(file)),
+        (None, _) => Ok(Found::Other),
+    }
+}
+
+/// What a path leads to, where the caller may open it to read it.
+#[must_use]
+pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> {
+    match walk(files, caller, &caller.cwd, path, true).ok()? {
+        Found::File(file) => {
+            let may = file.owned.may_read(caller.uid, caller.gid);
+            may.then_some(Node::File(file))
+        }
+        Found::Folder(owned) => {
+            let may = owned.may_read(caller.uid, caller.gid);
+            may.then_some(Node::Folder(owned))
+        }
+        Found::Link | Found::Other => Some(Node::Other),
+    }
+}
+
+fn parts(path: &str) -> impl Iterator<Item = String> {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(ToOwned::to_owned)
+}
+
+fn join(parts: &[String]) -> String {
+    format!("/{}", parts.join("/"))
+}

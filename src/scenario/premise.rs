@@ -1,0 +1,131 @@
+//! What the model is told of a start, looked up while the child stands in front of its call.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::libc;
+use serde::{Deserialize, Serialize};
+
+use super::Exec;
+use crate::guest::{Contents, View, open_flags, running_kernel};
+use crate::model::{
+    self, Answer, Call, Caller, Either, Ending, Files as _, Format, Node, Recording, Target, World,
+};
+use crate::trail::printable;
+
+/// A call, and the files that it finds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Premise {
+    /// The call.
+    pub call: Call,
+    /// The files, as the child sees them.
+    pub world: World,
+}
+
+/// What surrounds the starts of a scenario.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// What is in the files, read before the watch began.
+    pub contents: &'a Contents,
+    /// What is watched.
+    pub watched: Vec<PathBuf>,
+    /// What is registered with binfmt_misc, the newest first.
+    pub formats: &'a [Format],
+}
+
+impl Surroundings<'_> {
+    /// Looks at a child, and at the files that its call will come to; none for a call that the
+    /// model is not told of.
+    pub(super) fn look(&self, exec: &Exec, pid: i32) -> Option<Premise> {
+        let mut call = exec.model(caller(pid)?)?;
+        call.formats = self.formats.to_vec();
+        let modprobe = fs::read_to_string("/proc/sys/kernel/modprobe").unwrap_or_default();
+        modprobe.trim().clone_into(&mut call.modprobe);
+        if let Target::At {
+            fd: Some(fd),
+            cloexec,
+            ..
+        } = &mut call.target
+        {
+            let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"));
+            let flags = info.ok().and_then(|info| open_flags(&info));
+            *cloexec = flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0);
+        }
+        let view = View::of(u32::try_from(pid).ok()?, self.contents, &self.watched);
+        for format in &mut call.formats {
+            if let Some(file) = &mut format.fixed {
+                let same = |node: &Node| matches!(node, Node::File(found) if found.id == file.id);
+                if !view.node(&file.name).as_ref().is_some_and(same) {
+                    file.name.push_str(" (deleted)");
+                }
+            }
+        }
+        let mut opened = World::default();
+        if let Some(path) = exec.opens() {
+            // Where that fails, the call is not made.
+            let node = model::readable(&view, &call.caller, &path)?;
+            opened.0.insert("/proc/self/fd/3".to_owned(), Some(node));
+        }
+        let either = Either(&opened, &view);
+        let files = Recording::new(&either);
+        let kernel = running_kernel()?;
+        // Whatever is answered later: these are the files that matter.
+        let mut allow = |_: &model::Step| Answer::Go;
+        if let Ending::Runs(running) = model::exec(&files, &call, kernel, &mut allow) {
+            model::load(&files, &running, &mut allow);
+        }
+        let world = files.seen();
+        Some(Premise { call, world })
+    }
+}
+
+fn caller(pid: i32) -> Option<Caller> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let own = format!("/proc/{pid}");
+    let link = |name: &str| {
+        let path = fs::read_link(format!("{own}/{name}")).ok()?;
+        Some(printable(path.as_os_str().as_bytes()))
+    };
+    let status = fs::read_to_string(format!("{own}/status")).ok()?;
+    let limits = fs::read_to_string(format!("{own}/limits")).ok()?;
+    // The second of the four ids is the effective one.
+    let id = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    let limit = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+        let soft = line.split_ascii_whitespace().next()?;
+        Some(soft.parse().unwrap_or(u64::MAX))
+    };
+    let uid = id("Uid:")?;
+    let root = link("root")?;
+    let cwd = link("cwd")?;
+    let comm = fs::read_to_string(format!("{own}/comm")).ok()?;
+    Some(Caller {
+        exe: link("exe")?,
+        comm: comm.trim_end_matches('\n').to_owned(),
+        uid,
+        gid: id("Gid:")?,
+        cwd: match cwd.strip_prefix(root.trim_end_matches('/')) {
+            Some("") => "/".to_owned(),
+            Some(inner) => inner.to_owned(),
+            None => cwd,
+        },
+        processes: (uid != 0)
+            .then(|| (limit("Max processes").unwrap_or(u64::MAX), others(pid, uid))),
+        stack: limit("Max stack size")?,
+    })
+}
+
+/// How many other processes a user has.
+fn others(pid: i32, uid: u32) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.parse::<i32>().is_ok_and(|number| number != pid)
+    });
+    let own = numbers.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid));
+    own.count() as u64
+}

@@ -1,0 +1,122 @@
+//! Generated cases on one kernel, counted.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::{Options, Stop, Suite, Target};
+use crate::trail::Agreement;
+use crate::vm::session::Breakdown;
+use crate::wire::{Job, Message, Plan, Shrunk};
+
+/// How long a case may take, with all smaller ones that are tried when the model disagrees.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What became of the cases of one kernel.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Cases that the model agreed with.
+    pub agreed: usize,
+    /// Cases that could not begin, because a file that they open is not there.
+    pub empty: usize,
+    /// Everything that the model predicted.
+    pub predicted: Agreement,
+    /// Cases in whose loader's part something is not predicted.
+    pub unknown: usize,
+    /// Seeds of cases that the model disagreed with, and the smallest such case of each.
+    pub disagreed: Vec<(u64, Shrunk)>,
+    /// Seeds of cases that broke, with the reason.
+    pub broken: Vec<(u64, String)>,
+}
+
+impl Tally {
+    fn add(
+        &mut self,
+        seed: u64,
+        result: Result<Option<Agreement>, String>,
+        shrunk: Option<Shrunk>,
+    ) {
+        match (result, shrunk) {
+            (Err(reason), _) => self.broken.push((seed, reason)),
+            (Ok(None), _) => self.empty += 1,
+            (Ok(Some(found)), shrunk) => {
+                self.unknown += usize::from(!found.unknown.is_empty());
+                match shrunk {
+                    Some(shrunk) => self.disagreed.push((seed, shrunk)),
+                    None => self.agreed += 1,
+                }
+                self.predicted.add(found);
+            }
+        }
+    }
+
+    /// How many cases there were in which something was started.
+    #[must_use]
+    pub fn started(&self) -> usize {
+        self.agreed + self.disagreed.len()
+    }
+
+    /// In how many of them the model agreed, in per cent.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        100.0 * self.agreed as f64 / self.started().max(1) as f64
+    }
+}
+
+impl Suite {
+    /// Plays the cases of these seeds on one kernel; a case that takes the guest with it is broken,
+    /// and the others go on in a fresh boot.
+    pub fn cases(
+        &self,
+        target: &Target,
+        seeds: Range<u64>,
+        options: &Options,
+        stop: &Stop,
+        progress: &mut dyn FnMut(u64),
+    ) -> Tally {
+        let mut tally = Tally::default();
+        let mut left = seeds;
+        while !left.is_empty() && !stop.is_asked_for() {
+            let plan = Plan {
+                job: Job::Cases {
+                    seeds: left.clone(),
+                },
+                ..Plan::default()
+            };
+            let first = left.start;
+            let count = u32::try_from(left.end - first).unwrap_or(u32::MAX);
+            let end = self.follow(
+                target,
+                &plan,
+                options,
+                PATIENCE * count,
+                stop,
+                &mut |message| {
+                    if let Message::Case {
+                        seed,
+                        result,
+                        shrunk,
+                    } = message
+                    {
+                        left.start = seed + 1;
+                        tally.add(seed, result, shrunk);
+                        progress(seed);
+                    }
+                    Some(PATIENCE)
+                },
+            );
+            match end {
+                Err(Breakdown::Broken(reason)) if left.start == first => {
+                    // Not even one: this kernel is of no use.
+                    tally.broken.push((first, reason));
+                    break;
+                }
+                Err(Breakdown::Broken(reason)) => {
+                    tally.broken.push((left.start, reason));
+                    left.start += 1;
+                }
+                _ => break,
+            }
+        }
+        tally
+    }
+}
