@@ -13,6 +13,7 @@ mod leftover;
 mod report;
 mod runner;
 mod subject;
+mod tracer;
 mod undo;
 mod unpack;
 

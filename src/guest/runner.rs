@@ -15,6 +15,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::tracer::Tracer;
 use super::undo::Undo;
 use super::{HOME, channel, command, launcher, report};
 use crate::observer::fanotify::Monitor;
@@ -58,15 +59,19 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
     }
     match &plan.job {
         Job::Scenarios(names) => {
+            let mut tracer = Tracer::new(lab, plan.tracing);
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                let result = one(lab, name, &plan, link, &children);
+                tracer.scenario(name);
+                let result = one(lab, name, &plan, link, &children, &mut tracer);
                 link.send(&Message::Finished {
                     scenario: name.clone(),
+                    inside: tracer.take(),
                     result,
                 })?;
             }
+            tracer.remove()?;
         }
         Job::Command { argv, terminal } => match lab {
             Lab::Vm => command::run(argv, *terminal, link)?,
@@ -109,6 +114,7 @@ fn one(
     plan: &Plan,
     link: &Link,
     children: &SignalFd,
+    tracer: &mut Tracer,
 ) -> Result<Trail, Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
@@ -125,7 +131,7 @@ fn one(
     let own = plan.deadline_ms.map(Duration::from_millis);
     let time = own.unwrap_or(registered.scenario.deadline);
     let mut undo = Undo::new(lab).map_err(broken)?;
-    let result = observe(registered.scenario, time, fault, &mut undo);
+    let result = observe(registered.scenario, time, fault, &mut undo, tracer);
     let cleaned = end_everybody(children).and(undo.all());
     let trail = result.map_err(broken)?;
     cleaned.map_err(broken)?;
@@ -161,6 +167,7 @@ fn observe(
     time: Duration,
     fault: Option<Fault>,
     undo: &mut Undo,
+    tracer: &mut Tracer,
 ) -> Result<Trail> {
     let mut deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
@@ -208,19 +215,30 @@ fn observe(
             Request::Sysctl { name, value } => undo.sysctl(&name, &value).map(|()| Reply::Ok),
             Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
             Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
-            Request::Arm { also, policy } => arm(&also, policy, fault, deadline).map(|armed| {
-                monitor = Some(armed);
-                Reply::Ok
-            }),
+            Request::Arm { also, policy } => {
+                arm(&also, policy, fault, deadline, tracer).map(|armed| {
+                    monitor = Some(armed);
+                    Reply::Ok
+                })
+            }
             Request::Disarm(ending) => match monitor.take() {
-                Some(monitor) => disarm(monitor, launcher.as_raw(), *ending, &mut trail, deadline)
-                    .map(Reply::Seen),
+                Some(monitor) => disarm(
+                    monitor,
+                    launcher.as_raw(),
+                    *ending,
+                    &mut trail,
+                    deadline,
+                    tracer,
+                )
+                .map(Reply::Seen),
                 None if trail.hang.is_some() => {
                     let hang = trail.hang.take();
-                    normalised(launcher.as_raw(), *ending, Observation::default()).map(|ends| {
-                        trail = Trail { hang, ..ends };
-                        Reply::Seen(Vec::new())
-                    })
+                    normalised(launcher.as_raw(), *ending, Observation::default(), tracer).map(
+                        |ends| {
+                            trail = Trail { hang, ..ends };
+                            Reply::Seen(Vec::new())
+                        },
+                    )
                 }
                 None => Err(anyhow!("nothing was watched")),
             },
@@ -242,10 +260,11 @@ fn arm(
     policy: Option<Policy>,
     fault: Option<Fault>,
     deadline: Instant,
+    tracer: &mut Tracer,
 ) -> Result<Monitor> {
     let mut paths = vec![PathBuf::from("/")];
     paths.extend(also.iter().cloned());
-    let mut monitor = Monitor::start(&paths, policy)?;
+    let mut monitor = Monitor::start(&paths, policy, tracer.begin())?;
     monitor.arm(deadline)?;
     if fault == Some(Fault::Wedge) {
         monitor.hang()?;
@@ -260,6 +279,7 @@ fn disarm(
     ending: Ending,
     trail: &mut Trail,
     deadline: Instant,
+    tracer: &mut Tracer,
 ) -> Result<Vec<String>> {
     monitor.wait_for(ending.helper.clone());
     let seen = monitor
@@ -272,7 +292,7 @@ fn disarm(
     let events = events.map(|seen| format!("{} {}", seen.mask.name(), seen.path));
     let events = events.collect();
     let heading = ending.heading.clone();
-    let seen = normalised(launcher, ending, seen)?;
+    let seen = normalised(launcher, ending, seen, tracer)?;
     match heading {
         Some(heading) => trail.cases.push(Case {
             heading,
@@ -284,8 +304,13 @@ fn disarm(
     Ok(events)
 }
 
-fn normalised(launcher: i32, ending: Ending, seen: Observation) -> Result<Trail> {
-    Ok(normalise(&Run {
+fn normalised(
+    launcher: i32,
+    ending: Ending,
+    seen: Observation,
+    tracer: &mut Tracer,
+) -> Result<Trail> {
+    let run = Run {
         launcher,
         pid_max: pid_max()?,
         calls: vec![ending.call],
@@ -293,7 +318,9 @@ fn normalised(launcher: i32, ending: Ending, seen: Observation) -> Result<Trail>
         sightings: seen.sightings,
         exits: ending.exits,
         words: ending.words,
-    }))
+    };
+    tracer.end(&run);
+    Ok(normalise(&run))
 }
 
 /// A monitor that stands still inside the kernel, in words; none when it only has nothing to do.

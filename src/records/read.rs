@@ -104,7 +104,7 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
 mod tests {
     use super::super::keep;
     use super::*;
-    use crate::trail::{KernelInfo, Lab, Outcome, Trail};
+    use crate::trail::{Inside, KernelInfo, Lab, Outcome, Trail};
 
     fn record(kernel: &str) -> Record {
         Record {
@@ -118,6 +118,7 @@ mod tests {
             outcome: Outcome::Broken,
             reason: Some("it broke".into()),
             trail: Trail::default(),
+            inside: Inside::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! boot (several side by side), hands out one [`Record`](crate::trail::Record) after the other and
 //! puts what a dead guest did not come to into a fresh boot.
 
+mod inside;
 mod judge;
 mod kernel;
 mod modules;
@@ -12,6 +13,7 @@ mod named;
 mod run;
 mod stop;
 
+pub use inside::again as judge_again;
 pub use judge::{Judged, VIEW, judge};
 pub use kernel::{NATIVE, Target, Wanted};
 pub use run::{Event, Options, Suite, Work};

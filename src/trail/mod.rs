@@ -6,6 +6,7 @@
 //! Everybody uses this module; it uses nobody.
 
 mod escape;
+mod inside;
 mod kernel_id;
 mod mask;
 mod normalise;
@@ -18,9 +19,11 @@ mod text;
 mod told;
 
 pub use escape::printable;
+pub use inside::{Inside, Mark, Point};
 pub use kernel_id::KernelId;
 pub use mask::Mask;
 pub use normalise::normalise;
+pub(crate) use normalise::{Names, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
 pub use record::{KernelInfo, Lab, Record, SCHEMA};

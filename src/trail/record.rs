@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Trail};
+use super::{Inside, Outcome, Trail};
 
 /// Version of the record's form; a reader refuses what is newer.
 pub const SCHEMA: u32 = 1;
@@ -25,6 +25,9 @@ pub struct Record {
     /// What was seen; empty for what is unsupported or broken.
     #[serde(flatten)]
     pub trail: Trail,
+    /// Where inside the kernel each step falls.
+    #[serde(flatten)]
+    pub inside: Inside,
 }
 
 /// Which kernel, and where it ran.
@@ -101,6 +104,7 @@ mod tests {
                 }],
                 ..Trail::default()
             },
+            inside: Inside::default(),
         };
         let json = concat!(
             r#"{"schema":1,"scenario":"start/shebang","kernel":{"id":"6.12","release":"6.12.107","#,

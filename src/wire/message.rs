@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trail::Trail;
+use crate::trail::{Inside, Trail};
 
 /// One line on the record channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub enum Message {
         scenario: String,
         /// What was seen, or why nothing was.
         result: Result<Trail, Failure>,
+        /// What was seen inside the kernel; none where nobody looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inside: Option<Result<Inside, Failure>>,
     },
     /// A piece of what the command of `exetrail boot` wrote.
     Output {
