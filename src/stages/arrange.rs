@@ -60,6 +60,8 @@ struct State {
     elf: bool,
     /// What is opened next is an interpreter.
     interpreter: bool,
+    /// It has switched to the new memory map.
+    switched: bool,
     /// The ELF interpreter of the program that is being started.
     loader: Option<String>,
 }
@@ -207,6 +209,11 @@ impl Story<'_> {
         if scope == Scope::Exec && !state.inside {
             return;
         }
+        // The exe file of an old map is let go of by the same function (`__mmput`), which some
+        // compilers put into its caller: that is no news of this program.
+        if stage == "exe-file-set" && (state.switched || !state.inside) {
+            return;
+        }
         match stage {
             CALL | "bprm" => {
                 let was = std::mem::take(state);
@@ -221,6 +228,7 @@ impl Story<'_> {
             "try-elf" => state.elf = true,
             "try-script" | "try-misc" => (state.elf, state.interpreter) = (false, false),
             "open-interpreter" => state.interpreter = true,
+            "memory-map" => state.switched = true,
             _ => {}
         }
         let known = self.names.of_pid(process);
@@ -347,6 +355,20 @@ mod tests {
         let flush = (101, "flush_signal_handlers <-a");
         let story = story(&[flush, STEP, (101, "alloc_bprm <-a"), flush]);
         assert_eq!(story.unwrap(), ["p1 step", "p1 bprm", "p1 signal-handlers"]);
+    }
+
+    #[test]
+    fn the_exe_file_of_an_old_map_is_no_news() {
+        let set = (101, "set_mm_exe_file <-a");
+        let parts = [
+            STEP,
+            (101, "alloc_bprm <-a"),
+            set,
+            (101, "membarrier_exec_mmap <-a"),
+            set,
+        ];
+        let story = story(&parts).unwrap();
+        assert_eq!(story[2..], ["p1 exe-file-set", "p1 memory-map"]);
     }
 
     #[test]

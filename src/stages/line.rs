@@ -74,7 +74,10 @@ fn said(what: &str) -> Option<Said> {
             None => Said::Event("tracing_mark_write".to_owned(), marker.to_owned()),
         });
     }
-    if let Some((function, _caller)) = what.split_once(" <-") {
+    // The return of a function is told with an arrow as well, behind the probe's name.
+    if let Some((function, _caller)) = what.split_once(" <-")
+        && !function.contains(' ')
+    {
         return Some(Said::Function(plain(function).to_owned()));
     }
     // `sys_execve -> 0x0` and `sys_execve(filename: ...)` are the syscall tracepoints.
@@ -159,6 +162,18 @@ mod tests {
         assert_eq!(
             (name.as_str(), result(&value)),
             ("exit:sys_execve", Some(-2))
+        );
+    }
+
+    #[test]
+    fn a_return_is_no_entry() {
+        let line = one("  ls-9 [000] ..... 3: r_load_script: (a+0x2/0x3 <- load_script) ret=-8");
+        let Said::Event(name, text) = line.said else {
+            panic!("an event")
+        };
+        assert_eq!(
+            (name.as_str(), returned(&text)),
+            ("r_load_script", Some(-8))
         );
     }
 

@@ -202,9 +202,12 @@ pub const WORDS: &[Word] = &[
         &[Function("set_mm_exe_file")],
         "writes the program's file into the new memory map, which nobody can see yet",
     ),
-    word(
+    within(
         "memory-map-left",
-        &[Function("exec_mm_release")],
+        &[
+            Function("exec_mm_release"),
+            Function("mm_exit_exec_release"),
+        ],
         "lets go of what user space had registered in the old memory map",
     ),
     word(
@@ -351,5 +354,34 @@ impl Source {
     /// Every source of the vocabulary.
     pub fn all() -> impl Iterator<Item = Source> {
         WORDS.iter().flat_map(|word| word.sources).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_every_stage_with_its_symbols() {
+        let docs = include_str!("../../docs/stages.md");
+        for word in WORDS {
+            let row = docs
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{}` ", word.stage)));
+            let row = row.unwrap_or_else(|| panic!("{} is missing", word.stage));
+            for source in word.sources {
+                assert!(row.contains(&source.symbol()), "{}: {row}", source.symbol());
+            }
+        }
+        for (format, option) in ABSENT {
+            assert!(docs.contains(format) && docs.contains(option), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_stage_without_any_source_on_a_kernel_is_untraceable() {
+        let word = Word::find("no-return").unwrap();
+        assert!(!word.is_traceable(&[Source::Entry]));
+        assert!(word.is_traceable(&[Source::Event("sched", "sched_prepare_exec")]));
     }
 }
