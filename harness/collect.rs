@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use exetrail::baseline::View;
 use exetrail::files;
 use exetrail::project::Project;
 use exetrail::report::Finding;
@@ -51,11 +52,12 @@ impl Collector {
 
     /// Asks for a result; the boots begin when the first trial waits.
     pub fn want(&self, subject: &Subject, scenario: &'static Registered) {
-        self.state()
-            .wanted
-            .entry(subject.clone())
-            .or_default()
-            .push(scenario);
+        let mut state = self.state();
+        let own = state.wanted.entry(subject.clone()).or_default();
+        // Several trials may look at one run.
+        if own.iter().all(|known| known.name != scenario.name) {
+            own.push(scenario);
+        }
     }
 
     /// Waits for the result of one trial.
@@ -152,10 +154,18 @@ impl Collector {
         }
         Ok(
             suite.run(&work, &Options::default(), &self.stop, &mut |event| {
-                if let Event::Recorded { record, judged, .. } = event {
+                if let Event::Recorded {
+                    record,
+                    judged,
+                    stages,
+                    ..
+                } = event
+                {
                     sink(Finding {
                         record: *record,
                         judged,
+                        stages,
+                        view: View::Trail,
                     });
                 }
             }),

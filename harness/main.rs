@@ -3,6 +3,9 @@
 //! A trial is named `6.12::start/shebang`. Only what the filter lets through is booted, each kernel
 //! once per run; `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
+//! The second view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the same
+//! run; so is each of the five sentences of the story, `6.12::story::program_runs_last`.
+//!
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
 //!   running one where its series is in the table and this is root)
 //! - `EXETRAIL_REQUIRE=all`: a kernel that is not fetched is a failure
@@ -11,6 +14,7 @@
 mod collect;
 mod settle;
 mod soundness;
+mod story;
 mod subject;
 
 use std::path::{Path, PathBuf};
@@ -18,8 +22,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
+use exetrail::baseline::View;
 use exetrail::project::{Project, cache_folder};
-use exetrail::report::{Finding, differences, summary};
+use exetrail::report::{Finding, differences, summary, views};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::Stop;
 use exetrail::trail::Outcome;
@@ -56,7 +61,15 @@ fn run() -> Result<ExitCode> {
                 collector.want(subject, scenario);
             }
             trials.push(trial);
+            if scenario.has_stages() {
+                let trial = stages_trial(&collector, subject, scenario);
+                if !args.list && !args.is_filtered_out(&trial) {
+                    collector.want(subject, scenario);
+                }
+                trials.push(trial);
+            }
         }
+        trials.extend(story::trials(&collector, subject, &args));
     }
     let folder = root.join("snapshots");
     trials.push(Trial::test("snapshots::sound", move || {
@@ -65,11 +78,12 @@ fn run() -> Result<ExitCode> {
 
     let conclusion = libtest_mimic::run(&args, trials);
     let findings = collector.finish();
-    let different = findings.iter().filter(|found| is_different(found)).count();
+    let all = views(&findings);
+    let different = all.iter().filter(|found| is_different(found)).count();
     if different > 0 {
         settle::write(&findings, &root)?;
-        eprintln!("{}", differences(&findings));
-        eprintln!("{}", summary(&findings));
+        eprintln!("{}", differences(&all));
+        eprintln!("{}", summary(&all));
     }
     Ok(conclusion.exit_code())
 }
@@ -77,7 +91,21 @@ fn run() -> Result<ExitCode> {
 fn trial(collector: &Arc<Collector>, subject: &Subject, scenario: &'static Registered) -> Trial {
     let name = format!("{}::{}", subject.name(), scenario.name);
     let (collector, subject) = (Arc::clone(collector), subject.clone());
-    Trial::ignorable_test(name, move || assert(&collector, &subject, scenario))
+    Trial::ignorable_test(name, move || {
+        assert(&collector, &subject, scenario, View::Trail)
+    })
+}
+
+fn stages_trial(
+    collector: &Arc<Collector>,
+    subject: &Subject,
+    scenario: &'static Registered,
+) -> Trial {
+    let name = format!("{}::{}::{}", subject.name(), scenario.name, View::Stages);
+    let (collector, subject) = (Arc::clone(collector), subject.clone());
+    Trial::ignorable_test(name, move || {
+        assert(&collector, &subject, scenario, View::Stages)
+    })
 }
 
 /// Waits for what was seen and says how it compares.
@@ -85,19 +113,25 @@ fn assert(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
+    view: View,
 ) -> Result<Completion, Failed> {
-    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
-    match subject
-        .readiness(&collector.project)
-        .map_err(|error| format!("{error:#}"))?
-    {
-        Readiness::Ready(_) => {}
-        Readiness::Missing(reason) if required => return Err(reason.into()),
-        Readiness::Missing(reason) | Readiness::Ignored(reason) => {
-            return Ok(Completion::ignored_with(reason));
-        }
-    }
-    let finding = collector.wait(subject, scenario)?;
+    let finding = match seen(collector, subject, scenario)? {
+        Seen::Finding(finding) => *finding,
+        Seen::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+    };
+    let finding = match view {
+        View::Trail => finding,
+        View::Stages => match finding.of_stages() {
+            Some(own) => own,
+            // What became of the trail is told by its own trial.
+            None => {
+                let outcome = finding.record.outcome;
+                return Ok(Completion::ignored_with(format!(
+                    "there is no trail: {outcome}"
+                )));
+            }
+        },
+    };
     let reason = finding.record.reason.clone().unwrap_or_default();
     match finding.record.outcome {
         Outcome::Same => {
@@ -112,6 +146,34 @@ fn assert(
         }
         Outcome::Changed | Outcome::New => Err(settle::difference(&finding).into()),
     }
+}
+
+/// What a trial can look at.
+enum Seen {
+    Finding(Box<Finding>),
+    /// Not run, for this reason.
+    Nothing(String),
+}
+
+/// Waits for what was seen of a scenario on a kernel.
+fn seen(
+    collector: &Arc<Collector>,
+    subject: &Subject,
+    scenario: &Registered,
+) -> Result<Seen, Failed> {
+    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+    match subject
+        .readiness(&collector.project)
+        .map_err(|error| format!("{error:#}"))?
+    {
+        Readiness::Ready(_) => {}
+        Readiness::Missing(reason) if required => return Err(reason.into()),
+        Readiness::Missing(reason) | Readiness::Ignored(reason) => {
+            return Ok(Seen::Nothing(reason));
+        }
+    }
+    let finding = collector.wait(subject, scenario)?;
+    Ok(Seen::Finding(Box::new(finding)))
 }
 
 fn is_different(finding: &Finding) -> bool {

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use exetrail::baseline::Store;
+use exetrail::baseline::{Store, View};
 use exetrail::records::keep;
-use exetrail::trail::{KernelInfo, Lab, Outcome, Record, SCHEMA, parse};
+use exetrail::trail::{Inside, KernelInfo, Lab, Outcome, Record, SCHEMA, parse};
 
 /// Calls exetrail in a folder.
 fn call(folder: &Path, args: &[&str]) -> Output {
@@ -33,7 +33,7 @@ fn shown(output: &Output) -> String {
 
 /// A record of a scenario as it was accepted.
 fn record(scenario: &str, kernel: &str) -> Record {
-    let files = Store::Embedded.load(scenario, "trail").unwrap();
+    let files = Store::Embedded.load(scenario, View::Trail).unwrap();
     let text = files.values().next().unwrap();
     Record {
         schema: SCHEMA,
@@ -47,6 +47,7 @@ fn record(scenario: &str, kernel: &str) -> Record {
         reason: None,
         trail: parse(text).unwrap(),
         model: None,
+        inside: Inside::default(),
     }
 }
 

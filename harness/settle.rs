@@ -10,22 +10,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use exetrail::baseline::{Store, plan};
+use exetrail::baseline::{Store, View, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_folder};
 use exetrail::report::{Finding, observed};
-use exetrail::suite::VIEW;
 use exetrail::trail::{KernelId, Lab, Outcome};
 
-/// Asserts a trail against the snapshot that applies to it.
+/// Asserts the finding of one view against the snapshot that applies to it.
 pub fn assert_same(finding: &Finding, root: &Path) -> Result<(), String> {
     let owner = finding
         .judged
         .as_ref()
         .and_then(|judged| judged.owner.as_ref());
-    let owner = owner.ok_or("the trail is the same as no snapshot")?;
-    let text = finding.record.trail.to_string();
-    match assert(root, &finding.record.scenario, owner, &text) {
+    let owner = owner.ok_or("what was seen is the same as no snapshot")?;
+    // A finding of a further view is named for it.
+    let name = finding
+        .record
+        .scenario
+        .split("::")
+        .next()
+        .unwrap_or_default();
+    match assert(root, (name, finding.view), owner, &finding.text()) {
         true => Ok(()),
         false => Err(format!(
             "insta finds a difference to the snapshot of {owner}"
@@ -34,9 +39,9 @@ pub fn assert_same(finding: &Finding, root: &Path) -> Result<(), String> {
 }
 
 /// insta's assertion; false when it failed. What differs becomes pending, as `INSTA_UPDATE` says.
-fn assert(root: &Path, scenario: &str, id: &KernelId, text: &str) -> bool {
+fn assert(root: &Path, (scenario, view): (&str, View), id: &KernelId, text: &str) -> bool {
     let mut settings = insta::Settings::new();
-    settings.set_snapshot_path(root.join("snapshots").join(scenario).join(VIEW));
+    settings.set_snapshot_path(root.join("snapshots").join(scenario).join(view));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let name = id.to_string();
@@ -54,7 +59,7 @@ pub fn difference(finding: &Finding) -> String {
     });
     let head = match record.outcome {
         Outcome::New => "new: there is no snapshot that applies".to_owned(),
-        _ => format!("changed: the trail differs{against}"),
+        _ => format!("changed: the view {} differs{against}", finding.view),
     };
     let diff = judged
         .and_then(|judged| judged.diff.as_deref())
@@ -76,18 +81,26 @@ pub fn difference(finding: &Finding) -> String {
 pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
     let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
     let lineage = project.table.lineage();
-    let observed = observed(findings)?;
+    let mut texts = Vec::new();
+    for view in View::ALL {
+        let observed = observed(findings, view)?;
+        texts.extend(
+            observed
+                .into_iter()
+                .map(|(scenario, seen)| (scenario, view, seen)),
+        );
+    }
     // insta fails by panicking, which is expected here and says nothing new.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let result = observed.iter().try_for_each(|(scenario, observed)| {
-        let files = Store::Folder(root.join("snapshots")).load(scenario, VIEW);
+    let result = texts.iter().try_for_each(|(scenario, view, observed)| {
+        let files = Store::Folder(root.join("snapshots")).load(scenario, *view);
         // A damaged snapshot has failed its trials already.
         let Ok(files) = files else { return Ok(()) };
         let wanted = plan(&lineage, &files, observed).write;
-        forget_pending(root, scenario, &wanted.keys().collect())?;
+        forget_pending(root, (scenario, *view), &wanted.keys().collect())?;
         for (id, text) in &wanted {
-            assert(root, scenario, id, text);
+            assert(root, (scenario, *view), id, text);
         }
         Ok(())
     });
@@ -96,8 +109,12 @@ pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
 }
 
 /// Removes pending files that an earlier, smaller run wrote and that are no longer asked for.
-fn forget_pending(root: &Path, scenario: &str, wanted: &BTreeSet<&KernelId>) -> Result<()> {
-    let folder = root.join("snapshots").join(scenario).join(VIEW);
+fn forget_pending(
+    root: &Path,
+    (scenario, view): (&str, View),
+    wanted: &BTreeSet<&KernelId>,
+) -> Result<()> {
+    let folder = root.join("snapshots").join(scenario).join(view);
     for path in files::list(&folder)? {
         let name = files::name(&path);
         let Some(id) = name.strip_suffix(".snap.new") else {

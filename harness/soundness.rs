@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use exetrail::baseline::{Store, plan};
+use exetrail::baseline::{Store, View, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_folder};
 use exetrail::scenario::Registered;
-use exetrail::suite::VIEW;
 use libtest_mimic::Failed;
 
 /// Checks every file below `snapshots/`; the message names all that are wrong.
@@ -23,16 +22,18 @@ fn problems(folder: &Path) -> anyhow::Result<Vec<String>> {
     let lineage = Project::open_at(root, cache_folder()?)?.table.lineage();
     let store = Store::Folder(folder.to_owned());
     let mut problems = Vec::new();
-    for view in folders(folder, 3)? {
-        let relative = view.strip_prefix(folder)?.to_string_lossy().into_owned();
+    for found in folders(folder, 3)? {
+        let relative = found.strip_prefix(folder)?.to_string_lossy().into_owned();
         let (scenario, name) = relative.rsplit_once('/').unwrap_or((&relative, ""));
-        if Registered::find(scenario).is_none() || name != VIEW {
+        let view = View::ALL.into_iter().find(|view| view.name() == name);
+        let has = |registered: &Registered| view != Some(View::Stages) || registered.has_stages();
+        let Some(view) = view.filter(|_| Registered::find(scenario).is_some_and(has)) else {
             problems.push(format!(
                 "snapshots/{relative} is stale: no scenario has that view"
             ));
             continue;
-        }
-        let files = match store.load(scenario, VIEW) {
+        };
+        let files = match store.load(scenario, view) {
             Ok(files) => files,
             Err(error) => {
                 problems.push(format!("{error:#}"));

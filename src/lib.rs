@@ -8,10 +8,11 @@
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
+//! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what the second view says |
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
-//! | [`observer`] | ways of watching; `fanotify` is the monitor | what is seen of a process |
+//! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
@@ -42,6 +43,7 @@ pub mod project;
 pub mod records;
 pub mod report;
 pub mod scenario;
+pub mod stages;
 pub mod suite;
 pub mod sys;
 pub mod trail;

@@ -1,18 +1,18 @@
-//! The text of one snapshot file: insta's header, then a trail.
+//! The text of one snapshot file: insta's header, then a view's text.
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::trail;
+use super::View;
 
-/// Takes the trail's text out of a snapshot file; `file` names it in errors.
+/// Takes the view's text out of a snapshot file; `file` names it in errors.
 ///
 /// # Errors
 ///
-/// A file that insta would not have written, or whose text is no whole trail: a damaged snapshot
+/// A file that insta would not have written, or whose text is no whole one of the view: a damaged snapshot
 /// must not pass for a claim about a kernel.
-pub fn read_snapshot(content: &str, file: &str) -> Result<String> {
+pub fn read_snapshot(content: &str, file: &str, view: View) -> Result<String> {
     let text = body(content).with_context(|| damaged(file))?;
-    trail::parse(&text).with_context(|| damaged(file))?;
+    view.check(&text).with_context(|| damaged(file))?;
     Ok(text)
 }
 
@@ -35,7 +35,11 @@ fn body(content: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::read_snapshot;
+    use super::{Result, View};
+
+    fn read_snapshot(content: &str, file: &str) -> Result<String> {
+        super::read_snapshot(content, file, View::Trail)
+    }
 
     const GOOD: &str = "---\nsource: harness/main.rs\n---\nstart p1 by launcher: execve /a\n\
                         end p1: exit 0\n";

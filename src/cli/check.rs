@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::{pending, run};
+use crate::baseline::View;
 use crate::project::Project;
 use crate::records;
-use crate::report::{Finding, FormatName};
+use crate::report::{Finding, FormatName, views};
 use crate::scenario::{Registered, select};
-use crate::suite::judge;
-use crate::trail::{Record, Trail};
+use crate::suite::{judge, judge_again};
+use crate::trail::{Inside, Outcome, Record, Trail};
 
 /// Arguments of `exetrail check`.
 #[derive(Debug, clap::Args)]
@@ -44,13 +45,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let shown = findings
         .iter()
         .try_for_each(|finding| format.finding(finding, &mut out))
-        .and_then(|()| format.end(&findings, &notes(&findings), &mut out))
+        .and_then(|()| format.end(&views(&findings), &notes(&findings), &mut out))
         .and_then(|()| out.flush());
     shown.context("failed to write the output")?;
     if args.pending {
         pending::write(&project, &findings)?;
     }
-    Ok(run::status(&findings, required && !missing.is_empty()))
+    Ok(run::status(
+        &views(&findings),
+        required && !missing.is_empty(),
+    ))
 }
 
 /// Reads records and judges them by the baselines of today.
@@ -77,20 +81,43 @@ fn again(project: &Project, record: Record) -> Result<Finding> {
         return Ok(Finding {
             record,
             judged: None,
+            stages: None,
+            view: View::Trail,
         });
     }
     let id = record.kernel.id.parse().map_err(anyhow::Error::msg)?;
     let (store, lineage) = (project.store(), project.table.lineage());
     let judged = judge(&store, &lineage, &id, &record.scenario, &record.trail);
+    let (inside, stages) = match record.inside.stages_outcome {
+        // Older records have no such view, and what gave none stays what it is.
+        None | Some(Outcome::Unsupported) => (record.inside, None),
+        Some(Outcome::Broken) if record.inside == empty(&record.inside) => (record.inside, None),
+        Some(_) => {
+            let own = (&store, &lineage);
+            judge_again(own, &id, &record.scenario, &record.trail, record.inside)
+        }
+    };
     let record = Record {
         outcome: judged.outcome,
         reason: judged.reason.clone(),
+        inside,
         ..record
     };
     Ok(Finding {
         record,
         judged: Some(judged),
+        stages,
+        view: View::Trail,
     })
+}
+
+/// A view that gave nothing but its outcome.
+fn empty(inside: &Inside) -> Inside {
+    Inside {
+        stages: Vec::new(),
+        untraceable: Vec::new(),
+        ..inside.clone()
+    }
 }
 
 /// The kernels of the table, or single scenarios on them, that no record tells of.

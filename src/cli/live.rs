@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::progress::Progress;
+use crate::baseline::View;
 use crate::project::Project;
 use crate::report::Finding;
 use crate::scenario::Registered;
@@ -42,11 +43,14 @@ pub fn observe(
             kernel,
             record,
             judged,
+            stages,
         } = event
         {
             findings[kernel].push(Finding {
                 record: *record,
                 judged,
+                stages,
+                view: View::Trail,
             });
         }
     });

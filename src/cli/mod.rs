@@ -4,6 +4,7 @@ mod bisect_step;
 mod boot;
 mod check;
 mod diff;
+mod explain;
 mod fetch;
 mod history;
 mod kernels;
@@ -36,6 +37,8 @@ enum Command {
     Check(check::Args),
     /// Show what changed between two kernels, from the snapshots
     Diff(diff::Args),
+    /// Tell in words what the kernel does when a scenario starts its program
+    Explain(explain::Args),
     /// Show the kernels at which a scenario's behaviour changed
     History(history::Args),
     /// Write one self-contained HTML page, from kept records or from the snapshots
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Diff(args)) => diff::main(&args),
+        Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::History(args)) => history::main(&args),
         Some(Command::Report(args)) => report::main(&args),
         Some(Command::BisectStep(args)) => bisect_step::main(&args),

@@ -2,10 +2,9 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::baseline::{Lineage, plan, write_pending};
+use crate::baseline::{Lineage, View, plan, write_pending};
 use crate::project::Project;
-use crate::report::{Finding, differences, observed};
-use crate::suite::VIEW;
+use crate::report::{Finding, differences, observed, views};
 use crate::trail::KernelId;
 
 /// Writes what the findings ask for into the checkout's snapshots, and says so.
@@ -18,13 +17,21 @@ pub fn write(project: &Project, findings: &[Finding]) -> Result<()> {
         .root
         .as_ref()
         .context("--pending writes into the snapshots of a checkout: call it inside of one")?;
-    let observed = observed(findings)?;
+    let mut texts = Vec::new();
+    for view in View::ALL {
+        let observed = observed(findings, view)?;
+        texts.extend(
+            observed
+                .into_iter()
+                .map(|(scenario, seen)| (scenario, view, seen)),
+        );
+    }
     let mut count = 0;
-    for (scenario, observed) in &observed {
+    for (scenario, view, observed) in &texts {
         let lineage = lineage(project, observed.keys());
-        let files = project.store().load(scenario, VIEW)?;
+        let files = project.store().load(scenario, *view)?;
         let plan = plan(&lineage, &files, observed);
-        let folder = root.join("snapshots").join(scenario).join(VIEW);
+        let folder = root.join("snapshots").join(scenario).join(view);
         for path in write_pending(&folder, &plan)? {
             eprintln!("pending: {}", path.display());
             count += 1;
@@ -49,7 +56,7 @@ pub fn write(project: &Project, findings: &[Finding]) -> Result<()> {
         0 => eprintln!("nothing is pending: the snapshots say what was seen"),
         _ => eprintln!(
             "{}\n{count} pending snapshots: `cargo insta review` accepts or refuses them",
-            differences(findings)
+            differences(&views(findings))
         ),
     }
     Ok(())

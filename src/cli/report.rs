@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use super::check;
+use crate::baseline::View;
 use crate::project::Project;
 use crate::report::{Chapter, Finding, page};
 use crate::scenario::{Registered, select};
 use crate::suite::VIEW;
-use crate::trail::{self, KernelId, KernelInfo, Lab, Outcome, Record, SCHEMA};
+use crate::trail::{self, Inside, KernelId, KernelInfo, Lab, Outcome, Record, SCHEMA};
 
 /// Arguments of `exetrail report`.
 #[derive(Debug, clap::Args)]
@@ -73,10 +74,13 @@ fn accepted(project: &Project) -> Result<Vec<Finding>> {
                 reason: None,
                 trail: trail::parse(text)?,
                 model: None,
+                inside: Inside::default(),
             };
             findings.push(Finding {
                 record,
                 judged: None,
+                stages: None,
+                view: View::Trail,
             });
         }
     }

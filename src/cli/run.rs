@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, bail};
 
 use super::pending;
 use super::progress::Progress;
+use crate::baseline::View;
 use crate::project::Project;
 use crate::records;
-use crate::report::{Colour, Finding, FormatName};
+use crate::report::{Colour, Finding, FormatName, views};
 use crate::scenario::{Registered, select};
 use crate::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
 use crate::trail::{Lab, Outcome};
+use crate::wire::Tracing;
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,10 @@ pub struct Args {
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
+    /// Show this view alone: the steps (and trace nothing), or the stages inside the kernel with
+    /// the steps between them [default: judge both, show the steps]
+    #[arg(long, value_enum)]
+    view: Option<View>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
@@ -57,6 +63,7 @@ impl Default for Args {
             scenarios: Vec::new(),
             kernels: vec!["all".to_owned()],
             modules: None,
+            view: None,
             format: FormatName::Text,
             records: None,
             pending: false,
@@ -94,6 +101,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let mut options = Options {
         cpus: args.cpus,
+        tracing: match args.view {
+            Some(View::Trail) => Tracing::Off,
+            _ => Tracing::On,
+        },
         ..Options::default()
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
@@ -133,15 +144,17 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .filter_map(|target| target.note.clone())
         .chain(suite.note.clone());
     let notes: Vec<_> = notes.collect();
+    let mut all = views(&findings);
+    all.retain(|finding| args.view.is_none_or(|view| view == finding.view));
     let mut out = std::io::stdout().lock();
     format
-        .end(&findings, &notes, &mut out)
+        .end(&all, &notes, &mut out)
         .context("failed to write the output")?;
     out.flush().context("failed to write the output")?;
     if args.pending {
         pending::write(&project, &findings)?;
     }
-    Ok(status(&findings, required && !missing.is_empty()))
+    Ok(status(&all, required && !missing.is_empty()))
 }
 
 /// Whether standard output takes colours.
@@ -198,12 +211,19 @@ impl Run<'_> {
             .suite
             .run(&work, self.options, self.stop, &mut |event| {
                 progress.show(&event);
-                if let Event::Recorded { record, judged, .. } = event
+                if let Event::Recorded {
+                    record,
+                    judged,
+                    stages,
+                    ..
+                } = event
                     && result.is_ok()
                 {
                     result = take(Finding {
                         record: *record,
                         judged,
+                        stages,
+                        view: View::Trail,
                     });
                 }
             });

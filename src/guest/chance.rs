@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use nix::sys::signalfd::SignalFd;
 
-use super::Contents;
-use super::runner::{Work, end_everybody, observe};
+use super::runner::{Eyes, Work, end_everybody, observe};
 use super::undo::Undo;
 use crate::cases::Case;
 use crate::scenario::Hang;
@@ -22,17 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// The host cannot be told.
-pub fn one(
-    lab: Lab,
-    seed: u64,
-    link: &Link,
-    children: &SignalFd,
-    contents: &Contents,
-) -> Result<()> {
+pub fn one(lab: Lab, seed: u64, link: &Link, children: &SignalFd, eyes: &mut Eyes) -> Result<()> {
     link.send(&Message::Started {
         scenario: format!("case {seed}"),
     })?;
-    let play = |case: &Case| play(lab, case, children, contents);
+    let mut play = |case: &Case| play(lab, case, children, eyes);
     let result = play(&Case::of(seed));
     let bad = |found: &Agreement| !found.disagreements.is_empty();
     let shrunk = result
@@ -72,7 +65,7 @@ fn play(
     lab: Lab,
     case: &Case,
     children: &SignalFd,
-    contents: &Contents,
+    eyes: &mut Eyes,
 ) -> Result<Option<(Trail, Agreement)>> {
     let mut undo = Undo::new(lab)?;
     let run = |stage: &mut crate::scenario::Stage| case.play(stage);
@@ -80,7 +73,7 @@ fn play(
         run: &run,
         hang: Hang::Fault,
     };
-    let result = observe(&work, PATIENCE, None, &mut undo, contents);
+    let result = observe(&work, PATIENCE, None, &mut undo, eyes);
     let cleaned = end_everybody(children).and(undo.all());
     let seen = result?;
     cleaned?;

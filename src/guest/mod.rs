@@ -15,6 +15,7 @@ mod look;
 mod report;
 mod runner;
 mod subject;
+mod tracer;
 mod undo;
 mod unpack;
 

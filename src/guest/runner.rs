@@ -15,6 +15,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::tracer::Tracer;
 use super::undo::Undo;
 use super::{Contents, HOME, View, chance, channel, command, launcher, report, running_kernel};
 use crate::model::{self, Either, Witness, World};
@@ -57,28 +58,34 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
     if lab == Lab::Native {
         use_up_two().context("failed to use up process id 2")?;
     }
-    let contents = Contents::default();
-    contents.read_all(Path::new("/"));
+    let mut eyes = Eyes {
+        contents: Contents::default(),
+        tracer: Tracer::new(lab, plan.tracing),
+    };
+    eyes.contents.read_all(Path::new("/"));
     match &plan.job {
         Job::Scenarios(names) => {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                let result = one(lab, name, &plan, link, &children, &contents);
+                eyes.tracer.scenario(name);
+                let result = one(lab, name, &plan, link, &children, &mut eyes);
                 let (result, model) = match result {
                     Ok((trail, agreement)) => (Ok(trail), Some(agreement)),
                     Err(failure) => (Err(failure), None),
                 };
                 link.send(&Message::Finished {
                     scenario: name.clone(),
+                    inside: eyes.tracer.take(),
                     result,
                     model,
                 })?;
             }
+            eyes.tracer.remove()?;
         }
         Job::Cases { seeds } => {
             for seed in seeds.clone() {
-                chance::one(lab, seed, link, &children, &contents)?;
+                chance::one(lab, seed, link, &children, &mut eyes)?;
             }
         }
         Job::Command { argv, terminal } => match lab {
@@ -123,7 +130,7 @@ fn one(
     plan: &Plan,
     link: &Link,
     children: &SignalFd,
-    contents: &Contents,
+    eyes: &mut Eyes,
 ) -> Result<(Trail, Agreement), Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
@@ -144,7 +151,7 @@ fn one(
         run: &registered.scenario.run,
         hang: registered.scenario.hang,
     };
-    let result = observe(&work, time, fault, &mut undo, contents);
+    let result = observe(&work, time, fault, &mut undo, eyes);
     let cleaned = end_everybody(children).and(undo.all());
     let seen = result.map_err(broken)?;
     cleaned.map_err(broken)?;
@@ -177,6 +184,14 @@ fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
     }
 }
 
+/// What one sees with, besides the monitor.
+pub(super) struct Eyes {
+    /// What is in the fixture's files.
+    pub contents: Contents,
+    /// Where the kernel is.
+    pub tracer: Tracer,
+}
+
 /// What a launcher does.
 pub(super) struct Work<'a> {
     /// What makes files and starts programs.
@@ -191,7 +206,7 @@ pub(super) fn observe(
     time: Duration,
     fault: Option<Fault>,
     undo: &mut Undo,
-    contents: &Contents,
+    eyes: &mut Eyes,
 ) -> Result<(Trail, Agreement)> {
     let mut deadline = Instant::now() + time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
@@ -203,7 +218,7 @@ pub(super) fn observe(
                     nix::unistd::pause();
                 }
             }
-            launcher::serve(theirs, work.run, contents.clone());
+            launcher::serve(theirs, work.run, eyes.contents.clone());
             sys::exit_now(0);
         }
         ForkResult::Parent { child } => child,
@@ -240,10 +255,11 @@ pub(super) fn observe(
             Request::Sysctl { name, value } => undo.sysctl(&name, &value).map(|()| Reply::Ok),
             Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
             Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
-            Request::Arm { also, policy } => arm(&also, policy, fault, deadline).map(|armed| {
-                monitor = Some(armed);
-                Reply::Ok
-            }),
+            Request::Arm { also, policy } => arm(&also, policy, fault, deadline, &mut eyes.tracer)
+                .map(|armed| {
+                    monitor = Some(armed);
+                    Reply::Ok
+                }),
             Request::Disarm(ending) => {
                 let seen = match monitor.take() {
                     Some(monitor) => disarm(monitor, &ending, deadline),
@@ -253,11 +269,13 @@ pub(super) fn observe(
                 let hang = trail.hang.take();
                 seen.and_then(|seen| {
                     let events = events(&seen);
+                    let run = numbers(launcher.as_raw(), &ending, seen)?;
+                    eyes.tracer.end(&run);
                     let one = Trail {
                         hang,
-                        ..normalised(launcher.as_raw(), &ending, seen)?
+                        ..normalise(&run)
                     };
-                    agreement.add(agrees(&one, &ending, contents)?);
+                    agreement.add(agrees(&one, &ending, &eyes.contents)?);
                     add(&mut trail, one, ending.heading)?;
                     Ok(Reply::Seen(events))
                 })
@@ -277,10 +295,11 @@ fn arm(
     policy: Option<Policy>,
     fault: Option<Fault>,
     deadline: Instant,
+    tracer: &mut Tracer,
 ) -> Result<Monitor> {
     let mut paths = vec![PathBuf::from("/")];
     paths.extend(also.iter().cloned());
-    let mut monitor = Monitor::start(&paths, policy)?;
+    let mut monitor = Monitor::start(&paths, policy, tracer.begin())?;
     monitor.arm(deadline)?;
     if fault == Some(Fault::Wedge) {
         monitor.hang()?;
@@ -336,8 +355,9 @@ fn agrees(trail: &Trail, ending: &Ending, contents: &Contents) -> Result<Agreeme
     }))
 }
 
-fn normalised(launcher: i32, ending: &Ending, seen: Observation) -> Result<Trail> {
-    Ok(normalise(&Run {
+/// Everything that one start left, with the kernel's numbers in it.
+fn numbers(launcher: i32, ending: &Ending, seen: Observation) -> Result<Run> {
+    Ok(Run {
         launcher,
         pid_max: pid_max()?,
         calls: vec![ending.call.clone()],
@@ -345,7 +365,7 @@ fn normalised(launcher: i32, ending: &Ending, seen: Observation) -> Result<Trail
         sightings: seen.sightings,
         exits: ending.exits.clone(),
         words: ending.words.clone(),
-    }))
+    })
 }
 
 /// A monitor that stands still inside the kernel, in words; none when it only has nothing to do.

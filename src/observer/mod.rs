@@ -5,6 +5,7 @@
 //! while it looks, hears of it later, or may miss something.
 
 pub mod fanotify;
+pub mod stages;
 
 use std::time::Instant;
 

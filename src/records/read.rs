@@ -104,7 +104,7 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
 mod tests {
     use super::super::keep;
     use super::*;
-    use crate::trail::{KernelInfo, Lab, Outcome, Trail};
+    use crate::trail::{Inside, KernelInfo, Lab, Outcome, Trail};
 
     fn record(kernel: &str) -> Record {
         Record {
@@ -119,6 +119,7 @@ mod tests {
             reason: Some("it broke".into()),
             trail: Trail::default(),
             model: None,
+            inside: Inside::default(),
         }
     }
 

@@ -55,7 +55,7 @@ fn mark(finding: &Finding, texts: &mut Vec<String>) -> String {
         Outcome::Changed => "*",
         Outcome::New => "+",
     };
-    let text = finding.record.trail.to_string();
+    let text = finding.text();
     let number = texts
         .iter()
         .position(|known| *known == text)
@@ -69,4 +69,4 @@ fn mark(finding: &Finding, texts: &mut Vec<String>) -> String {
 }
 
 /// What the marks mean.
-pub const LEGEND: &str = "same letter, same trail   * changed   + new   - unsupported   ! broken";
+pub const LEGEND: &str = "same letter, same text   * changed   + new   - unsupported   ! broken";

@@ -10,17 +10,20 @@ mod markdown;
 mod matrix;
 mod observed;
 mod text;
+mod views;
 
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::View;
 use crate::suite::Judged;
 use crate::trail::{Outcome, Record};
 
 pub use differences::differences;
 pub use html::{Chapter, page};
 pub use observed::{Observed, observed};
+pub use views::views;
 
 /// One scenario on one kernel, with how it compares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +32,12 @@ pub struct Finding {
     pub record: Record,
     /// The comparison; none without a trail.
     pub judged: Option<Judged>,
+    /// The comparison of the view `stages`; none without one.
+    #[serde(default)]
+    pub stages: Option<Judged>,
+    /// Which view outcome, reason and comparison are those of.
+    #[serde(default)]
+    pub view: View,
 }
 
 /// A form of output: hears of findings as they come, and of the end.
@@ -130,7 +139,7 @@ fn by_kernel(findings: &[Finding]) -> Vec<(&str, Vec<&Finding>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{KernelInfo, Lab, SCHEMA, Trail};
+    use crate::trail::{Inside, KernelInfo, Lab, SCHEMA, Trail};
 
     /// A finding without a trail; what is not the same has the reason "because".
     pub fn finding(scenario: &str, kernel: &str, outcome: Outcome) -> Finding {
@@ -147,8 +156,11 @@ mod tests {
                 reason: (outcome != Outcome::Same).then(|| "because".into()),
                 trail: Trail::default(),
                 model: None,
+                inside: Inside::default(),
             },
             judged: None,
+            stages: None,
+            view: View::Trail,
         }
     }
 

@@ -7,7 +7,8 @@ use similar::{ChangeTag, TextDiff};
 
 use super::matrix::{LEGEND, matrix};
 use super::{Colour, Finding, Format, summary};
-use crate::trail::{Outcome, Step, Trail};
+use crate::baseline::View;
+use crate::trail::{Outcome, Point, Step, Trail};
 
 /// The format.
 #[derive(Debug)]
@@ -44,9 +45,12 @@ impl Format for Text {
                 .take_while(|found| found.record.scenario == *name)
                 .count();
             let (own, others) = rest.split_at(length);
+            rest = others;
+            if is_quiet(own, findings) {
+                continue;
+            }
             writeln!(out, "{}", paint.heading.apply_to(name))?;
             scenario(own, &paint, out)?;
-            rest = others;
         }
         let kernels = findings.iter().map(|found| found.record.kernel.label());
         if kernels.collect::<std::collections::BTreeSet<_>>().len() > 1 {
@@ -60,13 +64,22 @@ impl Format for Text {
     }
 }
 
+/// Whether these are of a second view that says nothing new, beside the trails.
+fn is_quiet(own: &[Finding], all: &[Finding]) -> bool {
+    let quiet = |found: &Finding| {
+        found.view != View::Trail
+            && matches!(found.record.outcome, Outcome::Same | Outcome::Unsupported)
+    };
+    own.iter().all(quiet) && all.iter().any(|found| found.view == View::Trail)
+}
+
 /// Shows each behaviour of one scenario, and what came of kernels that gave no trail.
 fn scenario(findings: &[Finding], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     let mut behaviours: Vec<(String, Vec<&Finding>)> = Vec::new();
     let has_trail =
         |found: &&Finding| found.judged.is_some() && found.record.trail != Trail::default();
     for finding in findings.iter().filter(has_trail) {
-        let text = finding.record.trail.to_string();
+        let text = finding.text();
         match behaviours.iter_mut().find(|(known, _)| *known == text) {
             Some((_, kernels)) => kernels.push(finding),
             None => behaviours.push((text, vec![finding])),
@@ -77,6 +90,7 @@ fn scenario(findings: &[Finding], paint: &Paint, out: &mut dyn Write) -> io::Res
         writeln!(out, "  {}", on(kernels, paint))?;
         match (previous, kernels.first()) {
             (Some(previous), _) => difference(previous, text, paint, out)?,
+            (None, Some(first)) if first.view == View::Stages => story(first, paint, out)?,
             (None, Some(first)) => phases(&first.record.trail, paint, out)?,
             (None, None) => {}
         }
@@ -140,6 +154,52 @@ fn on(findings: &[&Finding], paint: &Paint) -> String {
         format!("{} {}", kernels.join(" "), style.apply_to(outcome))
     });
     groups.collect::<Vec<_>>().join(", ")
+}
+
+/// Steps and stages interleaved, one process after the other, with a rule where exe changes.
+fn story(finding: &Finding, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    let (trail, inside) = (&finding.record.trail, &finding.record.inside);
+    if !inside.untraceable.is_empty() {
+        let what = format!("not traceable here: {}", inside.untraceable.join(", "));
+        writeln!(out, "    {}", paint.quiet.apply_to(what))?;
+    }
+    let mut process = "";
+    let mut exe: Option<&str> = None;
+    for point in &inside.stages {
+        if point.process() != process {
+            (process, exe) = (point.process(), None);
+            let start = trail.started.iter().find(|start| start.process == process);
+            let start = start.map_or_else(|| process.to_owned(), ToString::to_string);
+            writeln!(out, "    {}", paint.quiet.apply_to(start))?;
+        }
+        match point {
+            Point::Step(step) => {
+                if exe != Some(&step.exe) {
+                    let what = format!("── exe {} (comm {}) ──", step.exe, step.comm);
+                    writeln!(out, "      {}", paint.heading.apply_to(what))?;
+                }
+                exe = Some(&step.exe);
+                let style = if step.exe_of_old(trail) {
+                    &paint.old
+                } else {
+                    &paint.new
+                };
+                let what = format!("{:<8} {}", step.step, step.path);
+                writeln!(out, "      {}", style.apply_to(what))?;
+            }
+            Point::Stage(mark) => {
+                let detail = mark.detail.as_ref().map(|detail| format!(" = {detail}"));
+                let detail = detail.unwrap_or_default();
+                let symbol = paint.quiet.apply_to(format!("{}{detail}", mark.symbol));
+                writeln!(out, "        {:<22} {symbol}", mark.stage)?;
+            }
+        }
+    }
+    for ended in &trail.ended {
+        let what = format!("end {}: {}", ended.process, ended.how);
+        writeln!(out, "    {}", paint.quiet.apply_to(what))?;
+    }
+    Ok(())
 }
 
 /// One process after the other, with a rule where exe changes.

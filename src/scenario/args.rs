@@ -4,7 +4,6 @@ use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::wait::{WaitStatus, waitpid};
 
 use crate::sys::{self, ForkResult, Image, Spawn};
@@ -40,7 +39,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call says.
     pub fn execve(&self) -> nix::Result<()> {
-        self.execveat(libc::AT_FDCWD, self.path, 0)
+        Image::new(self.argv, self.environment).execve(self.path)
     }
 
     /// execveat(2); returns 0 with `AT_EXECVE_CHECK` when the check went well.

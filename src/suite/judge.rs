@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
-use crate::baseline::{Baselines, Lineage, Store};
+use crate::baseline::{Baselines, Lineage, Store, View};
 use crate::trail::{KernelId, Outcome, Trail};
 
 /// The view that a trail is snapshotted as.
-pub const VIEW: &str = "trail";
+pub const VIEW: View = View::Trail;
 
 /// A trail against its baseline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +31,19 @@ pub fn judge(
     scenario: &str,
     trail: &Trail,
 ) -> Judged {
-    match store.load(scenario, VIEW) {
-        Ok(files) => compare(lineage, &files, id, &trail.to_string()),
+    judge_text((store, lineage), id, (scenario, VIEW), &trail.to_string())
+}
+
+/// Judges the text of one view of this scenario on this kernel.
+#[must_use]
+pub fn judge_text(
+    (store, lineage): (&Store, &Lineage),
+    id: &KernelId,
+    (scenario, view): (&str, View),
+    text: &str,
+) -> Judged {
+    match store.load(scenario, view) {
+        Ok(files) => compare(lineage, &files, id, text),
         Err(error) => Judged {
             outcome: Outcome::Broken,
             reason: Some(format!("{error:#}")),

@@ -6,6 +6,7 @@
 //! puts what a dead guest did not come to into a fresh boot.
 
 mod cases;
+mod inside;
 mod judge;
 mod kernel;
 mod modules;
@@ -14,6 +15,7 @@ mod run;
 mod stop;
 
 pub use cases::Tally;
+pub use inside::again as judge_again;
 pub use judge::{Judged, VIEW, judge};
 pub use kernel::{NATIVE, Target, Wanted};
 pub use run::{Event, Options, Suite, Work};

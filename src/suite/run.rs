@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::inside::judge_inside;
 use super::judge::{Judged, judge};
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::project::Project;
 use crate::scenario::{KernelFacts, Registered, own_capabilities};
-use crate::trail::{Lab, Outcome, Record, SCHEMA, Trail};
+use crate::trail::{Inside, Lab, Outcome, Record, SCHEMA, Trail};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Failure, Fault, Job, Message, Plan};
+use crate::wire::{Failure, Fault, Job, Message, Plan, Tracing};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Options {
     pub grace: Duration,
     /// How long a kernel may take to PID 1.
     pub boot: Duration,
+    /// Whether the inside of the kernel is looked at as well.
+    pub tracing: Tracing,
 }
 
 /// One kernel and what runs on it.
@@ -57,6 +60,7 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
+            tracing: Tracing::On,
         }
     }
 }
@@ -84,6 +88,8 @@ pub enum Event {
         record: Box<Record>,
         /// The comparison; none without a trail.
         judged: Option<Judged>,
+        /// The comparison of the view `stages`; none without one.
+        stages: Option<Judged>,
     },
     /// Nothing more comes from this kernel.
     Ended {
@@ -331,7 +337,7 @@ impl Guest<'_> {
             };
             for scenario in lost {
                 let record = self.failed(scenario, Outcome::Broken, reason.clone());
-                self.send(sender, record, None);
+                self.send(sender, record, (None, None));
             }
         }
     }
@@ -351,6 +357,7 @@ impl Guest<'_> {
             ),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
+            tracing: self.options.tracing,
         };
         let grace = self.options.grace;
         let limit = left
@@ -378,6 +385,7 @@ impl Guest<'_> {
                 scenario,
                 result,
                 model,
+                inside,
             } => {
                 *running = None;
                 if let Some(place) = left.iter().position(|found| found.name == scenario)
@@ -386,7 +394,8 @@ impl Guest<'_> {
                     let (mut record, judged) = self.judge(registered, result);
                     record.kernel.release.clone_from(&release);
                     record.model = model;
-                    self.send(sender, record, judged);
+                    let stages = self.judge_inside(&mut record, judged.is_some(), inside);
+                    self.send(sender, record, (judged, stages));
                 }
                 Some(grace)
             }
@@ -401,12 +410,7 @@ impl Guest<'_> {
         registered: &'static Registered,
         result: Result<Trail, Failure>,
     ) -> (Record, Option<Judged>) {
-        let facts = KernelFacts {
-            release: &self.target.upstream,
-            config: self.target.config.as_deref(),
-            lab: self.target.lab(),
-            capabilities: own_capabilities(),
-        };
+        let facts = self.facts();
         let needs = registered.scenario.needs.iter();
         let unmet: Vec<_> = needs
             .filter(|need| need.on_host(&facts) == Some(false))
@@ -449,6 +453,30 @@ impl Guest<'_> {
         }
     }
 
+    /// Judges the second view, of a scenario that gave a trail.
+    fn judge_inside(
+        &self,
+        record: &mut Record,
+        has_trail: bool,
+        inside: Option<Result<Inside, Failure>>,
+    ) -> Option<Judged> {
+        let inside = inside.filter(|_| has_trail)?;
+        let own = (&self.suite.store, &self.suite.lineage);
+        let target = (self.target, &self.facts());
+        let (inside, judged) = judge_inside(own, target, &record.scenario, &record.trail, inside);
+        record.inside = inside;
+        judged
+    }
+
+    fn facts(&self) -> KernelFacts<'_> {
+        KernelFacts {
+            release: &self.target.upstream,
+            config: self.target.config.as_deref(),
+            lab: self.target.lab(),
+            capabilities: own_capabilities(),
+        }
+    }
+
     fn failed(&self, registered: &Registered, outcome: Outcome, reason: String) -> Record {
         Record {
             schema: SCHEMA,
@@ -458,16 +486,23 @@ impl Guest<'_> {
             reason: Some(reason),
             trail: Trail::default(),
             model: None,
+            inside: Inside::default(),
         }
     }
 
-    fn send(&self, sender: &mpsc::Sender<Event>, record: Record, judged: Option<Judged>) {
+    fn send(
+        &self,
+        sender: &mpsc::Sender<Event>,
+        record: Record,
+        (judged, stages): (Option<Judged>, Option<Judged>),
+    ) {
         let record = Box::new(record);
         // A receiver that is gone wants nothing more.
         let _ = sender.send(Event::Recorded {
             kernel: self.kernel,
             record,
             judged,
+            stages,
         });
     }
 }

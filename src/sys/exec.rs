@@ -33,6 +33,18 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// execve(2); returns when it failed.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execve(&self, path: &CStr) -> nix::Result<()> {
+        // SAFETY: both arrays end with a null pointer and their strings live as long as `self`.
+        let result =
+            unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.environment.as_ptr()) };
+        Errno::result(result).map(drop)
+    }
+
     /// execveat(2); returns when it failed, or when `AT_EXECVE_CHECK` only asked.
     ///
     /// # Errors

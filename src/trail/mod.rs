@@ -7,6 +7,7 @@
 
 mod agreement;
 mod escape;
+mod inside;
 mod kernel_id;
 mod mask;
 mod normalise;
@@ -20,9 +21,11 @@ mod told;
 
 pub use agreement::Agreement;
 pub use escape::printable;
+pub use inside::{Inside, Mark, Point};
 pub use kernel_id::KernelId;
 pub use mask::Mask;
 pub use normalise::normalise;
+pub(crate) use normalise::{Names, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
 pub use record::{KernelInfo, Lab, Record, SCHEMA};

@@ -53,7 +53,8 @@ fn steps(run: &Run, pid: i32, names: &Names) -> impl Iterator<Item = Step> {
     own.map(|sighting| step(sighting, names))
 }
 
-fn step(sighting: &Sighting, names: &Names) -> Step {
+/// Names what one sighting holds.
+pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
     let comm = sighting
         .comm
         .as_deref()
@@ -107,7 +108,7 @@ fn text(path: &str, names: &Names) -> String {
 }
 
 /// Process ids and the names they get.
-struct Names {
+pub(crate) struct Names {
     launcher: i32,
     /// The scenario's own processes, oldest first.
     own: Vec<(i32, String)>,
@@ -116,7 +117,8 @@ struct Names {
 }
 
 impl Names {
-    fn of(run: &Run) -> Names {
+    /// Finds everybody that a run tells of.
+    pub(crate) fn of(run: &Run) -> Names {
         let seen = run
             .sightings
             .iter()
@@ -144,7 +146,8 @@ impl Names {
         }
     }
 
-    fn of_pid(&self, pid: i32) -> String {
+    /// The name of a process; `PID` for one that the run does not tell of.
+    pub(crate) fn of_pid(&self, pid: i32) -> String {
         if let Some(name) = special(pid) {
             return name.to_owned();
         }
@@ -156,6 +159,11 @@ impl Names {
         }
         let own = self.own.iter().find(|(known, _)| *known == pid);
         own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
+    }
+
+    /// The scenario's own processes, oldest first.
+    pub(crate) fn own(&self) -> impl Iterator<Item = i32> {
+        self.own.iter().map(|(pid, _)| *pid)
     }
 
     /// Who made steps without being one of the scenario's own: the launcher, or somebody outside.

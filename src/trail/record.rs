@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agreement, Outcome, Trail};
+use super::{Agreement, Inside, Outcome, Trail};
 
 /// Version of the record's form; a reader refuses what is newer.
 pub const SCHEMA: u32 = 1;
@@ -28,6 +28,9 @@ pub struct Record {
     /// How that agrees with the model; none where nothing was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Agreement>,
+    /// Where inside the kernel each step falls.
+    #[serde(flatten)]
+    pub inside: Inside,
 }
 
 /// Which kernel, and where it ran.
@@ -105,6 +108,7 @@ mod tests {
                 ..Trail::default()
             },
             model: None,
+            inside: Inside::default(),
         };
         let json = concat!(
             r#"{"schema":1,"scenario":"start/shebang","kernel":{"id":"6.12","release":"6.12.107","#,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trail::{Agreement, Trail};
+use crate::trail::{Agreement, Inside, Trail};
 
 /// One line on the record channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub enum Message {
         result: Result<Trail, Failure>,
         /// How it agrees with the model.
         model: Option<Agreement>,
+        /// What was seen inside the kernel; none where nobody looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inside: Option<Result<Inside, Failure>>,
     },
     /// A generated case has ended.
     Case {

@@ -11,5 +11,5 @@ mod policy;
 
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Message, Shrunk, Stream};
-pub use plan::{Fault, Job, Plan};
+pub use plan::{Fault, Job, Plan, Tracing};
 pub use policy::{Act, Policy};

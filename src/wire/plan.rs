@@ -15,6 +15,20 @@ pub struct Plan {
     /// Instead of each scenario's own deadline, in milliseconds.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
+    /// Whether the inside of the kernel is looked at as well.
+    #[serde(default)]
+    pub tracing: Tracing,
+}
+
+/// Whether the inside of the kernel is looked at, for scenarios that have that view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tracing {
+    /// It is.
+    #[default]
+    On,
+    /// Nothing is traced: the trail alone.
+    Off,
 }
 
 impl Default for Plan {
@@ -24,6 +38,7 @@ impl Default for Plan {
             job: Job::Scenarios(Vec::new()),
             faults: BTreeMap::new(),
             deadline_ms: None,
+            tracing: Tracing::On,
         }
     }
 }

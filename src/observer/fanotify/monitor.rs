@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::watch;
+use crate::observer::stages::Marker;
 use crate::observer::{Observation, Observer, Sight};
 use crate::sys::{self, ForkResult};
 use crate::trail::Sighting;
@@ -53,19 +54,24 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Forks the monitor; it will watch the file systems that these paths are on.
+    /// Forks the monitor; it will watch the file systems that these paths are on, and write each
+    /// step into the kernel's trace where it is given a marker.
     ///
     /// # Errors
     ///
     /// What fork(2) or socketpair(2) says.
-    pub fn start(paths: &[PathBuf], policy: Option<Policy>) -> Result<Monitor> {
+    pub fn start(
+        paths: &[PathBuf],
+        policy: Option<Policy>,
+        marker: Option<Marker>,
+    ) -> Result<Monitor> {
         let (ours, theirs) = Link::pair().context("failed to make the monitor's link")?;
         match sys::fork().context("failed to fork the monitor")? {
             ForkResult::Child => {
                 drop(ours);
                 // Only for whoever looks at the process list.
                 let _ = nix::sys::prctl::set_name(c"monitor");
-                watch::serve(theirs);
+                watch::serve(theirs, marker);
                 sys::exit_now(0);
             }
             ForkResult::Parent { child } => Ok(Monitor {

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
 use super::{Class, Event, Group, Ids, Parent, Process};
+use crate::observer::stages::Marker;
 use crate::sys;
 use crate::trail::{Sighting, printable};
 use crate::wire::{Act, Link, LinkError, Policy};
@@ -27,6 +28,8 @@ struct Watch {
     policy: Option<Policy>,
     /// The file that is refused whenever it is opened.
     refused: Option<String>,
+    /// Where the kernel's trace is told of each step.
+    marker: Option<Marker>,
 }
 
 /// What comes after an event.
@@ -39,14 +42,14 @@ enum Next {
 }
 
 /// Serves orders until the link is closed; errors go to the other side as a report.
-pub fn serve(mut link: Link) {
-    if let Err(error) = obey(&mut link) {
+pub fn serve(mut link: Link, marker: Option<Marker>) {
+    if let Err(error) = obey(&mut link, marker) {
         // Whoever reads this may be gone as well; then nobody misses it.
         let _ = link.send(&Report::Failed(format!("{error:#}")));
     }
 }
 
-fn obey(link: &mut Link) -> Result<()> {
+fn obey(link: &mut Link, mut marker: Option<Marker>) -> Result<()> {
     let mut watch: Option<Watch> = None;
     let mut disarming: Option<Option<String>> = None;
     loop {
@@ -77,7 +80,7 @@ fn obey(link: &mut Link) -> Result<()> {
             while let Some(order) = link.take::<Order>().context("failed to read an order")? {
                 match order {
                     Order::Arm { paths, policy } => {
-                        watch = Some(Watch::new(&paths, policy)?);
+                        watch = Some(Watch::new(&paths, policy, marker.take())?);
                         link.send(&Report::Armed).context("failed to report")?;
                     }
                     Order::Disarm { helper } => disarming = Some(helper),
@@ -125,7 +128,7 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
 }
 
 impl Watch {
-    fn new(paths: &[PathBuf], policy: Option<Policy>) -> Result<Watch> {
+    fn new(paths: &[PathBuf], policy: Option<Policy>, marker: Option<Marker>) -> Result<Watch> {
         let class = match policy.map(|policy| policy.act) {
             // Only such a group may answer with an errno of its choice.
             Some(Act::Errno(_)) => Class::PreContent,
@@ -142,6 +145,7 @@ impl Watch {
             sightings: Vec::new(),
             policy,
             refused: None,
+            marker,
         })
     }
 
@@ -167,6 +171,9 @@ impl Watch {
             let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
             policy.nth == nth || again
         });
+        if let Some(marker) = &mut self.marker {
+            marker.step(nth, event.mask, file.as_fd())?;
+        }
         let mut next = Next::Event;
         let denied = match act.map(|policy| policy.act) {
             None => self.group.allow(file.as_fd()).map(|()| None)?,

@@ -321,7 +321,8 @@ fn paragraphs(docs: &str) -> Vec<Paragraph> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{KernelInfo, Record, SCHEMA, parse};
+    use crate::baseline::View;
+    use crate::trail::{Inside, KernelInfo, Record, SCHEMA, parse};
 
     fn finding(kernel: &str, comm: &str) -> Finding {
         let text = format!(
@@ -341,8 +342,11 @@ mod tests {
                 reason: None,
                 trail: parse(&text).unwrap(),
                 model: None,
+                inside: Inside::default(),
             },
             judged: None,
+            stages: None,
+            view: View::Trail,
         }
     }
 

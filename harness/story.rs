@@ -1,0 +1,78 @@
+//! The five sentences that this project rests on, each a trial on every kernel; and a wrong one,
+//! which has to fail.
+
+use std::sync::Arc;
+
+use exetrail::scenario::Registered;
+use exetrail::stages::{CLAIMS, Claim, Held, WRONG};
+use exetrail::trail::Point;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::collect::Collector;
+use crate::subject::Subject;
+use crate::{Seen, seen};
+
+/// The scenario whose story it is: bash starts ls.
+const SCENARIO: &str = "start/normal";
+
+/// A trial for each sentence on one kernel.
+pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -> Vec<Trial> {
+    let Some(scenario) = Registered::find(SCENARIO) else {
+        return Vec::new();
+    };
+    let claims = CLAIMS.iter().map(|claim| (claim, right as Check));
+    let claims = claims.chain([(&WRONG, wrong as Check)]);
+    let trials = claims.map(|(claim, check)| {
+        let name = format!("{}::story::{}", subject.name(), claim.name);
+        let (own, on) = (Arc::clone(collector), subject.clone());
+        Trial::ignorable_test(name, move || ask(&own, &on, scenario, claim, check))
+    });
+    let trials: Vec<_> = trials.collect();
+    if !args.list && trials.iter().any(|trial| !args.is_filtered_out(trial)) {
+        collector.want(subject, scenario);
+    }
+    trials
+}
+
+type Check = fn(&Claim, &[Point]) -> Result<(), Failed>;
+
+fn ask(
+    collector: &Arc<Collector>,
+    subject: &Subject,
+    scenario: &Registered,
+    claim: &Claim,
+    check: Check,
+) -> Result<Completion, Failed> {
+    let finding = match seen(collector, subject, scenario)? {
+        Seen::Finding(finding) => finding,
+        Seen::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+    };
+    let inside = &finding.record.inside;
+    if inside.stages.is_empty() {
+        let reason = inside.stages_reason.clone();
+        let reason = reason.unwrap_or_else(|| "nobody looked inside".to_owned());
+        return Ok(Completion::ignored_with(reason));
+    }
+    check(claim, &inside.stages).map(|()| Completion::Completed)
+}
+
+/// It holds in both execs, and shows by which lines.
+fn right(claim: &Claim, points: &[Point]) -> Result<(), Failed> {
+    let found = claim.check(points);
+    let no = found.iter().find(|(_, held)| *held == Held::No);
+    match no {
+        Some((process, _)) => Err(format!("not so in {process}: {}", claim.says).into()),
+        None if found.len() == 2 => Ok(()),
+        None => Err(format!("{} execs of dynamic programs instead of 2", found.len()).into()),
+    }
+}
+
+/// It holds nowhere: an assertion that nothing could break would assert nothing.
+fn wrong(claim: &Claim, points: &[Point]) -> Result<(), Failed> {
+    let found = claim.check(points);
+    let yes = found.iter().any(|(_, held)| *held != Held::No);
+    match yes || found.is_empty() {
+        true => Err(format!("this should not hold: {}", claim.says).into()),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,338 @@
+//! The tracefs instance: made once a boot, emptied for each scenario, gone at the end.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use super::Marker;
+use super::entry::write;
+use crate::files;
+use crate::stages::{Line, Source, lines};
+
+/// Where tracefs is mounted.
+pub(super) const TRACING: &str = "/sys/kernel/tracing";
+/// Group of our probes.
+pub(super) const GROUP: &str = "exetrail";
+/// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
+const BUFFER: &str = "1024";
+
+/// How the reason begins when somebody else traces.
+pub const BUSY: &str = "another tracer is active";
+
+/// A set-up instance.
+#[derive(Debug)]
+pub struct Instance {
+    folder: PathBuf,
+    /// What this kernel offers of the vocabulary.
+    there: Vec<Source>,
+}
+
+/// Whether tracefs is mounted and has the function tracer.
+pub(super) fn has_function_tracer() -> bool {
+    let tracers = fs::read_to_string(Path::new(TRACING).join("available_tracers"));
+    tracers.is_ok_and(|tracers| {
+        tracers
+            .split_ascii_whitespace()
+            .any(|name| name == "function")
+    })
+}
+
+/// Whether system calls have tracepoints.
+pub(super) fn has_syscalls() -> bool {
+    Path::new(TRACING)
+        .join("events/syscalls/sys_enter_execve")
+        .exists()
+}
+
+/// Whether functions can be probed at run time.
+pub(super) fn has_probes() -> bool {
+    Path::new(TRACING).join("kprobe_events").exists()
+}
+
+impl Instance {
+    /// Makes the instance and sets all filters; nothing is traced yet.
+    ///
+    /// # Errors
+    ///
+    /// Another tracer is active (the reason begins with [`BUSY`]), or tracefs refuses something.
+    pub fn make() -> Result<Instance> {
+        let top = Path::new(TRACING);
+        if let Some(reason) = busy(&read(&top.join("current_tracer"))?) {
+            bail!(reason);
+        }
+        let folder = top.join("instances").join(GROUP);
+        fs::create_dir(&folder).context("failed to make an instance of the tracer")?;
+        let mut instance = Instance {
+            folder,
+            there: Vec::new(),
+        };
+        instance.set_up()?;
+        Ok(instance)
+    }
+
+    fn set_up(&mut self) -> Result<()> {
+        self.put("tracing_on", "0")?;
+        self.put("trace_clock", "counter")?;
+        self.put("buffer_size_kb", BUFFER)?;
+        let wanted: Vec<_> = Source::all().collect();
+        for source in wanted {
+            if self.offer(source)? {
+                self.there.push(source);
+            }
+        }
+        self.enable("task/task_newtask")?;
+        self.put("current_tracer", "function")
+    }
+
+    /// Asks for one source; whether this kernel has it.
+    fn offer(&self, source: Source) -> Result<bool> {
+        match source {
+            Source::Function(name) => Ok(self.filter(name)),
+            Source::Event(group, name) => {
+                let path = format!("{group}/{name}");
+                let there = self.folder.join("events").join(&path).exists();
+                if there {
+                    self.enable(&path)?;
+                }
+                Ok(there)
+            }
+            Source::Return(function) => self.on_return(function),
+            Source::Entry => Ok(Path::new(TRACING).join("uprobe_events").exists()),
+        }
+    }
+
+    /// Adds a function to the filter, under its own name or one that the compiler made of it.
+    fn filter(&self, name: &str) -> bool {
+        let filter = self.folder.join("set_ftrace_filter");
+        // Without the end of the line the kernel waits for more, and says no to nobody.
+        let names = [format!("{name}\n"), format!("{name}.*\n")];
+        names.iter().any(|name| write(&filter, name).is_ok())
+    }
+
+    /// Probes the return of every function with this name: there are two ELF handlers, and a name
+    /// that is not unique is no place. So they are named by their distance from the kernel's start.
+    fn on_return(&self, function: &str) -> Result<bool> {
+        let places = places(
+            &fs::read_to_string("/proc/kallsyms").context("failed to read kallsyms")?,
+            function,
+        );
+        for (number, place) in (1..).zip(&places) {
+            let name = match number {
+                1 => format!("r_{function}"),
+                _ => format!("r_{function}_{number}"),
+            };
+            let rule = format!("r:{GROUP}/{name} {place} ret=$retval:s32");
+            let probes = Path::new(TRACING).join("kprobe_events");
+            if write(&probes, &rule).is_err() {
+                return Ok(false);
+            }
+            self.enable(&format!("{GROUP}/{name}"))?;
+        }
+        Ok(!places.is_empty())
+    }
+
+    fn enable(&self, event: &str) -> Result<()> {
+        write(&self.folder.join("events").join(event).join("enable"), "1")
+    }
+
+    fn put(&self, name: &str, value: &str) -> Result<()> {
+        write(&self.folder.join(name), value)
+    }
+
+    /// What this kernel offers of the vocabulary.
+    #[must_use]
+    pub fn there(&self) -> &[Source] {
+        &self.there
+    }
+
+    /// Empties the buffer and begins to trace; the marker is for the monitor.
+    ///
+    /// # Errors
+    ///
+    /// tracefs refuses something.
+    pub fn begin(&self) -> Result<Marker> {
+        let path = self.folder.join("trace");
+        // Opened with O_TRUNC, the trace is emptied.
+        fs::write(&path, "").context("failed to empty the trace")?;
+        let marker = self.folder.join("trace_marker");
+        let file = OpenOptions::new()
+            .write(true)
+            .open(marker)
+            .context("failed to open trace_marker")?;
+        self.put("tracing_on", "1")?;
+        Ok(Marker {
+            file,
+            folder: self.folder.clone(),
+            known: Vec::new(),
+        })
+    }
+
+    /// Ends tracing, takes the probes of programs away and reads what there is.
+    ///
+    /// # Errors
+    ///
+    /// Something was lost, or cannot be understood.
+    pub fn end(&self) -> Result<Vec<Line>> {
+        self.put("tracing_on", "0")?;
+        // Whoever removes a probe empties the buffers: read first.
+        let read = self.read();
+        self.forget_entries()?;
+        read
+    }
+
+    fn read(&self) -> Result<Vec<Line>> {
+        for cpu in files::list(&self.folder.join("per_cpu"))? {
+            let lost = lost(&read(&cpu.join("stats"))?);
+            if lost > 0 {
+                bail!("{lost} lines of the kernel's trace were lost");
+            }
+        }
+        let missed = missed(&read(&Path::new(TRACING).join("kprobe_profile"))?);
+        if missed > 0 {
+            bail!("{missed} returns of the kernel's functions were missed");
+        }
+        let text = fs::read(self.folder.join("trace")).context("failed to read the trace")?;
+        lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
+    }
+
+    /// Removes every probe of a program's first instruction.
+    fn forget_entries(&self) -> Result<()> {
+        for path in files::list(&self.folder.join("events").join(GROUP))? {
+            let name = files::name(&path);
+            let number = name
+                .strip_prefix('e')
+                .and_then(|number| number.parse::<usize>().ok());
+            if number.is_some() {
+                write(&path.join("enable"), "0")?;
+                let rule = format!("-:{GROUP}/{name}");
+                write(&Path::new(TRACING).join("uprobe_events"), &rule)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everything away that was set up.
+    ///
+    /// # Errors
+    ///
+    /// tracefs refuses something.
+    pub fn remove(self) -> Result<()> {
+        self.put("tracing_on", "0")?;
+        self.put("current_tracer", "nop")?;
+        self.forget_entries()?;
+        let own = self.folder.join("events").join(GROUP);
+        for path in files::list(&own)? {
+            let name = files::name(&path);
+            if name.starts_with("r_") {
+                write(&path.join("enable"), "0")?;
+                write(
+                    &Path::new(TRACING).join("kprobe_events"),
+                    &format!("-:{GROUP}/{name}"),
+                )?;
+            }
+        }
+        fs::remove_dir(&self.folder).context("failed to remove the instance of the tracer")
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+/// Why the view is not to be had, when somebody else traces.
+fn busy(current: &str) -> Option<String> {
+    let current = current.trim();
+    (current != "nop").then(|| format!("{BUSY}: {current}"))
+}
+
+/// Where the functions with this name are, relative to the start of the kernel's code, as a probe
+/// takes it; the name itself for one of a module.
+fn places(kallsyms: &str, function: &str) -> Vec<String> {
+    let mut start = None;
+    let mut found = Vec::new();
+    let mut module = false;
+    for line in kallsyms.lines() {
+        let mut fields = line.split_ascii_whitespace();
+        let (Some(address), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        let Ok(address) = u64::from_str_radix(address, 16) else {
+            continue;
+        };
+        if name == "_text" {
+            start = Some(address);
+        }
+        if name == function && matches!(kind, "t" | "T") {
+            module |= fields.next().is_some();
+            found.push(address);
+        }
+    }
+    match start {
+        Some(start) if !module => {
+            found.sort_unstable();
+            let place = |address: &u64| format!("_text+{:#x}", address.wrapping_sub(start));
+            found.iter().map(place).collect()
+        }
+        _ if found.is_empty() => Vec::new(),
+        _ => vec![function.to_owned()],
+    }
+}
+
+/// How many lines a CPU's buffer has lost.
+fn lost(stats: &str) -> u64 {
+    let number = |key: &str| {
+        let line = stats.lines().find_map(|line| line.strip_prefix(key));
+        line.and_then(|number| number.trim().parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    number("overrun:") + number("commit overrun:") + number("dropped events:")
+}
+
+/// How many hits our probes have missed: `NAME HITS MISSED` a line.
+fn missed(profile: &str) -> u64 {
+    let own = profile
+        .lines()
+        .filter(|line| line.trim_start().starts_with("r_"));
+    own.filter_map(|line| line.split_ascii_whitespace().nth(2)?.parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_tracer_is_named() {
+        assert_eq!(busy("nop\n"), None);
+        assert_eq!(
+            busy("function_graph\n").unwrap(),
+            "another tracer is active: function_graph"
+        );
+    }
+
+    #[test]
+    fn two_functions_of_one_name_are_two_places() {
+        let text = "ffffffff81000000 T _text\nffffffff81000300 t f\nffffffff81000100 t f\n\
+                    ffffffff81000200 t f.cold\n";
+        assert_eq!(places(text, "f"), ["_text+0x100", "_text+0x300"]);
+    }
+
+    #[test]
+    fn a_function_of_a_module_is_probed_by_its_name() {
+        let text = "ffffffff81000000 T _text\nffffffffc0000100 t f\t[m]\n";
+        assert_eq!(places(text, "f"), ["f"]);
+    }
+
+    #[test]
+    fn every_way_to_lose_a_line_counts() {
+        let text = "entries: 66\noverrun: 1\ncommit overrun: 2\nbytes: 9\ndropped events: 4\n";
+        assert_eq!(lost(text), 7);
+    }
+
+    #[test]
+    fn a_missed_return_counts() {
+        assert_eq!(missed("  r_load_script    10    2\n  other  1  5\n"), 2);
+    }
+}

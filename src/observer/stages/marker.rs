@@ -1,0 +1,49 @@
+//! The monitor's word in the kernel's trace.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use super::entry;
+use crate::stages::MARKER;
+use crate::trail::Mask;
+
+/// What the monitor is given: the instance's `trace_marker`, opened beforehand.
+#[derive(Debug)]
+pub struct Marker {
+    pub(super) file: File,
+    /// The instance's folder.
+    pub(super) folder: PathBuf,
+    /// Files whose first instruction is watched already, by device and inode.
+    pub(super) known: Vec<(u64, u64)>,
+}
+
+impl Marker {
+    /// Writes down that the step with this number happens now; the process is still held.
+    ///
+    /// The first instruction of the file that it opens is watched from now on: the event's
+    /// descriptor leads to the very file, whatever its path, and asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be written: a story without its steps is none.
+    pub fn step(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()> {
+        self.write(&format!("step {number}"))?;
+        match entry::watch(self, number, file)? {
+            entry::Sight::Clear | entry::Sight::NoProgram => Ok(()),
+            // A library's first instruction is nothing that anybody waits for.
+            entry::Sight::Blind(_) if mask != Mask::EXECUTE => Ok(()),
+            entry::Sight::Blind(why) => self.write(&format!("blind {number} {why}")),
+        }
+    }
+
+    fn write(&mut self, what: &str) -> Result<()> {
+        let text = format!("{MARKER}{what}");
+        // One write is one event.
+        let written = self.file.write(text.as_bytes());
+        written.map(drop).context("failed to write to trace_marker")
+    }
+}

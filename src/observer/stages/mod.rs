@@ -1,0 +1,41 @@
+//! The inside of the kernel: a tracefs instance of our own, its order one counter for all CPUs.
+//!
+//! Functions of the exec path, tracepoints and the return values of the format handlers are traced
+//! for the whole machine and sorted out afterwards ([`crate::stages`]): a filter by process would
+//! not follow the helpers that the kernel starts. The monitor writes a [`Marker`] before each
+//! answer, while the process is held, so that steps and stages have one order. Filters are set once
+//! a boot, because patching the kernel's code is slow under emulation.
+
+mod entry;
+mod instance;
+mod marker;
+
+use crate::scenario::{Host, Need};
+use crate::trail::Lab;
+
+pub use instance::{BUSY, Instance};
+pub use marker::Marker;
+
+/// What the view needs from kernel and lab.
+pub const NEEDS: &[Need] = &[
+    Need {
+        what: "a virtual machine: the tracer of the running system is not ours",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    },
+    Need {
+        what: "tracefs with the function tracer (CONFIG_FUNCTION_TRACER)",
+        host: Host::Config("CONFIG_FUNCTION_TRACER"),
+        probe: |lab| lab == Lab::Native || instance::has_function_tracer(),
+    },
+    Need {
+        what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
+        host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
+        probe: |lab| lab == Lab::Native || instance::has_syscalls(),
+    },
+    Need {
+        what: "probes of functions (CONFIG_KPROBE_EVENTS)",
+        host: Host::Config("CONFIG_KPROBE_EVENTS"),
+        probe: |lab| lab == Lab::Native || instance::has_probes(),
+    },
+];

@@ -1,0 +1,398 @@
+//! From the kernel's trace to the story of a scenario: whose line it is, and what it means.
+
+use std::collections::BTreeMap;
+
+use nix::errno::Errno;
+
+use super::line::{Line, Said, result, returned};
+use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
+use super::{Scope, Source, WORDS, Word};
+use crate::trail::{Mark, Mask, Names, Point, Run, step};
+
+/// `CLONE_THREAD` of include/uapi/linux/sched.h.
+const CLONE_THREAD: u64 = 0x0001_0000;
+
+/// Process of the tree that no step tells of, so that the trail has no name for it.
+const UNSEEN: &str = "unseen";
+
+/// Lays the stages of the scenario's processes between their steps, grouped by process.
+///
+/// # Errors
+///
+/// The markers are not those of the steps: something was lost.
+pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
+    let names = Names::of(run);
+    let own: Vec<i32> = names.own().collect();
+    let mut story = Story {
+        run,
+        names,
+        tree: BTreeMap::from([(run.launcher, run.launcher)]),
+        states: BTreeMap::new(),
+        points: Vec::new(),
+        steps: 0,
+    };
+    story.tree.extend(own.iter().map(|pid| (*pid, *pid)));
+    for line in lines {
+        story.read(line)?;
+    }
+    if story.steps != run.sightings.len() {
+        let (marked, seen) = (story.steps, run.sightings.len());
+        return Err(format!("{seen} steps were seen, {marked} are in the trace"));
+    }
+    let place = |pid: i32| own.iter().position(|known| *known == pid);
+    let last = own.len();
+    let mut points = story.points;
+    // The launcher and processes outside of the scenario come first, as in the trail.
+    points.sort_by_key(|(pid, point)| match (place(*pid), point) {
+        (Some(place), _) => place + 1,
+        (None, Point::Step(_)) => 0,
+        (None, Point::Stage(_)) => last + 1,
+    });
+    Ok(points.into_iter().map(|(_, point)| point).collect())
+}
+
+/// What is known of a process while its lines are read.
+#[derive(Default)]
+struct State {
+    /// Whether it is inside of an exec.
+    inside: bool,
+    /// The handler that was tried last is that of ELF programs.
+    elf: bool,
+    /// What is opened next is an interpreter.
+    interpreter: bool,
+    /// It has switched to the new memory map.
+    switched: bool,
+    /// The ELF interpreter of the program that is being started.
+    loader: Option<String>,
+}
+
+struct Story<'a> {
+    run: &'a Run,
+    names: Names,
+    /// Threads of the scenario's processes, with the process of each.
+    tree: BTreeMap<i32, i32>,
+    states: BTreeMap<i32, State>,
+    points: Vec<(i32, Point)>,
+    steps: usize,
+}
+
+impl Story<'_> {
+    fn read(&mut self, line: &Line) -> Result<(), String> {
+        let process = self.tree.get(&line.tid).copied();
+        match &line.said {
+            Said::Marker(text) => return self.marker(text),
+            Said::Event(name, text) if name == "task_newtask" => {
+                if let Some(process) = process {
+                    self.fork(process, text)?;
+                }
+            }
+            Said::Event(name, text) => {
+                if let Some(process) = process {
+                    self.event(process, name, text);
+                }
+            }
+            Said::Function(name) => {
+                let Some(process) = process else {
+                    return Ok(());
+                };
+                let is_this =
+                    |source: &Source| matches!(source, Source::Function(own) if own == name);
+                if let Some(word) = word(is_this) {
+                    self.pass(process, word.stage, name.clone(), None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `step N` stands before the answer to the N-th event, `blind N WHY` for a file whose first
+    /// instruction cannot be seen.
+    fn marker(&mut self, text: &str) -> Result<(), String> {
+        let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let (number, why) = rest.split_once(' ').unwrap_or((rest, ""));
+        let number: usize = number.parse().map_err(|_| format!("no marker: {text}"))?;
+        // A listener that hung and was killed has told nobody what it saw.
+        let Some(sighting) = self.run.sightings.get(number.wrapping_sub(1)) else {
+            return match self.run.sightings.is_empty() {
+                true => Ok(()),
+                false => Err(format!("no step has the number of the marker: {text}")),
+            };
+        };
+        let step = step(sighting, &self.names);
+        let pid = sighting.pid;
+        if kind == "blind" {
+            let mark = Mark {
+                process: step.process,
+                stage: "untraceable".to_owned(),
+                symbol: Source::Entry.symbol(),
+                detail: Some(format!("{}: {why}", step.path)),
+            };
+            self.points.push((pid, Point::Stage(mark)));
+            return Ok(());
+        }
+        self.steps += 1;
+        if number != self.steps {
+            return Err(format!("the marker of step {} is missing", self.steps));
+        }
+        let state = self.states.entry(pid).or_default();
+        if sighting.mask.0 & Mask::EXECUTE.0 != 0 && state.interpreter && state.elf {
+            state.loader = Some(step.path.clone());
+        }
+        self.points.push((pid, Point::Step(step)));
+        Ok(())
+    }
+
+    /// A new process of the tree, or a thread of one.
+    fn fork(&mut self, parent: i32, text: &str) -> Result<(), String> {
+        let number = |key: &str| text.rsplit_once(key)?.1.split(' ').next();
+        let child = text
+            .strip_prefix("pid=")
+            .and_then(|rest| rest.split(' ').next());
+        let child = child.and_then(|child| child.parse().ok());
+        let flags = number("clone_flags=").and_then(|flags| u64::from_str_radix(flags, 16).ok());
+        let (Some(child), Some(flags)) = (child, flags) else {
+            return Err(format!("not understood: task_newtask: {text}"));
+        };
+        let process = if flags & CLONE_THREAD != 0 {
+            parent
+        } else {
+            child
+        };
+        self.tree.insert(child, process);
+        Ok(())
+    }
+
+    fn event(&mut self, process: i32, name: &str, text: &str) {
+        if let Some(number) = name.strip_prefix('e').and_then(|n| n.parse::<usize>().ok()) {
+            self.entry(process, number);
+        } else if let Some(function) = name.strip_prefix("r_") {
+            let function = function.trim_end_matches("_2").to_owned();
+            let value = returned(text);
+            let back = Source::Return("kernel_execve").symbol() == function;
+            match (back, value) {
+                (true, value) => self.pass(process, RETURN, function, value.map(errno)),
+                (false, Some(0)) => self.pass(process, "taken", function, None),
+                (false, value) => self.pass(process, REFUSED, function, value.map(errno)),
+            }
+        } else if let Some(call) = name.strip_prefix("exit:sys_") {
+            let value = result(text).map(errno);
+            self.pass(process, RETURN, format!("syscalls:sys_exit_{call}"), value);
+        } else if let Some(call) = name.strip_prefix("enter:sys_") {
+            self.pass(process, CALL, format!("syscalls:sys_enter_{call}"), None);
+        } else {
+            let is_this = |source: &Source| matches!(source, Source::Event(_, own) if *own == name);
+            let symbol = Source::all().find(is_this).map(|source| source.symbol());
+            if let (Some(word), Some(symbol)) = (word(is_this), symbol) {
+                let detail = (word.stage == "comm").then(|| new_comm(text)).flatten();
+                self.pass(process, word.stage, symbol, detail);
+            }
+        }
+    }
+
+    /// The first instruction of the file that the step with this number opened.
+    fn entry(&mut self, process: i32, number: usize) {
+        let Some(sighting) = self.run.sightings.get(number.wrapping_sub(1)) else {
+            return;
+        };
+        let path = step(sighting, &self.names).path;
+        let loader = self.states.entry(process).or_default().loader.as_ref() == Some(&path);
+        let stage = if loader { LOADER_RUNS } else { PROGRAM_RUNS };
+        self.pass(process, stage, Source::Entry.symbol(), Some(path));
+    }
+
+    fn pass(&mut self, process: i32, stage: &str, symbol: String, detail: Option<String>) {
+        if process == self.run.launcher {
+            return;
+        }
+        let state = self.states.entry(process).or_default();
+        let scope = Word::find(stage).map_or(Scope::Anywhere, |word| word.scope);
+        if scope == Scope::Exec && !state.inside {
+            return;
+        }
+        // The exe file of an old map is let go of by the same function (`__mmput`), which some
+        // compilers put into its caller: that is no news of this program.
+        if stage == "exe-file-set" && (state.switched || !state.inside) {
+            return;
+        }
+        match stage {
+            CALL | "bprm" => {
+                let was = std::mem::take(state);
+                *state = State {
+                    inside: true,
+                    loader: was.loader.filter(|_| was.inside),
+                    ..State::default()
+                };
+            }
+            RETURN => state.inside = false,
+            LOADER_RUNS | PROGRAM_RUNS => state.inside = false,
+            "try-elf" => state.elf = true,
+            "try-script" | "try-misc" => (state.elf, state.interpreter) = (false, false),
+            "open-interpreter" => state.interpreter = true,
+            "memory-map" => state.switched = true,
+            _ => {}
+        }
+        let known = self.names.of_pid(process);
+        let name = if known == "PID" {
+            UNSEEN.to_owned()
+        } else {
+            known
+        };
+        let mark = Mark {
+            process: name,
+            stage: stage.to_owned(),
+            symbol,
+            detail,
+        };
+        self.points.push((process, Point::Stage(mark)));
+    }
+}
+
+/// The word that one of its sources shows.
+fn word(is_this: impl Fn(&Source) -> bool) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.sources.iter().any(&is_this))
+}
+
+/// `pid=9 oldcomm=a newcomm=b oom_score_adj=0`; a comm may hold anything.
+fn new_comm(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once(" newcomm=")?;
+    Some(
+        rest.rsplit_once(" oom_score_adj=")
+            .map_or(rest, |(comm, _)| comm)
+            .to_owned(),
+    )
+}
+
+/// 0, or the errno by name; some are the kernel's own and have none.
+fn errno(value: i64) -> String {
+    match i32::try_from(value.unsigned_abs()) {
+        Ok(0) => "0".to_owned(),
+        Ok(number) => match Errno::from_raw(number) {
+            Errno::UnknownErrno => value.to_string(),
+            errno => format!("{errno:?}"),
+        },
+        Err(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines;
+    use super::*;
+    use crate::trail::Sighting;
+
+    fn run() -> Run {
+        let sighting = |pid: i32| Sighting {
+            mask: Mask::EXECUTE,
+            pid,
+            ppid: 100,
+            exe: Some("/x".into()),
+            comm: Some("x".into()),
+            path: format!("/{pid}"),
+            denied: None,
+        };
+        Run {
+            launcher: 100,
+            pid_max: 32768,
+            sightings: vec![sighting(101)],
+            parents: vec![(101, 100)],
+            ..Run::default()
+        }
+    }
+
+    /// The story of a trace: each part is a thread with what it said, in order.
+    fn story(parts: &[(i32, &str)]) -> Result<Vec<String>, String> {
+        let text: Vec<_> = (1..)
+            .zip(parts)
+            .map(|(at, (tid, what))| format!("x-{tid} [000] .... {at}: {what}\n"))
+            .collect();
+        let points = arrange(&run(), &lines(text.concat().as_bytes()).unwrap())?;
+        Ok(points
+            .iter()
+            .map(|point| match point {
+                Point::Stage(mark) => {
+                    let detail = mark.detail.as_ref().map(|text| format!(" {text}"));
+                    format!(
+                        "{} {}{}",
+                        mark.process,
+                        mark.stage,
+                        detail.unwrap_or_default()
+                    )
+                }
+                Point::Step(step) => format!("{} step", step.process),
+            })
+            .collect())
+    }
+
+    const STEP: (i32, &str) = (7, "tracing_mark_write: exetrail step 1");
+
+    #[test]
+    fn a_step_stands_between_the_stages_around_its_marker() {
+        let story = story(&[(101, "do_open_execat <-a"), STEP, (101, "bprm_execve <-a")]);
+        assert_eq!(story.unwrap(), ["p1 open", "p1 step", "p1 exec"]);
+    }
+
+    #[test]
+    fn other_processes_are_left_out() {
+        assert_eq!(story(&[(55, "alloc_bprm <-a"), STEP]).unwrap(), ["p1 step"]);
+    }
+
+    #[test]
+    fn a_thread_counts_for_its_process() {
+        let thread = "task_newtask: pid=150 comm=a b clone_flags=3d0f00 oom_score_adj=0";
+        let story = story(&[(101, thread), (150, "alloc_bprm <-a"), STEP]);
+        assert_eq!(story.unwrap(), ["p1 bprm", "p1 step"]);
+    }
+
+    #[test]
+    fn a_child_without_any_step_is_shown_and_said_to_be_unseen() {
+        let child = "task_newtask: pid=150 comm=a clone_flags=1200000 oom_score_adj=0";
+        let story = story(&[STEP, (101, child), (150, "alloc_bprm <-a")]);
+        assert_eq!(story.unwrap(), ["p1 step", "unseen bprm"]);
+    }
+
+    #[test]
+    fn what_the_kernel_also_does_elsewhere_counts_within_an_exec_alone() {
+        let flush = (101, "flush_signal_handlers <-a");
+        let story = story(&[flush, STEP, (101, "alloc_bprm <-a"), flush]);
+        assert_eq!(story.unwrap(), ["p1 step", "p1 bprm", "p1 signal-handlers"]);
+    }
+
+    #[test]
+    fn the_exe_file_of_an_old_map_is_no_news() {
+        let set = (101, "set_mm_exe_file <-a");
+        let parts = [
+            STEP,
+            (101, "alloc_bprm <-a"),
+            set,
+            (101, "membarrier_exec_mmap <-a"),
+            set,
+        ];
+        let story = story(&parts).unwrap();
+        assert_eq!(story[2..], ["p1 exe-file-set", "p1 memory-map"]);
+    }
+
+    #[test]
+    fn a_refusal_has_its_errno() {
+        let story = story(&[STEP, (101, "r_load_script: (a <- load_script) ret=-8")]);
+        assert_eq!(story.unwrap(), ["p1 step", "p1 refused ENOEXEC"]);
+    }
+
+    #[test]
+    fn what_the_elf_handler_opens_is_the_loader() {
+        let parts = [
+            (101, "load_elf_binary <-a"),
+            (101, "open_exec <-a"),
+            STEP,
+            (101, "e1: (0x401000)"),
+        ];
+        assert_eq!(
+            story(&parts).unwrap().last().unwrap(),
+            "p1 loader-runs /101"
+        );
+    }
+
+    #[test]
+    fn a_lost_marker_is_an_error() {
+        assert!(story(&[(101, "alloc_bprm <-a")]).is_err());
+    }
+}

@@ -1,0 +1,223 @@
+//! The story in words, for a reader who does not know the kernel.
+//!
+//! Every sentence stands for something that was observed, in its order; nothing is said that was
+//! not seen.
+
+use std::fmt::Write as _;
+
+use super::claims::{CLAIMS, Held, changes, execs};
+use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
+use super::{Story, Word};
+use crate::trail::{Mark, Mask, Point, Step};
+
+/// Tells a story.
+#[must_use]
+pub fn explain(story: &Story) -> String {
+    let mut text = String::new();
+    let mut process = "";
+    let mut exe = "";
+    for point in &story.inside.stages {
+        if point.process() != process {
+            process = point.process();
+            exe = "";
+            opening(story, process, &mut text);
+        }
+        match point {
+            Point::Step(step) => {
+                if step.exe != exe {
+                    // Writing to a String cannot fail, here and below.
+                    let _ = writeln!(
+                        text,
+                        "\n  Whoever looks now sees {process} as exe {}, comm {}.",
+                        step.exe, step.comm
+                    );
+                    exe = &step.exe;
+                }
+                let _ = writeln!(text, "  - {}", wrap(&of_step(step)));
+            }
+            Point::Stage(mark) => {
+                if mark.stage == CALL {
+                    text.push('\n');
+                }
+                let _ = writeln!(text, "  - {}", wrap(&of_mark(mark)));
+            }
+        }
+        let last_of = |ended: &&crate::trail::Ended| ended.process == process;
+        let is_last = story
+            .inside
+            .stages
+            .iter()
+            .rev()
+            .find(|p| p.process() == process);
+        if is_last.is_some_and(|last| std::ptr::eq(last, point))
+            && let Some(ended) = story.trail.ended.iter().find(last_of)
+        {
+            let _ = writeln!(text, "\n  {process} ends: {}.", ended.how);
+        }
+    }
+    if !story.inside.untraceable.is_empty() {
+        let names = story.inside.untraceable.join(", ");
+        let _ = writeln!(
+            text,
+            "\nNot to be seen on this kernel, though it may happen: {names}."
+        );
+    }
+    text + &moments(story) + &proofs(story)
+}
+
+fn opening(story: &Story, process: &str, text: &mut String) {
+    let start = story
+        .trail
+        .started
+        .iter()
+        .find(|start| start.process == process);
+    let gap = if text.is_empty() { "" } else { "\n" };
+    let _ = match start {
+        Some(start) => match (&start.call, &start.path) {
+            (Some(call), Some(path)) => {
+                writeln!(
+                    text,
+                    "{gap}{process} is started by {}, with {call} of {path}.",
+                    start.by
+                )
+            }
+            _ => writeln!(text, "{gap}{process} is started by {}.", start.by),
+        },
+        None => writeln!(text, "{gap}{process} was there before."),
+    };
+}
+
+fn of_step(step: &Step) -> String {
+    let what = match step.mask {
+        Mask::EXECUTE => format!("asks whether {} may be executed", step.path),
+        Mask::OPEN => format!("asks whether {} may be opened", step.path),
+        _ => format!("asks about {} ({})", step.path, step.step),
+    };
+    let answer = match &step.denied {
+        Some(errno) => format!("; the answer is no, {errno}"),
+        None => String::new(),
+    };
+    format!("The kernel {what}{answer}. [{}]", step.step)
+}
+
+fn of_mark(mark: &Mark) -> String {
+    let detail = mark.detail.as_deref().unwrap_or_default();
+    let says = match mark.stage.as_str() {
+        REFUSED => format!("The handler {} does not take it: {detail}.", mark.symbol),
+        "taken" => format!("The handler {} has done its work.", mark.symbol),
+        RETURN if detail == "0" => "The kernel comes back from the call: it has worked.".to_owned(),
+        RETURN => format!("The kernel comes back from the call: it has failed with {detail}."),
+        LOADER_RUNS => format!("The first instruction of the ELF interpreter runs: {detail}."),
+        PROGRAM_RUNS => format!("The first instruction of the program runs: {detail}."),
+        "comm" => format!("The kernel changes comm to {detail}."),
+        "untraceable" => format!("The first instruction cannot be seen: {detail}."),
+        stage => match Word::find(stage) {
+            Some(word) => format!("The kernel {}.", word.meaning),
+            None => format!("The kernel passes {stage}."),
+        },
+    };
+    format!("{says} [{}]", mark.symbol)
+}
+
+/// Where exe, comm, credentials and memory map change, from both sides.
+fn moments(story: &Story) -> String {
+    let mut text = String::new();
+    for exec in execs(&story.inside.stages) {
+        let _ = writeln!(text, "\nWhat changes in {}, and when:", exec.process);
+        for change in changes(&exec) {
+            let none = || "(no step)".to_owned();
+            let _ = writeln!(text, "  {}", change.what);
+            let _ = writeln!(
+                text,
+                "    last before  {}",
+                change.before.unwrap_or_else(none)
+            );
+            let _ = writeln!(text, "    changes at   {}", change.stage);
+            let _ = writeln!(
+                text,
+                "    first after  {}",
+                change.after.unwrap_or_else(none)
+            );
+        }
+    }
+    text
+}
+
+/// The five sentences of the story with the lines that prove each.
+fn proofs(story: &Story) -> String {
+    let mut text = String::new();
+    for (number, claim) in (1..).zip(CLAIMS) {
+        for (process, held) in claim.check(&story.inside.stages) {
+            let _ = match &held {
+                Held::Yes(_) => writeln!(text, "\n{number}. {process}: {}.", claim.says),
+                Held::No => writeln!(text, "\n{number}. {process}: NOT so: {}.", claim.says),
+            };
+            if let Held::Yes(lines) = held {
+                for line in lines {
+                    let _ = writeln!(text, "     {line}");
+                }
+            }
+        }
+    }
+    text
+}
+
+/// Breaks a sentence so that it fits a terminal.
+fn wrap(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 4;
+    for word in text.split(' ') {
+        if column + word.len() > 96 && column > 4 {
+            out += "\n    ";
+            column = 4;
+        } else if column > 4 {
+            out.push(' ');
+            column += 1;
+        }
+        out += word;
+        column += word.len();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::explain;
+
+    fn told(text: &str) -> String {
+        explain(&parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_story_names_the_real_paths() {
+        let text = told(
+            "start p1 by launcher: execve /a\n\
+             perm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/a\n",
+        );
+        assert!(
+            text.contains("p1 is started by launcher, with execve of /a."),
+            "{text}"
+        );
+        assert!(text.contains("sees p1 as exe /x, comm x."), "{text}");
+        assert!(text.contains("asks whether /a may be executed"), "{text}");
+    }
+
+    #[test]
+    fn a_refusal_says_who_and_why() {
+        let text = told(
+            "start p1 by launcher: execve /a\n\
+             stage=refused                pid=p1 : load_script = ENOEXEC\n",
+        );
+        assert!(
+            text.contains("load_script does not take it: ENOEXEC."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_was_not_seen_is_not_told() {
+        let text = told("start p1 by launcher: execve /a\nend p1: errno ENOENT\n");
+        assert!(!text.contains("point of no return"), "{text}");
+    }
+}

@@ -1,0 +1,23 @@
+//! Where inside the kernel each step of a trail falls: the second view of a scenario.
+//!
+//! [`WORDS`] is the vocabulary. [`lines`] reads the kernel's trace, [`arrange`] keeps what belongs
+//! to the scenario's processes and lays it between the monitor's steps, [`text`] writes the view as
+//! snapshots have it and [`parse`] reads it back. [`claims`] checks the five sentences that this
+//! project rests on, and [`explain`] tells the story in words. All of it is pure; who traces is
+//! [`crate::observer::stages`].
+
+mod arrange;
+mod claims;
+mod explain;
+mod line;
+mod parse;
+mod table;
+mod text;
+
+pub use arrange::arrange;
+pub use claims::{CLAIMS, Change, Claim, Exec, Held, WRONG, changes, execs};
+pub use explain::explain;
+pub use line::{Line, MARKER, Said, lines};
+pub use parse::{Story, parse};
+pub use table::{ABSENT, Scope, Source, WORDS, Word};
+pub use text::text;

@@ -1,0 +1,69 @@
+//! The text of the view, as snapshots have it. See `docs/stages.md`.
+
+use std::fmt::{self, Write as _};
+
+use crate::trail::{Inside, Mark, Point, Trail};
+
+/// One section a process, as in the trail's text: its start, its stages and steps in order, its
+/// end. What this kernel offers nothing to see stands before all of them.
+#[must_use]
+pub fn text(trail: &Trail, inside: &Inside) -> String {
+    let mut text = String::new();
+    if !inside.untraceable.is_empty() {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "untraceable: {}\n", inside.untraceable.join(" "));
+    }
+    if let Some(hang) = &trail.hang {
+        let _ = writeln!(text, "hang: {hang}\n");
+    }
+    let mut shown: Vec<&str> = Vec::new();
+    let started = |process: &str| trail.started.iter().find(|start| start.process == process);
+    let first = inside.stages.iter().map(Point::process);
+    // Whoever has no start stands where it comes in the list.
+    let before = first
+        .clone()
+        .filter(|name| started(name).is_none() && *name != "unseen");
+    let own = trail.started.iter().map(|start| start.process.as_str());
+    let after = first.filter(|name| *name == "unseen");
+    for process in before.chain(own).chain(after) {
+        if shown.contains(&process) {
+            continue;
+        }
+        let gap = if shown.is_empty() { "" } else { "\n" };
+        text += gap;
+        shown.push(process);
+        if let Some(start) = started(process) {
+            let _ = writeln!(text, "{start}");
+        }
+        for point in inside
+            .stages
+            .iter()
+            .filter(|point| point.process() == process)
+        {
+            let _ = match point {
+                Point::Stage(mark) => writeln!(text, "{mark}"),
+                Point::Step(step) => writeln!(text, "{step}"),
+            };
+        }
+        for ended in trail.ended.iter().filter(|ended| ended.process == process) {
+            let _ = writeln!(text, "end {process}: {}", ended.how);
+        }
+    }
+    text
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mark {
+            process,
+            stage,
+            symbol,
+            detail,
+        } = self;
+        write!(f, "stage={stage:<22} pid={process} : {symbol}")?;
+        match detail {
+            Some(detail) => write!(f, " = {detail}"),
+            None => Ok(()),
+        }
+    }
+}
