@@ -4,7 +4,7 @@
 //! first one that wants a kernel boots it and keeps its findings in a folder of the run, the others
 //! wait for its lock and read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,11 +16,15 @@ use exetrail::files;
 use exetrail::project::Project;
 use exetrail::report::Finding;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Work};
+use exetrail::suite::{Event, Options, Stop, Suite, Tally, Target, Work};
 
+use crate::model::SEEDS;
 use crate::subject::{Readiness, Subject};
 
 type Key = (String, &'static str);
+
+/// The command, which becomes PID 1.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_exetrail");
 
 /// Everything about one run of the tests.
 pub struct Collector {
@@ -33,6 +37,9 @@ pub struct Collector {
 #[derive(Default)]
 struct State {
     wanted: BTreeMap<Subject, Vec<&'static Registered>>,
+    /// Kernels that play starts by chance, after all scenarios.
+    cases: BTreeSet<Subject>,
+    tallies: BTreeMap<String, Tally>,
     found: BTreeMap<Key, Finding>,
     started: bool,
     /// Why nothing more comes; empty when all is well.
@@ -60,6 +67,23 @@ impl Collector {
         }
     }
 
+    /// Asks for starts by chance.
+    pub fn want_cases(&self, subject: &Subject) {
+        self.state().cases.insert(subject.clone());
+    }
+
+    /// Waits for what became of them.
+    pub fn wait_for_cases(self: &Arc<Self>, subject: &Subject) -> Result<Tally, String> {
+        if nextest_folder().is_some() {
+            // A process of its own, which nobody else waits for.
+            let tally = self.play([subject.clone()].into());
+            let tally = tally.map_err(|error| format!("{error:#}"))?;
+            return tally.into_values().next().ok_or("interrupted".into());
+        }
+        let name = subject.name();
+        self.wait_until(|state| state.tallies.get(&name).cloned())
+    }
+
     /// Waits for the result of one trial.
     pub fn wait(
         self: &Arc<Self>,
@@ -71,16 +95,24 @@ impl Collector {
                 .wait_as_process(&folder, subject, scenario)
                 .map_err(|error| format!("{error:#}"));
         }
+        let key = (subject.name(), scenario.name);
+        self.wait_until(|state| state.found.get(&key).cloned())
+    }
+
+    /// Waits until something is there; the first to wait starts everything.
+    fn wait_until<T>(
+        self: &Arc<Self>,
+        mut find: impl FnMut(&State) -> Option<T>,
+    ) -> Result<T, String> {
         let mut state = self.state();
         if !state.started {
             state.started = true;
             let own = Arc::clone(self);
             state.thread = Some(std::thread::spawn(move || own.collect()));
         }
-        let key = (subject.name(), scenario.name);
         loop {
-            if let Some(finding) = state.found.get(&key) {
-                return Ok(finding.clone());
+            if let Some(found) = find(&state) {
+                return Ok(found);
             }
             if let Some(reason) = &state.ended {
                 return Err(format!("not run: {reason}"));
@@ -117,6 +149,14 @@ impl Collector {
                 self.changed.notify_all();
             }
         });
+        let cases = self.state().cases.clone();
+        let result = match result {
+            Ok(true) => self.play(cases).map(|tallies| {
+                self.state().tallies = tallies;
+                true
+            }),
+            other => other,
+        };
         let reason = match result {
             Ok(true) => "the run ended without a result".to_owned(),
             Ok(false) => "interrupted".to_owned(),
@@ -124,6 +164,33 @@ impl Collector {
         };
         self.state().ended = Some(reason);
         self.changed.notify_all();
+    }
+
+    /// Plays starts by chance on these kernels.
+    fn play(&self, subjects: BTreeSet<Subject>) -> Result<BTreeMap<String, Tally>> {
+        let mut targets = Vec::new();
+        for subject in subjects {
+            if let Readiness::Ready(target) = subject.readiness(&self.project)? {
+                targets.push(*target);
+            }
+        }
+        let mut tallies = BTreeMap::new();
+        let Some(first) = targets.first() else {
+            return Ok(tallies);
+        };
+        let suite = Suite::prepare(&self.project, Path::new(PROGRAM), first, &self.stop)?;
+        let (quiet, options) = (|_: &Target, _| {}, Options::default());
+        suite.play(
+            &targets,
+            &SEEDS,
+            &options,
+            &self.stop,
+            &quiet,
+            &mut |place, tally| {
+                tallies.insert(targets[place].label().to_owned(), tally);
+            },
+        );
+        Ok(tallies)
     }
 
     fn boot(
@@ -143,7 +210,7 @@ impl Collector {
         let Some(first) = work.first() else {
             return Ok(true);
         };
-        let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
+        let program = Path::new(PROGRAM);
         let suite = Suite::prepare(&self.project, program, &first.target, &self.stop)?;
         for note in work
             .iter()

@@ -4,7 +4,7 @@
 //! once per run; `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
 //! The second view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the same
-//! run; so is each of the five sentences of the story, `6.12::story::program_runs_last`.
+//! run; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five sentences of the story, `6.12::story::program_runs_last`.
 //!
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
 //!   running one where its series is in the table and this is root)
@@ -12,6 +12,7 @@
 //! - `EXETRAIL_ACCEL=tcg|kvm|auto`, `EXETRAIL_CACHE=FOLDER`: as for the command
 
 mod collect;
+mod model;
 mod settle;
 mod soundness;
 mod story;
@@ -70,7 +71,11 @@ fn run() -> Result<ExitCode> {
             }
         }
         trials.extend(story::trials(&collector, subject, &args));
+        trials.extend(model::trials(&collector, subject, &args));
     }
+    trials.push(Trial::test("model::few_are_unpredicted", || {
+        model::few_are_unpredicted()
+    }));
     let folder = root.join("snapshots");
     trials.push(Trial::test("snapshots::sound", move || {
         soundness::check(&folder)
@@ -155,19 +160,23 @@ enum Seen {
     Nothing(String),
 }
 
+/// Whether a kernel that is not fetched is a failure.
+fn required() -> bool {
+    std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all")
+}
+
 /// Waits for what was seen of a scenario on a kernel.
 fn seen(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
 ) -> Result<Seen, Failed> {
-    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     match subject
         .readiness(&collector.project)
         .map_err(|error| format!("{error:#}"))?
     {
         Readiness::Ready(_) => {}
-        Readiness::Missing(reason) if required => return Err(reason.into()),
+        Readiness::Missing(reason) if required() => return Err(reason.into()),
         Readiness::Missing(reason) | Readiness::Ignored(reason) => {
             return Ok(Seen::Nothing(reason));
         }

@@ -11,6 +11,7 @@ use crate::scenario::{Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program whose file is deleted while it runs",
+    unpredicted: Some("a program deletes the file of another, and its exe link says so"),
     run,
     ..Scenario::DEFAULT
 };

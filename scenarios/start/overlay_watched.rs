@@ -22,6 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     deadline: std::time::Duration::from_secs(5),
     hang: Hang::Observed,
     run,
+    ..Scenario::DEFAULT
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {

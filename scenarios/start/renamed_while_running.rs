@@ -10,6 +10,7 @@ use crate::scenario::{Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program whose file is renamed while it runs",
+    unpredicted: Some("a program renames the file of another, and its exe link follows"),
     run,
     ..Scenario::DEFAULT
 };

@@ -10,6 +10,7 @@ use crate::scenario::{Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program whose file is replaced while it runs",
+    unpredicted: Some("a program replaces the file of another, and its exe link says so"),
     run,
     ..Scenario::DEFAULT
 };

@@ -10,6 +10,7 @@ use crate::scenario::{Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program that changes its comm before and after an exec",
+    unpredicted: Some("a program names itself"),
     run,
     ..Scenario::DEFAULT
 };

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
 use comfy_table::{Cell, Table, TableStyle};
@@ -63,10 +62,29 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         ..Options::default()
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
-    let tallies = play(&suite, &targets, args, &options, &stop);
+    let seeds = args.seed..args.seed.saturating_add(args.cases);
+    let progress = |target: &Target, seed: u64| {
+        let done = seed + 1 - args.seed;
+        if done.is_multiple_of(100) || done == args.cases {
+            eprintln!("{}: {done} of {} cases", target.label(), args.cases);
+        }
+    };
+    let mut tallies = vec![Tally::default(); targets.len()];
+    suite.play(
+        &targets,
+        &seeds,
+        &options,
+        &stop,
+        &progress,
+        &mut |place, tally| {
+            tallies[place] = tally;
+        },
+    );
     let mut out = std::io::stdout().lock();
     for (target, tally) in targets.iter().zip(&tallies) {
-        show(target, tally, &mut out)?;
+        for line in tally.complaints().lines() {
+            writeln!(out, "{}: {line}", target.label())?;
+        }
     }
     writeln!(out, "{}", table(&targets, &tallies))?;
     if stop.is_asked_for() {
@@ -78,65 +96,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         () if any(|tally| !tally.disagreed.is_empty()) => ExitCode::from(1),
         () => ExitCode::SUCCESS,
     })
-}
-
-fn play(
-    suite: &Suite,
-    targets: &[Target],
-    args: &Args,
-    options: &Options,
-    stop: &Stop,
-) -> Vec<Tally> {
-    let tallies = Mutex::new(vec![Tally::default(); targets.len()]);
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let end = args.seed.saturating_add(args.cases);
-    std::thread::scope(|scope| {
-        for _ in 0..options.jobs.min(targets.len()) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(target) = targets.get(place) else {
-                        return;
-                    };
-                    let mut progress = |seed: u64| {
-                        let done = seed + 1 - args.seed;
-                        if done.is_multiple_of(100) || done == args.cases {
-                            eprintln!("{}: {done} of {} cases", target.label(), args.cases);
-                        }
-                    };
-                    let seeds = args.seed..end;
-                    let tally = suite.cases(target, seeds, options, stop, &mut progress);
-                    if let Ok(mut tallies) = tallies.lock() {
-                        tallies[place] = tally;
-                    }
-                }
-            });
-        }
-    });
-    tallies.into_inner().unwrap_or_default()
-}
-
-/// What a reader must see: the smallest case of each disagreement, and what broke.
-fn show(target: &Target, tally: &Tally, out: &mut impl std::io::Write) -> std::io::Result<()> {
-    for (seed, shrunk) in &tally.disagreed {
-        writeln!(out, "{}: the model disagrees, seed {seed}:", target.label())?;
-        for line in &shrunk.disagreements {
-            writeln!(out, "  {line}")?;
-        }
-        writeln!(out, "what was seen:")?;
-        for line in shrunk.trail.lines() {
-            writeln!(out, "  {line}")?;
-        }
-        writeln!(
-            out,
-            "the smallest such case, as a scenario:\n{}",
-            shrunk.source
-        )?;
-    }
-    for (seed, reason) in &tally.broken {
-        writeln!(out, "{}: case {seed} is broken: {reason}", target.label())?;
-    }
-    Ok(())
 }
 
 fn table(targets: &[Target], tallies: &[Tally]) -> Table {

@@ -44,6 +44,9 @@ pub struct Scenario {
     pub deadline: Duration,
     /// What it is when the listener itself hangs until the deadline.
     pub hang: Hang,
+    /// What a program of it does, or its loader, that the model does not predict; never the
+    /// kernel's part.
+    pub unpredicted: Option<&'static str>,
     /// Its work.
     pub run: fn(&mut Stage) -> anyhow::Result<()>,
 }
@@ -64,6 +67,7 @@ impl Scenario {
         needs: &[],
         deadline: Duration::from_secs(20),
         hang: Hang::Fault,
+        unpredicted: None,
         run: |_| Ok(()),
     };
 }

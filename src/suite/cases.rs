@@ -1,6 +1,8 @@
 //! Generated cases on one kernel, counted.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Options, Stop, Suite, Target};
@@ -55,6 +57,26 @@ impl Tally {
         self.agreed + self.disagreed.len()
     }
 
+    /// What is wrong, with the smallest case of each disagreement as a scenario; nothing when all
+    /// is well.
+    #[must_use]
+    pub fn complaints(&self) -> String {
+        let mut text = String::new();
+        for (seed, shrunk) in &self.disagreed {
+            let found = shrunk.disagreements.join("\n  ");
+            let trail = shrunk.trail.trim_end().replace('\n', "\n  ");
+            text.push_str(&format!(
+                "the model disagrees, seed {seed}:\n  {found}\nwhat was seen:\n  {trail}\n\
+                 the smallest such case, as a scenario:\n{}\n",
+                shrunk.source
+            ));
+        }
+        for (seed, reason) in &self.broken {
+            text.push_str(&format!("case {seed} is broken: {reason}\n"));
+        }
+        text
+    }
+
     /// In how many of them the model agreed, in per cent.
     #[must_use]
     pub fn percent(&self) -> f64 {
@@ -63,9 +85,45 @@ impl Tally {
 }
 
 impl Suite {
-    /// Plays the cases of these seeds on one kernel; a case that takes the guest with it is broken,
+    /// Plays the cases of these seeds on kernels, several side by side; `done` hears of each kernel.
+    pub fn play(
+        &self,
+        targets: &[Target],
+        seeds: &Range<u64>,
+        options: &Options,
+        stop: &Stop,
+        progress: &(dyn Fn(&Target, u64) + Sync),
+        done: &mut dyn FnMut(usize, Tally),
+    ) {
+        let next = AtomicUsize::new(0);
+        let (sender, tallies) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..options.jobs.clamp(1, targets.len().max(1)) {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(target) = targets.get(place) else {
+                            return;
+                        };
+                        let tally = self.cases(target, seeds.clone(), options, stop, &mut |seed| {
+                            progress(target, seed);
+                        });
+                        // A receiver that is gone wants nothing more.
+                        let _ = sender.send((place, tally));
+                    }
+                });
+            }
+            drop(sender);
+            for (place, tally) in tallies {
+                done(place, tally);
+            }
+        });
+    }
+
+    /// Plays them on one kernel; a case that takes the guest with it is broken,
     /// and the others go on in a fresh boot.
-    pub fn cases(
+    fn cases(
         &self,
         target: &Target,
         seeds: Range<u64>,

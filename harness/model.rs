@@ -1,0 +1,107 @@
+//! The model on every kernel: against each scenario, a trial each (`6.12::start/shebang::model`),
+//! and against starts by chance (`6.12::model::cases`).
+
+use std::sync::Arc;
+
+use exetrail::scenario::{Registered, select};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::collect::Collector;
+use crate::subject::{Readiness, Subject};
+use crate::{Seen, required, seen};
+
+/// Seeds of the cases that every run plays; `exetrail model` plays as many as one likes.
+pub const SEEDS: std::ops::Range<u64> = 0..50;
+/// How many scenarios there must be for each one that declares something unpredicted.
+const PREDICTED: usize = 10;
+
+/// The trials of one kernel.
+pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -> Vec<Trial> {
+    let scenarios = select(&[]).unwrap_or_default();
+    let mut trials: Vec<_> = scenarios
+        .into_iter()
+        .map(|scenario| {
+            let name = format!("{}::{}::model", subject.name(), scenario.name);
+            let (own, on) = (Arc::clone(collector), subject.clone());
+            let trial = Trial::ignorable_test(name, move || agrees(&own, &on, scenario));
+            if !args.list && !args.is_filtered_out(&trial) {
+                collector.want(subject, scenario);
+            }
+            trial
+        })
+        .collect();
+    let name = format!("{}::model::cases", subject.name());
+    let (own, on) = (Arc::clone(collector), subject.clone());
+    let trial = Trial::ignorable_test(name, move || cases(&own, &on));
+    if !args.list && !args.is_filtered_out(&trial) {
+        collector.want_cases(subject);
+    }
+    trials.push(trial);
+    trials
+}
+
+fn agrees(
+    collector: &Arc<Collector>,
+    subject: &Subject,
+    scenario: &Registered,
+) -> Result<Completion, Failed> {
+    let finding = match seen(collector, subject, scenario)? {
+        Seen::Finding(finding) => finding,
+        Seen::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+    };
+    let Some(found) = &finding.record.model else {
+        // What became of the trail is told by its own trial.
+        let outcome = finding.record.outcome;
+        return Ok(Completion::ignored_with(format!(
+            "there is no trail: {outcome}"
+        )));
+    };
+    let whole = found.disagreements.is_empty() && found.unknown.is_empty();
+    let all = found.disagreements.iter().chain(&found.unknown);
+    let all: Vec<_> = all.map(String::as_str).collect();
+    match (scenario.scenario.unpredicted, whole) {
+        (None, true) => Ok(Completion::Completed),
+        (None, false) => Err(format!("the model does not predict it:\n{}", all.join("\n")).into()),
+        (Some(reason), false) => Ok(Completion::ignored_with(format!("not predicted: {reason}"))),
+        (Some(reason), true) => Err(format!(
+            "it is declared as unpredicted ({reason}), and the model predicts it"
+        )
+        .into()),
+    }
+}
+
+fn cases(collector: &Arc<Collector>, subject: &Subject) -> Result<Completion, Failed> {
+    match subject
+        .readiness(&collector.project)
+        .map_err(|error| format!("{error:#}"))?
+    {
+        Readiness::Ready(_) => {}
+        Readiness::Missing(reason) if required() => return Err(reason.into()),
+        Readiness::Missing(reason) | Readiness::Ignored(reason) => {
+            return Ok(Completion::ignored_with(reason));
+        }
+    }
+    let tally = collector.wait_for_cases(subject)?;
+    match tally.complaints() {
+        complaints if !complaints.is_empty() => Err(complaints.into()),
+        _ if tally.started() == 0 => Err("no case was started".into()),
+        _ => Ok(Completion::Completed),
+    }
+}
+
+/// At most one scenario in ten may declare something that the model does not predict.
+pub fn few_are_unpredicted() -> Result<(), Failed> {
+    let all = select(&[]).map_err(|error| format!("{error:#}"))?;
+    let declared = all
+        .iter()
+        .filter(|found| found.scenario.unpredicted.is_some());
+    let declared: Vec<_> = declared.map(|found| found.name).collect();
+    match declared.len() * PREDICTED > all.len() {
+        true => Err(format!(
+            "more than one in ten is not predicted: {}",
+            declared.join(", ")
+        )
+        .into()),
+        false => Ok(()),
+    }
+}
