@@ -354,3 +354,87 @@ fn show_expected(step: &Step) -> String {
     let what = if step.execute { "execute" } else { "open" };
     format!("{what} {} (exe={} comm={})", step.path, step.exe, step.comm)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::{Sample, call};
+    use crate::scenario::Elf;
+
+    /// What the model says of a trail in which `/a` is started, whose ELF interpreter is `/l`.
+    fn disagreements(trail: &str) -> Vec<String> {
+        let program = Elf::new().interpreter("/l");
+        let sample = Sample::new()
+            .program("/a", &program)
+            .program("/l", &Elf::new());
+        let sample = sample.program("/b", &Elf::new());
+        let trail = trail::parse(trail).unwrap();
+        check(&Witness {
+            trail: &trail,
+            call: Some(&call("/a")),
+            files: &sample.0,
+            kernel: Kernel::of("7.3").unwrap(),
+            cut: false,
+        })
+        .disagreements
+    }
+
+    fn step(perm: &str, exe: &str, path: &str) -> String {
+        let comm = exe.trim_start_matches('/');
+        let exe = format!("exe={exe} comm={comm}");
+        format!("perm={perm:<7} pid=p1 ppid=launcher {exe} : path={path}\n")
+    }
+
+    /// The four steps of the kernel, the interpreter's under this exe.
+    fn kernels(exe: &str) -> String {
+        let own = ["execute", "open"].map(|perm| step(perm, "/caller", "/a"));
+        let interpreter = ["execute", "open"].map(|perm| step(perm, exe, "/l"));
+        let start = "start p1 by launcher: execve /a\n";
+        [start, &own.concat(), &interpreter.concat()].concat()
+    }
+
+    const END: &str = "end p1: exit 0\n";
+
+    #[test]
+    fn a_trail_as_it_should_be_has_nothing_against_it() {
+        assert_eq!(disagreements(&(kernels("/caller") + END)), [""; 0]);
+    }
+
+    #[test]
+    fn an_interpreter_behind_the_point_of_no_return_is_noticed() {
+        let found = disagreements(&(kernels("/a") + END));
+        assert_eq!(
+            found,
+            ["p1: execute /l (exe=/a comm=a), expected execute /l (exe=/caller comm=caller)"]
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_missing_is_noticed() {
+        let whole = kernels("/caller");
+        let cut = whole.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n" + END;
+        assert!(disagreements(&cut)[0].starts_with("p1: nothing more, expected open /l"));
+    }
+
+    #[test]
+    fn an_errno_where_a_program_should_run_is_noticed() {
+        let found = disagreements(&(kernels("/caller") + "end p1: errno EPERM\n"));
+        assert_eq!(found, ["p1: errno EPERM, expected a program that runs"]);
+    }
+
+    #[test]
+    fn what_the_program_opens_is_its_own_under_its_new_name() {
+        let own = kernels("/caller") + &step("open", "/a", "/data");
+        assert_eq!(disagreements(&(own + END)), [""; 0]);
+        let foreign = kernels("/caller") + &step("open", "/caller", "/data");
+        assert_eq!(disagreements(&(foreign + END)).len(), 1);
+    }
+
+    #[test]
+    fn a_program_that_it_starts_in_turn_is_explained_as_well() {
+        let next = ["execute", "open"]
+            .map(|perm| step(perm, "/a", "/b"))
+            .concat();
+        assert_eq!(disagreements(&(kernels("/caller") + &next + END)), [""; 0]);
+    }
+}

@@ -282,3 +282,113 @@ impl Loader<'_, '_> {
         Ok(*file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::{Sample, call, libraries};
+    use crate::model::{Call, Elf as Headers};
+    use crate::scenario;
+
+    const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+    /// A library with this name, which needs others.
+    fn library(file: &mut File, soname: &str, needed: &[&str]) {
+        if let Some(elf) = file.image.as_mut().and_then(|image| image.elf.as_mut()) {
+            *elf = Headers {
+                soname: Some(soname.to_owned()),
+                needed: needed.iter().map(|name| (*name).to_owned()).collect(),
+                ..elf.clone()
+            };
+        }
+    }
+
+    /// A program `/a` that needs `x.so`, which needs `z.so`, and `y.so`.
+    fn sample() -> Sample {
+        let elf = scenario::Elf::new();
+        let program = elf.clone().interpreter(LOADER).needs("x.so").needs("y.so");
+        let folders = ["/etc", "/lib", "/lib64", "/usr", "/usr/lib", "/tmp"];
+        let sample = folders
+            .iter()
+            .fold(Sample::new(), |sample, path| sample.folder(path));
+        let sample = sample.file(CACHE, b"").program("/a", &program);
+        let sample = sample.program(LOADER, &elf).program("/tmp/p.so", &elf);
+        let sample = sample.with(LOADER, |file| library(file, "ld-linux-x86-64.so.2", &[]));
+        ["x.so", "y.so", "z.so"]
+            .iter()
+            .fold(sample, |sample, name| {
+                let path = format!("/lib/{name}");
+                let needed: &[&str] = if *name == "x.so" { &["z.so"] } else { &[] };
+                sample
+                    .program(&path, &elf)
+                    .with(&path, |file| library(file, name, needed))
+            })
+    }
+
+    fn preloading(list: &str) -> Call {
+        let mut call = call("/a");
+        call.environment.push(format!("LD_PRELOAD={list}"));
+        call
+    }
+
+    #[test]
+    fn libraries_are_loaded_breadth_first() {
+        let (steps, loaded) = libraries(&sample(), &call("/a"), "");
+        assert_eq!(steps, [CACHE, "/lib/x.so", "/lib/y.so", "/lib/z.so"]);
+        assert_eq!(loaded, Loaded::Runs);
+    }
+
+    #[test]
+    fn what_is_preloaded_comes_first() {
+        let (steps, _) = libraries(&sample(), &preloading("/tmp/p.so z.so"), "");
+        assert_eq!(
+            steps,
+            ["/tmp/p.so", CACHE, "/lib/z.so", "/lib/x.so", "/lib/y.so"]
+        );
+    }
+
+    #[test]
+    fn a_preload_that_is_missing_is_left_out() {
+        assert_eq!(
+            libraries(&sample(), &preloading("/tmp/none.so"), "").1,
+            Loaded::Runs
+        );
+    }
+
+    #[test]
+    fn a_program_of_another_user_preloads_nothing() {
+        let sample = sample().with("/a", |file| file.owned.mode |= 0o4000);
+        let mut call = preloading("/tmp/p.so");
+        call.caller.uid = 7;
+        assert_eq!(libraries(&sample, &call, "").0[0], CACHE);
+    }
+
+    #[test]
+    fn a_refused_library_is_looked_for_again() {
+        let (steps, loaded) = libraries(&sample(), &call("/a"), "/lib/y.so");
+        assert_eq!(steps, [CACHE, "/lib/x.so", "/lib/y.so", "/lib/y.so"]);
+        assert_eq!(loaded, Loaded::Exits(GIVES_UP));
+    }
+
+    #[test]
+    fn without_the_cache_the_folders_are_searched() {
+        let (steps, loaded) = libraries(&sample(), &call("/a"), CACHE);
+        assert_eq!((steps[1].as_str(), loaded), ("/lib/x.so", Loaded::Runs));
+    }
+
+    #[test]
+    fn a_loader_run_by_hand_opens_its_program_first() {
+        let mut call = call(LOADER);
+        call.argv.push("/a".to_owned());
+        assert_eq!(libraries(&sample(), &call, "").0[..2], ["/a", CACHE]);
+    }
+
+    #[test]
+    fn an_interpreter_that_is_no_loader_is_not_predicted() {
+        let sample = sample().program(LOADER, &scenario::Elf::new());
+        assert!(matches!(
+            libraries(&sample, &call("/a"), "").1,
+            Loaded::Unknown(_)
+        ));
+    }
+}

@@ -12,6 +12,8 @@ mod files;
 mod image;
 mod kernel;
 mod loader;
+#[cfg(test)]
+mod sample;
 mod walk;
 
 use serde::{Deserialize, Serialize};

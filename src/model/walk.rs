@@ -119,3 +119,57 @@ fn parts(path: &str) -> impl Iterator<Item = String> {
 fn join(parts: &[String]) -> String {
     format!("/{}", parts.join("/"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::{Sample, call};
+
+    fn found(sample: &Sample, path: &str, follow: bool) -> String {
+        match walk(&sample.0, &call("/").caller, "/", path, follow) {
+            Ok(Found::File(file)) => file.name,
+            Ok(Found::Folder(_)) => "a folder".to_owned(),
+            Ok(Found::Link) => "a link".to_owned(),
+            Ok(Found::Other) => "something".to_owned(),
+            Err(errno) => errno.to_owned(),
+        }
+    }
+
+    fn sample() -> Sample {
+        let sample = Sample::new().folder("/d").file("/d/f", b"");
+        let sample = sample.link("/l", "d/f").link("/loop", "/loop");
+        sample.link("/up", "/d/../d")
+    }
+
+    #[test]
+    fn a_relative_link_begins_in_its_own_folder() {
+        assert_eq!(found(&sample(), "/l", true), "/d/f");
+    }
+
+    #[test]
+    fn a_link_in_the_middle_is_always_followed() {
+        assert_eq!(found(&sample(), "up/./f", false), "/d/f");
+        assert_eq!(found(&sample(), "/l", false), "a link");
+    }
+
+    #[test]
+    fn a_slash_at_the_end_wants_a_folder() {
+        assert_eq!(found(&sample(), "/d/f/", true), "ENOTDIR");
+        assert_eq!(found(&sample(), "/d/", true), "a folder");
+    }
+
+    #[test]
+    fn a_link_to_itself_is_followed_forty_times() {
+        assert_eq!(found(&sample(), "/loop", true), "ELOOP");
+    }
+
+    #[test]
+    fn a_part_that_is_too_long_is_said_so() {
+        assert_eq!(found(&sample(), &"x".repeat(256), true), "ENAMETOOLONG");
+    }
+
+    #[test]
+    fn what_is_missing_is_missing() {
+        assert_eq!(found(&sample(), "/d/g/h", true), "ENOENT");
+    }
+}
