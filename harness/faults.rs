@@ -38,12 +38,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 8] = [
+    let table: [(&str, Check); 9] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
         ("monitor_is_wedged", monitor_is_wedged),
         ("channel_is_cut", channel_is_cut),
+        ("trace_is_lost", trace_is_lost),
         ("qemu_is_killed", qemu_is_killed),
         ("kernel_is_truncated", kernel_is_truncated),
         ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
@@ -210,6 +211,20 @@ fn monitor_is_wedged(lab: &Lab) -> Result<(), Failed> {
 fn channel_is_cut(lab: &Lab) -> Result<(), Failed> {
     lab.with_fault(Fault::Cut)?
         .check(2, &["cut in the middle of a record (16 bytes"])
+}
+
+/// Lines of the kernel's trace are lost: that costs the view of the inside, and not the trail.
+fn trace_is_lost(lab: &Lab) -> Result<(), Failed> {
+    let seen = lab.with_fault(Fault::Lost)?;
+    let record = seen.records.get(FAULTY).ok_or("there is no record")?;
+    let reason = record.inside.stages_reason.clone().unwrap_or_default();
+    let lost = record.inside.stages_outcome == Some(Outcome::Broken)
+        && reason.contains("lines of the kernel's trace were lost")
+        && record.inside.stages.is_empty();
+    match record.outcome == Outcome::Same && lost && seen.boots == 1 {
+        true => Ok(()),
+        false => Err(format!("{}, stages {reason:?}", record.outcome).into()),
+    }
 }
 
 fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {

@@ -63,7 +63,7 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                tracer.scenario(name);
+                tracer.scenario(name, plan.faults.get(name).copied());
                 let result = one(lab, name, &plan, link, &children, &mut tracer);
                 link.send(&Message::Finished {
                     scenario: name.clone(),
@@ -157,7 +157,7 @@ fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
             channel::end(lab);
             sys::exit_now(1)
         }
-        Some(Fault::Stuck | Fault::Wedge) | None => Ok(()),
+        Some(Fault::Stuck | Fault::Wedge | Fault::Lost) | None => Ok(()),
     }
 }
 

@@ -72,4 +72,6 @@ pub enum Fault {
     Wedge,
     /// The channel ends in the middle of a record.
     Cut,
+    /// The kernel's trace loses lines.
+    Lost,
 }

@@ -146,6 +146,16 @@ impl Instance {
         &self.there
     }
 
+    /// Makes the buffers small and writes more than they take: a fault for the tests.
+    ///
+    /// # Errors
+    ///
+    /// tracefs refuses it.
+    pub fn flood(&self) -> Result<()> {
+        self.put("buffer_size_kb", "1")?;
+        (0..1000).try_for_each(|_| self.put("trace_marker", "flood"))
+    }
+
     /// Empties the buffer and begins to trace; the marker is for the monitor.
     ///
     /// # Errors
