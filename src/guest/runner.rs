@@ -157,7 +157,7 @@ fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
             channel::end(lab);
             sys::exit_now(1)
         }
-        Some(Fault::Stuck | Fault::Wedge | Fault::Lost) | None => Ok(()),
+        Some(Fault::Stuck | Fault::Wedge | Fault::Lost | Fault::Traced) | None => Ok(()),
     }
 }
 

@@ -55,12 +55,16 @@ impl Tracer {
         }
         let begun = match self.instance.as_ref()? {
             Ok(instance) => {
+                if self.fault == Some(Fault::Traced) {
+                    // As below.
+                    let _ = Instance::rival();
+                }
                 let begun = instance.begin();
                 if self.fault == Some(Fault::Lost) {
                     // When this cannot be done, nothing is lost, and the test says so.
                     let _ = instance.flood();
                 }
-                begun.map_err(broken)
+                begun.map_err(failure)
             }
             Err(failure) => Err(failure.clone()),
         };
@@ -106,19 +110,22 @@ fn broken(error: anyhow::Error) -> Failure {
     Failure::Broken(format!("{error:#}"))
 }
 
+/// Who else traces is the kernel's user; everything else is our fault.
+fn failure(error: anyhow::Error) -> Failure {
+    let reason = format!("{error:#}");
+    match reason.starts_with(BUSY) {
+        true => Failure::Unsupported(vec![reason]),
+        false => Failure::Broken(reason),
+    }
+}
+
 fn make(lab: Lab) -> Result<Instance, Failure> {
     let unmet = NEEDS.iter().filter(|need| !(need.probe)(lab));
     let unmet: Vec<_> = unmet.map(|need| need.what.to_owned()).collect();
     if !unmet.is_empty() {
         return Err(Failure::Unsupported(unmet));
     }
-    Instance::make().map_err(|error| {
-        let reason = format!("{error:#}");
-        match reason.starts_with(BUSY) {
-            true => Failure::Unsupported(vec![reason]),
-            false => Failure::Broken(reason),
-        }
-    })
+    Instance::make().map_err(failure)
 }
 
 fn story(instance: &Instance, run: &Run) -> Result<Inside> {

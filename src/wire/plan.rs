@@ -74,4 +74,6 @@ pub enum Fault {
     Cut,
     /// The kernel's trace loses lines.
     Lost,
+    /// Somebody else begins to trace the kernel.
+    Traced,
 }
