@@ -38,12 +38,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 8] = [
+    let table: [(&str, Check); 10] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
         ("monitor_is_wedged", monitor_is_wedged),
         ("channel_is_cut", channel_is_cut),
+        ("trace_is_lost", trace_is_lost),
+        ("another_tracer_is_active", another_tracer_is_active),
         ("qemu_is_killed", qemu_is_killed),
         ("kernel_is_truncated", kernel_is_truncated),
         ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
@@ -210,6 +212,37 @@ fn monitor_is_wedged(lab: &Lab) -> Result<(), Failed> {
 fn channel_is_cut(lab: &Lab) -> Result<(), Failed> {
     lab.with_fault(Fault::Cut)?
         .check(2, &["cut in the middle of a record (16 bytes"])
+}
+
+/// Lines of the kernel's trace are lost: that costs the view of the inside, and not the trail.
+fn trace_is_lost(lab: &Lab) -> Result<(), Failed> {
+    let seen = lab.with_fault(Fault::Lost)?;
+    let record = seen.records.get(FAULTY).ok_or("there is no record")?;
+    let reason = record.inside.stages_reason.clone().unwrap_or_default();
+    let lost = record.inside.stages_outcome == Some(Outcome::Broken)
+        && reason.contains("lines of the kernel's trace were lost")
+        && record.inside.stages.is_empty();
+    match record.outcome == Outcome::Same && lost && seen.boots == 1 {
+        true => Ok(()),
+        false => Err(format!("{}, stages {reason:?}", record.outcome).into()),
+    }
+}
+
+/// Somebody else traces from the second scenario on: from there on there is no second view.
+fn another_tracer_is_active(lab: &Lab) -> Result<(), Failed> {
+    let seen = lab.with_fault(Fault::Traced)?;
+    let views = SCENARIOS.map(|name| {
+        let record = seen.records.get(name)?;
+        let reason = record.inside.stages_reason.clone();
+        Some((record.outcome, record.inside.stages_outcome?, reason))
+    });
+    let reason = Some("another tracer is active: function".to_owned());
+    let unsupported = Some((Outcome::Same, Outcome::Unsupported, reason));
+    let first = Some((Outcome::Same, Outcome::Same, None));
+    match views == [first, unsupported.clone(), unsupported] {
+        true => Ok(()),
+        false => Err(format!("{views:?}").into()),
+    }
 }
 
 fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use exetrail::baseline::{Store, View};
 use exetrail::records::keep;
+use exetrail::stages;
 use exetrail::trail::{Inside, KernelInfo, Lab, Outcome, Record, SCHEMA, parse};
 
 /// Calls exetrail in a folder.
@@ -129,6 +130,67 @@ fn records_are_judged_again_without_a_vm() {
     let output = call(dir.path(), &["check", ".", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(shown(&output).contains("\"outcome\":\"same\""));
+}
+
+/// A record with its second view, as both were accepted.
+fn with_stages(scenario: &str, kernel: &str) -> Record {
+    let files = Store::Embedded.load(scenario, View::Stages).unwrap();
+    let text = &files[&kernel.parse().unwrap()];
+    let inside = stages::parse(text).unwrap().inside;
+    Record {
+        inside: Inside {
+            stages_outcome: Some(Outcome::New),
+            ..inside
+        },
+        ..record(scenario, kernel)
+    }
+}
+
+#[test]
+fn a_view_of_a_record_is_judged_again_by_its_own_snapshots() {
+    let dir = tempfile::tempdir().unwrap();
+    keep(dir.path(), &with_stages("start/shebang", "6.12")).unwrap();
+    let output = call(dir.path(), &["check", ".", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(shown(&output).contains("\"stages_outcome\":\"same\""));
+}
+
+#[test]
+fn a_stage_that_is_missing_is_a_change_of_its_view_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut record = with_stages("start/shebang", "6.12");
+    record.inside.stages.remove(0);
+    keep(dir.path(), &record).unwrap();
+    let output = call(dir.path(), &["check", ".", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = shown(&output);
+    assert!(text.contains("\"outcome\":\"same\""), "{text}");
+    assert!(text.contains("\"stages_outcome\":\"changed\""), "{text}");
+}
+
+#[test]
+fn a_story_is_told_in_words_from_the_snapshots() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = call(dir.path(), &["explain", "normal", "-k", "6.12"]);
+    let text = shown(&output);
+    assert_eq!(output.status.code(), Some(0));
+    for said in [
+        "p2 calls execve.",
+        "The kernel opens /usr/bin/ls in order to execute it.",
+        "The first instruction of the program runs: /usr/bin/ls.",
+        "5. p2: the first instruction of the program runs when all of that is done.",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("NOT so"), "{text}");
+}
+
+#[test]
+fn a_scenario_without_stages_has_no_story() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = call(dir.path(), &["explain", "deny/program"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(shown(&output).contains("only scenarios of the family start"));
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use super::check;
-use crate::baseline::View;
+use crate::baseline::{Baselines, Lineage, View};
 use crate::project::Project;
 use crate::report::{Chapter, Finding, page};
 use crate::scenario::{Registered, select};
+use crate::stages;
 use crate::suite::VIEW;
 use crate::trail::{self, Inside, KernelId, KernelInfo, Lab, Outcome, Record, SCHEMA};
 
@@ -54,6 +55,7 @@ fn accepted(project: &Project) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for scenario in select(&[])? {
         let files = project.store().load(scenario.name, VIEW)?;
+        let stories = project.store().load(scenario.name, View::Stages)?;
         for entry in &project.table.kernels {
             let lineage = project.table.lineage();
             let Some(text) = lineage
@@ -74,7 +76,7 @@ fn accepted(project: &Project) -> Result<Vec<Finding>> {
                 reason: None,
                 trail: trail::parse(text)?,
                 model: None,
-                inside: Inside::default(),
+                inside: inside(&lineage, &entry.id, &stories)?,
             };
             findings.push(Finding {
                 record,
@@ -85,6 +87,17 @@ fn accepted(project: &Project) -> Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// The accepted stages of a kernel, where there are any.
+fn inside(lineage: &Lineage, id: &KernelId, files: &Baselines) -> Result<Inside> {
+    let Some(text) = lineage.owner(id, files).and_then(|owner| files.get(owner)) else {
+        return Ok(Inside::default());
+    };
+    Ok(Inside {
+        stages_outcome: Some(Outcome::Same),
+        ..stages::parse(text)?.inside
+    })
 }
 
 /// What is known of a scenario, with the accepted trails that findings differ from.

@@ -68,7 +68,8 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
             for name in names {
                 let scenario = name.clone();
                 link.send(&Message::Started { scenario })?;
-                eyes.tracer.scenario(name);
+                let fault = plan.faults.get(name).copied();
+                eyes.tracer.scenario(name, fault);
                 let result = one(lab, name, &plan, link, &children, &mut eyes);
                 let (result, model) = match result {
                     Ok((trail, agreement)) => (Ok(trail), Some(agreement)),
@@ -180,7 +181,7 @@ fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
             channel::end(lab);
             sys::exit_now(1)
         }
-        Some(Fault::Stuck | Fault::Wedge) | None => Ok(()),
+        Some(Fault::Stuck | Fault::Wedge | Fault::Lost | Fault::Traced) | None => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::observer::stages::{BUSY, Instance, Marker, NEEDS};
 use crate::scenario::Registered;
 use crate::stages::{WORDS, arrange};
 use crate::trail::{Inside, Lab, Run};
-use crate::wire::{Failure, Tracing};
+use crate::wire::{Failure, Fault, Tracing};
 
 /// What is traced, if anything.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Tracer {
     instance: Option<Result<Instance, Failure>>,
     /// Whether the scenario that runs has the view.
     wanted: bool,
+    fault: Option<Fault>,
     /// What became of the scenario that runs.
     result: Option<Result<Inside, Failure>>,
 }
@@ -31,15 +32,17 @@ impl Tracer {
             tracing,
             instance: None,
             wanted: false,
+            fault: None,
             result: None,
         }
     }
 
     /// A scenario begins.
-    pub fn scenario(&mut self, name: &str) {
+    pub fn scenario(&mut self, name: &str, fault: Option<Fault>) {
         let has = Registered::find(name).is_some_and(Registered::has_stages);
         self.wanted = has && self.tracing == Tracing::On;
         self.result = None;
+        self.fault = fault;
         if self.wanted && self.instance.is_none() {
             self.instance = Some(make(self.lab));
         }
@@ -51,7 +54,18 @@ impl Tracer {
             return None;
         }
         let begun = match self.instance.as_ref()? {
-            Ok(instance) => instance.begin().map_err(broken),
+            Ok(instance) => {
+                if self.fault == Some(Fault::Traced) {
+                    // As below.
+                    let _ = Instance::rival();
+                }
+                let begun = instance.begin();
+                if self.fault == Some(Fault::Lost) {
+                    // When this cannot be done, nothing is lost, and the test says so.
+                    let _ = instance.flood();
+                }
+                begun.map_err(failure)
+            }
             Err(failure) => Err(failure.clone()),
         };
         begun
@@ -96,19 +110,22 @@ fn broken(error: anyhow::Error) -> Failure {
     Failure::Broken(format!("{error:#}"))
 }
 
+/// Who else traces is the kernel's user; everything else is our fault.
+fn failure(error: anyhow::Error) -> Failure {
+    let reason = format!("{error:#}");
+    match reason.starts_with(BUSY) {
+        true => Failure::Unsupported(vec![reason]),
+        false => Failure::Broken(reason),
+    }
+}
+
 fn make(lab: Lab) -> Result<Instance, Failure> {
     let unmet = NEEDS.iter().filter(|need| !(need.probe)(lab));
     let unmet: Vec<_> = unmet.map(|need| need.what.to_owned()).collect();
     if !unmet.is_empty() {
         return Err(Failure::Unsupported(unmet));
     }
-    Instance::make().map_err(|error| {
-        let reason = format!("{error:#}");
-        match reason.starts_with(BUSY) {
-            true => Failure::Unsupported(vec![reason]),
-            false => Failure::Broken(reason),
-        }
-    })
+    Instance::make().map_err(failure)
 }
 
 fn story(instance: &Instance, run: &Run) -> Result<Inside> {

@@ -16,10 +16,14 @@ pub fn explain(story: &Story) -> String {
     let mut text = String::new();
     let mut process = "";
     let mut exe = "";
-    for point in &story.inside.stages {
+    // The file that is to be executed, as far as it was seen.
+    let mut file = "the file";
+    let points = &story.inside.stages;
+    for (at, point) in points.iter().enumerate() {
         if point.process() != process {
             process = point.process();
             exe = "";
+            file = "the file";
             opening(story, process, &mut text);
         }
         match point {
@@ -39,7 +43,11 @@ pub fn explain(story: &Story) -> String {
                 if mark.stage == CALL {
                     text.push('\n');
                 }
-                let _ = writeln!(text, "  - {}", wrap(&of_mark(mark)));
+                let next = asked_next(&points[at + 1..], process);
+                if mark.stage == "open" && !is_elf_interpreter(&points[..at]) {
+                    file = next.unwrap_or(file);
+                }
+                let _ = writeln!(text, "  - {}", wrap(&of_mark(mark, file, next)));
             }
         }
         let last_of = |ended: &&crate::trail::Ended| ended.process == process;
@@ -100,9 +108,50 @@ fn of_step(step: &Step) -> String {
     format!("The kernel {what}{answer}. [{}]", step.step)
 }
 
-fn of_mark(mark: &Mark) -> String {
+/// The file of the step that follows at once, in the same process: what the stage led to.
+fn asked_next<'a>(points: &'a [Point], process: &str) -> Option<&'a str> {
+    let own = points.iter().filter(|point| point.process() == process);
+    let mut own =
+        own.skip_while(|point| matches!(point, Point::Stage(mark) if mark.stage == "open"));
+    match own.next()? {
+        Point::Step(step) if step.mask == Mask::EXECUTE => Some(&step.path),
+        _ => None,
+    }
+}
+
+/// Whether what is opened next is wanted by the handler of ELF programs.
+fn is_elf_interpreter(before: &[Point]) -> bool {
+    let stages = before.iter().rev().filter_map(|point| match point {
+        Point::Stage(mark) => Some(mark.stage.as_str()),
+        Point::Step(_) => None,
+    });
+    stages.take(2).eq(["open-interpreter", "try-elf"])
+}
+
+fn of_mark(mark: &Mark, file: &str, next: Option<&str>) -> String {
     let detail = mark.detail.as_deref().unwrap_or_default();
     let says = match mark.stage.as_str() {
+        CALL if mark.symbol == "kernel_execve" => {
+            "The kernel itself calls execve, for a helper of its own.".to_owned()
+        }
+        CALL => {
+            let call = mark
+                .symbol
+                .rsplit_once("sys_enter_")
+                .map_or("execve", |(_, call)| call);
+            format!("{} calls {call}.", mark.process)
+        }
+        "open" => match next {
+            Some(path) => format!("The kernel opens {path} in order to execute it."),
+            None => "The kernel looks for the file and opens none: nobody is asked.".to_owned(),
+        },
+        "open-interpreter" => match next {
+            Some(path) => format!("The kernel needs an interpreter: {path}."),
+            None => "The kernel needs an interpreter.".to_owned(),
+        },
+        "try-misc" => format!("The kernel offers {file} to binfmt_misc."),
+        "try-script" => format!("The kernel offers {file} to the handler of #! scripts."),
+        "try-elf" => format!("The kernel offers {file} to the handler of ELF programs."),
         REFUSED => format!("The handler {} does not take it: {detail}.", mark.symbol),
         "taken" => format!("The handler {} has done its work.", mark.symbol),
         RETURN if detail == "0" => "The kernel comes back from the call: it has worked.".to_owned(),
@@ -211,6 +260,26 @@ mod tests {
         );
         assert!(
             text.contains("load_script does not take it: ENOEXEC."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_opened_and_offered_is_named() {
+        let text = told(
+            "start p1 by launcher: execve /a\n\
+             stage=call                   pid=p1 : syscalls:sys_enter_execve\n\
+             stage=open                   pid=p1 : do_open_execat\n\
+             perm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
+             stage=try-elf                pid=p1 : load_elf_binary\n",
+        );
+        assert!(text.contains("p1 calls execve."), "{text}");
+        assert!(
+            text.contains("The kernel opens /a in order to execute it."),
+            "{text}"
+        );
+        assert!(
+            text.contains("offers /a to the handler of ELF programs."),
             "{text}"
         );
     }

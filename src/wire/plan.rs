@@ -77,4 +77,8 @@ pub enum Fault {
     Wedge,
     /// The channel ends in the middle of a record.
     Cut,
+    /// The kernel's trace loses lines.
+    Lost,
+    /// Somebody else begins to trace the kernel.
+    Traced,
 }

@@ -58,9 +58,7 @@ impl Instance {
     /// Another tracer is active (the reason begins with [`BUSY`]), or tracefs refuses something.
     pub fn make() -> Result<Instance> {
         let top = Path::new(TRACING);
-        if let Some(reason) = busy(&read(&top.join("current_tracer"))?) {
-            bail!(reason);
-        }
+        refuse_busy()?;
         let folder = top.join("instances").join(GROUP);
         fs::create_dir(&folder).context("failed to make an instance of the tracer")?;
         let mut instance = Instance {
@@ -146,12 +144,34 @@ impl Instance {
         &self.there
     }
 
+    /// Makes the buffers small and writes more than they take: a fault for the tests.
+    ///
+    /// # Errors
+    ///
+    /// tracefs refuses it.
+    pub fn flood(&self) -> Result<()> {
+        self.put("buffer_size_kb", "1")?;
+        (0..1000).try_for_each(|_| self.put("trace_marker", "flood"))
+    }
+
+    /// Has somebody else begin to trace: a fault for the tests.
+    ///
+    /// # Errors
+    ///
+    /// tracefs refuses it.
+    pub fn rival() -> Result<()> {
+        let top = Path::new(TRACING);
+        write(&top.join("set_ftrace_filter"), "begin_new_exec\n")?;
+        write(&top.join("current_tracer"), "function")
+    }
+
     /// Empties the buffer and begins to trace; the marker is for the monitor.
     ///
     /// # Errors
     ///
-    /// tracefs refuses something.
+    /// Another tracer is active (the reason begins with [`BUSY`]), or tracefs refuses something.
     pub fn begin(&self) -> Result<Marker> {
+        refuse_busy()?;
         let path = self.folder.join("trace");
         // Opened with O_TRUNC, the trace is emptied.
         fs::write(&path, "").context("failed to empty the trace")?;
@@ -238,6 +258,14 @@ impl Instance {
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+/// What another tracer does to the order and the time of things is not ours to tell.
+fn refuse_busy() -> Result<()> {
+    match busy(&read(&Path::new(TRACING).join("current_tracer"))?) {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
+    }
 }
 
 /// Why the view is not to be had, when somebody else traces.

@@ -5,6 +5,7 @@
 
 mod model;
 mod picture;
+mod ticks;
 
 use anyhow::{Context as _, Result};
 

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::super::{Finding, summary};
 use super::picture::{Palette, Picture};
+use super::ticks::{Order, orders};
 use crate::diff::{Comparison, Side};
-use crate::trail::{KernelId, Lab, Outcome, Trail};
+use crate::trail::{Inside, KernelId, Lab, Outcome, Trail};
 
 /// What is known of a scenario besides its findings.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ struct Section {
     docs: Vec<Paragraph>,
     cells: Vec<Option<Cell>>,
     behaviours: Vec<Behaviour>,
+    /// The orders of stages, where they are known.
+    orders: Vec<Order>,
     /// Every pair of behaviours, with what differs.
     pairs: Vec<Pair>,
     history: Vec<Event>,
@@ -162,6 +165,8 @@ impl Page {
 /// A distinct trail with the kernels that showed it.
 struct Seen<'a> {
     trail: &'a Trail,
+    /// The stages of the first of these kernels.
+    inside: &'a Inside,
     text: String,
     kernels: Vec<String>,
 }
@@ -209,6 +214,7 @@ fn section(chapter: &Chapter, findings: &[&Finding], kernels: &[Column]) -> Sect
     });
     Section {
         pairs: pairs.collect(),
+        orders: orders(findings),
         name: chapter.name.clone(),
         anchor: chapter.name.replace('/', "-"),
         summary: chapter.summary.clone(),
@@ -221,7 +227,7 @@ fn section(chapter: &Chapter, findings: &[&Finding], kernels: &[Column]) -> Sect
             .enumerate()
             .map(|(number, seen)| Behaviour {
                 letter: letter(number),
-                picture: Picture::new(seen.trail, &mut palette),
+                picture: Picture::new(seen.trail, seen.inside, &mut palette),
                 kernels: seen.kernels,
                 text: seen.text,
             })
@@ -241,6 +247,7 @@ fn behaviour<'a>(seen: &mut Vec<Seen<'a>>, finding: &'a Finding) -> Option<usize
     let number = known.unwrap_or_else(|| {
         seen.push(Seen {
             trail,
+            inside: &finding.record.inside,
             text,
             kernels: Vec::new(),
         });
@@ -322,7 +329,7 @@ fn paragraphs(docs: &str) -> Vec<Paragraph> {
 mod tests {
     use super::*;
     use crate::baseline::View;
-    use crate::trail::{Inside, KernelInfo, Record, SCHEMA, parse};
+    use crate::trail::{KernelInfo, Record, SCHEMA, parse};
 
     fn finding(kernel: &str, comm: &str) -> Finding {
         let text = format!(

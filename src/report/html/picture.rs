@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use crate::trail::{Step, Trail};
+use super::ticks::{Tick, ticks};
+use crate::trail::{Inside, Step, Trail};
 
 /// The colours of a scenario: the same exe has the same one in all of its pictures.
 #[derive(Debug, Default)]
@@ -49,6 +50,8 @@ struct Lane {
     phases: Vec<Phase>,
     /// What the program found when it began to run.
     told: Vec<Told>,
+    /// Stages behind the last step.
+    marks: Vec<Tick>,
     end: Option<String>,
 }
 
@@ -79,23 +82,31 @@ struct Shown {
     folder: String,
     /// The errno that the monitor gave instead of the file.
     denied: Option<String>,
+    /// Stages in front of it.
+    marks: Vec<Tick>,
 }
 
 impl Picture {
-    /// Draws a trail.
-    pub fn new(trail: &Trail, palette: &mut Palette) -> Picture {
+    /// Draws a trail, with the stages as marks where they are known.
+    pub fn new(trail: &Trail, inside: &Inside, palette: &mut Palette) -> Picture {
         let mut parts = Vec::new();
         if trail.cases.is_empty() {
-            parts.push(part(None, trail, palette));
+            parts.push(part(None, (trail, inside), palette));
         }
         for case in &trail.cases {
-            parts.push(part(Some(case.heading.clone()), &case.trail, palette));
+            // A scenario of several starts has no stages.
+            let own = (&case.trail, &Inside::default());
+            parts.push(part(Some(case.heading.clone()), own, palette));
         }
         Picture { parts }
     }
 }
 
-fn part(heading: Option<String>, trail: &Trail, palette: &mut Palette) -> Part {
+fn part(
+    heading: Option<String>,
+    (trail, inside): (&Trail, &Inside),
+    palette: &mut Palette,
+) -> Part {
     let mut processes: Vec<&str> = Vec::new();
     let of_steps = trail.steps.iter().map(|step| step.process.as_str());
     let of_starts = trail.started.iter().map(|start| start.process.as_str());
@@ -106,7 +117,7 @@ fn part(heading: Option<String>, trail: &Trail, palette: &mut Palette) -> Part {
     }
     let lanes = processes
         .into_iter()
-        .map(|process| lane(trail, process, palette));
+        .map(|process| lane((trail, inside), process, palette));
     Part {
         heading,
         hang: trail.hang.clone(),
@@ -114,7 +125,8 @@ fn part(heading: Option<String>, trail: &Trail, palette: &mut Palette) -> Part {
     }
 }
 
-fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
+fn lane((trail, inside): (&Trail, &Inside), process: &str, palette: &mut Palette) -> Lane {
+    let mut marks = ticks(inside, process).into_iter();
     let steps: Vec<_> = trail
         .steps
         .iter()
@@ -132,7 +144,10 @@ fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
             exe: first.exe.clone(),
             comm: first.comm.clone(),
             turn,
-            steps: run.iter().map(|step| shown(step)).collect(),
+            steps: run
+                .iter()
+                .map(|step| shown(step, marks.next().unwrap_or_default()))
+                .collect(),
         });
     }
     let start = trail.started.iter().find(|start| start.process == process);
@@ -150,11 +165,12 @@ fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
             format!("by {}{call}", start.by)
         }),
         phases,
+        marks: marks.flatten().collect(),
         end: end.map(|end| end.how.to_string()),
     }
 }
 
-fn shown(step: &Step) -> Shown {
+fn shown(step: &Step, marks: Vec<Tick>) -> Shown {
     let path = &step.path;
     let at = path.rfind('/').map_or(0, |slash| slash + 1);
     Shown {
@@ -162,6 +178,7 @@ fn shown(step: &Step) -> Shown {
         name: path[at..].to_owned(),
         folder: path[..at].to_owned(),
         denied: step.denied.clone(),
+        marks,
     }
 }
 
@@ -175,7 +192,11 @@ mod tests {
         let text = "start p1 by launcher: execve /a\n\
                     perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
                     perm=open    pid=p1 ppid=launcher exe=/a comm=a : path=/lib/c\n";
-        let picture = Picture::new(&parse(text).unwrap(), &mut Palette::default());
+        let picture = Picture::new(
+            &parse(text).unwrap(),
+            &Inside::default(),
+            &mut Palette::default(),
+        );
         let phases = &picture.parts[0].lanes[0].phases;
         assert_eq!((phases.len(), phases[1].turn), (2, Some("exe")));
         assert_eq!(phases[1].steps[0].name, "c");
@@ -186,7 +207,11 @@ mod tests {
     fn each_case_is_a_part_with_its_heading() {
         let text = "case deny 1: open /a\n\nstart p1 by launcher: execve /a\n\
                     deny=EPERM perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
-        let picture = Picture::new(&parse(text).unwrap(), &mut Palette::default());
+        let picture = Picture::new(
+            &parse(text).unwrap(),
+            &Inside::default(),
+            &mut Palette::default(),
+        );
         let [part] = picture.parts.as_slice() else {
             panic!("one part")
         };
