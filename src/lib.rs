@@ -8,6 +8,7 @@
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
+//! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
@@ -29,6 +30,7 @@
 
 pub mod baseline;
 pub mod cli;
+pub mod contract;
 pub mod diff;
 pub mod fetch;
 pub mod files;

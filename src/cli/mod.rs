@@ -3,6 +3,7 @@
 mod bisect_step;
 mod boot;
 mod check;
+mod contract;
 mod diff;
 mod fetch;
 mod history;
@@ -14,6 +15,8 @@ mod pending;
 mod progress;
 mod report;
 mod run;
+
+pub use contract::document;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,8 @@ enum Command {
     Check(check::Args),
     /// Show what changed between two kernels, from the snapshots
     Diff(diff::Args),
+    /// Show what is claimed of a system call and what became of it, kernel by kernel
+    Contract(contract::Args),
     /// Show the kernels at which a scenario's behaviour changed
     History(history::Args),
     /// Write one self-contained HTML page, from kept records or from the snapshots
@@ -75,6 +80,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Diff(args)) => diff::main(&args),
+        Some(Command::Contract(args)) => contract::main(&args),
         Some(Command::History(args)) => history::main(&args),
         Some(Command::Report(args)) => report::main(&args),
         Some(Command::BisectStep(args)) => bisect_step::main(&args),

@@ -12,13 +12,15 @@ mod launcher;
 mod leftover;
 mod report;
 mod runner;
+mod state;
 mod subject;
 mod undo;
 mod unpack;
 
 use std::process::ExitCode;
 
-pub use subject::{ROLE, Role, TELL_FD, main as play};
+pub use state::{is_known as is_known_state, look as state};
+pub use subject::{ROLE, Role, TELL_FD, main as play, say};
 pub use undo::knows_format;
 pub use unpack::unpack;
 

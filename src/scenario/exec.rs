@@ -6,13 +6,13 @@ use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
 
 use super::Args;
-use crate::guest::{ROLE, Role};
+use crate::guest::{ROLE, Role, is_known_state};
 use crate::sys;
 
 /// How a program is started: the call, what it is given, and what the child does before.
@@ -29,6 +29,7 @@ pub struct Exec {
     make: Make,
     helper: Option<String>,
     telling: Option<Role>,
+    fields: String,
 }
 
 /// What the child does before the call.
@@ -87,6 +88,7 @@ impl Exec {
             make: Rc::new(make),
             helper: None,
             telling: None,
+            fields: String::new(),
         })
     }
 
@@ -168,6 +170,22 @@ impl Exec {
         self.env(ROLE, role.name())
     }
 
+    /// The program is a copy of ours that says what it finds of its own state; when the call
+    /// fails, the caller says what it finds of its own.
+    ///
+    /// # Errors
+    ///
+    /// A field that nobody knows; `guest::state` has them all.
+    pub fn reports(mut self, fields: &[&str]) -> Result<Exec> {
+        for field in fields {
+            ensure!(is_known_state(field), "nobody can report {field}");
+        }
+        self.fields = fields.join(",");
+        let names = self.fields.clone();
+        let variable = sys::STATE.to_string_lossy();
+        self.env(&variable, &names)?.role(Role::State)
+    }
+
     /// Name of the call, for the trail.
     #[must_use]
     pub fn call(&self) -> &'static str {
@@ -186,9 +204,14 @@ impl Exec {
         self.helper.as_deref()
     }
 
-    /// Whether the program will say what it was told.
+    /// Whether the program will say something of itself.
     pub(super) fn is_telling(&self) -> bool {
-        self.telling == Some(Role::Report)
+        matches!(self.telling, Some(Role::Report | Role::State))
+    }
+
+    /// What the caller says of its own state when the call has failed, parted by commas.
+    pub(super) fn fields(&self) -> &str {
+        &self.fields
     }
 
     /// Does what comes before the call, in the child.

@@ -13,8 +13,8 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsi
 use serde::{Deserialize, Serialize};
 
 use super::Exec;
-use crate::guest::TELL_FD;
-use crate::sys::{self, ForkResult};
+use crate::guest::{TELL_FD, say, state};
+use crate::sys::{self, Entry, ForkResult};
 use crate::trail::{Call, Exit, How, Word};
 
 /// What a launch left: the start, and every end that was reaped.
@@ -102,7 +102,13 @@ fn child(exec: &Exec, null: &OwnedFd, report: &OwnedFd, tell: &OwnedFd) -> i32 {
         Err(error) => Failed::Before(format!("{error:#}")),
         Ok(()) => match exec.make() {
             Ok(()) => return 0,
-            Err(errno) => Failed::Call(errno as i32),
+            Err(errno) => {
+                if !exec.fields().is_empty() {
+                    // Who cannot say it has said nothing, and the scenario misses it.
+                    let _ = say(None, state(exec.fields(), &Entry::now()));
+                }
+                Failed::Call(errno as i32)
+            }
         },
     };
     // Nobody can be told when this fails as well; the exit status is still not 0.

@@ -14,9 +14,9 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
 
-use super::{Exec, launch};
+use super::{Claim, Exec, Seen, launch};
 use crate::guest::PROGRAM;
-use crate::trail::{Call, Exit, How, Word};
+use crate::trail::{Call, Exit, Fact, How, Verdict, Word};
 use crate::wire::{Act, Link, Policy};
 
 /// What the launcher asks of the runner.
@@ -47,6 +47,10 @@ pub enum Request {
         /// The line for `register`.
         rule: String,
     },
+    /// What the scenario says of a claim.
+    Verdict(Verdict),
+    /// What the scenario found out.
+    Fact(Fact),
     /// The scenario has ended.
     Done(Result<(), String>),
 }
@@ -260,6 +264,45 @@ impl Stage {
         Ok(self.start(exec, Some(heading.to_owned()), None)?.0)
     }
 
+    /// Starts a program under observation as one of several cases, and returns all that was seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn look(&mut self, heading: &str, exec: &Exec) -> Result<Seen> {
+        self.started(exec, Some(heading.to_owned()), None)
+    }
+
+    /// Starts a program without observing it, as a search for an edge does many times.
+    ///
+    /// # Errors
+    ///
+    /// The child's preparation failed; a program that fails is no error.
+    pub fn attempt(&mut self, exec: &Exec) -> Result<How> {
+        let launch::Launched { call, exits, .. } = launch::launch(exec)?;
+        let mut own = exits.into_iter().filter(|exit| exit.pid == call.pid);
+        let own = own.next().context("the child ended unseen")?;
+        Ok(own.how)
+    }
+
+    /// Puts something that was found out into the trail.
+    ///
+    /// # Errors
+    ///
+    /// The runner is gone.
+    pub fn fact(&mut self, name: &str, value: impl ToString) -> Result<()> {
+        self.ask(&Request::Fact(Fact::new(name, value)))
+    }
+
+    /// Says what became of a claim.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was held against the claim.
+    pub fn verdict(&mut self, claim: &Claim) -> Result<()> {
+        self.ask(&Request::Verdict(claim.verdict()?))
+    }
+
     /// Starts a program once with every event let go, and then once for each of these events, with
     /// that one refused.
     ///
@@ -313,6 +356,16 @@ impl Stage {
         heading: Option<String>,
         policy: Option<Policy>,
     ) -> Result<(How, Vec<String>)> {
+        let seen = self.started(exec, heading, policy)?;
+        Ok((seen.how, seen.events))
+    }
+
+    fn started(
+        &mut self,
+        exec: &Exec,
+        heading: Option<String>,
+        policy: Option<Policy>,
+    ) -> Result<Seen> {
         self.ask(&Request::Arm {
             also: self.also.clone(),
             policy,
@@ -322,6 +375,8 @@ impl Stage {
         let how = own
             .map(|exit| exit.how.clone())
             .context("the child ended unseen")?;
+        let said = words.iter().flat_map(|word| word.found.clone());
+        let found = said.collect();
         let ending = Ending {
             heading,
             call,
@@ -330,7 +385,7 @@ impl Stage {
             helper: exec.awaited().map(ToOwned::to_owned),
         };
         match self.call(&Request::Disarm(Box::new(ending)))? {
-            Reply::Seen(events) => Ok((how, events)),
+            Reply::Seen(events) => Ok(Seen { how, events, found }),
             other => bail!("the runner said {other:?} instead of what was seen"),
         }
     }

@@ -40,6 +40,24 @@ pub fn reset_signals() -> nix::Result<()> {
     nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
+/// Sets what a signal does in this process (sigaction(2)).
+///
+/// # Errors
+///
+/// What sigaction says.
+pub fn dispose(signal: Signal, handler: SigHandler) -> nix::Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: a handler is `handled` below, which may run at any time, or none of ours.
+    unsafe { sigaction(signal, &action) }.map(drop)
+}
+
+/// A handler that does nothing.
+#[must_use]
+pub fn handled() -> SigHandler {
+    extern "C" fn nothing(_: i32) {}
+    SigHandler::Handler(nothing)
+}
+
 /// Closes every descriptor from `first` to `last`.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ mod sighting;
 mod step;
 mod text;
 mod told;
+mod verdict;
 
 pub use escape::printable;
 pub use kernel_id::KernelId;
@@ -27,3 +28,4 @@ pub use record::{KernelInfo, Lab, Record, SCHEMA};
 pub use sighting::{Call, Exit, Run, Sighting, Word};
 pub use step::{Case, Ended, How, Started, Step, Trail};
 pub use told::{Told, ToldTo};
+pub use verdict::{Fact, Found, Judgement, Verdict};

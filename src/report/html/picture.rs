@@ -35,6 +35,8 @@ pub struct Picture {
 struct Part {
     /// What is special about the case.
     heading: Option<String>,
+    /// Verdicts and facts, which are of the whole.
+    said: Vec<String>,
     /// The listener that hung, so that there are no lanes.
     hang: Option<String>,
     lanes: Vec<Lane>,
@@ -52,10 +54,10 @@ struct Lane {
     end: Option<String>,
 }
 
-/// One thing that a program was told.
+/// One thing that a program was told, or found of its own state.
 #[derive(Debug, Serialize)]
 struct Told {
-    field: &'static str,
+    field: String,
     value: String,
 }
 
@@ -85,6 +87,17 @@ impl Picture {
     /// Draws a trail.
     pub fn new(trail: &Trail, palette: &mut Palette) -> Picture {
         let mut parts = Vec::new();
+        let verdicts = trail.verdicts.iter().map(ToString::to_string);
+        let facts = trail.facts.iter().map(|fact| format!("fact {fact}"));
+        let said: Vec<_> = verdicts.chain(facts).collect();
+        if !said.is_empty() {
+            parts.push(Part {
+                heading: None,
+                said,
+                hang: None,
+                lanes: Vec::new(),
+            });
+        }
         if trail.cases.is_empty() {
             parts.push(part(None, trail, palette));
         }
@@ -109,6 +122,7 @@ fn part(heading: Option<String>, trail: &Trail, palette: &mut Palette) -> Part {
         .map(|process| lane(trail, process, palette));
     Part {
         heading,
+        said: Vec::new(),
         hang: trail.hang.clone(),
         lanes: lanes.collect(),
     }
@@ -139,6 +153,10 @@ fn lane(trail: &Trail, process: &str, palette: &mut Palette) -> Lane {
     let end = trail.ended.iter().find(|end| end.process == process);
     let told = trail.told.iter().filter(|told| told.process == process);
     let told = told.flat_map(|told| told.told.fields());
+    let told = told.map(|(field, value)| (field.to_owned(), value));
+    let found = trail.found.iter().filter(|found| found.process == process);
+    let found = found.map(|found| (found.fact.name.clone(), found.fact.value.clone()));
+    let told = told.chain(found);
     Lane {
         process: process.to_owned(),
         told: told.map(|(field, value)| Told { field, value }).collect(),
