@@ -40,12 +40,12 @@ const FIELDS: &[Field] = &[
     ("no-new-privileges", |entry| line(entry, "NoNewPrivs")),
     ("seccomp", |entry| line(entry, "Seccomp")),
     ("securebits", |_| {
-        number(sys::prctl(libc::PR_GET_SECUREBITS))
+        number(sys::prctl(libc::PR_GET_SECUREBITS, 0))
     }),
     ("keep-capabilities", |_| {
-        number(sys::prctl(libc::PR_GET_KEEPCAPS))
+        number(sys::prctl(libc::PR_GET_KEEPCAPS, 0))
     }),
-    ("dumpable", |_| number(sys::prctl(libc::PR_GET_DUMPABLE))),
+    ("dumpable", |_| number(sys::prctl(libc::PR_GET_DUMPABLE, 0))),
     ("death-signal", |_| match sys::death_signal() {
         Ok(signal) => signal_name(signal),
         Err(errno) => format!("{errno:?}"),

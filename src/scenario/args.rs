@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::sys::{self, ForkResult, Image, Spawn};
+use crate::sys::{self, Addresses, ForkResult, Image, Spawn};
 
 /// Path, arguments and environment of a start, with the ways to make it.
 ///
@@ -41,6 +41,15 @@ impl<'a> Args<'a> {
     /// What the call says.
     pub fn execve(&self) -> nix::Result<()> {
         self.execveat(libc::AT_FDCWD, self.path, 0)
+    }
+
+    /// execve(2) with addresses of choice instead of those of path, arguments and environment.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execve_at(&self, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
+        Image::new(self.argv, self.environment).execve_at(self.path, choose)
     }
 
     /// execveat(2); returns 0 with `AT_EXECVE_CHECK` when the check went well.

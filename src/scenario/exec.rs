@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
 use super::Args;
 use crate::guest::{ROLE, Role, is_known_state};
@@ -31,6 +32,9 @@ pub struct Exec {
     telling: Option<Role>,
     fields: String,
 }
+
+/// An ordinary user, of whom there is no other process.
+pub const USER: u32 = 1000;
 
 /// What the child does before the call.
 type Before = Rc<dyn Fn() -> Result<()>>;
@@ -134,6 +138,16 @@ impl Exec {
     pub fn before(mut self, prepare: impl Fn() -> Result<()> + 'static) -> Exec {
         self.before.push(Rc::new(prepare));
         self
+    }
+
+    /// Has an ordinary user make the call: no capability, no group.
+    #[must_use]
+    pub fn as_user(self) -> Exec {
+        self.before(|| {
+            setgroups(&[])?;
+            setgid(Gid::from_raw(USER))?;
+            Ok(setuid(Uid::from_raw(USER))?)
+        })
     }
 
     /// Has the child open a path before the call, as this descriptor; that is observed as well.

@@ -6,6 +6,7 @@
 mod args;
 mod claim;
 mod elf;
+mod errno;
 mod exec;
 mod launch;
 mod need;
@@ -19,7 +20,8 @@ pub use crate::guest::Role;
 pub use args::Args;
 pub use claim::Claim;
 pub use elf::{Elf, Flaw};
-pub use exec::Exec;
+pub use errno::ErrnoClaim;
+pub use exec::{Exec, USER};
 pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
 pub use registry::{Registered, select};
 pub use seen::Seen;

@@ -82,14 +82,14 @@ pub fn interval_timers() -> nix::Result<[bool; 3]> {
     Ok(armed)
 }
 
-/// An answer of prctl(2) that is a number.
+/// prctl(2) with an option that takes a number or nothing.
 ///
 /// # Errors
 ///
 /// What prctl says.
-pub fn prctl(option: i32) -> nix::Result<i32> {
+pub fn prctl(option: i32, argument: u64) -> nix::Result<i32> {
     // SAFETY: only options without a pointer are asked for here; all arguments are integers.
-    Errno::result(unsafe { libc::prctl(option, 0, 0, 0, 0) })
+    Errno::result(unsafe { libc::prctl(option, argument, 0, 0, 0) })
 }
 
 /// The signal that comes when the parent ends, 0 for none (prctl(2), `PR_GET_PDEATHSIG`).

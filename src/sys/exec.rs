@@ -53,6 +53,30 @@ impl<'a> Image<'a> {
         Errno::result(result).map(drop)
     }
 
+    /// execve(2) with addresses of choice, which need not be any; returns when it failed.
+    ///
+    /// # Errors
+    ///
+    /// What the call says: `EFAULT` for an address that the kernel cannot read.
+    pub fn execve_at(&self, path: &CStr, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
+        let mut addresses = Addresses {
+            path: path.as_ptr().expose_provenance(),
+            argv: self.argv.as_ptr().expose_provenance(),
+            environment: self.environment.as_ptr().expose_provenance(),
+        };
+        choose(&mut addresses);
+        // SAFETY: the kernel checks every address that it reads, and writes to none.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_execve,
+                addresses.path,
+                addresses.argv,
+                addresses.environment,
+            )
+        };
+        Errno::result(result).map(drop)
+    }
+
     /// Starts a child that executes the path at once, and waits for it: vfork(2), posix_spawn(3) or
     /// clone(2) with `CLONE_VM`, as `way` says. Ends the calling process as the child ended.
     ///
@@ -134,6 +158,17 @@ impl<'a> Image<'a> {
         wait_for_end(pid)?;
         Ok(pid)
     }
+}
+
+/// Where the three arguments of execve(2) are.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The path.
+    pub path: usize,
+    /// The array of arguments.
+    pub argv: usize,
+    /// The array of variables.
+    pub environment: usize,
 }
 
 /// How a child is started.
