@@ -68,6 +68,10 @@ const FIELDS: &[Field] = &[
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
     ("argc", |_| std::env::args_os().count().to_string()),
+    ("argument-lengths", |_| {
+        let lengths = std::env::args_os().map(|argument| argument.len().to_string());
+        lengths.collect::<Vec<_>>().join(" ")
+    }),
     ("environment", |_| std::env::vars_os().count().to_string()),
 ];
 

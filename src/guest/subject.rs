@@ -110,6 +110,7 @@ pub fn say(told: Option<Told>, found: Vec<Fact>) -> std::io::Result<()> {
     };
     let mut line = serde_json::to_vec(&word)?;
     line.push(b'\n');
-    let mut pipe = fs::File::from(sys::adopt_fd(TELL_FD));
+    // The descriptor stays open: there may be more to say.
+    let mut pipe = std::mem::ManuallyDrop::new(fs::File::from(sys::adopt_fd(TELL_FD)));
     pipe.write_all(&line)
 }

@@ -52,6 +52,18 @@ impl<'a> Args<'a> {
         Image::new(self.argv, self.environment).execve_at(self.path, choose)
     }
 
+    /// What the C library's execve(3) returns, and errno.
+    #[must_use]
+    pub fn library_execve(&self) -> (i32, Errno) {
+        Image::new(self.argv, self.environment).library_execve(self.path)
+    }
+
+    /// What the system call itself returns.
+    #[must_use]
+    pub fn bare_execve(&self) -> isize {
+        Image::new(self.argv, self.environment).bare_execve(self.path)
+    }
+
     /// execveat(2); returns 0 with `AT_EXECVE_CHECK` when the check went well.
     ///
     /// # Errors

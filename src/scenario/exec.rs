@@ -120,6 +120,13 @@ impl Exec {
         Ok(self)
     }
 
+    /// Takes all variables out of the environment.
+    #[must_use]
+    pub fn bare(mut self) -> Exec {
+        self.environment.clear();
+        self
+    }
+
     /// Adds an environment variable.
     ///
     /// # Errors

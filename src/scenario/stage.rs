@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
@@ -283,6 +283,33 @@ impl Stage {
         let mut own = exits.into_iter().filter(|exit| exit.pid == call.pid);
         let own = own.next().context("the child ended unseen")?;
         Ok(own.how)
+    }
+
+    /// The greatest number with which a program starts and exits with 0, found by halving; nothing
+    /// of it is observed.
+    ///
+    /// # Errors
+    ///
+    /// It does not start with the least number, or does with the greatest.
+    pub fn last_that_starts(
+        &mut self,
+        (least, greatest): (usize, usize),
+        exec: impl Fn(usize) -> Result<Exec>,
+    ) -> Result<usize> {
+        let mut starts =
+            |number| -> Result<bool> { Ok(self.attempt(&exec(number)?)? == How::Exit(0)) };
+        let outside = |end| format!("the edge is not between {least} and {greatest}: {end}");
+        ensure!(starts(least)?, outside("the least fails"));
+        ensure!(!starts(greatest)?, outside("the greatest starts"));
+        let (mut starting, mut failing) = (least, greatest);
+        while failing - starting > 1 {
+            let middle = starting.midpoint(failing);
+            match starts(middle)? {
+                true => starting = middle,
+                false => failing = middle,
+            }
+        }
+        Ok(starting)
     }
 
     /// Puts something that was found out into the trail.

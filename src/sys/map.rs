@@ -1,4 +1,4 @@
-//! The first page of a file in memory, shared with everybody else who has it.
+//! Memory of the kernel's making: a page of a file, and bytes with nothing behind them.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
@@ -56,5 +56,50 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the page was mapped by us and nobody has its address.
         unsafe { libc::munmap(self.address, PAGE) };
+    }
+}
+
+/// Bytes that end where the memory ends: behind the last one nobody can read.
+#[derive(Debug)]
+pub struct Edge {
+    page: *mut libc::c_void,
+    length: usize,
+}
+
+impl Edge {
+    /// Puts the bytes, a page of them at most, in front of a page that is not there.
+    ///
+    /// # Errors
+    ///
+    /// What mmap(2) or munmap(2) says.
+    pub fn new(bytes: &[u8]) -> nix::Result<Edge> {
+        let length = bytes.len().min(PAGE);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: the kernel chooses the address of two pages; the second is given back at once, and
+        // what is written lies in the first.
+        unsafe {
+            let page = libc::mmap(std::ptr::null_mut(), 2 * PAGE, access, kind, -1, 0);
+            if page == libc::MAP_FAILED {
+                return Err(Errno::last());
+            }
+            Errno::result(libc::munmap(page.byte_add(PAGE), PAGE))?;
+            let place = page.cast::<u8>().add(PAGE - length);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, length);
+            Ok(Edge { page, length })
+        }
+    }
+
+    /// Where the first of the bytes is.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.page.expose_provenance() + PAGE - self.length
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        // SAFETY: the page was mapped by us; its address is used by calls that have returned.
+        unsafe { libc::munmap(self.page, PAGE) };
     }
 }

@@ -15,7 +15,7 @@ mod process;
 pub use entry::{Entry, STATE, death_signal, interval_timers, prctl};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, auxv_execfd, auxv_execfn, socket};
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
-pub use map::Mapping;
+pub use map::{Edge, Mapping};
 pub use module::finit_module;
 pub use mount::{clone_mount, set_attribute, set_exe_file};
 pub use process::{
