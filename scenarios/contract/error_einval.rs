@@ -9,16 +9,24 @@
 //! See execve(2), EINVAL, and elf(5): "there may be only one".
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Host, Need, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EINVAL: more than one ELF interpreter",
+    needs: &[needs::OWN_SETTINGS, TRACEFS],
     run,
     ..Scenario::DEFAULT
+};
+
+const TRACEFS: Need = Need {
+    what: "tracefs (CONFIG_TRACING)",
+    host: Host::Config("CONFIG_TRACING"),
+    probe: |_| Path::new("/sys/kernel/tracing/trace_marker").exists(),
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
@@ -45,13 +53,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         args.execveat(libc::AT_FDCWD, c"/tmp/one", 1)
     })?;
     claim.other("unknown flag of execveat", &flags)?;
-    let place = claim.stage().folder("tracefs")?;
-    claim.stage().mount("tracefs", "none", &place, "")?;
-    let file = place.join("trace_marker");
-    let before = std::fs::metadata(&file)?.permissions();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
-    let seen = claim.other("file that the kernel cannot read", &Exec::path(&file)?);
-    std::fs::set_permissions(&file, before)?;
+    let file = Path::new("/sys/kernel/tracing/trace_marker");
+    let before = std::fs::metadata(file)?.permissions();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))?;
+    let seen = claim.other("file that the kernel cannot read", &Exec::path(file)?);
+    std::fs::set_permissions(file, before)?;
     seen?;
     claim.verdict()
 }

@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     for (id, first) in [
-        ("order/filename", Obstacle::Filename),
         ("order/processes", Obstacle::Processes),
+        ("order/filename", Obstacle::Filename),
     ] {
         let claim = comes_first(stage, id, first, |other| other != Obstacle::Files)?;
         stage.verdict(&claim)?;

@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let files = Obstacle::Files;
     let mut claim = comes_first(stage, "order/files", files, |_| true)?;
-    for first in [Obstacle::Filename, Obstacle::Processes] {
+    for first in [Obstacle::Processes, Obstacle::Filename] {
         meet(stage, &mut claim, first, files)?;
     }
     stage.verdict(&claim)

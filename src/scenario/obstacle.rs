@@ -20,10 +20,10 @@ use crate::trail::How;
 /// One reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The pointer to the path leads nowhere.
-    Filename,
     /// The user has too many processes.
     Processes,
+    /// The pointer to the path leads nowhere.
+    Filename,
     /// The system has too many open files.
     Files,
     /// A folder on the way is closed to the user.
@@ -78,8 +78,8 @@ enum About {
 impl Obstacle {
     /// The order in which the newest kernel finds them.
     pub const ORDER: [Obstacle; 17] = [
-        Filename,
         Processes,
+        Filename,
         Files,
         Search,
         Missing,

@@ -293,12 +293,26 @@ impl Stage {
     /// It does not start with the least number, or does with the greatest.
     pub fn last_that_starts(
         &mut self,
-        (least, greatest): (usize, usize),
+        range: (usize, usize),
         exec: impl Fn(usize) -> Result<Exec>,
     ) -> Result<usize> {
-        let mut starts =
-            |number| -> Result<bool> { Ok(self.attempt(&exec(number)?)? == How::Exit(0)) };
-        let outside = |end| format!("the edge is not between {least} and {greatest}: {end}");
+        self.last_with(range, exec, |how| *how == How::Exit(0))
+    }
+
+    /// The greatest number with which a start comes to such an end, found by halving; nothing of it
+    /// is observed.
+    ///
+    /// # Errors
+    ///
+    /// It does not with the least number, or does with the greatest.
+    pub fn last_with(
+        &mut self,
+        (least, greatest): (usize, usize),
+        exec: impl Fn(usize) -> Result<Exec>,
+        end: impl Fn(&How) -> bool,
+    ) -> Result<usize> {
+        let mut starts = |number| -> Result<bool> { Ok(end(&self.attempt(&exec(number)?)?)) };
+        let outside = |what| format!("the edge is not between {least} and {greatest}: {what}");
         ensure!(starts(least)?, outside("the least fails"));
         ensure!(!starts(greatest)?, outside("the greatest starts"));
         let (mut starting, mut failing) = (least, greatest);
