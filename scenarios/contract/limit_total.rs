@@ -45,23 +45,30 @@ fn exec(stack: u64, total: usize) -> Result<Exec> {
 
 fn run(stage: &mut Stage) -> Result<()> {
     stage.file("program", &Elf::new().build(), 0o755)?;
-    let mut quarter = Claim::new("limit/total");
-    let mut most = Claim::new("limit/total_most");
-    let mut least = Claim::new("limit/total_least");
     let kib = 1024;
-    for (what, stack) in [("4 MiB", 4096 * kib), ("8 MiB", 8192 * kib)] {
-        let edge = stage.last_that_starts((1000, 4 << 20), |total| exec(stack, total))?;
-        quarter.stated(&format!("bytes with a stack of {what}"), stack / 4, edge);
-        stage.fact(&format!("most with a stack of {what}"), edge)?;
-        stage.look(&format!("{edge} bytes, {what}"), &exec(stack, edge)?)?;
-        let more = edge + 1;
-        stage.look(&format!("{more} bytes, {what}"), &exec(stack, more)?)?;
-    }
-    for (what, stack) in [("64 MiB", 65_536 * kib), ("no limit", u64::MAX)] {
-        let edge = stage.last_that_starts((4 << 20, 8 << 20), |total| exec(stack, total))?;
-        most.stated(&format!("bytes with a stack of {what}"), 6144 * kib, edge);
-        stage.fact(&format!("most with a stack of {what}"), edge)?;
-    }
+    // A start with megabytes takes long under emulation: the search is near the edge.
+    let near = |edge: usize| (edge - (1 << 16), edge + (1 << 16));
+    let mut quarter = Claim::new("limit/total");
+    let stack = 8192 * kib;
+    let edge = stage.last_that_starts(near(2 << 20), |total| exec(stack, total))?;
+    quarter.stated("bytes with a stack of 8 MiB", stack / 4, edge);
+    stage.fact("most with a stack of 8 MiB", edge)?;
+    stage.look(&format!("{edge} bytes, 8 MiB"), &exec(stack, edge)?)?;
+    let more = edge + 1;
+    stage.look(&format!("{more} bytes, 8 MiB"), &exec(stack, more)?)?;
+    let small = 2048 * kib;
+    let edge = stage.last_that_starts((1000, 1 << 20), |total| exec(small, total))?;
+    quarter.stated("bytes with a stack of 2 MiB", small / 4, edge);
+    stage.fact("most with a stack of 2 MiB", edge)?;
+    stage.verdict(&quarter)?;
+
+    let mut most = Claim::new("limit/total_most");
+    let edge = stage.last_that_starts(near(6 << 20), |total| exec(u64::MAX, total))?;
+    most.stated("bytes with a stack without limit", 6144 * kib, edge);
+    stage.fact("most with a stack without limit", edge)?;
+    stage.verdict(&most)?;
+
+    let mut least = Claim::new("limit/total_least");
     for (what, stack) in [
         ("256 KiB", 256 * kib),
         ("64 KiB", 64 * kib),
@@ -73,8 +80,5 @@ fn run(stage: &mut Stage) -> Result<()> {
         least.stated(&format!("bytes with a stack of {what}"), 128 * kib, edge);
         stage.fact(&format!("most with a stack of {what}"), edge)?;
     }
-    for claim in [quarter, most, least] {
-        stage.verdict(&claim)?;
-    }
-    Ok(())
+    stage.verdict(&least)
 }
