@@ -1,6 +1,16 @@
 //! EIO: an I/O error while reading.
 //!
-//! TODO
+//! The memory that holds the file's first page is declared broken (madvise(2), `MADV_HWPOISON`):
+//! reading a file of tmpfs that lies there fails with EIO (`shmem_file_read_iter`), and
+//! `prepare_binprm` (fs/exec.c) hands that on. A kernel without CONFIG_MEMORY_FAILURE, as Debian's 5.10
+//! and 6.1 are, needs a disk with a fault for that, and has no driver for one built in.
+//!
+//! The same errno comes without any I/O error: what `elf_read` (fs/binfmt_elf.c) gets less of than it
+//! asked for is EIO. That is an ELF interpreter shorter than its header, and an interpreter's name
+//! that lies behind the end of the program; by the specification the one is ELIBBAD, the other
+//! ENOEXEC.
+//!
+//! See execve(2), EIO.
 
 use std::fs::File;
 use std::os::fd::AsFd as _;

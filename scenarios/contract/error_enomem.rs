@@ -6,8 +6,7 @@
 //! (`insert_vm_struct` in mm, called by `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
 //! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.
 //!
-//! A limit of the address space, which execve(2) has in mind under "Errors" of its neighbours, is
-//! found behind the point of no return.
+//! A limit of the address space (RLIMIT_AS) is found behind the point of no return: SIGSEGV.
 //!
 //! See execve(2), ENOMEM, and proc_sys_vm(5).
 

@@ -5,8 +5,9 @@
 //! pointer for each argument and variable, and the name of the file, which execve(2) does not say.
 //!
 //! The least is not there: the new stack grows while the strings are copied onto it, and may not
-//! grow beyond the limit itself (`acct_stack_growth` in mm). With a limit below 128 KiB that
-//! limit is what counts, whole pages of it. E2BIG in any case.
+//! grow beyond the limit itself (`acct_stack_growth` in mm, called for `get_arg_page`). With a
+//! limit below 128 KiB the strings may fill it but for the eight bytes that stay free at its top;
+//! one more is E2BIG.
 //!
 //! See execve(2), "Limits on size of arguments and environment".
 

@@ -131,6 +131,7 @@ fn on(table: &Table, columns: &[usize]) -> String {
 pub fn markdown(table: &Table, explain: &dyn Fn(&str) -> Option<String>) -> String {
     let call = &table.specification.call;
     let mut page = format!("# {}\n\n", table.specification.title);
+    page += &format!("{}\n\n", table.specification.about.trim());
     page += &format!(
         "What is claimed of `{call}`, checked at run time, claim by claim and kernel by kernel. Each \
          verdict is\nheld by a snapshot of a scenario of family `contract/`, which also shows the \
@@ -214,7 +215,7 @@ mod tests {
     use crate::trail::parse;
 
     fn table() -> Table {
-        let specification = "call = \"x\"\ntitle = \"X\"\n\
+        let specification = "call = \"x\"\ntitle = \"X\"\nabout = \"Z\"\n\
             [[group]]\nid = \"a\"\ntitle = \"A\"\nabout = \"B\"\n\
             [[claim]]\nid = \"a/b\"\ntext = \"T\"\nsource = \"S\"\nstatus = \"stated\"\n\
             [[claim]]\nid = \"a/c\"\ntext = \"U\"\nsource = \"S\"\nstatus = \"asked\"\n";

@@ -23,6 +23,8 @@ pub struct Specification {
     pub call: String,
     /// Title of its table.
     pub title: String,
+    /// What it answers.
+    pub about: String,
     /// Whether its table is shown; the claims that test the machinery are not.
     #[serde(default = "yes")]
     pub published: bool,
@@ -120,7 +122,7 @@ impl Specification {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "call = \"x\"\ntitle = \"X\"\n\
+    const GOOD: &str = "call = \"x\"\ntitle = \"X\"\nabout = \"Z\"\n\
         [[group]]\nid = \"a\"\ntitle = \"A\"\nabout = \"B\"\n\
         [[claim]]\nid = \"a/b\"\ntext = \"T\"\nsource = \"S\"\nstatus = \"stated\"\n";
 

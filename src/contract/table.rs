@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::trail::parse;
 
-    const SPECIFICATION: &str = "call = \"x\"\ntitle = \"X\"\n\
+    const SPECIFICATION: &str = "call = \"x\"\ntitle = \"X\"\nabout = \"Z\"\n\
         [[group]]\nid = \"a\"\ntitle = \"A\"\nabout = \"B\"\n\
         [[claim]]\nid = \"a/b\"\ntext = \"T\"\nsource = \"S\"\nstatus = \"stated\"\n";
 
