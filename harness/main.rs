@@ -76,9 +76,13 @@ fn run() -> Result<ExitCode> {
     trials.push(Trial::test("model::few_are_unpredicted", || {
         model::few_are_unpredicted()
     }));
-    let folder = root.join("snapshots");
+    let (folder, root_of_docs) = (root.join("snapshots"), root.clone());
     trials.push(Trial::test("snapshots::sound", move || {
         soundness::check(&folder)
+    }));
+
+    trials.push(Trial::test("docs::contract", move || {
+        soundness::contract(&root_of_docs)
     }));
 
     let conclusion = libtest_mimic::run(&args, trials);

@@ -8,6 +8,23 @@ use exetrail::project::{Project, cache_folder};
 use exetrail::scenario::Registered;
 use libtest_mimic::Failed;
 
+/// Checks that `docs/contract.md` is what the snapshots say.
+pub fn contract(root: &Path) -> Result<(), Failed> {
+    let context = |error| Failed::from(format!("{error:#}"));
+    let cache = cache_folder().map_err(context)?;
+    let project = Project::open_at(Some(root.to_owned()), cache).map_err(context)?;
+    let said = exetrail::cli::document(&project, "execve").map_err(context)?;
+    let written = std::fs::read_to_string(root.join("docs/contract.md")).unwrap_or_default();
+    match said == written {
+        true => Ok(()),
+        false => Err(
+            "docs/contract.md is not what the snapshots say: write it anew with \
+                      `exetrail contract --format markdown > docs/contract.md`"
+                .into(),
+        ),
+    }
+}
+
 /// Checks every file below `snapshots/`; the message names all that are wrong.
 pub fn check(folder: &Path) -> Result<(), Failed> {
     let problems = problems(folder).map_err(|error| Failed::from(format!("{error:#}")))?;

@@ -9,6 +9,7 @@
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
 //! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what the second view says |
+//! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
@@ -31,6 +32,7 @@
 pub mod baseline;
 pub mod cases;
 pub mod cli;
+pub mod contract;
 pub mod diff;
 pub mod fetch;
 pub mod files;

@@ -3,6 +3,7 @@
 mod bisect_step;
 mod boot;
 mod check;
+mod contract;
 mod diff;
 mod explain;
 mod fetch;
@@ -16,6 +17,8 @@ mod pending;
 mod progress;
 mod report;
 mod run;
+
+pub use contract::document;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,8 @@ enum Command {
     Diff(diff::Args),
     /// Tell in words what the kernel does when a scenario starts its program
     Explain(explain::Args),
+    /// Show what is claimed of a system call and what became of it, kernel by kernel
+    Contract(contract::Args),
     /// Show the kernels at which a scenario's behaviour changed
     History(history::Args),
     /// Write one self-contained HTML page, from kept records or from the snapshots
@@ -82,6 +87,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Diff(args)) => diff::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
+        Some(Command::Contract(args)) => contract::main(&args),
         Some(Command::History(args)) => history::main(&args),
         Some(Command::Report(args)) => report::main(&args),
         Some(Command::BisectStep(args)) => bisect_step::main(&args),

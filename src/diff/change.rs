@@ -121,6 +121,33 @@ pub enum What {
         /// As it is.
         to: String,
     },
+    /// Our own program found something else of its state.
+    Found {
+        /// What it is about: `ignored`, `umask`, ...
+        field: String,
+        /// As it was.
+        from: String,
+        /// As it is.
+        to: String,
+    },
+    /// Another verdict of a claim, or another reason for it.
+    Verdict {
+        /// The claim.
+        claim: String,
+        /// As it was.
+        from: String,
+        /// As it is.
+        to: String,
+    },
+    /// Something else was found out.
+    Fact {
+        /// What it is about.
+        fact: String,
+        /// As it was.
+        from: String,
+        /// As it is.
+        to: String,
+    },
     /// A case that was not there.
     NewCase,
     /// A case that is there no more.
@@ -228,6 +255,9 @@ impl fmt::Display for What {
                 write!(f, "the program is told {field}: {from} -> {to}")
             }
             What::Hang { from, to } => write!(f, "hang of the listener: {from} -> {to}"),
+            What::Found { field, from, to } => write!(f, "finds {field}: {from} -> {to}"),
+            What::Verdict { claim, from, to } => write!(f, "verdict {claim}: {from} -> {to}"),
+            What::Fact { fact, from, to } => write!(f, "{fact}: {from} -> {to}"),
             What::NewCase => write!(f, "a new case"),
             What::LostCase => write!(f, "the case is gone"),
         }

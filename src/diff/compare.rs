@@ -6,12 +6,13 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::change::{Act, Change, What};
 use super::fields;
-use crate::trail::{Started, Step, Told, Trail};
+use crate::trail::{Started, Step, Told, Trail, Verdict};
 
 /// Everything that differs, by case and process in the order of the trails, then by place.
 #[must_use]
 pub fn compare(old: &Trail, new: &Trail) -> Vec<Change> {
-    let mut changes = one_start(old, new);
+    let mut changes = of_the_whole(old, new);
+    changes.extend(one_start(old, new));
     let old_cases = old.cases.iter().map(|case| case.heading.as_str());
     let new_cases = new.cases.iter().map(|case| case.heading.as_str());
     let mut headings: Vec<&str> = old_cases.collect();
@@ -41,6 +42,55 @@ pub fn compare(old: &Trail, new: &Trail) -> Vec<Change> {
         }));
     }
     changes
+}
+
+/// Compares verdicts and facts, which belong to no process.
+fn of_the_whole(old: &Trail, new: &Trail) -> Vec<Change> {
+    let verdicts = |trail: &Trail| {
+        let verdicts = trail.verdicts.iter();
+        let word = |found: &Verdict| format!("{}: {}", found.verdict, found.evidence);
+        let pairs = verdicts.map(|found| (found.claim.clone(), word(found)));
+        pairs.collect()
+    };
+    let facts = |trail: &Trail| {
+        let facts = trail.facts.iter();
+        let pairs = facts.map(|fact| (fact.name.clone(), fact.value.clone()));
+        pairs.collect()
+    };
+    let verdicts = named(verdicts(old), verdicts(new));
+    let verdicts = verdicts.map(|(claim, from, to)| What::Verdict { claim, from, to });
+    let facts = named(facts(old), facts(new));
+    let facts = facts.map(|(fact, from, to)| What::Fact { fact, from, to });
+    let changes = verdicts.chain(facts).map(|what| Change {
+        case: None,
+        process: None,
+        what,
+    });
+    changes.collect()
+}
+
+/// What differs between two lists of names with values.
+fn named(
+    old: Vec<(String, String)>,
+    new: Vec<(String, String)>,
+) -> impl Iterator<Item = (String, String, String)> {
+    let come = new
+        .iter()
+        .filter(|(name, _)| old.iter().all(|(known, _)| known != name));
+    let names: Vec<_> = old
+        .iter()
+        .chain(come)
+        .map(|(name, _)| name.clone())
+        .collect();
+    names.into_iter().filter_map(move |name| {
+        let value = |list: &[(String, String)]| {
+            let mut own = list.iter().filter(|(known, _)| *known == name);
+            own.next()
+                .map_or_else(|| "none".to_owned(), |(_, value)| value.clone())
+        };
+        let (from, to) = (value(&old), value(&new));
+        (from != to).then_some((name, from, to))
+    })
 }
 
 /// Compares two trails without their cases.
@@ -84,6 +134,7 @@ fn one_start(old: &Trail, new: &Trail) -> Vec<Change> {
                 }
                 whats.extend(one_process(&before, &after));
                 whats.extend(told(old, new, process));
+                whats.extend(found(old, new, process));
                 whats.extend(end(old, new, process));
                 whats
             }
@@ -137,6 +188,19 @@ fn told(old: &Trail, new: &Trail, process: &str) -> Vec<What> {
     let pairs = from.into_iter().zip(to).filter(|(from, to)| from != to);
     pairs
         .map(|((field, from), (_, to))| What::Told { field, from, to })
+        .collect()
+}
+
+/// What a program of ours found of its state, field by field.
+fn found(old: &Trail, new: &Trail, process: &str) -> Vec<What> {
+    let facts = |trail: &Trail| {
+        let own = trail.found.iter().filter(|found| found.process == process);
+        let pairs = own.map(|found| (found.fact.name.clone(), found.fact.value.clone()));
+        pairs.collect()
+    };
+    let differences = named(facts(old), facts(new));
+    differences
+        .map(|(field, from, to)| What::Found { field, from, to })
         .collect()
 }
 
@@ -365,6 +429,25 @@ mod tests {
                    told p1: execfn=/a execfd=none comm=5 exe=/a argv=/a\n";
         let words = between(old, &old.replace("comm=5", "comm=a"));
         assert_eq!(words, ["p1: the program is told comm: 5 -> a"]);
+    }
+
+    #[test]
+    fn another_verdict_and_another_fact_are_told() {
+        let old = "verdict a/b holds: x\nfact edge: 1\n\nstart p1 by launcher: execve /a\n";
+        let words = between(
+            old,
+            &old.replace("holds: x", "partly: y")
+                .replace("1\n\n", "2\n\n"),
+        );
+        let verdict = "verdict a/b: holds: x -> partly: y";
+        assert_eq!(words, [verdict, "edge: 1 -> 2"]);
+    }
+
+    #[test]
+    fn what_the_program_finds_is_compared_by_field() {
+        let old = "start p1 by launcher: execve /a\nfound p1: umask: 0022\n";
+        let words = between(old, &old.replace("0022", "0000"));
+        assert_eq!(words, ["p1: finds umask: 0022 -> 0000"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod leftover;
 mod look;
 mod report;
 mod runner;
+mod state;
 mod subject;
 mod tracer;
 mod undo;
@@ -22,7 +23,8 @@ mod unpack;
 use std::process::ExitCode;
 
 pub use look::{Contents, View, flags as open_flags, running_kernel};
-pub use subject::{ROLE, Role, TELL_FD, main as play};
+pub use state::{is_known as is_known_state, look as state};
+pub use subject::{ROLE, Role, TELL_FD, main as play, say};
 pub use undo::knows_format;
 pub use unpack::unpack;
 

@@ -253,6 +253,14 @@ pub(super) fn observe(
                 result.map_err(|reason| anyhow!("the scenario failed: {reason}"))?;
                 break;
             }
+            Request::Verdict(verdict) => {
+                trail.verdicts.push(verdict);
+                Ok(Reply::Ok)
+            }
+            Request::Fact(fact) => {
+                trail.facts.push(fact);
+                Ok(Reply::Ok)
+            }
             Request::Sysctl { name, value } => undo.sysctl(&name, &value).map(|()| Reply::Ok),
             Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
             Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),

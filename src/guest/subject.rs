@@ -9,8 +9,8 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 
-use crate::sys;
-use crate::trail::{Told, Word, printable};
+use crate::sys::{self, Entry, STATE};
+use crate::trail::{Fact, Told, Word, printable};
 
 /// The variable that names the role.
 pub const ROLE: &str = "EXETRAIL_ROLE";
@@ -22,6 +22,8 @@ pub const TELL_FD: i32 = 101;
 pub enum Role {
     /// Says what it was told and exits with 0.
     Report,
+    /// Says what it finds of its own state and exits with 0.
+    State,
     /// Exits with 0.
     Exit,
     /// Dies of SIGABRT.
@@ -34,6 +36,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Role::Report => "report",
+            Role::State => "state",
             Role::Exit => "exit",
             Role::Crash => "crash",
         }
@@ -43,7 +46,7 @@ impl Role {
     #[must_use]
     pub fn of_this_process() -> Option<Role> {
         let name = std::env::var_os(ROLE)?;
-        let roles = [Role::Report, Role::Exit, Role::Crash];
+        let roles = [Role::Report, Role::State, Role::Exit, Role::Crash];
         roles.into_iter().find(|role| name == role.name())
     }
 }
@@ -56,12 +59,23 @@ pub fn main(role: Role) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(99),
         },
+        Role::State => match state() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(99),
+        },
         Role::Exit => ExitCode::SUCCESS,
         Role::Crash => std::process::abort(),
     }
 }
 
-/// Writes what this program was told as one line.
+/// Says how this program found itself before `main`.
+fn state() -> std::io::Result<()> {
+    let names = std::env::var(STATE.to_string_lossy().as_ref()).unwrap_or_default();
+    let entry = Entry::at_start().cloned().unwrap_or_else(Entry::now);
+    say(None, super::state(&names, &entry))
+}
+
+/// Writes what this program was told.
 fn report() -> std::io::Result<()> {
     let text = |bytes: &[u8]| printable(bytes);
     let link = |path: String| fs::read_link(path).ok();
@@ -80,12 +94,23 @@ fn report() -> std::io::Result<()> {
             .map(|argument| text(argument.as_bytes()))
             .collect(),
     };
+    say(Some(told), Vec::new())
+}
+
+/// Writes what this process has to say as one line, to who started the scenario.
+///
+/// # Errors
+///
+/// Nobody listens.
+pub fn say(told: Option<Told>, found: Vec<Fact>) -> std::io::Result<()> {
     let word = Word {
         pid: nix::unistd::getpid().as_raw(),
         told,
+        found,
     };
     let mut line = serde_json::to_vec(&word)?;
     line.push(b'\n');
-    let mut pipe = fs::File::from(sys::adopt_fd(TELL_FD));
+    // The descriptor stays open: there may be more to say.
+    let mut pipe = std::mem::ManuallyDrop::new(fs::File::from(sys::adopt_fd(TELL_FD)));
     pipe.write_all(&line)
 }

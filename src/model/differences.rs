@@ -55,6 +55,14 @@ pub const LIMIT_IS_ALLOWED: Difference = Difference {
     source: "21d1c5e386bc (Reimplement RLIMIT_NPROC on top of ucounts)",
 };
 
+/// Too many processes are told before a name that cannot be read.
+pub const LIMIT_BEFORE_NAME: Difference = Difference {
+    what: "too many processes are told before a path that is too long or empty",
+    since: &["7.0"],
+    until: None,
+    source: "bb850584aaa2 (simplify the callers of alloc_bprm())",
+};
+
 /// The file of a layer is opened with events of its own.
 pub const LAYERS_HAVE_EVENTS: Difference = Difference {
     what: "the open of an overlay's file in its layer has events",
@@ -72,12 +80,13 @@ pub const LISTENER_WAITS_FOR_ITSELF: Difference = Difference {
 };
 
 /// All of them.
-pub const ALL: [Difference; 7] = [
+pub const ALL: [Difference; 8] = [
     OPENS_FIRST,
     COMM_OF_FILE,
     ASKS_MODPROBE,
     EXECVE_CHECK,
     LIMIT_IS_ALLOWED,
+    LIMIT_BEFORE_NAME,
     LAYERS_HAVE_EVENTS,
     LISTENER_WAITS_FOR_ITSELF,
 ];

@@ -4,8 +4,8 @@
 use nix::libc;
 
 use super::differences::{
-    ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_IS_ALLOWED,
-    LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
+    ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
+    LIMIT_IS_ALLOWED, LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
 };
 use super::image::Interpreter;
 use super::walk::{Found, walk};
@@ -79,10 +79,11 @@ fn errno(name: &str) -> Ending {
 impl Exec<'_, '_> {
     /// `do_execveat_common`, `bprm_execve`, `exec_binprm`.
     fn run(&mut self) -> Result<Running, Ending> {
-        if self.limit_is_exceeded() {
+        let names = self.names();
+        if self.limit_is_exceeded() && (names.is_ok() || self.kernel.has(&LIMIT_BEFORE_NAME)) {
             return Err(errno("EAGAIN"));
         }
-        let (filename, base, path) = self.names()?;
+        let (filename, base, path) = names?;
         let mut program = None;
         if self.kernel.has(&OPENS_FIRST) {
             program = Some(self.open_program(&base, &path)?);

@@ -208,6 +208,12 @@ fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
         let what = format!("hang: {hang}");
         writeln!(out, "    {}", paint.changed.apply_to(what))?;
     }
+    for verdict in &trail.verdicts {
+        writeln!(out, "    {}", paint.heading.apply_to(verdict))?;
+    }
+    for fact in &trail.facts {
+        writeln!(out, "    fact {fact}")?;
+    }
     for case in &trail.cases {
         let heading = format!("case {}", case.heading);
         writeln!(out, "    {}", paint.heading.apply_to(heading))?;
@@ -259,6 +265,10 @@ fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
             .filter(|told| told.process == started.process)
         {
             writeln!(out, "    {}", paint.quiet.apply_to(told))?;
+        }
+        let found = trail.found.iter();
+        for found in found.filter(|found| found.process == started.process) {
+            writeln!(out, "    {}", paint.quiet.apply_to(found))?;
         }
         for ended in trail
             .ended

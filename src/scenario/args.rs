@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::sys::{self, ForkResult, Image, Spawn};
+use crate::sys::{self, Addresses, ForkResult, Image, Spawn};
 
 /// Path, arguments and environment of a start, with the ways to make it.
 ///
@@ -40,6 +40,27 @@ impl<'a> Args<'a> {
     /// What the call says.
     pub fn execve(&self) -> nix::Result<()> {
         Image::new(self.argv, self.environment).execve(self.path)
+    }
+
+    /// execve(2) with addresses of choice instead of those of path, arguments and environment.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execve_at(&self, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
+        Image::new(self.argv, self.environment).execve_at(self.path, choose)
+    }
+
+    /// What the C library's execve(3) returns, and errno.
+    #[must_use]
+    pub fn library_execve(&self) -> (i32, Errno) {
+        Image::new(self.argv, self.environment).library_execve(self.path)
+    }
+
+    /// What the system call itself returns.
+    #[must_use]
+    pub fn bare_execve(&self) -> isize {
+        Image::new(self.argv, self.environment).bare_execve(self.path)
     }
 
     /// execveat(2); returns 0 with `AT_EXECVE_CHECK` when the check went well.

@@ -8,6 +8,7 @@
 pub struct Elf {
     class: Class,
     interpreter: Option<Vec<u8>>,
+    second: Option<Vec<u8>>,
     needed: Vec<&'static str>,
     runpath: Option<&'static str>,
     flaw: Option<Flaw>,
@@ -31,7 +32,24 @@ pub enum Flaw {
     Address,
     /// It ends behind the program headers.
     Truncated,
+    /// It ends inside the ELF header.
+    Short,
+    /// It is a relocatable object (`ET_REL`).
+    Relocatable,
+    /// It has no program headers.
+    NoHeaders,
+    /// Its program headers claim to be of another size.
+    HeaderSize,
+    /// Its program headers are behind its end.
+    HeadersOutside,
+    /// The name of its interpreter is behind its end.
+    InterpreterOutside,
+    /// It has program headers, and none of them is loaded.
+    NothingLoaded,
 }
+
+/// A place behind the end of every program that is built here.
+const OUTSIDE: usize = 1 << 20;
 
 /// Where the program is loaded, relative to the base that the kernel chooses.
 const PAGE: u64 = 4096;
@@ -43,6 +61,7 @@ impl Elf {
         Elf {
             class: Class::Bits64,
             interpreter: None,
+            second: None,
             needed: Vec::new(),
             runpath: None,
             flaw: None,
@@ -70,6 +89,15 @@ impl Elf {
     #[must_use]
     pub fn interpreter_bytes(mut self, bytes: &[u8]) -> Elf {
         self.interpreter = Some(bytes.to_vec());
+        self
+    }
+
+    /// Asks for another ELF interpreter in a `PT_INTERP` behind the first.
+    #[must_use]
+    pub fn second_interpreter(mut self, path: &str) -> Elf {
+        let mut bytes = path.as_bytes().to_vec();
+        bytes.push(0);
+        self.second = Some(bytes);
         self
     }
 
@@ -104,7 +132,7 @@ impl Elf {
         // PT_PHDR, PT_INTERP, PT_LOAD, PT_DYNAMIC, PT_GNU_STACK; the first two must come before
         // PT_LOAD, and loaders know by PT_PHDR where the program lies.
         let dynamic = self.interpreter.is_some();
-        let count = if dynamic { 5 } else { 2 };
+        let count = if dynamic { 5 } else { 2 } + usize::from(self.second.is_some());
         let headers = header + entry * count;
 
         let mut body = Vec::new();
@@ -116,6 +144,9 @@ impl Elf {
         let interpreter = headers;
         let interpreter_size = self.interpreter.as_ref().map_or(0, Vec::len);
         body.extend(self.interpreter.iter().flatten());
+        let second = headers + body.len();
+        let second_size = self.second.as_ref().map_or(0, Vec::len);
+        body.extend(self.second.iter().flatten());
         align(&mut body);
         // A symbol table of the one empty symbol, and a hash table that finds none.
         let symbols = headers + body.len();
@@ -167,15 +198,31 @@ impl Elf {
         };
         if dynamic {
             file.segment(6, 4, header, entry * count, 0, word as u64);
-            file.segment(3, 4, interpreter, interpreter_size, 0, 1);
+            let place = match self.flaw {
+                Some(Flaw::InterpreterOutside) => OUTSIDE,
+                _ => interpreter,
+            };
+            file.segment(3, 4, place, interpreter_size, 0, 1);
         }
-        file.segment(1, 7, 0, end, address, PAGE);
+        if self.second.is_some() {
+            file.segment(3, 4, second, second_size, 0, 1);
+        }
+        // PT_LOAD; PT_NOTE of nothing where nothing is to be loaded.
+        let kind = if self.flaw == Some(Flaw::NothingLoaded) {
+            4
+        } else {
+            1
+        };
+        file.segment(kind, 7, 0, end, address, PAGE);
         if dynamic {
             file.segment(2, 6, table, table_size, 0, word as u64);
         }
         file.segment(0x6474_e551, 6, 0, 0, 0, 16);
         if self.flaw != Some(Flaw::Truncated) {
             file.bytes.extend(body);
+        }
+        if self.flaw == Some(Flaw::Short) {
+            file.bytes.truncate(header / 2);
         }
         file.bytes
     }
@@ -206,9 +253,20 @@ impl Elf {
             (_, Class::Bits64) => 62,
             (_, Class::Bits32) => 3,
         };
-        // ET_DYN.
-        out.half(3).half(machine).int(1);
-        out.word(code as u64).word(header as u64).word(0).int(0);
+        // ET_DYN, or ET_REL.
+        let kind = if self.flaw == Some(Flaw::Relocatable) {
+            1
+        } else {
+            3
+        };
+        let (place, entry, count) = match self.flaw {
+            Some(Flaw::NoHeaders) => (header, entry, 0),
+            Some(Flaw::HeaderSize) => (header, entry - 1, count),
+            Some(Flaw::HeadersOutside) => (OUTSIDE, entry, count),
+            _ => (header, entry, count),
+        };
+        out.half(kind).half(machine).int(1);
+        out.word(code as u64).word(place as u64).word(0).int(0);
         out.half(header as u16)
             .half(entry as u16)
             .half(count as u16);
@@ -274,6 +332,21 @@ mod tests {
         assert_eq!(elf.interpreter, Some("/lib/x"));
         assert_eq!(elf.libraries, ["a.so"]);
         assert_eq!(elf.runpaths, ["/r"]);
+    }
+
+    #[test]
+    fn a_program_can_ask_for_two_interpreters() {
+        let bytes = Elf::new()
+            .interpreter("/a")
+            .second_interpreter("/b")
+            .build();
+        let elf = goblin::elf::Elf::parse(&bytes).unwrap();
+        let names = elf
+            .program_headers
+            .iter()
+            .filter(|header| header.p_type == 3);
+        let names = names.map(|header| &bytes[header.file_range()]);
+        assert_eq!(names.collect::<Vec<_>>(), [b"/a\0", b"/b\0"]);
     }
 
     #[test]

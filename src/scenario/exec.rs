@@ -6,13 +6,14 @@ use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
 use super::Args;
-use crate::guest::{ROLE, Role};
+use crate::guest::{ROLE, Role, is_known_state};
 use crate::model;
 use crate::sys;
 
@@ -30,6 +31,7 @@ pub struct Exec {
     make: Make,
     helper: Option<String>,
     telling: Option<Role>,
+    fields: String,
     target: Option<Target>,
 }
 
@@ -47,6 +49,9 @@ pub(super) enum Target {
         flags: i32,
     },
 }
+
+/// An ordinary user, of whom there is no other process.
+pub const USER: u32 = 1000;
 
 /// What the child does before the call.
 type Before = Rc<dyn Fn() -> Result<()>>;
@@ -134,6 +139,7 @@ impl Exec {
             helper: None,
             telling: None,
             target: None,
+            fields: String::new(),
         })
     }
 
@@ -161,6 +167,13 @@ impl Exec {
         Ok(self)
     }
 
+    /// Takes all variables out of the environment.
+    #[must_use]
+    pub fn bare(mut self) -> Exec {
+        self.environment.clear();
+        self
+    }
+
     /// Adds an environment variable.
     ///
     /// # Errors
@@ -179,6 +192,16 @@ impl Exec {
     pub fn before(mut self, prepare: impl Fn() -> Result<()> + 'static) -> Exec {
         self.before.push(Rc::new(prepare));
         self
+    }
+
+    /// Has an ordinary user make the call: no capability, no group.
+    #[must_use]
+    pub fn as_user(self) -> Exec {
+        self.before(|| {
+            setgroups(&[])?;
+            setgid(Gid::from_raw(USER))?;
+            Ok(setuid(Uid::from_raw(USER))?)
+        })
     }
 
     /// Has the child open a path before the call, as this descriptor; that is observed as well.
@@ -215,6 +238,22 @@ impl Exec {
         self.env(ROLE, role.name())
     }
 
+    /// The program is a copy of ours that says what it finds of its own state; when the call
+    /// fails, the caller says what it finds of its own.
+    ///
+    /// # Errors
+    ///
+    /// A field that nobody knows; `guest::state` has them all.
+    pub fn reports(mut self, fields: &[&str]) -> Result<Exec> {
+        for field in fields {
+            ensure!(is_known_state(field), "nobody can report {field}");
+        }
+        self.fields = fields.join(",");
+        let names = self.fields.clone();
+        let variable = sys::STATE.to_string_lossy();
+        self.env(&variable, &names)?.role(Role::State)
+    }
+
     /// Name of the call, for the trail.
     #[must_use]
     pub fn call(&self) -> &'static str {
@@ -233,9 +272,14 @@ impl Exec {
         self.helper.as_deref()
     }
 
-    /// Whether the program will say what it was told.
+    /// Whether the program will say something of itself.
     pub(super) fn is_telling(&self) -> bool {
-        self.telling == Some(Role::Report)
+        matches!(self.telling, Some(Role::Report | Role::State))
+    }
+
+    /// What the caller says of its own state when the call has failed, parted by commas.
+    pub(super) fn fields(&self) -> &str {
+        &self.fields
     }
 
     /// The path that the call itself opens, to execute it by its descriptor.

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Exec;
 use super::premise::{Premise, Surroundings};
-use crate::guest::TELL_FD;
-use crate::sys::{self, ForkResult};
+use crate::guest::{TELL_FD, say, state};
+use crate::sys::{self, Entry, ForkResult};
 use crate::trail::{Call, Exit, How, Word};
 
 /// What a launch left: the start, and every end that was reaped.
@@ -49,10 +49,12 @@ enum Failed {
 
 /// Forks a child that makes the call, and waits until no descendant is left.
 ///
+/// With `surroundings` the child is looked at for the model before it makes the call.
+///
 /// # Errors
 ///
 /// The child cannot be forked, prepared or waited for.
-pub fn launch(exec: &Exec, surroundings: &Surroundings<'_>) -> Result<Launched> {
+pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<Launched> {
     let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .context("failed to open /dev/null")?;
     let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
@@ -66,7 +68,7 @@ pub fn launch(exec: &Exec, surroundings: &Surroundings<'_>) -> Result<Launched> 
     };
     drop((write, tell, gate));
     let premise = wait_at_gate(&ours)
-        .then(|| surroundings.look(exec, child.as_raw()))
+        .then(|| surroundings?.look(exec, child.as_raw()))
         .flatten();
     // It goes on when the gate is gone.
     drop(ours);
@@ -142,7 +144,13 @@ fn child(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> i32 {
         Err(error) => Failed::Before(format!("{error:#}")),
         Ok(()) => match exec.make() {
             Ok(()) => return 0,
-            Err(errno) => Failed::Call(errno as i32),
+            Err(errno) => {
+                if !exec.fields().is_empty() {
+                    // Who cannot say it has said nothing, and the scenario misses it.
+                    let _ = say(None, state(exec.fields(), &Entry::now()));
+                }
+                Failed::Call(errno as i32)
+            }
         },
     };
     // Nobody can be told when this fails as well; the exit status is still not 0.

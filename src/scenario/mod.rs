@@ -4,23 +4,31 @@
 //! registry finds every file below `scenarios/`; adding one touches no other file.
 
 mod args;
+mod claim;
 mod elf;
+mod errno;
 mod exec;
 mod launch;
 mod need;
+mod obstacle;
 mod premise;
 mod registry;
+mod seen;
 mod stage;
 
 use std::time::Duration;
 
 pub use crate::guest::Role;
 pub use args::Args;
+pub use claim::Claim;
 pub use elf::{Elf, Flaw};
-pub use exec::Exec;
+pub use errno::ErrnoClaim;
+pub use exec::{Exec, USER};
 pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
+pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{Registered, select};
+pub use seen::Seen;
 pub use stage::{Ending, Reply, Request, Stage};
 
 /// The events of `/usr/bin/true` in their order, for scenarios that do something at each in turn.

@@ -9,16 +9,16 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::premise::{Premise, Surroundings};
-use super::{Exec, launch};
+use super::{Claim, Exec, Seen, launch};
 use crate::guest::{Contents, PROGRAM, View};
 use crate::model::Format;
-use crate::trail::{Call, Exit, How, Word};
+use crate::trail::{Call, Exit, Fact, How, Verdict, Word};
 use crate::wire::{Act, Link, Policy};
 
 /// What the launcher asks of the runner.
@@ -49,6 +49,10 @@ pub enum Request {
         /// The line for `register`.
         rule: String,
     },
+    /// What the scenario says of a claim.
+    Verdict(Verdict),
+    /// What the scenario found out.
+    Fact(Fact),
     /// The scenario has ended.
     Done(Result<(), String>),
 }
@@ -279,6 +283,86 @@ impl Stage {
         Ok(self.start(exec, Some(heading.to_owned()), None)?.0)
     }
 
+    /// Starts a program under observation as one of several cases, and returns all that was seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn look(&mut self, heading: &str, exec: &Exec) -> Result<Seen> {
+        self.started(exec, Some(heading.to_owned()), None)
+    }
+
+    /// Starts a program without observing it, as a search for an edge does many times.
+    ///
+    /// # Errors
+    ///
+    /// The child's preparation failed; a program that fails is no error.
+    pub fn attempt(&mut self, exec: &Exec) -> Result<How> {
+        let launch::Launched { call, exits, .. } = launch::launch(exec, None)?;
+        let mut own = exits.into_iter().filter(|exit| exit.pid == call.pid);
+        let own = own.next().context("the child ended unseen")?;
+        Ok(own.how)
+    }
+
+    /// The greatest number with which a program starts and exits with 0, found by halving; nothing
+    /// of it is observed.
+    ///
+    /// # Errors
+    ///
+    /// It does not start with the least number, or does with the greatest.
+    pub fn last_that_starts(
+        &mut self,
+        range: (usize, usize),
+        exec: impl Fn(usize) -> Result<Exec>,
+    ) -> Result<usize> {
+        self.last_with(range, exec, |how| *how == How::Exit(0))
+    }
+
+    /// The greatest number with which a start comes to such an end, found by halving; nothing of it
+    /// is observed.
+    ///
+    /// # Errors
+    ///
+    /// It does not with the least number, or does with the greatest.
+    pub fn last_with(
+        &mut self,
+        (least, greatest): (usize, usize),
+        exec: impl Fn(usize) -> Result<Exec>,
+        end: impl Fn(&How) -> bool,
+    ) -> Result<usize> {
+        let mut starts = |number| -> Result<bool> { Ok(end(&self.attempt(&exec(number)?)?)) };
+        let outside = |what| format!("the edge is not between {least} and {greatest}: {what}");
+        ensure!(starts(least)?, outside("the least fails"));
+        ensure!(!starts(greatest)?, outside("the greatest starts"));
+        let (mut starting, mut failing) = (least, greatest);
+        while failing - starting > 1 {
+            let middle = starting.midpoint(failing);
+            match starts(middle)? {
+                true => starting = middle,
+                false => failing = middle,
+            }
+        }
+        Ok(starting)
+    }
+
+    /// Puts something that was found out into the trail.
+    ///
+    /// # Errors
+    ///
+    /// The runner is gone.
+    pub fn fact(&mut self, name: &str, value: impl ToString) -> Result<()> {
+        self.ask(&Request::Fact(Fact::new(name, value)))
+    }
+
+    /// Says what became of a claim.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was held against the claim.
+    pub fn verdict(&mut self, claim: &Claim) -> Result<()> {
+        self.ask(&Request::Verdict(claim.verdict()?))
+    }
+
     /// Starts a program once with every event let go, and then once for each of these events, with
     /// that one refused.
     ///
@@ -332,6 +416,16 @@ impl Stage {
         heading: Option<String>,
         policy: Option<Policy>,
     ) -> Result<(How, Vec<String>)> {
+        let seen = self.started(exec, heading, policy)?;
+        Ok((seen.how, seen.events))
+    }
+
+    fn started(
+        &mut self,
+        exec: &Exec,
+        heading: Option<String>,
+        policy: Option<Policy>,
+    ) -> Result<Seen> {
         // Once the watch has begun, nothing can be read any more.
         self.contents.read_all(Path::new("/tmp"));
         self.made
@@ -351,11 +445,13 @@ impl Stage {
             exits,
             words,
             premise,
-        } = launch::launch(exec, &surroundings)?;
+        } = launch::launch(exec, Some(&surroundings))?;
         let own = exits.iter().find(|exit| exit.pid == call.pid);
         let how = own
             .map(|exit| exit.how.clone())
             .context("the child ended unseen")?;
+        let said = words.iter().flat_map(|word| word.found.clone());
+        let found = said.collect();
         let ending = Ending {
             heading,
             call,
@@ -366,7 +462,7 @@ impl Stage {
             cut: policy.is_some_and(|policy| matches!(policy.act, Act::Die | Act::Kill)),
         };
         match self.call(&Request::Disarm(Box::new(ending)))? {
-            Reply::Seen(events) => Ok((how, events)),
+            Reply::Seen(events) => Ok(Seen { how, events, found }),
             other => bail!("the runner said {other:?} instead of what was seen"),
         }
     }

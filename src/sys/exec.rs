@@ -65,6 +65,59 @@ impl<'a> Image<'a> {
         Errno::result(result).map(drop)
     }
 
+    /// execve(2) with addresses of choice, which need not be any; returns when it failed.
+    ///
+    /// # Errors
+    ///
+    /// What the call says: `EFAULT` for an address that the kernel cannot read.
+    pub fn execve_at(&self, path: &CStr, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
+        let mut addresses = Addresses {
+            path: path.as_ptr().expose_provenance(),
+            argv: self.argv.as_ptr().expose_provenance(),
+            environment: self.environment.as_ptr().expose_provenance(),
+        };
+        choose(&mut addresses);
+        // SAFETY: the kernel checks every address that it reads, and writes to none.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_execve,
+                addresses.path,
+                addresses.argv,
+                addresses.environment,
+            )
+        };
+        Errno::result(result).map(drop)
+    }
+
+    /// What the C library's execve(3) returns when it failed, and errno.
+    #[must_use]
+    pub fn library_execve(&self, path: &CStr) -> (i32, Errno) {
+        // SAFETY: both arrays end with a null pointer and their strings live as long as `self`.
+        let result =
+            unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.environment.as_ptr()) };
+        (result, Errno::last())
+    }
+
+    /// What the system call itself leaves in the register, without a library in between.
+    #[must_use]
+    pub fn bare_execve(&self, path: &CStr) -> isize {
+        let mut result = libc::SYS_execve as isize;
+        // SAFETY: as above; the instruction changes rax, rcx and r11 and no memory of ours.
+        unsafe {
+            std::arch::asm!(
+                "syscall",
+                inout("rax") result,
+                in("rdi") path.as_ptr(),
+                in("rsi") self.argv.as_ptr(),
+                in("rdx") self.environment.as_ptr(),
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
+            );
+        }
+        result
+    }
+
     /// Starts a child that executes the path at once, and waits for it: vfork(2), posix_spawn(3) or
     /// clone(2) with `CLONE_VM`, as `way` says. Ends the calling process as the child ended.
     ///
@@ -146,6 +199,17 @@ impl<'a> Image<'a> {
         wait_for_end(pid)?;
         Ok(pid)
     }
+}
+
+/// Where the three arguments of execve(2) are.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The path.
+    pub path: usize,
+    /// The array of arguments.
+    pub argv: usize,
+    /// The array of variables.
+    pub environment: usize,
 }
 
 /// How a child is started.

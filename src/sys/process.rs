@@ -23,6 +23,28 @@ pub fn fork() -> nix::Result<ForkResult> {
     unsafe { nix::unistd::fork() }
 }
 
+/// Forks a child that shares the table of descriptors (clone(2), `CLONE_FILES`).
+///
+/// # Errors
+///
+/// As for [`fork`].
+pub fn fork_sharing_files() -> nix::Result<ForkResult> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    if threads != 1 {
+        return Err(Errno::EINVAL);
+    }
+    let flags = libc::CLONE_FILES | libc::SIGCHLD;
+    // SAFETY: as in `fork`; without CLONE_VM both have a memory of their own, and no stack of ours
+    // is given. What the C library keeps of the process's id is not asked for by such a child.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    match i32::try_from(Errno::result(pid)?).map_err(|_| Errno::ERANGE)? {
+        0 => Ok(ForkResult::Child),
+        pid => Ok(ForkResult::Parent {
+            child: nix::unistd::Pid::from_raw(pid),
+        }),
+    }
+}
+
 /// Puts every signal back to its default and blocks none, as a fresh login would have it.
 ///
 /// # Errors
@@ -38,6 +60,24 @@ pub fn reset_signals() -> nix::Result<()> {
         unsafe { sigaction(signal, &default) }?;
     }
     nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// Sets what a signal does in this process (sigaction(2)).
+///
+/// # Errors
+///
+/// What sigaction says.
+pub fn dispose(signal: Signal, handler: SigHandler) -> nix::Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: a handler is `handled` below, which may run at any time, or none of ours.
+    unsafe { sigaction(signal, &action) }.map(drop)
+}
+
+/// A handler that does nothing.
+#[must_use]
+pub fn handled() -> SigHandler {
+    extern "C" fn nothing(_: i32) {}
+    SigHandler::Handler(nothing)
 }
 
 /// Closes every descriptor from `first` to `last`.

@@ -18,6 +18,7 @@ mod sighting;
 mod step;
 mod text;
 mod told;
+mod verdict;
 
 pub use agreement::Agreement;
 pub use escape::printable;
@@ -32,3 +33,4 @@ pub use record::{KernelInfo, Lab, Record, SCHEMA};
 pub use sighting::{Call, Exit, Run, Sighting, Word};
 pub use step::{Case, Ended, How, Started, Step, Trail};
 pub use told::{Told, ToldTo};
+pub use verdict::{Fact, Found, Judgement, Verdict};

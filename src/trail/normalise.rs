@@ -2,7 +2,7 @@
 //!
 //! `docs/trail-format.md` lists every placeholder that this file writes.
 
-use super::{Ended, Run, Sighting, Started, Step, ToldTo, Trail};
+use super::{Ended, Found, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
 ///
@@ -31,11 +31,16 @@ pub fn normalise(run: &Run) -> Trail {
             path: call.map(|call| text(&call.path, &names)),
         });
         trail.steps.extend(steps(run, *pid, &names));
-        let words = run.words.iter().filter(|word| word.pid == *pid);
-        trail.told.extend(words.map(|word| ToldTo {
-            process: name.clone(),
-            told: word.told.clone(),
-        }));
+        for word in run.words.iter().filter(|word| word.pid == *pid) {
+            trail.told.extend(word.told.iter().map(|told| ToldTo {
+                process: name.clone(),
+                told: told.clone(),
+            }));
+            trail.found.extend(word.found.iter().map(|fact| Found {
+                process: name.clone(),
+                fact: fact.clone(),
+            }));
+        }
         let exit = run.exits.iter().find(|exit| exit.pid == *pid);
         trail.ended.extend(exit.map(|exit| Ended {
             process: name.clone(),

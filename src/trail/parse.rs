@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Case, Ended, How, Mask, Started, Step, ToldTo, Trail};
+use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict};
 
 /// A line that no trail has.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -35,7 +35,20 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
         if line.is_empty() {
             continue;
         }
-        if let Some(heading) = line.strip_prefix("case ") {
+        let (verdict, fact) = (line.strip_prefix("verdict "), line.strip_prefix("fact "));
+        if verdict.or(fact).is_some() {
+            if trail != Trail::default() || !whole.cases.is_empty() {
+                return Err(fail("what is said of the whole behind a part of it"));
+            }
+            if let Some(rest) = verdict {
+                let verdict = Verdict::parse(rest).ok_or_else(|| fail("no verdict"))?;
+                whole.verdicts.push(verdict);
+            }
+            if let Some(rest) = fact {
+                let fact = Fact::parse(rest).ok_or_else(|| fail("no fact"))?;
+                whole.facts.push(fact);
+            }
+        } else if let Some(heading) = line.strip_prefix("case ") {
             let finished = std::mem::take(&mut trail);
             match whole.cases.last_mut() {
                 Some(case) => case.trail = finished,
@@ -69,6 +82,12 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 return Err(fail("what another process than its section's was told"));
             }
             trail.told.push(told);
+        } else if let Some(rest) = line.strip_prefix("found ") {
+            let found = Found::parse(rest).ok_or_else(|| fail("nothing that was found"))?;
+            if current.as_ref() != Some(&found.process) {
+                return Err(fail("what another process than its section's found"));
+            }
+            trail.found.push(found);
         } else if let Some(rest) = line.strip_prefix("end ") {
             let ended = ended(rest).ok_or_else(|| fail("no end of a process"))?;
             if current.as_ref() != Some(&ended.process) {
@@ -81,7 +100,11 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
     }
     match whole.cases.last_mut() {
         Some(case) => case.trail = std::mem::take(&mut trail),
-        None => whole = trail,
+        None => {
+            trail.verdicts = whole.verdicts;
+            trail.facts = whole.facts;
+            whole = trail;
+        }
     }
     if whole == Trail::default() {
         return Err(ParseError {
@@ -193,6 +216,24 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
         let trail = parse(&text).unwrap();
         assert_eq!(trail.cases.len(), 2);
         assert_eq!(trail.to_string(), text);
+    }
+
+    #[test]
+    fn verdicts_facts_and_what_was_found_read_back() {
+        let found = TEXT.replace("end p1", "found p1: ignored: SIGUSR1\nend p1");
+        let text = format!("verdict a/b holds: x\nfact edge: 4096\n\ncase one\n\n{found}");
+        let trail = parse(&text).unwrap();
+        assert_eq!((trail.verdicts.len(), trail.facts.len()), (1, 1));
+        assert_eq!(trail.to_string(), text);
+        let text = format!("verdict a/b holds: x\n\n{found}");
+        assert_eq!(parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_verdict_behind_a_step_is_refused() {
+        let text = format!("{TEXT}verdict a/b holds: x\n");
+        let what = "what is said of the whole behind a part of it";
+        assert_eq!(parse(&text).unwrap_err().what, what);
     }
 
     #[test]

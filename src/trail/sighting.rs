@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{How, Mask, Told};
+use super::{Fact, How, Mask, Told};
 
 /// One permission event as the monitor read it while the process was held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,13 +44,17 @@ pub struct Exit {
     pub how: How,
 }
 
-/// What a program said that it was told by the kernel.
+/// What a program said of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Word {
     /// Who said it.
     pub pid: i32,
-    /// And what.
-    pub told: Told,
+    /// What the kernel told it, where it was asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    /// What it found of its own state, where it was asked for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Fact>,
 }
 
 /// Everything that one run of a scenario left, with the kernel's numbers still in it.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mask, ToldTo};
+use super::{Fact, Found, Mask, ToldTo, Verdict};
 
 /// One permission event, with the identity that the process had while the kernel held it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,12 +92,21 @@ pub struct Trail {
     /// What programs of ours were told, in the order of `started`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<ToldTo>,
+    /// What programs of ours found of their own state, in the order of `started`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Found>,
     /// The listener that hung inside the kernel, so that nothing is known of the steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hang: Option<String>,
     /// For a scenario that observes several starts: each with its heading. All else is empty then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Case>,
+    /// What a scenario of family `contract/` says of its claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
+    /// What the scenario as a whole found out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
 }
 
 impl Trail {

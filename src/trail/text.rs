@@ -6,9 +6,18 @@ use super::{Started, Step, Trail};
 
 impl fmt::Display for Trail {
     /// One section a process, parted by an empty line; inside it the start, the steps and the end.
-    /// The launcher and processes outside of the scenario have no start and come first. Where there
+    /// What is said of the whole comes first. The launcher and processes outside of the scenario have no start and come first. Where there
     /// are several cases, each begins with its heading.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for verdict in &self.verdicts {
+            writeln!(f, "{verdict}")?;
+        }
+        for fact in &self.facts {
+            writeln!(f, "fact {fact}")?;
+        }
+        if !self.verdicts.is_empty() || !self.facts.is_empty() {
+            writeln!(f)?;
+        }
         for (number, case) in self.cases.iter().enumerate() {
             let gap = if number == 0 { "" } else { "\n" };
             write!(f, "{gap}case {}\n\n{}", case.heading, case.trail)?;
@@ -45,6 +54,9 @@ impl Trail {
         }
         for told in self.told.iter().filter(|told| told.process == process) {
             writeln!(f, "{told}")?;
+        }
+        for found in self.found.iter().filter(|found| found.process == process) {
+            writeln!(f, "{found}")?;
         }
         for ended in self.ended.iter().filter(|ended| ended.process == process) {
             writeln!(f, "end {process}: {}", ended.how)?;

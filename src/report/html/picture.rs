@@ -36,6 +36,8 @@ pub struct Picture {
 struct Part {
     /// What is special about the case.
     heading: Option<String>,
+    /// Verdicts and facts, which are of the whole.
+    said: Vec<String>,
     /// The listener that hung, so that there are no lanes.
     hang: Option<String>,
     lanes: Vec<Lane>,
@@ -55,10 +57,10 @@ struct Lane {
     end: Option<String>,
 }
 
-/// One thing that a program was told.
+/// One thing that a program was told, or found of its own state.
 #[derive(Debug, Serialize)]
 struct Told {
-    field: &'static str,
+    field: String,
     value: String,
 }
 
@@ -90,6 +92,17 @@ impl Picture {
     /// Draws a trail, with the stages as marks where they are known.
     pub fn new(trail: &Trail, inside: &Inside, palette: &mut Palette) -> Picture {
         let mut parts = Vec::new();
+        let verdicts = trail.verdicts.iter().map(ToString::to_string);
+        let facts = trail.facts.iter().map(|fact| format!("fact {fact}"));
+        let said: Vec<_> = verdicts.chain(facts).collect();
+        if !said.is_empty() {
+            parts.push(Part {
+                heading: None,
+                said,
+                hang: None,
+                lanes: Vec::new(),
+            });
+        }
         if trail.cases.is_empty() {
             parts.push(part(None, (trail, inside), palette));
         }
@@ -120,6 +133,7 @@ fn part(
         .map(|process| lane((trail, inside), process, palette));
     Part {
         heading,
+        said: Vec::new(),
         hang: trail.hang.clone(),
         lanes: lanes.collect(),
     }
@@ -154,6 +168,10 @@ fn lane((trail, inside): (&Trail, &Inside), process: &str, palette: &mut Palette
     let end = trail.ended.iter().find(|end| end.process == process);
     let told = trail.told.iter().filter(|told| told.process == process);
     let told = told.flat_map(|told| told.told.fields());
+    let told = told.map(|(field, value)| (field.to_owned(), value));
+    let found = trail.found.iter().filter(|found| found.process == process);
+    let found = found.map(|found| (found.fact.name.clone(), found.fact.value.clone()));
+    let told = told.chain(found);
     Lane {
         process: process.to_owned(),
         told: told.map(|(field, value)| Told { field, value }).collect(),

@@ -1,0 +1,26 @@
+//! A false claim, put in on purpose: it must come out as contradicted.
+//!
+//! execve(2) says that the umask is kept; it belongs to `fs_struct`, which `begin_new_exec` does not
+//! touch. The claim stands in a specification of its own (`control.toml`), in no published table.
+
+use nix::sys::stat::{Mode, umask};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "false on purpose: the umask is reset",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["umask"])?;
+    let exec = exec.before(|| {
+        umask(Mode::from_bits_truncate(0o027));
+        Ok(())
+    });
+    let seen = stage.look("umask 027", &exec)?;
+    let mut claim = Claim::new("control/umask_reset");
+    claim.stated("umask 027 before the start", "0022", seen.found("umask")?);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,54 @@
+//! E2BIG: argv and envp together are too large.
+//!
+//! The sum of all strings, and since 4.13 of the pointers to them, may take a quarter of the soft
+//! limit of the stack, 2 MiB here (`bprm_stack_limits` and `bprm_set_stack_limit` in fs/exec.c).
+//! One string that is too long gives the same errno, for which the claim names another
+//! (`contract/error_enametoolong`).
+//!
+//! Up to 6.7 no file is opened by then (`start/fail_too_long`).
+//!
+//! See execve(2), "Limits on size of arguments and environment".
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "E2BIG: argv and envp are too large",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Strings of 100 kB: 20 of them are below 2 MiB, 21 above.
+fn strings(exec: &Exec, arguments: usize, variables: usize) -> anyhow::Result<Exec> {
+    let text = "x".repeat(100_000);
+    let exec = (0..arguments).try_fold(exec.clone(), |exec, _| exec.arg(&text))?;
+    (0..variables).try_fold(exec, |exec, _| exec.env("V", &text))
+}
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
+    let mut claim = ErrnoClaim::new(stage, "error/E2BIG", Errno::E2BIG);
+    claim.starts("2.0 MB of argv", &strings(&exec, 20, 0)?)?;
+    claim.stated("2.1 MB of argv", &strings(&exec, 21, 0)?)?;
+    claim.stated("2.1 MB of envp", &strings(&exec, 0, 21)?)?;
+    claim.stated(
+        "1.1 MB of argv and 1.0 MB of envp",
+        &strings(&exec, 11, 10)?,
+    )?;
+    let many = (0..240_000).try_fold(exec.clone(), |exec, _| exec.arg(""))?;
+    claim.stated("240000 empty arguments, whose pointers count", &many)?;
+    let small = strings(&exec, 2, 0)?.before(|| {
+        setrlimit(Resource::RLIMIT_STACK, 4096, 4096)?;
+        Ok(())
+    });
+    claim.stated("200 kB with a stack of 4096 bytes", &small)?;
+    claim.other(
+        "one argument of 128 KiB",
+        &exec.clone().arg(&"x".repeat(1 << 17))?,
+    )?;
+    let variable = exec.clone().env("V", &"x".repeat(1 << 17))?;
+    claim.other("one variable of 128 KiB", &variable)?;
+    claim.verdict()
+}

@@ -1,0 +1,76 @@
+//! EACCES: search permission on the path, file not regular, execute permission of file or
+//! interpreter.
+//!
+//! Search permission is what an ordinary user lacks; root passes (`CAP_DAC_READ_SEARCH` in
+//! `generic_permission`). Execute permission is missing for root as well when no one of the three x
+//! bits is set. What is not regular is refused in `may_open` (fs/namei.c, since commit 633fb6ac3980,
+//! 5.9), in front of every event.
+//!
+//! See execve(2), EACCES.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, SFlag, mknod};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EACCES: search, regular file, execute permission",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new().build();
+    stage.file("closed/program", &program, 0o755)?;
+    stage.file("data", &program, 0o644)?;
+    stage.file("owned", &program, 0o700)?;
+    stage.file(
+        "dynamic",
+        &Elf::new().interpreter("/tmp/data").build(),
+        0o755,
+    )?;
+    stage.script("script", "#!/tmp/data\n")?;
+    stage.script("script-closed", "#!/tmp/closed/program\n")?;
+    let closed = Path::new("/tmp/closed");
+    std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0o700))?;
+    let all = Mode::from_bits_truncate(0o777);
+    mknod("/tmp/fifo", SFlag::S_IFIFO, all, 0)?;
+    mknod("/tmp/socket", SFlag::S_IFSOCK, all, 0)?;
+
+    let mut claim = ErrnoClaim::new(stage, "error/EACCES", Errno::EACCES);
+    claim.starts(
+        "closed folder, by root",
+        &Exec::path("/tmp/closed/program")?,
+    )?;
+    for (what, path) in [
+        ("closed folder", "/tmp/closed/program"),
+        (
+            "interpreter of a script in a closed folder",
+            "/tmp/script-closed",
+        ),
+        ("executable for its owner alone", "/tmp/owned"),
+    ] {
+        claim.stated(&format!("{what}, by a user"), &Exec::path(path)?.as_user())?;
+    }
+    for (what, path) in [
+        ("folder", "/tmp"),
+        ("pipe", "/tmp/fifo"),
+        ("socket", "/tmp/socket"),
+        ("device", "/dev/null"),
+        ("no x bit", "/tmp/data"),
+        ("interpreter of a script without x bit", "/tmp/script"),
+        ("ELF interpreter without x bit", "/tmp/dynamic"),
+    ] {
+        claim.stated(&format!("{what}, by root"), &Exec::path(path)?)?;
+    }
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOEXEC;
+    let place = claim.stage().folder("noexec")?;
+    claim.stage().bind("/usr/bin", &place)?;
+    mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
+    claim.other("mount with noexec", &Exec::path("/tmp/noexec/true")?)?;
+    claim.verdict()
+}

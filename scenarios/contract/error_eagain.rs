@@ -1,0 +1,68 @@
+//! EAGAIN: RLIMIT_NPROC is exceeded.
+//!
+//! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went
+//! over it and said so with `PF_NPROC_EXCEEDED`, and only if it is still exceeded
+//! (`do_execveat_common` in fs/exec.c; commit 72fa59970f8e, "move RLIMIT_NPROC check from set_user()
+//! to do_execve_common()", 3.1). A process that is over the limit because the limit was lowered
+//! starts what it likes. Root of the initial user namespace is exempt.
+//!
+//! From 5.14 on even that comes one process too late: `flag_nproc_exceeded` asks whether the user is
+//! over the limit before the process is counted for its new user (commit 21d1c5e386bc,
+//! "Reimplement RLIMIT_NPROC on top of ucounts"). The second process of a limit of one starts, the
+//! third does not.
+//!
+//! See execve(2), EAGAIN, which has it right, and `start/fail_too_many_processes`.
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{Uid, seteuid, setuid};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, USER, company};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EAGAIN: the limit of processes is exceeded",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn limit(processes: u64) -> anyhow::Result<()> {
+    Ok(setrlimit(Resource::RLIMIT_NPROC, processes, processes)?)
+}
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
+    let mut claim = ErrnoClaim::new(stage, "error/EAGAIN", Errno::EAGAIN);
+    let lowered = exec.clone().before(|| {
+        setuid(Uid::from_raw(USER))?;
+        company()?;
+        limit(1)
+    });
+    claim.stated("two processes, then a limit of one", &lowered)?;
+    let by_setuid = exec.clone().before(|| {
+        company()?;
+        limit(1)?;
+        Ok(setuid(Uid::from_raw(USER))?)
+    });
+    claim.stated_if(
+        "by setuid",
+        "limit of one, then a second process",
+        &by_setuid,
+    )?;
+    let by_two = exec.clone().before(|| {
+        company()?;
+        company()?;
+        limit(1)?;
+        Ok(setuid(Uid::from_raw(USER))?)
+    });
+    claim.stated_if("by setuid", "limit of one, then a third process", &by_two)?;
+    let back = exec.clone().before(|| {
+        company()?;
+        limit(1)?;
+        seteuid(Uid::from_raw(USER))?;
+        Ok(seteuid(Uid::from_raw(0))?)
+    });
+    claim.starts("over the limit by the effective id, and back", &back)?;
+    let root = exec.clone().before(|| limit(0));
+    claim.starts("limit of none, by root", &root)?;
+    claim.verdict()
+}

@@ -1,0 +1,46 @@
+//! EFAULT: filename, argv or envp is outside of the address space.
+//!
+//! NULL for filename is such an address (`getname`); NULL for argv or envp is none: it is an empty
+//! array (`contract/param_argv`). Arrays are read by `get_user_arg_ptr`, strings by `copy_strings`
+//! (fs/exec.c); before 6.8 that comes in front of the open, and no file is opened.
+//!
+//! See execve(2), EFAULT.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::sys::Addresses;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EFAULT: addresses that nobody can read",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Never mapped: the first page.
+const LOW: usize = 8;
+/// The kernel's own.
+const KERNEL: usize = 0xffff_ffff_8100_0000;
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.file("program", &Elf::new().build(), 0o755)?;
+    let with = |choose: fn(&mut Addresses)| {
+        Exec::by("execve", &program, move |args| args.execve_at(choose))
+    };
+    // An array whose first string is nowhere.
+    static STRINGS: [usize; 2] = [LOW, 0];
+    let mut claim = ErrnoClaim::new(stage, "error/EFAULT", Errno::EFAULT);
+    claim.starts("nothing changed", &with(|_| {})?)?;
+    claim.stated("filename NULL", &with(|at| at.path = 0)?)?;
+    claim.stated("filename not mapped", &with(|at| at.path = LOW)?)?;
+    claim.stated("filename in the kernel", &with(|at| at.path = KERNEL)?)?;
+    claim.stated("argv not mapped", &with(|at| at.argv = LOW)?)?;
+    claim.stated("argv in the kernel", &with(|at| at.argv = KERNEL)?)?;
+    let string = with(|at| at.argv = STRINGS.as_ptr().expose_provenance())?;
+    claim.stated("string of argv not mapped", &string)?;
+    claim.stated("envp not mapped", &with(|at| at.environment = LOW)?)?;
+    claim.stated("envp in the kernel", &with(|at| at.environment = KERNEL)?)?;
+    let string = with(|at| at.environment = STRINGS.as_ptr().expose_provenance())?;
+    claim.stated("string of envp not mapped", &string)?;
+    claim.verdict()
+}

@@ -1,0 +1,63 @@
+//! EINVAL: an ELF executable has more than one PT_INTERP.
+//!
+//! `load_elf_binary` (fs/binfmt_elf.c) goes through the program headers until it has opened the
+//! first interpreter, and breaks: a second one is never looked at. Linux before 2.6.0 did look
+//! (execve(2) still says so). Other ways to EINVAL are flags that execveat does not know, and a file
+//! system whose files cannot be read by the kernel itself (`kernel_read` asks for `read_iter`;
+//! `warn_unsupported`), as tracefs is.
+//!
+//! See execve(2), EINVAL, and elf(5): "there may be only one".
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Host, Need, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EINVAL: more than one ELF interpreter",
+    needs: &[needs::OWN_SETTINGS, TRACEFS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+const TRACEFS: Need = Need {
+    what: "tracefs (CONFIG_TRACING)",
+    host: Host::Config("CONFIG_TRACING"),
+    probe: |_| Path::new("/sys/kernel/tracing/trace_marker").exists(),
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("one", &Elf::new().build(), 0o755)?;
+    stage.file("two", &Elf::new().build(), 0o755)?;
+    let with_one = Elf::new().interpreter("/tmp/one");
+    let control = Exec::path(stage.file("single", &with_one.build(), 0o755)?)?;
+    let mut execs = Vec::new();
+    for (name, second) in [
+        ("two interpreters", "/tmp/two"),
+        ("the same one twice", "/tmp/one"),
+        ("a second one that is not there", "/tmp/none"),
+    ] {
+        let program = with_one.clone().second_interpreter(second);
+        let file = stage.file(&name.replace(' ', "-"), &program.build(), 0o755)?;
+        execs.push((name, Exec::path(file)?));
+    }
+    let mut claim = ErrnoClaim::new(stage, "error/EINVAL", Errno::EINVAL);
+    claim.starts("one interpreter", &control)?;
+    for (name, exec) in &execs {
+        claim.stated(name, exec)?;
+    }
+    let flags = Exec::by("execveat", "/tmp/one with flag 1", |args| {
+        args.execveat(libc::AT_FDCWD, c"/tmp/one", 1)
+    })?;
+    claim.other("unknown flag of execveat", &flags)?;
+    let file = Path::new("/sys/kernel/tracing/trace_marker");
+    let before = std::fs::metadata(file)?.permissions();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))?;
+    let seen = claim.other("file that the kernel cannot read", &Exec::path(file)?);
+    std::fs::set_permissions(file, before)?;
+    seen?;
+    claim.verdict()
+}

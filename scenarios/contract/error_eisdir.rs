@@ -1,0 +1,39 @@
+//! EISDIR: the ELF interpreter is a directory.
+//!
+//! It is EACCES, in front of every event of the interpreter: `may_open` (fs/namei.c) gives EISDIR
+//! for a folder that is to be written and EACCES for one that is to be executed, and `open_exec`
+//! opens interpreters as it opens programs. On the way of an exec there is no other place: the
+//! remaining EISDIR of fs/namei.c are for `O_CREAT`, unlink and rename, and the one of `generic
+//! read` (`generic_read_dir`) is behind `S_ISREG` in `do_open_execat`.
+//!
+//! See execve(2), EISDIR, which says the same as the specification.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EISDIR: the ELF interpreter is a folder",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("program", &Elf::new().build(), 0o755)?;
+    stage.script("script", "#!/usr\n")?;
+    for (name, interpreter) in [("root", "/"), ("slash", "/usr/"), ("other", "/dev")] {
+        let program = Elf::new().interpreter(interpreter);
+        stage.file(name, &program.build(), 0o755)?;
+    }
+    let mut claim = ErrnoClaim::new(stage, "error/EISDIR", Errno::EISDIR);
+    claim.stated("interpreter /", &Exec::path("/tmp/root")?)?;
+    claim.stated("interpreter /usr/", &Exec::path("/tmp/slash")?)?;
+    claim.stated(
+        "interpreter /dev, by a user",
+        &Exec::path("/tmp/other")?.as_user(),
+    )?;
+    claim.other("interpreter of a script", &Exec::path("/tmp/script")?)?;
+    claim.other("the file itself", &Exec::path("/tmp")?)?;
+    claim.other("the file with a slash behind it", &Exec::path("/tmp/")?)?;
+    claim.verdict()
+}

@@ -1,0 +1,54 @@
+//! ELIBBAD: the ELF interpreter is not in a recognised format.
+//!
+//! `load_elf_binary` (fs/binfmt_elf.c) reads an ELF header's size from the interpreter and wants all
+//! of it: a shorter file is EIO (`elf_read`). Then magic, machine and the size and place of the
+//! program headers are looked at: ELIBBAD. Whether it is of a kind that can be loaded, and has
+//! anything to load, `load_elf_interp` finds out behind the point of no return, and the process dies
+//! of SIGSEGV.
+//!
+//! See execve(2), ELIBBAD.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ELIBBAD: the ELF interpreter has an unknown format",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let flawed = |flaw| Elf::new().flaw(flaw).build();
+    let mut execs = Vec::new();
+    for (what, interpreter) in [
+        ("a text of 100 bytes", vec![b'x'; 100]),
+        ("for another machine", flawed(Flaw::Machine)),
+        ("for i386", Elf::new_32().build()),
+        ("headers of another size", flawed(Flaw::HeaderSize)),
+        ("headers behind its end", flawed(Flaw::HeadersOutside)),
+        ("no headers", flawed(Flaw::NoHeaders)),
+        ("a text of 10 bytes", vec![b'x'; 10]),
+        ("empty", Vec::new()),
+        ("cut in its header", flawed(Flaw::Short)),
+        ("relocatable", flawed(Flaw::Relocatable)),
+        ("nothing to load", flawed(Flaw::NothingLoaded)),
+    ] {
+        let name = what.replace(' ', "-");
+        let path = stage.file(&format!("ld-{name}"), &interpreter, 0o755)?;
+        let program = Elf::new().interpreter(&path.to_string_lossy());
+        execs.push((
+            what,
+            Exec::path(stage.file(&name, &program.build(), 0o755)?)?,
+        ));
+    }
+    stage.file("ld", &Elf::new().build(), 0o755)?;
+    let program = Elf::new().interpreter("/tmp/ld").build();
+    let good = Exec::path(stage.file("good", &program, 0o755)?)?;
+    let mut claim = ErrnoClaim::new(stage, "error/ELIBBAD", Errno::ELIBBAD);
+    claim.starts("interpreter without a flaw", &good)?;
+    for (what, exec) in &execs {
+        claim.stated(what, exec)?;
+    }
+    claim.verdict()
+}

@@ -1,0 +1,52 @@
+//! ELOOP: too many symbolic links on the way to the file or its interpreter.
+//!
+//! 40 are followed (`MAXSYMLINKS`, `pick_link` in fs/namei.c; `contract/limit_symlinks`); no file is
+//! opened then. Scripts whose interpreter is a script, and so on, end in the same errno, after each
+//! of them was opened (`exec_binprm` in fs/exec.c).
+//!
+//! See execve(2), ELOOP, and path_resolution(7).
+
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ELOOP: too many symbolic links",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("link0", &Elf::new().build(), 0o755)?;
+    for number in 1..=41 {
+        stage.link(format!("link{}", number - 1), &format!("link{number}"))?;
+    }
+    stage.link("itself", "itself")?;
+    stage.script("script", "#!/tmp/link41\n")?;
+    let program = Elf::new().interpreter("/tmp/link41").build();
+    stage.file("dynamic", &program, 0o755)?;
+    stage.script("level0", "#!/tmp/link0\n")?;
+    for level in 1..8 {
+        let text = format!("#!/tmp/level{}\n", level - 1);
+        stage.script(&format!("level{level}"), &text)?;
+    }
+    let mut claim = ErrnoClaim::new(stage, "error/ELOOP", Errno::ELOOP);
+    claim.starts("40 links", &Exec::path("/tmp/link40")?)?;
+    claim.stated("41 links", &Exec::path("/tmp/link41")?)?;
+    claim.stated("a link to itself", &Exec::path("/tmp/itself")?)?;
+    claim.stated(
+        "41 links to the interpreter of a script",
+        &Exec::path("/tmp/script")?,
+    )?;
+    claim.stated(
+        "41 links to an ELF interpreter",
+        &Exec::path("/tmp/dynamic")?,
+    )?;
+    claim.other("scripts eight levels deep", &Exec::path("/tmp/level7")?)?;
+    let nofollow = Exec::by("execveat", "/tmp/link1 AT_SYMLINK_NOFOLLOW", |args| {
+        args.execveat(libc::AT_FDCWD, c"/tmp/link1", libc::AT_SYMLINK_NOFOLLOW)
+    })?;
+    claim.other("execveat of a link that is not to be followed", &nofollow)?;
+    claim.verdict()
+}

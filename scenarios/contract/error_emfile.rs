@@ -1,0 +1,86 @@
+//! EMFILE: the process's limit of descriptors is reached.
+//!
+//! execve needs no descriptor: it opens files without a number for them (`do_open_execat`), so that
+//! a process with all its descriptors in use starts what it likes, with an interpreter too. A
+//! descriptor is needed for a binfmt_misc entry with the flag `O` alone, and only behind the point
+//! of no return (`begin_new_exec`, `have_execfd`): the process dies of SIGSEGV.
+//!
+//! The other place is about another limit. When the table of descriptors is shared (`CLONE_FILES`)
+//! it is copied, and `dup_fd` (fs/file.c) refuses a table that is larger than fs.nr_open, which can
+//! be lowered behind a process's back. That too comes behind the point of no return
+//! (`unshare_files` in `begin_new_exec`): SIGSEGV. So nobody is ever told EMFILE by execve itself;
+//! fexecve(3) of a path is told it by its open(2).
+//!
+//! See execve(2), EMFILE, which says the same as the specification.
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{pipe2, read, write};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, needs};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EMFILE: all descriptors are in use",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Leaves no descriptor free.
+fn use_up() -> anyhow::Result<()> {
+    // Below the lab's own descriptors, one of which is closed on exec.
+    setrlimit(Resource::RLIMIT_NOFILE, 64, 64)?;
+    loop {
+        match nix::unistd::dup(std::io::stdin()) {
+            Ok(fd) => std::mem::forget(fd),
+            Err(Errno::EMFILE) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Shares the table with a child that ends with this process, and has it be too large.
+fn share() -> anyhow::Result<()> {
+    let (ready, tell) = pipe2(OFlag::O_CLOEXEC)?;
+    if let sys::ForkResult::Child = sys::fork_sharing_files()? {
+        let stay = sys::die_with_parent().and_then(|()| write(&tell, b"1"));
+        while stay.is_ok() {
+            nix::unistd::pause();
+        }
+        sys::exit_now(1);
+    }
+    read(&ready, &mut [0])?;
+    Ok(std::fs::write("/proc/sys/fs/nr_open", "64")?)
+}
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new().build();
+    stage.file("ld", &program, 0o755)?;
+    let dynamic = Elf::new().interpreter("/tmp/ld").build();
+    let exec = Exec::path(stage.file("dynamic", &dynamic, 0o755)?)?;
+    let script = Exec::path(stage.script("script", "#!/tmp/dynamic\n")?)?;
+    stage.format("exetrail", "M::EXETRAIL::/tmp/ld:O")?;
+    let format = Exec::path(stage.file("format", b"EXETRAIL\n", 0o755)?)?;
+    // Put back by the runner: the child changes it.
+    let open = std::fs::read_to_string("/proc/sys/fs/nr_open")?;
+    stage.sysctl("fs/nr_open", open.trim())?;
+
+    let mut claim = ErrnoClaim::new(stage, "error/EMFILE", Errno::EMFILE);
+    claim.starts("descriptors left", &exec)?;
+    claim.starts("descriptors left, binfmt_misc O", &format)?;
+    claim.stated(
+        "all in use, with an ELF interpreter",
+        &exec.clone().before(use_up),
+    )?;
+    claim.stated("all in use, a script", &script.before(use_up))?;
+    let none = exec
+        .clone()
+        .before(|| Ok(setrlimit(Resource::RLIMIT_NOFILE, 0, 0)?));
+    claim.stated("limit of none", &none)?;
+    claim.other("all in use, binfmt_misc O", &format.before(use_up))?;
+    // The last: with such a limit the launcher itself is in want of descriptors.
+    claim.other("shared table larger than fs.nr_open", &exec.before(share))?;
+    claim.verdict()
+}

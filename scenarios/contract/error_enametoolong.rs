@@ -1,0 +1,59 @@
+//! ENAMETOOLONG: filename, or one of the strings in argv or envp, is too long.
+//!
+//! Of the two the first is so (`getname` in fs/namei.c for the whole, the file system's lookup for a
+//! component). A string of argv or envp that is too long is E2BIG, as all of them together are:
+//! `copy_strings` in fs/exec.c, `valid_arg_len`. No file is opened for a name that is too long.
+//!
+//! See execve(2), ENAMETOOLONG and E2BIG, which has both right.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ENAMETOOLONG: filename or a string is too long",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new().build();
+    let exec = Exec::path(stage.file("program", &program, 0o755)?)?;
+    let component = "c".repeat(255);
+    stage.file(&component, &program, 0o755)?;
+    stage.script("script", &format!("#!{component}c\n"))?;
+    let dynamic = Elf::new()
+        .interpreter(&format!("/tmp/{component}c"))
+        .build();
+    stage.file("dynamic", &dynamic, 0o755)?;
+    let path = |length: usize| format!("{}tmp/program", "/".repeat(length - 11));
+    // The trail's text has no use for the name.
+    let named = |what: &'static str, path: String| {
+        let path = std::ffi::CString::new(path)?;
+        Exec::by("execve", what, move |args| {
+            args.execve_at(|at| at.path = path.as_ptr().expose_provenance())
+        })
+    };
+    let mut claim = ErrnoClaim::new(stage, "error/ENAMETOOLONG", Errno::ENAMETOOLONG);
+    claim.starts(
+        "filename of 4095 bytes",
+        &named("////...tmp/program", path(4095))?,
+    )?;
+    claim.stated(
+        "filename of 4096 bytes",
+        &named("////...tmp/program", path(4096))?,
+    )?;
+    let short = named("/tmp/ccc...", format!("/tmp/{component}"))?;
+    claim.starts("component of 255 bytes", &short)?;
+    let long = named("/tmp/ccc...", format!("/tmp/{component}c"))?;
+    claim.stated("component of 256 bytes", &long)?;
+    let text = "x".repeat(1 << 17);
+    claim.stated("string of argv of 128 KiB", &exec.clone().arg(&text)?)?;
+    claim.stated("string of envp of 128 KiB", &exec.clone().env("V", &text)?)?;
+    claim.other(
+        "component of an ELF interpreter",
+        &Exec::path("/tmp/dynamic")?,
+    )?;
+    claim.other("interpreter of a script", &Exec::path("/tmp/script")?)?;
+    claim.verdict()
+}

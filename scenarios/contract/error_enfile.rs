@@ -1,0 +1,36 @@
+//! ENFILE: the system's limit of open files is reached.
+//!
+//! `alloc_empty_file` (fs/file_table.c) lets a caller with `CAP_SYS_ADMIN` pass. The limit is
+//! reached in front of the first event.
+//!
+//! See execve(2), ENFILE, and proc_sys_fs(5), file-max: privileged processes can override it.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ENFILE: the system's limit of open files is reached",
+    needs: &[needs::OWN_SETTINGS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+const FILE_MAX: &str = "/proc/sys/fs/file-max";
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
+    let usual = std::fs::read_to_string(FILE_MAX)?;
+    let limited = exec.clone().before(|| Ok(std::fs::write(FILE_MAX, "0")?));
+    let mut claim = ErrnoClaim::new(stage, "error/ENFILE", Errno::ENFILE);
+    claim.starts("as many as usual, by a user", &exec.as_user())?;
+    for (what, exec) in [
+        ("fs.file-max of 0, by a user", limited.clone().as_user()),
+        ("fs.file-max of 0, by root", limited),
+    ] {
+        // Sockets are counted too: the limit is as usual when the monitor is made.
+        claim.stage().sysctl("fs/file-max", usual.trim())?;
+        claim.stated(what, &exec)?;
+    }
+    claim.verdict()
+}

@@ -1,0 +1,47 @@
+//! ENOENT: the file or its interpreter does not exist.
+//!
+//! The caller cannot tell which: the errno is the same, and only an observer sees that a file was
+//! opened before. A script by a descriptor that is closed on exec has a name that its interpreter
+//! could not open: refused with the same errno in `load_script` (`BINPRM_FLAGS_PATH_INACCESSIBLE`).
+//!
+//! See execve(2), ENOENT; execveat(2), BUGS.
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ENOENT: file or interpreter is not there",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.script("script", "#!/tmp/none\n")?;
+    stage.script("good", "#!/usr/bin/busybox true\n")?;
+    let dynamic = Elf::new().interpreter("/tmp/none").build();
+    stage.file("dynamic", &dynamic, 0o755)?;
+    stage.link("none", "link")?;
+    let mut claim = ErrnoClaim::new(stage, "error/ENOENT", Errno::ENOENT);
+    claim.stated("file is not there", &Exec::path("/tmp/none")?)?;
+    claim.stated("folder is not there", &Exec::path("/none/program")?)?;
+    claim.stated(
+        "interpreter of a script is not there",
+        &Exec::path("/tmp/script")?,
+    )?;
+    claim.stated("ELF interpreter is not there", &Exec::path("/tmp/dynamic")?)?;
+    claim.other("link that leads nowhere", &Exec::path("/tmp/link")?)?;
+    claim.other("empty filename", &Exec::path("")?)?;
+    let by_descriptor = |flags| -> anyhow::Result<Exec> {
+        let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
+            args.execveat(5, c"", libc::AT_EMPTY_PATH)
+        })?;
+        Ok(exec.opened(5, "/tmp/good", flags))
+    };
+    claim.starts("script by descriptor", &by_descriptor(OFlag::O_RDONLY)?)?;
+    let closed = by_descriptor(OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
+    claim.other("script by a descriptor that is closed on exec", &closed)?;
+    claim.verdict()
+}

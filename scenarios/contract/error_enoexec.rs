@@ -1,0 +1,60 @@
+//! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
+//!
+//! What the headers show is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
+//! errors of a format come out otherwise: an interpreter's name that lies behind the end is a read
+//! that is too short, EIO (`elf_read`); a segment that cannot be mapped, and a program that has
+//! nothing to load, are found behind the point of no return, and the process dies of SIGSEGV.
+//!
+//! See execve(2), ENOEXEC.
+
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ENOEXEC: unknown, foreign or wrong format",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let flawed = |flaw| Elf::new().flaw(flaw).build();
+    let named = |name: &[u8]| Elf::new().interpreter_bytes(name).build();
+    let outside = Elf::new()
+        .interpreter("/tmp/ld")
+        .flaw(Flaw::InterpreterOutside);
+    let mut execs = Vec::new();
+    for (what, file) in [
+        ("empty", Vec::new()),
+        ("text without #!", b"echo\n".to_vec()),
+        ("#! without a name", b"#! \n".to_vec()),
+        (
+            "#! with a name that does not end",
+            [b"#!".as_slice(), &[b'x'; 300]].concat(),
+        ),
+        ("for another machine", flawed(Flaw::Machine)),
+        ("cut in its header", flawed(Flaw::Short)),
+        ("relocatable", flawed(Flaw::Relocatable)),
+        ("no program headers", flawed(Flaw::NoHeaders)),
+        ("program headers of another size", flawed(Flaw::HeaderSize)),
+        (
+            "program headers behind its end",
+            flawed(Flaw::HeadersOutside),
+        ),
+        ("interpreter's name without a NUL", named(b"/tmp/ld")),
+        ("interpreter's name empty", named(b"\0")),
+        ("interpreter's name of 4097 bytes", named(&[b'/'; 4097])),
+        ("interpreter's name behind its end", outside.build()),
+        ("segment beyond user space", flawed(Flaw::Address)),
+        ("segment behind its end", flawed(Flaw::Truncated)),
+        ("nothing to load", flawed(Flaw::NothingLoaded)),
+    ] {
+        let name = what.replace([' ', '#', '!', '\''], "-");
+        execs.push((what, Exec::path(stage.file(&name, &file, 0o755)?)?));
+    }
+    let mut claim = ErrnoClaim::new(stage, "error/ENOEXEC", Errno::ENOEXEC);
+    for (what, exec) in &execs {
+        claim.stated(what, exec)?;
+    }
+    claim.verdict()
+}

@@ -1,0 +1,54 @@
+//! ENOMEM: there is not enough kernel memory.
+//!
+//! What a start allocates is small, and small allocations of the kernel do not fail: the kernel
+//! kills somebody first (`__alloc_pages_may_oom`). ENOMEM comes where memory is accounted strictly
+//! (vm.overcommit_memory of 2): the page for the new stack may then not be promised
+//! (`insert_vm_struct` in mm, called by `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
+//! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.
+//!
+//! A limit of the address space (RLIMIT_AS) is found behind the point of no return: SIGSEGV.
+//!
+//! See execve(2), ENOMEM, and proc_sys_vm(5).
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ENOMEM: no memory may be promised",
+    needs: &[needs::OWN_SETTINGS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+const MODE: &str = "/proc/sys/vm/overcommit_memory";
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let place = stage.folder("unwatched")?;
+    stage.mount("tmpfs", "none", &place, "mode=755")?;
+    stage.file("unwatched/program", &Elf::new().build(), 0o755)?;
+    stage.sysctl("vm/overcommit_memory", "0")?;
+    stage.sysctl("vm/overcommit_ratio", "0")?;
+    let exec = Exec::path("/tmp/unwatched/program")?;
+    let strict = Exec::by("execve", "/tmp/unwatched/program", |args| {
+        std::fs::write(MODE, "2").map_err(|_| Errno::EBADMSG)?;
+        let result = args.execve();
+        std::fs::write(MODE, "0").map_err(|_| Errno::EBADMSG)?;
+        result
+    })?;
+    let limited = |bytes| {
+        exec.clone()
+            .before(move || Ok(setrlimit(Resource::RLIMIT_AS, bytes, bytes)?))
+    };
+    let mut claim = ErrnoClaim::new(stage, "error/ENOMEM", Errno::ENOMEM);
+    claim.starts("as usual", &exec)?;
+    claim.stated_if(
+        "where memory is accounted strictly",
+        "no memory left to promise",
+        &strict,
+    )?;
+    claim.other("address space limited to 4096 bytes", &limited(4096))?;
+    claim.other("address space limited to nothing", &limited(0))?;
+    claim.verdict()
+}

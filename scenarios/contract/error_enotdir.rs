@@ -1,0 +1,41 @@
+//! ENOTDIR: a component of the path's prefix is no directory.
+//!
+//! `link_path_walk` in fs/namei.c, in front of every open; the same for interpreters, for a slash
+//! behind the name of a file, and for execveat(2) relative to a descriptor that is no folder.
+//!
+//! See execve(2), ENOTDIR.
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ENOTDIR: a component of the prefix is a file",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("program", &Elf::new().build(), 0o755)?;
+    stage.link("program", "link")?;
+    stage.script("script", "#!/tmp/program/x\n")?;
+    let dynamic = Elf::new().interpreter("/tmp/program/x").build();
+    stage.file("dynamic", &dynamic, 0o755)?;
+    let mut claim = ErrnoClaim::new(stage, "error/ENOTDIR", Errno::ENOTDIR);
+    claim.stated("file in the prefix", &Exec::path("/tmp/program/x")?)?;
+    claim.stated("link to a file in the prefix", &Exec::path("/tmp/link/x")?)?;
+    claim.stated("device in the prefix", &Exec::path("/dev/null/x")?)?;
+    claim.other("interpreter of a script", &Exec::path("/tmp/script")?)?;
+    claim.other("ELF interpreter", &Exec::path("/tmp/dynamic")?)?;
+    claim.other("slash behind a file", &Exec::path("/tmp/program/")?)?;
+    let relative = Exec::by("execveat", "x below a file", |args| {
+        args.execveat(5, c"x", 0)
+    })?;
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    claim.other(
+        "execveat below a file",
+        &relative.opened(5, "/tmp/program", flags),
+    )?;
+    claim.verdict()
+}

@@ -1,0 +1,78 @@
+//! EPERM: mounted nosuid, caller not root, file with the set-user-ID or set-group-ID bit.
+//!
+//! The bits are ignored and the program starts under the caller's own ids (`bprm_fill_uid`,
+//! `mnt_may_suid`): no errno. The same for a caller who is traced, has no_new_privs, or is in another
+//! user namespace. What gives EPERM is a file with capabilities, of which the effective ones are not
+//! all allowed by the bounding set (`bprm_caps_from_vfs_caps` in security/commoncap.c).
+//!
+//! See execve(2), EPERM, which names nosuid as well, and capabilities(7), "Safety checking for
+//! capability-dumb binaries".
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+
+use nix::libc;
+use nix::mount::{MsFlags, mount};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+use crate::trail::How;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "EPERM: set-user-ID on a mount with nosuid",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// CAP_NET_RAW of capabilities(7).
+const NET_RAW: u64 = 13;
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let nosuid = stage.folder("nosuid")?;
+    stage.folder("files")?;
+    stage.ours("files/suid")?;
+    stage.ours("files/sgid")?;
+    let mode = std::fs::Permissions::from_mode;
+    std::fs::set_permissions("/tmp/files/suid", mode(0o4755))?;
+    std::fs::set_permissions("/tmp/files/sgid", mode(0o2755))?;
+    stage.bind("/tmp/files", &nosuid)?;
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;
+    mount(None::<&str>, &nosuid, None::<&str>, flags, None::<&str>)?;
+
+    let mut claim = Claim::new("error/EPERM");
+    let errno = How::Errno("EPERM".to_owned());
+    for (what, path, ids, changed) in [
+        ("set-user-ID", "suid", "uids", "1000 0 0 0"),
+        ("set-group-ID", "sgid", "gids", "1000 0 0 0"),
+    ] {
+        let exec = |folder: &str| -> anyhow::Result<Exec> {
+            Ok(Exec::path(format!("/tmp/{folder}/{path}"))?
+                .reports(&[ids])?
+                .as_user())
+        };
+        let seen = stage.look(&format!("{what}, without nosuid"), &exec("files")?)?;
+        claim.control(what, changed, seen.found(ids)?)?;
+        let what = format!("{what} on a mount with nosuid");
+        let seen = stage.look(&what, &exec("nosuid")?)?;
+        claim.stated(&what, &errno, seen.how);
+    }
+    let capable = stage.copy("/usr/bin/busybox", "capable")?;
+    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
+    let words = [0x0200_0001_u32, 1_u32 << NET_RAW, 0, 0, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let path = CString::new(capable.as_os_str().as_bytes())?;
+    sys::set_attribute(&path, c"security.capability", &value)?;
+    let exec = Exec::path(&capable)?.argv(&["busybox", "true"])?;
+    let what = "file capability, allowed";
+    claim.control(what, How::Exit(0), stage.look(what, &exec)?.how)?;
+    let bounded = exec.before(|| {
+        sys::prctl(libc::PR_CAPBSET_DROP, NET_RAW)?;
+        Ok(())
+    });
+    let what = "file capability outside of the bounding set";
+    if stage.look(what, &bounded)?.how == errno {
+        claim.also(what);
+    }
+    stage.verdict(&claim)
+}

@@ -1,0 +1,65 @@
+//! ETXTBSY: a process has the file open for writing.
+//!
+//! `do_open_execat` denies writing to what it has opened (`exe_file_deny_write_access`), and cannot
+//! where somebody writes: after both events. The same for interpreters. Linux 6.11 did not deny it
+//! (commit 2a010c412853, taken back by 3b832035387f); no kernel of the table is one of those.
+//!
+//! A file in memory is the exception: memfd_create(2) opens it for writing without counting a writer
+//! (`alloc_file_pseudo` in `__shmem_file_setup` takes no `i_writecount`), so that its maker can
+//! write to it, execute it, and go on writing to what runs.
+//!
+//! See execve(2), ETXTBSY.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ETXTBSY: the file is open for writing",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new().build();
+    let file = stage.file("program", &program, 0o755)?;
+    let exec = Exec::path(&file)?;
+    let script = Exec::path(stage.script("script", "#!/tmp/program\n")?)?;
+    let dynamic = Elf::new().interpreter("/tmp/program").build();
+    let dynamic = Exec::path(stage.file("dynamic", &dynamic, 0o755)?)?;
+    let (write, read) = (OFlag::O_WRONLY | OFlag::O_CLOEXEC, OFlag::O_RDONLY);
+
+    let mut claim = ErrnoClaim::new(stage, "error/ETXTBSY", Errno::ETXTBSY);
+    claim.starts("open for reading", &exec.clone().opened(5, &file, read))?;
+    claim.stated(
+        "open for writing by the caller",
+        &exec.clone().opened(5, &file, write),
+    )?;
+    let writer = File::options().write(true).read(true).open(&file)?;
+    claim.stated("open for writing by another process", &exec)?;
+    claim.other("interpreter of a script open for writing", &script)?;
+    claim.other("ELF interpreter open for writing", &dynamic)?;
+    let mapping = sys::Mapping::shared(writer.as_fd())?;
+    drop(writer);
+    claim.stated("mapped for writing, its descriptor closed", &exec)?;
+    drop(mapping);
+    claim.starts("no longer open for writing", &exec)?;
+    let memory = Exec::by("execveat", "memfd 5 AT_EMPTY_PATH", |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let memory = memory.before(move || {
+        let memory = memfd_create(c"program", MFdFlags::MFD_CLOEXEC)?;
+        File::from(memory.try_clone()?).write_all(&program)?;
+        Ok(sys::place_fd(memory.as_fd(), 5)?)
+    });
+    claim.stated("memfd open for writing by the caller", &memory)?;
+    claim.verdict()
+}

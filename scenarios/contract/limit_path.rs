@@ -1,0 +1,74 @@
+//! The longest path and component, and the most symbolic links.
+//!
+//! `getname` (fs/namei.c) takes `PATH_MAX` bytes with the NUL; a component is the file system's
+//! matter, 255 bytes on tmpfs (`simple_lookup`) and most others; `pick_link` counts `MAXSYMLINKS`.
+//!
+//! See path_resolution(7).
+
+use std::ffi::CString;
+
+use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "longest path and component, most links",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// A start whose name is no matter for the trail.
+fn named(what: &'static str, path: String) -> anyhow::Result<Exec> {
+    let path = CString::new(path)?;
+    Exec::by("execve", what, move |args| {
+        args.execve_at(|at| at.path = path.as_ptr().expose_provenance())
+    })
+}
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = Elf::new().build();
+    let file = stage.file("program", &program, 0o755)?;
+    let file = file.to_string_lossy().into_owned();
+    let path = |length: usize| {
+        let slashes = "/".repeat(length - file.len());
+        named("//...tmp/program", format!("{slashes}{file}"))
+    };
+    let longest = stage.last_that_starts((100, 10_000), path)?;
+    let mut claim = Claim::new("limit/path");
+    claim.stated("longest path with its NUL", 4096, longest + 1);
+    stage.fact("longest path", longest)?;
+    stage.look(&format!("path of {longest} bytes"), &path(longest)?)?;
+    stage.look(
+        &format!("path of {} bytes", longest + 1),
+        &path(longest + 1)?,
+    )?;
+    stage.verdict(&claim)?;
+
+    let longest = (200..300).take_while(|length| {
+        let name = "c".repeat(*length);
+        stage.file(&name, &program, 0o755).is_ok()
+    });
+    let longest = longest.last().unwrap_or(0);
+    let component = |length| named("/tmp/ccc...", format!("/tmp/{}", "c".repeat(length)));
+    let edge = stage.last_that_starts((200, longest + 1), component)?;
+    let mut claim = Claim::new("limit/component");
+    claim.stated("longest component", 255, edge);
+    stage.fact("longest component", edge)?;
+    stage.look(&format!("component of {edge} bytes"), &component(edge)?)?;
+    stage.look(
+        &format!("component of {} bytes", edge + 1),
+        &component(edge + 1)?,
+    )?;
+    stage.verdict(&claim)?;
+
+    stage.link("program", "link1")?;
+    for number in 2..100 {
+        stage.link(format!("link{}", number - 1), &format!("link{number}"))?;
+    }
+    let links = |number: usize| Exec::path(format!("/tmp/link{number}"));
+    let most = stage.last_that_starts((1, 99), links)?;
+    let mut claim = Claim::new("limit/symlinks");
+    claim.stated("most links", 40, most);
+    stage.fact("most links", most)?;
+    stage.look(&format!("{most} links"), &links(most)?)?;
+    stage.look(&format!("{} links", most + 1), &links(most + 1)?)?;
+    stage.verdict(&claim)
+}

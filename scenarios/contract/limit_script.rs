@@ -1,0 +1,63 @@
+//! How deep scripts may be nested, and how long the first line may be.
+//!
+//! Depth: `exec_binprm` (fs/exec.c) goes round at most six times, five scripts and a program.
+//!
+//! The line: the kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`), and the last of them is kept for
+//! the end (`load_script` in fs/binfmt_script.c). So there is room for 253 characters behind `#!`,
+//! not for the 255 that execve(2) says: an interpreter's name of 254 is ENOEXEC, and an argument is
+//! cut, without a word, so that name, blank and argument are 253 together.
+//!
+//! See execve(2), "Interpreter scripts".
+
+use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "depth of scripts, length of their first line",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("level0", &Elf::new().build(), 0o755)?;
+    for level in 1..20 {
+        let text = format!("#!/tmp/level{}\n", level - 1);
+        stage.script(&format!("level{level}"), &text)?;
+    }
+    let depth = |level: usize| Exec::path(format!("/tmp/level{level}"));
+    let deepest = stage.last_that_starts((0, 19), depth)?;
+    let mut claim = Claim::new("limit/script_depth");
+    // The outermost script, and four levels of interpreters that are scripts.
+    claim.stated("levels below the outermost script", 4, deepest - 1);
+    stage.fact("scripts in a row", deepest)?;
+    stage.look(&format!("{deepest} scripts"), &depth(deepest)?)?;
+    stage.look(&format!("{} scripts", deepest + 1), &depth(deepest + 1)?)?;
+    stage.verdict(&claim)?;
+
+    for length in 8..400 {
+        let slashes = "/".repeat(length - "tmp/level0".len().min(length));
+        let text = format!("#!{slashes}tmp/level0\n");
+        stage.script(&format!("name{length}"), &text)?;
+    }
+    let named = |length: usize| Exec::path(format!("/tmp/name{length}"));
+    let longest = stage.last_that_starts((20, 399), named)?;
+    let mut claim = Claim::new("limit/script_line");
+    claim.stated("longest interpreter's name", 255, longest);
+    stage.fact("longest interpreter's name", longest)?;
+    stage.look(&format!("name of {longest} characters"), &named(longest)?)?;
+    stage.look(
+        &format!("name of {} characters", longest + 1),
+        &named(longest + 1)?,
+    )?;
+
+    let program = stage.ours("reporter")?;
+    let text = format!("#!{} {}\n", program.display(), "x".repeat(400));
+    let script = stage.script("argument", &text)?;
+    let exec = Exec::path(script)?.reports(&["argument-lengths"])?;
+    let seen = stage.look("argument of 400 characters", &exec)?;
+    let lengths = seen.found("argument-lengths")?.split(' ');
+    let lengths: Vec<usize> = lengths.filter_map(|length| length.parse().ok()).collect();
+    let kept = lengths.get(1).copied().unwrap_or(0) + "/tmp/reporter ".len();
+    claim.stated("what is kept of a longer line", 255, kept);
+    stage.fact("characters kept of a longer line", kept)?;
+    stage.verdict(&claim)
+}

@@ -1,0 +1,85 @@
+//! How much all strings and pointers may take together.
+//!
+//! `bprm_stack_limits` (fs/exec.c): a quarter of the soft limit of the stack, 6 MiB at most (three
+//! quarters of `_STK_LIM`), 128 KiB at least (`ARG_MAX`). Counted are strings with their NULs, a
+//! pointer for each argument and variable, and the name of the file, which execve(2) does not say.
+//!
+//! The least is not there: the new stack grows while the strings are copied onto it, and may not
+//! grow beyond the limit itself (`acct_stack_growth` in mm, called for `get_arg_page`). With a
+//! limit below 128 KiB the strings may fill it but for the eight bytes that stay free at its top;
+//! one more is E2BIG.
+//!
+//! See execve(2), "Limits on size of arguments and environment".
+
+use anyhow::Result;
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::trail::How;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "size of all arguments and variables",
+    run,
+    ..Scenario::DEFAULT
+};
+
+const PATH: &str = "/tmp/program";
+
+/// A start in which everything that is counted takes `total` bytes, under a limit of the stack.
+fn exec(stack: u64, total: usize) -> Result<Exec> {
+    let mut exec = Exec::path(PATH)?.argv(&[])?.bare();
+    // The name of the file; then each string with NUL and pointer.
+    let mut left = total - (PATH.len() + 1);
+    while left > 0 {
+        let longest = 100_000 + 9;
+        // No rest that is too short for a string of its own.
+        let now = match left {
+            _ if left <= longest => left,
+            _ if left < 2 * longest => left / 2,
+            _ => longest,
+        };
+        exec = exec.arg(&"x".repeat(now - 9))?;
+        left -= now;
+    }
+    Ok(exec.before(move || Ok(setrlimit(Resource::RLIMIT_STACK, stack, u64::MAX)?)))
+}
+
+fn run(stage: &mut Stage) -> Result<()> {
+    stage.file("program", &Elf::new().build(), 0o755)?;
+    let kib = 1024;
+    // A start with megabytes takes long under emulation: the search is near the edge.
+    let near = |edge: usize| (edge - (1 << 16), edge + (1 << 16));
+    let mut quarter = Claim::new("limit/total");
+    let stack = 8192 * kib;
+    let edge = stage.last_that_starts(near(2 << 20), |total| exec(stack, total))?;
+    quarter.stated("bytes with a stack of 8 MiB", stack / 4, edge);
+    stage.fact("most with a stack of 8 MiB", edge)?;
+    stage.look(&format!("{edge} bytes, 8 MiB"), &exec(stack, edge)?)?;
+    let more = edge + 1;
+    stage.look(&format!("{more} bytes, 8 MiB"), &exec(stack, more)?)?;
+    let small = 2048 * kib;
+    let edge = stage.last_that_starts((1000, 1 << 20), |total| exec(small, total))?;
+    quarter.stated("bytes with a stack of 2 MiB", small / 4, edge);
+    stage.fact("most with a stack of 2 MiB", edge)?;
+    stage.verdict(&quarter)?;
+
+    let mut most = Claim::new("limit/total_most");
+    let edge = stage.last_that_starts(near(6 << 20), |total| exec(u64::MAX, total))?;
+    most.stated("bytes with a stack without limit", 6144 * kib, edge);
+    stage.fact("most with a stack without limit", edge)?;
+    stage.verdict(&most)?;
+
+    let mut least = Claim::new("limit/total_least");
+    for (what, stack) in [
+        ("256 KiB", 256 * kib),
+        ("64 KiB", 64 * kib),
+        ("16 KiB", 16 * kib),
+    ] {
+        // Whether the program gets along with what is left of such a stack is its own matter.
+        let accepted = |how: &How| *how != How::Errno("E2BIG".to_owned());
+        let edge = stage.last_with((100, 1 << 20), |total| exec(stack, total), accepted)?;
+        least.stated(&format!("bytes with a stack of {what}"), 128 * kib, edge);
+        stage.fact(&format!("most with a stack of {what}"), edge)?;
+    }
+    stage.verdict(&least)
+}

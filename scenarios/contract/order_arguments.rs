@@ -1,0 +1,26 @@
+//! Arguments and variables come before the format: arrays are counted, then strings are copied,
+//! those of envp before those of argv.
+//!
+//! `do_execveat_common` (fs/exec.c): `count` of argv, `count` of envp, `copy_strings` of envp and then of
+//! argv; the file's first bytes are read only in `exec_binprm` after that.
+
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "order of checks: arguments and variables",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    for (id, first) in [
+        ("order/argv", Obstacle::Argv),
+        ("order/envp", Obstacle::Envp),
+        ("order/long_variable", Obstacle::LongVariable),
+        ("order/long_argument", Obstacle::LongArgument),
+    ] {
+        let claim = comes_first(stage, id, first, |_| true)?;
+        stage.verdict(&claim)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! What is wrong with the file itself: not executable comes before open for writing, both before
+//! the arguments and before the format.
+//!
+//! `may_open` (fs/namei.c) asks for the permission before the file is opened, `do_open_execat`
+//! denies writing when it is. For arguments the same as in `contract/order_path`: they come first up
+//! to 6.7.
+
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "order of checks: the file",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    for (id, first) in [
+        ("order/mode", Obstacle::Mode),
+        ("order/writer", Obstacle::Writer),
+    ] {
+        let claim = comes_first(stage, id, first, |_| true)?;
+        stage.verdict(&claim)?;
+    }
+    Ok(())
+}

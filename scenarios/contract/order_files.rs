@@ -1,0 +1,24 @@
+//! The system's limit of open files is found before the path is walked.
+//!
+//! `path_openat` (fs/namei.c) takes an empty file before it looks for one: a user who may open none
+//! cannot even learn that a file does not exist. Name and number of processes come before it. So do
+//! the arguments where they are copied before the open, up to 6.7 (commit 978ffcbf00d8, "execve:
+//! open the executable file before doing anything else", 6.8).
+
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first, meet, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "order of checks: open files",
+    needs: &[needs::OWN_SETTINGS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let files = Obstacle::Files;
+    let mut claim = comes_first(stage, "order/files", files, |_| true)?;
+    for first in [Obstacle::Processes, Obstacle::Filename] {
+        meet(stage, &mut claim, first, files)?;
+    }
+    stage.verdict(&claim)
+}

@@ -1,0 +1,26 @@
+//! The format, and the ELF interpreter, come before what the file's capabilities make of the
+//! caller's.
+//!
+//! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
+//! which `bprm_creds_from_file` computes the new credentials (commit 56305aa9b6fa, "exec: Compute file
+//! based creds only once", 5.8).
+
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "order of checks: format and interpreter",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    for (id, first) in [
+        ("order/format", Obstacle::Format),
+        ("order/interpreter", Obstacle::Interpreter),
+        ("order/interpreter_format", Obstacle::InterpreterFormat),
+    ] {
+        let claim = comes_first(stage, id, first, |_| true)?;
+        stage.verdict(&claim)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The walk to the file comes before everything that is wrong with file or arguments.
+//!
+//! Since commit 978ffcbf00d8 ("execve: open the executable file before doing anything else", 6.8)
+//! `alloc_bprm` (fs/exec.c) opens the file first: a shell that tries the folders of PATH need not
+//! have its arguments copied for each. Before, arguments were counted and copied first, and a bad
+//! pointer or too much of them was told even for a file that is not there.
+
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "order of checks: the walk to the file",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    for (id, first) in [
+        ("order/search", Obstacle::Search),
+        ("order/missing", Obstacle::Missing),
+        ("order/prefix", Obstacle::Prefix),
+        ("order/loop", Obstacle::Loop),
+    ] {
+        let claim = comes_first(stage, id, first, |_| true)?;
+        stage.verdict(&claim)?;
+    }
+    Ok(())
+}

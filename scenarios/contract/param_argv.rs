@@ -1,0 +1,56 @@
+//! argv is an array of pointers to strings; the array ends with NULL and each string with a NUL.
+//!
+//! Where the memory ends before the array, or a string, does: EFAULT (`count` and `copy_strings` in
+//! fs/exec.c). NULL instead of the array is taken for an empty one (`get_user_arg_ptr`), which is
+//! Linux's own: an empty argv becomes one empty string since commit dcd46d897adb ("exec: Force
+//! single empty string when argv is empty", 5.18), which stable releases have as well.
+//!
+//! See execve(2), "Notes".
+
+use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::sys::{Addresses, Edge};
+use crate::trail::How;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "argv: what it may be",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("reporter")?;
+    let fields = ["argument-lengths"];
+    let mut claim = Claim::new("param/argv");
+    let three = Exec::path(&program)?
+        .argv(&["a", "", "ccc"])?
+        .reports(&fields)?;
+    let seen = stage.look("three strings", &three)?;
+    claim.stated("lengths of three strings", "1 0 3", seen.found(fields[0])?);
+    let with = |choose: fn(&mut Addresses)| {
+        let make = move |args: &Args<'_>| args.execve_at(choose);
+        Exec::by("execve", &program, make)?.reports(&fields)
+    };
+    let seen = stage.look("NULL", &with(|at| at.argv = 0)?)?;
+    stage.fact(
+        "argv NULL: lengths of the arguments",
+        seen.found(fields[0])?,
+    )?;
+
+    static STRING: &std::ffi::CStr = c"a";
+    let endless = Exec::by("execve", &program, |args| {
+        let pointer = STRING.as_ptr().expose_provenance().to_ne_bytes();
+        let array = Edge::new(&pointer)?;
+        args.execve_at(|at| at.argv = array.address())
+    })?;
+    let fault = How::Errno("EFAULT".to_owned());
+    let seen = stage.look("no NULL where the memory ends", &endless)?;
+    claim.stated("array without NULL", &fault, seen.how);
+    let endless = Exec::by("execve", &program, |args| {
+        let string = Edge::new(b"abc")?;
+        let array = [string.address(), 0];
+        args.execve_at(|at| at.argv = array.as_ptr().expose_provenance())
+    })?;
+    let seen = stage.look("no NUL where the memory ends", &endless)?;
+    claim.stated("string without NUL", &fault, seen.how);
+    stage.verdict(&claim)
+}

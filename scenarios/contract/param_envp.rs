@@ -1,0 +1,48 @@
+//! envp is an array of pointers to strings; the array ends with NULL and each string with a NUL.
+//!
+//! As for argv, only that an empty environment stays empty; see `contract/param_argv`. The kernel
+//! does not look into the strings: they need no `=`.
+
+use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::sys::Edge;
+use crate::trail::How;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "envp: what it may be",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("reporter")?;
+    let simple = stage.file("program", &Elf::new().build(), 0o755)?;
+    let mut claim = Claim::new("param/envp");
+    let exec = Exec::path(program)?.reports(&["environment"])?;
+    let few = stage.look("five variables", &exec)?;
+    claim.stated("number of five variables", "5", few.found("environment")?);
+    let more = stage.look("one more", &exec.env("MORE", "")?)?;
+    claim.stated("number of six variables", "6", more.found("environment")?);
+
+    let null = Exec::by("execve", &simple, |args| {
+        args.execve_at(|at| at.environment = 0)
+    })?;
+    let seen = stage.look("NULL", &null)?;
+    stage.fact("envp NULL", seen.how)?;
+    let fault = How::Errno("EFAULT".to_owned());
+    static STRING: &std::ffi::CStr = c"no variable";
+    let endless = Exec::by("execve", &simple, |args| {
+        let pointer = STRING.as_ptr().expose_provenance().to_ne_bytes();
+        let array = Edge::new(&pointer)?;
+        args.execve_at(|at| at.environment = array.address())
+    })?;
+    let seen = stage.look("no NULL where the memory ends", &endless)?;
+    claim.stated("array without NULL", &fault, seen.how);
+    let endless = Exec::by("execve", &simple, |args| {
+        let string = Edge::new(b"V=abc")?;
+        let array = [string.address(), 0];
+        args.execve_at(|at| at.environment = array.as_ptr().expose_provenance())
+    })?;
+    let seen = stage.look("no NUL where the memory ends", &endless)?;
+    claim.stated("string without NUL", &fault, seen.how);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,52 @@
+//! filename is the path of an executable or a script; what NULL and a name without an end do.
+//!
+//! `getname` (fs/namei.c) reads it with `strncpy_from_user`: EFAULT where the memory ends before the
+//! name does, ENAMETOOLONG when there is no NUL in 4096 bytes.
+//!
+//! See execve(2).
+
+use std::ffi::CString;
+
+use nix::unistd::chdir;
+
+use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::sys::Edge;
+use crate::trail::How;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "filename: what it may be",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("program", &Elf::new().build(), 0o755)?;
+    stage.script("script", "#!/tmp/program\n")?;
+    stage.link("program", "link")?;
+    let mut claim = Claim::new("param/filename");
+    let below = Exec::path("program")?.before(|| Ok(chdir("/tmp")?));
+    for (what, exec) in [
+        ("executable", Exec::path("/tmp/program")?),
+        ("script", Exec::path("/tmp/script")?),
+        ("link to an executable", Exec::path("/tmp/link")?),
+        ("path relative to the working directory", below),
+    ] {
+        claim.stated(what, How::Exit(0), stage.look(what, &exec)?.how);
+    }
+    let null = Exec::by("execve", "NULL", |args| args.execve_at(|at| at.path = 0))?;
+    let seen = stage.look("NULL", &null)?;
+    stage.fact("filename NULL", seen.how)?;
+    let endless = Exec::by("execve", "/tmp/program without NUL", |args| {
+        let name = Edge::new(b"/tmp/program")?;
+        args.execve_at(|at| at.path = name.address())
+    })?;
+    let seen = stage.look("without NUL where the memory ends", &endless)?;
+    stage.fact("filename that does not end with the memory", seen.how)?;
+    let name = CString::new("/".repeat(5000))?;
+    let long = Exec::by("execve", "5000 bytes of /", move |args| {
+        args.execve_at(|at| at.path = name.as_ptr().expose_provenance())
+    })?;
+    let seen = stage.look("no NUL in 4096 bytes", &long)?;
+    stage.fact("filename without NUL in 4096 bytes", seen.how)?;
+    stage.verdict(&claim)
+}

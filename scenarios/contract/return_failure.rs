@@ -1,0 +1,58 @@
+//! On failure the caller goes on with -1 and errno, says the specification; its readers asked
+//! whether that is the call's or the C library's.
+//!
+//! It is the library's. The system call returns the errno's number, negative, in the register, and
+//! the library makes -1 and errno of it (`__syscall_ret` and its like): who calls without a library
+//! (Go, a static runtime, seccomp's `SECCOMP_RET_ERRNO`, an audit record) sees -2 for ENOENT.
+//!
+//! See execve(2), "Return value", and syscall(2), "Architecture calling conventions".
+
+use anyhow::Result;
+use nix::errno::Errno;
+
+use crate::guest::say;
+use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::trail::Fact;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "failure: -1 and errno, of the library or of the call",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// A call that says what it returned.
+fn told(what: &'static str, make: impl Fn(&Args<'_>) -> String + 'static) -> Result<Exec> {
+    let exec = Exec::by(what, "/tmp/none", move |args| {
+        let returned = make(args);
+        // A word that does not arrive is missed by the scenario.
+        let _ = say(None, vec![Fact::new("returned", returned)]);
+        Err(Errno::ENOENT)
+    })?;
+    exec.reports(&["exe"])
+}
+
+fn run(stage: &mut Stage) -> Result<()> {
+    let library = told("execve(3)", |args| {
+        let (result, errno) = args.library_execve();
+        format!("{result} and {errno:?}")
+    })?;
+    let seen = stage.look("by the library", &library)?;
+    let mut failure = Claim::new("return/failure");
+    failure.stated("value and errno", "-1 and ENOENT", seen.found("returned")?);
+    failure.stated(
+        "the caller goes on",
+        "/exetrail/launcher",
+        seen.found("exe")?,
+    );
+    stage.verdict(&failure)?;
+
+    let bare = told("syscall instruction", |args| args.bare_execve().to_string())?;
+    let seen = stage.look("without a library", &bare)?;
+    let mut call = Claim::new("return/system_call");
+    call.stated(
+        "value in the register for ENOENT",
+        "-1",
+        seen.found("returned")?,
+    );
+    stage.verdict(&call)
+}

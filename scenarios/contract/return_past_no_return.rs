@@ -1,0 +1,46 @@
+//! A failure behind the point of no return, read by the specification's words, is -1 and errno.
+//!
+//! There is nobody left who could be told: the old program is gone. `bprm_execve` (fs/exec.c) sends
+//! SIGSEGV ("If past the point of no return ensure the process dies"), whatever went wrong; the
+//! errno is lost. Who waits for the process sees a crash of a program that never ran, and
+//! posix_spawn(3) has reported success.
+//!
+//! Second trigger: every other kind of failure there, and the trail, in which the files of the new
+//! program were opened under the old exe and nothing after that. See execve(2), "Notes".
+
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::trail::How;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "failure behind the point of no return",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let far = stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    let object = Elf::new().flaw(Flaw::Relocatable).build();
+    stage.file("object", &object, 0o755)?;
+    let dynamic = Elf::new().interpreter("/tmp/object").build();
+    let dynamic = stage.file("dynamic", &dynamic, 0o755)?;
+    let good = stage.file("good", &Elf::new().build(), 0o755)?;
+    let limited = Exec::path(good)?.before(|| Ok(setrlimit(Resource::RLIMIT_AS, 0, 0)?));
+    let mut claim = Claim::new("return/past_no_return");
+    for (what, exec) in [
+        ("segment that cannot be mapped", Exec::path(far)?),
+        (
+            "ELF interpreter that cannot be loaded",
+            Exec::path(dynamic)?,
+        ),
+        ("no address space for the stack", limited),
+    ] {
+        let got = match stage.look(what, &exec)?.how {
+            How::Errno(_) => "-1 and errno".to_owned(),
+            other => other.to_string(),
+        };
+        claim.stated(what, "-1 and errno", got);
+    }
+    stage.verdict(&claim)
+}

@@ -1,0 +1,40 @@
+//! Ignored signals stay ignored; handled and default ones are not ignored behind the start.
+//!
+//! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec` without `force_default`)
+//! leaves `SIG_IGN` alone. SIGCHLD is the case that POSIX leaves open; Linux keeps it ignored too.
+//!
+//! See execve(2), "Effect on process attributes", and signal(7).
+
+use nix::sys::signal::{SigHandler, Signal};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "ignored signals stay ignored",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["ignored"])?;
+    let mut claim = Claim::new("signal/ignored_kept");
+    let seen = stage.look("none ignored", &exec)?;
+    claim.control("none ignored", "none", seen.found("ignored")?)?;
+    for signal in [Signal::SIGUSR1, Signal::SIGCHLD, Signal::SIGPIPE] {
+        let what = format!("{signal} ignored");
+        let exec = exec.clone().before(move || {
+            sys::dispose(signal, SigHandler::SigIgn)?;
+            Ok(())
+        });
+        let seen = stage.look(&what, &exec)?;
+        claim.stated(&what, signal, seen.found("ignored")?);
+    }
+    let exec = exec.before(|| {
+        sys::dispose(Signal::SIGUSR1, sys::handled())?;
+        Ok(())
+    });
+    let seen = stage.look("SIGUSR1 handled", &exec)?;
+    claim.control("SIGUSR1 handled", "none", seen.found("ignored")?)?;
+    stage.verdict(&claim)
+}

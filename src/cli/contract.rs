@@ -1,0 +1,197 @@
+//! `exetrail contract`: what is claimed of a system call, and what became of it on each kernel.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+
+use super::live;
+use crate::contract::{self, Column, Table, all_known, specifications};
+use crate::project::Project;
+use crate::scenario::{Registered, select};
+use crate::suite::{Target, VIEW, Wanted};
+use crate::trail::{self, KernelId};
+
+/// Arguments of `exetrail contract`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Kernels: an id such as 6.12, or what `run -k` takes, which is booted [default: the table]
+    #[arg(short, long = "kernel", value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// Boot the kernels of the table as well, instead of reading their snapshots
+    #[arg(long)]
+    live: bool,
+    /// Where the modules of an image are, such as /lib/modules/RELEASE
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// The system call
+    #[arg(long, default_value = "execve")]
+    call: String,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+    Markdown,
+}
+
+/// Shows the table; the exit status is 0 whatever the verdicts are.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let project = Project::open()?;
+    let columns = columns(&project, args)?;
+    let table = table(&args.call, &columns)?;
+    let text = match args.format {
+        Form::Text => contract::text(&table),
+        Form::Json => contract::json(&table)?,
+        Form::Markdown => page(&table),
+    };
+    let mut out = std::io::stdout().lock();
+    write!(out, "{text}").context("failed to write the output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `docs/contract.md`, from the snapshots of a project's kernels.
+///
+/// # Errors
+///
+/// Snapshots that cannot be read, or verdicts that no specification asks for.
+pub fn document(project: &Project, call: &str) -> Result<String> {
+    let entries = project.table.kernels.iter();
+    let columns = entries.map(|entry| snapshots(project, &entry.id));
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(page(&table(call, &columns)?))
+}
+
+fn page(table: &Table) -> String {
+    contract::markdown(table, &|name| {
+        Registered::find(name).map(|registered| registered.docs.to_owned())
+    })
+}
+
+fn table(call: &str, columns: &[Column]) -> Result<Table> {
+    let all = specifications()?;
+    all_known(&all, columns)?;
+    let Some(own) = all.iter().find(|one| one.call == call) else {
+        let known = all.iter().filter(|one| one.published);
+        let known: Vec<_> = known.map(|one| one.call.as_str()).collect();
+        bail!(
+            "there is no specification of {call}; there is {}",
+            known.join(", ")
+        );
+    };
+    Table::new(own, columns)
+}
+
+fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
+    let every = project
+        .table
+        .kernels
+        .iter()
+        .map(|entry| entry.id.to_string());
+    let words: Vec<String> = match args.kernels.as_slice() {
+        [] => every.collect(),
+        [all] if all == "all" => every.collect(),
+        words => words.to_vec(),
+    };
+    let mut columns = Vec::new();
+    let mut booted: Vec<(usize, Target)> = Vec::new();
+    for word in &words {
+        let id = word.parse::<KernelId>().ok();
+        let id = id.filter(|id| project.table.find(id).is_some());
+        columns.push(match id {
+            Some(id) if !args.live => snapshots(project, &id)?,
+            _ => {
+                let wanted = Wanted::find(project, word, args.modules.as_deref())?;
+                let Wanted::Ready(target) = wanted else {
+                    bail!("kernel {word} is not fetched: vm/setup {word} fetches it");
+                };
+                booted.push((columns.len(), target));
+                Column {
+                    kernel: word.clone(),
+                    trails: BTreeMap::new(),
+                }
+            }
+        });
+    }
+    boot(project, &booted, &mut columns)?;
+    Ok(columns)
+}
+
+/// Runs the family on kernels that have no snapshots and fills their columns.
+fn boot(project: &Project, booted: &[(usize, Target)], columns: &mut [Column]) -> Result<()> {
+    let targets: Vec<_> = booted.iter().map(|(_, target)| target.clone()).collect();
+    let found = live::observe(project, &targets, &family()?)?;
+    for ((column, _), findings) in booted.iter().zip(found) {
+        for finding in findings {
+            let record = finding.record;
+            if finding.judged.is_none() {
+                let reason = record.reason.as_deref().unwrap_or("no reason was given");
+                eprintln!("{}: {} ({reason})", record.scenario, record.outcome);
+                continue;
+            }
+            columns[*column]
+                .trails
+                .insert(record.scenario, record.trail);
+        }
+    }
+    Ok(())
+}
+
+/// What the snapshots say of a kernel.
+fn snapshots(project: &Project, id: &KernelId) -> Result<Column> {
+    let (store, lineage) = (project.store(), project.table.lineage());
+    let mut trails = BTreeMap::new();
+    for scenario in family()? {
+        let files = store.load(scenario.name, VIEW)?;
+        let Some(owner) = lineage.owner(id, &files) else {
+            continue;
+        };
+        let text = files.get(owner).context("a snapshot has vanished")?;
+        let trail = trail::parse(text).with_context(|| format!("the snapshot of {owner}"))?;
+        trails.insert(scenario.name.to_owned(), trail);
+    }
+    Ok(Column {
+        kernel: id.to_string(),
+        trails,
+    })
+}
+
+fn family() -> Result<Vec<&'static Registered>> {
+    select(&["contract".to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::Judgement;
+
+    /// A false and a true claim, held by the snapshots that this program was built with.
+    #[test]
+    fn a_false_claim_is_contradicted_and_a_true_one_holds_on_all_kernels() {
+        let project = Project::open_at(None, PathBuf::new()).unwrap();
+        let entries = project.table.kernels.iter();
+        let columns: Vec<_> = entries
+            .map(|entry| snapshots(&project, &entry.id).unwrap())
+            .collect();
+        let table = table("control", &columns).unwrap();
+        let wanted = [
+            ("control/umask_reset", Judgement::Contradicted),
+            ("control/directory_kept", Judgement::Holds),
+        ];
+        for (row, (claim, verdict)) in table.rows.iter().zip(wanted) {
+            assert_eq!(row.claim.id, claim);
+            let found = row.verdicts.iter().flatten().map(|found| found.verdict);
+            assert_eq!(
+                found.collect::<Vec<_>>(),
+                vec![verdict; table.kernels.len()]
+            );
+        }
+    }
+}

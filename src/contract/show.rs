@@ -1,0 +1,254 @@
+//! A table of verdicts as text, Markdown or JSON.
+
+use serde::Serialize;
+
+use super::{Row, Status, Table};
+use crate::trail::{Judgement, Verdict};
+
+/// What a claim and a kernel are in `--format json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    claim: &'a str,
+    kernel: &'a str,
+    verdict: Judgement,
+    evidence: &'a str,
+}
+
+/// One object a claim and kernel, one a line; what was not checked is left out.
+///
+/// # Errors
+///
+/// None that these values have.
+pub fn json(table: &Table) -> serde_json::Result<String> {
+    let mut text = String::new();
+    for row in &table.rows {
+        for (kernel, found) in table.kernels.iter().zip(&row.verdicts) {
+            let Some(found) = found else { continue };
+            let line = Line {
+                claim: &row.claim.id,
+                kernel,
+                verdict: found.verdict,
+                evidence: &found.evidence,
+            };
+            text += &serde_json::to_string(&line)?;
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// The sign of a verdict in a cell.
+fn sign(verdict: Option<&Verdict>) -> char {
+    match verdict.map(|found| found.verdict) {
+        Some(Judgement::Holds) => '+',
+        Some(Judgement::Contradicted) => 'x',
+        Some(Judgement::Partly) => '~',
+        Some(Judgement::Unreachable) => '0',
+        None => '.',
+    }
+}
+
+/// What the signs mean.
+const LEGEND: &str =
+    "+ holds   x contradicted   ~ partly   0 unreachable (nothing gives it)   . not checked";
+
+/// The table for a terminal, with the evidence of what does not simply hold below it.
+#[must_use]
+pub fn text(table: &Table) -> String {
+    let ids = table.rows.iter().map(|row| row.claim.id.len());
+    let wide = ids.max().unwrap_or(0);
+    let columns: Vec<_> = table.kernels.iter().map(|kernel| kernel.len()).collect();
+    let line = |first: &str, cells: Vec<String>| {
+        let cells = cells.into_iter().zip(&columns);
+        let cells: String = cells
+            .map(|(cell, width)| format!("  {cell:^width$}"))
+            .collect();
+        format!("{first:<wide$}{cells}").trim_end().to_owned() + "\n"
+    };
+    let mut text = format!("{}\n\n", table.specification.title);
+    text += &line("", table.kernels.clone());
+    for row in &table.rows {
+        let signs = row
+            .verdicts
+            .iter()
+            .map(|found| sign(found.as_ref()).to_string());
+        text += &line(&row.claim.id, signs.collect());
+    }
+    text += &format!("\n{LEGEND}\n");
+    for row in table
+        .rows
+        .iter()
+        .filter(|row| row.is_checked() && !row.holds())
+    {
+        text += &format!("\n{}: {}\n", row.claim.id, row.claim.text);
+        for (found, columns) in row.behaviours() {
+            let kernels = on(table, &columns);
+            text += &format!("  {} {kernels}: {}\n", found.verdict, found.evidence);
+        }
+    }
+    let counts = counts(table);
+    text + &format!("\n{counts}\n")
+}
+
+/// "holds on all kernels: 40; ...".
+fn counts(table: &Table) -> String {
+    let count = |what: &dyn Fn(&Row) -> bool| table.rows.iter().filter(|row| what(row)).count();
+    let checked = count(&Row::is_checked);
+    let on_all = |wanted: Judgement| {
+        let same = move |row: &Row| {
+            let mut found = row.verdicts.iter().flatten();
+            row.is_checked() && found.all(|found| found.verdict == wanted)
+        };
+        count(&same)
+    };
+    let each = Judgement::ALL.map(|verdict| (verdict, on_all(verdict)));
+    let differ = checked - each.iter().map(|(_, count)| count).sum::<usize>();
+    let each = each.map(|(verdict, count)| format!("{count} {verdict}"));
+    let total = table.rows.len();
+    format!(
+        "{checked} of {total} claims checked: {}; {differ} differ between kernels",
+        each.join(", ")
+    )
+}
+
+/// "on all kernels", or the kernels by name, three and more in a row as a range.
+fn on(table: &Table, columns: &[usize]) -> String {
+    if columns.len() == table.kernels.len() {
+        return "on all kernels".to_owned();
+    }
+    let name = |column: &usize| table.kernels[*column].as_str();
+    let runs = columns.chunk_by(|one, next| one + 1 == *next);
+    let runs = runs.map(|run| match run {
+        [first, .., last] if run.len() > 2 => format!("{} to {}", name(first), name(last)),
+        _ => run.iter().map(name).collect::<Vec<_>>().join(", "),
+    });
+    format!("on {}", runs.collect::<Vec<_>>().join(", "))
+}
+
+/// The whole answer as a page, with what `explain` says of a scenario below the claims that do not
+/// simply hold.
+#[must_use]
+pub fn markdown(table: &Table, explain: &dyn Fn(&str) -> Option<String>) -> String {
+    let call = &table.specification.call;
+    let mut page = format!("# {}\n\n", table.specification.title);
+    page += &format!("{}\n\n", table.specification.about.trim());
+    page += &format!(
+        "What is claimed of `{call}`, checked at run time, claim by claim and kernel by kernel. Each \
+         verdict is\nheld by a snapshot of a scenario of family `contract/`, which also shows the \
+         files that were opened\nfor every call, also for those that failed. `exetrail contract \
+         --format markdown` writes this page\nfrom the accepted snapshots; do not edit it.\n\n"
+    );
+    page += "- `+` **holds**: every stated reason gives what is stated\n\
+             - `x` **contradicted**: the stated reason gives something else\n\
+             - `~` **partly**: a stated reason fails, or needs a condition that is not stated\n\
+             - `0` **unreachable**: nothing gives it\n\
+             - `.` not checked\n\n";
+    page += &format!("**{}.**\n", counts(table));
+    for group in &table.specification.groups {
+        let rows: Vec<_> = table.of(group).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        page += &format!("\n## {}\n\n{}\n\n", group.title, group.about);
+        page += &cells(table, &rows);
+        page += &reasons(table, &rows, explain);
+    }
+    page
+}
+
+fn cells(table: &Table, rows: &[&Row]) -> String {
+    let mut page = format!("| claim | | {} |\n", table.kernels.join(" | "));
+    page += &format!("|---|---|{}\n", ":-:|".repeat(table.kernels.len()));
+    for row in rows {
+        let claim = &row.claim;
+        let mark = match claim.status {
+            Status::Stated => "",
+            Status::Asked => " *(asked)*",
+            Status::Silent => "",
+        };
+        let signs = row
+            .verdicts
+            .iter()
+            .map(|found| format!("`{}`", sign(found.as_ref())));
+        let signs: Vec<_> = signs.collect();
+        let text = claim.text.replace('|', "\\|");
+        page += &format!(
+            "| `{}` | {text}{mark} | {} |\n",
+            claim.id,
+            signs.join(" | ")
+        );
+    }
+    page
+}
+
+/// For each claim that does not simply hold, the evidence and what its scenario says.
+fn reasons(table: &Table, rows: &[&Row], explain: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut page = String::new();
+    let mut explained: Vec<&str> = Vec::new();
+    for row in rows.iter().filter(|row| row.is_checked() && !row.holds()) {
+        page += &format!("\n### `{}`\n\n", row.claim.id);
+        for (found, columns) in row.behaviours() {
+            let kernels = on(table, &columns);
+            page += &format!("- **{}** {kernels}: {}\n", found.verdict, found.evidence);
+        }
+        let Some(scenario) = row.scenario.as_deref() else {
+            continue;
+        };
+        match explain(scenario) {
+            Some(docs) if !explained.contains(&scenario) => {
+                page += &format!("\n{}\n", docs.trim());
+                explained.push(scenario);
+            }
+            _ => {}
+        }
+        page += &format!("\n(`scenarios/{scenario}.rs`)\n");
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::contract::{Column, Specification};
+    use crate::trail::parse;
+
+    fn table() -> Table {
+        let specification = "call = \"x\"\ntitle = \"X\"\nabout = \"Z\"\n\
+            [[group]]\nid = \"a\"\ntitle = \"A\"\nabout = \"B\"\n\
+            [[claim]]\nid = \"a/b\"\ntext = \"T\"\nsource = \"S\"\nstatus = \"stated\"\n\
+            [[claim]]\nid = \"a/c\"\ntext = \"U\"\nsource = \"S\"\nstatus = \"asked\"\n";
+        let column = |kernel: &str, verdict: &str| Column {
+            kernel: kernel.to_owned(),
+            trails: BTreeMap::from([("contract/s".to_owned(), parse(verdict).unwrap())]),
+        };
+        let columns = [
+            column("5.10", "verdict a/b contradicted: y\n"),
+            column("6.1", "verdict a/b holds: x\n"),
+        ];
+        Table::new(&Specification::parse(specification).unwrap(), &columns).unwrap()
+    }
+
+    #[test]
+    fn json_is_an_object_for_each_claim_and_kernel() {
+        let line = r#"{"claim":"a/b","kernel":"5.10","verdict":"contradicted","evidence":"y"}"#;
+        assert_eq!(json(&table()).unwrap().lines().next(), Some(line));
+    }
+
+    #[test]
+    fn text_has_a_sign_in_each_cell_and_the_evidence_below() {
+        let text = text(&table());
+        assert!(text.contains("\na/b   x     +\n"), "{text}");
+        assert!(text.contains("  contradicted on 5.10: y\n"), "{text}");
+        assert!(text.contains("1 of 2 claims checked"), "{text}");
+    }
+
+    #[test]
+    fn markdown_explains_what_does_not_hold() {
+        let page = markdown(&table(), &|name| Some(format!("as {name} says")));
+        assert!(page.contains("| `a/b` | T | `x` | `+` |\n"), "{page}");
+        assert!(page.contains("- **contradicted** on 5.10: y\n"), "{page}");
+        assert!(page.contains("as contract/s says"), "{page}");
+    }
+}

@@ -1,0 +1,325 @@
+//! Reasons for a start to fail, two at a time: which one is the caller told?
+//!
+//! Scenarios `contract/order_*` use this. What stands here as the order is what the newest kernel
+//! does; a kernel that tells the other of two contradicts the claim.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{Uid, pipe2, read, setuid, write};
+
+use super::{Claim, Elf, Exec, Flaw, Stage, USER};
+use crate::sys::{self, ForkResult};
+use crate::trail::How;
+
+/// One reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The user has too many processes.
+    Processes,
+    /// The pointer to the path leads nowhere.
+    Filename,
+    /// The system has too many open files.
+    Files,
+    /// A folder on the way is closed to the user.
+    Search,
+    /// The file is not there.
+    Missing,
+    /// A file stands where a folder should.
+    Prefix,
+    /// A link leads to itself.
+    Loop,
+    /// The file is not executable.
+    Mode,
+    /// The file is open for writing.
+    Writer,
+    /// The pointer to the array of arguments leads nowhere.
+    Argv,
+    /// The pointer to the array of variables leads nowhere.
+    Envp,
+    /// A variable is too long.
+    LongVariable,
+    /// An argument is too long.
+    LongArgument,
+    /// The file has no known format.
+    Format,
+    /// The ELF interpreter is not there.
+    Interpreter,
+    /// The ELF interpreter has no known format.
+    InterpreterFormat,
+    /// The file has a capability that the bounding set lacks.
+    Capability,
+}
+
+use Obstacle::*;
+
+/// What an obstacle is about: of two about the same there can be only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// Which file is meant.
+    Path,
+    /// The folder that the file is in.
+    Folder,
+    /// What is in the file.
+    Content,
+    /// The file itself, in any other way.
+    File,
+    Arguments,
+    Variables,
+    /// The caller and the system.
+    Caller,
+}
+
+impl Obstacle {
+    /// The order in which the newest kernel finds them.
+    pub const ORDER: [Obstacle; 17] = [
+        Processes,
+        Filename,
+        Files,
+        Search,
+        Missing,
+        Prefix,
+        Loop,
+        Mode,
+        Writer,
+        Argv,
+        Envp,
+        LongVariable,
+        LongArgument,
+        Format,
+        Interpreter,
+        InterpreterFormat,
+        Capability,
+    ];
+
+    /// In words, and what the caller is told when there is no other.
+    fn told(self) -> (&'static str, Errno) {
+        match self {
+            Filename => ("filename not mapped", Errno::EFAULT),
+            Processes => ("too many processes", Errno::EAGAIN),
+            Files => ("too many open files", Errno::ENFILE),
+            Search => ("closed folder", Errno::EACCES),
+            Missing => ("missing file", Errno::ENOENT),
+            Prefix => ("file in the prefix", Errno::ENOTDIR),
+            Loop => ("link to itself", Errno::ELOOP),
+            Mode => ("no x bit", Errno::EACCES),
+            Writer => ("open for writing", Errno::ETXTBSY),
+            Argv => ("argv not mapped", Errno::EFAULT),
+            Envp => ("envp not mapped", Errno::EFAULT),
+            LongVariable => ("variable too long", Errno::E2BIG),
+            LongArgument => ("argument too long", Errno::E2BIG),
+            Format => ("unknown format", Errno::ENOEXEC),
+            Interpreter => ("missing ELF interpreter", Errno::ENOENT),
+            InterpreterFormat => ("ELF interpreter of unknown format", Errno::ELIBBAD),
+            Capability => ("capability that is not allowed", Errno::EPERM),
+        }
+    }
+
+    fn about(self) -> About {
+        match self {
+            Filename | Missing | Prefix | Loop => About::Path,
+            Search => About::Folder,
+            Format | Interpreter | InterpreterFormat => About::Content,
+            Mode | Writer | Capability => About::File,
+            Argv | LongArgument => About::Arguments,
+            Envp | LongVariable => About::Variables,
+            Processes | Files => About::Caller,
+        }
+    }
+
+    /// Whether both can be there at once, and can be told apart.
+    fn goes_with(self, other: Obstacle) -> bool {
+        let (one, two) = (self.about(), other.about());
+        let same = one == two && !matches!(one, About::File | About::Caller);
+        // Where no file is found there is nothing that could be wrong with it.
+        let file = |about| matches!(about, About::Folder | About::Content | About::File);
+        let nowhere = one == About::Path && file(two) || two == About::Path && file(one);
+        !same && !nowhere && self.told().1 != other.told().1
+    }
+
+    /// Those of the order behind this one that it goes with.
+    fn behind(self) -> impl Iterator<Item = Obstacle> {
+        let order = Obstacle::ORDER
+            .into_iter()
+            .skip_while(move |one| *one != self);
+        order.skip(1).filter(move |other| self.goes_with(*other))
+    }
+}
+
+/// Has an obstacle and each that comes behind it meet, and says whether it is the one that is told.
+///
+/// `with` are the others that are tried: all behind it, or those that a lab can bring about.
+///
+/// # Errors
+///
+/// As for [`Stage::look`].
+pub fn comes_first(
+    stage: &mut Stage,
+    id: &'static str,
+    first: Obstacle,
+    with: impl Fn(Obstacle) -> bool,
+) -> Result<Claim> {
+    let mut claim = Claim::new(id);
+    for other in first.behind().filter(|other| with(*other)) {
+        meet(stage, &mut claim, first, other)?;
+    }
+    Ok(claim)
+}
+
+/// Has two obstacles meet; `first` should be told.
+///
+/// # Errors
+///
+/// As for [`Stage::look`].
+pub fn meet(stage: &mut Stage, claim: &mut Claim, first: Obstacle, other: Obstacle) -> Result<()> {
+    let (what, errno) = first.told();
+    let what = format!("{what} + {}", other.told().0);
+    let exec = exec(stage, &[first, other])?;
+    let seen = stage.look(&what, &exec)?;
+    claim.stated(&what, How::Errno(format!("{errno:?}")), seen.how);
+    Ok(())
+}
+
+/// A start with these obstacles in its way.
+fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
+    let is = |one: Obstacle| obstacles.contains(&one);
+    let content = if is(Format) {
+        b"no format\n".to_vec()
+    } else if is(Interpreter) {
+        Elf::new().interpreter("/tmp/none").build()
+    } else if is(InterpreterFormat) {
+        stage.file("ld", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+        Elf::new().interpreter("/tmp/ld").build()
+    } else {
+        Elf::new().build()
+    };
+    let mode = if is(Mode) { 0o644 } else { 0o755 };
+    let name = if is(Search) {
+        "closed/program"
+    } else {
+        "program"
+    };
+    let file = stage.file(name, &content, mode)?;
+    if is(Search) {
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions("/tmp/closed", closed)?;
+    }
+    if is(Capability) {
+        forbid(&file)?;
+    }
+    if is(Loop) && Path::new("/tmp/itself").symlink_metadata().is_err() {
+        stage.link("itself", "itself")?;
+    }
+    let path = match obstacles.iter().find(|one| one.about() == About::Path) {
+        Some(Missing) => "/tmp/none".into(),
+        Some(Prefix) => "/tmp/program/x".into(),
+        Some(Loop) => "/tmp/itself".into(),
+        _ => file.clone(),
+    };
+    let (filename, argv, envp) = (is(Filename), is(Argv), is(Envp));
+    let mut exec = Exec::by("execve", path, move |args| {
+        args.execve_at(|at| {
+            let nowhere = 8;
+            at.path = if filename { nowhere } else { at.path };
+            at.argv = if argv { nowhere } else { at.argv };
+            at.environment = if envp { nowhere } else { at.environment };
+        })
+    })?;
+    let long = "x".repeat(1 << 17);
+    if is(LongArgument) {
+        exec = exec.arg(&long)?;
+    }
+    if is(LongVariable) {
+        exec = exec.env("V", &long)?;
+    }
+    if is(Writer) {
+        exec = exec.opened(5, file, OFlag::O_WRONLY | OFlag::O_CLOEXEC);
+    }
+    if is(Capability) {
+        exec = exec.before(|| {
+            sys::prctl(libc::PR_CAPBSET_DROP, NET_RAW)?;
+            Ok(())
+        });
+    }
+    if is(Processes) {
+        exec = exec.before(|| {
+            company()?;
+            company()?;
+            Ok(setrlimit(Resource::RLIMIT_NPROC, 1, 1)?)
+        });
+    }
+    if is(Files) {
+        // Sockets are counted too: the limit must not be reached when the monitor is made.
+        stage.sysctl("fs/file-max", "100000")?;
+        exec = exec.before(|| Ok(std::fs::write(FILE_MAX, "0")?));
+    }
+    let by_user = is(Processes) || is(Files) || is(Search);
+    Ok(if by_user { exec.as_user() } else { exec })
+}
+
+const FILE_MAX: &str = "/proc/sys/fs/file-max";
+/// CAP_NET_RAW of capabilities(7).
+const NET_RAW: u64 = 13;
+
+/// Gives a file a capability, effective at once.
+fn forbid(file: &Path) -> Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
+    let words = [0x0200_0001_u32, 1 << NET_RAW, 0, 0, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let path = CString::new(file.as_os_str().as_bytes())?;
+    Ok(sys::set_attribute(&path, c"security.capability", &value)?)
+}
+
+/// Has the ordinary user another process, which ends with this one; for the child that makes a call.
+///
+/// # Errors
+///
+/// It cannot be forked, or cannot become the user's.
+pub fn company() -> Result<()> {
+    let (ready, tell) = pipe2(OFlag::O_CLOEXEC)?;
+    if let ForkResult::Child = sys::fork()? {
+        drop(ready);
+        let stay = setuid(Uid::from_raw(USER)).and_then(|()| sys::die_with_parent());
+        let stay = stay.and_then(|()| write(&tell, b"1"));
+        while stay.is_ok() {
+            nix::unistd::pause();
+        }
+        sys::exit_now(1);
+    }
+    drop(tell);
+    ensure!(
+        read(&ready, &mut [0])? == 1,
+        "the user's other process has failed"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_has_every_obstacle_once() {
+        for (number, one) in Obstacle::ORDER.into_iter().enumerate() {
+            assert!(!Obstacle::ORDER[..number].contains(&one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_cannot_be_open_for_writing() {
+        assert!(!Missing.goes_with(Writer));
+        assert!(Missing.goes_with(LongArgument));
+    }
+
+    #[test]
+    fn what_gives_the_same_errno_cannot_be_told_apart() {
+        assert!(!Argv.goes_with(Envp));
+        assert!(!LongArgument.goes_with(LongVariable));
+    }
+}
