@@ -4,8 +4,8 @@
 //! no permission event follows, through `/proc/PID/root`, so that the answer is the one that the
 //! process itself would get: in its root, in its mounts.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
@@ -19,7 +19,7 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fstatfs, statfs};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use crate::model::{self, Bytes, Files, Image, Kernel, Node, Owned};
+use crate::model::{self, Bytes, Capabilities, Files, Image, Kernel, Node, Owned};
 use crate::sys;
 use crate::trail::printable;
 
@@ -33,7 +33,7 @@ pub fn running_kernel() -> Option<Kernel> {
 /// What is in the files that were looked at, by device and inode.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
-    known: RefCell<BTreeMap<(u64, u64), Image>>,
+    known: RefCell<BTreeMap<(u64, u64), Result<Image, String>>>,
 }
 
 impl Contents {
@@ -59,7 +59,11 @@ impl Contents {
     /// Reads one file; a file that was written to since is read again.
     fn read(&self, path: &Path, id: (u64, u64)) {
         if let Ok(file) = File::open(path) {
-            self.known.borrow_mut().insert(id, Image::of(&Open(file)));
+            let image = match file.read_at(&mut [0], 0) {
+                Ok(_) => Ok(Image::of(&Open(file))),
+                Err(error) => Err(format!("{:?}", errno(error))),
+            };
+            self.known.borrow_mut().insert(id, image);
         }
     }
 }
@@ -90,6 +94,8 @@ pub struct View<'a> {
     watched: Vec<u64>,
     /// The watch is over.
     over: bool,
+    /// Files that somebody has open, or mapped, for writing.
+    written: OnceCell<BTreeSet<(u64, u64)>>,
 }
 
 impl<'a> View<'a> {
@@ -101,6 +107,7 @@ impl<'a> View<'a> {
             pid,
             watched: devices.map(|meta| meta.dev()).collect(),
             over: false,
+            written: OnceCell::new(),
         }
     }
 
@@ -165,20 +172,24 @@ impl<'a> View<'a> {
         if (!watched || self.over) && !self.contents.known.borrow().contains_key(&id) {
             self.contents.read(real, id);
         }
-        let image = self.contents.known.borrow().get(&id).cloned();
+        let image = self.contents.known.borrow().get(&id).cloned().transpose();
+        let unreadable = image.as_ref().err().cloned();
         let mut found = model::File {
             name: printable(name.as_os_str().as_bytes()),
             id,
             owned,
             noexec: fstatvfs(&file)?.flags().contains(FsFlags::ST_NOEXEC),
-            capable: CString::new(own)
-                .is_ok_and(|own| sys::has_attribute(&own, c"security.capability")),
+            capabilities: CString::new(own)
+                .ok()
+                .and_then(|own| sys::attribute(&own, c"security.capability").ok())
+                .and_then(|attribute| Capabilities::of(&attribute)),
+            unreadable,
             // A memfd's own descriptor does not count as a writer: `alloc_file_pseudo`.
             busy: !name.as_os_str().as_bytes().starts_with(b"/memfd:")
-                && self.is_open_for_writing(id),
+                && self.written.get_or_init(written).contains(&id),
             watched,
             layer: None,
-            image,
+            image: image.ok().flatten(),
         };
         if fstatfs(&file)?.filesystem_type() == OVERLAYFS_SUPER_MAGIC {
             let layer = self.layer(&name, &found);
@@ -204,23 +215,6 @@ impl<'a> View<'a> {
             ..file.clone()
         }
     }
-
-    /// Whether the process holds the file open for writing.
-    fn is_open_for_writing(&self, id: (u64, u64)) -> bool {
-        let own = format!("/proc/{}", self.pid);
-        let entries = fs::read_dir(format!("{own}/fd")).into_iter().flatten();
-        entries.flatten().any(|entry| {
-            let meta = fs::metadata(entry.path());
-            let same = meta.is_ok_and(|meta| (meta.dev(), meta.ino()) == id);
-            same && {
-                let number = entry.file_name().to_string_lossy().into_owned();
-                let info = fs::read_to_string(format!("{own}/fdinfo/{number}"));
-                flags(&info.unwrap_or_default()).is_some_and(|flags| {
-                    flags & libc::O_ACCMODE != libc::O_RDONLY && flags & libc::O_PATH == 0
-                })
-            }
-        })
-    }
 }
 
 impl Files for View<'_> {
@@ -238,6 +232,36 @@ fn is_magic(path: &str) -> bool {
         Some(number) => !number.contains('/'),
         None => ["exe", "root", "cwd"].contains(&link),
     }
+}
+
+/// Files that a process has open, or mapped, for writing.
+fn written() -> BTreeSet<(u64, u64)> {
+    let mut found = BTreeSet::new();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.parse::<u32>().is_ok()
+    });
+    for process in numbers.map(|entry| entry.path()) {
+        let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten();
+        for entry in descriptors.flatten() {
+            let info = fs::read_to_string(process.join("fdinfo").join(entry.file_name()));
+            let writes = flags(&info.unwrap_or_default()).is_some_and(|flags| {
+                flags & libc::O_ACCMODE != libc::O_RDONLY && flags & libc::O_PATH == 0
+            });
+            if let (true, Ok(meta)) = (writes, fs::metadata(entry.path())) {
+                found.insert((meta.dev(), meta.ino()));
+            }
+        }
+        let maps = fs::read_to_string(process.join("maps")).unwrap_or_default();
+        for line in maps.lines().filter(|line| line.contains(" rw-s ")) {
+            let path = line.split_ascii_whitespace().nth(5).unwrap_or_default();
+            if let Ok(meta) = fs::metadata(path) {
+                found.insert((meta.dev(), meta.ino()));
+            }
+        }
+    }
+    found
 }
 
 /// The flags of a descriptor, from `/proc/PID/fdinfo/N` (proc_pid_fdinfo(5)).

@@ -157,6 +157,9 @@ impl Check<'_> {
             gid: known.map_or(0, |call| call.caller.gid),
             cwd: "/".to_owned(),
             processes: None,
+            no_files: false,
+            bounding: u64::MAX,
+            inheritable: 0,
             stack: 8 << 20,
         };
         // A helper of the kernel has another environment.

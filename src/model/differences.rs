@@ -47,14 +47,6 @@ pub const EXECVE_CHECK: Difference = Difference {
     source: "a5874fde3c08 (exec: Add a new AT_EXECVE_CHECK flag to execveat(2))",
 };
 
-/// A user with as many processes as the limit allows may still change to it and exec.
-pub const LIMIT_IS_ALLOWED: Difference = Difference {
-    what: "a user whose limit of processes is reached, not exceeded, when it is changed to may exec",
-    since: &["5.14"],
-    until: None,
-    source: "21d1c5e386bc (Reimplement RLIMIT_NPROC on top of ucounts)",
-};
-
 /// Too many processes are told before a name that cannot be read.
 pub const LIMIT_BEFORE_NAME: Difference = Difference {
     what: "too many processes are told before a path that is too long or empty",
@@ -80,12 +72,11 @@ pub const LISTENER_WAITS_FOR_ITSELF: Difference = Difference {
 };
 
 /// All of them.
-pub const ALL: [Difference; 8] = [
+pub const ALL: [Difference; 7] = [
     OPENS_FIRST,
     COMM_OF_FILE,
     ASKS_MODPROBE,
     EXECVE_CHECK,
-    LIMIT_IS_ALLOWED,
     LIMIT_BEFORE_NAME,
     LAYERS_HAVE_EVENTS,
     LISTENER_WAITS_FOR_ITSELF,

@@ -80,8 +80,10 @@ pub struct File {
     pub owned: Owned,
     /// It is on a file system from which nothing is executed.
     pub noexec: bool,
-    /// It has capabilities of its own.
-    pub capable: bool,
+    /// Its capabilities.
+    pub capabilities: Option<Capabilities>,
+    /// With which errno, by name, it cannot be read.
+    pub unreadable: Option<String>,
     /// Somebody has it open for writing.
     pub busy: bool,
     /// It is on a file system whose opens the observer sees.
@@ -99,6 +101,38 @@ impl File {
         static NOTHING: std::sync::LazyLock<Image> =
             std::sync::LazyLock::new(|| Image::of([].as_slice()));
         self.image.as_ref().unwrap_or(&NOTHING)
+    }
+}
+
+/// Capabilities that a file gives (capabilities(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// The permitted ones.
+    pub permitted: u64,
+    /// The inheritable ones.
+    pub inheritable: u64,
+    /// A program that is given fewer must not start.
+    pub effective: bool,
+}
+
+impl Capabilities {
+    /// Reads the attribute `security.capability`: `struct vfs_cap_data` of linux/capability.h.
+    #[must_use]
+    pub fn of(attribute: &[u8]) -> Option<Capabilities> {
+        let words: Vec<u64> = attribute
+            .chunks_exact(4)
+            .map(|word| {
+                word.iter()
+                    .rev()
+                    .fold(0, |number, byte| number << 8 | u64::from(*byte))
+            })
+            .collect();
+        let high = |at: usize| words.get(at).copied().unwrap_or_default() << 32;
+        Some(Capabilities {
+            permitted: *words.get(1)? | high(3),
+            inheritable: *words.get(2)? | high(4),
+            effective: *words.first()? & 1 != 0,
+        })
     }
 }
 
@@ -156,7 +190,7 @@ impl Files for Either<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Owned;
+    use super::{Capabilities, Owned};
 
     fn may(mode: u32, uid: u32, gid: u32) -> bool {
         let owned = Owned {
@@ -170,6 +204,15 @@ mod tests {
     #[test]
     fn root_may_execute_what_anybody_may() {
         assert!(may(0o001, 0, 0) && !may(0o644, 0, 0));
+    }
+
+    #[test]
+    fn capabilities_are_read_from_their_attribute() {
+        let words = [0x0200_0001_u32, 1 << 13, 1, 1, 0];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let found = Capabilities::of(&bytes).unwrap();
+        assert!(found.effective);
+        assert_eq!((found.permitted, found.inheritable), (1 << 13 | 1 << 32, 1));
     }
 
     #[test]

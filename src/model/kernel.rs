@@ -5,7 +5,7 @@ use nix::libc;
 
 use super::differences::{
     ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
-    LIMIT_IS_ALLOWED, LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
+    LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
 };
 use super::image::Interpreter;
 use super::walk::{Found, walk};
@@ -34,6 +34,7 @@ pub fn exec(files: &dyn Files, call: &Call, kernel: Kernel, observer: &mut Obser
         kernel,
         observer,
         argv: call.argv.clone(),
+        room: 0,
         keeps_open: false,
         executable: None,
         transparent: None,
@@ -52,6 +53,8 @@ struct Exec<'a, 'o> {
     kernel: Kernel,
     observer: &'a mut Observer<'o>,
     argv: Vec<String>,
+    /// How many bytes of arguments still fit.
+    room: i64,
     /// The program gets a descriptor of the file that it interprets (binfmt_misc, `O`).
     keeps_open: bool,
     /// That file.
@@ -88,9 +91,7 @@ impl Exec<'_, '_> {
         if self.kernel.has(&OPENS_FIRST) {
             program = Some(self.open_program(&base, &path)?);
         }
-        if !self.arguments_fit() {
-            return Err(errno("E2BIG"));
-        }
+        self.copy_arguments(&filename)?;
         // bprm_stack_limits counts a missing first argument, and an empty one is put there.
         if self.argv.is_empty() {
             self.argv.push(String::new());
@@ -142,15 +143,10 @@ impl Exec<'_, '_> {
         }
     }
 
-    /// `set_user` in kernel/sys.c marks who has become a user with too many processes.
+    /// Only who was marked by setuid(2) is looked at again.
     fn limit_is_exceeded(&self) -> bool {
-        self.call.caller.processes.is_some_and(|(limit, others)| {
-            let marked = match self.kernel.has(&LIMIT_IS_ALLOWED) {
-                true => others > limit,
-                false => others >= limit,
-            };
-            marked && others + 1 > limit
-        })
+        let processes = self.call.caller.processes;
+        processes.is_some_and(|(limit, count)| count > limit)
     }
 
     /// `getname` and `alloc_bprm`: the name that the program is known by, and where its path begins.
@@ -181,13 +177,43 @@ impl Exec<'_, '_> {
         })
     }
 
-    /// Counted and copied: `bprm_stack_limits`, `copy_strings`.
-    fn arguments_fit(&self) -> bool {
-        let strings = || self.argv.iter().chain(&self.call.environment);
-        let pointers = (self.argv.len().max(1) + self.call.environment.len()) as u64 * 8;
-        let room = (self.call.caller.stack / 4).clamp(ARGUMENTS, MOST_ARGUMENTS);
-        let size: u64 = strings().map(|string| string.len() as u64 + 1).sum();
-        strings().all(|string| string.len() < ARGUMENT) && size + pointers <= room
+    /// Counted and copied: `bprm_stack_limits`, `copy_strings`. The rest of the room is for what
+    /// interpreters add.
+    fn copy_arguments(&mut self, filename: &str) -> Result<(), Ending> {
+        let room = (self.call.caller.stack / 4)
+            .min(MOST_ARGUMENTS)
+            .max(ARGUMENTS);
+        let pointers = (self.argv.len().max(1) + self.call.environment.len()) * 8;
+        self.room = i64::try_from(room).unwrap_or(i64::MAX) - pointers as i64;
+        self.copy(filename)?;
+        for string in self.call.environment.iter().chain(&self.call.argv) {
+            if string.len() >= ARGUMENT {
+                return Err(errno("E2BIG"));
+            }
+            self.copy(string)?;
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, string: &str) -> Result<(), Ending> {
+        self.room -= string.len() as i64 + 1;
+        match self.room < 0 {
+            true => Err(errno("E2BIG")),
+            false => Ok(()),
+        }
+    }
+
+    /// `remove_arg_zero`.
+    fn remove_argument(&mut self) {
+        let removed = self.argv.remove(0);
+        self.room += removed.len() as i64 + 1;
+    }
+
+    /// `copy_string_kernel`.
+    fn put_argument(&mut self, argument: &str) -> Result<(), Ending> {
+        self.copy(argument)?;
+        self.argv.insert(0, argument.to_owned());
+        Ok(())
     }
 
     /// `do_open_execat`.
@@ -206,6 +232,10 @@ impl Exec<'_, '_> {
     /// Opens a file to execute it: `do_filp_open`, `may_open` in fs/namei.c, `deny_write_access`.
     fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, Ending> {
         let caller = &self.call.caller;
+        // `alloc_empty_file`, in front of the walk.
+        if caller.no_files {
+            return Err(errno("ENFILE"));
+        }
         let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
             Found::File(file) => *file,
             Found::Link => return Err(errno("ELOOP")),
@@ -254,6 +284,10 @@ impl Exec<'_, '_> {
         filename: &str,
         interp: &mut String,
     ) -> Result<Handler, Ending> {
+        // `prepare_binprm` reads the first bytes.
+        if let Some(unreadable) = &file.unreadable {
+            return Err(errno(unreadable));
+        }
         for handler in [Self::load_misc, Self::load_script, Self::load_elf] {
             match handler(self, file, filename, interp)? {
                 Handler::NotMine => {}
@@ -294,14 +328,12 @@ impl Exec<'_, '_> {
         self.path_is_accessible()?;
         if has('T') {
             self.transparent = Some(file.clone());
-        } else if !has('P') {
-            self.argv.remove(0);
-            self.argv.insert(0, interp.clone());
         } else {
-            self.argv.insert(0, interp.clone());
-        }
-        if !has('T') {
-            self.argv.insert(0, format.interpreter.clone());
+            if !has('P') {
+                self.remove_argument();
+            }
+            self.put_argument(interp)?;
+            self.put_argument(&format.interpreter)?;
         }
         self.keeps_open |= has('O') || has('C') || has('T');
         *interp = format.interpreter.clone();
@@ -347,12 +379,12 @@ impl Exec<'_, '_> {
             return Ok(Handler::NotMine);
         };
         self.path_is_accessible()?;
-        self.argv.remove(0);
-        self.argv.insert(0, interp.clone());
+        self.remove_argument();
+        self.put_argument(interp)?;
         if let Some(argument) = argument {
-            self.argv.insert(0, argument);
+            self.put_argument(&argument)?;
         }
-        self.argv.insert(0, name.clone());
+        self.put_argument(&name)?;
         let next = self.open_interpreter(&name)?;
         *interp = name;
         Ok(Handler::Interpreter(Box::new(next)))
@@ -380,6 +412,9 @@ impl Exec<'_, '_> {
         };
         if let Some(interpreter) = &interpreter {
             let image = interpreter.image();
+            if let Some(unreadable) = &interpreter.unreadable {
+                return Err(errno(unreadable));
+            }
             // `elf_read` of a whole ELF header, of either width.
             let header = if elf.is_narrow() { 52 } else { 64 };
             if image.size < header {
@@ -393,7 +428,11 @@ impl Exec<'_, '_> {
                 return Err(errno("ELIBBAD"));
             }
         }
-        // `begin_new_exec`: the point of no return. What fails from here on is a signal.
+        // `begin_new_exec`: first the credentials, then the point of no return. What fails from there
+        // on is a signal.
+        if !self.may_give_capabilities(file) {
+            return Err(errno("EPERM"));
+        }
         let whole = interpreter.as_ref().is_none_or(|interpreter| {
             let elf = interpreter.image().elf.as_ref();
             elf.is_some_and(|elf| elf.is_program() && elf.addresses)
@@ -416,11 +455,22 @@ impl Exec<'_, '_> {
         })))
     }
 
+    /// `bprm_caps_from_vfs_caps` in security/commoncap.c: a program that does not know about
+    /// capabilities gets all that its file says, or does not start.
+    fn may_give_capabilities(&self, file: &File) -> bool {
+        let caller = &self.call.caller;
+        file.capabilities.is_none_or(|capabilities| {
+            let bounded = capabilities.permitted & caller.bounding;
+            let given = bounded | capabilities.inheritable & caller.inheritable;
+            !capabilities.effective || capabilities.permitted & !given == 0
+        })
+    }
+
     /// `cap_bprm_creds_from_file` in security/commoncap.c: who gets more than he had.
     fn is_secure(&self, file: &File) -> bool {
         let uid = self.call.caller.uid;
         let another = file.owned.mode & 0o4000 != 0 && file.owned.uid != uid;
-        another || (file.capable && uid != 0)
+        another || (file.capabilities.is_some() && uid != 0)
     }
 
     /// `begin_new_exec`: the last part of the name that the program is known by.

@@ -48,8 +48,12 @@ pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -
         .as_ref()
         .and_then(|elf| elf.soname.clone());
     let Some(name) = soname.filter(|name| name.starts_with("ld-linux")) else {
+        let elf = loader.image().elf.as_ref();
+        // Who needs no library itself is no loader: its own code runs at once.
+        let alone = elf.is_some_and(|elf| elf.needed.is_empty() && elf.interpreter.is_none());
         return match interpreter {
             None => Loaded::Runs,
+            Some(_) if alone => Loaded::Runs,
             Some(_) => Loaded::Unknown("the ELF interpreter is no loader that the model knows"),
         };
     };
@@ -385,7 +389,8 @@ mod tests {
 
     #[test]
     fn an_interpreter_that_is_no_loader_is_not_predicted() {
-        let sample = sample().program(LOADER, &scenario::Elf::new());
+        let program = scenario::Elf::new().interpreter("/x").needs("y");
+        let sample = sample().program(LOADER, &program);
         assert!(matches!(
             libraries(&sample, &call("/a"), "").1,
             Loaded::Unknown(_)

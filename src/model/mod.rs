@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Witness, check};
 pub use differences::Kernel;
-pub use files::{Either, File, Files, Node, Owned, Recording, World};
+pub use files::{Capabilities, Either, File, Files, Node, Owned, Recording, World};
 pub use image::{Bytes, Elf, HEAD, Image, Interpreter};
 pub use kernel::exec;
 pub use loader::{Loaded, load};
@@ -75,9 +75,15 @@ pub struct Caller {
     pub gid: u32,
     /// Working directory.
     pub cwd: String,
-    /// How many processes the user may have when it became this user, and how many others it had
-    /// then; none for root, and for who has not changed.
+    /// How many processes the user may have, and has; only for who became this user when there were
+    /// too many (`PF_NPROC_EXCEEDED`).
     pub processes: Option<(u64, u64)>,
+    /// The system has no file left for this user (`fs.file-max`).
+    pub no_files: bool,
+    /// Bounding set of capabilities.
+    pub bounding: u64,
+    /// Inheritable capabilities.
+    pub inheritable: u64,
     /// `RLIMIT_STACK`, in bytes.
     pub stack: u64,
 }

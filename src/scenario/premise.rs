@@ -88,17 +88,24 @@ fn caller(pid: i32) -> Option<Caller> {
     };
     let status = fs::read_to_string(format!("{own}/status")).ok()?;
     let limits = fs::read_to_string(format!("{own}/limits")).ok()?;
-    // The second of the four ids is the effective one.
-    let id = |name: &str| {
+    // The first of the four ids is the real one, the second the effective one.
+    let id = |name: &str, which: usize| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace().nth(1)?.parse::<u32>().ok()
+        line.split_ascii_whitespace()
+            .nth(which)?
+            .parse::<u32>()
+            .ok()
     };
     let limit = |name: &str| {
         let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
         let soft = line.split_ascii_whitespace().next()?;
         Some(soft.parse().unwrap_or(u64::MAX))
     };
-    let uid = id("Uid:")?;
+    let set = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    };
+    let (uid, real) = (id("Uid:", 1)?, id("Uid:", 0)?);
     let root = link("root")?;
     let cwd = link("cwd")?;
     let comm = fs::read_to_string(format!("{own}/comm")).ok()?;
@@ -106,26 +113,50 @@ fn caller(pid: i32) -> Option<Caller> {
         exe: link("exe")?,
         comm: comm.trim_end_matches('\n').to_owned(),
         uid,
-        gid: id("Gid:")?,
+        gid: id("Gid:", 1)?,
         cwd: match cwd.strip_prefix(root.trim_end_matches('/')) {
             Some("") => "/".to_owned(),
             Some(inner) => inner.to_owned(),
             None => cwd,
         },
-        processes: (uid != 0)
-            .then(|| (limit("Max processes").unwrap_or(u64::MAX), others(pid, uid))),
+        processes: is_marked(pid)
+            .then(|| (limit("Max processes").unwrap_or(u64::MAX), processes(real))),
+        no_files: uid != 0 && no_files(),
+        bounding: set("CapBnd:")?,
+        inheritable: set("CapInh:")?,
         stack: limit("Max stack size")?,
     })
 }
 
-/// How many other processes a user has.
-fn others(pid: i32, uid: u32) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
+/// Whether the process became another user when that one had too many processes.
+fn is_marked(pid: i32) -> bool {
+    /// `PF_NPROC_EXCEEDED` of linux/sched.h.
+    const MARK: u64 = 0x1000;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The ninth field, of which the second ends in the last parenthesis.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+    let flags = fields.and_then(|fields| fields.split_ascii_whitespace().nth(6)?.parse().ok());
+    flags.is_some_and(|flags: u64| flags & MARK != 0)
+}
+
+/// How many processes a user has, by the real ids: what the kernel counts.
+fn processes(uid: u32) -> u64 {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = entries.filter(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        name.parse::<i32>().is_ok_and(|number| number != pid)
+    let statuses = entries.filter_map(|entry| fs::read_to_string(entry.path().join("status")).ok());
+    let own = statuses.filter(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+        let real = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
+        real == Some(uid)
     });
-    let own = numbers.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid));
     own.count() as u64
+}
+
+/// Whether the system has as many files open as it may.
+fn no_files() -> bool {
+    let numbers = fs::read_to_string("/proc/sys/fs/file-nr").unwrap_or_default();
+    let mut numbers = numbers.split_ascii_whitespace().map(str::parse::<u64>);
+    match (numbers.next(), numbers.nth(1)) {
+        (Some(Ok(open)), Some(Ok(most))) => open >= most,
+        _ => false,
+    }
 }

@@ -17,7 +17,7 @@ pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, auxv_execfd, auxv
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
 pub use map::{Edge, Mapping};
 pub use module::finit_module;
-pub use mount::{clone_mount, has_attribute, set_attribute, set_exe_file};
+pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
 pub use process::{
     close_fds_from, die_with_parent, dispose, exit_now, fork, fork_sharing_files, handled, on_exec,
     own_terminal, reset_signals,

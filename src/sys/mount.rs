@@ -38,12 +38,18 @@ pub fn set_attribute(path: &CStr, name: &CStr, value: &[u8]) -> nix::Result<()> 
     Errno::result(result).map(drop)
 }
 
-/// Whether a file has an extended attribute (getxattr(2)).
-#[must_use]
-pub fn has_attribute(path: &CStr, name: &CStr) -> bool {
-    // SAFETY: path and name end with NUL; nothing is written to a buffer of no length.
-    let size = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) };
-    size >= 0
+/// Reads an extended attribute of a file, at most 64 bytes of it (getxattr(2)).
+///
+/// # Errors
+///
+/// What the call says; `ENODATA` when there is no such attribute.
+pub fn attribute(path: &CStr, name: &CStr) -> nix::Result<Vec<u8>> {
+    let mut value = vec![0; 64];
+    let (buffer, room) = (value.as_mut_ptr().cast(), value.len());
+    // SAFETY: path and name end with NUL; the buffer is as long as is said.
+    let size = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), buffer, room) };
+    value.truncate(usize::try_from(Errno::result(size)?).unwrap_or_default());
+    Ok(value)
 }
 
 /// Makes an open file this process's exe (prctl(2), `PR_SET_MM_EXE_FILE`).
