@@ -10,12 +10,14 @@
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
 //! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what the second view says |
 //! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
+//! | [`model`] | what the kernel and the loader will do, predicted; pure | the rules, and where kernels differ |
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
+//! | [`cases`] | starts made up by chance, shrunk, printed as scenarios | what chance tries |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
 //! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |

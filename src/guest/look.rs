@@ -8,7 +8,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,8 @@ impl Contents {
     /// Reads one file; a file that was written to since is read again.
     fn read(&self, path: &Path, id: (u64, u64)) {
         if let Ok(file) = File::open(path) {
-            let image = match file.read_at(&mut [0], 0) {
+            // As the kernel does, from where the file begins: some files know no other place.
+            let image = match (&file).read(&mut [0]) {
                 Ok(_) => Ok(Image::of(&Open(file))),
                 Err(error) => Err(format!("{:?}", errno(error))),
             };

@@ -1,0 +1,25 @@
+//! What an interpreter is told of a script that ends in a blank, without a newline: an empty argument.
+//!
+//! `load_script` takes blanks from the end of the line, but where there is no newline it takes the
+//! end of its buffer for the end of the line, and in front of that are zeros and no blanks. The
+//! blank behind the name then begins an argument, which a zero ends at once. With a newline there
+//! is no argument.
+//!
+//! Finding: execve(2) speaks of an "optional-arg" and not of one that is empty.
+//!
+//! See `load_script` in fs/binfmt_script.c.
+
+use crate::scenario::{Exec, Role, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what an interpreter is told of a script that ends in a blank",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("interpreter")?;
+    let script = stage.script("script", &format!("#!{} ", program.display()))?;
+    stage.observe(&Exec::path(script)?.role(Role::Report)?)?;
+    Ok(())
+}

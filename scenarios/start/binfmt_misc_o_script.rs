@@ -1,0 +1,25 @@
+//! A format of binfmt_misc with the flag `O` whose interpreter is a script: ENOEXEC.
+//!
+//! The flag hands the interpreter a descriptor of the file. When the script in turn has an
+//! interpreter there would be two files to hand over, and `exec_binprm` gives up
+//! (`if (bprm->executable) return -ENOEXEC`). Both interpreters were opened by then. Without the flag
+//! it works (`start/binfmt_misc_script`).
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst; `exec_binprm` in fs/exec.c.
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "format with the flag O whose interpreter is a script",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("interpret.sh", "#!/usr/bin/bash\n:\n")?;
+    stage.format("exetrail", &format!("M::EXETRAIL::{}:O", script.display()))?;
+    let file = stage.script("data", "EXETRAIL\n")?;
+    stage.observe(&Exec::path(file)?)?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! A script that is nothing but `#!`: EACCES.
+//!
+//! It is a script, by its first two bytes. Behind them the buffer is full of zeros, and the first of
+//! them is where the interpreter's name begins and ends: the name is empty (`load_script`;
+//! `next_non_spacetab` does not take NUL for a blank). `open_exec` walks no step from the working
+//! directory, and a directory cannot be executed. With a newline behind it, or blanks alone, it is no
+//! script and ends with ENOEXEC.
+//!
+//! Finding: neither execve(2) nor anything else says so.
+//!
+//! See `load_script` in fs/binfmt_script.c; `may_open` in fs/namei.c.
+
+use crate::scenario::{Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "exec of a script whose interpreter has an empty name",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let script = stage.script("empty.sh", "#!")?;
+    stage.observe(&Exec::path(script)?)?;
+    Ok(())
+}
