@@ -11,6 +11,7 @@ mod kernels;
 mod list;
 mod live;
 mod monitor;
+mod orders;
 mod pending;
 mod progress;
 mod report;
