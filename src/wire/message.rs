@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trail::{Inside, Trail};
+use crate::stages::Packed;
+use crate::trail::Trail;
 
 /// One line on the record channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub enum Message {
         result: Result<Trail, Failure>,
         /// What was seen inside the kernel; none where nobody looked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        inside: Option<Result<Inside, Failure>>,
+        inside: Option<Result<Packed, Failure>>,
     },
     /// A piece of what the command of `exetrail boot` wrote.
     Output {
