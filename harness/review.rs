@@ -186,6 +186,19 @@ fn a_story_is_told_in_words_from_the_snapshots() {
 }
 
 #[test]
+fn what_moved_inside_the_kernel_is_shown_with_its_neighbours() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = call(
+        dir.path(),
+        &["diff", "6.1", "6.12", "static", "--view", "stages"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(shown(&output).contains("+stage=no-return"));
+    let output = call(dir.path(), &["history", "static", "--view", "stages"]);
+    assert!(shown(&output).contains("6.16 (applies to 6.16 6.17 6.18 6.19 7.0 7.1)"));
+}
+
+#[test]
 fn a_scenario_without_stages_has_no_story() {
     let dir = tempfile::tempdir().unwrap();
     let output = call(dir.path(), &["explain", "deny/program"]);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::live;
+use crate::baseline::View;
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
@@ -29,6 +30,9 @@ pub struct Args {
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
+    /// The view: the steps, or the stages inside the kernel (from snapshots alone, as text)
+    #[arg(long, value_enum, default_value = "trail", conflicts_with = "live")]
+    view: View,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -47,6 +51,9 @@ type Seen = Result<(Side, Trail), String>;
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
+    if args.view == View::Stages {
+        return super::orders::diff(&project, (&args.old, &args.new), &scenarios);
+    }
     let sources = [&args.old, &args.new].map(|word| source(&project, word, args));
     let [old, new] = sources;
     let (old, new) = (old?, new?);

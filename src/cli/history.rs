@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::baseline::{Baselines, Lineage};
+use crate::baseline::{Baselines, Lineage, View};
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
 use crate::scenario::select;
@@ -19,6 +19,9 @@ pub struct Args {
     /// Scenarios by name, family or glob
     #[arg(value_name = "SCENARIO", required = true)]
     scenarios: Vec<String>,
+    /// The view: the steps, or the stages inside the kernel (from snapshots alone, as text)
+    #[arg(long, value_enum, default_value = "trail")]
+    view: View,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -39,6 +42,9 @@ struct Entry {
 /// Shows the snapshots of a scenario, each against the one before.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
+    if args.view == View::Stages {
+        return super::orders::history(&project, &select(&args.scenarios)?);
+    }
     let lineage = project.table.lineage();
     let mut out = std::io::stdout().lock();
     for scenario in select(&args.scenarios)? {

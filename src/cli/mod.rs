@@ -13,6 +13,7 @@ mod list;
 mod live;
 mod model;
 mod monitor;
+mod orders;
 mod pending;
 mod progress;
 mod report;

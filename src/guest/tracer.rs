@@ -2,12 +2,12 @@
 //!
 //! Whatever goes wrong here costs the view alone; the trail is asserted all the same.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::observer::stages::{BUSY, Instance, Marker, NEEDS};
 use crate::scenario::Registered;
-use crate::stages::{WORDS, arrange};
-use crate::trail::{Inside, Lab, Run};
+use crate::stages::{Packed, WORDS, arrange};
+use crate::trail::{Inside, Lab, Run, normalise};
 use crate::wire::{Failure, Fault, Tracing};
 
 /// What is traced, if anything.
@@ -21,7 +21,7 @@ pub struct Tracer {
     wanted: bool,
     fault: Option<Fault>,
     /// What became of the scenario that runs.
-    result: Option<Result<Inside, Failure>>,
+    result: Option<Result<Packed, Failure>>,
 }
 
 impl Tracer {
@@ -84,7 +84,7 @@ impl Tracer {
     }
 
     /// What became of the view; none for a scenario without it, or that ended before its time.
-    pub fn take(&mut self) -> Option<Result<Inside, Failure>> {
+    pub fn take(&mut self) -> Option<Result<Packed, Failure>> {
         let taken = self.result.take();
         if self.wanted
             && taken.is_none()
@@ -128,15 +128,16 @@ fn make(lab: Lab) -> Result<Instance, Failure> {
     Instance::make().map_err(failure)
 }
 
-fn story(instance: &Instance, run: &Run) -> Result<Inside> {
+fn story(instance: &Instance, run: &Run) -> Result<Packed> {
     let lines = instance.end()?;
     let stages = arrange(run, &lines).map_err(anyhow::Error::msg)?;
     let blind = WORDS
         .iter()
         .filter(|word| !word.is_traceable(instance.there()));
-    Ok(Inside {
+    let inside = Inside {
         stages,
         untraceable: blind.map(|word| word.stage.to_owned()).collect(),
         ..Inside::default()
-    })
+    };
+    Packed::new(&normalise(run), &inside).context("the story has a step that the trail has not")
 }

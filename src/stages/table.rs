@@ -351,6 +351,15 @@ impl Source {
         }
     }
 
+    /// The function whose entry it is.
+    #[must_use]
+    pub fn function(self) -> Option<&'static str> {
+        match self {
+            Source::Function(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Every source of the vocabulary.
     pub fn all() -> impl Iterator<Item = Source> {
         WORDS.iter().flat_map(|word| word.sources).copied()

@@ -5,7 +5,7 @@ use super::judge::{Judged, judge_text};
 use crate::baseline::{Lineage, Store, View};
 use crate::observer::stages::{BUSY, NEEDS};
 use crate::scenario::{Host, KernelFacts, Need};
-use crate::stages;
+use crate::stages::{self, Packed};
 use crate::trail::{Inside, KernelId, Lab, Outcome, Trail};
 use crate::wire::Failure;
 
@@ -16,7 +16,7 @@ pub fn judge_inside(
     (target, facts): (&Target, &KernelFacts<'_>),
     scenario: &str,
     trail: &Trail,
-    seen: Result<Inside, Failure>,
+    seen: Result<Packed, Failure>,
 ) -> (Inside, Option<Judged>) {
     let without = |outcome, reason| Inside {
         stages_outcome: Some(outcome),
@@ -24,7 +24,13 @@ pub fn judge_inside(
         ..Inside::default()
     };
     match seen {
-        Ok(inside) => again((store, lineage), &target.id, scenario, trail, inside),
+        Ok(packed) => match packed.unpack(trail) {
+            Some(inside) => again((store, lineage), &target.id, scenario, trail, inside),
+            None => {
+                let reason = "the guest's stages are not those of its trail".to_owned();
+                (without(Outcome::Broken, reason), None)
+            }
+        },
         Err(Failure::Broken(reason)) => (without(Outcome::Broken, reason), None),
         Err(Failure::Unsupported(missing)) => {
             // The native lab is not asked about a tracer that is not ours.

@@ -15,6 +15,7 @@ use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::project::Project;
 use crate::scenario::{KernelFacts, Registered, own_capabilities};
+use crate::stages::Packed;
 use crate::trail::{Inside, Lab, Outcome, Record, SCHEMA, Trail};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
@@ -458,7 +459,7 @@ impl Guest<'_> {
         &self,
         record: &mut Record,
         has_trail: bool,
-        inside: Option<Result<Inside, Failure>>,
+        inside: Option<Result<Packed, Failure>>,
     ) -> Option<Judged> {
         let inside = inside.filter(|_| has_trail)?;
         let own = (&self.suite.store, &self.suite.lineage);

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trail::{Agreement, Inside, Trail};
+use crate::stages::Packed;
+use crate::trail::{Agreement, Trail};
 
 /// One line on the record channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub enum Message {
         model: Option<Agreement>,
         /// What was seen inside the kernel; none where nobody looked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        inside: Option<Result<Inside, Failure>>,
+        inside: Option<Result<Packed, Failure>>,
     },
     /// A generated case has ended.
     Case {

@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::Marker;
 use super::entry::write;
+use super::filter;
+use super::symbols::{Symbols, symbols};
 use crate::files;
 use crate::stages::{Line, Source, lines};
 
@@ -16,6 +18,10 @@ pub(super) const TRACING: &str = "/sys/kernel/tracing";
 pub(super) const GROUP: &str = "exetrail";
 /// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
 const BUFFER: &str = "1024";
+
+/// Has the kernel wait shortly where it waits for all CPUs to forget something, as it does whenever
+/// a buffer is emptied or a probe goes away: ten times 20 ms a scenario otherwise.
+const EXPEDITED: &str = "/sys/kernel/rcu_expedited";
 
 /// How the reason begins when somebody else traces.
 pub const BUSY: &str = "another tracer is active";
@@ -65,6 +71,8 @@ impl Instance {
             folder,
             there: Vec::new(),
         };
+        // Where there is no such setting it only takes longer.
+        let _ = fs::write(EXPEDITED, "1");
         instance.set_up()?;
         Ok(instance)
     }
@@ -73,9 +81,16 @@ impl Instance {
         self.put("tracing_on", "0")?;
         self.put("trace_clock", "counter")?;
         self.put("buffer_size_kb", BUFFER)?;
-        let wanted: Vec<_> = Source::all().collect();
-        for source in wanted {
-            if self.offer(source)? {
+        let top = Path::new(TRACING);
+        let functions: Vec<_> = Source::all().filter_map(Source::function).collect();
+        let found = filter::choose(top, &self.folder, &functions)?;
+        let symbols = symbols()?;
+        for source in Source::all() {
+            let there = match source {
+                Source::Function(name) => found.contains(&name),
+                other => self.offer(other, &symbols)?,
+            };
+            if there {
                 self.there.push(source);
             }
         }
@@ -83,10 +98,9 @@ impl Instance {
         self.put("current_tracer", "function")
     }
 
-    /// Asks for one source; whether this kernel has it.
-    fn offer(&self, source: Source) -> Result<bool> {
+    /// Asks for one source that is no function's entry; whether this kernel has it.
+    fn offer(&self, source: Source, symbols: &Symbols) -> Result<bool> {
         match source {
-            Source::Function(name) => Ok(self.filter(name)),
             Source::Event(group, name) => {
                 let path = format!("{group}/{name}");
                 let there = self.folder.join("events").join(&path).exists();
@@ -95,26 +109,16 @@ impl Instance {
                 }
                 Ok(there)
             }
-            Source::Return(function) => self.on_return(function),
+            Source::Return(function) => self.on_return(function, symbols),
             Source::Entry => Ok(Path::new(TRACING).join("uprobe_events").exists()),
+            Source::Function(_) => Ok(false),
         }
-    }
-
-    /// Adds a function to the filter, under its own name or one that the compiler made of it.
-    fn filter(&self, name: &str) -> bool {
-        let filter = self.folder.join("set_ftrace_filter");
-        // Without the end of the line the kernel waits for more, and says no to nobody.
-        let names = [format!("{name}\n"), format!("{name}.*\n")];
-        names.iter().any(|name| write(&filter, name).is_ok())
     }
 
     /// Probes the return of every function with this name: there are two ELF handlers, and a name
     /// that is not unique is no place. So they are named by their distance from the kernel's start.
-    fn on_return(&self, function: &str) -> Result<bool> {
-        let places = places(
-            &fs::read_to_string("/proc/kallsyms").context("failed to read kallsyms")?,
-            function,
-        );
+    fn on_return(&self, function: &str, symbols: &Symbols) -> Result<bool> {
+        let places = symbols.places(function);
         for (number, place) in (1..).zip(&places) {
             let name = match number {
                 1 => format!("r_{function}"),
@@ -238,6 +242,7 @@ impl Instance {
     ///
     /// tracefs refuses something.
     pub fn remove(self) -> Result<()> {
+        let _ = fs::write(EXPEDITED, "0");
         self.put("tracing_on", "0")?;
         self.put("current_tracer", "nop")?;
         self.forget_entries()?;
@@ -274,40 +279,6 @@ fn busy(current: &str) -> Option<String> {
     (current != "nop").then(|| format!("{BUSY}: {current}"))
 }
 
-/// Where the functions with this name are, relative to the start of the kernel's code, as a probe
-/// takes it; the name itself for one of a module.
-fn places(kallsyms: &str, function: &str) -> Vec<String> {
-    let mut start = None;
-    let mut found = Vec::new();
-    let mut module = false;
-    for line in kallsyms.lines() {
-        let mut fields = line.split_ascii_whitespace();
-        let (Some(address), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        let Ok(address) = u64::from_str_radix(address, 16) else {
-            continue;
-        };
-        if name == "_text" {
-            start = Some(address);
-        }
-        if name == function && matches!(kind, "t" | "T") {
-            module |= fields.next().is_some();
-            found.push(address);
-        }
-    }
-    match start {
-        Some(start) if !module => {
-            found.sort_unstable();
-            let place = |address: &u64| format!("_text+{:#x}", address.wrapping_sub(start));
-            found.iter().map(place).collect()
-        }
-        _ if found.is_empty() => Vec::new(),
-        _ => vec![function.to_owned()],
-    }
-}
-
 /// How many lines a CPU's buffer has lost.
 fn lost(stats: &str) -> u64 {
     let number = |key: &str| {
@@ -338,19 +309,6 @@ mod tests {
             busy("function_graph\n").unwrap(),
             "another tracer is active: function_graph"
         );
-    }
-
-    #[test]
-    fn two_functions_of_one_name_are_two_places() {
-        let text = "ffffffff81000000 T _text\nffffffff81000300 t f\nffffffff81000100 t f\n\
-                    ffffffff81000200 t f.cold\n";
-        assert_eq!(places(text, "f"), ["_text+0x100", "_text+0x300"]);
-    }
-
-    #[test]
-    fn a_function_of_a_module_is_probed_by_its_name() {
-        let text = "ffffffff81000000 T _text\nffffffffc0000100 t f\t[m]\n";
-        assert_eq!(places(text, "f"), ["f"]);
     }
 
     #[test]

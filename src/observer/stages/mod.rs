@@ -7,8 +7,10 @@
 //! a boot, because patching the kernel's code is slow under emulation.
 
 mod entry;
+mod filter;
 mod instance;
 mod marker;
+mod symbols;
 
 use crate::scenario::{Host, Need};
 use crate::trail::Lab;
