@@ -178,3 +178,25 @@ fn without_qemu_the_package_is_named() {
     );
     assert_eq!(status.code(), Some(2));
 }
+
+#[test]
+fn a_call_without_a_specification_is_answered_with_those_that_have_one() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(
+        &["contract", "--call", "fork"],
+        Path::new(ROOT),
+        cache.path(),
+    );
+    fails(command, &["no specification of fork; there is execve"]);
+}
+
+#[test]
+fn the_contract_is_an_object_for_each_claim_and_kernel() {
+    let cache = tempfile::tempdir().unwrap();
+    let arguments = ["contract", "-k", "6.12", "--format", "json"];
+    let output = exetrail(&arguments, Path::new(ROOT), cache.path()).output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    let line = text.lines().find(|line| line.contains("error/EISDIR"));
+    let start = r#"{"claim":"error/EISDIR","kernel":"6.12","verdict":"contradicted","evidence":""#;
+    assert!(line.unwrap().starts_with(start), "{text}");
+}

@@ -19,6 +19,7 @@ use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "size of all arguments and variables",
+    deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT
 };
@@ -48,7 +49,7 @@ fn run(stage: &mut Stage) -> Result<()> {
     stage.file("program", &Elf::new().build(), 0o755)?;
     let kib = 1024;
     // A start with megabytes takes long under emulation: the search is near the edge.
-    let near = |edge: usize| (edge - (1 << 16), edge + (1 << 16));
+    let near = |edge: usize| (edge - 4096, edge + 4096);
     let mut quarter = Claim::new("limit/total");
     let stack = 8192 * kib;
     let edge = stage.last_that_starts(near(2 << 20), |total| exec(stack, total))?;
@@ -58,7 +59,7 @@ fn run(stage: &mut Stage) -> Result<()> {
     let more = edge + 1;
     stage.look(&format!("{more} bytes, 8 MiB"), &exec(stack, more)?)?;
     let small = 2048 * kib;
-    let edge = stage.last_that_starts((1000, 1 << 20), |total| exec(small, total))?;
+    let edge = stage.last_that_starts(near(512 << 10), |total| exec(small, total))?;
     quarter.stated("bytes with a stack of 2 MiB", small / 4, edge);
     stage.fact("most with a stack of 2 MiB", edge)?;
     stage.verdict(&quarter)?;
@@ -77,7 +78,7 @@ fn run(stage: &mut Stage) -> Result<()> {
     ] {
         // Whether the program gets along with what is left of such a stack is its own matter.
         let accepted = |how: &How| *how != How::Errno("E2BIG".to_owned());
-        let edge = stage.last_with((100, 1 << 20), |total| exec(stack, total), accepted)?;
+        let edge = stage.last_with((100, 200_000), |total| exec(stack, total), accepted)?;
         least.stated(&format!("bytes with a stack of {what}"), 128 * kib, edge);
         stage.fact(&format!("most with a stack of {what}"), edge)?;
     }

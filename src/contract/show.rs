@@ -83,7 +83,7 @@ pub fn text(table: &Table) -> String {
         text += &format!("\n{}: {}\n", row.claim.id, row.claim.text);
         for (found, columns) in row.behaviours() {
             let kernels = on(table, &columns);
-            text += &format!("  {} {kernels}: {}\n", found.verdict, found.evidence);
+            text += &format!("  {} {kernels}{}\n", found.verdict, why(found));
         }
     }
     let counts = counts(table);
@@ -109,6 +109,14 @@ fn counts(table: &Table) -> String {
         "{checked} of {total} claims checked: {}; {differ} differ between kernels",
         each.join(", ")
     )
+}
+
+/// The evidence; none for what simply holds.
+fn why(found: &Verdict) -> String {
+    match found.verdict {
+        Judgement::Holds => String::new(),
+        _ => format!(": {}", found.evidence),
+    }
 }
 
 /// "on all kernels", or the kernels by name, three and more in a row as a range.
@@ -189,7 +197,7 @@ fn reasons(table: &Table, rows: &[&Row], explain: &dyn Fn(&str) -> Option<String
         page += &format!("\n### `{}`\n\n", row.claim.id);
         for (found, columns) in row.behaviours() {
             let kernels = on(table, &columns);
-            page += &format!("- **{}** {kernels}: {}\n", found.verdict, found.evidence);
+            page += &format!("- **{}** {kernels}{}\n", found.verdict, why(found));
         }
         let Some(scenario) = row.scenario.as_deref() else {
             continue;

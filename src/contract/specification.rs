@@ -57,16 +57,19 @@ pub struct Claim {
     /// What is claimed, in our own words.
     pub text: String,
     /// Who claims it.
+    #[serde(default = "specification")]
     pub source: String,
     /// What kind of claim it is.
+    #[serde(default)]
     pub status: Status,
 }
 
 /// Where a claim stands in the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// The specification says it.
+    #[default]
     Stated,
     /// Its readers asked about it.
     Asked,
@@ -76,6 +79,10 @@ pub enum Status {
 
 fn yes() -> bool {
     true
+}
+
+fn specification() -> String {
+    "specification".to_owned()
 }
 
 /// All specifications.
