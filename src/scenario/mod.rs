@@ -12,6 +12,7 @@ mod need;
 mod registry;
 mod seen;
 mod stage;
+mod traced;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
 pub use registry::{Registered, select};
 pub use seen::Seen;
 pub use stage::{Ending, Reply, Request, Stage};
+pub use traced::{Hold, traced};
 
 /// The events of `/usr/bin/true` in their order, for scenarios that do something at each in turn.
 pub const EVENTS_OF_TRUE: [&str; 6] = [

@@ -350,6 +350,18 @@ impl Stage {
         Ok(())
     }
 
+    /// Starts a program that is killed while it waits for the answer to one event, and returns all
+    /// that was seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn killed(&mut self, exec: &Exec, nth: usize, event: &str) -> Result<Seen> {
+        let heading = format!("kill at {nth}: {event}");
+        let act = Act::Kill;
+        self.started(exec, Some(heading), Some(Policy { nth, act }))
+    }
+
     fn start(
         &mut self,
         exec: &Exec,
