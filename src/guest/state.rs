@@ -70,12 +70,16 @@ const FIELDS: &[Field] = &[
     ("exe", |_| link("/proc/self/exe")),
     ("comm", |entry| line(entry, "Name")),
     ("mark", |_| mark()),
+    ("huge-pages-off", |_| {
+        number(sys::prctl(libc::PR_GET_THP_DISABLE))
+    }),
     ("aio", |_| count_of_maps("[aio]")),
     ("segments", |_| count_of_maps("/SYSV")),
     ("locks", |_| locks()),
     ("locked", |entry| line(entry, "VmLck")),
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
+    ("argv", |_| argv()),
     ("argc", |_| std::env::args_os().count().to_string()),
     ("environment", |_| std::env::vars_os().count().to_string()),
 ];
@@ -144,6 +148,18 @@ fn set(entry: &Entry, key: &str) -> String {
     let digits = line(entry, key);
     let bits = digits.trim_start_matches('0');
     if bits.is_empty() { "0" } else { bits }.to_owned()
+}
+
+/// All arguments, each in quotes.
+fn argv() -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    let quoted = |argument: std::ffi::OsString| format!("'{}'", printable(argument.as_bytes()));
+    or_none(
+        std::env::args_os()
+            .map(quoted)
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
 }
 
 /// Whether something is mapped where scenarios map what has to go.

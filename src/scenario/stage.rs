@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::{Claim, Exec, Seen, launch};
@@ -344,22 +345,26 @@ impl Stage {
             Act::File => "deny always from".to_owned(),
             Act::Die => "monitor dies at".to_owned(),
             Act::Kill => "kill at".to_owned(),
+            Act::Signal(number) => format!("signal {number} at"),
         };
         let heading = format!("{what} {nth}: {event}");
         self.start(exec, Some(heading), Some(Policy { nth, act }))?;
         Ok(())
     }
 
-    /// Starts a program that is killed while it waits for the answer to one event, and returns all
-    /// that was seen.
+    /// Starts a program that is sent a signal while it waits for the answer to one event, and
+    /// returns all that was seen; SIGKILL ends the wait, a signal that dumps core does not.
     ///
     /// # Errors
     ///
     /// As for [`Stage::observe`].
-    pub fn killed(&mut self, exec: &Exec, nth: usize, event: &str) -> Result<Seen> {
-        let heading = format!("kill at {nth}: {event}");
-        let act = Act::Kill;
-        self.started(exec, Some(heading), Some(Policy { nth, act }))
+    pub fn signalled(&mut self, exec: &Exec, signal: Signal, nth: usize) -> Result<Seen> {
+        let act = match signal {
+            Signal::SIGKILL => Act::Kill,
+            other => Act::Signal(other as i32),
+        };
+        let heading = Some(format!("{signal} at event {nth}"));
+        self.started(exec, heading, Some(Policy { nth, act }))
     }
 
     fn start(

@@ -96,6 +96,17 @@ pub fn own_robust(word: &'static AtomicU32) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// Maps a page at [`MARK`] and locks it (mlock(2)).
+///
+/// # Errors
+///
+/// What mlock or mmap says.
+pub fn lock_mark() -> nix::Result<()> {
+    map_mark(Mapping::Private)?;
+    // SAFETY: the page was mapped just now and stays.
+    Errno::result(unsafe { libc::mlock(std::ptr::without_provenance(MARK), 4096) }).map(drop)
+}
+
 /// Has all that is mapped from now on locked (mlockall(2), `MCL_FUTURE`), and maps a page at
 /// [`MARK`].
 ///
