@@ -23,7 +23,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let mut claim = Claim::new("effect/vfork_parent");
     let seen = stage.look("a call that fails", &held("/tmp/none")?)?;
     claim.control("a call that fails", FAILED, seen.found("parent")?)?;
-    let seen = stage.look("a program that waits for the parent", &held("/usr/bin/cat")?)?;
+    let seen = stage.look(
+        "a program that waits for the parent",
+        &held("/usr/bin/cat")?,
+    )?;
     let what = "a program that waits for the parent";
     claim.stated(what, RUNS, seen.found("parent")?);
     stage.verdict(&claim)
@@ -34,7 +37,11 @@ const RUNS: &str = "goes on while the program runs";
 
 fn held(path: &str) -> anyhow::Result<Exec> {
     Exec::by("vfork", path, |args| {
-        let told = if args.vfork_with_input()? { FAILED } else { RUNS };
+        let told = if args.vfork_with_input()? {
+            FAILED
+        } else {
+            RUNS
+        };
         // Who cannot say it has said nothing, and the scenario misses it.
         let _ = say(None, vec![Fact::new("parent", told)]);
         Ok(())

@@ -14,7 +14,6 @@
 
 use nix::libc;
 use nix::mount::{MsFlags, mount};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
 use crate::sys;
@@ -37,11 +36,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("group", 0o2755),
         ("marked", 0o2745),
     ] {
-        let path = stage.ours(name)?;
-        set_mode(&path, mode)?;
+        stage.ours_with_mode(name, mode)?;
     }
-    let script = stage.script("script", "#!/tmp/plain\n")?;
-    set_mode(&script, 0o4755)?;
+    stage.script("script", "#!/tmp/plain\n")?;
+    stage.set_mode("script", 0o4755)?;
     let seen = stage.look("no bit", &user(Exec::path("/tmp/plain")?)?)?;
     claim.control("no bit", USER, seen.found("uids")?)?;
     let cases = [
@@ -90,17 +88,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.verdict(&claim)
 }
 
-fn set_mode(path: &std::path::Path, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-}
-
 /// The start by an ordinary user.
 fn user(exec: Exec) -> anyhow::Result<Exec> {
-    let (uid, gid) = (Uid::from_raw(1000), Gid::from_raw(1000));
-    Ok(exec.reports(&FIELDS)?.before(move || {
-        setgroups(&[])?;
-        setresgid(gid, gid, gid)?;
-        Ok(setresuid(uid, uid, uid)?)
-    }))
+    Ok(exec.reports(&FIELDS)?.as_user())
 }

@@ -40,7 +40,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     }
     let small = Exec::path("/tmp/reporter")?.reports(&["huge-pages-off"])?;
     let small = small.before(|| {
-        Ok(sys::set_attribute_of_process(libc::PR_SET_THP_DISABLE, 1, 0)?)
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_THP_DISABLE,
+            1,
+            0,
+        )?)
     });
     let seen = stage.look("huge pages off", &small)?;
     stage.fact("huge pages are still off", seen.found("huge-pages-off")?)?;

@@ -26,12 +26,18 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let script = stage.script("script", "#!/tmp/reporter\n")?;
     let mut claim = Claim::new("unsaid/script_descriptor");
     let by_file = |path: &str| {
-        let call = Exec::by("fexecve", path, |args| args.execveat(5, c"", libc::AT_EMPTY_PATH));
+        let call = Exec::by("fexecve", path, |args| {
+            args.execveat(5, c"", libc::AT_EMPTY_PATH)
+        });
         call?.reports(&["argv"])
     };
     let plain = by_file("/tmp/script")?.opened(5, &script, OFlag::O_RDONLY);
     let seen = stage.look("without close-on-exec", &plain)?;
-    claim.control("without close-on-exec", "'/tmp/reporter' '/dev/fd/5'", seen.found("argv")?)?;
+    claim.control(
+        "without close-on-exec",
+        "'/tmp/reporter' '/dev/fd/5'",
+        seen.found("argv")?,
+    )?;
     let closing = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let program = by_file("/tmp/reporter")?.opened(5, "/tmp/reporter", closing);
     let seen = stage.look("a program", &program)?;
@@ -39,9 +45,17 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let file = by_file("/tmp/script")?.opened(5, &script, closing);
     let seen = stage.look("with close-on-exec", &file)?;
     claim.stated("with close-on-exec", "errno ENOENT", &seen.how);
-    let folder = Exec::by("execveat", "/tmp/script", |args| args.execveat(5, c"script", 0))?;
-    let folder = folder.reports(&["argv"])?.opened(5, "/tmp", closing | OFlag::O_DIRECTORY);
+    let folder = Exec::by("execveat", "/tmp/script", |args| {
+        args.execveat(5, c"script", 0)
+    })?;
+    let folder = folder
+        .reports(&["argv"])?
+        .opened(5, "/tmp", closing | OFlag::O_DIRECTORY);
     let seen = stage.look("below a folder with close-on-exec", &folder)?;
-    claim.stated("below a folder with close-on-exec", "errno ENOENT", &seen.how);
+    claim.stated(
+        "below a folder with close-on-exec",
+        "errno ENOENT",
+        &seen.how,
+    );
     stage.verdict(&claim)
 }

@@ -43,10 +43,19 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         claim.stated(what, wanted, seen.found("secure")?);
     }
     let quiet = Exec::path("/tmp/user")?.reports(&["secure"])?.as_user();
-    let quiet =
-        quiet.before(|| Ok(sys::set_attribute_of_process(libc::PR_SET_NO_NEW_PRIVS, 1, 0)?));
+    let quiet = quiet.before(|| {
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_NO_NEW_PRIVS,
+            1,
+            0,
+        )?)
+    });
     let seen = stage.look("set-user-ID of root, no_new_privs", &quiet)?;
-    claim.stated("set-user-ID of root, no_new_privs", "0", seen.found("secure")?);
+    claim.stated(
+        "set-user-ID of root, no_new_privs",
+        "0",
+        seen.found("secure")?,
+    );
     let (user, root) = (Uid::from_raw(1000), Uid::from_raw(0));
     for (what, effective) in [("effective user root", root), ("effective user 1000", user)] {
         let real = if effective == root { user } else { root };

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 use super::Args;
 use crate::guest::{ROLE, Role, is_known_state};
@@ -134,6 +135,17 @@ impl Exec {
     pub fn before(mut self, prepare: impl Fn() -> Result<()> + 'static) -> Exec {
         self.before.push(Rc::new(prepare));
         self
+    }
+
+    /// Has the child become an ordinary user, 1000 in group 1000 and no other, before the call.
+    #[must_use]
+    pub fn as_user(self) -> Exec {
+        let (user, group) = (Uid::from_raw(1000), Gid::from_raw(1000));
+        self.before(move || {
+            setgroups(&[])?;
+            setresgid(group, group, group)?;
+            Ok(setresuid(user, user, user)?)
+        })
     }
 
     /// Has the child open a path before the call, as this descriptor; that is observed as well.

@@ -147,6 +147,28 @@ impl Stage {
         self.copy(PROGRAM, name)
     }
 
+    /// As [`Stage::ours`], with this mode, which may have the set-user-ID bit.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn ours_with_mode(&mut self, name: &str, mode: u32) -> Result<PathBuf> {
+        let path = self.ours(name)?;
+        self.set_mode(name, mode)?;
+        Ok(path)
+    }
+
+    /// Changes the mode of a file in `/tmp`, as a change of owner needs it, which clears bits.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub fn set_mode(&mut self, name: &str, mode: u32) -> Result<()> {
+        let path = Path::new("/tmp").join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .with_context(|| format!("failed to change the mode of {}", path.display()))
+    }
+
     /// Makes a symbolic link in `/tmp` and returns its path.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What a process may: capabilities, and attributes set by prctl(2).
 
+use std::ffi::CStr;
+
 use nix::errno::Errno;
 use nix::libc;
 
@@ -37,4 +39,23 @@ pub fn set_capabilities(permitted: u64, effective: u64, inheritable: u64) -> nix
 pub fn set_nice(value: i32) -> nix::Result<()> {
     // SAFETY: the call takes integers.
     Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) }).map(drop)
+}
+
+/// Gives a file these capabilities, permitted and effective (capabilities(7), "File capabilities").
+///
+/// # Errors
+///
+/// What setxattr(2) says.
+pub fn set_file_capabilities(path: &CStr, permitted: u64) -> nix::Result<()> {
+    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable, the low halves
+    // before the high ones.
+    let words = [
+        0x0200_0001_u32,
+        permitted as u32,
+        0,
+        (permitted >> 32) as u32,
+        0,
+    ];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    super::set_attribute(path, c"security.capability", &value)
 }
