@@ -2,14 +2,13 @@
 //! blocks that signal.
 //!
 //! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16, commit
-//! e349d945fac7) when `load_elf_binary` fails with `point_of_no_return` set; the caller's errno is
+//! e21294a7aaae) when `load_elf_binary` fails with `point_of_no_return` set; the caller's errno is
 //! lost. Three triggers: a segment at an address of the kernel, an address space too small for the
 //! program, a loader without a segment that can be mapped.
 //!
 //! The other side: the same kind of mistake found in front of the point is an errno.
 //!
-//! See execve(2), "most of the failures are returned... a failure behind the point is SIGSEGV" in
-//! its ERRORS, and `load_elf_binary` in fs/binfmt_elf.c.
+//! See `bprm_execve` in fs/exec.c and `load_elf_binary` in fs/binfmt_elf.c.
 
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};

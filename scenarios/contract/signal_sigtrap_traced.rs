@@ -3,8 +3,8 @@
 //!
 //! `ptrace_event` (include/linux/ptrace.h) sends SIGTRAP to a process that was taken by
 //! `PTRACE_ATTACH` or `PTRACE_TRACEME` and whose tracer did not ask for `PTRACE_O_TRACEEXEC`. One
-//! that was taken by `PTRACE_SEIZE` gets none: since commit fcf0e2a3dbcc ("ptrace: implement
-//! PTRACE_SEIZE") the legacy report is for `PT_PTRACED` alone. With the option the process stops
+//! that was taken by `PTRACE_SEIZE` gets none: the legacy report is for those whose flags are
+//! `PT_PTRACED` without `PT_SEIZED`. With the option the process stops
 //! with an event (`PTRACE_EVENT_EXEC`) inside of the call, and no signal is sent either.
 //!
 //! It is a signal like others, not a stop: when it is blocked it stays pending and the process runs

@@ -10,10 +10,16 @@
 //! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
 //! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back.
 //!
+//! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs
+//! whose effective id differed from its real one lost it by executing any program, without a bit on
+//! it: the new effective id was compared with the old real one. Since commit 337490f0007f ("exec:
+//! Correct the permission check for unsafe exec") it is compared with the old effective one.
+//!
 //! See execve(2), "set-user-ID".
 
 use nix::libc;
 use nix::mount::{MsFlags, mount};
+use nix::unistd::{Uid, setresuid};
 
 use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
 use crate::sys;
@@ -79,6 +85,23 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let seen = stage.look(what, &exec)?;
         stage.fact(&format!("set-user-ID, {what}"), seen.found("uids")?)?;
     }
+    let differ = Exec::path("/tmp/plain")?.reports(&FIELDS)?.before(|| {
+        setresuid(
+            Uid::from_raw(1000),
+            Uid::from_raw(1001),
+            Uid::from_raw(1001),
+        )?;
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_NO_NEW_PRIVS,
+            1,
+            0,
+        )?)
+    });
+    let seen = stage.look("no bit, two user ids before, no_new_privs", &differ)?;
+    stage.fact(
+        "no bit, user ids 1000 1001 before, no_new_privs",
+        seen.found("uids")?,
+    )?;
     let place = stage.folder("nosuid")?;
     stage.bind("/tmp", &place)?;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;

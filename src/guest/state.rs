@@ -59,10 +59,8 @@ const FIELDS: &[Field] = &[
         sys::auxv(libc::AT_SECURE).map_or_else(|| "none".to_owned(), |value| value.to_string())
     }),
     ("personality", |_| {
-        nix::sys::personality::get().map_or_else(
-            |errno| format!("{errno:?}"),
-            |now| format!("{:#x}", now.bits()),
-        )
+        // nix drops the bits that it has no name for, such as PER_LINUX32.
+        sys::personality().map_or_else(|errno| format!("{errno:?}"), |bits| format!("{bits:#x}"))
     }),
     ("umask", |entry| line(entry, "Umask")),
     ("directory", |_| link("/proc/self/cwd")),

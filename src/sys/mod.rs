@@ -25,7 +25,9 @@ pub use memory::{
 };
 pub use module::finit_module;
 pub use mount::{clone_mount, set_attribute, set_exe_file};
-pub use power::{set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice};
+pub use power::{
+    personality, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
+};
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, handled, on_exec,
     own_terminal, reset_signals, share_fs,

@@ -59,3 +59,14 @@ pub fn set_file_capabilities(path: &CStr, permitted: u64) -> nix::Result<()> {
     let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     super::set_attribute(path, c"security.capability", &value)
 }
+
+/// The personality of this process, all bits of it (personality(2)).
+///
+/// # Errors
+///
+/// What personality says.
+pub fn personality() -> nix::Result<u32> {
+    // SAFETY: the call takes an integer; this one asks and changes nothing.
+    let bits = Errno::result(unsafe { libc::personality(0xffff_ffff) })?;
+    Ok(bits.cast_unsigned())
+}
