@@ -6,7 +6,7 @@
 //! lost. Three triggers: a segment at an address of the kernel, an address space too small for the
 //! program, a loader without a segment that can be mapped.
 //!
-//! The other side: the same kind of mistake found in front of the point is an errno.
+//! The other side: a mistake that is found in front of the point, another machine, is an errno.
 //!
 //! See `bprm_execve` in fs/exec.c and `load_elf_binary` in fs/binfmt_elf.c.
 
@@ -28,16 +28,12 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let loader = Elf::new().interpreter("/tmp/address").build();
     let loader = stage.file("bad-loader", &loader, 0o755)?;
     let good = stage.file("good", &Elf::new().build(), 0o755)?;
-    let broken = stage.file(
-        "truncated",
-        &Elf::new().flaw(Flaw::Truncated).build(),
-        0o755,
-    )?;
+    let foreign = stage.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
     let mut claim = Claim::new("signal/sigsegv_after");
     let how = stage.case("a program without a mistake", &Exec::path(&good)?)?;
     claim.control("no mistake", "exit 0", how)?;
-    let how = stage.case("the file ends too early", &Exec::path(&broken)?)?;
-    stage.fact("the file ends too early", how)?;
+    let how = stage.case("for another machine", &Exec::path(&foreign)?)?;
+    claim.control("for another machine", "errno ENOEXEC", how)?;
     let wanted = "signal SIGSEGV";
     let how = stage.case("a segment outside of user space", &Exec::path(&bad)?)?;
     claim.stated("a segment outside of user space", wanted, how);

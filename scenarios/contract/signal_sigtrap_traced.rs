@@ -25,6 +25,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
+/// Name, hold, and what the child does before its call.
+type Case = (&'static str, Hold, fn() -> nix::Result<()>);
+
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let mut claim = Claim::new("signal/sigtrap_traced");
     let seen = stage.look(
@@ -33,7 +36,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     claim.control("a call that fails", "exit 2", seen.found("stops")?)?;
     let wanted = "stop by SIGTRAP, exit 0";
-    let cases: [(_, _, fn() -> nix::Result<()>); 4] = [
+    let cases: [Case; 4] = [
         ("PTRACE_TRACEME", Hold::TraceMe, || Ok(())),
         ("PTRACE_SEIZE", Hold::Seize, || Ok(())),
         (

@@ -19,10 +19,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
+/// Name and call.
+type Call = (&'static str, fn(&Args<'_>) -> nix::Result<()>);
+
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.ours("reporter")?;
     let mut claim = Claim::new("state/single_threaded");
-    let calls: [(_, fn(&Args<'_>) -> nix::Result<()>); 3] = [
+    let calls: [Call; 3] = [
         ("the leader calls", by_leader),
         ("another thread calls", |args| {
             args.execve_in_thread("worker")

@@ -32,11 +32,19 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.ours("reporter")?;
     let mut claim = Claim::new("unsaid/io_uring");
-    let seen = stage.look(
-        "a request that waits, a call that fails",
-        &waiting("/tmp/none")?,
-    )?;
-    claim.control("a call that fails", "waits", seen.found("request")?)?;
+    let none = Exec::by("a request and no call", "/tmp/none", |_| {
+        let ring = Ring::new()?;
+        let (silent, _writer) = pipe2(OFlag::O_CLOEXEC)?;
+        ring.poll(silent.as_fd())?;
+        told(ring.completion());
+        Ok(())
+    })?;
+    let seen = stage.look("no call", &none)?;
+    claim.control("no call", "waits", seen.found("request")?)?;
+    let failing = waiting("/tmp/none")?;
+    let seen = stage.look("a request that waits, a call that fails", &failing)?;
+    let found = seen.found("request")?;
+    stage.fact("a request of a caller whose call failed", found)?;
     let seen = stage.look("a request that waits", &waiting("/usr/bin/cat")?)?;
     claim.stated("a request that waits", "ECANCELED", seen.found("request")?);
     let exec = Exec::path("/tmp/reporter")?.reports(&["descriptors"])?;
