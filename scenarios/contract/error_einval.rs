@@ -54,9 +54,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     for (name, exec) in &execs {
         claim.stated(name, exec)?;
     }
-    let flags = Exec::by("execveat", "/tmp/one with flag 1", |args| {
-        args.execveat(libc::AT_FDCWD, c"/tmp/one", 1)
-    })?;
+    let flags = Exec::at(
+        "execveat",
+        "/tmp/one with flag 1",
+        libc::AT_FDCWD,
+        c"/tmp/one",
+        1,
+    )?;
     claim.other("unknown flag of execveat", &flags)?;
     let file = Path::new(MARKER);
     let before = std::fs::metadata(file)?.permissions();

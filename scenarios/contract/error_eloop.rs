@@ -44,9 +44,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         &Exec::path("/tmp/dynamic")?,
     )?;
     claim.other("scripts eight levels deep", &Exec::path("/tmp/level7")?)?;
-    let nofollow = Exec::by("execveat", "/tmp/link1 AT_SYMLINK_NOFOLLOW", |args| {
-        args.execveat(libc::AT_FDCWD, c"/tmp/link1", libc::AT_SYMLINK_NOFOLLOW)
-    })?;
+    let nofollow = Exec::at(
+        "execveat",
+        "/tmp/link1 AT_SYMLINK_NOFOLLOW",
+        libc::AT_FDCWD,
+        c"/tmp/link1",
+        libc::AT_SYMLINK_NOFOLLOW,
+    )?;
     claim.other("execveat of a link that is not to be followed", &nofollow)?;
     claim.verdict()
 }

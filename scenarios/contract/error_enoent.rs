@@ -35,9 +35,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     claim.other("link that leads nowhere", &Exec::path("/tmp/link")?)?;
     claim.other("empty filename", &Exec::path("")?)?;
     let by_descriptor = |flags| -> anyhow::Result<Exec> {
-        let exec = Exec::by("execveat", "fd 5 AT_EMPTY_PATH", |args| {
-            args.execveat(5, c"", libc::AT_EMPTY_PATH)
-        })?;
+        let exec = Exec::at(
+            "execveat",
+            "fd 5 AT_EMPTY_PATH",
+            5,
+            c"",
+            libc::AT_EMPTY_PATH,
+        )?;
         Ok(exec.opened(5, "/tmp/good", flags))
     };
     claim.starts("script by descriptor", &by_descriptor(OFlag::O_RDONLY)?)?;

@@ -29,9 +29,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     claim.other("interpreter of a script", &Exec::path("/tmp/script")?)?;
     claim.other("ELF interpreter", &Exec::path("/tmp/dynamic")?)?;
     claim.other("slash behind a file", &Exec::path("/tmp/program/")?)?;
-    let relative = Exec::by("execveat", "x below a file", |args| {
-        args.execveat(5, c"x", 0)
-    })?;
+    let relative = Exec::at("execveat", "x below a file", 5, c"x", 0)?;
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     claim.other(
         "execveat below a file",

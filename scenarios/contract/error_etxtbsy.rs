@@ -52,9 +52,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     claim.stated("mapped for writing, its descriptor closed", &exec)?;
     drop(mapping);
     claim.starts("no longer open for writing", &exec)?;
-    let memory = Exec::by("execveat", "memfd 5 AT_EMPTY_PATH", |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let memory = Exec::at(
+        "execveat",
+        "memfd 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
     let memory = memory.before(move || {
         let memory = memfd_create(c"program", MFdFlags::MFD_CLOEXEC)?;
         File::from(memory.try_clone()?).write_all(&program)?;

@@ -20,6 +20,7 @@ const FIELDS: &[Field] = &[
     ("blocked", |entry| signals(entry, "SigBlk")),
     ("ignored", |entry| signals(entry, "SigIgn")),
     ("caught", |entry| signals(entry, "SigCgt")),
+    ("queue", |_| queue()),
     ("altstack", |entry| yes_or_no(entry.alternate_stack)),
     ("exit-signal", |_| stat(38)),
     ("timers", |_| timers()),
@@ -37,6 +38,10 @@ const FIELDS: &[Field] = &[
     ("gids", |entry| line(entry, "Gid")),
     ("groups", |entry| line(entry, "Groups")),
     ("capabilities", capabilities),
+    ("inheritable", |entry| set(entry, "CapInh")),
+    ("permitted", |entry| set(entry, "CapPrm")),
+    ("effective", |entry| set(entry, "CapEff")),
+    ("ambient", |entry| set(entry, "CapAmb")),
     ("no-new-privileges", |entry| line(entry, "NoNewPrivs")),
     ("seccomp", |entry| line(entry, "Seccomp")),
     ("securebits", |_| {
@@ -54,19 +59,25 @@ const FIELDS: &[Field] = &[
         sys::auxv(libc::AT_SECURE).map_or_else(|| "none".to_owned(), |value| value.to_string())
     }),
     ("personality", |_| {
-        nix::sys::personality::get().map_or_else(
-            |errno| format!("{errno:?}"),
-            |now| format!("{:#x}", now.bits()),
-        )
+        // nix drops the bits that it has no name for, such as PER_LINUX32.
+        sys::personality().map_or_else(|errno| format!("{errno:?}"), |bits| format!("{bits:#x}"))
     }),
     ("umask", |entry| line(entry, "Umask")),
     ("directory", |_| link("/proc/self/cwd")),
     ("root", |_| link("/proc/self/root")),
     ("exe", |_| link("/proc/self/exe")),
     ("comm", |entry| line(entry, "Name")),
+    ("mark", |_| mark()),
+    ("huge-pages-off", |_| {
+        number(sys::prctl(libc::PR_GET_THP_DISABLE, 0))
+    }),
+    ("aio", |_| count_of_maps("[aio]")),
+    ("segments", |_| count_of_maps("/SYSV")),
+    ("locks", |_| locks()),
     ("locked", |entry| line(entry, "VmLck")),
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
+    ("argv", |_| argv()),
     ("argc", |_| std::env::args_os().count().to_string()),
     ("argument-lengths", |_| {
         let lengths = std::env::args_os().map(|argument| argument.len().to_string());
@@ -74,6 +85,9 @@ const FIELDS: &[Field] = &[
     }),
     ("environment", |_| std::env::vars_os().count().to_string()),
 ];
+
+/// A file by this name is the one whose locks are told.
+pub const LOCKED: &str = "/tmp/locked";
 
 /// Whether there is a field of this name.
 #[must_use]
@@ -114,6 +128,79 @@ fn names(mask: u64) -> String {
         true => "none".to_owned(),
         false => names.join(" "),
     }
+}
+
+/// What was queued, taken one by one with its value.
+fn queue() -> String {
+    let taken = sys::take_pending().into_iter();
+    let taken = taken.map(|one| format!("{}={}", signal_name(one.number), one.value));
+    or_none(taken.collect::<Vec<_>>().join(" "))
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A set of capabilities without its leading zeros.
+fn set(entry: &Entry, key: &str) -> String {
+    let digits = line(entry, key);
+    let bits = digits.trim_start_matches('0');
+    if bits.is_empty() { "0" } else { bits }.to_owned()
+}
+
+/// All arguments, each in quotes.
+fn argv() -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    let quoted = |argument: std::ffi::OsString| format!("'{}'", printable(argument.as_bytes()));
+    or_none(
+        std::env::args_os()
+            .map(quoted)
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
+}
+
+/// Whether something is mapped where scenarios map what has to go.
+fn mark() -> String {
+    let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let start = format!("{:08x}-", sys::MARK);
+    yes_or_no(text.lines().any(|line| line.starts_with(&start)))
+}
+
+fn count_of_maps(what: &str) -> String {
+    let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    text.lines()
+        .filter(|line| line.contains(what))
+        .count()
+        .to_string()
+}
+
+/// The kinds of locks on [`LOCKED`] (proc_locks(5)).
+fn locks() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(file) = fs::metadata(LOCKED) else {
+        return "no file".to_owned();
+    };
+    kinds_of_locks(
+        &fs::read_to_string("/proc/locks").unwrap_or_default(),
+        file.ino(),
+    )
+}
+
+fn kinds_of_locks(text: &str, inode: u64) -> String {
+    let of = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let kind = words.next()?.to_owned();
+        let file = words.nth(3)?;
+        (file.rsplit(':').next()? == inode.to_string()).then_some(kind)
+    };
+    let mut kinds: Vec<_> = text.lines().filter_map(of).collect();
+    kinds.sort_unstable();
+    or_none(kinds.join(" "))
 }
 
 fn signal_name(number: i32) -> String {
@@ -228,6 +315,14 @@ mod tests {
         let status = "SigIgn:\t0000000200000201\n";
         assert_eq!(found("ignored", status), "SIGHUP SIGUSR1 signal-34");
         assert_eq!(found("ignored", "SigIgn:\t0000000000000000\n"), "none");
+    }
+
+    #[test]
+    fn locks_are_told_by_their_kinds_for_one_file_alone() {
+        let text = "1: POSIX  ADVISORY  WRITE 7 00:12:34 0 EOF\n\
+                    2: FLOCK  ADVISORY  WRITE 7 00:12:3 0 EOF\n";
+        assert_eq!(kinds_of_locks(text, 34), "POSIX");
+        assert_eq!(kinds_of_locks(text, 5), "none");
     }
 
     #[test]

@@ -99,6 +99,26 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// vfork(2) of a child that executes the path with its input on a pipe that the parent holds;
+    /// whether its call had failed when the parent went on.
+    ///
+    /// # Errors
+    ///
+    /// What the calls say.
+    pub fn vfork_with_input(&self) -> nix::Result<bool> {
+        Image::new(self.argv, self.environment).vfork_with_input(self.path)
+    }
+
+    /// execve(2) while another process shares working directory and root (clone(2), `CLONE_FS`).
+    ///
+    /// # Errors
+    ///
+    /// What the calls say.
+    pub fn share_fs(&self) -> nix::Result<()> {
+        sys::share_fs()?;
+        self.execve()
+    }
+
     /// execve(2) in a thread of this name that is not the leader.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 use super::Args;
 use crate::guest::{ROLE, Role, is_known_state};
@@ -194,13 +194,14 @@ impl Exec {
         self
     }
 
-    /// Has an ordinary user make the call: no capability, no group.
+    /// Has an ordinary user make the call: no capability, one group.
     #[must_use]
     pub fn as_user(self) -> Exec {
-        self.before(|| {
+        let (user, group) = (Uid::from_raw(USER), Gid::from_raw(USER));
+        self.before(move || {
             setgroups(&[])?;
-            setgid(Gid::from_raw(USER))?;
-            Ok(setuid(Uid::from_raw(USER))?)
+            setresgid(group, group, group)?;
+            Ok(setresuid(user, user, user)?)
         })
     }
 

@@ -8,6 +8,7 @@ mod claim;
 mod elf;
 mod errno;
 mod exec;
+mod held;
 mod launch;
 mod need;
 mod obstacle;
@@ -15,6 +16,7 @@ mod premise;
 mod registry;
 mod seen;
 mod stage;
+mod traced;
 
 use std::time::Duration;
 
@@ -24,12 +26,14 @@ pub use claim::Claim;
 pub use elf::{Elf, Flaw};
 pub use errno::ErrnoClaim;
 pub use exec::{Exec, USER};
+pub use held::held;
 pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{Registered, select};
 pub use seen::Seen;
 pub use stage::{Ending, Reply, Request, Stage};
+pub use traced::{Hold, traced};
 
 /// The events of `/usr/bin/true` in their order, for scenarios that do something at each in turn.
 pub const EVENTS_OF_TRUE: [&str; 6] = [

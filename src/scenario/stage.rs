@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::premise::{Premise, Surroundings};
@@ -157,6 +158,28 @@ impl Stage {
     /// The file cannot be written.
     pub fn ours(&mut self, name: &str) -> Result<PathBuf> {
         self.copy(PROGRAM, name)
+    }
+
+    /// As [`Stage::ours`], with this mode, which may have the set-user-ID bit.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn ours_with_mode(&mut self, name: &str, mode: u32) -> Result<PathBuf> {
+        let path = self.ours(name)?;
+        self.set_mode(name, mode)?;
+        Ok(path)
+    }
+
+    /// Changes the mode of a file in `/tmp`, as a change of owner needs it, which clears bits.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub fn set_mode(&mut self, name: &str, mode: u32) -> Result<()> {
+        let path = Path::new("/tmp").join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .with_context(|| format!("failed to change the mode of {}", path.display()))
     }
 
     /// Makes a symbolic link in `/tmp` and returns its path.
@@ -404,10 +427,26 @@ impl Stage {
             Act::File => "deny always from".to_owned(),
             Act::Die => "monitor dies at".to_owned(),
             Act::Kill => "kill at".to_owned(),
+            Act::Signal(number) => format!("signal {number} at"),
         };
         let heading = format!("{what} {nth}: {event}");
         self.start(exec, Some(heading), Some(Policy { nth, act }))?;
         Ok(())
+    }
+
+    /// Starts a program that is sent a signal while it waits for the answer to one event, and
+    /// returns all that was seen; SIGKILL ends the wait, a signal that dumps core does not.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn signalled(&mut self, exec: &Exec, signal: Signal, nth: usize) -> Result<Seen> {
+        let act = match signal {
+            Signal::SIGKILL => Act::Kill,
+            other => Act::Signal(other as i32),
+        };
+        let heading = Some(format!("{signal} at event {nth}"));
+        self.started(exec, heading, Some(Policy { nth, act }))
     }
 
     fn start(

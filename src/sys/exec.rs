@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -142,6 +143,25 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// vfork(2) of a child that executes the path with a pipe as its input, whose other end the
+    /// parent has; whether its call had failed when the parent went on. Reaps the child.
+    ///
+    /// # Errors
+    ///
+    /// What the calls say.
+    pub fn vfork_with_input(&self, path: &CStr) -> nix::Result<bool> {
+        let (input, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        // The parent's own input is of no use to it.
+        super::lend_fd(std::os::fd::AsFd::as_fd(&input), 0)?;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK;
+        let failed = AtomicBool::new(false);
+        let pid = self.clone_only(path, flags, &failed)?;
+        let had_failed = failed.load(Ordering::SeqCst);
+        drop(output);
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None)?;
+        Ok(had_failed)
+    }
+
     fn posix_spawn(&self, path: &CStr) -> nix::Result<libc::pid_t> {
         let mut pid = 0;
         // SAFETY: both arrays end with a null pointer, their strings live as long as `self`, and
@@ -163,17 +183,29 @@ impl<'a> Image<'a> {
     }
 
     fn clone(&self, path: &CStr, flags: libc::c_int) -> nix::Result<libc::pid_t> {
+        self.clone_only(path, flags, &AtomicBool::new(false))
+    }
+
+    /// Returns when the child has become a program or has ended; `failed` says that its call did.
+    fn clone_only(
+        &self,
+        path: &CStr,
+        flags: libc::c_int,
+        failed: &AtomicBool,
+    ) -> nix::Result<libc::pid_t> {
         /// What the child needs, on the parent's stack: they share memory.
         struct Order<'a> {
             path: &'a CStr,
             argv: *const *const libc::c_char,
             environment: *const *const libc::c_char,
+            failed: &'a AtomicBool,
         }
         extern "C" fn child(order: *mut libc::c_void) -> libc::c_int {
             // SAFETY: the parent waits for this child with the order on its stack.
             unsafe {
                 let order = &*order.cast::<Order<'_>>();
                 libc::execve(order.path.as_ptr(), order.argv, order.environment);
+                order.failed.store(true, Ordering::SeqCst);
             }
             FAILED
         }
@@ -181,6 +213,7 @@ impl<'a> Image<'a> {
             path,
             argv: self.argv.as_ptr(),
             environment: self.environment.as_ptr(),
+            failed,
         };
         let mut stack = vec![0_u128; 4096];
         // SAFETY: the child gets a stack of its own, of 64 KiB, calls execve only, and is waited
@@ -194,9 +227,10 @@ impl<'a> Image<'a> {
             )
         };
         let pid = Errno::result(pid)?;
-        // Without CLONE_VFORK the child may not have come to its exec yet: stack and order stay
-        // until it has ended.
-        wait_for_end(pid)?;
+        if flags & libc::CLONE_VFORK == 0 {
+            // The child may not have come to its exec yet: stack and order stay until it has ended.
+            wait_for_end(pid)?;
+        }
         Ok(pid)
     }
 }

@@ -8,19 +8,37 @@ mod entry;
 mod exec;
 mod fd;
 mod map;
+mod memory;
 mod module;
 mod mount;
+mod power;
 mod process;
+mod ring;
+mod signal;
+mod timer;
 
 pub use entry::{Entry, STATE, death_signal, interval_timers, prctl};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, auxv_execfd, auxv_execfn, socket};
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
 pub use map::{Edge, Mapping};
+pub use memory::{
+    MARK, Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark,
+    new_segment, own_robust, remove_segment, shared_word,
+};
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
-pub use process::{
-    close_fds_from, die_with_parent, dispose, exit_now, fork, fork_sharing_files, handled, on_exec,
-    own_terminal, reset_signals,
+pub use power::{
+    personality, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
 };
+pub use process::{
+    close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
+    handled, on_exec, own_terminal, reset_signals, share_fs,
+};
+pub use ring::Ring;
+pub use signal::{
+    Taken, block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,
+    take_pending, usable_signals,
+};
+pub use timer::{Interval, arm_interval, arm_timer};
 
 pub use nix::unistd::ForkResult;

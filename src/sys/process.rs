@@ -119,6 +119,39 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Ends this thread alone, also when it is the leader (exit(2) of the kernel, not of the library).
+///
+/// # Errors
+///
+/// None: it does not return.
+pub fn end_thread() -> nix::Result<()> {
+    // SAFETY: the caller's stack stays mapped, so that others may go on to use what is on it.
+    Errno::result(unsafe { libc::syscall(libc::SYS_exit, 0) }).map(drop)
+}
+
+/// Starts a process that shares working directory and root with this one (clone(2), `CLONE_FS`),
+/// and ends with it.
+///
+/// # Errors
+///
+/// What clone says.
+pub fn share_fs() -> nix::Result<()> {
+    let parent = nix::unistd::getpid();
+    let flags = libc::CLONE_FS | libc::SIGCHLD;
+    // SAFETY: without `CLONE_VM` this is a fork, of a process that has one thread.
+    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) })?;
+    if pid == 0 {
+        // A parent that has ended meanwhile sends nothing any more.
+        if die_with_parent().is_err() || nix::unistd::getppid() != parent {
+            exit_now(1);
+        }
+        loop {
+            nix::unistd::pause();
+        }
+    }
+    Ok(())
+}
+
 /// Gives a command a session of its own, with its standard input as the controlling terminal.
 pub fn own_terminal(command: &mut Command) -> &mut Command {
     let prepare = || {

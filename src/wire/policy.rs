@@ -25,4 +25,6 @@ pub enum Act {
     Die,
     /// The process that waits is killed before it is answered.
     Kill,
+    /// The process that waits is sent this signal, which does not end the wait, and let go.
+    Signal(i32),
 }

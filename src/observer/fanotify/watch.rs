@@ -196,6 +196,12 @@ impl Watch {
                 self.kill(event.pid)?;
                 self.group.allow(file.as_fd()).map(|()| None)?
             }
+            Some(Act::Signal(number)) => {
+                let signal = Signal::try_from(number).context("no such signal")?;
+                nix::sys::signal::kill(Pid::from_raw(event.pid), signal)
+                    .context("failed to signal a process that waits")?;
+                self.group.allow(file.as_fd()).map(|()| None)?
+            }
         };
         self.sightings.push(Sighting {
             mask: event.mask,

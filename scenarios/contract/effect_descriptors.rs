@@ -1,0 +1,62 @@
+//! Descriptors with close-on-exec are closed, all others stay open, also when the table was shared.
+//!
+//! `begin_new_exec` (fs/exec.c) calls `do_close_on_exec` on a table that is the process's own by
+//! then (`unshare_files`; up to 5.10 `bprm_execve` unshared it earlier). A call that fails closes
+//! none: 5 is still there for the caller.
+//!
+//! A process that shared the table (clone(2), `CLONE_FILES`) would keep its own; threads end anyway.
+//!
+//! See execve(2), "By default, file descriptors remain open", and open(2), `O_CLOEXEC`.
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "descriptors with close-on-exec are closed, others stay",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("effect/descriptors");
+    let open = |exec: Exec| {
+        let exec = exec.reports(&["descriptors"])?;
+        let exec = exec.opened(5, "/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC);
+        anyhow::Ok(exec.opened(6, "/dev/null", OFlag::O_RDONLY))
+    };
+    let seen = stage.look("a call that fails", &open(Exec::path("/tmp/none")?)?)?;
+    claim.control("a call that fails", "0 1 2 5 6", seen.found("descriptors")?)?;
+    let exec = open(Exec::path(&reporter)?)?;
+    let seen = stage.look("5 with close-on-exec, 6 without", &exec)?;
+    claim.stated(
+        "5 with close-on-exec, 6 without",
+        "0 1 2 6",
+        seen.found("descriptors")?,
+    );
+    let later = exec.before(|| {
+        let file = sys::adopt_fd(6);
+        fcntl(&file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        // It stays open: the start is what closes it.
+        std::mem::forget(file);
+        Ok(())
+    });
+    let seen = stage.look("6 set by fcntl as well", &later)?;
+    claim.stated(
+        "6 set by fcntl as well",
+        "0 1 2",
+        seen.found("descriptors")?,
+    );
+    let thread = Exec::by("execve in a thread", &reporter, |args| {
+        args.execve_in_thread("t")
+    })?;
+    let seen = stage.look("the table shared by two threads", &open(thread)?)?;
+    claim.stated(
+        "the table shared by two threads",
+        "0 1 2 6",
+        seen.found("descriptors")?,
+    );
+    stage.verdict(&claim)
+}

@@ -1,0 +1,53 @@
+//! In one start both sides: the signal that had a handler has its default, the ignored one stays
+//! ignored.
+//!
+//! See `contract/signal_handlers_reset` and `contract/signal_ignored_kept` for each alone. The
+//! table is copied when others share it (clone(2), `CLONE_SIGHAND`): `unshare_sighand` of fs/exec.c;
+//! threads share it, so another thread's call is the second trigger.
+//!
+//! See signal(7), "Signal dispositions".
+
+use nix::sys::signal::{SigHandler, Signal};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "handlers are reset and ignored signals stay ignored, at once",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("effect/handlers");
+    let both = |exec: Exec| {
+        let exec = exec.reports(&["caught", "ignored"])?;
+        anyhow::Ok(exec.before(|| {
+            sys::dispose(Signal::SIGUSR1, sys::handled())?;
+            Ok(sys::dispose(Signal::SIGUSR2, SigHandler::SigIgn)?)
+        }))
+    };
+    let seen = stage.look("a call that fails", &both(Exec::path("/tmp/none")?)?)?;
+    claim.control("a call that fails", "SIGUSR1", seen.found("caught")?)?;
+    let thread = Exec::by("execve in a thread", &reporter, |args| {
+        args.execve_in_thread("t")
+    })?;
+    for (what, exec) in [
+        ("by the leader", Exec::path(&reporter)?),
+        ("by a thread", thread),
+    ] {
+        let seen = stage.look(what, &both(exec)?)?;
+        claim.stated(
+            &format!("{what}: SIGUSR1 handled"),
+            "none",
+            seen.found("caught")?,
+        );
+        claim.stated(
+            &format!("{what}: SIGUSR2 ignored"),
+            "SIGUSR2",
+            seen.found("ignored")?,
+        );
+    }
+    stage.verdict(&claim)
+}

@@ -1,0 +1,39 @@
+//! Nothing of the old image is left: exe, name, arguments and every mapping are the new program's.
+//!
+//! `begin_new_exec` (fs/exec.c) gives the process a new memory (`exec_mmap`), a new exe
+//! (`set_mm_exe_file`) and a new name (`__set_task_comm`). A call that fails leaves all of it.
+//!
+//! See execve(2): "text, data, and stack of the calling process are overwritten".
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys::{self, Marked};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the whole image is replaced",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("effect/image_replaced");
+    let fields = ["exe", "comm", "argc", "mark"];
+    let changed = |path: &str| {
+        let exec = Exec::path(path)?.argv(&["a", "b", "c"])?.reports(&fields)?;
+        anyhow::Ok(exec.before(|| Ok(sys::map_mark(Marked::Executable)?)))
+    };
+    let seen = stage.look("a call that fails", &changed("/tmp/none")?)?;
+    claim.control(
+        "a call that fails: exe",
+        "/exetrail/launcher",
+        seen.found("exe")?,
+    )?;
+    claim.control("a call that fails: comm", "launcher", seen.found("comm")?)?;
+    claim.control("a call that fails: mapping", "yes", seen.found("mark")?)?;
+    let seen = stage.look("a call that succeeds", &changed("/tmp/reporter")?)?;
+    claim.stated("exe", reporter.display(), seen.found("exe")?);
+    claim.stated("name", "reporter", seen.found("comm")?);
+    claim.stated("arguments", "3", seen.found("argc")?);
+    claim.stated("a mapping of the old image", "no", seen.found("mark")?);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,62 @@
+//! The executable is opened, as are its loader and its interpreter; which files, the trail says,
+//! also for calls that fail.
+//!
+//! `do_open_execat` (fs/exec.c) opens, and the first event of every start is its own. It is opened
+//! for execution and not for reading: a file that its user may not read runs all the same, and the
+//! kernel reads it (`kernel_read` in `prepare_binprm`).
+//!
+//! Of the calls that fail, some have opened the file before (a format that nobody knows), and some
+//! never do: EACCES of `do_open_execat` is in front of the event, as is a path that leads nowhere.
+//!
+//! See execve(2) and fanotify(7).
+
+use nix::unistd::{Uid, setuid};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the executable is opened and read",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("effect/opened_and_read");
+    let both = |path: &str| format!("execute {path}, open {path}");
+    let opened = |events: &[String], path: &str| {
+        let of = events
+            .iter()
+            .filter(|event| event.ends_with(&format!(" {path}")));
+        of.cloned().collect::<Vec<_>>().join(", ")
+    };
+    let unreadable = stage.file("unreadable", &crate::scenario::Elf::new().build(), 0o111)?;
+    let script = stage.script("script.sh", "#!/usr/bin/true\n")?;
+    let nobody = |exec: Exec| exec.before(|| Ok(setuid(Uid::from_raw(65534))?));
+    let starts = [
+        ("a program", Exec::path("/usr/bin/true")?, "/usr/bin/true"),
+        ("a script", Exec::path(&script)?, "/tmp/script.sh"),
+        (
+            "not readable for its user",
+            nobody(Exec::path(unreadable)?),
+            "/tmp/unreadable",
+        ),
+    ];
+    for (what, exec, path) in starts {
+        let seen = stage.look(what, &exec)?;
+        claim.control(what, "exit 0", &seen.how)?;
+        claim.stated(what, both(path), opened(&seen.events, path));
+    }
+    let garbage = stage.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
+    let seen = stage.look("of an unknown format", &Exec::path(garbage)?)?;
+    claim.stated(
+        "of an unknown format",
+        both("/tmp/garbage"),
+        opened(&seen.events, "/tmp/garbage"),
+    );
+    let plain = stage.file("plain", &crate::scenario::Elf::new().build(), 0o644)?;
+    for (what, path) in [("not executable", plain), ("missing", "/tmp/none".into())] {
+        let seen = stage.look(what, &Exec::path(path)?)?;
+        claim.control(what, 0, seen.events.len())?;
+    }
+    stage.verdict(&claim)
+}

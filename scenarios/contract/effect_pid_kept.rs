@@ -1,0 +1,45 @@
+//! The process keeps its id, and so its sessions, groups and parent, whichever thread calls.
+//!
+//! When another thread than the leader calls, `de_thread` (fs/exec.c) swaps the ids of the two
+//! (`exchange_tids`): the process keeps its own, and it is the thread that gets another one.
+//!
+//! The child leads a session, whose id is its own from before the start; behind the start it still
+//! is. See execve(2): "the process ID is not changed", and "all threads other than the calling
+//! thread are destroyed".
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the process keeps its id",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("effect/pid_kept");
+    let fields = ["session-leader", "leader"];
+    let other = Exec::by("execve in a child", &reporter, |args| {
+        args.execve_in_child()
+    })?;
+    let seen = stage.look("in a child with an id of its own", &other.reports(&fields)?)?;
+    claim.control("another process", "no", seen.found("session-leader")?)?;
+    let by_thread = Exec::by("execve in a thread", &reporter, |args| {
+        args.execve_in_thread("t")
+    })?;
+    let ways = [
+        ("the leader calls", Exec::path(&reporter)?),
+        ("another thread calls", by_thread),
+        ("by a descriptor", Exec::descriptor(&reporter)?),
+    ];
+    for (what, exec) in ways {
+        let seen = stage.look(what, &exec.reports(&fields)?)?;
+        claim.stated(what, "yes", seen.found("session-leader")?);
+        claim.stated(
+            &format!("{what}: the thread's id"),
+            "yes",
+            seen.found("leader")?,
+        );
+    }
+    stage.verdict(&claim)
+}

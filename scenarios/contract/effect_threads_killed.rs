@@ -1,0 +1,57 @@
+//! Every other thread of the process is gone behind the start; a call that fails kills none.
+//!
+//! `de_thread` (fs/exec.c) is behind all that is opened and checked, so that a program that is
+//! missing or no program costs no thread.
+//!
+//! See execve(2), "All threads other than the calling thread are destroyed".
+
+use std::sync::Barrier;
+
+use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "all other threads are killed",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// How many threads there are beside the caller.
+const THREADS: usize = 8;
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let garbage = stage.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
+    let mut claim = Claim::new("effect/threads_killed");
+    let with_threads = |path| Exec::by("execve with threads", path, many)?.reports(&["threads"]);
+    let missing = stage.look("the file is missing", &with_threads("/tmp/none".into())?)?;
+    claim.control(
+        "the file is missing",
+        THREADS + 1,
+        missing.found("threads")?,
+    )?;
+    let garbage = stage.look("the file is no program", &with_threads(garbage)?)?;
+    claim.control(
+        "the file is no program",
+        THREADS + 1,
+        garbage.found("threads")?,
+    )?;
+    let seen = stage.look("eight other threads", &with_threads(reporter)?)?;
+    claim.stated("eight other threads", "1", seen.found("threads")?);
+    stage.verdict(&claim)
+}
+
+fn many(args: &Args<'_>) -> nix::Result<()> {
+    // Leaked: the threads end with the process, not with this call.
+    let started: &Barrier = Box::leak(Box::new(Barrier::new(THREADS + 1)));
+    for _ in 0..THREADS {
+        let thread = std::thread::Builder::new().spawn(|| {
+            started.wait();
+            loop {
+                std::thread::park();
+            }
+        });
+        thread.map_err(|_| nix::errno::Errno::EAGAIN)?;
+    }
+    started.wait();
+    args.execve()
+}

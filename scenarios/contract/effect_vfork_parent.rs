@@ -1,0 +1,49 @@
+//! The parent of a vfork goes on when the child has become a program, while that still runs.
+//!
+//! `exec_mmap` (fs/exec.c) lets go of the memory that the two shared (`mm_release`, which completes
+//! `vfork_done`). The new program waits for the end of its input, which the parent holds: had the
+//! parent not gone on, nobody would ever end.
+//!
+//! The other side: a call that fails does not let the parent go on; only the child's end does, and
+//! what the child wrote behind its call is there by then.
+//! See vfork(2): "the parent is suspended until the child terminates ... or makes a call to
+//! execve(2)".
+
+use crate::guest::say;
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::trail::Fact;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the parent of a vfork goes on",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("effect/vfork_parent");
+    let seen = stage.look("a call that fails", &held("/tmp/none")?)?;
+    claim.control("a call that fails", FAILED, seen.found("parent")?)?;
+    let seen = stage.look(
+        "a program that waits for the parent",
+        &held("/usr/bin/cat")?,
+    )?;
+    let what = "a program that waits for the parent";
+    claim.stated(what, RUNS, seen.found("parent")?);
+    stage.verdict(&claim)
+}
+
+const FAILED: &str = "goes on behind the child's last step";
+const RUNS: &str = "goes on while the program runs";
+
+fn held(path: &str) -> anyhow::Result<Exec> {
+    Exec::by("vfork", path, |args| {
+        let told = if args.vfork_with_input()? {
+            FAILED
+        } else {
+            RUNS
+        };
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say(None, vec![Fact::new("parent", told)]);
+        Ok(())
+    })
+}

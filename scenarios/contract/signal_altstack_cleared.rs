@@ -1,0 +1,41 @@
+//! An alternate stack for signals is gone behind the start.
+//!
+//! `begin_new_exec` sets `sas_ss_sp` and `sas_ss_size` to 0 (the stack lies in memory that is gone
+//! anyway). A call that fails leaves it.
+//!
+//! See execve(2), "Effect on process attributes", and sigaltstack(2).
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the alternate stack for signals is not kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("signal/altstack_cleared");
+    let with_stack = |path: &str| {
+        let exec = Exec::path(path)?.reports(&["altstack"])?;
+        anyhow::Ok(exec.before(|| Ok(sys::set_alternate_stack()?)))
+    };
+    let seen = stage.look("a call that fails", &with_stack("/tmp/none")?)?;
+    claim.control("a call that fails", "yes", seen.found("altstack")?)?;
+    let seen = stage.look("an alternate stack", &with_stack("/tmp/reporter")?)?;
+    claim.stated("an alternate stack", "no", seen.found("altstack")?);
+    let thread = Exec::by("execve in a thread", reporter, |args| {
+        std::thread::scope(|scope| {
+            let call = || sys::set_alternate_stack().and_then(|()| args.execve());
+            scope.spawn(call).join().unwrap_or(Ok(()))
+        })
+    })?;
+    let seen = stage.look("of a thread", &thread.reports(&["altstack"])?)?;
+    claim.stated(
+        "an alternate stack of the thread that calls",
+        "no",
+        seen.found("altstack")?,
+    );
+    stage.verdict(&claim)
+}

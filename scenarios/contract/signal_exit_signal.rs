@@ -1,0 +1,72 @@
+//! The signal that the parent gets at the end is SIGCHLD behind the start, whatever clone(2) asked
+//! for.
+//!
+//! `de_thread` (5.10) and `begin_new_exec` set `exit_signal` to SIGCHLD; the kernel says why: "we
+//! have changed execution domain". A parent that asked for no signal at all gets one, and need not
+//! wait with `__WALL` any more.
+//!
+//! See clone(2), "The child termination signal", and execve(2), "Effect on process attributes".
+
+use nix::libc;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+
+use crate::guest::say;
+use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::sys::{self, ForkResult};
+use crate::trail::Fact;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the exit signal becomes SIGCHLD",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("signal/exit_signal");
+    for (name, signal) in [("SIGUSR1", libc::SIGUSR1), ("no signal", 0)] {
+        let failing = cloned("/tmp/none", signal)?;
+        let what = format!("cloned with {name}, a call that fails");
+        let seen = stage.look(&what, &failing)?;
+        let own = if signal == 0 { "none" } else { "SIGUSR1" };
+        claim.control(&what, own, seen.found("parent got")?)?;
+        let what = format!("cloned with {name}");
+        let seen = stage.look(&what, &cloned("/tmp/reporter", signal)?)?;
+        claim.stated(&what, libc::SIGCHLD, seen.found("exit-signal")?);
+        let what = format!("the parent of one cloned with {name}");
+        claim.stated(&what, "SIGCHLD", seen.found("parent got")?);
+    }
+    stage.verdict(&claim)
+}
+
+/// A start by a child with another exit signal; the parent says which signal it got.
+fn cloned(path: &str, signal: i32) -> anyhow::Result<Exec> {
+    let exec = Exec::by("clone and execve", path, move |args| parent(args, signal))?;
+    exec.reports(&["exit-signal"])
+}
+
+fn parent(args: &Args<'_>, signal: i32) -> nix::Result<()> {
+    for signal in [libc::SIGCHLD, libc::SIGUSR1] {
+        sys::block(signal)?;
+    }
+    let child = match sys::fork_with(signal)? {
+        ForkResult::Child => {
+            let failed = args.execve().err().map_or(98, |errno| errno as i32);
+            sys::exit_now(failed)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    waitpid(child, Some(WaitPidFlag::__WALL))?;
+    let got = match (
+        sys::is_pending(libc::SIGCHLD)?,
+        sys::is_pending(libc::SIGUSR1)?,
+    ) {
+        (true, false) => "SIGCHLD",
+        (false, true) => "SIGUSR1",
+        (false, false) => "none",
+        (true, true) => "both",
+    };
+    // Who cannot say it has said nothing, and the scenario misses it.
+    let _ = say(None, vec![Fact::new("parent got", got)]);
+    Ok(())
+}

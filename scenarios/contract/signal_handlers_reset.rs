@@ -1,0 +1,37 @@
+//! Every signal that has a handler has its default behind the start, realtime signals too.
+//!
+//! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec`) puts `SIG_DFL` where
+//! anything but `SIG_IGN` is. A call that fails in front of the point of no return resets none: the
+//! caller, which says what it finds, still has them all.
+//!
+//! See execve(2), "Effect on process attributes", and signal(7), "Signal dispositions".
+
+use nix::sys::signal::Signal;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "handlers are reset",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("signal/handlers_reset");
+    let one = |path: &str| {
+        Exec::path(path)?
+            .reports(&["caught"])
+            .map(|exec| exec.before(|| Ok(sys::dispose(Signal::SIGUSR1, sys::handled())?)))
+    };
+    let seen = stage.look("SIGUSR1 handled, a call that fails", &one("/tmp/none")?)?;
+    claim.control("a call that fails", "SIGUSR1", seen.found("caught")?)?;
+    let seen = stage.look("SIGUSR1 handled", &one("/tmp/reporter")?)?;
+    claim.stated("SIGUSR1 handled", "none", seen.found("caught")?);
+    let all = Exec::path(reporter)?.reports(&["caught"])?;
+    let all = all.before(|| Ok(sys::handle_all()?));
+    let seen = stage.look("all signals handled", &all)?;
+    claim.stated("all signals handled", "none", seen.found("caught")?);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,44 @@
+//! The mask of blocked signals is the new program's, and it is the mask of the thread that called.
+//!
+//! The mask is a field of the task (`task_struct.blocked`), which exec does not touch: nothing in
+//! `begin_new_exec` writes it. When another thread than the leader calls, `de_thread` gives it the
+//! leader's id but not the leader's mask.
+//!
+//! See execve(2), "Effect on process attributes", and sigprocmask(2).
+
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the mask of blocked signals is kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("signal/mask_kept");
+    let exec = Exec::path(&reporter)?.reports(&["blocked"])?;
+    let seen = stage.look("none blocked", &exec)?;
+    claim.control("none blocked", "none", seen.found("blocked")?)?;
+    let blocking = exec.before(|| {
+        sys::block(libc::SIGUSR1)?;
+        Ok(sys::block(40)?)
+    });
+    let seen = stage.look("SIGUSR1 and 40 blocked", &blocking)?;
+    let wanted = "SIGUSR1 signal-40";
+    claim.stated("SIGUSR1 and 40 blocked", wanted, seen.found("blocked")?);
+    let thread = Exec::by("execve in a thread", &reporter, |args| {
+        std::thread::scope(|scope| {
+            let call = || sys::block(libc::SIGUSR2).and_then(|()| args.execve());
+            scope.spawn(call).join().unwrap_or(Ok(()))
+        })
+    })?;
+    let thread = thread.reports(&["blocked"])?;
+    let seen = stage.look("SIGUSR2 blocked by the thread that calls", &thread)?;
+    let what = "SIGUSR2 blocked by the thread that calls";
+    claim.stated(what, "SIGUSR2", seen.found("blocked")?);
+    stage.verdict(&claim)
+}

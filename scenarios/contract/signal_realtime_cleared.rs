@@ -1,0 +1,43 @@
+//! Queued realtime signals are not discarded: the new program gets all of them, in their order and
+//! with their values.
+//!
+//! They wait in the same queues as others (`sigpending.list`), which nothing in exec empties; see
+//! `contract/signal_pending_cleared`. Only what timers queued goes (`contract/signal_timer_signals_cleared`).
+//!
+//! The second trigger is a queue for the thread alone. See signal(7), "Real-time signals", and
+//! `begin_new_exec` in fs/exec.c.
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "queued realtime signals are discarded",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("signal/realtime_cleared");
+    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["queue"])?;
+    let seen = stage.look("none queued", &exec)?;
+    claim.control("none queued", "none", seen.found("queue")?)?;
+    let process = exec.clone().before(|| {
+        for number in [36, 35] {
+            sys::block(number)?;
+        }
+        for (number, value) in [(36, 1), (35, 2), (35, 3)] {
+            sys::queue(number, value)?;
+        }
+        Ok(())
+    });
+    let seen = stage.look("three queued for the process", &process)?;
+    claim.stated("three queued for the process", "none", seen.found("queue")?);
+    let thread = exec.before(|| {
+        sys::block(40)?;
+        sys::send_to_thread(40)?;
+        Ok(sys::send_to_thread(40)?)
+    });
+    let seen = stage.look("two queued for the thread", &thread)?;
+    claim.stated("two queued for the thread", "none", seen.found("queue")?);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,81 @@
+//! All other threads end by SIGKILL: no mask and no wait keeps one.
+//!
+//! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the
+//! queue of each other thread and wakes it, and waits until they are gone. Two threads block every
+//! signal, one asleep and one that computes; a third is the leader, when another one calls.
+//!
+//! The other side: nobody is touched when the call fails in front of the point of no return, and a
+//! process that only shares memory (vfork) is no thread of this one; see `effect/vfork_parent`.
+//!
+//! See execve(2), "All threads other than the calling thread are destroyed".
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::errno::Errno;
+
+use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "SIGKILL goes to all other threads",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("signal/sigkill_threads");
+    let fields = ["threads", "leader"];
+    let failing = Exec::by("execve with threads", "/tmp/none", with_threads)?.reports(&fields)?;
+    let seen = stage.look("a call that fails", &failing)?;
+    claim.control("a call that fails", "3", seen.found("threads")?)?;
+    let exec = Exec::by("execve with threads", &reporter, with_threads)?.reports(&fields)?;
+    let seen = stage.look(
+        "a thread asleep and one that computes, all signals blocked",
+        &exec,
+    )?;
+    let what = "a thread asleep and one that computes, all signals blocked";
+    claim.stated(what, "1", seen.found("threads")?);
+    let exec = Exec::by("execve in a thread", &reporter, |args| {
+        for number in sys::usable_signals() {
+            sys::block(number)?;
+        }
+        args.execve_in_thread("worker")
+    })?;
+    let seen = stage.look(
+        "the leader, which blocks all signals",
+        &exec.reports(&fields)?,
+    )?;
+    let what = "the leader, which blocks all signals";
+    claim.stated(what, "1", seen.found("threads")?);
+    stage.verdict(&claim)
+}
+
+/// Makes the call beside two threads that block every signal and never end by themselves.
+fn with_threads(args: &Args<'_>) -> nix::Result<()> {
+    static READY: AtomicU32 = AtomicU32::new(0);
+    for number in sys::usable_signals() {
+        sys::block(number)?;
+    }
+    let thread = |body: fn()| {
+        let thread = std::thread::Builder::new().spawn(move || {
+            READY.fetch_add(1, Ordering::SeqCst);
+            body();
+        });
+        thread.map(drop).map_err(|_| Errno::EAGAIN)
+    };
+    thread(|| {
+        loop {
+            std::thread::park();
+        }
+    })?;
+    thread(|| {
+        loop {
+            std::hint::spin_loop();
+        }
+    })?;
+    while READY.load(Ordering::SeqCst) != 2 {
+        std::thread::yield_now();
+    }
+    args.execve()
+}

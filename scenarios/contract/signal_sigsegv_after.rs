@@ -1,0 +1,52 @@
+//! A failure behind the point of no return ends the process by SIGSEGV, also when it ignores or
+//! blocks that signal.
+//!
+//! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16, commit
+//! e21294a7aaae) when `load_elf_binary` fails with `point_of_no_return` set; the caller's errno is
+//! lost. Three triggers: a segment at an address of the kernel, an address space too small for the
+//! program, a loader without a segment that can be mapped.
+//!
+//! The other side: a mistake that is found in front of the point, another machine, is an errno.
+//!
+//! See `bprm_execve` in fs/exec.c and `load_elf_binary` in fs/binfmt_elf.c.
+
+use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, Signal};
+
+use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a failure behind the point of no return sends SIGSEGV",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let bad = stage.file("address", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    let loader = Elf::new().interpreter("/tmp/address").build();
+    let loader = stage.file("bad-loader", &loader, 0o755)?;
+    let good = stage.file("good", &Elf::new().build(), 0o755)?;
+    let foreign = stage.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+    let mut claim = Claim::new("signal/sigsegv_after");
+    let how = stage.case("a program without a mistake", &Exec::path(&good)?)?;
+    claim.control("no mistake", "exit 0", how)?;
+    let how = stage.case("for another machine", &Exec::path(&foreign)?)?;
+    claim.control("for another machine", "errno ENOEXEC", how)?;
+    let wanted = "signal SIGSEGV";
+    let how = stage.case("a segment outside of user space", &Exec::path(&bad)?)?;
+    claim.stated("a segment outside of user space", wanted, how);
+    let how = stage.case("a loader with such a segment", &Exec::path(&loader)?)?;
+    claim.stated("a loader with such a segment", wanted, how);
+    let small = Exec::path(&good)?.before(|| Ok(setrlimit(Resource::RLIMIT_AS, 4096, 4096)?));
+    let how = stage.case("an address space of one page", &small)?;
+    claim.stated("an address space of one page", wanted, how);
+    let ignoring = Exec::path(&bad)?.before(|| {
+        sys::dispose(Signal::SIGSEGV, SigHandler::SigIgn)?;
+        Ok(sys::block(libc::SIGSEGV)?)
+    });
+    let how = stage.case("SIGSEGV ignored and blocked", &ignoring)?;
+    claim.stated("SIGSEGV ignored and blocked", wanted, how);
+    stage.verdict(&claim)
+}

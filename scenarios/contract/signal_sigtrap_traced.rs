@@ -1,0 +1,66 @@
+//! A traced process stops with SIGTRAP behind a successful start, but only when it is traced in the
+//! old way, and only when it does not block the signal.
+//!
+//! `ptrace_event` (include/linux/ptrace.h) sends SIGTRAP to a process that was taken by
+//! `PTRACE_ATTACH` or `PTRACE_TRACEME` and whose tracer did not ask for `PTRACE_O_TRACEEXEC`. One
+//! that was taken by `PTRACE_SEIZE` gets none: the legacy report is for those whose flags are
+//! `PT_PTRACED` without `PT_SEIZED`. With the option the process stops
+//! with an event (`PTRACE_EVENT_EXEC`) inside of the call, and no signal is sent either.
+//!
+//! It is a signal like others, not a stop: when it is blocked it stays pending and the process runs
+//! to its end. Both are conditions that the specification does not state.
+//!
+//! See ptrace(2), "execve(2) under ptrace".
+
+use nix::libc;
+
+use crate::guest::say;
+use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
+use crate::sys;
+use crate::trail::Fact;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a traced process gets SIGTRAP",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Name, hold, and what the child does before its call.
+type Case = (&'static str, Hold, fn() -> nix::Result<()>);
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("signal/sigtrap_traced");
+    let seen = stage.look(
+        "a call that fails",
+        &held("/tmp/none", Hold::TraceMe, || Ok(()))?,
+    )?;
+    claim.control("a call that fails", "exit 2", seen.found("stops")?)?;
+    let wanted = "stop by SIGTRAP, exit 0";
+    let cases: [Case; 4] = [
+        ("PTRACE_TRACEME", Hold::TraceMe, || Ok(())),
+        ("PTRACE_SEIZE", Hold::Seize, || Ok(())),
+        (
+            "PTRACE_SEIZE with PTRACE_O_TRACEEXEC",
+            Hold::SeizeExec,
+            || Ok(()),
+        ),
+        ("PTRACE_TRACEME, SIGTRAP blocked", Hold::TraceMe, || {
+            sys::block(libc::SIGTRAP)
+        }),
+    ];
+    for (what, hold, before) in cases {
+        let seen = stage.look(what, &held("/usr/bin/true", hold, before)?)?;
+        claim.stated(what, wanted, seen.found("stops")?);
+    }
+    stage.verdict(&claim)
+}
+
+fn held(path: &str, hold: Hold, before: fn() -> nix::Result<()>) -> anyhow::Result<Exec> {
+    Exec::by("traced execve", path, move |args| {
+        let stops = traced(args, hold, || Ok(before()?));
+        let told = stops.map_or_else(|error| format!("{error:#}"), |stops| stops.join(", "));
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say(None, vec![Fact::new("stops", told)]);
+        Ok(())
+    })
+}

@@ -1,0 +1,77 @@
+//! Of the pending signals of timers only those of POSIX timers are cleared; SIGALRM, SIGVTALRM and
+//! SIGPROF of interval timers stay pending.
+//!
+//! `flush_itimer_signals` (kernel/signal.c), which exec calls with `exit_itimers`, takes what has
+//! `si_code` `SI_TIMER` out of both queues, and that is what timer_create(2) sends, by whatever
+//! signal. In spite of the function's name the signals of setitimer(2) have another code: `it_real_fn`
+//! and `check_cpu_itimer` send them with `SEND_SIG_PRIV`, whose code is `SI_KERNEL`.
+//!
+//! So the three signals that the specification names are the ones that stay, and one that it does
+//! not name (SIGUSR1 of a POSIX timer) goes. Each trigger waits until its signal is pending, and a
+//! call that fails shows that it is.
+//!
+//! See setitimer(2), timer_create(2) and `begin_new_exec` in fs/exec.c.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys::{self, Interval};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "pending signals of timers are cleared",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Name, signal, and what arms the timer.
+type Trigger = (&'static str, i32, fn() -> nix::Result<()>);
+
+const TRIGGERS: [Trigger; 5] = [
+    ("SIGALRM of setitimer", libc::SIGALRM, || {
+        sys::arm_interval(Interval::Real, 1)
+    }),
+    ("SIGVTALRM of setitimer", libc::SIGVTALRM, || {
+        sys::arm_interval(Interval::Virtual, 1)
+    }),
+    ("SIGPROF of setitimer", libc::SIGPROF, || {
+        sys::arm_interval(Interval::Profiling, 1)
+    }),
+    ("SIGALRM of timer_create", libc::SIGALRM, || {
+        sys::arm_timer(libc::SIGALRM, 1)
+    }),
+    ("SIGUSR1 of timer_create", libc::SIGUSR1, || {
+        sys::arm_timer(libc::SIGUSR1, 1)
+    }),
+];
+
+fn run(stage: &mut Stage) -> Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("signal/timer_signals_cleared");
+    for (what, signal, arm) in TRIGGERS {
+        let name = nix::sys::signal::Signal::try_from(signal)?;
+        let failing = pending("/tmp/none", signal, arm)?;
+        let seen = stage.look(&format!("{what}, a call that fails"), &failing)?;
+        claim.control(what, name, seen.found("shared-pending")?)?;
+        let seen = stage.look(what, &pending("/tmp/reporter", signal, arm)?)?;
+        claim.stated(what, "none", seen.found("shared-pending")?);
+    }
+    stage.verdict(&claim)
+}
+
+/// A start with the timer's signal pending.
+fn pending(path: &str, signal: i32, arm: fn() -> nix::Result<()>) -> Result<Exec> {
+    let exec = Exec::path(path)?.reports(&["shared-pending"])?;
+    Ok(exec.before(move || {
+        sys::block(signal)?;
+        arm()?;
+        let end = Instant::now() + Duration::from_secs(5);
+        // Two of the timers count the time that this loop takes, so it must not sleep.
+        while !sys::is_pending(signal)? {
+            ensure!(Instant::now() < end, "the timer did not expire");
+        }
+        Ok(())
+    }))
+}

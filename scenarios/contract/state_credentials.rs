@@ -1,0 +1,117 @@
+//! Set-user-ID and set-group-ID files change the credentials of who is not root, except in the
+//! cases that the specification's readers know, and in two that it does not state.
+//!
+//! `bprm_fill_uid` (fs/exec.c) does it for the file that is executed last: for a script that is the
+//! interpreter, whose bits count, and the script's own are ignored. A set-group-ID bit without
+//! execute permission for the group is ignored too (it once stood for mandatory locks).
+//!
+//! The known cases, each as a fact: the mount is nosuid (`path_nosuid`/`mnt_may_suid`), the process
+//! has no_new_privs, a tracer without privileges holds it (`LSM_UNSAFE_PTRACE`), its `fs_struct` is
+//! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
+//! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back.
+//!
+//! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs
+//! whose effective id differed from its real one lost it by executing any program, without a bit on
+//! it: the new effective id was compared with the old real one. Since commit 337490f0007f ("exec:
+//! Correct the permission check for unsafe exec") it is compared with the old effective one.
+//!
+//! See execve(2), "set-user-ID".
+
+use nix::libc;
+use nix::mount::{MsFlags, mount};
+use nix::unistd::{Uid, setresuid};
+
+use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "credentials may change for set-user-ID and set-group-ID files",
+    run,
+    ..Scenario::DEFAULT
+};
+
+const FIELDS: [&str; 2] = ["uids", "gids"];
+const USER: &str = "1000 1000 1000 1000";
+const CHANGED: &str = "1000 0 0 0";
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("state/credentials");
+    for (name, mode) in [
+        ("plain", 0o755),
+        ("user", 0o4755),
+        ("group", 0o2755),
+        ("marked", 0o2745),
+    ] {
+        stage.ours_with_mode(name, mode)?;
+    }
+    stage.script("script", "#!/tmp/plain\n")?;
+    stage.set_mode("script", 0o4755)?;
+    let seen = stage.look("no bit", &user(Exec::path("/tmp/plain")?)?)?;
+    claim.control("no bit", USER, seen.found("uids")?)?;
+    let cases = [
+        ("set-user-ID", "/tmp/user", "uids"),
+        ("set-group-ID", "/tmp/group", "gids"),
+        ("set-user-ID of a script", "/tmp/script", "uids"),
+        (
+            "set-group-ID without execute permission for the group",
+            "/tmp/marked",
+            "gids",
+        ),
+    ];
+    for (what, path, field) in cases {
+        let seen = stage.look(what, &user(Exec::path(path)?)?)?;
+        claim.stated(what, CHANGED, seen.found(field)?);
+    }
+    let quiet = user(Exec::path("/tmp/user")?)?.before(|| {
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_NO_NEW_PRIVS,
+            1,
+            0,
+        )?)
+    });
+    let held = user(Exec::by("traced execve", "/tmp/user", |args| {
+        traced(args, Hold::TraceMe, || Ok(()))
+            .map(drop)
+            .map_err(|_| nix::errno::Errno::EIO)
+    })?)?;
+    let shared = user(Exec::by("execve with shared fs", "/tmp/user", |args| {
+        args.share_fs()
+    })?)?;
+    for (what, exec) in [
+        ("no_new_privs", quiet),
+        ("traced", held),
+        ("fs shared", shared),
+    ] {
+        let seen = stage.look(what, &exec)?;
+        stage.fact(&format!("set-user-ID, {what}"), seen.found("uids")?)?;
+    }
+    let differ = Exec::path("/tmp/plain")?.reports(&FIELDS)?.before(|| {
+        setresuid(
+            Uid::from_raw(1000),
+            Uid::from_raw(1001),
+            Uid::from_raw(1001),
+        )?;
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_NO_NEW_PRIVS,
+            1,
+            0,
+        )?)
+    });
+    let seen = stage.look("no bit, two user ids before, no_new_privs", &differ)?;
+    stage.fact(
+        "no bit, user ids 1000 1001 before, no_new_privs",
+        seen.found("uids")?,
+    )?;
+    let place = stage.folder("nosuid")?;
+    stage.bind("/tmp", &place)?;
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;
+    mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
+    let seen = stage.look("nosuid", &user(Exec::path("/tmp/nosuid/user")?)?)?;
+    stage.fact("set-user-ID, nosuid", seen.found("uids")?)?;
+    stage.verdict(&claim)
+}
+
+/// The start by an ordinary user.
+fn user(exec: Exec) -> anyhow::Result<Exec> {
+    Ok(exec.reports(&FIELDS)?.as_user())
+}

@@ -1,0 +1,52 @@
+//! No mapping of the old memory is left, private, shared or executable; what a process was told
+//! about its memory stays.
+//!
+//! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c)
+//! gives it the old one's `MMF_INIT_MASK` flags: that transparent huge pages are off
+//! (`PR_SET_THP_DISABLE`) outlives the start, as the filter for core dumps does. The specification
+//! speaks of the memory, not of its attributes, so that is a fact and no verdict.
+//!
+//! See execve(2), "Memory mappings are not preserved", and prctl(2), `PR_SET_THP_DISABLE`: "inherited
+//! ... and is preserved across execve(2)".
+
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys::{self, Marked};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the memory is replaced completely",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("state/memory");
+    let kinds = [
+        ("a private mapping", Marked::Private),
+        ("a shared mapping", Marked::Shared),
+        ("an executable mapping", Marked::Executable),
+    ];
+    for (what, kind) in kinds {
+        let mapped = |path: &str| {
+            let exec = Exec::path(path)?.reports(&["mark"])?;
+            anyhow::Ok(exec.before(move || Ok(sys::map_mark(kind)?)))
+        };
+        let seen = stage.look(&format!("{what}, a call that fails"), &mapped("/tmp/none")?)?;
+        claim.control(what, "yes", seen.found("mark")?)?;
+        let seen = stage.look(what, &mapped("/tmp/reporter")?)?;
+        claim.stated(what, "no", seen.found("mark")?);
+    }
+    let small = Exec::path("/tmp/reporter")?.reports(&["huge-pages-off"])?;
+    let small = small.before(|| {
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_THP_DISABLE,
+            1,
+            0,
+        )?)
+    });
+    let seen = stage.look("huge pages off", &small)?;
+    stage.fact("huge pages are still off", seen.found("huge-pages-off")?)?;
+    stage.verdict(&claim)
+}

@@ -1,0 +1,79 @@
+//! One thread is left, whichever called: it is the leader now.
+//!
+//! `de_thread` (fs/exec.c): when another thread than the leader calls, it waits until the leader is
+//! a zombie, takes its id, start time and place, and releases it. A leader that has ended before is
+//! such a zombie already, and the start works all the same; an observer can read no exe of it then,
+//! because `/proc/PID/exe` is the leader's, and the leader has no memory any more.
+//!
+//! See execve(2), "the calling thread's thread ID becomes the process ID", and ptrace(2), "execve(2)
+//! under ptrace".
+
+use nix::errno::Errno;
+
+use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a process of several threads becomes one of a single thread",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Name and call.
+type Call = (&'static str, fn(&Args<'_>) -> nix::Result<()>);
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("state/single_threaded");
+    let calls: [Call; 3] = [
+        ("the leader calls", by_leader),
+        ("another thread calls", |args| {
+            args.execve_in_thread("worker")
+        }),
+        ("another thread calls, the leader has ended", behind_leader),
+    ];
+    for (what, call) in calls {
+        let exec = Exec::by(what, "/tmp/reporter", call)?.reports(&["threads", "leader"])?;
+        let seen = stage.look(what, &exec)?;
+        claim.stated(&format!("{what}: threads"), "1", seen.found("threads")?);
+        claim.stated(
+            &format!("{what}: it is the leader"),
+            "yes",
+            seen.found("leader")?,
+        );
+    }
+    let failing = Exec::by("the leader calls", "/tmp/none", by_leader)?.reports(&["threads"])?;
+    let seen = stage.look("the leader's call fails", &failing)?;
+    claim.control("the leader's call fails", "2", seen.found("threads")?)?;
+    stage.verdict(&claim)
+}
+
+fn by_leader(args: &Args<'_>) -> nix::Result<()> {
+    let thread = std::thread::Builder::new().spawn(|| {
+        loop {
+            std::thread::park();
+        }
+    });
+    thread.map_err(|_| Errno::EAGAIN)?;
+    args.execve()
+}
+
+/// Makes the call from a thread when the leader is a zombie.
+fn behind_leader(args: &Args<'_>) -> nix::Result<()> {
+    std::thread::scope(|scope| {
+        let call = || {
+            // `/proc/self` is the leader.
+            let gone = || {
+                let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+                stat.contains(") Z ")
+            };
+            while !gone() {
+                std::thread::yield_now();
+            }
+            args.execve()
+        };
+        let thread = std::thread::Builder::new().spawn_scoped(scope, call);
+        thread.map_err(|_| Errno::EAGAIN)?;
+        sys::end_thread()
+    })
+}

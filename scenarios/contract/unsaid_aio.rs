@@ -1,0 +1,28 @@
+//! A context of asynchronous I/O is gone behind the start; a call that fails keeps it.
+//!
+//! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it; their rings are
+//! mappings, by which the reporter finds them. See execve(2), "Effect on process attributes":
+//! "any outstanding asynchronous I/O operations are canceled", and io_setup(2).
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "contexts of asynchronous I/O are gone",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("unsaid/aio");
+    let with_context = |path: &str| {
+        let exec = Exec::path(path)?.reports(&["aio"])?;
+        anyhow::Ok(exec.before(|| Ok(sys::aio_context()?)))
+    };
+    let seen = stage.look("a context, a call that fails", &with_context("/tmp/none")?)?;
+    claim.control("a call that fails", "1", seen.found("aio")?)?;
+    let seen = stage.look("a context", &with_context("/tmp/reporter")?)?;
+    claim.stated("a context", "0", seen.found("aio")?);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,110 @@
+//! Capabilities are recomputed by every start: a user keeps what is ambient and loses what is only
+//! permitted; a file that changes the ids, or has capabilities of its own, clears the ambient set.
+//!
+//! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when the file
+//! has capabilities or the ids change, and what is left is added to the new permitted and effective
+//! sets. A set-user-ID bit that changes nothing clears nothing.
+//!
+//! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
+//! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
+//! differed before. Since commit 337490f0007f ("exec: Correct the permission check for unsafe exec")
+//! it is compared with the old effective one, and a group that the process is a member of is no
+//! change: a set-group-ID file of such a group keeps the ambient set, which capabilities(7) denies.
+//!
+//! See capabilities(7), "Transformation of capabilities during execve()".
+
+use nix::libc;
+use nix::unistd::{Gid, Uid, chown, setgroups};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "capabilities are recomputed, ambient ones are kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// CAP_NET_RAW, and as the reporter says it.
+const NET_RAW: u64 = 1 << 13;
+const SAID: &str = "2000";
+
+/// A group that the user is a member of.
+const GROUP: Gid = Gid::from_raw(2000);
+
+const FIELDS: [&str; 4] = ["inheritable", "permitted", "effective", "ambient"];
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/capabilities");
+    stage.ours("plain")?;
+    stage.ours_with_mode("user", 0o4755)?;
+    stage.ours_with_mode("group", 0o2755)?;
+    stage.ours("own")?;
+    chown("/tmp/own", Some(Uid::from_raw(1000)), None)?;
+    stage.set_mode("own", 0o4755)?;
+    stage.ours("member")?;
+    chown("/tmp/member", None, Some(GROUP))?;
+    stage.set_mode("member", 0o2755)?;
+    stage.ours("capable")?;
+    sys::set_file_capabilities(c"/tmp/capable", NET_RAW)?;
+    let seen = stage.look("a call that fails", &holding("/tmp/none", Ambient::None)?)?;
+    claim.control("a call that fails", SAID, seen.found("permitted")?)?;
+    let seen = stage.look(
+        "permitted and inheritable",
+        &holding("/tmp/plain", Ambient::None)?,
+    )?;
+    claim.stated("permitted before", "0", seen.found("permitted")?);
+    claim.stated("inheritable before", SAID, seen.found("inheritable")?);
+    let seen = stage.look("ambient", &holding("/tmp/plain", Ambient::Raised)?)?;
+    for field in ["ambient", "permitted", "effective"] {
+        claim.stated(
+            &format!("ambient before: {field}"),
+            SAID,
+            seen.found(field)?,
+        );
+    }
+    let cases = [
+        ("ambient, set-user-ID of root", "/tmp/user", "0"),
+        ("ambient, set-group-ID of root", "/tmp/group", "0"),
+        (
+            "ambient, set-group-ID of one of its groups",
+            "/tmp/member",
+            "0",
+        ),
+        ("ambient, file capabilities", "/tmp/capable", "0"),
+        ("ambient, set-user-ID of the caller", "/tmp/own", SAID),
+    ];
+    for (what, path, wanted) in cases {
+        let seen = stage.look(what, &holding(path, Ambient::Raised)?)?;
+        claim.stated(what, wanted, seen.found("ambient")?);
+    }
+    stage.verdict(&claim)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ambient {
+    None,
+    Raised,
+}
+
+/// A start by a user who has one capability.
+fn holding(path: &str, ambient: Ambient) -> anyhow::Result<Exec> {
+    const NO_SETUID_FIXUP: u64 = 1 << 2;
+    let exec = Exec::path(path)?.reports(&FIELDS)?.before(|| {
+        Ok(sys::set_attribute_of_process(
+            libc::PR_SET_SECUREBITS,
+            NO_SETUID_FIXUP,
+            0,
+        )?)
+    });
+    Ok(exec.as_user().before(move || {
+        sys::set_attribute_of_process(libc::PR_SET_SECUREBITS, 0, 0)?;
+        setgroups(&[GROUP])?;
+        sys::set_capabilities(NET_RAW, NET_RAW, NET_RAW)?;
+        if ambient == Ambient::Raised {
+            let raise = libc::PR_CAP_AMBIENT_RAISE as u64;
+            sys::set_attribute_of_process(libc::PR_CAP_AMBIENT, raise, 13)?;
+        }
+        Ok(())
+    }))
+}

@@ -1,0 +1,64 @@
+//! The name becomes the last part of the path, 15 bytes of it; by a descriptor it is the file's
+//! name, and on 5.10 the descriptor's number.
+//!
+//! `begin_new_exec` calls `__set_task_comm(me, kbasename(bprm->filename))`: the name that was asked
+//! for, so a symbolic link's own and a script's, not its interpreter's. For a descriptor
+//! `bprm->filename` is `/dev/fd/5`, whose last part is `5`. Since commit 543841d18060 ("exec: fix up
+//! /proc/pid/comm in the execveat(AT_EMPTY_PATH) case", 6.14, carried back to the long-term series 6.1,
+//! 6.6 and 6.12, not to 5.10) it is the name of the file's dentry.
+//!
+//! See execve(2), and prctl(2), `PR_SET_NAME`.
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the name becomes the last part of the path",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/comm");
+    let reporter = stage.ours("reporter")?;
+    let long = stage.ours("a-name-of-more-than-15-bytes")?;
+    let link = stage.link(&reporter, "link")?;
+    let script = stage.script("script", "#!/tmp/reporter\n")?;
+    let named = |path: &std::path::Path| {
+        let exec = Exec::path(path)?.reports(&["comm"])?;
+        anyhow::Ok(exec.before(|| Ok(nix::sys::prctl::set_name(c"old name")?)))
+    };
+    let seen = stage.look("a call that fails", &named("/tmp/none".as_ref())?)?;
+    claim.control("a call that fails", "old name", seen.found("comm")?)?;
+    let cases = [
+        ("a program", &reporter, "reporter"),
+        ("a long name", &long, "a-name-of-more-"),
+        ("a symbolic link", &link, "link"),
+        ("a script", &script, "script"),
+    ];
+    for (what, path, wanted) in cases {
+        let seen = stage.look(what, &named(path)?)?;
+        claim.stated(what, wanted, seen.found("comm")?);
+    }
+    let below = Exec::by("execveat", &reporter, |args| {
+        args.execveat(5, c"reporter", 0)
+    })?;
+    let below = below
+        .reports(&["comm"])?
+        .opened(5, "/tmp", OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+    let seen = stage.look("below a folder's descriptor", &below)?;
+    claim.stated(
+        "below a folder's descriptor",
+        "reporter",
+        seen.found("comm")?,
+    );
+    let by = Exec::by("fexecve", &reporter, |args| {
+        args.execveat(5, c"", libc::AT_EMPTY_PATH)
+    })?;
+    let by = by.reports(&["comm"])?.opened(5, &reporter, OFlag::O_RDONLY);
+    let seen = stage.look("by a descriptor", &by)?;
+    claim.stated("by a descriptor", "reporter", seen.found("comm")?);
+    stage.verdict(&claim)
+}

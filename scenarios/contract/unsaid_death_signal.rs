@@ -1,0 +1,70 @@
+//! The parent-death signal is kept by the thread that calls, cleared where credentials change, and
+//! cleared too where the ids differed before.
+//!
+//! `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which is wider
+//! than a change (see `contract/unsaid_secure`); capabilities of the file are covered by the same.
+//!
+//! The signal is the thread's (`task_struct.pdeath_signal`), not the process's, and `de_thread` does
+//! not carry it over from the leader: when another thread than the one that asked for it calls, the
+//! process has none afterwards. No manual page says that.
+//!
+//! See prctl(2), `PR_SET_PDEATHSIG`.
+
+use nix::unistd::{Uid, setresuid};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the parent-death signal is kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/death_signal");
+    stage.ours("plain")?;
+    stage.ours_with_mode("user", 0o4755)?;
+    stage.ours("capable")?;
+    sys::set_file_capabilities(c"/tmp/capable", 1 << 13)?;
+    let report = |exec: Exec| exec.reports(&["death-signal"]);
+    let seen = stage.look("none set", &report(Exec::path("/tmp/plain")?)?)?;
+    claim.control("none set", "none", seen.found("death-signal")?)?;
+    let cases = [
+        ("no change", "/tmp/plain", "SIGUSR1"),
+        ("set-user-ID of root", "/tmp/user", "none"),
+        ("file capabilities", "/tmp/capable", "none"),
+    ];
+    for (what, path, wanted) in cases {
+        let seen = stage.look(what, &asking(report(Exec::path(path)?)?.as_user()))?;
+        claim.stated(what, wanted, seen.found("death-signal")?);
+    }
+    let differ = report(Exec::path("/tmp/plain")?)?;
+    let (user, root) = (Uid::from_raw(1000), Uid::from_raw(0));
+    let differ = asking(differ.before(move || Ok(setresuid(user, root, root)?)));
+    let seen = stage.look("no change, but two user ids before", &differ)?;
+    claim.stated(
+        "no change, but two user ids before",
+        "SIGUSR1",
+        seen.found("death-signal")?,
+    );
+    let thread = Exec::by("execve in a thread", "/tmp/plain", |args| {
+        args.execve_in_thread("t")
+    })?;
+    let seen = stage.look(
+        "set by the leader, another thread calls",
+        &asking(report(thread)?),
+    )?;
+    let what = "set by the leader, another thread calls";
+    claim.stated(what, "SIGUSR1", seen.found("death-signal")?);
+    stage.verdict(&claim)
+}
+
+/// Asks for the signal last: a change of ids would clear it.
+fn asking(exec: Exec) -> Exec {
+    exec.before(|| {
+        Ok(nix::sys::prctl::set_pdeathsig(
+            nix::sys::signal::Signal::SIGUSR1,
+        )?)
+    })
+}

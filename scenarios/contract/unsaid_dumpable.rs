@@ -1,0 +1,75 @@
+//! The dumpable attribute becomes 1 again, and `fs.suid_dumpable` where credentials changed or the
+//! file cannot be read; also where the real and the effective id differed before.
+//!
+//! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file could not be read (`would_dump`
+//! put `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real ids differ, and 1 otherwise: it
+//! looks at what the ids are, not at whether they changed. prctl(2) speaks of a change only:
+//! "the process executes a set-user-ID or set-group-ID program". Capabilities that a file brings are
+//! seen later, by `commit_creds` (kernel/cred.c).
+//!
+//! prctl(2) warns of what follows for everybody else: a process that made itself not dumpable is
+//! dumpable again behind its next start.
+//!
+//! See prctl(2), `PR_SET_DUMPABLE`, and proc_sys_fs(5), `suid_dumpable`.
+
+use nix::libc;
+use nix::unistd::{Uid, chown, setresuid};
+
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the dumpable attribute is set anew",
+    needs: &[needs::OWN_SETTINGS],
+    run,
+    ..Scenario::DEFAULT
+};
+
+const FIELD: &[&str] = &["dumpable"];
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/dumpable");
+    stage.ours("plain")?;
+    stage.ours_with_mode("user", 0o4755)?;
+    stage.ours_with_mode("unreadable", 0o711)?;
+    stage.ours("capable")?;
+    sys::set_file_capabilities(c"/tmp/capable", 1 << 13)?;
+    stage.ours("own")?;
+    chown("/tmp/own", Some(Uid::from_raw(1000)), None)?;
+    stage.set_mode("own", 0o4755)?;
+    let not_dumpable = |path: &str| {
+        let exec = Exec::path(path)?.reports(FIELD)?;
+        anyhow::Ok(exec.before(|| Ok(sys::set_attribute_of_process(libc::PR_SET_DUMPABLE, 0, 0)?)))
+    };
+    let seen = stage.look(
+        "not dumpable, a call that fails",
+        &not_dumpable("/tmp/none")?,
+    )?;
+    claim.control("a call that fails", "0", seen.found("dumpable")?)?;
+    let seen = stage.look("not dumpable before", &not_dumpable("/tmp/plain")?)?;
+    claim.stated("not dumpable before", "1", seen.found("dumpable")?);
+    let root = Exec::path("/tmp/unreadable")?.reports(FIELD)?;
+    let seen = stage.look("a file of mode 0711, by root", &root)?;
+    claim.stated("a file of mode 0711, by root", "1", seen.found("dumpable")?);
+    for value in ["0", "2"] {
+        stage.sysctl("fs/suid_dumpable", value)?;
+        let cases = [
+            ("set-user-ID of root", "/tmp/user", value),
+            ("a file of mode 0711, by a user", "/tmp/unreadable", value),
+            ("file capabilities", "/tmp/capable", value),
+            ("set-user-ID of the caller", "/tmp/own", "1"),
+        ];
+        for (what, path, wanted) in cases {
+            let what = format!("{what}, suid_dumpable {value}");
+            let seen = stage.look(&what, &Exec::path(path)?.reports(FIELD)?.as_user())?;
+            claim.stated(&what, wanted, seen.found("dumpable")?);
+        }
+        let exec = Exec::path("/tmp/plain")?.reports(FIELD)?;
+        let (user, root) = (Uid::from_raw(1000), Uid::from_raw(0));
+        let exec = exec.before(move || Ok(setresuid(user, root, root)?));
+        let what = format!("no change, but two user ids before, suid_dumpable {value}");
+        let seen = stage.look(&what, &exec)?;
+        claim.stated(&what, "1", seen.found("dumpable")?);
+    }
+    stage.verdict(&claim)
+}

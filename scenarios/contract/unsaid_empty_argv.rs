@@ -1,0 +1,32 @@
+//! An empty argv becomes one empty string, so that no program takes its first environment variable
+//! for an argument.
+//!
+//! Since commit dcd46d897adb ("exec: Force single empty string when argv is empty", 5.18), carried
+//! back to 5.10.110 and all stable series: `do_execveat_common` adds `""`. It was the answer to
+//! CVE-2021-4034 of pkexec. A NULL argv is the same (execve(2) calls that not portable).
+//!
+//! A script gets its interpreter's name in the place of the empty string. See execve(2), NOTES.
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "an empty argv becomes one empty string",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let script = stage.script("script", "#!/tmp/reporter\n")?;
+    let mut claim = Claim::new("unsaid/empty_argv");
+    let exec = Exec::path(&reporter)?.reports(&["argv"])?;
+    let seen = stage.look("two arguments", &exec.clone().argv(&["a", "b"])?)?;
+    claim.control("two arguments", "'a' 'b'", seen.found("argv")?)?;
+    let seen = stage.look("no argument", &exec.argv(&[])?)?;
+    claim.stated("no argument", "''", seen.found("argv")?);
+    let exec = Exec::path(&script)?.reports(&["argv"])?.argv(&[])?;
+    let seen = stage.look("a script without an argument", &exec)?;
+    let wanted = "'/tmp/reporter' '/tmp/script'";
+    claim.stated("a script without an argument", wanted, seen.found("argv")?);
+    stage.verdict(&claim)
+}

@@ -1,0 +1,92 @@
+//! Locks of open file descriptions are kept with their descriptor. Record locks are kept too, except
+//! when the start closes another descriptor of the same file.
+//!
+//! A record lock belongs to the table of descriptors (`files_struct`). Once a process of several
+//! threads, which share the table, was given a copy at the start, and when the old table went its
+//! record locks went with it. Since commit b6043501289e ("exec: Move unshare_files to fix posix file
+//! locking during exec", 5.11, carried back to 5.10.220) the copy is made behind `de_thread`, when
+//! nobody shares it any more: all kernels here keep them.
+//!
+//! A record lock is lost when the start closes another descriptor of the same file:
+//! that is the rule of POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close.
+//! fcntl(2) says that record locks "are preserved across an execve(2)" and does not name this case.
+//!
+//! See fcntl(2), "Advisory record locking", and flock(2).
+
+use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "locks of files are kept while the descriptor is",
+    run,
+    ..Scenario::DEFAULT
+};
+
+const LOCKED: &str = "/tmp/locked";
+
+/// A kind of lock as /proc/locks names it.
+type Lock = (&'static str, fn() -> anyhow::Result<()>);
+
+const KINDS: [Lock; 3] = [("POSIX", posix), ("OFDLCK", description), ("FLOCK", whole)];
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    stage.file("locked", b"", 0o644)?;
+    let mut claim = Claim::new("unsaid/file_locks");
+    let exec = Exec::path(&reporter)?.reports(&["locks"])?;
+    let kept = |exec: Exec, lock: Lock| exec.opened(5, LOCKED, OFlag::O_RDWR).before(lock.1);
+    for lock in KINDS {
+        let name = lock.0;
+        let closing = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+        let gone = exec.clone().opened(5, LOCKED, closing).before(lock.1);
+        let seen = stage.look(&format!("{name}, close-on-exec"), &gone)?;
+        claim.control(name, "none", seen.found("locks")?)?;
+        let seen = stage.look(name, &kept(exec.clone(), lock))?;
+        claim.stated(name, name, seen.found("locks")?);
+        let thread = Exec::by("execve in a thread", &reporter, |args| {
+            args.execve_in_thread("t")
+        })?;
+        let what = format!("{name}, a thread calls");
+        let seen = stage.look(&what, &kept(thread.reports(&["locks"])?, lock))?;
+        claim.stated(&what, name, seen.found("locks")?);
+        let other = kept(exec.clone().opened(6, LOCKED, closing), lock);
+        let what = format!("{name}, another descriptor of the file is closed by the start");
+        let seen = stage.look(&what, &other)?;
+        claim.stated(&what, name, seen.found("locks")?);
+    }
+    stage.verdict(&claim)
+}
+
+/// The whole file, for writing.
+fn range() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+fn posix() -> anyhow::Result<()> {
+    let file = std::mem::ManuallyDrop::new(sys::adopt_fd(5));
+    fcntl(&*file, FcntlArg::F_SETLK(&range()))?;
+    Ok(())
+}
+
+fn description() -> anyhow::Result<()> {
+    let file = std::mem::ManuallyDrop::new(sys::adopt_fd(5));
+    fcntl(&*file, FcntlArg::F_OFD_SETLK(&range()))?;
+    Ok(())
+}
+
+fn whole() -> anyhow::Result<()> {
+    let lock = Flock::lock(sys::adopt_fd(5), FlockArg::LockExclusiveNonblock);
+    let lock = lock.map_err(|(_, errno)| errno)?;
+    // Dropped it would be unlocked.
+    std::mem::forget(lock);
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! All three interval timers go on in the new program, whichever thread called.
+//!
+//! They belong to `signal_struct`, which the process keeps; `exit_itimers`, which exec calls, is
+//! about POSIX timers in spite of its name. So alarm(2) before a start ends the program later, if
+//! it does not expect SIGALRM. The specification has timers among what is cleared
+//! (`contract/effect_cleared`).
+//!
+//! See setitimer(2) and alarm(2): "alarms ... are preserved across execve(2)".
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys::{self, Interval};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "interval timers are kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("unsaid/interval_timers");
+    let exec = Exec::path(&reporter)?.reports(&["timers"])?;
+    let seen = stage.look("none armed", &exec)?;
+    claim.control("none armed", "none", seen.found("timers")?)?;
+    let kinds = [
+        ("real", Interval::Real),
+        ("virtual", Interval::Virtual),
+        ("profiling", Interval::Profiling),
+    ];
+    for (name, kind) in kinds {
+        let armed = exec
+            .clone()
+            .before(move || Ok(sys::arm_interval(kind, HOUR)?));
+        let seen = stage.look(name, &armed)?;
+        claim.stated(name, name, seen.found("timers")?);
+    }
+    let thread = Exec::by("execve in a thread", &reporter, |args| {
+        args.execve_in_thread("t")
+    })?;
+    let thread = thread.reports(&["timers"])?;
+    let thread = thread.before(|| Ok(sys::arm_interval(Interval::Real, HOUR)?));
+    let seen = stage.look("real, a thread calls", &thread)?;
+    claim.stated("real, a thread calls", "real", seen.found("timers")?);
+    stage.verdict(&claim)
+}
+
+/// In microseconds: none of them expires.
+const HOUR: i64 = 3_600_000_000;

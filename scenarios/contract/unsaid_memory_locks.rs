@@ -1,0 +1,30 @@
+//! Memory locks are not kept: neither those on what was mapped nor the order to lock all to come.
+//!
+//! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another behind
+//! `exec_mmap`. See mlock(2): "memory locks ... are automatically removed during an execve(2)".
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "memory locks are not kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("unsaid/memory_locks");
+    let locking = |path: &str| {
+        let exec = Exec::path(path)?.reports(&["locked"])?;
+        anyhow::Ok(exec.before(|| Ok(sys::lock_mark()?)))
+    };
+    let seen = stage.look("mlock, a call that fails", &locking("/tmp/none")?)?;
+    claim.control("a call that fails", "4 kB", seen.found("locked")?)?;
+    let seen = stage.look("mlock", &locking("/tmp/reporter")?)?;
+    claim.stated("mlock", "0 kB", seen.found("locked")?);
+    let all = Exec::path("/tmp/reporter")?.reports(&["locked"])?;
+    let seen = stage.look("mlockall", &all.before(|| Ok(sys::lock_future()?)))?;
+    claim.stated("mlockall of what is to come", "0 kB", seen.found("locked")?);
+    stage.verdict(&claim)
+}

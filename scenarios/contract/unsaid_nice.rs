@@ -1,0 +1,31 @@
+//! The nice value is kept, up and down, also when a set-user-ID file changes who it is.
+//!
+//! It is the thread's (`task_struct.static_prio`), and exec touches nothing of scheduling. Of
+//! several threads it is the caller's value that counts.
+//!
+//! See setpriority(2): "the nice value is preserved across execve(2)".
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the nice value is kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/nice");
+    stage.ours("plain")?;
+    stage.ours_with_mode("user", 0o4755)?;
+    let seen = stage.look("not set", &Exec::path("/tmp/plain")?.reports(&["nice"])?)?;
+    claim.control("not set", "0", seen.found("nice")?)?;
+    for (path, value) in [("/tmp/plain", 5), ("/tmp/plain", -5), ("/tmp/user", 7)] {
+        let exec = Exec::path(path)?.reports(&["nice"])?;
+        let exec = exec.before(move || Ok(sys::set_nice(value)?)).as_user();
+        let what = format!("{value}, {path}");
+        let seen = stage.look(&what, &exec)?;
+        claim.stated(&what, value, seen.found("nice")?);
+    }
+    stage.verdict(&claim)
+}

@@ -1,0 +1,50 @@
+//! POSIX timers are gone behind the start; a call that fails keeps them.
+//!
+//! `exit_itimers` deletes them. It is called by `de_thread` up to 5.16 and by `begin_new_exec`
+//! since, behind the point of no return in both. What they have already sent goes with them; see
+//! `contract/signal_timer_signals_cleared`.
+//!
+//! See timer_create(2): "timers are disarmed and deleted during an execve(2)".
+
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "POSIX timers are deleted",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let reporter = stage.ours("reporter")?;
+    let mut claim = Claim::new("unsaid/posix_timers");
+    let armed = |exec: Exec| {
+        let exec = exec.reports(&["posix-timers"])?;
+        anyhow::Ok(exec.before(|| {
+            sys::arm_timer(libc::SIGUSR1, HOUR)?;
+            Ok(sys::arm_timer(libc::SIGUSR2, HOUR)?)
+        }))
+    };
+    let seen = stage.look(
+        "two timers, a call that fails",
+        &armed(Exec::path("/tmp/none")?)?,
+    )?;
+    claim.control("a call that fails", "2", seen.found("posix-timers")?)?;
+    let seen = stage.look("two timers", &armed(Exec::path(&reporter)?)?)?;
+    claim.stated("two timers", "0", seen.found("posix-timers")?);
+    let thread = Exec::by("execve in a thread", &reporter, |args| {
+        args.execve_in_thread("t")
+    })?;
+    let seen = stage.look("two timers, a thread calls", &armed(thread)?)?;
+    claim.stated(
+        "two timers, a thread calls",
+        "0",
+        seen.found("posix-timers")?,
+    );
+    stage.verdict(&claim)
+}
+
+/// In nanoseconds: none of them expires.
+const HOUR: i64 = 3_600_000_000_000;

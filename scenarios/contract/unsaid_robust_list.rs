@@ -1,0 +1,48 @@
+//! The robust list is walked by the start: who waits for a futex of it learns that its owner has
+//! died, although the process lives.
+//!
+//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, as the end of a process does, and
+//! forgets the list. The word is shared with the parent, which finds `FUTEX_OWNER_DIED` there while
+//! the new program still runs. A call that fails leaves the word to its owner.
+//!
+//! See set_robust_list(2): "the list is ... on execve(2)", and get_robust_list(2).
+
+use std::sync::atomic::Ordering;
+
+use crate::guest::say;
+use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::sys;
+use crate::trail::Fact;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the robust list of futexes is walked",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/robust_list");
+    let seen = stage.look("a call that fails", &owning("/tmp/none")?)?;
+    claim.control("a call that fails", "owned", seen.found("futex")?)?;
+    let seen = stage.look("a futex of the list", &owning("/usr/bin/cat")?)?;
+    claim.stated("a futex of the list", "owner died", seen.found("futex")?);
+    stage.verdict(&claim)
+}
+
+fn owning(path: &str) -> anyhow::Result<Exec> {
+    /// `FUTEX_OWNER_DIED` of include/uapi/linux/futex.h.
+    const OWNER_DIED: u32 = 0x4000_0000;
+    Exec::by("execve with a robust list", path, |args| {
+        let word = sys::shared_word()?;
+        let own = || Ok(sys::own_robust(word)?);
+        let told = match held(args, own, || Ok(word.load(Ordering::SeqCst))) {
+            Ok(value) if value & OWNER_DIED != 0 => "owner died".to_owned(),
+            Ok(0) => "free".to_owned(),
+            Ok(_) => "owned".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say(None, vec![Fact::new("futex", told)]);
+        Ok(())
+    })
+}

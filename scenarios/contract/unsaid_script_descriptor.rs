@@ -1,0 +1,61 @@
+//! A script that is executed by a descriptor with close-on-exec cannot be opened by its interpreter,
+//! and the call fails with ENOENT before the interpreter is looked for.
+//!
+//! The interpreter would be given `/dev/fd/5`, which the start itself closes. `alloc_bprm` notes it
+//! (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The
+//! errno says that a file is missing, which it is not.
+//!
+//! It is the same for a script below a folder's descriptor. Without close-on-exec the interpreter
+//! finds the script, and the descriptor stays open in it. A program by such a descriptor runs.
+//!
+//! See execveat(2), BUGS.
+
+use nix::fcntl::OFlag;
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a script by a descriptor that is closed on exec",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let script = stage.script("script", "#!/tmp/reporter\n")?;
+    let mut claim = Claim::new("unsaid/script_descriptor");
+    let by_file = |path: &str| {
+        let call = Exec::by("fexecve", path, |args| {
+            args.execveat(5, c"", libc::AT_EMPTY_PATH)
+        });
+        call?.reports(&["argv"])
+    };
+    let plain = by_file("/tmp/script")?.opened(5, &script, OFlag::O_RDONLY);
+    let seen = stage.look("without close-on-exec", &plain)?;
+    claim.control(
+        "without close-on-exec",
+        "'/tmp/reporter' '/dev/fd/5'",
+        seen.found("argv")?,
+    )?;
+    let closing = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let program = by_file("/tmp/reporter")?.opened(5, "/tmp/reporter", closing);
+    let seen = stage.look("a program", &program)?;
+    claim.control("a program", "exit 0", &seen.how)?;
+    let file = by_file("/tmp/script")?.opened(5, &script, closing);
+    let seen = stage.look("with close-on-exec", &file)?;
+    claim.stated("with close-on-exec", "errno ENOENT", &seen.how);
+    let folder = Exec::by("execveat", "/tmp/script", |args| {
+        args.execveat(5, c"script", 0)
+    })?;
+    let folder = folder
+        .reports(&["argv"])?
+        .opened(5, "/tmp", closing | OFlag::O_DIRECTORY);
+    let seen = stage.look("below a folder with close-on-exec", &folder)?;
+    claim.stated(
+        "below a folder with close-on-exec",
+        "errno ENOENT",
+        &seen.how,
+    );
+    stage.verdict(&claim)
+}

@@ -1,0 +1,69 @@
+//! The securebits are kept, except `SECBIT_KEEP_CAPS`, which is cleared even when it is locked.
+//!
+//! `cap_bprm_creds_from_file` (security/commoncap.c) ends with
+//! `new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS)`; the lock only keeps processes from
+//! changing the bit. A set-user-ID file changes nothing of it.
+//!
+//! See capabilities(7), "The securebits flags".
+
+use nix::libc;
+
+use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the securebits are kept",
+    run,
+    ..Scenario::DEFAULT
+};
+
+const KEEP_CAPS: u64 = 1 << 4;
+const KEEP_CAPS_LOCKED: u64 = 1 << 5;
+const NO_AMBIENT_RAISE: u64 = 1 << 6;
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("unsaid/securebits");
+    stage.ours("plain")?;
+    stage.ours_with_mode("user", 0o4755)?;
+    let with = |path: &str, bits: u64| {
+        let exec = Exec::path(path)?.reports(&["securebits"])?;
+        // In front of the change to another user, which may not set them.
+        let exec = exec.before(move || {
+            Ok(sys::set_attribute_of_process(
+                libc::PR_SET_SECUREBITS,
+                bits,
+                0,
+            )?)
+        });
+        anyhow::Ok(exec.as_user())
+    };
+    let all = KEEP_CAPS | KEEP_CAPS_LOCKED | NO_AMBIENT_RAISE;
+    let seen = stage.look("a call that fails", &with("/tmp/none", all)?)?;
+    claim.control("a call that fails", all, seen.found("securebits")?)?;
+    let cases = [
+        (
+            "NO_CAP_AMBIENT_RAISE",
+            "/tmp/plain",
+            NO_AMBIENT_RAISE,
+            NO_AMBIENT_RAISE,
+        ),
+        ("KEEP_CAPS", "/tmp/plain", KEEP_CAPS, 0),
+        (
+            "KEEP_CAPS, locked",
+            "/tmp/plain",
+            all,
+            KEEP_CAPS_LOCKED | NO_AMBIENT_RAISE,
+        ),
+        (
+            "a set-user-ID file",
+            "/tmp/user",
+            all,
+            KEEP_CAPS_LOCKED | NO_AMBIENT_RAISE,
+        ),
+    ];
+    for (what, path, bits, wanted) in cases {
+        let seen = stage.look(what, &with(path, bits)?)?;
+        claim.stated(what, wanted, seen.found("securebits")?);
+    }
+    stage.verdict(&claim)
+}

@@ -1,0 +1,55 @@
+//! Shared memory is detached by the start: System V segments, and mappings as POSIX has them.
+//!
+//! Both are mappings of the old memory, which `exec_mmap` drops. The segment itself stays; nobody
+//! has it attached any more while the new program runs, and the scenario asks the kernel then.
+//!
+//! See execve(2), "Effect on process attributes": "attached System V shared memory segments are
+//! detached", "POSIX shared memory regions are unmapped".
+
+use crate::guest::say;
+use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::sys::{self, Marked};
+use crate::trail::Fact;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "shared memory is detached",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    let mut claim = Claim::new("unsaid/shared_memory");
+    let segment = |path: &str| {
+        Exec::by("execve with a segment", path, |args| {
+            let id = sys::new_segment()?;
+            let attach = || Ok(sys::attach_segment(id)?);
+            let count = held(args, attach, || Ok(sys::attached(id)?));
+            sys::remove_segment(id)?;
+            let count = count.map_or_else(|error| format!("{error:#}"), |count| count.to_string());
+            // Who cannot say it has said nothing, and the scenario misses it.
+            let _ = say(None, vec![Fact::new("attached", count)]);
+            Ok(())
+        })
+    };
+    let seen = stage.look("System V, a call that fails", &segment("/tmp/none")?)?;
+    claim.control("System V, a call that fails", "1", seen.found("attached")?)?;
+    let seen = stage.look("System V", &segment("/usr/bin/cat")?)?;
+    claim.stated("System V", "0", seen.found("attached")?);
+    let mapping = |path: &str| {
+        let exec = Exec::path(path)?.reports(&["mark"])?;
+        anyhow::Ok(exec.before(|| Ok(sys::map_mark(Marked::Shared)?)))
+    };
+    let seen = stage.look(
+        "a shared mapping, a call that fails",
+        &mapping("/tmp/none")?,
+    )?;
+    claim.control(
+        "a shared mapping, a call that fails",
+        "yes",
+        seen.found("mark")?,
+    )?;
+    let seen = stage.look("a shared mapping", &mapping("/tmp/reporter")?)?;
+    claim.stated("a shared mapping", "no", seen.found("mark")?);
+    stage.verdict(&claim)
+}

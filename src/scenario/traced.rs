@@ -1,0 +1,72 @@
+//! An execve(2) under ptrace(2), as the tracer sees it.
+
+use anyhow::{Context as _, Result};
+use nix::fcntl::OFlag;
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{pipe2, read, write};
+
+use super::Args;
+use crate::sys::{self, ForkResult};
+
+/// How the tracer holds who makes the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// `PTRACE_TRACEME` of the child, without options.
+    TraceMe,
+    /// `PTRACE_SEIZE`, without options.
+    Seize,
+    /// `PTRACE_SEIZE` with `PTRACE_O_TRACEEXEC`.
+    SeizeExec,
+}
+
+/// Forks a child that makes the call, traces it to its end, and returns its stops in words.
+///
+/// `before` runs in the child.
+///
+/// # Errors
+///
+/// The child cannot be forked or traced.
+pub fn traced(args: &Args<'_>, hold: Hold, before: impl Fn() -> Result<()>) -> Result<Vec<String>> {
+    let (gate, open) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    let child = match sys::fork().context("failed to fork")? {
+        ForkResult::Child => {
+            drop(open);
+            let ready = match hold {
+                Hold::TraceMe => ptrace::traceme().is_ok(),
+                Hold::Seize | Hold::SeizeExec => read(&gate, &mut [0]) == Ok(1),
+            };
+            if ready && before().is_ok() {
+                let failed = args.execve().err().map_or(98, |errno| errno as i32);
+                sys::exit_now(failed);
+            }
+            sys::exit_now(97)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    let options = match hold {
+        Hold::TraceMe | Hold::Seize => ptrace::Options::empty(),
+        Hold::SeizeExec => ptrace::Options::PTRACE_O_TRACEEXEC,
+    };
+    if hold != Hold::TraceMe {
+        ptrace::seize(child, options).context("failed to seize")?;
+        write(&open, &[1]).context("failed to open the gate")?;
+    }
+    let mut stops = Vec::new();
+    loop {
+        match waitpid(child, Some(WaitPidFlag::__WALL)).context("failed to wait")? {
+            WaitStatus::Stopped(_, signal) => stops.push(format!("stop by {signal}")),
+            WaitStatus::PtraceEvent(_, _, 4) => stops.push("event exec".to_owned()),
+            WaitStatus::Exited(_, status) => {
+                stops.push(format!("exit {status}"));
+                return Ok(stops);
+            }
+            WaitStatus::Signaled(_, signal, _) => {
+                stops.push(format!("killed by {signal}"));
+                return Ok(stops);
+            }
+            other => stops.push(format!("{other:?}")),
+        }
+        ptrace::cont(child, None).context("failed to let it go on")?;
+    }
+}

@@ -1,0 +1,72 @@
+//! What a process may: capabilities, and attributes set by prctl(2).
+
+use std::ffi::CStr;
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// Sets an attribute of this process by two integers (prctl(2)).
+///
+/// # Errors
+///
+/// What prctl says.
+pub fn set_attribute_of_process(option: i32, first: u64, second: u64) -> nix::Result<()> {
+    // SAFETY: only options that take integers are set by this; none has a pointer.
+    Errno::result(unsafe { libc::prctl(option, first, second, 0, 0) }).map(drop)
+}
+
+/// Permitted, effective and inheritable capabilities, a bit each (capset(2)).
+///
+/// # Errors
+///
+/// What capset says.
+pub fn set_capabilities(permitted: u64, effective: u64, inheritable: u64) -> nix::Result<()> {
+    // `_LINUX_CAPABILITY_VERSION_3`, this process.
+    let header = [0x2008_0522_u32, 0];
+    let half = |set: u64, shift: u32| (set >> shift) as u32;
+    let words =
+        [0, 32].map(|shift| [effective, permitted, inheritable].map(|set| half(set, shift)));
+    // SAFETY: header and sets have the form that the version asks for.
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), words.as_ptr()) };
+    Errno::result(result).map(drop)
+}
+
+/// Sets the nice value of this process (setpriority(2)).
+///
+/// # Errors
+///
+/// What setpriority says.
+pub fn set_nice(value: i32) -> nix::Result<()> {
+    // SAFETY: the call takes integers.
+    Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) }).map(drop)
+}
+
+/// Gives a file these capabilities, permitted and effective (capabilities(7), "File capabilities").
+///
+/// # Errors
+///
+/// What setxattr(2) says.
+pub fn set_file_capabilities(path: &CStr, permitted: u64) -> nix::Result<()> {
+    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable, the low halves
+    // before the high ones.
+    let words = [
+        0x0200_0001_u32,
+        permitted as u32,
+        0,
+        (permitted >> 32) as u32,
+        0,
+    ];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    super::set_attribute(path, c"security.capability", &value)
+}
+
+/// The personality of this process, all bits of it (personality(2)).
+///
+/// # Errors
+///
+/// What personality says.
+pub fn personality() -> nix::Result<u32> {
+    // SAFETY: the call takes an integer; this one asks and changes nothing.
+    let bits = Errno::result(unsafe { libc::personality(0xffff_ffff) })?;
+    Ok(bits.cast_unsigned())
+}

@@ -1,0 +1,162 @@
+//! Signals as the kernel counts them, realtime ones too: blocked, queued, pending, taken.
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::{ForkResult, Pid};
+
+/// The numbers that a program may use: the C library keeps 32 and 33.
+pub fn usable_signals() -> impl Iterator<Item = i32> {
+    (1..=64).filter(|number| !matches!(*number, 32 | 33 | libc::SIGKILL | libc::SIGSTOP))
+}
+
+/// A signal that was pending, as sigtimedwait(2) gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its number.
+    pub number: i32,
+    /// What came with it (sigqueue(3)).
+    pub value: i32,
+}
+
+/// Blocks a signal in this thread, beside those that are (rt_sigprocmask(2)).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn block(number: i32) -> nix::Result<()> {
+    let mask = 1_u64 << (number - 1);
+    let none = std::ptr::null_mut::<u64>();
+    // SAFETY: the mask is a valid place of the size that is said; null asks for no old one.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            &raw const mask,
+            none,
+            8,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Sends a signal with a value to this process (sigqueue(3)).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn queue(number: i32, value: i32) -> nix::Result<()> {
+    let value = libc::sigval {
+        sival_ptr: std::ptr::without_provenance_mut(value as usize),
+    };
+    // SAFETY: the call takes integers; the pointer is a number that nobody follows.
+    Errno::result(unsafe { libc::sigqueue(Pid::this().as_raw(), number, value) }).map(drop)
+}
+
+/// Sends a signal to this very thread (tgkill(2)).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn send_to_thread(number: i32) -> nix::Result<()> {
+    let (process, thread) = (Pid::this().as_raw(), nix::unistd::gettid().as_raw());
+    // SAFETY: the call takes integers.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, number) };
+    Errno::result(result).map(drop)
+}
+
+/// Whether a signal is pending for this thread or its process (rt_sigpending(2)).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn is_pending(number: i32) -> nix::Result<bool> {
+    let mut set = 0_u64;
+    // SAFETY: the set is a valid place of the size that is said.
+    Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8) })?;
+    Ok(set & (1 << (number - 1)) != 0)
+}
+
+/// Takes every signal that is blocked and pending, in the order in which the kernel gives them.
+#[must_use]
+pub fn take_pending() -> Vec<Taken> {
+    let all = u64::MAX;
+    let mut taken = Vec::new();
+    loop {
+        // SAFETY: all zeros is a valid siginfo_t and a valid timespec, which means not to wait;
+        // the set has the size that is said.
+        let (number, value) = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let now: libc::timespec = std::mem::zeroed();
+            let call = libc::SYS_rt_sigtimedwait;
+            let number = libc::syscall(call, &raw const all, &raw mut info, &raw const now, 8);
+            (number, info.si_value().sival_ptr.addr())
+        };
+        match i32::try_from(number) {
+            Ok(number) if number > 0 => taken.push(Taken {
+                number,
+                value: value as i32,
+            }),
+            _ => return taken,
+        }
+    }
+}
+
+/// Gives every signal that can have one a handler that does nothing.
+///
+/// # Errors
+///
+/// What sigaction(2) says.
+pub fn handle_all() -> nix::Result<()> {
+    extern "C" fn nothing(_: i32) {}
+    for number in usable_signals() {
+        // SAFETY: all zeros is a valid sigaction; the handler does nothing and may run any time.
+        let result = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(i32) = nothing;
+            action.sa_sigaction = handler as usize;
+            libc::sigaction(number, &raw const action, std::ptr::null_mut())
+        };
+        Errno::result(result)?;
+    }
+    Ok(())
+}
+
+/// Gives this thread an alternate stack for signals (sigaltstack(2)).
+///
+/// # Errors
+///
+/// What the call says.
+pub fn set_alternate_stack() -> nix::Result<()> {
+    let memory = Vec::leak(vec![0_u8; 1 << 16]);
+    let stack = libc::stack_t {
+        ss_sp: memory.as_mut_ptr().cast(),
+        ss_flags: 0,
+        ss_size: memory.len(),
+    };
+    // SAFETY: the memory is never given back.
+    Errno::result(unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Forks a child at whose end the parent gets this signal instead of SIGCHLD, 0 for none (clone(2)).
+///
+/// Wait for it with `__WALL`.
+///
+/// # Errors
+///
+/// As [`fork`](super::fork).
+pub fn fork_with(signal: i32) -> nix::Result<ForkResult> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    if threads != 1 {
+        return Err(Errno::EINVAL);
+    }
+    // SAFETY: without flags this is a fork, of a process that has one thread; a null stack means
+    // the same one in the child's copy of the memory.
+    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, signal, 0, 0, 0, 0) })?;
+    Ok(match i32::try_from(pid) {
+        Ok(0) => ForkResult::Child,
+        Ok(pid) => ForkResult::Parent {
+            child: Pid::from_raw(pid),
+        },
+        Err(_) => return Err(Errno::EOVERFLOW),
+    })
+}
