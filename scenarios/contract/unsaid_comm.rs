@@ -42,9 +42,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let seen = stage.look(what, &named(path)?)?;
         claim.stated(what, wanted, seen.found("comm")?);
     }
-    let below = Exec::by("execveat", &reporter, |args| {
-        args.execveat(5, c"reporter", 0)
-    })?;
+    let below = Exec::at("execveat", &reporter, 5, c"reporter", 0)?;
     let below = below
         .reports(&["comm"])?
         .opened(5, "/tmp", OFlag::O_RDONLY | OFlag::O_DIRECTORY);
@@ -54,9 +52,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         "reporter",
         seen.found("comm")?,
     );
-    let by = Exec::by("fexecve", &reporter, |args| {
-        args.execveat(5, c"", libc::AT_EMPTY_PATH)
-    })?;
+    let by = Exec::at("fexecve", &reporter, 5, c"", libc::AT_EMPTY_PATH)?;
     let by = by.reports(&["comm"])?.opened(5, &reporter, OFlag::O_RDONLY);
     let seen = stage.look("by a descriptor", &by)?;
     claim.stated("by a descriptor", "reporter", seen.found("comm")?);

@@ -26,9 +26,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let script = stage.script("script", "#!/tmp/reporter\n")?;
     let mut claim = Claim::new("unsaid/script_descriptor");
     let by_file = |path: &str| {
-        let call = Exec::by("fexecve", path, |args| {
-            args.execveat(5, c"", libc::AT_EMPTY_PATH)
-        });
+        let call = Exec::at("fexecve", path, 5, c"", libc::AT_EMPTY_PATH);
         call?.reports(&["argv"])
     };
     let plain = by_file("/tmp/script")?.opened(5, &script, OFlag::O_RDONLY);
@@ -45,9 +43,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let file = by_file("/tmp/script")?.opened(5, &script, closing);
     let seen = stage.look("with close-on-exec", &file)?;
     claim.stated("with close-on-exec", "errno ENOENT", &seen.how);
-    let folder = Exec::by("execveat", "/tmp/script", |args| {
-        args.execveat(5, c"script", 0)
-    })?;
+    let folder = Exec::at("execveat", "/tmp/script", 5, c"script", 0)?;
     let folder = folder
         .reports(&["argv"])?
         .opened(5, "/tmp", closing | OFlag::O_DIRECTORY);
