@@ -19,10 +19,6 @@ pub(super) const GROUP: &str = "exetrail";
 /// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
 const BUFFER: &str = "1024";
 
-/// Has the kernel wait shortly where it waits for all CPUs to forget something, as it does whenever
-/// a buffer is emptied or a probe goes away: ten times 20 ms a scenario otherwise.
-const EXPEDITED: &str = "/sys/kernel/rcu_expedited";
-
 /// How the reason begins when somebody else traces.
 pub const BUSY: &str = "another tracer is active";
 
@@ -71,8 +67,6 @@ impl Instance {
             folder,
             there: Vec::new(),
         };
-        // Where there is no such setting it only takes longer.
-        let _ = fs::write(EXPEDITED, "1");
         instance.set_up()?;
         Ok(instance)
     }
@@ -242,7 +236,6 @@ impl Instance {
     ///
     /// tracefs refuses something.
     pub fn remove(self) -> Result<()> {
-        let _ = fs::write(EXPEDITED, "0");
         self.put("tracing_on", "0")?;
         self.put("current_tracer", "nop")?;
         self.forget_entries()?;
