@@ -1,7 +1,7 @@
 //! The signal that the parent gets at the end is SIGCHLD behind the start, whatever clone(2) asked
 //! for.
 //!
-//! `de_thread` (5.10) and `begin_new_exec` set `exit_signal` to SIGCHLD; the kernel says why: "we
+//! `de_thread` sets `exit_signal` to SIGCHLD; the kernel says why: "we
 //! have changed execution domain". A parent that asked for no signal at all gets one, and need not
 //! wait with `__WALL` any more.
 //!

@@ -1,7 +1,7 @@
 //! POSIX timers are gone behind the start; a call that fails keeps them.
 //!
-//! `exit_itimers` deletes them. It is called by `de_thread` up to 5.16 and by `begin_new_exec`
-//! since, behind the point of no return in both. What they have already sent goes with them; see
+//! `exit_itimers` deletes them, called by `begin_new_exec` behind the point of no return (stage
+//! `timers` of `start/normal`). What they have already sent goes with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!
 //! See timer_create(2): "timers are disarmed and deleted during an execve(2)".
