@@ -193,11 +193,18 @@ fn cells(table: &Table, rows: &[&Row]) -> String {
 fn reasons(table: &Table, rows: &[&Row], explain: &dyn Fn(&str) -> Option<String>) -> String {
     let mut page = String::new();
     let mut explained: Vec<&str> = Vec::new();
-    for row in rows.iter().filter(|row| row.is_checked() && !row.holds()) {
+    for row in rows
+        .iter()
+        .filter(|row| row.is_checked() && !(row.holds() && row.unchecked().is_empty()))
+    {
         page += &format!("\n### `{}`\n\n", row.claim.id);
         for (found, columns) in row.behaviours() {
             let kernels = on(table, &columns);
             page += &format!("- **{}** {kernels}{}\n", found.verdict, why(found));
+        }
+        let unchecked = row.unchecked();
+        if !unchecked.is_empty() {
+            page += &format!("- not checked {}\n", on(table, &unchecked));
         }
         let Some(scenario) = row.scenario.as_deref() else {
             continue;

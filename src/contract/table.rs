@@ -80,6 +80,14 @@ impl Row {
         self.verdicts.iter().any(Option::is_some)
     }
 
+    /// The columns without a verdict.
+    #[must_use]
+    pub fn unchecked(&self) -> Vec<usize> {
+        let columns = self.verdicts.iter().enumerate();
+        let empty = columns.filter(|(_, verdict)| verdict.is_none());
+        empty.map(|(column, _)| column).collect()
+    }
+
     /// The verdicts that do not simply hold, or hold where others do not, each with the numbers of
     /// its columns.
     #[must_use]
