@@ -498,7 +498,8 @@ impl Stage {
             words,
             helper: exec.awaited().map(ToOwned::to_owned),
             premise,
-            cut: policy.is_some_and(|policy| matches!(policy.act, Act::Die | Act::Kill | Act::Signal(_))),
+            cut: policy
+                .is_some_and(|policy| matches!(policy.act, Act::Die | Act::Kill | Act::Signal(_))),
         };
         match self.call(&Request::Disarm(Box::new(ending)))? {
             Reply::Seen(events) => Ok(Seen { how, events, found }),
