@@ -72,7 +72,7 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
                 eyes.tracer.scenario(name, fault);
                 let result = one(lab, name, &plan, link, &children, &mut eyes);
                 let (result, model) = match result {
-                    Ok((trail, agreement)) => (Ok(trail), Some(agreement)),
+                    Ok((trail, agreement)) => (Ok(Box::new(trail)), Some(agreement)),
                     Err(failure) => (Err(failure), None),
                 };
                 link.send(&Message::Finished {

@@ -180,9 +180,7 @@ impl Exec<'_, '_> {
     /// Counted and copied: `bprm_stack_limits`, `copy_strings`. The rest of the room is for what
     /// interpreters add.
     fn copy_arguments(&mut self, filename: &str) -> Result<(), Ending> {
-        let room = (self.call.caller.stack / 4)
-            .min(MOST_ARGUMENTS)
-            .max(ARGUMENTS);
+        let room = (self.call.caller.stack / 4).clamp(ARGUMENTS, MOST_ARGUMENTS);
         let pointers = (self.argv.len().max(1) + self.call.environment.len()) * 8;
         self.room = i64::try_from(room).unwrap_or(i64::MAX) - pointers as i64;
         self.copy(filename)?;

@@ -392,7 +392,7 @@ impl Guest<'_> {
                 if let Some(place) = left.iter().position(|found| found.name == scenario)
                     && let Some(registered) = left.remove(place)
                 {
-                    let (mut record, judged) = self.judge(registered, result);
+                    let (mut record, judged) = self.judge(registered, result.map(|trail| *trail));
                     record.kernel.release.clone_from(&release);
                     record.model = model;
                     let stages = self.judge_inside(&mut record, judged.is_some(), inside);

@@ -26,7 +26,7 @@ pub enum Message {
         /// Its name.
         scenario: String,
         /// What was seen, or why nothing was.
-        result: Result<Trail, Failure>,
+        result: Result<Box<Trail>, Failure>,
         /// How it agrees with the model.
         model: Option<Agreement>,
         /// What was seen inside the kernel; none where nobody looked.
