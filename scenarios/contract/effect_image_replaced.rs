@@ -5,11 +5,12 @@
 //!
 //! See execve(2): "text, data, and stack of the calling process are overwritten".
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys::{self, Marked};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the whole image is replaced",
+    needs: &[needs::SAME_CALLER],
     run,
     ..Scenario::DEFAULT
 };

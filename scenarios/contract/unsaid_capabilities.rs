@@ -16,11 +16,12 @@
 use nix::libc;
 use nix::unistd::{Gid, Uid, chown, setgroups};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "capabilities are recomputed, ambient ones are kept",
+    needs: &[needs::SAME_CALLER],
     run,
     ..Scenario::DEFAULT
 };

@@ -13,10 +13,11 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a script by a descriptor that is closed on exec",
+    needs: &[needs::SAME_CALLER],
     run,
     ..Scenario::DEFAULT
 };

@@ -115,6 +115,14 @@ pub mod needs {
         probe: |_| file_system("binfmt_misc"),
     };
 
+    /// A caller whose own arguments and capabilities are always the same.
+    pub const SAME_CALLER: Need = Need {
+        what: "a virtual machine: what the caller itself was given is the machine's affair in the \
+               native lab",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    };
+
     /// Settings of the whole machine can be changed.
     pub const OWN_SETTINGS: Need = Need {
         what: "a virtual machine: the setting belongs to the whole machine, which the native lab \

@@ -59,6 +59,15 @@ pub fn reset_signals() -> nix::Result<()> {
         // SAFETY: the default action runs no code of ours.
         unsafe { sigaction(signal, &default) }?;
     }
+    // The C library keeps two for itself and refuses to name them; whoever started us may not.
+    for number in 32..=64 {
+        // Handler, flags, restorer and mask: the default, without any.
+        let action = [0_u64; 4];
+        let (new, old) = (action.as_ptr(), std::ptr::null::<u64>());
+        // SAFETY: the kernel reads an action of this layout, and writes none.
+        let result = unsafe { libc::syscall(libc::SYS_rt_sigaction, number, new, old, 8) };
+        Errno::result(result)?;
+    }
     nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
