@@ -43,7 +43,7 @@ pub fn walk(
     let mut rest: Vec<String> = parts(path).collect();
     rest.reverse();
     // A path that ends in a slash is a folder's, and a link at its end is followed.
-    let folder = path.ends_with('/');
+    let mut folder = path.ends_with('/');
     let mut links = 0;
     let mut end = None;
     while let Some(part) = rest.pop() {
@@ -72,6 +72,8 @@ pub fn walk(
                     return Err("ELOOP");
                 }
                 place.pop();
+                // So is what a link at the end leads to, by its own last slash.
+                folder |= rest.is_empty() && target.ends_with('/');
                 if target.starts_with('/') {
                     place.clear();
                 }
@@ -156,6 +158,11 @@ mod tests {
     fn a_slash_at_the_end_wants_a_folder() {
         assert_eq!(found(&sample(), "/d/f/", true), "ENOTDIR");
         assert_eq!(found(&sample(), "/d/", true), "a folder");
+    }
+
+    #[test]
+    fn a_link_whose_target_ends_in_a_slash_wants_a_folder() {
+        assert_eq!(found(&sample().link("/s", "/d/f/"), "/s", true), "ENOTDIR");
     }
 
     #[test]
