@@ -53,7 +53,7 @@ impl Tracer {
         if !self.wanted {
             return None;
         }
-        let begun = match self.instance.as_ref()? {
+        let begun = match self.instance.as_mut()? {
             Ok(instance) => {
                 if self.fault == Some(Fault::Traced) {
                     // As below.
@@ -78,7 +78,7 @@ impl Tracer {
         if !self.wanted || self.result.is_some() {
             return;
         }
-        if let Some(Ok(instance)) = &self.instance {
+        if let Some(Ok(instance)) = &mut self.instance {
             self.result = Some(story(instance, run).map_err(broken));
         }
     }
@@ -88,7 +88,7 @@ impl Tracer {
         let taken = self.result.take();
         if self.wanted
             && taken.is_none()
-            && let Some(Ok(instance)) = &self.instance
+            && let Some(Ok(instance)) = &mut self.instance
         {
             // What a broken scenario left in the buffer is nobody's.
             let _ = instance.end();
@@ -128,7 +128,7 @@ fn make(lab: Lab) -> Result<Instance, Failure> {
     Instance::make().map_err(failure)
 }
 
-fn story(instance: &Instance, run: &Run) -> Result<Packed> {
+fn story(instance: &mut Instance, run: &Run) -> Result<Packed> {
     let lines = instance.end()?;
     let stages = arrange(run, &lines).map_err(anyhow::Error::msg)?;
     let blind = WORDS

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use super::line::{Line, Said, result, returned};
+use super::line::{BRIEF, LASTING, Line, Said, result, returned};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Scope, Source, WORDS, Word};
 use crate::trail::{Mark, Mask, Names, Point, Run, step};
@@ -30,6 +30,7 @@ pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
         states: BTreeMap::new(),
         points: Vec::new(),
         steps: 0,
+        entries: BTreeMap::new(),
     };
     story.tree.extend(own.iter().map(|pid| (*pid, *pid)));
     for line in lines {
@@ -74,6 +75,8 @@ struct Story<'a> {
     states: BTreeMap<i32, State>,
     points: Vec<(i32, Point)>,
     steps: usize,
+    /// The paths of the files whose first instruction is watched.
+    entries: BTreeMap<String, String>,
 }
 
 impl Story<'_> {
@@ -105,8 +108,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// `step N` stands before the answer to the N-th event, `blind N WHY` for a file whose first
-    /// instruction cannot be seen.
+    /// `step N` stands before the answer to the N-th event, `entry N FILE` for a file whose first
+    /// instruction is watched from then on, `blind N WHY` for one where it cannot be seen.
     fn marker(&mut self, text: &str) -> Result<(), String> {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         let (number, why) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -120,6 +123,10 @@ impl Story<'_> {
         };
         let step = step(sighting, &self.names);
         let pid = sighting.pid;
+        if kind == "entry" {
+            self.entries.insert(why.to_owned(), step.path);
+            return Ok(());
+        }
         if kind == "blind" {
             let mark = Mark {
                 process: step.process,
@@ -163,8 +170,9 @@ impl Story<'_> {
     }
 
     fn event(&mut self, process: i32, name: &str, text: &str) {
-        if let Some(number) = name.strip_prefix('e').and_then(|n| n.parse::<usize>().ok()) {
-            self.entry(process, number);
+        let mut probes = [BRIEF, LASTING].into_iter();
+        if let Some(file) = probes.find_map(|begin| name.strip_prefix(begin)) {
+            self.entry(process, file);
         } else if let Some(function) = name.strip_prefix("r_") {
             let function = function.trim_end_matches("_2").to_owned();
             let value = returned(text);
@@ -189,12 +197,11 @@ impl Story<'_> {
         }
     }
 
-    /// The first instruction of the file that the step with this number opened.
-    fn entry(&mut self, process: i32, number: usize) {
-        let Some(sighting) = self.run.sightings.get(number.wrapping_sub(1)) else {
+    /// The first instruction of a file that a step opened.
+    fn entry(&mut self, process: i32, file: &str) {
+        let Some(path) = self.entries.get(file).cloned() else {
             return;
         };
-        let path = step(sighting, &self.names).path;
         let loader = self.states.entry(process).or_default().loader.as_ref() == Some(&path);
         let stage = if loader { LOADER_RUNS } else { PROGRAM_RUNS };
         self.pass(process, stage, Source::Entry.symbol(), Some(path));
@@ -383,12 +390,19 @@ mod tests {
             (101, "load_elf_binary <-a"),
             (101, "open_exec <-a"),
             STEP,
-            (101, "e1: (0x401000)"),
+            (900, "tracing_mark_write: exetrail entry 1 1a_2"),
+            (101, "e_1a_2: (0x401000)"),
         ];
         assert_eq!(
             story(&parts).unwrap().last().unwrap(),
             "p1 loader-runs /101"
         );
+    }
+
+    #[test]
+    fn a_probe_that_an_earlier_start_left_says_nothing_of_a_file_that_this_one_did_not_open() {
+        let story = story(&[STEP, (101, "f_1a_2: (0x401000)")]);
+        assert_eq!(story.unwrap(), ["p1 step"]);
     }
 
     #[test]

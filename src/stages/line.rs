@@ -27,6 +27,12 @@ pub struct Line {
 /// The word that a marker begins with.
 pub const MARKER: &str = "exetrail ";
 
+/// How the name of a probe of a first instruction begins that lives as long as one start; the
+/// identity of its file follows.
+pub const BRIEF: &str = "e_";
+/// The same for one that lives as long as the machine.
+pub const LASTING: &str = "f_";
+
 /// Reads the text of `trace`; none of its header and of empty lines.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ mod text;
 pub use arrange::arrange;
 pub use claims::{CLAIMS, Change, Claim, Exec, Held, WRONG, changes, execs};
 pub use explain::explain;
-pub use line::{Line, MARKER, Said, lines, plain};
+pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain};
 pub use packed::Packed;
 pub use parse::{Story, parse};
 pub use table::{ABSENT, Scope, Source, WORDS, Word};

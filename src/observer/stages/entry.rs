@@ -3,8 +3,13 @@
 //! Registration looks the path up and opens nothing (`kern_path` in `__trace_uprobe_create`), so
 //! that it makes no step. It happens while the file's opener is held: when the file is mapped, the
 //! probe is there.
+//!
+//! A probe carries the file's identity in its name. Those of the fixture's own files stay for the
+//! whole boot, because the kernel takes a tenth of a second to give one up (`uprobe_unregister_sync`
+//! waits for a grace period of tasks); a file's inode stays as long as its probe.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -16,19 +21,30 @@ use goblin::elf::{Elf, header};
 
 use super::Marker;
 use super::instance::{GROUP, TRACING};
+use crate::stages::{BRIEF, LASTING};
+
+/// A file, by device and inode; written as in the name of its probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Id(u64, u64);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}_{:x}", self.0, self.1)
+    }
+}
 
 /// Whether the first instruction of a file will be seen.
 pub(super) enum Sight {
     /// It will.
-    Clear,
-    /// The file is nothing that could run.
-    NoProgram,
+    Clear(Id),
+    /// The file is nothing that could run, or was looked at before.
+    Nothing,
     /// It will not, for this reason.
     Blind(&'static str),
 }
 
-/// Watches the first instruction of an open file, as the probe `eNUMBER`.
-pub(super) fn watch(marker: &mut Marker, number: usize, file: BorrowedFd<'_>) -> Result<Sight> {
+/// Watches the first instruction of an open file.
+pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> {
     let own = file
         .try_clone_to_owned()
         .context("failed to look at the file of a step")?;
@@ -36,20 +52,26 @@ pub(super) fn watch(marker: &mut Marker, number: usize, file: BorrowedFd<'_>) ->
     let data = own
         .metadata()
         .context("failed to look at the file of a step")?;
-    let key = (data.dev(), data.ino());
-    if !data.is_file() || marker.known.contains(&key) {
-        return Ok(Sight::NoProgram);
+    let id = Id(data.dev(), data.ino());
+    if !data.is_file() || marker.known.contains(&id) {
+        return Ok(Sight::Nothing);
+    }
+    let enable = |name: &str| marker.folder.join(format!("events/{GROUP}/{name}/enable"));
+    if enable(&format!("{LASTING}{id}")).exists() {
+        marker.known.push(id);
+        return Ok(Sight::Clear(id));
     }
     // Headers of what somebody ships are in the first page or two.
     let mut start = vec![0; 8192];
     let length = own.read_at(&mut start, 0).unwrap_or(0);
     let (offset, writable) = match entry(&start[..length]) {
         Some(found) => found,
-        None => return Ok(Sight::NoProgram),
+        // A copy that is still to be filled is looked at again.
+        None => return Ok(Sight::Nothing),
     };
-    marker.known.push(key);
+    marker.known.push(id);
     if offset >= data.size() {
-        return Ok(Sight::NoProgram);
+        return Ok(Sight::Nothing);
     }
     if writable {
         // Source: `valid_vma` in kernel/events/uprobes.c.
@@ -57,20 +79,27 @@ pub(super) fn watch(marker: &mut Marker, number: usize, file: BorrowedFd<'_>) ->
             "its code is mapped writable, where no uprobe is set",
         ));
     }
+    let begin = if lasts(file, id)? { LASTING } else { BRIEF };
+    let name = format!("{begin}{id}");
     let rule = format!(
-        "p:{GROUP}/e{number} /proc/self/fd/{}:{offset:#x}",
+        "p:{GROUP}/{name} /proc/self/fd/{}:{offset:#x}",
         file.as_raw_fd()
     );
     if write(&Path::new(TRACING).join("uprobe_events"), &rule).is_err() {
         return Ok(Sight::Blind("the kernel sets no uprobe there"));
     }
-    let enable = marker
-        .folder
-        .join(format!("events/{GROUP}/e{number}/enable"));
-    match write(&enable, "1") {
-        Ok(()) => Ok(Sight::Clear),
+    match write(&enable(&name), "1") {
+        Ok(()) => Ok(Sight::Clear(id)),
         Err(_) => Ok(Sight::Blind("the kernel sets no uprobe there")),
     }
+}
+
+/// Whether the file is one of the fixture's: where its path says, and not a scenario's.
+fn lasts(file: BorrowedFd<'_>, id: Id) -> Result<bool> {
+    let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+        .context("failed to look at the file of a step")?;
+    let found = fs::metadata(&path).map(|data| Id(data.dev(), data.ino()));
+    Ok(!path.starts_with("/tmp") && found.is_ok_and(|found| found == id))
 }
 
 /// Appends: opened for writing alone, the list of probes would be emptied.

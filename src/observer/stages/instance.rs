@@ -1,16 +1,20 @@
 //! The tracefs instance: made once a boot, emptied for each scenario, gone at the end.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+
+use nix::libc;
 
 use super::Marker;
 use super::entry::write;
 use super::filter;
 use super::symbols::{Symbols, symbols};
 use crate::files;
-use crate::stages::{Line, Source, lines};
+use crate::stages::{BRIEF, LASTING, Line, Source, lines};
 
 /// Where tracefs is mounted.
 pub(super) const TRACING: &str = "/sys/kernel/tracing";
@@ -28,6 +32,8 @@ pub struct Instance {
     folder: PathBuf,
     /// What this kernel offers of the vocabulary.
     there: Vec<Source>,
+    /// Nothing is in the buffer: what was read is gone.
+    empty: bool,
 }
 
 /// Whether tracefs is mounted and has the function tracer.
@@ -66,6 +72,7 @@ impl Instance {
         let mut instance = Instance {
             folder,
             there: Vec::new(),
+            empty: false,
         };
         instance.set_up()?;
         Ok(instance)
@@ -168,11 +175,13 @@ impl Instance {
     /// # Errors
     ///
     /// Another tracer is active (the reason begins with [`BUSY`]), or tracefs refuses something.
-    pub fn begin(&self) -> Result<Marker> {
+    pub fn begin(&mut self) -> Result<Marker> {
         refuse_busy()?;
-        let path = self.folder.join("trace");
-        // Opened with O_TRUNC, the trace is emptied.
-        fs::write(&path, "").context("failed to empty the trace")?;
+        if !std::mem::take(&mut self.empty) {
+            // Opened with O_TRUNC, the trace is emptied.
+            let path = self.folder.join("trace");
+            fs::write(&path, "").context("failed to empty the trace")?;
+        }
         let marker = self.folder.join("trace_marker");
         let file = OpenOptions::new()
             .write(true)
@@ -191,11 +200,12 @@ impl Instance {
     /// # Errors
     ///
     /// Something was lost, or cannot be understood.
-    pub fn end(&self) -> Result<Vec<Line>> {
+    pub fn end(&mut self) -> Result<Vec<Line>> {
         self.put("tracing_on", "0")?;
         // Whoever removes a probe empties the buffers: read first.
         let read = self.read();
-        self.forget_entries()?;
+        self.empty = read.is_ok();
+        self.forget(&[BRIEF])?;
         read
     }
 
@@ -210,18 +220,27 @@ impl Instance {
         if missed > 0 {
             bail!("{missed} returns of the kernel's functions were missed");
         }
-        let text = fs::read(self.folder.join("trace")).context("failed to read the trace")?;
+        let text = self.take().context("failed to read the trace")?;
         lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
     }
 
-    /// Removes every probe of a program's first instruction.
-    fn forget_entries(&self) -> Result<()> {
+    /// Takes the text out of the buffer, which the kernel does faster than to empty it.
+    fn take(&self) -> std::io::Result<Vec<u8>> {
+        let mut options = File::options();
+        let options = options.read(true).custom_flags(libc::O_NONBLOCK);
+        let mut pipe = options.open(self.folder.join("trace_pipe"))?;
+        let mut text = Vec::new();
+        match pipe.read_to_end(&mut text) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(text),
+            result => result.map(|_| text),
+        }
+    }
+
+    /// Removes the probes of first instructions whose names begin like that.
+    fn forget(&self, begins: &[&str]) -> Result<()> {
         for path in files::list(&self.folder.join("events").join(GROUP))? {
             let name = files::name(&path);
-            let number = name
-                .strip_prefix('e')
-                .and_then(|number| number.parse::<usize>().ok());
-            if number.is_some() {
+            if begins.iter().any(|begin| name.starts_with(begin)) {
                 write(&path.join("enable"), "0")?;
                 let rule = format!("-:{GROUP}/{name}");
                 write(&Path::new(TRACING).join("uprobe_events"), &rule)?;
@@ -238,7 +257,7 @@ impl Instance {
     pub fn remove(self) -> Result<()> {
         self.put("tracing_on", "0")?;
         self.put("current_tracer", "nop")?;
-        self.forget_entries()?;
+        self.forget(&[BRIEF, LASTING])?;
         let own = self.folder.join("events").join(GROUP);
         for path in files::list(&own)? {
             let name = files::name(&path);

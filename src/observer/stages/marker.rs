@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::entry;
+use super::entry::{self, Sight};
 use crate::stages::MARKER;
 use crate::trail::Mask;
 
@@ -17,8 +17,8 @@ pub struct Marker {
     pub(super) file: File,
     /// The instance's folder.
     pub(super) folder: PathBuf,
-    /// Files whose first instruction is watched already, by device and inode.
-    pub(super) known: Vec<(u64, u64)>,
+    /// Files whose first instruction was looked for since the watch began.
+    pub(super) known: Vec<entry::Id>,
 }
 
 impl Marker {
@@ -32,11 +32,12 @@ impl Marker {
     /// The trace cannot be written: a story without its steps is none.
     pub fn step(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()> {
         self.write(&format!("step {number}"))?;
-        match entry::watch(self, number, file)? {
-            entry::Sight::Clear | entry::Sight::NoProgram => Ok(()),
+        match entry::watch(self, file)? {
+            Sight::Clear(id) => self.write(&format!("entry {number} {id}")),
+            Sight::Nothing => Ok(()),
             // A library's first instruction is nothing that anybody waits for.
-            entry::Sight::Blind(_) if mask != Mask::EXECUTE => Ok(()),
-            entry::Sight::Blind(why) => self.write(&format!("blind {number} {why}")),
+            Sight::Blind(_) if mask != Mask::EXECUTE => Ok(()),
+            Sight::Blind(why) => self.write(&format!("blind {number} {why}")),
         }
     }
 
