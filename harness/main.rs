@@ -169,21 +169,26 @@ fn required() -> bool {
     std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all")
 }
 
+/// Why nothing is run on a kernel; a failure where it has to be there.
+fn left_out(collector: &Collector, subject: &Subject) -> Result<Option<String>, Failed> {
+    match subject
+        .readiness(&collector.project)
+        .map_err(|error| format!("{error:#}"))?
+    {
+        Readiness::Ready(_) => Ok(None),
+        Readiness::Missing(reason) if required() => Err(reason.into()),
+        Readiness::Missing(reason) | Readiness::Ignored(reason) => Ok(Some(reason)),
+    }
+}
+
 /// Waits for what was seen of a scenario on a kernel.
 fn seen(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
 ) -> Result<Seen, Failed> {
-    match subject
-        .readiness(&collector.project)
-        .map_err(|error| format!("{error:#}"))?
-    {
-        Readiness::Ready(_) => {}
-        Readiness::Missing(reason) if required() => return Err(reason.into()),
-        Readiness::Missing(reason) | Readiness::Ignored(reason) => {
-            return Ok(Seen::Nothing(reason));
-        }
+    if let Some(reason) = left_out(collector, subject)? {
+        return Ok(Seen::Nothing(reason));
     }
     let finding = collector.wait(subject, scenario)?;
     Ok(Seen::Finding(Box::new(finding)))

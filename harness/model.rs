@@ -7,8 +7,8 @@ use exetrail::scenario::{Registered, select};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::collect::Collector;
-use crate::subject::{Readiness, Subject};
-use crate::{Seen, required, seen};
+use crate::subject::Subject;
+use crate::{Seen, left_out, seen};
 
 /// Seeds of the cases that every run plays; `exetrail model` plays as many as one likes.
 pub const SEEDS: std::ops::Range<u64> = 0..50;
@@ -56,30 +56,25 @@ fn agrees(
             "there is no trail: {outcome}"
         )));
     };
-    let whole = found.disagreements.is_empty() && found.unknown.is_empty();
-    let all = found.disagreements.iter().chain(&found.unknown);
-    let all: Vec<_> = all.map(String::as_str).collect();
-    match (scenario.scenario.unpredicted, whole) {
-        (None, true) => Ok(Completion::Completed),
-        (None, false) => Err(format!("the model does not predict it:\n{}", all.join("\n")).into()),
-        (Some(reason), false) => Ok(Completion::ignored_with(format!("not predicted: {reason}"))),
-        (Some(reason), true) => Err(format!(
-            "it is declared as unpredicted ({reason}), and the model predicts it"
-        )
-        .into()),
+    let disagreements = found.disagreements.iter();
+    let mut wrong: Vec<_> = disagreements.map(String::as_str).collect();
+    let surprises = found.surprises().map(String::as_str);
+    match scenario.scenario.unpredicted {
+        None => wrong.extend(surprises),
+        Some(reason) if surprises.count() == 0 => {
+            return Err(format!("declared as unpredicted ({reason}), and predicted").into());
+        }
+        Some(_) => {}
+    }
+    match wrong.is_empty() {
+        true => Ok(Completion::Completed),
+        false => Err(format!("the model does not predict it:\n{}", wrong.join("\n")).into()),
     }
 }
 
 fn cases(collector: &Arc<Collector>, subject: &Subject) -> Result<Completion, Failed> {
-    match subject
-        .readiness(&collector.project)
-        .map_err(|error| format!("{error:#}"))?
-    {
-        Readiness::Ready(_) => {}
-        Readiness::Missing(reason) if required() => return Err(reason.into()),
-        Readiness::Missing(reason) | Readiness::Ignored(reason) => {
-            return Ok(Completion::ignored_with(reason));
-        }
+    if let Some(reason) = left_out(collector, subject)? {
+        return Ok(Completion::ignored_with(reason));
     }
     let tally = collector.wait_for_cases(subject)?;
     match tally.complaints() {

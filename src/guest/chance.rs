@@ -27,7 +27,7 @@ pub fn one(lab: Lab, seed: u64, link: &Link, children: &SignalFd, eyes: &mut Eye
     })?;
     let mut play = |case: &Case| play(lab, case, children, eyes);
     let result = play(&Case::of(seed));
-    let bad = |found: &Agreement| !found.disagreements.is_empty();
+    let bad = |found: &Agreement| !found.disagreements.is_empty() || !found.renamed.is_empty();
     let shrunk = result
         .as_ref()
         .is_ok_and(|found| found.as_ref().is_some_and(|(_, found)| bad(found)))
@@ -45,7 +45,7 @@ pub fn one(lab: Lab, seed: u64, link: &Link, children: &SignalFd, eyes: &mut Eye
             Shrunk {
                 source: case.to_string(),
                 trail: trail.to_string(),
-                disagreements: found.disagreements,
+                disagreements: [found.disagreements, found.renamed].concat(),
             }
         });
     let result = match result {

@@ -13,8 +13,11 @@ pub struct Agreement {
     pub loader: usize,
     /// Steps of programs, of which it predicted exe and comm alone.
     pub own: usize,
-    /// Where it disagrees.
+    /// Where it disagrees in the kernel's part, the loader's, or what programs are told.
     pub disagreements: Vec<String>,
+    /// Steps of programs under a name that it did not predict; behind each it goes on from that name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<String>,
     /// What it does not predict of the loader, and why.
     pub unknown: Vec<String>,
 }
@@ -27,7 +30,13 @@ impl Agreement {
         self.loader += other.loader;
         self.own += other.own;
         self.disagreements.extend(other.disagreements);
+        self.renamed.extend(other.renamed);
         self.unknown.extend(other.unknown);
         self.unknown.dedup();
+    }
+
+    /// What a scenario may declare; a disagreement it may not.
+    pub fn surprises(&self) -> impl Iterator<Item = &String> {
+        self.renamed.iter().chain(&self.unknown)
     }
 }
