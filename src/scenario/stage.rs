@@ -147,8 +147,11 @@ impl Stage {
     ///
     /// The file cannot be read or written.
     pub fn copy(&mut self, from: &str, name: &str) -> Result<PathBuf> {
-        let bytes = fs::read(from).with_context(|| format!("failed to read {from}"))?;
-        self.file(name, &bytes, 0o755)
+        let path = self.file(name, &[], 0o755)?;
+        fs::copy(from, &path)
+            .and_then(|_| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("failed to copy {from} to {}", path.display()))?;
+        Ok(path)
     }
 
     /// Copies our own static program to `/tmp`; [`Exec::role`] says what it does there.

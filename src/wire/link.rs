@@ -34,6 +34,8 @@ pub enum LinkError {
 pub struct Link {
     fd: OwnedFd,
     buffer: Vec<u8>,
+    /// How much of the buffer is known to hold no end of a message.
+    searched: usize,
 }
 
 impl Link {
@@ -43,6 +45,7 @@ impl Link {
         Link {
             fd,
             buffer: Vec::new(),
+            searched: 0,
         }
     }
 
@@ -105,10 +108,13 @@ impl Link {
     ///
     /// [`LinkError::Nonsense`].
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, LinkError> {
-        let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') else {
+        let rest = &self.buffer[self.searched..];
+        let Some(end) = memchr::memchr(b'\n', rest) else {
+            self.searched = self.buffer.len();
             return Ok(None);
         };
-        let line: Vec<u8> = self.buffer.drain(..=end).collect();
+        let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+        self.searched = 0;
         serde_json::from_slice(&line).map(Some).map_err(|error| {
             let text = String::from_utf8_lossy(&line);
             let start: String = text.trim_end().chars().take(80).collect();
@@ -122,7 +128,7 @@ impl Link {
     ///
     /// [`LinkError::Closed`] or [`LinkError::Cut`] at the end.
     pub fn fill(&mut self) -> Result<(), LinkError> {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = [0; 64 * 1024];
         match nix::unistd::read(&self.fd, &mut chunk) {
             Ok(0) if self.buffer.is_empty() => Err(LinkError::Closed),
             Ok(0) => Err(LinkError::Cut(self.buffer.len())),
