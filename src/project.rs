@@ -82,7 +82,7 @@ impl Project {
     ///
     /// The cache cannot be read.
     pub fn kernel(&self, id: &KernelId) -> Result<Option<fetch::CachedKernel>> {
-        fetch::load_kernel(&self.cache, id, &self.kernels)
+        fetch::load_kernel(&self.cache, id, &self.kernels, &self.table.modules)
     }
 
     /// The fixture.

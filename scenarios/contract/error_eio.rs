@@ -1,9 +1,8 @@
 //! EIO: an I/O error while reading.
 //!
-//! The memory that holds the file's first page is declared broken (madvise(2), `MADV_HWPOISON`):
-//! reading a file of tmpfs that lies there fails with EIO (`shmem_file_read_iter`), and
-//! `prepare_binprm` (fs/exec.c) hands that on. A kernel without CONFIG_MEMORY_FAILURE, as Debian's 5.10
-//! and 6.1 are, needs a disk with a fault for that, and has no driver for one built in.
+//! The file is on a disk that ends in front of its first block: reading it is refused by the block
+//! layer (`bio_check_eod` in block/blk-core.c), and `prepare_binprm` (fs/exec.c) hands that on. Both
+//! events are seen before: who watches is asked about a file that cannot be read.
 //!
 //! The same errno comes without any I/O error: what `elf_read` (fs/binfmt_elf.c) gets less of than it
 //! asked for is EIO. That is an ELF interpreter shorter than its header, and an interpreter's name
@@ -12,59 +11,51 @@
 //!
 //! See execve(2), EIO.
 
-use std::fs::File;
-use std::os::fd::AsFd as _;
+use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Host, Need, Scenario, Stage, needs};
-use crate::sys::Mapping;
+use crate::scenario::{DISK, Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EIO: the file cannot be read",
-    needs: &[needs::OWN_SETTINGS, BROKEN_MEMORY],
+    needs: &[needs::OWN_SETTINGS, needs::DISK],
     run,
     ..Scenario::DEFAULT
 };
 
-const BROKEN_MEMORY: Need = Need {
-    what: "handling of broken memory (CONFIG_MEMORY_FAILURE)",
-    host: Host::Config("CONFIG_MEMORY_FAILURE"),
-    probe: |_| std::path::Path::new("/proc/sys/vm/memory_failure_recovery").exists(),
-};
-
-/// Breaks the memory that the first page of a file is in.
-fn spoil(path: &std::path::Path) -> anyhow::Result<()> {
-    let file = File::options().read(true).write(true).open(path)?;
-    Ok(Mapping::shared(file.as_fd())?.poison()?)
-}
-
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let disk = stage.disk()?;
+    stage.watch_also(DISK);
     let program = Elf::new().build();
-    let good = stage.file("good", &program, 0o755)?;
-    let bad = stage.file("bad", &program, 0o755)?;
-    let dynamic = Elf::new().interpreter("/tmp/bad").build();
+    let good = stage.file("disk/good", &program, 0o755)?;
+    let bad = stage.file("disk/bad", &program, 0o755)?;
+    let dynamic = Elf::new().interpreter("/tmp/disk/bad").build();
     stage.file("dynamic", &dynamic, 0o755)?;
-    stage.script("script", "#!/tmp/bad\n")?;
+    stage.script("script", "#!/tmp/disk/bad\n")?;
     stage.file("short", &Elf::new().flaw(Flaw::Short).build(), 0o755)?;
     let short = Elf::new().interpreter("/tmp/short").build();
     stage.file("with-short", &short, 0o755)?;
     let outside = Elf::new()
-        .interpreter("/tmp/good")
+        .interpreter("/tmp/disk/good")
         .flaw(Flaw::InterpreterOutside);
     stage.file("outside", &outside.build(), 0o755)?;
-    spoil(&bad)?;
+    disk.end_before(&bad)?;
     let mut claim = ErrnoClaim::new(stage, "error/EIO", Errno::EIO);
-    claim.starts("memory in order", &Exec::path(&good)?)?;
-    claim.stated("file in broken memory", &Exec::path(&bad)?)?;
-    claim.stated(
-        "interpreter of a script in broken memory",
-        &Exec::path("/tmp/script")?,
-    )?;
-    claim.stated(
-        "ELF interpreter in broken memory",
-        &Exec::path("/tmp/dynamic")?,
-    )?;
+    claim.starts("file on the disk", &Exec::path(&good)?)?;
+    for (what, path) in [
+        ("file behind the disk's end", bad.as_path()),
+        (
+            "interpreter of a script behind the disk's end",
+            Path::new("/tmp/script"),
+        ),
+        (
+            "ELF interpreter behind the disk's end",
+            Path::new("/tmp/dynamic"),
+        ),
+    ] {
+        claim.stated(what, &Exec::path(path)?)?;
+    }
     claim.other(
         "ELF interpreter of 32 bytes",
         &Exec::path("/tmp/with-short")?,

@@ -6,7 +6,8 @@
 //! same path. Both the overlay and its layers are watched.
 //!
 //! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1
-//! (new file first); from 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the
+//! (new file first): `ovl_copy_up_data` used to open both, old and new; since `ovl_do_tmpfile` uses
+//! `vfs_tmpfile_open` the new one is open from the moment that it is made. From 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the
 //! listener hangs, for which see `start/overlay_watched`.
 
 use nix::fcntl::{OFlag, open};

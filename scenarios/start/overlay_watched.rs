@@ -9,7 +9,7 @@
 //! `dentry_open_nonotify`), but the overlay's open of the layer's file behind it does ask, and the
 //! one who could answer is the one who waits. The flag "do not ask" was a bit of `f_flags`, which
 //! the overlay passes on; since it is in `f_mode` (6.14 to 6.16) it is not passed on. 7.3 is well
-//! again. The hang is the result here; killing the listener lets everybody go.
+//! again: `backing_file_open` passes it on, and its comment tells of this very hang. The hang is the result here; killing the listener lets everybody go.
 //!
 //! See `fanotify_read`, `copy_event_to_user` in fs/notify/fanotify/fanotify_user.c;
 //! `ovl_open_realfile`.

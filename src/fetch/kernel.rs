@@ -40,6 +40,9 @@ struct Description {
     pinned: Vec<Pinned>,
     /// What was taken.
     taken: Vec<Pinned>,
+    /// The modules that the table asked for.
+    #[serde(default)]
+    modules: Vec<String>,
 }
 
 impl CachedKernel {
@@ -78,17 +81,22 @@ fn folder(cache: &Path, id: &KernelId) -> PathBuf {
     cache.join("kernels").join(id.to_string())
 }
 
-/// The kernel in the cache, when it is there and still what the lock asks for.
+/// The kernel in the cache, when it is there and still what lock and table ask for.
 ///
 /// # Errors
 ///
 /// The cache holds something that cannot be read.
-pub fn load_kernel(cache: &Path, id: &KernelId, lock: &Lock) -> Result<Option<CachedKernel>> {
+pub fn load_kernel(
+    cache: &Path,
+    id: &KernelId,
+    lock: &Lock,
+    modules: &[String],
+) -> Result<Option<CachedKernel>> {
     let folder = folder(cache, id);
     let Some(found) = super::read_description::<Description>(&folder.join("kernel.json"))? else {
         return Ok(None);
     };
-    if found.pinned != lock.of(&id.to_string()) {
+    if found.pinned != lock.of(&id.to_string()) || found.modules != modules {
         return Ok(None);
     }
     let substituted = (found.taken != found.pinned && !found.pinned.is_empty()).then(|| {
@@ -160,6 +168,7 @@ pub fn fetch_kernel(
         release,
         pinned,
         taken: got.packages.clone(),
+        modules: table.modules.clone(),
     };
     fs::write(
         new.join("kernel.json"),

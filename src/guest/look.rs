@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fstat};
-use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fstatfs, statfs};
+use nix::sys::statfs::{EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fstatfs, statfs};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use crate::model::{self, Bytes, Capabilities, Files, Image, Kernel, Node, Owned};
@@ -47,7 +47,7 @@ impl Contents {
         if meta.is_file() {
             self.read(path, (meta.dev(), meta.ino()));
         }
-        let stores = [TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC];
+        let stores = [TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC, EXT4_SUPER_MAGIC];
         let stored = || statfs(path).is_ok_and(|found| stores.contains(&found.filesystem_type()));
         if meta.is_dir() && stored() {
             for entry in fs::read_dir(path).into_iter().flatten().flatten() {

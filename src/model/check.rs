@@ -438,7 +438,11 @@ mod tests {
     #[test]
     fn behind_a_step_under_another_name_the_next_start_is_predicted_from_there() {
         let named = kernels("/caller") + &step("open", "/other", "/data");
-        let next = |exe| ["execute", "open"].map(|perm| step(perm, exe, "/b")).concat();
+        let next = |exe| {
+            ["execute", "open"]
+                .map(|perm| step(perm, exe, "/b"))
+                .concat()
+        };
         let as_it_is = found(&(named.clone() + &next("/other") + END));
         assert_eq!(as_it_is.disagreements, [""; 0]);
         assert_eq!(as_it_is.renamed.len(), 1);

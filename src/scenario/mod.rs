@@ -5,6 +5,7 @@
 
 mod args;
 mod claim;
+mod disk;
 mod elf;
 mod errno;
 mod exec;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use crate::guest::Role;
 pub use args::Args;
 pub use claim::Claim;
+pub use disk::{DISK, Disk};
 pub use elf::{Elf, Flaw};
 pub use errno::ErrnoClaim;
 pub use exec::{Exec, USER};

@@ -145,6 +145,13 @@ pub mod needs {
         probe: |_| file_system("overlay"),
     };
 
+    /// Disks of one's own: ext4 on a loop device.
+    pub const DISK: Need = Need {
+        what: "loop devices (CONFIG_BLK_DEV_LOOP)",
+        host: Host::Config("CONFIG_BLK_DEV_LOOP"),
+        probe: |_| Path::new("/dev/loop-control").exists() && file_system("ext4"),
+    };
+
     /// 32-bit programs run.
     pub const BITS_32: Need = Need {
         what: "32-bit programs (CONFIG_IA32_EMULATION)",

@@ -36,20 +36,6 @@ impl Mapping {
             false => Ok(Mapping { address }),
         }
     }
-
-    /// Has the kernel treat the page as broken memory (madvise(2), `MADV_HWPOISON`).
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` where the kernel has no handling of broken memory.
-    pub fn poison(&self) -> nix::Result<()> {
-        // SAFETY: the page is in nobody's use but the file's; it is read first, so that it is
-        // there.
-        unsafe {
-            self.address.cast::<u8>().read_volatile();
-            Errno::result(libc::madvise(self.address, PAGE, libc::MADV_HWPOISON)).map(drop)
-        }
-    }
 }
 
 impl Drop for Mapping {

@@ -4,6 +4,7 @@
     reason = "this is the one module that talks to the kernel unsafely"
 )]
 
+mod disk;
 mod entry;
 mod exec;
 mod fd;
@@ -17,6 +18,7 @@ mod ring;
 mod signal;
 mod timer;
 
+pub use disk::{first_block, resize_loop};
 pub use entry::{Entry, STATE, death_signal, interval_timers, prctl};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, auxv_execfd, auxv_execfn, socket};
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};

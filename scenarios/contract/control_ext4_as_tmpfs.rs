@@ -1,0 +1,139 @@
+//! The claims are tried on tmpfs, whose files are nothing but memory. This tries those about files on
+//! ext4 as well, on a disk, the same triggers side by side.
+//!
+//! Nothing in fs/exec.c and fs/namei.c asks which file system it is; what could differ is where a file
+//! system keeps writers (`i_writecount`), modes and attributes, and on both that is the inode.
+//!
+//! See execve(2).
+
+use std::ffi::CString;
+use std::fs::File;
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount};
+
+use crate::scenario::{Claim, DISK, Elf, Exec, Scenario, Stage, needs};
+use crate::sys;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "errors and credentials on ext4",
+    needs: &[needs::OWN_SETTINGS, needs::DISK],
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// On which file system, the same files are below both.
+const PLACES: [&str; 2] = ["memory", "disk"];
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.disk()?;
+    stage.watch_also(DISK);
+    let mut writers = Vec::new();
+    for place in PLACES {
+        writers.push(prepare(stage, place)?);
+    }
+    let mut claim = Claim::new("control/ext4_as_tmpfs");
+    for (what, name) in [
+        ("program", "program"),
+        ("no x bit", "data"),
+        ("folder", "closed"),
+        ("link to itself", "loop"),
+        ("nothing there", "missing"),
+        ("file as folder", "program/file"),
+        ("empty file", "empty"),
+        ("ELF interpreter without x bit", "dynamic"),
+        ("interpreter of a script without x bit", "script"),
+        ("open for writing", "busy"),
+        ("mount with noexec", "noexec/program"),
+    ] {
+        same(stage, &mut claim, what, |place| {
+            Exec::path(format!("/tmp/{place}/{name}"))
+        })?;
+    }
+    same(stage, &mut claim, "closed folder, by a user", |place| {
+        Ok(Exec::path(format!("/tmp/{place}/closed/program"))?.as_user())
+    })?;
+    same(
+        stage,
+        &mut claim,
+        "file capability outside of the bounding set",
+        |place| {
+            let exec = Exec::path(format!("/tmp/{place}/capable"))?;
+            Ok(exec.before(|| {
+                sys::prctl(nix::libc::PR_CAPBSET_DROP, NET_RAW)?;
+                Ok(())
+            }))
+        },
+    )?;
+    for (what, name) in [
+        ("set-user-ID", "suid"),
+        ("set-user-ID, nosuid", "nosuid/suid"),
+    ] {
+        let mut ids = Vec::new();
+        for place in PLACES {
+            let exec = Exec::path(format!("/tmp/{place}/{name}"))?;
+            let exec = exec.reports(&["uids"])?.as_user();
+            let seen = stage.look(&format!("{what}, {place}"), &exec)?;
+            ids.push(seen.found("uids")?.to_owned());
+        }
+        claim.stated(what, &ids[0], &ids[1]);
+    }
+    drop(writers);
+    stage.verdict(&claim)
+}
+
+/// CAP_NET_RAW of capabilities(7).
+const NET_RAW: u64 = 13;
+
+/// Makes the files, and returns what keeps one of them open for writing.
+fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
+    let program = Elf::new().build();
+    let name = |file: &str| format!("{place}/{file}");
+    for (file, mode) in [
+        ("program", 0o755),
+        ("data", 0o644),
+        ("closed/program", 0o755),
+        ("busy", 0o755),
+        ("capable", 0o755),
+    ] {
+        stage.file(&name(file), &program, mode)?;
+    }
+    stage.file(&name("empty"), &[], 0o755)?;
+    stage.set_mode(&name("closed"), 0o700)?;
+    stage.link("loop", &name("loop"))?;
+    let dynamic = Elf::new()
+        .interpreter(&format!("/tmp/{place}/data"))
+        .build();
+    stage.file(&name("dynamic"), &dynamic, 0o755)?;
+    stage.script(&name("script"), &format!("#!/tmp/{place}/data\n"))?;
+    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
+    let words = [0x0200_0001_u32, 1_u32 << NET_RAW, 0, 0, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let capable = CString::new(format!("/tmp/{place}/capable"))?;
+    sys::set_attribute(&capable, c"security.capability", &value)?;
+    stage.ours_with_mode(&name("suid"), 0o4755)?;
+    for (mounted, flag) in [
+        ("noexec", MsFlags::MS_NOEXEC),
+        ("nosuid", MsFlags::MS_NOSUID),
+    ] {
+        let folder = stage.folder(&name(mounted))?;
+        stage.bind(Path::new("/tmp").join(place), &folder)?;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flag;
+        mount(None::<&str>, &folder, None::<&str>, flags, None::<&str>)?;
+    }
+    let busy = Path::new("/tmp").join(name("busy"));
+    Ok(File::options().write(true).open(busy)?)
+}
+
+/// Starts the same file on both, and holds that it ends in the same way.
+fn same(
+    stage: &mut Stage,
+    claim: &mut Claim,
+    what: &str,
+    exec: impl Fn(&str) -> anyhow::Result<Exec>,
+) -> anyhow::Result<()> {
+    let on_memory = stage.look(&format!("{what}, {}", PLACES[0]), &exec(PLACES[0])?)?;
+    let on_disk = stage.look(&format!("{what}, {}", PLACES[1]), &exec(PLACES[1])?)?;
+    claim.stated(what, on_memory.how, on_disk.how);
+    Ok(())
+}
