@@ -128,6 +128,7 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         image,
         accel,
         cpus: 1,
+        parameters: "",
         terminal: Terminal::None,
     };
     let start = Instant::now();

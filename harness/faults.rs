@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 10] = [
+    let table: [(&str, Check); 12] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
@@ -46,6 +46,8 @@ fn main() -> ExitCode {
         ("channel_is_cut", channel_is_cut),
         ("trace_is_lost", trace_is_lost),
         ("another_tracer_is_active", another_tracer_is_active),
+        ("tracefs_is_missing", tracefs_is_missing),
+        ("tracefs_should_be_there", tracefs_should_be_there),
         ("qemu_is_killed", qemu_is_killed),
         ("kernel_is_truncated", kernel_is_truncated),
         ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
@@ -242,6 +244,44 @@ fn another_tracer_is_active(lab: &Lab) -> Result<(), Failed> {
     match views == [first, unsupported.clone(), unsupported] {
         true => Ok(()),
         false => Err(format!("{views:?}").into()),
+    }
+}
+
+/// A kernel that makes no tracefs has no second view, and the trail all the same.
+fn tracefs_is_missing(lab: &Lab) -> Result<(), Failed> {
+    let target = Target {
+        config: None,
+        ..lab.target()
+    };
+    without_tracefs(lab, target, Outcome::Unsupported, "needs tracefs")
+}
+
+/// By its configuration it has one: then it is our mistake that there is none.
+fn tracefs_should_be_there(lab: &Lab) -> Result<(), Failed> {
+    without_tracefs(lab, lab.target(), Outcome::Broken, "tracefs")
+}
+
+fn without_tracefs(
+    lab: &Lab,
+    target: Target,
+    outcome: Outcome,
+    reason: &str,
+) -> Result<(), Failed> {
+    let options = Options {
+        parameters: "initcall_blacklist=tracefs_init".to_owned(),
+        ..Options::default()
+    };
+    let seen = lab.boot(target, options, &mut |_| {})?;
+    for (name, record) in &seen.records {
+        let inside = record.inside.stages_outcome;
+        let said = record.inside.stages_reason.clone().unwrap_or_default();
+        if record.outcome != Outcome::Same || inside != Some(outcome) || !said.contains(reason) {
+            return Err(format!("{name} is {}, stages {inside:?}: {said}", record.outcome).into());
+        }
+    }
+    match seen.records.len() == SCENARIOS.len() {
+        true => no_qemu_is_left(),
+        false => Err(format!("{} records", seen.records.len()).into()),
     }
 }
 

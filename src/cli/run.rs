@@ -49,6 +49,14 @@ pub struct Args {
     /// Virtual CPUs of each guest
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     cpus: u32,
+    /// Parameters for the kernels, beside our own (kernel-parameters.txt)
+    #[arg(
+        long,
+        value_name = "PARAMETERS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    append: String,
     /// Boot every kernel that many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
@@ -69,6 +77,7 @@ impl Default for Args {
             pending: false,
             jobs: None,
             cpus: 1,
+            append: String::new(),
             repeat: 1,
             shuffle: None,
         }
@@ -83,6 +92,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let (targets, missing) = find(&project, &args.kernels, args.modules.as_deref())?;
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
+    }
+    if !args.append.is_empty() && targets.iter().any(|target| target.lab() == Lab::Native) {
+        bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for id in &missing {
@@ -101,6 +113,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let mut options = Options {
         cpus: args.cpus,
+        parameters: args.append.clone(),
         tracing: match args.view {
             Some(View::Trail) => Tracing::Off,
             _ => Tracing::On,

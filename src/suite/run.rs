@@ -30,6 +30,8 @@ pub struct Options {
     pub jobs: usize,
     /// Virtual CPUs of a guest.
     pub cpus: u32,
+    /// Parameters of the kernels beside ours.
+    pub parameters: String,
     /// Faults to commit, by scenario; for tests.
     pub faults: BTreeMap<String, Fault>,
     /// Instead of each scenario's own deadline; for tests.
@@ -57,6 +59,7 @@ impl Default for Options {
         Options {
             jobs,
             cpus: 1,
+            parameters: String::new(),
             faults: BTreeMap::new(),
             deadline: None,
             grace: Duration::from_secs(20),
@@ -258,6 +261,7 @@ impl Suite {
                 let machine = machine(&self.ingredients, target, accel, plan);
                 let mut machine = machine.map_err(broken)?;
                 machine.cpus = options.cpus;
+                machine.parameters = &options.parameters;
                 session::run(machine, options.boot, stop.as_fd(), heard)
             }
             Lab::Native => {
@@ -290,6 +294,7 @@ fn machine<'a>(
         image,
         accel,
         cpus: 1,
+        parameters: "",
         terminal: Terminal::None,
     })
 }

@@ -36,6 +36,8 @@ pub struct Machine<'a> {
     pub accel: Accel,
     /// Number of virtual CPUs.
     pub cpus: u32,
+    /// Parameters of the kernel beside ours; none are an empty text.
+    pub parameters: &'a str,
     /// What the third serial port is connected to.
     pub terminal: Terminal,
 }
@@ -157,7 +159,7 @@ impl Machine<'_> {
                 ("-m", format!("{}M", memory(self.image.size))),
                 ("-kernel", kernel),
                 ("-initrd", format!("/dev/fd/{IMAGE_FD}")),
-                ("-append", APPEND.to_owned()),
+                ("-append", format!("{APPEND} {}", self.parameters)),
                 ("-chardev", file("console", CONSOLE_FD)),
                 ("-serial", "chardev:console".to_owned()),
                 ("-chardev", file("records", RECORDS_FD)),
