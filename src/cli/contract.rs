@@ -172,9 +172,9 @@ mod tests {
     use super::*;
     use crate::trail::Judgement;
 
-    /// A false and a true claim, held by the snapshots that this program was built with.
+    /// A false claim and true ones, held by the snapshots that this program was built with.
     #[test]
-    fn a_false_claim_is_contradicted_and_a_true_one_holds_on_all_kernels() {
+    fn a_false_claim_is_contradicted_and_true_ones_hold_on_all_kernels() {
         let project = Project::open_at(None, PathBuf::new()).unwrap();
         let entries = project.table.kernels.iter();
         let columns: Vec<_> = entries
@@ -183,8 +183,10 @@ mod tests {
         let table = table("control", &columns).unwrap();
         let wanted = [
             ("control/umask_reset", Judgement::Contradicted),
+            ("control/ext4_as_tmpfs", Judgement::Holds),
             ("control/directory_kept", Judgement::Holds),
         ];
+        assert_eq!(table.rows.len(), wanted.len());
         for (row, (claim, verdict)) in table.rows.iter().zip(wanted) {
             assert_eq!(row.claim.id, claim);
             let found = row.verdicts.iter().flatten().map(|found| found.verdict);
