@@ -6,13 +6,12 @@
 //!
 //! See execve(2).
 
-use std::ffi::CString;
 use std::fs::File;
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Claim, DISK, Elf, Exec, Scenario, Stage, needs};
+use crate::scenario::{Claim, DISK, Elf, Exec, NET_RAW, Scenario, Stage, give_net_raw, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -82,9 +81,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.verdict(&claim)
 }
 
-/// CAP_NET_RAW of capabilities(7).
-const NET_RAW: u64 = 13;
-
 /// Makes the files, and returns what keeps one of them open for writing.
 fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
     let program = Elf::new().build();
@@ -106,11 +102,7 @@ fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
         .build();
     stage.file(&name("dynamic"), &dynamic, 0o755)?;
     stage.script(&name("script"), &format!("#!/tmp/{place}/data\n"))?;
-    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
-    let words = [0x0200_0001_u32, 1_u32 << NET_RAW, 0, 0, 0];
-    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let capable = CString::new(format!("/tmp/{place}/capable"))?;
-    sys::set_attribute(&capable, c"security.capability", &value)?;
+    give_net_raw(&Path::new("/tmp").join(name("capable")))?;
     stage.ours_with_mode(&name("suid"), 0o4755)?;
     for (mounted, flag) in [
         ("noexec", MsFlags::MS_NOEXEC),

@@ -8,14 +8,12 @@
 //! See execve(2), EPERM, which names nosuid as well, and capabilities(7), "Safety checking for
 //! capability-dumb binaries".
 
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, NET_RAW, Scenario, Stage, give_net_raw};
 use crate::sys;
 use crate::trail::How;
 
@@ -24,9 +22,6 @@ pub const SCENARIO: Scenario = Scenario {
     run,
     ..Scenario::DEFAULT
 };
-
-/// CAP_NET_RAW of capabilities(7).
-const NET_RAW: u64 = 13;
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let nosuid = stage.folder("nosuid")?;
@@ -58,11 +53,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         claim.stated(&what, &errno, seen.how);
     }
     let capable = stage.copy("/usr/bin/busybox", "capable")?;
-    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
-    let words = [0x0200_0001_u32, 1_u32 << NET_RAW, 0, 0, 0];
-    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let path = CString::new(capable.as_os_str().as_bytes())?;
-    sys::set_attribute(&path, c"security.capability", &value)?;
+    give_net_raw(&capable)?;
     let exec = Exec::path(&capable)?.argv(&["busybox", "true"])?;
     let what = "file capability, allowed";
     claim.control(what, How::Exit(0), stage.look(what, &exec)?.how)?;

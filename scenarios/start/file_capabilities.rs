@@ -6,13 +6,9 @@
 //!
 //! See capabilities(7), "File capabilities".
 
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt as _;
-
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Exec, Scenario, Stage};
-use crate::sys::set_attribute;
+use crate::scenario::{Exec, Scenario, Stage, give_net_raw};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program with file capabilities started by another user",
@@ -22,11 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let program = stage.copy("/usr/bin/true", "capable")?;
-    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable: CAP_NET_RAW.
-    let words = [0x0200_0001_u32, 1 << 13, 0, 0, 0];
-    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let path = CString::new(program.as_os_str().as_bytes())?;
-    set_attribute(&path, c"security.capability", &value)?;
+    give_net_raw(&program)?;
     let exec = Exec::path(program)?.env("LD_PRELOAD", "/lib/x86_64-linux-gnu/libaudit.so.1")?;
     stage.observe(&exec.before(|| Ok(setuid(Uid::from_raw(65534))?)))?;
     Ok(())

@@ -4,6 +4,7 @@
 //! registry finds every file below `scenarios/`; adding one touches no other file.
 
 mod args;
+mod capability;
 mod claim;
 mod disk;
 mod elf;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use crate::guest::Role;
 pub use args::Args;
+pub use capability::{NET_RAW, give_net_raw};
 pub use claim::Claim;
 pub use disk::{DISK, Disk};
 pub use elf::{Elf, Flaw};

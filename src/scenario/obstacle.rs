@@ -3,7 +3,6 @@
 //! Scenarios `contract/order_*` use this. What stands here as the order is what the newest kernel
 //! does; a kernel that tells the other of two contradicts the claim.
 
-use std::ffi::CString;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -13,7 +12,7 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, pipe2, read, setuid, write};
 
-use super::{Claim, Elf, Exec, Flaw, Stage, USER};
+use super::{Claim, Elf, Exec, Flaw, NET_RAW, Stage, USER, give_net_raw};
 use crate::sys::{self, ForkResult};
 use crate::trail::How;
 
@@ -210,7 +209,7 @@ fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
         std::fs::set_permissions("/tmp/closed", closed)?;
     }
     if is(Capability) {
-        forbid(&file)?;
+        give_net_raw(&file)?;
     }
     if is(Loop) && Path::new("/tmp/itself").symlink_metadata().is_err() {
         stage.link("itself", "itself")?;
@@ -263,18 +262,6 @@ fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
 }
 
 const FILE_MAX: &str = "/proc/sys/fs/file-max";
-/// CAP_NET_RAW of capabilities(7).
-const NET_RAW: u64 = 13;
-
-/// Gives a file a capability, effective at once.
-fn forbid(file: &Path) -> Result<()> {
-    use std::os::unix::ffi::OsStrExt as _;
-    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
-    let words = [0x0200_0001_u32, 1 << NET_RAW, 0, 0, 0];
-    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let path = CString::new(file.as_os_str().as_bytes())?;
-    Ok(sys::set_attribute(&path, c"security.capability", &value)?)
-}
 
 /// Has the ordinary user another process, which ends with this one; for the child that makes a call.
 ///

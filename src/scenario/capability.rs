@@ -1,0 +1,25 @@
+//! A capability that a file gives.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::sys;
+
+/// CAP_NET_RAW of capabilities(7).
+pub const NET_RAW: u64 = 13;
+
+/// Gives a file [`NET_RAW`], effective at once.
+///
+/// # Errors
+///
+/// What setxattr(2) says.
+pub fn give_net_raw(file: &Path) -> Result<()> {
+    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
+    let words = [0x0200_0001_u32, 1 << NET_RAW, 0, 0, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let path = CString::new(file.as_os_str().as_bytes())?;
+    Ok(sys::set_attribute(&path, c"security.capability", &value)?)
+}
