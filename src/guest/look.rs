@@ -238,31 +238,40 @@ fn is_magic(path: &str) -> bool {
 /// Files that a process has open, or mapped, for writing.
 fn written() -> BTreeSet<(u64, u64)> {
     let mut found = BTreeSet::new();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = processes.filter(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        name.parse::<u32>().is_ok()
-    });
-    for process in numbers.map(|entry| entry.path()) {
+    let mut add = |path: &Path| {
+        if let Ok(meta) = fs::metadata(path) {
+            found.insert((meta.dev(), meta.ino()));
+        }
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for process in entries.map(|entry| entry.path()).filter(|path| runs(path)) {
         let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten();
-        for entry in descriptors.flatten() {
-            let info = fs::read_to_string(process.join("fdinfo").join(entry.file_name()));
-            let writes = flags(&info.unwrap_or_default()).is_some_and(|flags| {
-                flags & libc::O_ACCMODE != libc::O_RDONLY && flags & libc::O_PATH == 0
-            });
-            if let (true, Ok(meta)) = (writes, fs::metadata(entry.path())) {
-                found.insert((meta.dev(), meta.ino()));
+        for descriptor in descriptors.flatten().map(|entry| entry.path()) {
+            if is_written_by(&descriptor) {
+                add(&descriptor);
             }
         }
         let maps = fs::read_to_string(process.join("maps")).unwrap_or_default();
         for line in maps.lines().filter(|line| line.contains(" rw-s ")) {
-            let path = line.split_ascii_whitespace().nth(5).unwrap_or_default();
-            if let Ok(meta) = fs::metadata(path) {
-                found.insert((meta.dev(), meta.ino()));
-            }
+            add(Path::new(
+                line.split_ascii_whitespace().nth(5).unwrap_or_default(),
+            ));
         }
     }
     found
+}
+
+/// Whether an entry of `/proc` is a process with a program: threads of the kernel, which are most
+/// entries of a guest, have none and open nothing.
+fn runs(entry: &Path) -> bool {
+    let name = entry.file_name().unwrap_or_default().as_encoded_bytes();
+    name.iter().all(u8::is_ascii_digit) && fs::read_link(entry.join("exe")).is_ok()
+}
+
+/// Whether a descriptor writes: its link in `/proc/PID/fd` then has the w bit, and with `O_PATH`
+/// it has none at all (`tid_fd_update_inode` in fs/proc/fd.c).
+fn is_written_by(descriptor: &Path) -> bool {
+    fs::symlink_metadata(descriptor).is_ok_and(|link| link.mode() & 0o200 != 0)
 }
 
 /// The flags of a descriptor, from `/proc/PID/fdinfo/N` (proc_pid_fdinfo(5)).
