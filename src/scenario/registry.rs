@@ -69,18 +69,30 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Registered>> {
     Ok(selected)
 }
 
+/// How many names are offered for one that is not there.
+const OFFERED: usize = 3;
+
 fn hint(word: &str) -> String {
-    let close = |name: &str| {
-        let short = name.rsplit('/').next().unwrap_or(name);
-        [name, short].iter().any(|name| {
-            similar::TextDiff::from_chars(word.to_lowercase().as_str(), name).ratio() > 0.6
-        })
-    };
-    let names: Vec<_> = SCENARIOS
+    let begins = |name: &str| name.starts_with(word);
+    let short = |name: &'static str| name.rsplit('/').next().unwrap_or(name);
+    if SCENARIOS.iter().any(|found| begins(found.name)) {
+        return format!("; did you mean '{word}*'?");
+    }
+    if SCENARIOS.iter().any(|found| begins(short(found.name))) {
+        return format!("; did you mean '*/{word}*'?");
+    }
+    let ratio =
+        |name: &str| similar::TextDiff::from_chars(word.to_lowercase().as_str(), name).ratio();
+    let likeness = |name| f32::max(ratio(name), ratio(short(name)));
+    let all = SCENARIOS
         .iter()
-        .map(|found| found.name)
-        .filter(|n| close(n))
-        .collect();
+        .map(|found| (likeness(found.name), found.name));
+    let mut close: Vec<_> = all.filter(|(likeness, _)| *likeness > 0.6).collect();
+    close.sort_by(|one, other| other.0.total_cmp(&one.0));
+    // One that is hit nearly exactly is offered alone.
+    let best = close.first().map_or(0.0, |(likeness, _)| *likeness);
+    close.retain(|(likeness, _)| *likeness > best - 0.1);
+    let names: Vec<_> = close.iter().take(OFFERED).map(|(_, name)| *name).collect();
     match names.is_empty() {
         true => "; `exetrail list` shows them all".to_owned(),
         false => format!("; did you mean {}?", names.join(" or ")),
@@ -124,5 +136,20 @@ mod tests {
     fn a_misspelt_name_is_answered_with_the_right_one() {
         let error = select(&["shebng".into()]).unwrap_err().to_string();
         assert!(error.contains("did you mean start/shebang?"), "{error}");
+    }
+
+    #[test]
+    fn a_name_cut_short_is_answered_with_its_glob() {
+        let error = select(&["contract/unsaid".into()]).unwrap_err().to_string();
+        assert!(
+            error.contains("did you mean 'contract/unsaid*'?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn no_more_than_three_names_are_offered() {
+        let error = select(&["contract/unsayd".into()]).unwrap_err().to_string();
+        assert!(error.matches(" or ").count() < 3, "{error}");
     }
 }
