@@ -6,6 +6,7 @@
 //! puts what a dead guest did not come to into a fresh boot.
 
 mod cases;
+mod guest;
 mod inside;
 mod judge;
 mod kernel;

@@ -8,20 +8,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::inside::judge_inside;
-use super::judge::{Judged, judge};
+use super::guest::Guest;
+use super::judge::Judged;
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::project::Project;
-use crate::scenario::{KernelFacts, Registered, own_capabilities};
-use crate::stages::Packed;
-use crate::trail::{Inside, Lab, Outcome, Record, SCHEMA, Trail};
+use crate::scenario::Registered;
+use crate::trail::{Lab, Record};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Failure, Fault, Job, Message, Plan, Tracing};
+use crate::wire::{Fault, Job, Message, Plan, Tracing};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -106,8 +105,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Suite {
     ingredients: Ingredients,
-    store: Store,
-    lineage: Lineage,
+    pub(super) store: Store,
+    pub(super) lineage: Lineage,
     /// Our own executable.
     program: PathBuf,
     cache: PathBuf,
@@ -308,207 +307,4 @@ fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()
     let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
     session::run(machine, KVM_TRIAL, stop.as_fd(), &mut |_| Some(KVM_TRIAL))?;
     Ok(())
-}
-
-/// One kernel's part of a run.
-struct Guest<'a> {
-    suite: &'a Suite,
-    target: &'a Target,
-    kernel: usize,
-    options: &'a Options,
-}
-
-impl Guest<'_> {
-    fn run(&self, scenarios: &[&'static Registered], stop: &Stop, sender: &mpsc::Sender<Event>) {
-        let mut left: VecDeque<&'static Registered> = scenarios.iter().copied().collect();
-        while !left.is_empty() && !stop.is_asked_for() {
-            let _ = sender.send(Event::Booting {
-                kernel: self.kernel,
-            });
-            let before = left.len();
-            let mut running = None;
-            let end = self.boot(&mut left, &mut running, stop, sender);
-            let Err(Breakdown::Broken(reason)) = end else {
-                continue;
-            };
-            // The scenario that ran pays; when none did, this kernel is of no use at all.
-            let lost = match running {
-                Some(running) => left.iter().position(|scenario| scenario.name == running),
-                None if left.len() < before => continue,
-                None => None,
-            };
-            let lost = match lost {
-                Some(place) => left.remove(place).into_iter().collect(),
-                None => std::mem::take(&mut left),
-            };
-            for scenario in lost {
-                let record = self.failed(scenario, Outcome::Broken, reason.clone());
-                self.send(sender, record, (None, None));
-            }
-        }
-    }
-
-    fn boot(
-        &self,
-        left: &mut VecDeque<&'static Registered>,
-        running: &mut Option<String>,
-        stop: &Stop,
-        sender: &mpsc::Sender<Event>,
-    ) -> Result<(), Breakdown> {
-        let plan = Plan {
-            job: Job::Scenarios(
-                left.iter()
-                    .map(|scenario| scenario.name.to_owned())
-                    .collect(),
-            ),
-            faults: self.options.faults.clone(),
-            deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
-            tracing: self.options.tracing,
-        };
-        let grace = self.options.grace;
-        let limit = left
-            .iter()
-            .map(|scenario| scenario.scenario.deadline + grace);
-        let limit = limit.sum::<Duration>() + self.options.boot;
-        let mut release = self.target.release.clone();
-        let mut heard = |message| match message {
-            Message::Hello { release: seen, .. } => {
-                release = seen;
-                Some(grace)
-            }
-            Message::Started { scenario } => {
-                let found = left.iter().find(|registered| registered.name == scenario);
-                let own = found.map_or(Duration::ZERO, |found| found.scenario.deadline);
-                let patience = self.options.deadline.unwrap_or(own) + grace;
-                *running = Some(scenario.clone());
-                let _ = sender.send(Event::Running {
-                    kernel: self.kernel,
-                    scenario,
-                });
-                Some(patience)
-            }
-            Message::Finished {
-                scenario,
-                result,
-                model,
-                inside,
-            } => {
-                *running = None;
-                if let Some(place) = left.iter().position(|found| found.name == scenario)
-                    && let Some(registered) = left.remove(place)
-                {
-                    let (mut record, judged) = self.judge(registered, result.map(|trail| *trail));
-                    record.kernel.release.clone_from(&release);
-                    record.model = model;
-                    let stages = self.judge_inside(&mut record, judged.is_some(), inside);
-                    self.send(sender, record, (judged, stages));
-                }
-                Some(grace)
-            }
-            _ => Some(grace),
-        };
-        self.suite
-            .follow(self.target, &plan, self.options, limit, stop, &mut heard)
-    }
-
-    fn judge(
-        &self,
-        registered: &'static Registered,
-        result: Result<Trail, Failure>,
-    ) -> (Record, Option<Judged>) {
-        let facts = self.facts();
-        let needs = registered.scenario.needs.iter();
-        let unmet: Vec<_> = needs
-            .filter(|need| need.on_host(&facts) == Some(false))
-            .map(|need| need.what.to_owned())
-            .collect();
-        match result {
-            Ok(trail) if unmet.is_empty() => {
-                let (store, lineage) = (&self.suite.store, &self.suite.lineage);
-                let judged = judge(store, lineage, &self.target.id, registered.name, &trail);
-                let reason = judged.reason.clone();
-                let record = Record {
-                    trail,
-                    ..self.failed(registered, judged.outcome, String::new())
-                };
-                (Record { reason, ..record }, Some(judged))
-            }
-            Ok(_) => {
-                let reason = format!(
-                    "by its configuration this kernel lacks {}, but the scenario ran",
-                    unmet.join(", ")
-                );
-                (self.failed(registered, Outcome::Broken, reason), None)
-            }
-            Err(Failure::Unsupported(missing)) => {
-                // Without a configuration the guest's own word has to do.
-                let known = self.target.config.is_some();
-                if known && missing != unmet {
-                    let reason = format!(
-                        "the guest finds no {}, but by its configuration this kernel has it",
-                        missing.join(", ")
-                    );
-                    return (self.failed(registered, Outcome::Broken, reason), None);
-                }
-                let reason = format!("needs {}", missing.join(", "));
-                (self.failed(registered, Outcome::Unsupported, reason), None)
-            }
-            Err(Failure::Broken(reason)) => {
-                (self.failed(registered, Outcome::Broken, reason), None)
-            }
-        }
-    }
-
-    /// Judges the second view, of a scenario that gave a trail.
-    fn judge_inside(
-        &self,
-        record: &mut Record,
-        has_trail: bool,
-        inside: Option<Result<Packed, Failure>>,
-    ) -> Option<Judged> {
-        let inside = inside.filter(|_| has_trail)?;
-        let own = (&self.suite.store, &self.suite.lineage);
-        let target = (self.target, &self.facts());
-        let (inside, judged) = judge_inside(own, target, &record.scenario, &record.trail, inside);
-        record.inside = inside;
-        judged
-    }
-
-    fn facts(&self) -> KernelFacts<'_> {
-        KernelFacts {
-            release: &self.target.upstream,
-            config: self.target.config.as_deref(),
-            lab: self.target.lab(),
-            capabilities: own_capabilities(),
-        }
-    }
-
-    fn failed(&self, registered: &Registered, outcome: Outcome, reason: String) -> Record {
-        Record {
-            schema: SCHEMA,
-            scenario: registered.name.to_owned(),
-            kernel: self.target.info(),
-            outcome,
-            reason: Some(reason),
-            trail: Trail::default(),
-            model: None,
-            inside: Inside::default(),
-        }
-    }
-
-    fn send(
-        &self,
-        sender: &mpsc::Sender<Event>,
-        record: Record,
-        (judged, stages): (Option<Judged>, Option<Judged>),
-    ) {
-        let record = Box::new(record);
-        // A receiver that is gone wants nothing more.
-        let _ = sender.send(Event::Recorded {
-            kernel: self.kernel,
-            record,
-            judged,
-            stages,
-        });
-    }
 }
