@@ -1,7 +1,7 @@
 //! Boots what the trials want, once, and lets each of them wait for its own result.
 //!
 //! Under `cargo test` all trials are threads of one process. Under nextest each is a process: the
-//! first one that wants a kernel boots it and keeps its findings in a folder of the run, the others
+//! first one that wants a kernel boots it and keeps its records in a folder of the run, the others
 //! wait for its lock and read them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
-use exetrail::baseline::View;
 use exetrail::files;
 use exetrail::project::Project;
-use exetrail::report::Finding;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Event, Options, Stop, Suite, Tally, Target, Work};
+use exetrail::view::Record;
 
 use crate::model::SEEDS;
 use crate::subject::{Readiness, Subject};
@@ -40,7 +39,7 @@ struct State {
     /// Kernels that play starts by chance, after all scenarios.
     cases: BTreeSet<Subject>,
     tallies: BTreeMap<String, Tally>,
-    found: BTreeMap<Key, Finding>,
+    found: BTreeMap<Key, Record>,
     started: bool,
     /// Why nothing more comes; empty when all is well.
     ended: Option<String>,
@@ -89,7 +88,7 @@ impl Collector {
         self: &Arc<Self>,
         subject: &Subject,
         scenario: &Registered,
-    ) -> Result<Finding, String> {
+    ) -> Result<Record, String> {
         if let Some(folder) = nextest_folder() {
             return self
                 .wait_as_process(&folder, subject, scenario)
@@ -125,7 +124,7 @@ impl Collector {
     }
 
     /// Everything that was found, once nothing more comes.
-    pub fn finish(&self) -> Vec<Finding> {
+    pub fn finish(&self) -> Vec<Record> {
         let thread = self.state().thread.take();
         if let Some(thread) = thread {
             // It catches its own errors; a panic of it has been printed.
@@ -141,11 +140,11 @@ impl Collector {
 
     fn collect(&self) {
         let wanted = self.state().wanted.clone();
-        let result = self.boot(wanted, &mut |finding| {
-            let name = Registered::find(&finding.record.scenario).map(|found| found.name);
+        let result = self.boot(wanted, &mut |record| {
+            let name = Registered::find(&record.scenario).map(|found| found.name);
             if let Some(name) = name {
-                let subject = finding.record.kernel.label().to_owned();
-                self.state().found.insert((subject, name), finding);
+                let subject = record.kernel.label().to_owned();
+                self.state().found.insert((subject, name), record);
                 self.changed.notify_all();
             }
         });
@@ -196,7 +195,7 @@ impl Collector {
     fn boot(
         &self,
         wanted: BTreeMap<Subject, Vec<&'static Registered>>,
-        sink: &mut dyn FnMut(Finding),
+        sink: &mut dyn FnMut(Record),
     ) -> Result<bool> {
         let mut work = Vec::new();
         for (subject, scenarios) in wanted {
@@ -221,19 +220,8 @@ impl Collector {
         }
         Ok(
             suite.run(&work, &Options::default(), &self.stop, &mut |event| {
-                if let Event::Recorded {
-                    record,
-                    judged,
-                    stages,
-                    ..
-                } = event
-                {
-                    sink(Finding {
-                        record: *record,
-                        judged,
-                        stages,
-                        view: View::Trail,
-                    });
+                if let Event::Recorded { record, .. } = event {
+                    sink(*record);
                 }
             }),
         )
@@ -245,26 +233,25 @@ impl Collector {
         folder: &Path,
         subject: &Subject,
         scenario: &Registered,
-    ) -> Result<Finding> {
+    ) -> Result<Record> {
         let lock = lock(folder, &subject.name())?;
         let file = folder.join(format!("{}.jsonl", subject.name()));
         if !file.exists() {
             let partial = folder.join(format!("{}.partial", subject.name()));
-            let mut out = File::create(&partial).context("failed to keep findings")?;
+            let mut out = File::create(&partial).context("failed to keep records")?;
             let wanted = BTreeMap::from([(subject.clone(), select(&[])?)]);
             let mut written = Ok(());
-            self.boot(wanted, &mut |finding| {
-                let line = serde_json::to_string(&finding).unwrap_or_default();
+            self.boot(wanted, &mut |record| {
+                let line = serde_json::to_string(&record).unwrap_or_default();
                 written = std::mem::replace(&mut written, Ok(())).and(writeln!(out, "{line}"));
             })?;
-            written.context("failed to keep findings")?;
-            fs::rename(&partial, &file).context("failed to keep findings")?;
+            written.context("failed to keep records")?;
+            fs::rename(&partial, &file).context("failed to keep records")?;
         }
         drop(lock);
-        let findings = read(&file)?;
-        let found = findings
+        let found = read(&file)?
             .into_iter()
-            .find(|found| found.record.scenario == scenario.name);
+            .find(|record| record.scenario == scenario.name);
         found.context("not run: interrupted")
     }
 
@@ -297,7 +284,7 @@ pub fn lock(folder: &Path, name: &str) -> Result<File> {
     Ok(file)
 }
 
-fn read(file: &Path) -> Result<Vec<Finding>> {
+fn read(file: &Path) -> Result<Vec<Record>> {
     let input = File::open(file).with_context(|| format!("failed to open {}", file.display()))?;
     let lines = BufReader::new(input).lines();
     lines
@@ -306,7 +293,7 @@ fn read(file: &Path) -> Result<Vec<Finding>> {
         .with_context(|| format!("failed to read {}", file.display()))
 }
 
-fn read_all(folder: &Path) -> Result<Vec<Finding>> {
+fn read_all(folder: &Path) -> Result<Vec<Record>> {
     let mut all = Vec::new();
     for path in files::list(folder)? {
         if path

@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result};
 use exetrail::project::{Project, cache_folder};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
-use exetrail::trail::{Outcome, Record};
+use exetrail::trail::Outcome;
+use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::vm::machine::Kernel;
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -146,9 +147,9 @@ impl Seen {
     /// The faulty scenario is broken for a reason with all of these in it, the others are the same.
     fn check(&self, boots: usize, reason: &[&str]) -> Result<(), Failed> {
         for (name, record) in &self.records {
-            let text = record.reason.as_deref().unwrap_or_default();
-            if name != FAULTY && record.outcome != Outcome::Same {
-                return Err(format!("{name} is {}: {text}", record.outcome).into());
+            let (outcome, text) = trail_of(record);
+            if name != FAULTY && outcome != Outcome::Same {
+                return Err(format!("{name} is {outcome}: {text}").into());
             }
             let missing = reason
                 .iter()
@@ -157,7 +158,7 @@ impl Seen {
                 return Err(format!("\"{missing}\" is not in the reason: {text}").into());
             }
         }
-        let broken = self.records.get(FAULTY).map(|record| record.outcome);
+        let broken = self.records.get(FAULTY).map(|record| trail_of(record).0);
         if self.records.len() != SCENARIOS.len() || broken != Some(Outcome::Broken) {
             return Err(format!("{FAULTY} is {broken:?}, {} records", self.records.len()).into());
         }
@@ -170,10 +171,10 @@ impl Seen {
     /// Every scenario is broken for a reason with all of these in it, after one boot.
     fn check_all_broken(&self, reason: &[&str]) -> Result<(), Failed> {
         for record in self.records.values() {
-            let text = record.reason.as_deref().unwrap_or_default();
+            let (outcome, text) = trail_of(record);
             let missing = reason.iter().find(|part| !text.contains(**part));
-            if record.outcome != Outcome::Broken || missing.is_some() {
-                return Err(format!("{}: {text}, wanted {reason:?}", record.outcome).into());
+            if outcome != Outcome::Broken || missing.is_some() {
+                return Err(format!("{outcome}: {text}, wanted {reason:?}").into());
             }
         }
         match (self.records.len(), self.boots) {
@@ -181,6 +182,18 @@ impl Seen {
             (records, boots) => Err(format!("{records} records, {boots} boots").into()),
         }
     }
+}
+
+/// Outcome and reason of a trail.
+fn trail_of(record: &Record) -> (Outcome, &str) {
+    let seen = record.of(TRAIL).expect("every record has a trail's place");
+    (seen.outcome, seen.reason.as_deref().unwrap_or_default())
+}
+
+/// Outcome and reason of the stages; none where they were not recorded.
+fn stages_of(record: &Record) -> Option<(Outcome, Option<String>)> {
+    let seen = record.of(STAGES)?;
+    Some((seen.outcome, seen.reason.clone()))
 }
 
 fn guest_panics(lab: &Lab) -> Result<(), Failed> {
@@ -220,13 +233,13 @@ fn channel_is_cut(lab: &Lab) -> Result<(), Failed> {
 fn trace_is_lost(lab: &Lab) -> Result<(), Failed> {
     let seen = lab.with_fault(Fault::Lost)?;
     let record = seen.records.get(FAULTY).ok_or("there is no record")?;
-    let reason = record.inside.stages_reason.clone().unwrap_or_default();
-    let lost = record.inside.stages_outcome == Some(Outcome::Broken)
-        && reason.contains("lines of the kernel's trace were lost")
-        && record.inside.stages.is_empty();
-    match record.outcome == Outcome::Same && lost && seen.boots == 1 {
+    let (outcome, reason) = stages_of(record).ok_or("there are no stages")?;
+    let reason = reason.unwrap_or_default();
+    let lost =
+        outcome == Outcome::Broken && reason.contains("lines of the kernel's trace were lost");
+    match trail_of(record).0 == Outcome::Same && lost && seen.boots == 1 {
         true => Ok(()),
-        false => Err(format!("{}, stages {reason:?}", record.outcome).into()),
+        false => Err(format!("{}, stages {reason:?}", trail_of(record).0).into()),
     }
 }
 
@@ -235,8 +248,8 @@ fn another_tracer_is_active(lab: &Lab) -> Result<(), Failed> {
     let seen = lab.with_fault(Fault::Traced)?;
     let views = SCENARIOS.map(|name| {
         let record = seen.records.get(name)?;
-        let reason = record.inside.stages_reason.clone();
-        Some((record.outcome, record.inside.stages_outcome?, reason))
+        let (outcome, reason) = stages_of(record)?;
+        Some((trail_of(record).0, outcome, reason))
     });
     let reason = Some("another tracer is active: function".to_owned());
     let unsupported = Some((Outcome::Same, Outcome::Unsupported, reason));
@@ -273,10 +286,13 @@ fn without_tracefs(
     };
     let seen = lab.boot(target, options, &mut |_| {})?;
     for (name, record) in &seen.records {
-        let inside = record.inside.stages_outcome;
-        let said = record.inside.stages_reason.clone().unwrap_or_default();
-        if record.outcome != Outcome::Same || inside != Some(outcome) || !said.contains(reason) {
-            return Err(format!("{name} is {}, stages {inside:?}: {said}", record.outcome).into());
+        let trail = trail_of(record).0;
+        let stages = stages_of(record);
+        let as_wanted = stages.as_ref().is_some_and(|(found, said)| {
+            *found == outcome && said.as_ref().is_some_and(|said| said.contains(reason))
+        });
+        if trail != Outcome::Same || !as_wanted {
+            return Err(format!("{name} is {trail}, stages {stages:?}").into());
         }
     }
     match seen.records.len() == SCENARIOS.len() {

@@ -3,7 +3,7 @@
 //! A trial is named `6.12::start/shebang`. Only what the filter lets through is booted, each kernel
 //! once per run; `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
-//! The second view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the same
+//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the same
 //! run; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five sentences of the story, `6.12::story::program_runs_last`.
 //!
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
@@ -23,12 +23,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use exetrail::baseline::View;
 use exetrail::project::{Project, cache_folder};
-use exetrail::report::{Finding, differences, summary, views};
+use exetrail::report::{differences, summary};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::Stop;
 use exetrail::trail::Outcome;
+use exetrail::view::{Name, Record, Row, VIEWS, label, rows};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use collect::Collector;
@@ -57,13 +57,8 @@ fn run() -> Result<ExitCode> {
     let mut trials = Vec::new();
     for subject in &subjects {
         for scenario in &scenarios {
-            let trial = trial(&collector, subject, scenario);
-            if !args.list && !args.is_filtered_out(&trial) {
-                collector.want(subject, scenario);
-            }
-            trials.push(trial);
-            if scenario.has_stages() {
-                let trial = stages_trial(&collector, subject, scenario);
+            for view in VIEWS.iter().filter(|view| view.applies(scenario)) {
+                let trial = trial(&collector, subject, scenario, view.name());
                 if !args.list && !args.is_filtered_out(&trial) {
                     collector.want(subject, scenario);
                 }
@@ -86,35 +81,25 @@ fn run() -> Result<ExitCode> {
     }));
 
     let conclusion = libtest_mimic::run(&args, trials);
-    let findings = collector.finish();
-    let all = views(&findings);
-    let different = all.iter().filter(|found| is_different(found)).count();
-    if different > 0 {
-        settle::write(&findings, &root)?;
+    let records = collector.finish();
+    let all = rows(&records);
+    if all.iter().any(is_different) {
+        settle::write(&records, &root)?;
         eprintln!("{}", differences(&all));
         eprintln!("{}", summary(&all));
     }
     Ok(conclusion.exit_code())
 }
 
-fn trial(collector: &Arc<Collector>, subject: &Subject, scenario: &'static Registered) -> Trial {
-    let name = format!("{}::{}", subject.name(), scenario.name);
-    let (collector, subject) = (Arc::clone(collector), subject.clone());
-    Trial::ignorable_test(name, move || {
-        assert(&collector, &subject, scenario, View::Trail)
-    })
-}
-
-fn stages_trial(
+fn trial(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &'static Registered,
+    view: Name,
 ) -> Trial {
-    let name = format!("{}::{}::{}", subject.name(), scenario.name, View::Stages);
+    let name = format!("{}::{}", subject.name(), label(scenario.name, view));
     let (collector, subject) = (Arc::clone(collector), subject.clone());
-    Trial::ignorable_test(name, move || {
-        assert(&collector, &subject, scenario, View::Stages)
-    })
+    Trial::ignorable_test(name, move || assert(&collector, &subject, scenario, view))
 }
 
 /// Waits for what was seen and says how it compares.
@@ -122,29 +107,27 @@ fn assert(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
-    view: View,
+    view: Name,
 ) -> Result<Completion, Failed> {
-    let finding = match seen(collector, subject, scenario)? {
-        Seen::Finding(finding) => *finding,
-        Seen::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+    let record = match seen(collector, subject, scenario)? {
+        Looked::Seen(record) => *record,
+        Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
     };
-    let finding = match view {
-        View::Trail => finding,
-        View::Stages => match finding.of_stages() {
-            Some(own) => own,
-            // What became of the trail is told by its own trial.
-            None => {
-                let outcome = finding.record.outcome;
-                return Ok(Completion::ignored_with(format!(
-                    "there is no trail: {outcome}"
-                )));
-            }
-        },
+    let Some(seen) = record.of(view) else {
+        // What became of the trail is told by its own trial.
+        let outcome = record.outcome();
+        return Ok(Completion::ignored_with(format!(
+            "there is no trail: {outcome}"
+        )));
     };
-    let reason = finding.record.reason.clone().unwrap_or_default();
-    match finding.record.outcome {
+    let row = Row {
+        record: &record,
+        seen,
+    };
+    let reason = seen.reason.clone().unwrap_or_default();
+    match seen.outcome {
         Outcome::Same => {
-            settle::assert_same(&finding, Path::new(env!("CARGO_MANIFEST_DIR")))?;
+            settle::assert_same(&row, Path::new(env!("CARGO_MANIFEST_DIR")))?;
             Ok(Completion::Completed)
         }
         Outcome::Unsupported => Ok(Completion::ignored_with(format!("unsupported: {reason}"))),
@@ -153,13 +136,13 @@ fn assert(
         Outcome::Changed | Outcome::New if std::env::var_os("INSTA_FORCE_PASS").is_some() => {
             Ok(Completion::Completed)
         }
-        Outcome::Changed | Outcome::New => Err(settle::difference(&finding).into()),
+        Outcome::Changed | Outcome::New => Err(settle::difference(&row).into()),
     }
 }
 
 /// What a trial can look at.
-enum Seen {
-    Finding(Box<Finding>),
+enum Looked {
+    Seen(Box<Record>),
     /// Not run, for this reason.
     Nothing(String),
 }
@@ -186,14 +169,14 @@ fn seen(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
-) -> Result<Seen, Failed> {
+) -> Result<Looked, Failed> {
     if let Some(reason) = left_out(collector, subject)? {
-        return Ok(Seen::Nothing(reason));
+        return Ok(Looked::Nothing(reason));
     }
-    let finding = collector.wait(subject, scenario)?;
-    Ok(Seen::Finding(Box::new(finding)))
+    let record = collector.wait(subject, scenario)?;
+    Ok(Looked::Seen(Box::new(record)))
 }
 
-fn is_different(finding: &Finding) -> bool {
-    matches!(finding.record.outcome, Outcome::Changed | Outcome::New)
+fn is_different(row: &Row<'_>) -> bool {
+    matches!(row.seen.outcome, Outcome::Changed | Outcome::New)
 }

@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::collect::Collector;
 use crate::subject::Subject;
-use crate::{Seen, left_out, seen};
+use crate::{Looked, left_out, seen};
 
 /// Seeds of the cases that every run plays; `exetrail model` plays as many as one likes.
 pub const SEEDS: std::ops::Range<u64> = 0..50;
@@ -45,13 +45,13 @@ fn agrees(
     subject: &Subject,
     scenario: &Registered,
 ) -> Result<Completion, Failed> {
-    let finding = match seen(collector, subject, scenario)? {
-        Seen::Finding(finding) => finding,
-        Seen::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+    let record = match seen(collector, subject, scenario)? {
+        Looked::Seen(record) => record,
+        Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
     };
-    let Some(found) = &finding.record.model else {
+    let Some(found) = &record.model else {
         // What became of the trail is told by its own trial.
-        let outcome = finding.record.outcome;
+        let outcome = record.outcome();
         return Ok(Completion::ignored_with(format!(
             "there is no trail: {outcome}"
         )));

@@ -13,7 +13,8 @@ use exetrail::native;
 use exetrail::project::{Project, cache_folder};
 use exetrail::scenario::select;
 use exetrail::suite::{Event, Options, Stop, Suite, Target, Work};
-use exetrail::trail::{Outcome, Record};
+use exetrail::trail::Outcome;
+use exetrail::view::{Record, TRAIL};
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::errno::Errno;
@@ -160,17 +161,15 @@ impl Rig {
         let mounts = mounts()?;
         let (records, labs) = self.commit(case)?;
         for (name, record) in &records {
-            let text = record.reason.as_deref().unwrap_or_default();
+            let seen = record.of(TRAIL).context("a record without a trail")?;
+            let text = seen.reason.as_deref().unwrap_or_default();
             match name == FAULTY {
                 true => ensure!(
-                    record.outcome == Outcome::Broken && text.contains(case.reason),
+                    seen.outcome == Outcome::Broken && text.contains(case.reason),
                     "{name} is {}: {text}",
-                    record.outcome
+                    seen.outcome
                 ),
-                false => ensure!(
-                    record.outcome != Outcome::Broken,
-                    "{name} is broken: {text}"
-                ),
+                false => ensure!(seen.outcome != Outcome::Broken, "{name} is broken: {text}"),
             }
         }
         ensure!(

@@ -7,10 +7,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use exetrail::baseline::{Store, View};
+use exetrail::baseline::Store;
 use exetrail::records::keep;
 use exetrail::stages;
-use exetrail::trail::{Inside, KernelInfo, Lab, Outcome, Record, SCHEMA, parse};
+use exetrail::trail::{KernelInfo, Lab, Outcome, parse};
+use exetrail::view::stages::Stages;
+use exetrail::view::trail::Steps;
+use exetrail::view::{Body, Name, Record, STAGES, Seen, TRAIL};
 
 /// Calls exetrail in a folder.
 fn call(folder: &Path, args: &[&str]) -> Output {
@@ -32,24 +35,40 @@ fn shown(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+fn seen(view: Name, outcome: Outcome, body: Body) -> Seen {
+    Seen {
+        view,
+        outcome,
+        reason: None,
+        body: Some(body),
+        judged: None,
+    }
+}
+
 /// A record of a scenario as it was accepted.
 fn record(scenario: &str, kernel: &str) -> Record {
-    let files = Store::Embedded.load(scenario, View::Trail).unwrap();
-    let text = files.values().next().unwrap();
+    let files = Store::Embedded.load(scenario, TRAIL).unwrap();
+    let trail = parse(files.values().next().unwrap()).unwrap();
     Record {
-        schema: SCHEMA,
         scenario: scenario.into(),
-        kernel: KernelInfo {
-            id: kernel.into(),
-            release: format!("{kernel}.1"),
-            lab: Lab::Vm,
-        },
-        outcome: Outcome::Same,
-        reason: None,
-        trail: parse(text).unwrap(),
+        kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), Lab::Vm),
+        seen: vec![seen(TRAIL, Outcome::Same, Body::new::<Steps>(trail))],
         model: None,
-        inside: Inside::default(),
     }
+}
+
+/// What `check --format json` says of each view of the only record.
+fn outcomes(output: &Output) -> Vec<(String, String)> {
+    let json: serde_json::Value = serde_json::from_str(&shown(output)).unwrap();
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let seen = json["seen"].as_array().unwrap().iter();
+    seen.map(|one| (word(&one["view"]), word(&one["outcome"])))
+        .collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = pairs.iter();
+    pairs.map(|(a, b)| ((*a).into(), (*b).into())).collect()
 }
 
 #[test]
@@ -122,28 +141,25 @@ fn a_wrong_call_aborts_a_bisection() {
 #[test]
 fn records_are_judged_again_without_a_vm() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Record {
-        outcome: Outcome::Changed,
-        ..record("start/shebang", "6.12")
-    };
+    let mut kept = record("start/shebang", "6.12");
+    kept.seen[0].outcome = Outcome::Changed;
     keep(dir.path(), &kept).unwrap();
     let output = call(dir.path(), &["check", ".", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(shown(&output).contains("\"outcome\":\"same\""));
+    assert_eq!(outcomes(&output), pairs(&[("trail", "same")]));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("1 record lacks stages"), "{errors}");
 }
 
 /// A record with its second view, as both were accepted.
 fn with_stages(scenario: &str, kernel: &str) -> Record {
-    let files = Store::Embedded.load(scenario, View::Stages).unwrap();
-    let text = &files[&kernel.parse().unwrap()];
-    let inside = stages::parse(text).unwrap().inside;
-    Record {
-        inside: Inside {
-            stages_outcome: Some(Outcome::New),
-            ..inside
-        },
-        ..record(scenario, kernel)
-    }
+    let mut record = record(scenario, kernel);
+    let files = Store::Embedded.load(scenario, STAGES).unwrap();
+    let mut story = stages::parse(&files[&kernel.parse().unwrap()]).unwrap();
+    story.trail = record.trail().unwrap().clone();
+    let body = Body::new::<Stages>(story);
+    record.seen.push(seen(STAGES, Outcome::New, body));
+    record
 }
 
 #[test]
@@ -152,20 +168,22 @@ fn a_view_of_a_record_is_judged_again_by_its_own_snapshots() {
     keep(dir.path(), &with_stages("start/shebang", "6.12")).unwrap();
     let output = call(dir.path(), &["check", ".", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(shown(&output).contains("\"stages_outcome\":\"same\""));
+    let expected = pairs(&[("trail", "same"), ("stages", "same")]);
+    assert_eq!(outcomes(&output), expected);
 }
 
 #[test]
 fn a_stage_that_is_missing_is_a_change_of_its_view_alone() {
     let dir = tempfile::tempdir().unwrap();
     let mut record = with_stages("start/shebang", "6.12");
-    record.inside.stages.remove(0);
+    let mut story = record.body::<Stages>().unwrap().clone();
+    story.inside.stages.remove(0);
+    record.seen[1].body = Some(Body::new::<Stages>(story));
     keep(dir.path(), &record).unwrap();
     let output = call(dir.path(), &["check", ".", "--format", "json"]);
     assert_eq!(output.status.code(), Some(1));
-    let text = shown(&output);
-    assert!(text.contains("\"outcome\":\"same\""), "{text}");
-    assert!(text.contains("\"stages_outcome\":\"changed\""), "{text}");
+    let expected = pairs(&[("trail", "same"), ("stages", "changed")]);
+    assert_eq!(outcomes(&output), expected);
 }
 
 #[test]

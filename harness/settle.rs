@@ -10,27 +10,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use exetrail::baseline::{Store, View, plan};
+use exetrail::baseline::{Store, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_folder};
-use exetrail::report::{Finding, observed};
 use exetrail::trail::{KernelId, Lab, Outcome};
+use exetrail::view::{Name, Record, Row, VIEWS, observed};
 
-/// Asserts the finding of one view against the snapshot that applies to it.
-pub fn assert_same(finding: &Finding, root: &Path) -> Result<(), String> {
-    let owner = finding
-        .judged
-        .as_ref()
-        .and_then(|judged| judged.owner.as_ref());
+/// Asserts what a view saw against the snapshot that applies to it.
+pub fn assert_same(row: &Row<'_>, root: &Path) -> Result<(), String> {
+    let judged = row.seen.judged.as_ref();
+    let owner = judged.and_then(|judged| judged.owner.as_ref());
     let owner = owner.ok_or("what was seen is the same as no snapshot")?;
-    // A finding of a further view is named for it.
-    let name = finding
-        .record
-        .scenario
-        .split("::")
-        .next()
-        .unwrap_or_default();
-    match assert(root, (name, finding.view), owner, &finding.text()) {
+    let text = row.seen.text().ok_or("nothing was seen")?;
+    match assert(root, (&row.record.scenario, row.seen.view), owner, &text) {
         true => Ok(()),
         false => Err(format!(
             "insta finds a difference to the snapshot of {owner}"
@@ -39,7 +31,7 @@ pub fn assert_same(finding: &Finding, root: &Path) -> Result<(), String> {
 }
 
 /// insta's assertion; false when it failed. What differs becomes pending, as `INSTA_UPDATE` says.
-fn assert(root: &Path, (scenario, view): (&str, View), id: &KernelId, text: &str) -> bool {
+fn assert(root: &Path, (scenario, view): (&str, Name), id: &KernelId, text: &str) -> bool {
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(root.join("snapshots").join(scenario).join(view));
     settings.set_prepend_module_to_snapshot(false);
@@ -50,16 +42,16 @@ fn assert(root: &Path, (scenario, view): (&str, View), id: &KernelId, text: &str
 }
 
 /// The message of a failed trial: what is different, readable without opening a file.
-pub fn difference(finding: &Finding) -> String {
-    let record = &finding.record;
-    let judged = finding.judged.as_ref();
+pub fn difference(row: &Row<'_>) -> String {
+    let (record, seen) = (row.record, row.seen);
+    let judged = seen.judged.as_ref();
     let owner = judged.and_then(|judged| judged.owner.as_ref());
     let against = owner.map_or_else(String::new, |owner| {
         format!(" from the snapshot of {owner}")
     });
-    let head = match record.outcome {
+    let head = match seen.outcome {
         Outcome::New => "new: there is no snapshot that applies".to_owned(),
-        _ => format!("changed: the view {} differs{against}", finding.view),
+        _ => format!("changed: the view {} differs{against}", seen.view),
     };
     let diff = judged
         .and_then(|judged| judged.diff.as_deref())
@@ -77,13 +69,13 @@ pub fn difference(finding: &Finding) -> String {
     )
 }
 
-/// Has insta write the files that the findings ask for.
-pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
+/// Has insta write the files that the records ask for.
+pub fn write(records: &[Record], root: &Path) -> Result<()> {
     let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
     let lineage = project.table.lineage();
     let mut texts = Vec::new();
-    for view in View::ALL {
-        let observed = observed(findings, view)?;
+    for view in VIEWS.iter().map(|view| view.name()) {
+        let observed = observed(records, view)?;
         texts.extend(
             observed
                 .into_iter()
@@ -111,7 +103,7 @@ pub fn write(findings: &[Finding], root: &Path) -> Result<()> {
 /// Removes pending files that an earlier, smaller run wrote and that are no longer asked for.
 fn forget_pending(
     root: &Path,
-    (scenario, view): (&str, View),
+    (scenario, view): (&str, Name),
     wanted: &BTreeSet<&KernelId>,
 ) -> Result<()> {
     let folder = root.join("snapshots").join(scenario).join(view);

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use exetrail::baseline::{Store, View, plan};
+use exetrail::baseline::{Store, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_folder};
 use exetrail::scenario::Registered;
+use exetrail::view::Name;
 use libtest_mimic::Failed;
 
 /// Checks that `docs/contract.md` is what the snapshots say.
@@ -42,15 +43,16 @@ fn problems(folder: &Path) -> anyhow::Result<Vec<String>> {
     for found in folders(folder, 3)? {
         let relative = found.strip_prefix(folder)?.to_string_lossy().into_owned();
         let (scenario, name) = relative.rsplit_once('/').unwrap_or((&relative, ""));
-        let view = View::ALL.into_iter().find(|view| view.name() == name);
-        let has = |registered: &Registered| view != Some(View::Stages) || registered.has_stages();
-        let Some(view) = view.filter(|_| Registered::find(scenario).is_some_and(has)) else {
+        let view = name.parse::<Name>().ok().and_then(Name::view);
+        let registered = Registered::find(scenario);
+        let has = |found: &Registered| view.is_some_and(|view| view.applies(found));
+        let Some(view) = view.filter(|_| registered.is_some_and(has)) else {
             problems.push(format!(
                 "snapshots/{relative} is stale: no scenario has that view"
             ));
             continue;
         };
-        let files = match store.load(scenario, view) {
+        let files = match store.load(scenario, view.name()) {
             Ok(files) => files,
             Err(error) => {
                 problems.push(format!("{error:#}"));

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use exetrail::scenario::Registered;
-use exetrail::stages::{CLAIMS, Claim, Held, WRONG};
-use exetrail::trail::Point;
+use exetrail::stages::{CLAIMS, Claim, Held, Point, WRONG};
+use exetrail::view::STAGES;
+use exetrail::view::stages::Stages;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::collect::Collector;
 use crate::subject::Subject;
-use crate::{Seen, seen};
+use crate::{Looked, seen};
 
 /// The scenario whose story it is: bash starts ls.
 const SCENARIO: &str = "start/normal";
@@ -43,17 +44,16 @@ fn ask(
     claim: &Claim,
     check: Check,
 ) -> Result<Completion, Failed> {
-    let finding = match seen(collector, subject, scenario)? {
-        Seen::Finding(finding) => finding,
-        Seen::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+    let record = match seen(collector, subject, scenario)? {
+        Looked::Seen(record) => record,
+        Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
     };
-    let inside = &finding.record.inside;
-    if inside.stages.is_empty() {
-        let reason = inside.stages_reason.clone();
-        let reason = reason.unwrap_or_else(|| "nobody looked inside".to_owned());
+    let Some(story) = record.body::<Stages>() else {
+        let reason = record.of(STAGES).and_then(|seen| seen.reason.clone());
+        let reason = reason.unwrap_or_else(|| "the stages were not recorded".to_owned());
         return Ok(Completion::ignored_with(reason));
-    }
-    check(claim, &inside.stages).map(|()| Completion::Completed)
+    };
+    check(claim, &story.inside.stages).map(|()| Completion::Completed)
 }
 
 /// It holds in both execs, and shows by which lines.

@@ -8,7 +8,9 @@
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
-//! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what the second view says |
+//! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what that view says |
+//! | [`view`] | the list of views, and records of what they saw; pure | how a view is judged, compared, shown |
+//! | [`arch`] | what belongs to the architecture under test | |
 //! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
 //! | [`model`] | what the kernel and the loader will do, predicted; pure | the rules, and where kernels differ |
 //! | [`wire`] | what host and guest tell each other | the record channel |
@@ -31,6 +33,7 @@
 //! Scenarios are in `scenarios/`, one file each; the test target that asserts their snapshots is
 //! in `harness/`. `docs/architecture.md` tells the whole story.
 
+pub mod arch;
 pub mod baseline;
 pub mod cases;
 pub mod cli;
@@ -51,5 +54,6 @@ pub mod stages;
 pub mod suite;
 pub mod sys;
 pub mod trail;
+pub mod view;
 pub mod vm;
 pub mod wire;

@@ -78,6 +78,17 @@ impl Lineage {
         None
     }
 
+    /// What applies to a kernel in `files`, with the kernel that has it.
+    #[must_use]
+    pub fn at<'a, T>(
+        &'a self,
+        id: &'a KernelId,
+        files: &'a BTreeMap<KernelId, T>,
+    ) -> Option<(&'a KernelId, &'a T)> {
+        let owner = self.owner(id, files)?;
+        Some((owner, files.get(owner)?))
+    }
+
     /// What a kernel would inherit if it had no file of its own.
     #[must_use]
     pub fn inherited<'a, T>(

@@ -9,11 +9,9 @@ mod pending;
 mod plan;
 mod snapshot;
 mod store;
-mod view;
 
 pub use lineage::Lineage;
 pub use pending::write_pending;
 pub use plan::{Plan, plan};
 pub use snapshot::read_snapshot;
 pub use store::{Baselines, Store};
-pub use view::View;

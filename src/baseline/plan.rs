@@ -29,7 +29,7 @@ pub fn plan(
     // What the files will say, filled from the parents to the children.
     let mut future: BTreeMap<KernelId, String> = BTreeMap::new();
     for id in lineage.parents_first() {
-        let now = lineage.owner(id, files).and_then(|owner| files.get(owner));
+        let now = lineage.at(id, files).map(|(_, text)| text);
         let Some(wanted) = observed.get(id).or(now) else {
             continue;
         };

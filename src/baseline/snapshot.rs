@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::View;
+use crate::view::Name;
 
 /// Takes the view's text out of a snapshot file; `file` names it in errors.
 ///
@@ -10,9 +10,10 @@ use super::View;
 ///
 /// A file that insta would not have written, or whose text is no whole one of the view: a damaged snapshot
 /// must not pass for a claim about a kernel.
-pub fn read_snapshot(content: &str, file: &str, view: View) -> Result<String> {
+pub fn read_snapshot(content: &str, file: &str, view: Name) -> Result<String> {
     let text = body(content).with_context(|| damaged(file))?;
-    view.check(&text).with_context(|| damaged(file))?;
+    let known = view.view().context("there is no such view")?;
+    known.parse(&text).with_context(|| damaged(file))?;
     Ok(text)
 }
 
@@ -35,10 +36,11 @@ fn body(content: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Result, View};
+    use super::Result;
+    use crate::view::TRAIL;
 
     fn read_snapshot(content: &str, file: &str) -> Result<String> {
-        super::read_snapshot(content, file, View::Trail)
+        super::read_snapshot(content, file, TRAIL)
     }
 
     const GOOD: &str = "---\nsource: harness/main.rs\n---\nstart p1 by launcher: execve /a\n\

@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::files;
 use crate::trail::KernelId;
+use crate::view::Name;
 
-use super::{View, read_snapshot};
+use super::read_snapshot;
 
 include!(concat!(env!("OUT_DIR"), "/snapshots.rs"));
 
@@ -30,7 +31,7 @@ impl Store {
     /// # Errors
     ///
     /// A damaged file, or one whose name is no kernel; pending files (`.snap.new`) are not read.
-    pub fn load(&self, scenario: &str, view: View) -> Result<Baselines> {
+    pub fn load(&self, scenario: &str, view: Name) -> Result<Baselines> {
         match self {
             Store::Folder(root) => load_folder(&root.join(scenario).join(view), view),
             Store::Embedded => {
@@ -45,7 +46,7 @@ impl Store {
     }
 }
 
-fn load_folder(folder: &Path, view: View) -> Result<Baselines> {
+fn load_folder(folder: &Path, view: Name) -> Result<Baselines> {
     let mut baselines = BTreeMap::new();
     for path in files::list(folder)? {
         let name = files::name(&path);
@@ -60,7 +61,7 @@ fn load_folder(folder: &Path, view: View) -> Result<Baselines> {
     Ok(baselines)
 }
 
-fn entry(name: &str, path: &str, content: &str, view: View) -> Result<(KernelId, String)> {
+fn entry(name: &str, path: &str, content: &str, view: Name) -> Result<(KernelId, String)> {
     let Some(id) = name.strip_suffix(".snap").and_then(|id| id.parse().ok()) else {
         bail!("{path} is no snapshot of a kernel: its name should be a series, such as 6.12.snap");
     };
@@ -70,6 +71,7 @@ fn entry(name: &str, path: &str, content: &str, view: View) -> Result<(KernelId,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::TRAIL;
 
     fn store(files: &[(&str, &str)]) -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
@@ -87,19 +89,19 @@ mod tests {
     #[test]
     fn a_scenario_without_snapshots_has_no_baselines() {
         let (_dir, store) = store(&[]);
-        assert!(store.load("start/none", View::Trail).unwrap().is_empty());
+        assert!(store.load("start/none", TRAIL).unwrap().is_empty());
     }
 
     #[test]
     fn pending_snapshots_are_not_read() {
         let (_dir, store) = store(&[("6.1.snap", GOOD), ("6.12.snap.new", "junk")]);
-        assert_eq!(store.load("start/a", View::Trail).unwrap().len(), 1);
+        assert_eq!(store.load("start/a", TRAIL).unwrap().len(), 1);
     }
 
     #[test]
     fn a_file_that_is_named_for_no_kernel_is_an_error_with_its_name() {
         let (_dir, store) = store(&[("six.snap", GOOD)]);
-        let error = store.load("start/a", View::Trail).unwrap_err().to_string();
+        let error = store.load("start/a", TRAIL).unwrap_err().to_string();
         assert!(
             error.contains("six.snap is no snapshot of a kernel"),
             "{error}"
@@ -109,7 +111,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_an_error_with_its_name() {
         let (_dir, store) = store(&[("6.1.snap", "junk")]);
-        let error = store.load("start/a", View::Trail).unwrap_err().to_string();
+        let error = store.load("start/a", TRAIL).unwrap_err().to_string();
         assert!(
             error.contains("6.1.snap: the snapshot is damaged"),
             "{error}"

@@ -1,5 +1,6 @@
 //! `exetrail bisect-step`: one step of `git bisect run` in a kernel tree.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -8,10 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use super::live;
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
-use crate::report::Finding;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, VIEW, Wanted};
+use crate::suite::{Target, Wanted};
 use crate::trail::{self, KernelId, Outcome, Trail};
+use crate::view::{Record, TRAIL};
 use crate::vm::machine::QEMU;
 
 /// The status with which git-bisect(1) aborts: a wrong call, or a failure of ours.
@@ -63,15 +64,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         bail!("{} is not fetched", args.kernel.display());
     };
     qemu_is_there()?;
-    let mut found = live::observe(&project, std::slice::from_ref(&target), &scenarios)?;
-    let findings = found.pop().unwrap_or_default();
+    let mut found = live::observe(&project, std::slice::from_ref(&target), &scenarios, TRAIL)?;
+    let records = found.pop().unwrap_or_default();
     let mut verdict = Verdict::Same;
+    let mut out = std::io::stdout().lock();
     for (scenario, (owner, expected)) in scenarios.iter().zip(&expected) {
-        let finding = findings
+        let record = records
             .iter()
-            .find(|finding| finding.record.scenario == scenario.name)
+            .find(|record| record.scenario == scenario.name)
             .context("a scenario ended without a result")?;
-        verdict = verdict.max(one(args, &target, finding, owner, expected)?);
+        verdict = verdict.max(one(args, &target, record, (owner, expected), &mut out)?);
     }
     Ok(ExitCode::from(match verdict {
         Verdict::Same => 0,
@@ -94,28 +96,26 @@ fn find(project: &Project, args: &Args) -> Result<Wanted> {
 }
 
 fn expected(project: &Project, id: &KernelId, scenario: &Registered) -> Result<(KernelId, Trail)> {
-    let files = project.store().load(scenario.name, VIEW)?;
+    let files = project.store().load(scenario.name, TRAIL)?;
     let lineage = project.table.lineage();
-    let owner = lineage.owner(id, &files).with_context(|| {
+    let (owner, text) = lineage.at(id, &files).with_context(|| {
         format!(
             "there is no snapshot of {} that applies to {id}",
             scenario.name
         )
     })?;
-    let text = files.get(owner).map_or("", String::as_str);
     Ok((owner.clone(), trail::parse(text)?))
 }
 
 fn one(
     args: &Args,
     target: &Target,
-    finding: &Finding,
-    owner: &KernelId,
-    expected: &Trail,
+    record: &Record,
+    (owner, expected): (&KernelId, &Trail),
+    out: &mut dyn Write,
 ) -> Result<Verdict> {
-    let record = &finding.record;
     let name = &record.scenario;
-    if finding.judged.is_some() {
+    if let Some(trail) = record.trail() {
         let old = Side {
             kernel: args.baseline.to_string(),
             source: format!("snapshot of {owner}"),
@@ -124,17 +124,18 @@ fn one(
             kernel: target.release.clone(),
             source: "this build".to_owned(),
         };
-        let comparison = Comparison::new(name, (old, expected), (new, &record.trail));
+        let comparison = Comparison::new(name, (old, expected), (new, trail));
         if comparison.is_different() {
-            print!("{}", comparison.show(Form::Text));
+            write!(out, "{}", comparison.show(Form::Text))?;
             return Ok(Verdict::Changed);
         }
-        println!("{name}: same");
+        writeln!(out, "{name}: same")?;
         return Ok(Verdict::Same);
     }
-    let reason = record.reason.as_deref().unwrap_or("no reason was given");
-    if record.outcome == Outcome::Unsupported || is_the_guests(reason) {
-        println!("{name}: {} cannot tell: {reason}", target.release);
+    let seen = record.of(TRAIL).context("a record without a trail")?;
+    let reason = seen.reason.as_deref().unwrap_or("no reason was given");
+    if seen.outcome == Outcome::Unsupported || is_the_guests(reason) {
+        writeln!(out, "{name}: {} cannot tell: {reason}", target.release)?;
         return Ok(Verdict::CannotTell);
     }
     bail!("{name} failed on {}: {reason}", target.release)

@@ -8,13 +8,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::{pending, run};
-use crate::baseline::View;
 use crate::project::Project;
 use crate::records;
-use crate::report::{Finding, FormatName, views};
+use crate::report::FormatName;
 use crate::scenario::{Registered, select};
-use crate::suite::{judge, judge_again};
-use crate::trail::{Inside, Outcome, Record, Trail};
+use crate::suite::judge_again;
+use crate::view::{Record, VIEWS, rows};
 
 /// Arguments of `exetrail check`.
 #[derive(Debug, clap::Args)]
@@ -33,8 +32,8 @@ pub struct Args {
 /// Judges again and shows; the exit status is that of the run.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let findings = read(&project, &args.folders)?;
-    let missing = missing(&project, &findings);
+    let records = read(&project, &args.folders)?;
+    let missing = missing(&project, &records);
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for what in &missing {
         let word = if required { "error" } else { "warning" };
@@ -42,19 +41,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let mut format = args.format.make(run::colour());
     let mut out = std::io::stdout().lock();
-    let shown = findings
+    let shown = records
         .iter()
-        .try_for_each(|finding| format.finding(finding, &mut out))
-        .and_then(|()| format.end(&views(&findings), &notes(&findings), &mut out))
+        .try_for_each(|record| format.record(record, &mut out))
+        .and_then(|()| format.end(&rows(&records), &notes(&records), &mut out))
         .and_then(|()| out.flush());
     shown.context("failed to write the output")?;
     if args.pending {
-        pending::write(&project, &findings)?;
+        pending::write(&project, &records)?;
     }
-    Ok(run::status(
-        &views(&findings),
-        required && !missing.is_empty(),
-    ))
+    Ok(run::status(&records, required && !missing.is_empty()))
 }
 
 /// Reads records and judges them by the baselines of today.
@@ -62,70 +58,24 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 /// # Errors
 ///
 /// A record that cannot be vouched for; see [`records::read`].
-pub fn read(project: &Project, folders: &[PathBuf]) -> Result<Vec<Finding>> {
+pub fn read(project: &Project, folders: &[PathBuf]) -> Result<Vec<Record>> {
     for folder in folders {
         if !folder.is_dir() {
             bail!("{} is no folder of records", folder.display());
         }
     }
     let records = records::read(folders, &|name| Registered::find(name).is_some())?;
-    records
-        .into_iter()
-        .map(|record| again(project, record))
-        .collect()
-}
-
-fn again(project: &Project, record: Record) -> Result<Finding> {
-    // What is unsupported or broken has no trail and stays what it is.
-    if record.trail == Trail::default() {
-        return Ok(Finding {
-            record,
-            judged: None,
-            stages: None,
-            view: View::Trail,
-        });
-    }
-    let id = record.kernel.id.parse().map_err(anyhow::Error::msg)?;
     let (store, lineage) = (project.store(), project.table.lineage());
-    let judged = judge(&store, &lineage, &id, &record.scenario, &record.trail);
-    let (inside, stages) = match record.inside.stages_outcome {
-        // Older records have no such view, and what gave none stays what it is.
-        None | Some(Outcome::Unsupported) => (record.inside, None),
-        Some(Outcome::Broken) if record.inside == empty(&record.inside) => (record.inside, None),
-        Some(_) => {
-            let own = (&store, &lineage);
-            judge_again(own, &id, &record.scenario, &record.trail, record.inside)
-        }
-    };
-    let record = Record {
-        outcome: judged.outcome,
-        reason: judged.reason.clone(),
-        inside,
-        ..record
-    };
-    Ok(Finding {
-        record,
-        judged: Some(judged),
-        stages,
-        view: View::Trail,
-    })
-}
-
-/// A view that gave nothing but its outcome.
-fn empty(inside: &Inside) -> Inside {
-    Inside {
-        stages: Vec::new(),
-        untraceable: Vec::new(),
-        ..inside.clone()
-    }
+    let again = |record| judge_again((&store, &lineage), record).map_err(anyhow::Error::msg);
+    records.into_iter().map(again).collect()
 }
 
 /// The kernels of the table, or single scenarios on them, that no record tells of.
-fn missing(project: &Project, findings: &[Finding]) -> Vec<String> {
+fn missing(project: &Project, records: &[Record]) -> Vec<String> {
     let mut there: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for finding in findings {
-        let own = there.entry(finding.record.kernel.label()).or_default();
-        own.insert(&finding.record.scenario);
+    for record in records {
+        let own = there.entry(record.kernel.label()).or_default();
+        own.insert(&record.scenario);
     }
     let mut missing = Vec::new();
     for entry in &project.table.kernels {
@@ -142,11 +92,11 @@ fn missing(project: &Project, findings: &[Finding]) -> Vec<String> {
     missing
 }
 
-/// What has to be said when shards did not run the same kernels.
-fn notes(findings: &[Finding]) -> Vec<String> {
+/// What has to be said when shards did not run the same kernels, or not under the same observers.
+fn notes(records: &[Record]) -> Vec<String> {
     let mut releases: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for finding in findings {
-        let kernel = &finding.record.kernel;
+    for record in records {
+        let kernel = &record.kernel;
         releases
             .entry(kernel.label())
             .or_default()
@@ -155,10 +105,34 @@ fn notes(findings: &[Finding]) -> Vec<String> {
     let several = releases
         .into_iter()
         .filter(|(_, releases)| releases.len() > 1);
-    several
-        .map(|(id, releases)| {
-            let releases: Vec<_> = releases.into_iter().collect();
-            format!("the records of {id} come from {}", releases.join(" and "))
-        })
-        .collect()
+    let several = several.map(|(id, releases)| {
+        let releases: Vec<_> = releases.into_iter().collect();
+        format!("the records of {id} come from {}", releases.join(" and "))
+    });
+    several.chain(unobserved(records)).collect()
+}
+
+/// The views that apply to a record's scenario, and that the record does not have.
+fn unobserved(records: &[Record]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for view in VIEWS {
+        let lacks = records.iter().filter(|record| {
+            let scenario = Registered::find(&record.scenario);
+            record.trail().is_some()
+                && record.of(view.name()).is_none()
+                && scenario.is_some_and(|scenario| view.applies(scenario))
+        });
+        match lacks.count() {
+            0 => {}
+            1 => notes.push(format!(
+                "1 record lacks {}, which is not judged",
+                view.name()
+            )),
+            count => notes.push(format!(
+                "{count} records lack {}, which is not judged",
+                view.name()
+            )),
+        }
+    }
+    notes
 }

@@ -12,8 +12,9 @@ use super::live;
 use crate::contract::{self, Column, Table, all_known, specifications};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, VIEW, Wanted};
+use crate::suite::{Target, Wanted};
 use crate::trail::{self, KernelId};
+use crate::view::TRAIL;
 
 /// Arguments of `exetrail contract`.
 #[derive(Debug, clap::Args)]
@@ -127,18 +128,16 @@ fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
 /// Runs the family on kernels that have no snapshots and fills their columns.
 fn boot(project: &Project, booted: &[(usize, Target)], columns: &mut [Column]) -> Result<()> {
     let targets: Vec<_> = booted.iter().map(|(_, target)| target.clone()).collect();
-    let found = live::observe(project, &targets, &family()?)?;
-    for ((column, _), findings) in booted.iter().zip(found) {
-        for finding in findings {
-            let record = finding.record;
-            if finding.judged.is_none() {
-                let reason = record.reason.as_deref().unwrap_or("no reason was given");
-                eprintln!("{}: {} ({reason})", record.scenario, record.outcome);
-                continue;
+    let found = live::observe(project, &targets, &family()?, TRAIL)?;
+    for ((column, _), records) in booted.iter().zip(found) {
+        for record in records {
+            match record.trail() {
+                Some(trail) => {
+                    let trails = &mut columns[*column].trails;
+                    trails.insert(record.scenario.clone(), trail.clone());
+                }
+                None => eprintln!("{}: {}", record.scenario, live::why(&record, TRAIL)),
             }
-            columns[*column]
-                .trails
-                .insert(record.scenario, record.trail);
         }
     }
     Ok(())
@@ -149,11 +148,10 @@ fn snapshots(project: &Project, id: &KernelId) -> Result<Column> {
     let (store, lineage) = (project.store(), project.table.lineage());
     let mut trails = BTreeMap::new();
     for scenario in family()? {
-        let files = store.load(scenario.name, VIEW)?;
-        let Some(owner) = lineage.owner(id, &files) else {
+        let files = store.load(scenario.name, TRAIL)?;
+        let Some((owner, text)) = lineage.at(id, &files) else {
             continue;
         };
-        let text = files.get(owner).context("a snapshot has vanished")?;
         let trail = trail::parse(text).with_context(|| format!("the snapshot of {owner}"))?;
         trails.insert(scenario.name.to_owned(), trail);
     }

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::live;
-use crate::baseline::View;
-use crate::diff::{Comparison, Form, Side};
+use super::{live, views};
+use crate::diff::{Form, Side};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, VIEW, Wanted};
-use crate::trail::{self, KernelId, Trail};
+use crate::suite::{Target, Wanted};
+use crate::trail::KernelId;
+use crate::view::{AnyView, Body, Name};
 
 /// Arguments of `exetrail diff`.
 #[derive(Debug, clap::Args)]
@@ -30,37 +30,38 @@ pub struct Args {
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
-    /// The view: the steps, or the stages inside the kernel (from snapshots alone, as text)
-    #[arg(long, value_enum, default_value = "trail", conflicts_with = "live")]
-    view: View,
+    /// The view that is compared
+    #[arg(long, default_value = "trail", value_parser = views::names())]
+    view: Name,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
 }
 
-/// Where the trails of one side come from.
+/// Where one side comes from.
 enum Source {
     Snapshots(KernelId),
     Boot(Box<Target>),
 }
 
-/// A trail with where it comes from, or why there is none.
-type Seen = Result<(Side, Trail), String>;
+/// What a view saw, with where it comes from, or why there is nothing.
+type Seen = Result<(Side, Body), String>;
 
 /// Compares and shows; the exit status is 1 when something differs.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let scenarios = select(&args.scenarios)?;
-    if args.view == View::Stages {
-        return super::orders::diff(&project, (&args.old, &args.new), &scenarios);
-    }
+    let mut scenarios = select(&args.scenarios)?;
+    views::check(&[args.view], &[args.view], &scenarios)?;
+    let view = args.view.view().context("there is no such view")?;
+    scenarios.retain(|scenario| view.applies(scenario));
     let sources = [&args.old, &args.new].map(|word| source(&project, word, args));
     let [old, new] = sources;
     let (old, new) = (old?, new?);
     let booted = [&old, &new]
         .iter()
         .any(|source| matches!(source, Source::Boot(_)));
-    let [old, new] = seen(&project, [(&args.old, &old), (&args.new, &new)], &scenarios)?;
+    let sides = [(&args.old, &old), (&args.new, &new)];
+    let [old, new] = seen(&project, view, sides, &scenarios)?;
     let mut out = std::io::stdout().lock();
     let (mut different, mut missing, mut failed) = (0, 0, 0);
     for (scenario, (old, new)) in scenarios.iter().zip(old.into_iter().zip(new)) {
@@ -74,7 +75,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
                 continue;
             }
         };
-        let comparison = Comparison::new(scenario.name, (old.0, &old.1), (new.0, &new.1));
+        let comparison = view.compare(scenario.name, (old.0, &old.1), (new.0, &new.1));
         different += usize::from(comparison.is_different());
         if comparison.is_different() || args.format == Form::Json {
             let gap = if args.format == Form::Json { "" } else { "\n" };
@@ -87,8 +88,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let verb = if different == 1 { "differs" } else { "differ" };
         writeln!(
             out,
-            "{different} of {of} scenarios {verb} between {} and {}",
-            names.0, names.1
+            "{} of {different} of {of} scenarios {verb} between {} and {}",
+            view.name(),
+            names.0,
+            names.1
         )
         .context("failed to write the output")?;
     }
@@ -111,9 +114,10 @@ fn source(project: &Project, word: &str, args: &Args) -> Result<Source> {
     }
 }
 
-/// The trails of both sides, by scenario; boots what has to be booted in one run.
+/// What was seen on both sides, by scenario; boots what has to be booted in one run.
 fn seen(
     project: &Project,
+    view: &dyn AnyView,
     sides: [(&String, &Source); 2],
     scenarios: &[&'static Registered],
 ) -> Result<[Vec<Seen>; 2]> {
@@ -122,36 +126,28 @@ fn seen(
         Source::Snapshots(_) => None,
     });
     let targets: Vec<_> = booted.collect();
-    let mut found = live::observe(project, &targets, scenarios)?.into_iter();
+    let mut found = live::observe(project, &targets, scenarios, view.name())?.into_iter();
     let mut both = [Vec::new(), Vec::new()];
     for (seen, (name, source)) in both.iter_mut().zip(sides) {
-        let findings = match source {
+        let records = match source {
             Source::Boot(_) => found.next().unwrap_or_default(),
             Source::Snapshots(_) => Vec::new(),
         };
         for scenario in scenarios {
             seen.push(match source {
-                Source::Snapshots(id) => snapshot(project, id, scenario)?,
+                Source::Snapshots(id) => snapshot(project, view, id, scenario)?,
                 Source::Boot(_) => {
-                    let finding = findings
+                    let record = records
                         .iter()
-                        .find(|finding| finding.record.scenario == scenario.name)
+                        .find(|record| record.scenario == scenario.name)
                         .context("a scenario ended without a result")?;
-                    let record = &finding.record;
-                    match (finding.judged.is_some(), &record.reason) {
-                        (true, _) => Ok((
-                            Side {
-                                kernel: name.to_owned(),
-                                source: format!("seen on {}", record.kernel.release),
-                            },
-                            record.trail.clone(),
-                        )),
-                        (false, reason) => Err(format!(
-                            "{} on {name}: {}",
-                            record.outcome,
-                            reason.as_deref().unwrap_or("no reason was given")
-                        )),
-                    }
+                    let body = record.of(view.name()).and_then(|seen| seen.body.clone());
+                    let side = Side {
+                        kernel: name.to_owned(),
+                        source: format!("seen on {}", record.kernel.release),
+                    };
+                    let why = || format!("on {name}, {}", live::why(record, view.name()));
+                    body.map(|body| (side, body)).ok_or_else(why)
                 }
             });
         }
@@ -159,19 +155,22 @@ fn seen(
     Ok(both)
 }
 
-fn snapshot(project: &Project, id: &KernelId, scenario: &Registered) -> Result<Seen> {
-    let files = project.store().load(scenario.name, VIEW)?;
+fn snapshot(
+    project: &Project,
+    view: &dyn AnyView,
+    id: &KernelId,
+    scenario: &Registered,
+) -> Result<Seen> {
+    let files = project.store().load(scenario.name, view.name())?;
     let lineage = project.table.lineage();
-    let Some((owner, text)) = lineage
-        .owner(id, &files)
-        .and_then(|owner| Some((owner, files.get(owner)?)))
-    else {
+    let Some((owner, text)) = lineage.at(id, &files) else {
         return Ok(Err(format!("no snapshot applies to {id}")));
     };
-    let trail = trail::parse(text).with_context(|| format!("the snapshot of {owner}"))?;
+    let body = view.parse(text);
+    let body = body.with_context(|| format!("the snapshot of {owner}"))?;
     let side = Side {
         kernel: id.to_string(),
         source: format!("snapshot of {owner}"),
     };
-    Ok(Ok((side, trail)))
+    Ok(Ok((side, body)))
 }

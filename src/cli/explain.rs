@@ -6,12 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::live;
-use crate::baseline::View;
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::stages::{self, Story};
 use crate::suite::{Target, Wanted};
 use crate::trail::KernelId;
+use crate::view::{AnyView, STAGES};
 
 /// Arguments of `exetrail explain`.
 #[derive(Debug, clap::Args)]
@@ -56,7 +55,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let gap = if number == 0 { "" } else { "\n" };
         let heading = format!("{} on {word}: {}", scenario.name, scenario.scenario.summary);
         let text = match story {
-            Ok(story) => stages::explain(&story),
+            Ok(story) => story,
             Err(reason) => {
                 untold = true;
                 format!("not told: {reason}\n")
@@ -68,41 +67,43 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(if untold { 2 } else { 0 }))
 }
 
-/// A story, or why there is none.
-type Told = Result<Story, String>;
+/// A story in words, or why there is none.
+type Told = Result<String, String>;
+
+/// The view that tells it.
+fn view() -> Result<&'static dyn AnyView> {
+    STAGES.view().context("there is no view that tells a story")
+}
 
 fn accepted(project: &Project, id: &KernelId, scenario: &Registered) -> Result<Told> {
-    let files = project.store().load(scenario.name, View::Stages)?;
+    let view = view()?;
+    let files = project.store().load(scenario.name, view.name())?;
     let lineage = project.table.lineage();
-    let Some(text) = lineage.owner(id, &files).and_then(|owner| files.get(owner)) else {
-        let why = match scenario.has_stages() {
-            true => format!("no snapshot of the stages applies to {id}"),
-            false => "only scenarios of the family start have stages".to_owned(),
+    let Some((_, text)) = lineage.at(id, &files) else {
+        let why = match view.applies(scenario) {
+            true => format!("no snapshot of its {} applies to {id}", view.name()),
+            false => format!("only {} have {}", view.whom(), view.name()),
         };
         return Ok(Err(why));
     };
-    Ok(Ok(stages::parse(text)?))
+    let story = view.explain(&view.parse(text)?);
+    Ok(story.ok_or_else(|| "there is nothing to tell".to_owned()))
 }
 
 fn seen(project: &Project, target: Target, scenarios: &[&'static Registered]) -> Result<Vec<Told>> {
-    let findings = live::observe(project, &[target], scenarios)?;
-    let findings = findings.into_iter().next().unwrap_or_default();
+    let view = view()?;
+    let records = live::observe(project, &[target], scenarios, view.name())?;
+    let records = records.into_iter().next().unwrap_or_default();
     let story = |scenario: &&Registered| {
-        let found = findings
+        let record = records
             .iter()
-            .find(|found| found.record.scenario == scenario.name);
-        let record = &found.ok_or("it ended without a result")?.record;
-        if record.inside.stages.is_empty() {
-            let reason = record
-                .inside
-                .stages_reason
-                .clone()
-                .or(record.reason.clone());
-            return Err(reason.unwrap_or_else(|| "nobody looked inside".to_owned()));
-        }
-        Ok(Story {
-            trail: record.trail.clone(),
-            inside: record.inside.clone(),
+            .find(|record| record.scenario == scenario.name);
+        let record = record.ok_or("it ended without a result")?;
+        let body = record.of(view.name()).and_then(|seen| seen.body.as_ref());
+        let story = body.and_then(|body| view.explain(body));
+        story.ok_or_else(|| match view.applies(scenario) {
+            true => live::why(record, view.name()),
+            false => format!("only {} have {}", view.whom(), view.name()),
         })
     };
     Ok(scenarios.iter().map(story).collect())

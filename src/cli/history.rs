@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::baseline::{Baselines, Lineage, View};
+use super::views;
+use crate::baseline::{Baselines, Lineage};
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
 use crate::scenario::select;
-use crate::suite::VIEW;
-use crate::trail::{self, KernelId};
+use crate::trail::KernelId;
+use crate::view::{AnyView, Name};
 
 /// Arguments of `exetrail history`.
 #[derive(Debug, clap::Args)]
@@ -19,9 +20,9 @@ pub struct Args {
     /// Scenarios by name, family or glob
     #[arg(value_name = "SCENARIO", required = true)]
     scenarios: Vec<String>,
-    /// The view: the steps, or the stages inside the kernel (from snapshots alone, as text)
-    #[arg(long, value_enum, default_value = "trail")]
-    view: View,
+    /// The view whose changes are shown
+    #[arg(long, default_value = "trail", value_parser = views::names())]
+    view: Name,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -42,14 +43,15 @@ struct Entry {
 /// Shows the snapshots of a scenario, each against the one before.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    if args.view == View::Stages {
-        return super::orders::history(&project, &select(&args.scenarios)?);
-    }
+    let mut scenarios = select(&args.scenarios)?;
+    views::check(&[args.view], &[args.view], &scenarios)?;
+    let view = args.view.view().context("there is no such view")?;
+    scenarios.retain(|scenario| view.applies(scenario));
     let lineage = project.table.lineage();
     let mut out = std::io::stdout().lock();
-    for scenario in select(&args.scenarios)? {
-        let files = project.store().load(scenario.name, VIEW)?;
-        let entries = entries(scenario.name, &lineage, &files)?;
+    for scenario in scenarios {
+        let files = project.store().load(scenario.name, args.view)?;
+        let entries = entries(view, scenario.name, &lineage, &files)?;
         let text = match args.format {
             Form::Json => entries
                 .iter()
@@ -63,7 +65,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn entries(scenario: &str, lineage: &Lineage, files: &Baselines) -> Result<Vec<Entry>> {
+fn entries(
+    view: &dyn AnyView,
+    scenario: &str,
+    lineage: &Lineage,
+    files: &Baselines,
+) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (id, text) in files {
         let kernels = lineage
@@ -71,21 +78,15 @@ fn entries(scenario: &str, lineage: &Lineage, files: &Baselines) -> Result<Vec<E
             .filter(|kernel| lineage.owner(kernel, files) == Some(id));
         let before = lineage
             .parent(id)
-            .and_then(|parent| lineage.owner(parent, files));
-        let change = before
-            .and_then(|before| Some((before, files.get(before)?)))
-            .map(|(before, old)| -> Result<Comparison> {
-                let side = |id: &KernelId| Side {
-                    kernel: id.to_string(),
-                    source: format!("snapshot of {id}"),
-                };
-                let (old, new) = (trail::parse(old)?, trail::parse(text)?);
-                Ok(Comparison::new(
-                    scenario,
-                    (side(before), &old),
-                    (side(id), &new),
-                ))
-            });
+            .and_then(|parent| lineage.at(parent, files));
+        let change = before.map(|(before, old)| -> Result<Comparison> {
+            let side = |id: &KernelId| Side {
+                kernel: id.to_string(),
+                source: format!("snapshot of {id}"),
+            };
+            let (old, new) = (view.parse(old)?, view.parse(text)?);
+            Ok(view.compare(scenario, (side(before), &old), (side(id), &new)))
+        });
         entries.push(Entry {
             scenario: scenario.to_owned(),
             kernel: id.to_string(),

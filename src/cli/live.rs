@@ -1,16 +1,41 @@
-//! A run whose findings are wanted as a whole: for `diff` and `bisect-step`.
+//! What every command that boots kernels does first, and a run whose records are wanted as a whole.
 
 use anyhow::{Context as _, Result, bail};
 
 use super::progress::Progress;
-use crate::baseline::View;
 use crate::project::Project;
-use crate::report::Finding;
 use crate::scenario::Registered;
 use crate::suite::{Event, Options, Stop, Suite, Target, Work};
 use crate::trail::Lab;
+use crate::view::{Name, Record};
 
-/// Runs scenarios on kernels; one list of findings for each target, in its order.
+/// Prepares runs on these kernels.
+///
+/// # Errors
+///
+/// There is none, or what they have in common is not there.
+pub fn prepare(project: &Project, targets: &[Target], stop: &Stop) -> Result<Suite> {
+    // Any kernel that is booted tells how machines run here.
+    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
+    let Some(trial) = booted.or(targets.first()) else {
+        bail!("no kernel is fetched: run vm/setup");
+    };
+    let program = std::env::current_exe().context("failed to find this program")?;
+    Suite::prepare(project, &program, trial, stop)
+}
+
+/// The same scenarios on each of these kernels.
+#[must_use]
+pub fn work(targets: &[Target], scenarios: &[&'static Registered]) -> Vec<Work> {
+    let work = targets.iter().map(|target| Work {
+        target: target.clone(),
+        scenarios: scenarios.to_vec(),
+    });
+    work.collect()
+}
+
+/// Runs scenarios on kernels with the observer of one view; one list of records for each target, in
+/// its order.
 ///
 /// # Errors
 ///
@@ -19,43 +44,39 @@ pub fn observe(
     project: &Project,
     targets: &[Target],
     scenarios: &[&'static Registered],
-) -> Result<Vec<Vec<Finding>>> {
-    // Any kernel that is booted tells how machines run here.
-    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
-    let Some(trial) = booted.or(targets.first()) else {
+    view: Name,
+) -> Result<Vec<Vec<Record>>> {
+    if targets.is_empty() {
         return Ok(Vec::new());
-    };
+    }
     let stop = Stop::listen()?;
-    let program = std::env::current_exe().context("failed to find this program")?;
-    let suite = Suite::prepare(project, &program, trial, &stop)?;
-    let work: Vec<_> = targets
-        .iter()
-        .map(|target| Work {
-            target: target.clone(),
-            scenarios: scenarios.to_vec(),
-        })
-        .collect();
+    let suite = prepare(project, targets, &stop)?;
+    let options = Options {
+        observe: vec![view],
+        ..Options::default()
+    };
     let mut progress = Progress::new(targets, scenarios.len());
-    let mut findings = vec![Vec::new(); targets.len()];
-    let complete = suite.run(&work, &Options::default(), &stop, &mut |event| {
+    let mut records = vec![Vec::new(); targets.len()];
+    let work = work(targets, scenarios);
+    let complete = suite.run(&work, &options, &stop, &mut |event| {
         progress.show(&event);
-        if let Event::Recorded {
-            kernel,
-            record,
-            judged,
-            stages,
-        } = event
-        {
-            findings[kernel].push(Finding {
-                record: *record,
-                judged,
-                stages,
-                view: View::Trail,
-            });
+        if let Event::Recorded { kernel, record } = event {
+            records[kernel].push(*record);
         }
     });
     if !complete {
         bail!("interrupted");
     }
-    Ok(findings)
+    Ok(records)
+}
+
+/// Why a record has no body of a view, in words.
+#[must_use]
+pub fn why(record: &Record, view: Name) -> String {
+    let seen = record.of(view).or(record.seen.first());
+    let Some(seen) = seen else {
+        return "nothing was observed".to_owned();
+    };
+    let reason = seen.reason.as_deref().unwrap_or("no reason was given");
+    format!("{}: {reason}", seen.outcome)
 }

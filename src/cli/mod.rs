@@ -13,11 +13,11 @@ mod list;
 mod live;
 mod model;
 mod monitor;
-mod orders;
 mod pending;
 mod progress;
 mod report;
 mod run;
+mod views;
 
 pub use contract::document;
 
@@ -59,7 +59,7 @@ enum Command {
     Boot(boot::Args),
     /// Fetch kernels and the fixture into the cache (vm/setup calls this)
     Fetch(fetch::Args),
-    /// Start programs by chance and hold what is seen against the model
+    /// Execute random programs and compare what is seen with the model
     Model(model::Args),
     /// Show every open and every execution on a mount of the running system, as it happens
     Monitor(monitor::Args),
@@ -102,6 +102,15 @@ pub fn main() -> ExitCode {
         None => run::main(&run::Args::default()),
     };
     result.unwrap_or_else(|error| {
+        // Whoever reads has seen enough: `exetrail list | head`.
+        let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+        if error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref())
+            .any(closed)
+        {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("exetrail: {error:#}");
         ExitCode::from(failure)
     })

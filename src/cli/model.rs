@@ -3,13 +3,12 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use comfy_table::{Cell, Table, TableStyle};
 
-use super::run;
+use super::{live, run};
 use crate::project::Project;
-use crate::suite::{Options, Stop, Suite, Tally, Target};
-use crate::trail::Lab;
+use crate::suite::{Options, Stop, Tally, Target};
 
 /// Options of `exetrail model`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +41,7 @@ pub struct Args {
 /// Plays the cases and says where the model is wrong; status 1 when it is, 2 when a case broke.
 pub fn main(args: &Args) -> Result<ExitCode> {
     if args.show {
-        print!("{}", crate::cases::Case::of(args.seed));
+        write!(std::io::stdout(), "{}", crate::cases::Case::of(args.seed))?;
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::listen()?;
@@ -51,12 +50,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     for id in &missing {
         eprintln!("warning: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
-    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
-    let Some(trial) = booted.or(targets.first()) else {
-        bail!("no kernel is fetched: run vm/setup");
-    };
-    let program = std::env::current_exe().context("failed to find this program")?;
-    let suite = Suite::prepare(&project, &program, trial, &stop)?;
+    let suite = live::prepare(&project, &targets, &stop)?;
     let mut options = Options {
         cpus: args.cpus,
         ..Options::default()

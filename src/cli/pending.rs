@@ -1,25 +1,26 @@
-//! `--pending`: from findings to pending snapshots, for `cargo insta review`.
+//! `--pending`: from records to pending snapshots, for `cargo insta review`.
 
 use anyhow::{Context as _, Result};
 
-use crate::baseline::{Lineage, View, plan, write_pending};
+use crate::baseline::{Lineage, plan, write_pending};
 use crate::project::Project;
-use crate::report::{Finding, differences, observed, views};
+use crate::report::differences;
 use crate::trail::KernelId;
+use crate::view::{Record, VIEWS, observed, rows};
 
-/// Writes what the findings ask for into the checkout's snapshots, and says so.
+/// Writes what the records ask for into the checkout's snapshots, and says so.
 ///
 /// # Errors
 ///
 /// There is no checkout, or its snapshots cannot be read or written.
-pub fn write(project: &Project, findings: &[Finding]) -> Result<()> {
+pub fn write(project: &Project, records: &[Record]) -> Result<()> {
     let root = project
         .root
         .as_ref()
         .context("--pending writes into the snapshots of a checkout: call it inside of one")?;
     let mut texts = Vec::new();
-    for view in View::ALL {
-        let observed = observed(findings, view)?;
+    for view in VIEWS.iter().map(|view| view.name()) {
+        let observed = observed(records, view)?;
         texts.extend(
             observed
                 .into_iter()
@@ -56,7 +57,7 @@ pub fn write(project: &Project, findings: &[Finding]) -> Result<()> {
         0 => eprintln!("nothing is pending: the snapshots say what was seen"),
         _ => eprintln!(
             "{}\n{count} pending snapshots: `cargo insta review` accepts or refuses them",
-            differences(&views(findings))
+            differences(&rows(records))
         ),
     }
     Ok(())

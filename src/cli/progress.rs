@@ -46,7 +46,7 @@ fn bar(
     event: &Event,
 ) {
     match event {
-        Event::Booting { kernel } => {
+        Event::Booting { kernel, part } => {
             let bar = bars.entry(*kernel).or_insert_with(|| {
                 let bar = all.add(ProgressBar::new(scenarios as u64));
                 // The template is a constant: when it were wrong, the default would do.
@@ -56,7 +56,7 @@ fn bar(
                 bar.set_prefix(targets[*kernel].label());
                 bar
             });
-            bar.set_message("booting");
+            bar.set_message(part.clone().unwrap_or_else(|| "booting".to_owned()));
         }
         Event::Running { kernel, scenario } => {
             if let Some(bar) = bars.get(kernel) {
@@ -78,20 +78,22 @@ fn bar(
 
 fn line(targets: &[Target], event: &Event) {
     match event {
-        Event::Booting { kernel } => {
+        Event::Booting { kernel, part } => {
             let target = &targets[*kernel];
             let doing = match target.lab() {
                 Lab::Vm => "booting",
                 Lab::Native => "running on",
             };
-            eprintln!("{}: {doing} {}", target.label(), target.release);
+            let part = part.as_ref().map(|part| format!(" ({part})"));
+            let part = part.unwrap_or_default();
+            eprintln!("{}: {doing} {}{part}", target.label(), target.release);
         }
         Event::Recorded { kernel, record, .. } => {
             eprintln!(
                 "{}: {} {}",
                 targets[*kernel].label(),
                 record.scenario,
-                record.outcome
+                record.outcome()
             );
         }
         Event::Running { .. } | Event::Ended { .. } => {}

@@ -7,13 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use super::check;
-use crate::baseline::{Baselines, Lineage, View};
 use crate::project::Project;
-use crate::report::{Chapter, Finding, page};
+use crate::report::{Accepted, Chapter, page};
 use crate::scenario::{Registered, select};
-use crate::stages;
-use crate::suite::VIEW;
-use crate::trail::{self, Inside, KernelId, KernelInfo, Lab, Outcome, Record, SCHEMA};
+use crate::trail::{KernelInfo, Lab, Outcome};
+use crate::view::{Judged, Record, Seen, VIEWS};
 
 /// Arguments of `exetrail report`.
 #[derive(Debug, clap::Args)]
@@ -29,15 +27,15 @@ pub struct Args {
 /// Writes the page.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let (findings, source) = match args.folders.is_empty() {
+    let (records, source) = match args.folders.is_empty() {
         true => (accepted(&project)?, "The accepted snapshots"),
         false => (check::read(&project, &args.folders)?, "Kept records"),
     };
     let chapters = select(&[])?
         .into_iter()
-        .map(|scenario| chapter(&project, scenario, &findings))
+        .map(|scenario| chapter(&project, scenario, &records))
         .collect::<Result<Vec<_>>>()?;
-    let page = page(&findings, &chapters, source)?;
+    let page = page(&records, &chapters, source)?;
     if args.output.as_os_str() == "-" {
         let mut out = std::io::stdout().lock();
         return out
@@ -50,68 +48,64 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The accepted trails as if every kernel of the table had been run and were the same.
-fn accepted(project: &Project) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+/// What is accepted, as if every kernel of the table had been run and were the same.
+fn accepted(project: &Project) -> Result<Vec<Record>> {
+    let (store, lineage) = (project.store(), project.table.lineage());
+    let mut records = Vec::new();
     for scenario in select(&[])? {
-        let files = project.store().load(scenario.name, VIEW)?;
-        let stories = project.store().load(scenario.name, View::Stages)?;
+        let views = VIEWS.iter().filter(|view| view.applies(scenario));
+        let views = views.map(|view| Ok((view, store.load(scenario.name, view.name())?)));
+        let views = views.collect::<Result<Vec<_>>>()?;
         for entry in &project.table.kernels {
-            let lineage = project.table.lineage();
-            let Some(text) = lineage
-                .owner(&entry.id, &files)
-                .and_then(|owner| files.get(owner))
-            else {
+            let mut seen = Vec::new();
+            for (view, files) in &views {
+                let Some((owner, text)) = lineage.at(&entry.id, files) else {
+                    continue;
+                };
+                seen.push(Seen {
+                    view: view.name(),
+                    outcome: Outcome::Same,
+                    reason: None,
+                    body: Some(view.parse(text)?),
+                    judged: Some(Judged {
+                        owner: Some(owner.clone()),
+                        diff: None,
+                    }),
+                });
+            }
+            if seen.is_empty() {
                 continue;
-            };
-            let record = Record {
-                schema: SCHEMA,
+            }
+            records.push(Record {
                 scenario: scenario.name.to_owned(),
-                kernel: KernelInfo {
-                    id: entry.id.to_string(),
-                    release: entry.release.clone(),
-                    lab: Lab::Vm,
-                },
-                outcome: Outcome::Same,
-                reason: None,
-                trail: trail::parse(text)?,
+                kernel: KernelInfo::of(&entry.id.to_string(), &entry.release, Lab::Vm),
+                seen,
                 model: None,
-                inside: inside(&lineage, &entry.id, &stories)?,
-            };
-            findings.push(Finding {
-                record,
-                judged: None,
-                stages: None,
-                view: View::Trail,
             });
         }
     }
-    Ok(findings)
+    Ok(records)
 }
 
-/// The accepted stages of a kernel, where there are any.
-fn inside(lineage: &Lineage, id: &KernelId, files: &Baselines) -> Result<Inside> {
-    let Some(text) = lineage.owner(id, files).and_then(|owner| files.get(owner)) else {
-        return Ok(Inside::default());
-    };
-    Ok(Inside {
-        stages_outcome: Some(Outcome::Same),
-        ..stages::parse(text)?.inside
-    })
-}
-
-/// What is known of a scenario, with the accepted trails that findings differ from.
-fn chapter(project: &Project, scenario: &Registered, findings: &[Finding]) -> Result<Chapter> {
+/// What is known of a scenario, with what is accepted where records differ from it.
+fn chapter(project: &Project, scenario: &Registered, records: &[Record]) -> Result<Chapter> {
     let mut accepted = Vec::new();
-    let changed = findings.iter().filter(|finding| {
-        finding.record.scenario == scenario.name && finding.record.outcome == Outcome::Changed
-    });
-    for finding in changed {
-        let owner: Option<&KernelId> = finding.judged.as_ref().and_then(|j| j.owner.as_ref());
-        let files = project.store().load(scenario.name, VIEW)?;
-        if let Some((owner, text)) = owner.and_then(|owner| Some((owner, files.get(owner)?))) {
-            let kernel = finding.record.kernel.label().to_owned();
-            accepted.push((kernel, owner.clone(), trail::parse(text)?));
+    for record in records.iter().filter(|one| one.scenario == scenario.name) {
+        for seen in &record.seen {
+            let owner = seen.judged.as_ref().and_then(|judged| judged.owner.clone());
+            let (Outcome::Changed, Some(owner), Some(view)) =
+                (seen.outcome, owner, seen.view.view())
+            else {
+                continue;
+            };
+            let files = project.store().load(scenario.name, seen.view)?;
+            if let Some(text) = files.get(&owner) {
+                accepted.push(Accepted {
+                    kernel: record.kernel.label().to_owned(),
+                    owner,
+                    body: (seen.view, view.parse(text)?),
+                });
+            }
         }
     }
     Ok(Chapter {

@@ -6,16 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::pending;
 use super::progress::Progress;
-use crate::baseline::View;
+use super::{live, pending, views};
 use crate::project::Project;
 use crate::records;
-use crate::report::{Colour, Finding, FormatName, views};
+use crate::report::FormatName;
 use crate::scenario::{Registered, select};
-use crate::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
+use crate::suite::{Event, Options, Stop, Suite, Target, Wanted};
 use crate::trail::{Lab, Outcome};
-use crate::wire::Tracing;
+use crate::view::{Colour, Name, Record, rows};
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -30,10 +29,13 @@ pub struct Args {
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
-    /// Show this view alone: the steps (and trace nothing), or the stages inside the kernel with
-    /// the steps between them [default: judge both, show the steps]
-    #[arg(long, value_enum)]
-    view: Option<View>,
+    /// Show these views alone; all that were observed are judged [default: the trail, and of the
+    /// others what is not as accepted]
+    #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
+    view: Vec<Name>,
+    /// Arm the observers of these views alone; the trail always is [default: all]
+    #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
+    observe: Vec<Name>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
@@ -60,7 +62,7 @@ pub struct Args {
     /// Boot every kernel that many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
-    /// Run the scenarios in an order by chance; the same seed gives the same order
+    /// Run the scenarios in random order; a seed makes it reproducible
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
     shuffle: Option<u64>,
 }
@@ -71,7 +73,8 @@ impl Default for Args {
             scenarios: Vec::new(),
             kernels: vec!["all".to_owned()],
             modules: None,
-            view: None,
+            view: Vec::new(),
+            observe: Vec::new(),
             format: FormatName::Text,
             records: None,
             pending: false,
@@ -89,6 +92,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
+    let observe = views::observed(&args.observe);
+    views::check(&args.view, &observe, &scenarios)?;
     let (targets, missing) = find(&project, &args.kernels, args.modules.as_deref())?;
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
@@ -101,23 +106,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
-    // Any kernel that is booted tells how machines run here.
-    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
-    let Some(trial) = booted.or(targets.first()) else {
-        bail!("no kernel is fetched: run vm/setup");
-    };
-    let program = std::env::current_exe().context("failed to find this program")?;
-    let suite = Suite::prepare(&project, &program, trial, &stop)?;
+    let suite = live::prepare(&project, &targets, &stop)?;
     if let Some(accel) = suite.accel() {
         eprintln!("accelerator: {accel}");
     }
     let mut options = Options {
         cpus: args.cpus,
         parameters: args.append.clone(),
-        tracing: match args.view {
-            Some(View::Trail) => Tracing::Off,
-            _ => Tracing::On,
-        },
+        observe: observe.clone(),
         ..Options::default()
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
@@ -128,46 +124,53 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         stop: &stop,
     };
     let mut format = args.format.make(colour());
-    let mut findings = Vec::new();
+    let mut records = Vec::new();
+    let mut complete = true;
     for round in 0..u64::from(args.repeat) {
         let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
         let mut out = std::io::stdout().lock();
-        let complete = run.round(&order, &mut |finding| {
+        complete = run.round(&order, &mut |record| {
             format
-                .finding(&finding, &mut out)
+                .record(&views::only(&record, &args.view), &mut out)
                 .context("failed to write the output")?;
             if let Some(folder) = &args.records {
-                records::keep(folder, &finding.record)?;
+                records::keep(folder, &record)?;
             }
-            findings.push(finding);
+            records.push(record);
             Ok(())
         })?;
         if !complete {
-            eprintln!("interrupted: {} of the results are there", findings.len());
-            return Ok(ExitCode::from(130));
+            break;
         }
     }
-    let place = |finding: &Finding| {
-        let label = finding.record.kernel.label();
+    let place = |record: &Record| {
+        let label = record.kernel.label();
         targets.iter().position(|target| target.label() == label)
     };
-    findings.sort_by(|a, b| (&a.record.scenario, place(a)).cmp(&(&b.record.scenario, place(b))));
+    records.sort_by(|a, b| (&a.scenario, place(a)).cmp(&(&b.scenario, place(b))));
     let notes = targets
         .iter()
         .filter_map(|target| target.note.clone())
-        .chain(suite.note.clone());
+        .chain(suite.note.clone())
+        .chain(views::left_out(&observe, &scenarios));
     let notes: Vec<_> = notes.collect();
-    let mut all = views(&findings);
-    all.retain(|finding| args.view.is_none_or(|view| view == finding.view));
+    let shown: Vec<_> = records
+        .iter()
+        .map(|record| views::only(record, &args.view))
+        .collect();
     let mut out = std::io::stdout().lock();
     format
-        .end(&all, &notes, &mut out)
+        .end(&rows(&shown), &notes, &mut out)
         .context("failed to write the output")?;
     out.flush().context("failed to write the output")?;
-    if args.pending {
-        pending::write(&project, &findings)?;
+    if !complete {
+        eprintln!("interrupted: {} of the results are there", records.len());
+        return Ok(ExitCode::from(130));
     }
-    Ok(status(&all, required && !missing.is_empty()))
+    if args.pending {
+        pending::write(&project, &records)?;
+    }
+    Ok(status(&records, required && !missing.is_empty()))
 }
 
 /// Whether standard output takes colours.
@@ -209,35 +212,19 @@ impl Run<'_> {
     fn round(
         &self,
         scenarios: &[&'static Registered],
-        take: &mut dyn FnMut(Finding) -> Result<()>,
+        take: &mut dyn FnMut(Record) -> Result<()>,
     ) -> Result<bool> {
         let mut progress = Progress::new(self.targets, scenarios.len());
         let mut result = Ok(());
-        let work = self.targets.iter().cloned();
-        let work: Vec<_> = work
-            .map(|target| Work {
-                target,
-                scenarios: scenarios.to_vec(),
-            })
-            .collect();
+        let work = live::work(self.targets, scenarios);
         let complete = self
             .suite
             .run(&work, self.options, self.stop, &mut |event| {
                 progress.show(&event);
-                if let Event::Recorded {
-                    record,
-                    judged,
-                    stages,
-                    ..
-                } = event
+                if let Event::Recorded { record, .. } = event
                     && result.is_ok()
                 {
-                    result = take(Finding {
-                        record: *record,
-                        judged,
-                        stages,
-                        view: View::Trail,
-                    });
+                    result = take(*record);
                 }
             });
         result.map(|()| complete)
@@ -279,18 +266,14 @@ pub fn find(
     Ok((targets, missing))
 }
 
-/// The exit status that findings have.
-pub fn status(findings: &[Finding], not_run: bool) -> ExitCode {
-    let any = |outcome| {
-        findings
-            .iter()
-            .any(|finding| finding.record.outcome == outcome)
-    };
-    if not_run || any(Outcome::Broken) {
-        ExitCode::from(2)
-    } else if any(Outcome::Changed) || any(Outcome::New) {
-        ExitCode::from(1)
-    } else {
-        ExitCode::SUCCESS
+/// The exit status of everything that was seen, shown or not; nothing at all is no success.
+pub fn status(records: &[Record], not_run: bool) -> ExitCode {
+    let outcomes = records.iter().map(Record::outcome);
+    let worst = outcomes.max_by_key(|outcome| outcome.badness());
+    match worst {
+        _ if not_run => ExitCode::from(2),
+        None | Some(Outcome::Broken) => ExitCode::from(2),
+        Some(Outcome::Changed | Outcome::New) => ExitCode::from(1),
+        Some(Outcome::Same | Outcome::Unsupported) => ExitCode::SUCCESS,
     }
 }

@@ -76,6 +76,20 @@ impl Comparison {
         }
     }
 
+    /// Compares two texts for which there are no words.
+    #[must_use]
+    pub fn of_texts(scenario: &str, old: (Side, &str), new: (Side, &str)) -> Comparison {
+        let ((old, before), (new, after)) = (old, new);
+        Comparison {
+            scenario: scenario.to_owned(),
+            changes: Vec::new(),
+            words: Vec::new(),
+            diff: unified(before, after, &old.title(), &new.title()),
+            old,
+            new,
+        }
+    }
+
     /// Whether there is any difference, be it one that has no words.
     #[must_use]
     pub fn is_different(&self) -> bool {

@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
-use nix::sys::signalfd::SignalFd;
 
-use super::runner::{Eyes, Work, end_everybody, observe};
+use super::fault::Nobody;
+use super::runner::{Boot, TRAIL, Work, end_everybody, observe};
 use super::undo::Undo;
 use crate::cases::Case;
 use crate::scenario::Hang;
-use crate::trail::{Agreement, Lab, Trail};
+use crate::trail::{Agreement, Trail};
 use crate::wire::{Link, Message, Shrunk};
 
 /// How long one case may take, under emulation.
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// The host cannot be told.
-pub fn one(lab: Lab, seed: u64, link: &Link, children: &SignalFd, eyes: &mut Eyes) -> Result<()> {
+pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
     link.send(&Message::Started {
         scenario: format!("case {seed}"),
     })?;
-    let mut play = |case: &Case| play(lab, case, children, eyes);
+    let mut play = |case: &Case| play(case, boot);
     let result = play(&Case::of(seed));
     let bad = |found: &Agreement| !found.disagreements.is_empty() || !found.renamed.is_empty();
     let shrunk = result
@@ -61,20 +61,19 @@ pub fn one(lab: Lab, seed: u64, link: &Link, children: &SignalFd, eyes: &mut Eye
 }
 
 /// Plays one case; none when there is nothing to begin with.
-fn play(
-    lab: Lab,
-    case: &Case,
-    children: &SignalFd,
-    eyes: &mut Eyes,
-) -> Result<Option<(Trail, Agreement)>> {
-    let mut undo = Undo::new(lab)?;
+fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
+    boot.observers.want(&[TRAIL.to_owned()]);
+    let mut undo = Undo::new(boot.lab)?;
     let run = |stage: &mut crate::scenario::Stage| case.play(stage);
     let work = Work {
         run: &run,
         hang: Hang::Fault,
+        time: PATIENCE,
+        listener: &Nobody,
     };
-    let result = observe(&work, PATIENCE, None, &mut undo, eyes);
-    let cleaned = end_everybody(children).and(undo.all());
+    let result = observe(&work, &mut undo, boot);
+    let cleaned = end_everybody(&boot.children).and(undo.all());
+
     let seen = result?;
     cleaned?;
     Ok((seen.0 != Trail::default()).then_some(seen))

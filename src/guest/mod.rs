@@ -8,15 +8,16 @@
 mod chance;
 mod channel;
 mod command;
+mod fault;
 mod init;
 mod launcher;
 mod leftover;
 mod look;
+mod observers;
 mod report;
 mod runner;
 mod state;
 mod subject;
-mod tracer;
 mod undo;
 mod unpack;
 

@@ -15,16 +15,19 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::tracer::Tracer;
+use super::fault::{Listener, Moment, Nobody};
+use super::observers::Observers;
 use super::undo::Undo;
 use super::{Contents, HOME, View, chance, channel, command, launcher, report, running_kernel};
 use crate::model::{self, Either, Witness, World};
-use crate::observer::fanotify::Monitor;
-use crate::observer::{Observation, Observer};
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Stage};
+use crate::observer::Watch;
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Stage, asked};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
-use crate::wire::{Failure, Fault, Job, Link, LinkError, Message, Plan, Policy, until};
+use crate::wire::{Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
+
+/// The view that the runner itself puts together, from what the holder saw.
+pub(super) const TRAIL: &str = crate::observer::fanotify::KIND.name;
 
 /// Runs the plan to its end and ends the lab.
 pub fn main(lab: Lab) -> ExitCode {
@@ -58,35 +61,44 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
     if lab == Lab::Native {
         use_up_two().context("failed to use up process id 2")?;
     }
-    let mut eyes = Eyes {
+    let mut boot = Boot {
+        lab,
         contents: Contents::default(),
-        tracer: Tracer::new(lab, plan.tracing),
+        observers: Observers::new(lab),
+        children,
     };
-    eyes.contents.read_all(Path::new("/"));
+    boot.contents.read_all(Path::new("/"));
     match &plan.job {
-        Job::Scenarios(names) => {
-            for name in names {
-                let scenario = name.clone();
+        Job::Scenarios(asks) => {
+            for ask in asks {
+                let scenario = ask.scenario.clone();
                 link.send(&Message::Started { scenario })?;
-                let fault = plan.faults.get(name).copied();
-                eyes.tracer.scenario(name, fault);
-                let result = one(lab, name, &plan, link, &children, &mut eyes);
-                let (result, model) = match result {
-                    Ok((trail, agreement)) => (Ok(Box::new(trail)), Some(agreement)),
+                boot.observers.want(&ask.observe);
+                let (result, model) = match one(&ask.scenario, &plan, link, &mut boot) {
+                    Ok((trail, agreement)) => {
+                        let body =
+                            serde_json::to_value(trail).context("failed to write a trail")?;
+                        (Ok(body), Some(agreement))
+                    }
                     Err(failure) => (Err(failure), None),
                 };
-                link.send(&Message::Finished {
-                    scenario: name.clone(),
-                    inside: eyes.tracer.take(),
+                let mut seen = vec![Sent {
+                    view: TRAIL.to_owned(),
                     result,
+                    lost: Lost::default(),
+                }];
+                seen.extend(boot.observers.take());
+                link.send(&Message::Finished {
+                    scenario: ask.scenario.clone(),
+                    seen,
                     model,
                 })?;
             }
-            eyes.tracer.remove()?;
+            boot.observers.tear_down()?;
         }
         Job::Cases { seeds } => {
             for seed in seeds.clone() {
-                chance::one(lab, seed, link, &children, &mut eyes)?;
+                chance::one(seed, link, &mut boot)?;
             }
         }
         Job::Command { argv, terminal } => match lab {
@@ -126,34 +138,36 @@ fn use_up_two() -> nix::Result<()> {
 }
 
 fn one(
-    lab: Lab,
     name: &str,
     plan: &Plan,
     link: &Link,
-    children: &SignalFd,
-    eyes: &mut Eyes,
+    boot: &mut Boot,
 ) -> Result<(Trail, Agreement), Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
     let registered = Registered::find(name)
         .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
-    let needs = registered.scenario.needs.iter();
-    let unmet: Vec<_> = needs.filter(|need| !(need.probe)(lab)).collect();
+    let lab = boot.lab;
+    let unmet = asked(registered.scenario.needs, lab).filter(|need| !(need.probe)(lab));
+    let unmet: Vec<_> = unmet.map(|need| need.what.to_owned()).collect();
     if !unmet.is_empty() {
-        return Err(Failure::Unsupported(
-            unmet.iter().map(|need| need.what.to_owned()).collect(),
-        ));
+        return Err(Failure::Unsupported(unmet));
     }
-    let fault = plan.faults.get(name).copied();
-    commit(lab, fault, link).map_err(broken)?;
+    let listener: &dyn Listener = match plan.faults.get(name) {
+        Some(fault) => fault,
+        None => &Nobody,
+    };
+    let begins = Moment::Scenario(lab, link);
+    listener.at(begins).map_err(broken)?;
     let own = plan.deadline_ms.map(Duration::from_millis);
-    let time = own.unwrap_or(registered.scenario.deadline);
     let mut undo = Undo::new(lab).map_err(broken)?;
     let work = Work {
         run: &registered.scenario.run,
         hang: registered.scenario.hang,
+        time: own.unwrap_or(registered.scenario.deadline),
+        listener,
     };
-    let result = observe(&work, time, fault, &mut undo, eyes);
-    let cleaned = end_everybody(children).and(undo.all());
+    let result = observe(&work, &mut undo, boot);
+    let cleaned = end_everybody(&boot.children).and(undo.all());
     let seen = result.map_err(broken)?;
     cleaned.map_err(broken)?;
     if seen.0 == Trail::default() {
@@ -162,35 +176,16 @@ fn one(
     Ok(seen)
 }
 
-/// Commits the faults that are PID 1's own.
-fn commit(lab: Lab, fault: Option<Fault>, link: &Link) -> Result<()> {
-    match fault {
-        Some(Fault::Panic) if lab == Lab::Native => {
-            bail!("the running kernel is not ours to panic")
-        }
-        Some(Fault::Panic) => {
-            fs::write("/proc/sysrq-trigger", "c").context("failed to panic")?;
-            bail!("the kernel did not panic")
-        }
-        Some(Fault::Hang) => loop {
-            nix::unistd::pause();
-        },
-        Some(Fault::Cut) => {
-            nix::unistd::write(link, b"{\"message\":\"fini").context("failed to cut")?;
-            channel::drain(link);
-            channel::end(lab);
-            sys::exit_now(1)
-        }
-        Some(Fault::Stuck | Fault::Wedge | Fault::Lost | Fault::Traced) | None => Ok(()),
-    }
-}
-
-/// What one sees with, besides the monitor.
-pub(super) struct Eyes {
+/// What all scenarios of a boot share.
+pub(super) struct Boot {
+    /// Where it is.
+    pub lab: Lab,
     /// What is in the fixture's files.
     pub contents: Contents,
-    /// Where the kernel is.
-    pub tracer: Tracer,
+    /// Who watches.
+    pub observers: Observers,
+    /// Readable when a child ends.
+    pub children: SignalFd,
 }
 
 /// What a launcher does.
@@ -199,51 +194,57 @@ pub(super) struct Work<'a> {
     pub run: &'a dyn Fn(&mut Stage) -> Result<()>,
     /// What it is when the listener hangs.
     pub hang: Hang,
+    /// How long it may take.
+    pub time: Duration,
+    /// Who is told where the runner is.
+    pub listener: &'a dyn Listener,
 }
 
 /// Does some work in a launcher of its own, each start watched by a monitor of its own.
 pub(super) fn observe(
     work: &Work<'_>,
-    time: Duration,
-    fault: Option<Fault>,
     undo: &mut Undo,
-    eyes: &mut Eyes,
+    boot: &mut Boot,
 ) -> Result<(Trail, Agreement)> {
-    let mut deadline = Instant::now() + time;
+    let result = follow(work, undo, boot);
+    // Before anybody is killed: a holder that is killed and reaped by others has no id any more.
+    boot.observers.stop();
+    result
+}
+
+/// Does what the launcher asks for until it says that it is done.
+fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, Agreement)> {
+    let mut deadline = Instant::now() + work.time;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
         ForkResult::Child => {
             drop(link);
-            if fault == Some(Fault::Stuck) {
-                loop {
-                    nix::unistd::pause();
-                }
+            if work.listener.at(Moment::Launcher).is_ok() {
+                launcher::serve(theirs, work.run, boot.contents.clone());
             }
-            launcher::serve(theirs, work.run, eyes.contents.clone());
             sys::exit_now(0);
         }
         ForkResult::Parent { child } => child,
     };
     drop(theirs);
-    let mut monitor = None;
     let mut trail = Trail::default();
     let mut agreement = Agreement::default();
     loop {
         let request = link.receive(deadline);
         if matches!(request, Err(LinkError::Deadline))
             && work.hang == Hang::Observed
-            && let Some(hang) = monitor.as_ref().and_then(hang)
+            && let Some(hang) = boot.observers.holder().and_then(hang)
         {
-            // Its death lets everybody go; the launcher then tells how it ended.
-            monitor = None;
+            // Its death releases everybody; the launcher then tells how it ended.
+            boot.observers.release();
             trail.hang = Some(hang);
-            deadline = Instant::now() + time;
+            deadline = Instant::now() + work.time;
             continue;
         }
         let request: Request = request.map_err(|error| {
             anyhow!(
                 "the scenario did not come to its end within {} s ({error}); still there: {}",
-                time.as_secs(),
+                work.time.as_secs(),
                 report::living()
             )
         })?;
@@ -264,29 +265,22 @@ pub(super) fn observe(
             Request::Sysctl { name, value } => undo.sysctl(&name, &value).map(|()| Reply::Ok),
             Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
             Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
-            Request::Arm { also, policy } => arm(&also, policy, fault, deadline, &mut eyes.tracer)
-                .map(|armed| {
-                    monitor = Some(armed);
-                    Reply::Ok
-                }),
+            Request::Arm { also, policy } => {
+                arm(work, also, policy, deadline, &mut boot.observers).map(|()| Reply::Ok)
+            }
             Request::Disarm(ending) => {
-                let seen = match monitor.take() {
-                    Some(monitor) => disarm(monitor, &ending, deadline),
-                    None if trail.hang.is_some() => Ok(Observation::default()),
-                    None => Err(anyhow!("nothing was watched")),
-                };
                 let hang = trail.hang.take();
-                seen.and_then(|seen| {
-                    let events = events(&seen);
-                    let run = numbers(launcher.as_raw(), &ending, seen)?;
-                    eyes.tracer.end(&run);
+                let run = begun(launcher.as_raw(), &ending)?;
+                let seen = boot.observers.disarm(run, ending.helper.clone());
+                let seen = seen.with_context(|| format!("still there: {}", report::living()));
+                seen.and_then(|run| {
                     let one = Trail {
                         hang,
                         ..normalise(&run)
                     };
-                    agreement.add(agrees(&one, &ending, &eyes.contents)?);
+                    agreement.add(agrees(&one, &ending, &boot.contents)?);
                     add(&mut trail, one, ending.heading)?;
-                    Ok(Reply::Seen(events))
+                    Ok(Reply::Seen(events(&run)))
                 })
             }
         };
@@ -300,37 +294,32 @@ pub(super) fn observe(
 }
 
 fn arm(
-    also: &[PathBuf],
+    work: &Work<'_>,
+    also: Vec<PathBuf>,
     policy: Option<Policy>,
-    fault: Option<Fault>,
     deadline: Instant,
-    tracer: &mut Tracer,
-) -> Result<Monitor> {
+    observers: &mut Observers,
+) -> Result<()> {
+    work.listener.at(Moment::Arming)?;
     let mut paths = vec![PathBuf::from("/")];
-    paths.extend(also.iter().cloned());
-    let mut monitor = Monitor::start(&paths, policy, tracer.begin())?;
-    monitor.arm(deadline)?;
-    if fault == Some(Fault::Wedge) {
-        monitor.hang()?;
-    }
-    Ok(monitor)
-}
-
-/// Ends a watch.
-fn disarm(mut monitor: Monitor, ending: &Ending, deadline: Instant) -> Result<Observation> {
-    monitor.wait_for(ending.helper.clone());
-    let seen = monitor
-        .disarm(deadline)
-        .with_context(|| format!("still there: {}", report::living()))?;
-    if seen.lost != 0 {
-        bail!("{} events were lost", seen.lost);
-    }
-    Ok(seen)
+    paths.extend(also);
+    observers.arm(Watch {
+        paths,
+        policy,
+        deadline,
+        hooks: Vec::new(),
+        holder: None,
+        helper: None,
+        run: Run::default(),
+        failed: Vec::new(),
+    })?;
+    let holder = observers.holder();
+    holder.map_or(Ok(()), |pid| work.listener.at(Moment::Armed(pid)))
 }
 
 /// The events of a watch in words.
-fn events(seen: &Observation) -> Vec<String> {
-    let events = seen.sightings.iter();
+fn events(run: &Run) -> Vec<String> {
+    let events = run.sightings.iter();
     let events = events.map(|seen| format!("{} {}", seen.mask.name(), seen.path));
     events.collect()
 }
@@ -364,22 +353,22 @@ fn agrees(trail: &Trail, ending: &Ending, contents: &Contents) -> Result<Agreeme
     }))
 }
 
-/// Everything that one start left, with the kernel's numbers in it.
-fn numbers(launcher: i32, ending: &Ending, seen: Observation) -> Result<Run> {
+/// What the launcher tells of one exec; events and parents are the holder's to add.
+fn begun(launcher: i32, ending: &Ending) -> Result<Run> {
     Ok(Run {
         launcher,
         pid_max: pid_max()?,
         calls: vec![ending.call.clone()],
-        parents: seen.parents,
-        sightings: seen.sightings,
+        parents: Vec::new(),
+        sightings: Vec::new(),
         exits: ending.exits.clone(),
         words: ending.words.clone(),
     })
 }
 
 /// A monitor that stands still inside the kernel, in words; none when it only has nothing to do.
-fn hang(monitor: &Monitor) -> Option<String> {
-    let state = report::state(monitor.pid());
+fn hang(monitor: i32) -> Option<String> {
+    let state = report::state(monitor);
     (state == "D").then(|| "monitor (D): the listener waits inside the kernel".to_owned())
 }
 

@@ -1,57 +1,187 @@
-//! Ways of watching a program start; one file or folder each.
+//! Ways of watching an exec, a file or directory each; [`OBSERVERS`] is the list.
 //!
-//! An observer is armed before anything starts and disarmed when the launcher's tree is gone. How
-//! far it can be trusted is its own to say: [`Sight`] tells whether it holds the process still
-//! while it looks, hears of it later, or may miss something.
+//! An observer is set up once a boot, armed before a program is executed and disarmed when the
+//! launcher's tree is gone. What it saw is the body of the view of its name ([`crate::view`]), which
+//! the host alone understands and judges. Observers are armed in the order of the list and disarmed
+//! in the opposite one: the last, fanotify, holds the process at each event and calls the hooks that
+//! the others gave it; being disarmed first, it tells them which processes there were. What fails in
+//! one of the others costs its own view and never the trail. No observer uses another.
 
 pub mod fanotify;
 pub mod stages;
 
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
+use serde_json::Value;
 
-use crate::trail::Sighting;
+use crate::scenario::Need;
+use crate::trail::{Lab, Mask, Run};
+use crate::wire::{Failure, Lost, Policy};
+
+/// Every observer, in the order in which they are armed.
+pub static OBSERVERS: &[Kind] = &[stages::KIND, fanotify::KIND];
+
+/// What is known of an observer before there is one.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name, and that of its view.
+    pub name: &'static str,
+    /// What it needs from kernel and lab; judged on both sides.
+    pub needs: &'static [Need],
+    /// What of a boot it takes for itself alone; no two observers of one boot take the same.
+    pub takes: Option<&'static str>,
+    /// Makes one, which does nothing yet.
+    pub make: fn() -> Box<dyn Observer>,
+}
+
+impl Kind {
+    /// The observer of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Kind> {
+        OBSERVERS.iter().find(|kind| kind.name == name)
+    }
+}
 
 /// One way of watching.
 pub trait Observer {
-    /// Its name, for messages.
-    fn name(&self) -> &'static str;
-
-    /// How far it can be trusted.
-    fn sight(&self) -> Sight;
-
-    /// Begins to watch; when it returns, nothing that starts is missed.
+    /// Prepares what all execs of this boot share; called before the first one that it watches.
     ///
     /// # Errors
     ///
-    /// The kernel does not let it watch, or it does not answer in time.
-    fn arm(&mut self, deadline: Instant) -> Result<()>;
+    /// Why it sees nothing in this boot.
+    fn set_up(&mut self, lab: Lab) -> Result<(), Failure>;
 
-    /// Ends the watch once every process that was seen has ended, and tells what was seen.
+    /// Begins to watch; when it returns, no exec is missed.
     ///
     /// # Errors
     ///
-    /// Processes that still live at the deadline, or an observer that failed.
-    fn disarm(&mut self, deadline: Instant) -> Result<Observation>;
+    /// Why it does not see this exec.
+    fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure>;
+
+    /// Ends the watch and says what was seen; nothing where that is the run itself.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing can be said.
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure>;
+
+    /// Ends a watch of which nobody wants to hear.
+    fn abandon(&mut self);
+
+    /// Takes everything away that [`Observer::set_up`] brought.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be taken away.
+    fn tear_down(&mut self) -> Result<()>;
 }
 
-/// How far an observer can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
-    /// The process is held while it is looked at: nothing moves, nothing is missed.
-    Held,
-    /// It hears of a step when the process has gone on, and may say too late or too little.
-    Late,
+/// What one observer has to say of one exec.
+#[derive(Debug)]
+pub struct Report {
+    /// The body of its view.
+    pub body: Value,
+    /// What it knows to have missed.
+    pub lost: Lost,
 }
 
-/// What an observer saw between arming and disarming.
-#[derive(Clone, Debug, Default)]
-pub struct Observation {
-    /// Steps in order.
-    pub sightings: Vec<Sighting>,
-    /// Each process with its parent, as far up as could be followed.
-    pub parents: Vec<(i32, i32)>,
-    /// How many steps it knows to have missed.
-    pub lost: u64,
+/// One watch, as the observers share it.
+pub struct Watch {
+    /// Paths on the file systems that are watched.
+    pub paths: Vec<PathBuf>,
+    /// What is done with one of the events.
+    pub policy: Option<Policy>,
+    /// When everything has to be over.
+    pub deadline: Instant,
+    /// Called for each event while the process is held; whoever holds takes them.
+    pub hooks: Vec<Hook>,
+    /// The process that holds the others, once there is one.
+    pub holder: Option<i32>,
+    /// A usermode helper of the kernel without whose end the watch is not over.
+    pub helper: Option<String>,
+    /// What the launcher knows of the exec; whoever holds adds events and processes.
+    pub run: Run,
+    /// Hooks that failed, with the reason; they were not called again.
+    pub failed: Vec<(String, String)>,
+}
+
+/// What an observer does while a process is held.
+pub struct Hook {
+    /// The observer's name.
+    pub observer: &'static str,
+    /// What is called.
+    pub call: Box<dyn OnHeld>,
+}
+
+/// A look of an observer at a process that is held.
+pub trait OnHeld {
+    /// The event with this number, counted from 1, is unanswered; `file` is what is being opened.
+    ///
+    /// Called in the process that holds: whatever it opens on a watched file system waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// The observer is not to be trusted for this exec.
+    fn held(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()>;
+}
+
+/// Our own failure, as observers tell it.
+#[must_use]
+pub fn broken(error: anyhow::Error) -> Failure {
+    Failure::Broken(format!("{error:#}"))
+}
+
+/// The boots in which these observers fit: each with as many as do not want the same for themselves.
+#[must_use]
+pub fn boots<'a>(observers: &[&'a Kind]) -> Vec<Vec<&'a Kind>> {
+    let mut boots: Vec<Vec<&Kind>> = vec![Vec::new()];
+    for kind in observers {
+        let fits = |boot: &&mut Vec<&Kind>| {
+            kind.takes.is_none() || boot.iter().all(|other| other.takes != kind.takes)
+        };
+        match boots.iter_mut().find(fits) {
+            Some(boot) => boot.push(kind),
+            None => boots.push(vec![kind]),
+        }
+    }
+    boots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &'static str, takes: Option<&'static str>) -> Kind {
+        Kind {
+            name,
+            needs: &[],
+            takes,
+            make: stages::KIND.make,
+        }
+    }
+
+    fn names(kinds: &[Kind]) -> Vec<Vec<&'static str>> {
+        let kinds: Vec<_> = kinds.iter().collect();
+        let boots = boots(&kinds);
+        let names = |boot: &Vec<&Kind>| boot.iter().map(|kind| kind.name).collect();
+        boots.iter().map(names).collect()
+    }
+
+    #[test]
+    fn observers_that_take_nothing_share_a_boot() {
+        assert_eq!(names(&[kind("a", None), kind("b", None)]), [["a", "b"]]);
+    }
+
+    #[test]
+    fn two_that_take_the_same_have_a_boot_each() {
+        let kinds = [
+            kind("a", Some("audit")),
+            kind("b", Some("audit")),
+            kind("c", Some("ima")),
+        ];
+        assert_eq!(names(&kinds), [vec!["a", "c"], vec!["b"]]);
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::trail::Record;
+use crate::view::Record;
 
 /// Keeps a record in a folder; one of the same scenario and kernel is replaced.
 ///

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::trail::{KernelId, Lab, Record, SCHEMA};
+use crate::trail::{KernelId, Lab};
+use crate::view::{Record, SCHEMA};
 
 /// What tells a record from other JSON, and how new it is.
 #[derive(Deserialize)]
@@ -86,9 +87,8 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
             head.schema
         );
     }
-    // From the text, not from the value: an error then names line and column.
     let record: Record =
-        serde_json::from_str(&text).context("it is no record of exetrail, or a damaged one")?;
+        serde_json::from_value(json).context("it is no record of exetrail, or a damaged one")?;
     if !knows(&record.scenario) {
         bail!(
             "it is foreign: this exetrail has no scenario \"{}\"",
@@ -104,23 +104,11 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
 mod tests {
     use super::super::keep;
     use super::*;
-    use crate::trail::{Inside, KernelInfo, Lab, Outcome, Trail};
+    use crate::report::tests;
+    use crate::trail::Outcome;
 
     fn record(kernel: &str) -> Record {
-        Record {
-            schema: SCHEMA,
-            scenario: "start/a".into(),
-            kernel: KernelInfo {
-                id: kernel.into(),
-                release: format!("{kernel}.1"),
-                lab: Lab::Vm,
-            },
-            outcome: Outcome::Broken,
-            reason: Some("it broke".into()),
-            trail: Trail::default(),
-            model: None,
-            inside: Inside::default(),
-        }
+        tests::record("start/a", kernel, Outcome::Broken)
     }
 
     fn kept(records: &[Record]) -> tempfile::TempDir {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
+use super::{Row, plural};
 use crate::trail::{KernelId, Lab, Outcome};
 
 /// The kernels that gave a trail, oldest first, and whether it differs; none is the running one.
@@ -10,18 +10,18 @@ type Kernels = BTreeMap<Option<KernelId>, bool>;
 
 /// Sums up what a reviewer has to look at; empty when nothing differs.
 #[must_use]
-pub fn differences(findings: &[Finding]) -> String {
-    let mut scenarios: BTreeMap<&str, Kernels> = BTreeMap::new();
-    for finding in findings {
-        let differs = match finding.record.outcome {
+pub fn differences(rows: &[Row<'_>]) -> String {
+    let mut scenarios: BTreeMap<String, Kernels> = BTreeMap::new();
+    for row in rows {
+        let differs = match row.seen.outcome {
             Outcome::Same => false,
             Outcome::Changed | Outcome::New => true,
             Outcome::Unsupported | Outcome::Broken => continue,
         };
-        let kernel = &finding.record.kernel;
+        let kernel = &row.record.kernel;
         let id = Some(kernel.lab).filter(|lab| *lab == Lab::Vm);
         if let Ok(id) = id.map(|_| kernel.id.parse()).transpose() {
-            let own = scenarios.entry(&finding.record.scenario).or_default();
+            let own = scenarios.entry(row.label()).or_default();
             *own.entry(id).or_default() |= differs;
         }
     }
@@ -73,17 +73,11 @@ fn places(kernels: &Kernels) -> String {
     parts.join(" and ")
 }
 
-fn plural(count: usize, word: &str) -> String {
-    match count {
-        1 => word.to_owned(),
-        _ => format!("{word}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::finding;
+    use super::super::tests::record;
     use super::*;
+    use crate::view::rows;
 
     /// The line of one scenario that differs on some of the kernels 6.1, 6.12 and 7.0.
     fn line(changed: &[&str]) -> String {
@@ -91,8 +85,8 @@ mod tests {
             true => Outcome::Changed,
             false => Outcome::Same,
         };
-        let findings = ["7.0", "6.1", "6.12"].map(|id| finding("start/a", id, outcome(&id)));
-        let text = differences(&findings);
+        let records = ["7.0", "6.1", "6.12"].map(|id| record("start/a", id, outcome(&id)));
+        let text = differences(&rows(&records));
         text.lines().nth(1).unwrap_or_default().trim().to_owned()
     }
 
@@ -116,12 +110,12 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_nothing() {
-        assert_eq!(differences(&[finding("a", "6.1", Outcome::Same)]), "");
+        assert_eq!(differences(&rows(&[record("a", "6.1", Outcome::Same)])), "");
     }
 
     #[test]
     fn the_first_line_counts() {
-        let text = differences(&[finding("a", "6.1", Outcome::New)]);
+        let text = differences(&rows(&[record("a", "6.1", Outcome::New)]));
         assert!(text.starts_with("1 difference in 1 scenario:"), "{text}");
     }
 }

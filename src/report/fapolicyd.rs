@@ -2,29 +2,31 @@
 
 use std::io::{self, Write};
 
-use super::{Finding, Format};
+use super::{Format, Row};
+use crate::trail::Trail;
+use crate::view::{Record, TRAIL};
 
 /// The format.
 #[derive(Debug)]
 pub struct Fapolicyd;
 
 impl Format for Fapolicyd {
-    fn finding(&mut self, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-        let record = &finding.record;
-        let reason = record
-            .reason
-            .as_ref()
-            .map(|reason| format!(": {}", first_line(reason)));
+    fn record(&mut self, record: &Record, out: &mut dyn Write) -> io::Result<()> {
+        let Some(seen) = record.of(TRAIL) else {
+            return Ok(());
+        };
+        let reason = seen.reason.as_ref();
+        let reason = reason.map(|reason| format!(": {}", first_line(reason)));
         writeln!(
             out,
             "# {} on {} ({}): {}{}",
             record.scenario,
             record.kernel.label(),
             record.kernel.release,
-            record.outcome,
+            seen.outcome,
             reason.unwrap_or_default()
         )?;
-        for step in record.trail.every_step() {
+        for step in record.trail().into_iter().flat_map(Trail::every_step) {
             writeln!(
                 out,
                 "perm={} pid={} ppid={} exe={} : path={}",
@@ -38,7 +40,7 @@ impl Format for Fapolicyd {
         out.flush()
     }
 
-    fn end(&mut self, _: &[Finding], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, _: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
         notes
             .iter()
             .try_for_each(|note| writeln!(out, "# note: {note}"))

@@ -2,20 +2,21 @@
 
 use std::io::{self, Write};
 
-use super::{Finding, Format};
+use super::{Format, Row};
+use crate::view::Record;
 
 /// The format.
 #[derive(Debug)]
 pub struct Json;
 
 impl Format for Json {
-    fn finding(&mut self, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, &finding.record)?;
+    fn record(&mut self, record: &Record, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, record)?;
         writeln!(out)?;
         out.flush()
     }
 
-    fn end(&mut self, _: &[Finding], notes: &[String], _: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, _: &[Row<'_>], notes: &[String], _: &mut dyn Write) -> io::Result<()> {
         let mut stderr = io::stderr();
         notes
             .iter()

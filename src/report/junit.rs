@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Finding, Format, by_kernel};
+use super::{Format, Row, by_kernel};
 use crate::trail::Outcome;
 
 /// The format.
@@ -13,28 +13,18 @@ use crate::trail::Outcome;
 pub struct Junit;
 
 impl Format for Junit {
-    fn finding(&mut self, _: &Finding, _: &mut dyn Write) -> io::Result<()> {
-        // A suite counts its cases in its first line: wait for the end.
-        Ok(())
-    }
-
-    fn end(
-        &mut self,
-        findings: &[Finding],
-        notes: &[String],
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
         let mut report = Report::new("exetrail");
-        for (id, findings) in by_kernel(findings) {
+        for (id, rows) in by_kernel(rows) {
             let mut suite = TestSuite::new(id);
-            let release = findings.first().map(|found| &found.record.kernel.release);
+            let release = rows.first().map(|row| &row.record.kernel.release);
             if let Some(release) = release {
                 suite.add_property(("release", release.as_str()));
             }
             for note in notes {
                 suite.add_property(("note", note.as_str()));
             }
-            suite.add_test_cases(findings.into_iter().map(case));
+            suite.add_test_cases(rows.iter().map(case));
             report.add_test_suite(suite);
         }
         report.serialize(&mut *out).map_err(io::Error::other)?;
@@ -42,14 +32,12 @@ impl Format for Junit {
     }
 }
 
-fn case(finding: &Finding) -> TestCase {
-    let record = &finding.record;
-    let reason = record.reason.as_deref().unwrap_or_default();
-    let diff = finding
-        .judged
-        .as_ref()
-        .and_then(|judged| judged.diff.as_deref());
-    let status = match record.outcome {
+fn case(row: &Row<'_>) -> TestCase {
+    let seen = row.seen;
+    let reason = seen.reason.as_deref().unwrap_or_default();
+    let judged = seen.judged.as_ref();
+    let diff = judged.and_then(|judged| judged.diff.as_deref());
+    let status = match seen.outcome {
         Outcome::Same => TestCaseStatus::success(),
         Outcome::Unsupported => {
             let mut status = TestCaseStatus::skipped();
@@ -58,25 +46,25 @@ fn case(finding: &Finding) -> TestCase {
         }
         Outcome::Changed | Outcome::New => failed(
             NonSuccessKind::Failure,
-            finding,
-            "the trail is not what the baseline says",
+            row,
+            &format!("the {} is not what the baseline says", seen.view),
             diff.unwrap_or_default(),
         ),
         Outcome::Broken => {
             let first = reason.lines().next().unwrap_or_default();
-            failed(NonSuccessKind::Error, finding, first, reason)
+            failed(NonSuccessKind::Error, row, first, reason)
         }
     };
-    let mut case = TestCase::new(record.scenario.as_str(), status);
-    let family = record.scenario.split('/').next().unwrap_or_default();
+    let mut case = TestCase::new(row.label(), status);
+    let family = row.record.scenario.split('/').next().unwrap_or_default();
     case.set_classname(family);
     case
 }
 
-fn failed(kind: NonSuccessKind, finding: &Finding, message: &str, text: &str) -> TestCaseStatus {
+fn failed(kind: NonSuccessKind, row: &Row<'_>, message: &str, text: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status
-        .set_type(finding.record.outcome.to_string())
+        .set_type(row.seen.outcome.to_string())
         .set_message(message)
         .set_description(text);
     status
@@ -84,12 +72,12 @@ fn failed(kind: NonSuccessKind, finding: &Finding, message: &str, text: &str) ->
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{finding, shown};
+    use super::super::tests::{record, shown};
     use super::*;
 
     #[test]
     fn a_kernel_is_a_suite_and_a_change_is_a_failure() {
-        let text = shown(&mut Junit, &[finding("start/a", "6.1", Outcome::Changed)]);
+        let text = shown(&mut Junit, &[record("start/a", "6.1", Outcome::Changed)]);
         assert!(
             text.contains(r#"<testsuite name="6.1" tests="1""#),
             "{text}"
@@ -103,8 +91,8 @@ mod tests {
     #[test]
     fn what_is_broken_is_an_error_and_what_is_unsupported_is_skipped() {
         let findings = [
-            finding("start/a", "6.1", Outcome::Broken),
-            finding("start/b", "6.1", Outcome::Unsupported),
+            record("start/a", "6.1", Outcome::Broken),
+            record("start/b", "6.1", Outcome::Unsupported),
         ];
         let text = shown(&mut Junit, &findings);
         assert!(text.contains("<error message=\"because\""), "{text}");
@@ -113,7 +101,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_time_is_in_it() {
-        let text = shown(&mut Junit, &[finding("start/a", "6.1", Outcome::Same)]);
+        let text = shown(&mut Junit, &[record("start/a", "6.1", Outcome::Same)]);
         assert!(!text.contains("time"), "{text}");
     }
 }

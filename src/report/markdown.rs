@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::matrix::{LEGEND, matrix};
-use super::{Finding, Format, summary};
+use super::{Format, Row, summary};
 use crate::trail::Outcome;
 
 /// The format.
@@ -11,37 +11,23 @@ use crate::trail::Outcome;
 pub struct Markdown;
 
 impl Format for Markdown {
-    fn finding(&mut self, _: &Finding, _: &mut dyn Write) -> io::Result<()> {
-        // The table comes first.
-        Ok(())
-    }
-
-    fn end(
-        &mut self,
-        findings: &[Finding],
-        notes: &[String],
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        writeln!(out, "## exetrail: {}\n", summary(findings))?;
-        writeln!(out, "```\n{}\n{LEGEND}\n```\n", matrix(findings).trim_end())?;
+    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "## exetrail: {}\n", summary(rows))?;
+        writeln!(out, "```\n{}\n{LEGEND}\n```\n", matrix(rows).trim_end())?;
         for note in notes {
             writeln!(out, "Note: {note}\n")?;
         }
-        for finding in findings {
-            let record = &finding.record;
-            if matches!(record.outcome, Outcome::Same | Outcome::Unsupported) {
+        for row in rows {
+            let (kernel, seen) = (&row.record.kernel, row.seen);
+            if matches!(seen.outcome, Outcome::Same | Outcome::Unsupported) {
                 continue;
             }
-            let kernel = format!("{} ({})", record.kernel.label(), record.kernel.release);
-            writeln!(
-                out,
-                "### {} on {kernel}: {}\n",
-                record.scenario, record.outcome
-            )?;
-            if let Some(reason) = &record.reason {
+            let kernel = format!("{} ({})", kernel.label(), kernel.release);
+            writeln!(out, "### {} on {kernel}: {}\n", row.label(), seen.outcome)?;
+            if let Some(reason) = &seen.reason {
                 writeln!(out, "```\n{}\n```\n", reason.trim_end())?;
             }
-            let judged = finding.judged.as_ref();
+            let judged = seen.judged.as_ref();
             if let Some(diff) = judged.and_then(|judged| judged.diff.as_ref()) {
                 writeln!(out, "```diff\n{}\n```\n", diff.trim_end())?;
             }
@@ -52,18 +38,18 @@ impl Format for Markdown {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{finding, shown};
+    use super::super::tests::{record, shown};
     use super::*;
 
     #[test]
     fn what_is_the_same_is_in_the_table_alone() {
         let findings = [
-            finding("start/a", "6.1", Outcome::Same),
-            finding("start/b", "6.1", Outcome::Changed),
+            record("start/a", "6.1", Outcome::Same),
+            record("start/b", "6.1", Outcome::Changed),
         ];
         let text = shown(&mut Markdown, &findings);
         assert!(
-            text.starts_with("## exetrail: 1 same, 1 changed\n"),
+            text.starts_with("## exetrail: 2 scenarios, 1 kernel, 1 view: 1 same, 1 changed\n"),
             "{text}"
         );
         assert!(

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, Table, TableStyle};
 
-use super::Finding;
+use super::Row;
 use crate::trail::Outcome;
 
 /// Builds the table: a letter shared by two kernels means the same trail.
 ///
 /// The letters count up from the oldest kernel's `a`; a mark behind one tells what is not `same`.
 #[must_use]
-pub fn matrix(findings: &[Finding]) -> String {
+pub fn matrix(rows: &[Row<'_>]) -> String {
     let mut kernels: Vec<&str> = Vec::new();
-    let mut rows: BTreeMap<&str, BTreeMap<usize, &Finding>> = BTreeMap::new();
-    for finding in findings {
-        let id = finding.record.kernel.label();
+    let mut lines: BTreeMap<String, BTreeMap<usize, &Row<'_>>> = BTreeMap::new();
+    for row in rows {
+        let id = row.record.kernel.label();
         let column = kernels
             .iter()
             .position(|known| *known == id)
@@ -23,14 +23,12 @@ pub fn matrix(findings: &[Finding]) -> String {
                 kernels.push(id);
                 kernels.len() - 1
             });
-        rows.entry(&finding.record.scenario)
-            .or_default()
-            .insert(column, finding);
+        lines.entry(row.label()).or_default().insert(column, row);
     }
     let mut table = Table::new();
     table.load_style(TableStyle::new());
     table.set_header(std::iter::once("").chain(kernels.iter().copied()));
-    for (scenario, cells) in rows {
+    for (scenario, cells) in lines {
         let mut texts: Vec<String> = Vec::new();
         let mut row = vec![Cell::new(scenario)];
         for column in 0..kernels.len() {
@@ -47,15 +45,15 @@ pub fn matrix(findings: &[Finding]) -> String {
         .collect()
 }
 
-fn mark(finding: &Finding, texts: &mut Vec<String>) -> String {
-    let sign = match finding.record.outcome {
+fn mark(row: &Row<'_>, texts: &mut Vec<String>) -> String {
+    let sign = match row.seen.outcome {
         Outcome::Unsupported => return "-".to_owned(),
         Outcome::Broken => return "!".to_owned(),
         Outcome::Same => "",
         Outcome::Changed => "*",
         Outcome::New => "+",
     };
-    let text = finding.text();
+    let text = row.seen.text().unwrap_or_default();
     let number = texts
         .iter()
         .position(|known| *known == text)

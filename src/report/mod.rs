@@ -8,58 +8,35 @@ mod junit;
 mod ktap;
 mod markdown;
 mod matrix;
-mod observed;
 mod text;
-mod views;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
-
-use crate::baseline::View;
-use crate::suite::Judged;
-use crate::trail::{Outcome, Record};
+use crate::trail::Outcome;
+use crate::view::{Colour, Record, Row};
 
 pub use differences::differences;
-pub use html::{Chapter, page};
-pub use observed::{Observed, observed};
-pub use views::views;
+pub use html::{Accepted, Chapter, page};
 
-/// One scenario on one kernel, with how it compares.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Finding {
-    /// What was seen.
-    pub record: Record,
-    /// The comparison; none without a trail.
-    pub judged: Option<Judged>,
-    /// The comparison of the view `stages`; none without one.
-    #[serde(default)]
-    pub stages: Option<Judged>,
-    /// Which view outcome, reason and comparison are those of.
-    #[serde(default)]
-    pub view: View,
-}
-
-/// A form of output: hears of findings as they come, and of the end.
+/// A form of output: hears of records as they come, and of the end.
 pub trait Format {
-    /// Takes one finding.
+    /// Takes one record; what is shown only as a whole waits for the end.
     ///
     /// # Errors
     ///
     /// The output cannot be written.
-    fn finding(&mut self, finding: &Finding, out: &mut dyn Write) -> io::Result<()>;
+    fn record(&mut self, _: &Record, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
 
-    /// Everything is there: all findings, by scenario and kernel, and what is to be said of all.
+    /// Everything is there: all records by scenario and kernel, view by view, and what is to be said
+    /// of all.
     ///
     /// # Errors
     ///
     /// The output cannot be written.
-    fn end(
-        &mut self,
-        findings: &[Finding],
-        notes: &[String],
-        out: &mut dyn Write,
-    ) -> io::Result<()>;
+    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()>;
 }
 
 /// The formats by name.
@@ -94,22 +71,13 @@ impl FormatName {
     }
 }
 
-/// Whether text may be coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// For a terminal.
-    Yes,
-    /// For everything else.
-    No,
-}
-
-/// How many findings have each outcome: "64 same, 2 changed".
+/// How many scenarios and views there are, and what became of them: "64 scenarios, 2 views: 128
+/// same".
 #[must_use]
-pub fn summary(findings: &[Finding]) -> String {
+pub fn summary(rows: &[Row<'_>]) -> String {
     let count = |outcome| {
-        findings
-            .iter()
-            .filter(|found| found.record.outcome == outcome)
+        rows.iter()
+            .filter(|row| row.seen.outcome == outcome)
             .count()
     };
     let parts = Outcome::ALL.map(|outcome| (outcome, count(outcome)));
@@ -117,71 +85,98 @@ pub fn summary(findings: &[Finding]) -> String {
     let parts: Vec<_> = parts
         .map(|(outcome, count)| format!("{count} {outcome}"))
         .collect();
-    match parts.is_empty() {
-        true => "nothing was run".to_owned(),
-        false => parts.join(", "),
+    if parts.is_empty() {
+        return "nothing was run".to_owned();
+    }
+    let distinct =
+        |key: fn(&Row<'_>) -> String| rows.iter().map(key).collect::<BTreeSet<_>>().len();
+    let scenarios = distinct(|row| row.record.scenario.clone());
+    let kernels = distinct(|row| row.record.kernel.label().to_owned());
+    let views = distinct(|row| row.seen.view.to_string());
+    let what = [
+        (scenarios, "scenario"),
+        (kernels, "kernel"),
+        (views, "view"),
+    ];
+    let what = what.map(|(count, word)| format!("{count} {}", plural(count, word)));
+    format!("{}: {}", what.join(", "), parts.join(", "))
+}
+
+fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => word.to_owned(),
+        _ => format!("{word}s"),
     }
 }
 
-/// Findings grouped by kernel, in the order in which kernels first appear.
-fn by_kernel(findings: &[Finding]) -> Vec<(&str, Vec<&Finding>)> {
-    let mut kernels: Vec<(&str, Vec<&Finding>)> = Vec::new();
-    for finding in findings {
-        let id = finding.record.kernel.label();
+/// Rows grouped by kernel, in the order in which kernels first appear.
+fn by_kernel<'a>(rows: &[Row<'a>]) -> Vec<(&'a str, Vec<Row<'a>>)> {
+    let mut kernels: Vec<(&str, Vec<Row<'_>>)> = Vec::new();
+    for row in rows {
+        let id = row.record.kernel.label();
         match kernels.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, own)) => own.push(finding),
-            None => kernels.push((id, vec![finding])),
+            Some((_, own)) => own.push(*row),
+            None => kernels.push((id, vec![*row])),
         }
     }
     kernels
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::trail::{Inside, KernelInfo, Lab, SCHEMA, Trail};
+    use crate::trail::{KernelInfo, Lab, Trail, parse};
+    use crate::view::trail::Steps;
+    use crate::view::{Body, Judged, Seen, TRAIL, rows};
 
-    /// A finding without a trail; what is not the same has the reason "because".
-    pub fn finding(scenario: &str, kernel: &str, outcome: Outcome) -> Finding {
-        Finding {
-            record: Record {
-                schema: SCHEMA,
-                scenario: scenario.into(),
-                kernel: KernelInfo {
-                    id: kernel.into(),
-                    release: format!("{kernel}.1"),
-                    lab: Lab::Vm,
-                },
+    /// A trail that says nothing.
+    pub fn trail() -> Trail {
+        parse("start p1 by launcher: execve /a\nend p1: exit 0\n").unwrap()
+    }
+
+    /// A record of the view trail; what gave none has the reason "because".
+    pub fn record(scenario: &str, kernel: &str, outcome: Outcome) -> Record {
+        let none = matches!(outcome, Outcome::Unsupported | Outcome::Broken);
+        Record {
+            scenario: scenario.into(),
+            kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), Lab::Vm),
+            seen: vec![Seen {
+                view: TRAIL,
                 outcome,
-                reason: (outcome != Outcome::Same).then(|| "because".into()),
-                trail: Trail::default(),
-                model: None,
-                inside: Inside::default(),
-            },
-            judged: None,
-            stages: None,
-            view: View::Trail,
+                reason: none.then(|| "because".into()),
+                body: (!none).then(|| Body::new::<Steps>(trail())),
+                judged: (!none).then(Judged::default),
+            }],
+            model: None,
         }
     }
 
-    /// What a format writes for these findings.
-    pub fn shown(format: &mut dyn Format, findings: &[Finding]) -> String {
+    /// What a format writes for these records.
+    pub fn shown(format: &mut dyn Format, records: &[Record]) -> String {
         let mut out = Vec::new();
-        for finding in findings {
-            format.finding(finding, &mut out).unwrap();
+        for record in records {
+            format.record(record, &mut out).unwrap();
         }
-        format.end(findings, &[], &mut out).unwrap();
+        format.end(&rows(records), &[], &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn findings_are_grouped_by_kernel_in_their_order() {
-        let findings = [
-            finding("a", "6.1", Outcome::Same),
-            finding("a", "5.10", Outcome::Same),
-            finding("b", "6.1", Outcome::Same),
+    fn rows_are_grouped_by_kernel_in_their_order() {
+        let records = [
+            record("a", "6.1", Outcome::Same),
+            record("a", "5.10", Outcome::Same),
+            record("b", "6.1", Outcome::Same),
         ];
-        let groups = by_kernel(&findings);
+        let rows = rows(&records);
+        let groups = by_kernel(&rows);
         assert_eq!((groups[0].0, groups[0].1.len()), ("6.1", 2));
+    }
+
+    #[test]
+    fn a_summary_says_of_what_it_counts() {
+        let records = [record("start/a", "6.1", Outcome::Same)];
+        let text = summary(&rows(&records));
+        assert_eq!(text, "1 scenario, 1 kernel, 1 view: 1 same");
     }
 }

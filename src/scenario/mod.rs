@@ -31,7 +31,7 @@ pub use elf::{Elf, Flaw};
 pub use errno::ErrnoClaim;
 pub use exec::{Exec, USER};
 pub use held::held;
-pub use need::{Host, KernelFacts, Need, needs, own_capabilities};
+pub use need::{Host, KernelFacts, Need, asked, needs, own_capabilities};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{Registered, select};

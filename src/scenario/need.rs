@@ -46,6 +46,14 @@ pub struct KernelFacts<'a> {
     pub capabilities: u64,
 }
 
+/// The needs that are asked about in a lab: where the machine is not ours, and has to be, nothing
+/// else is.
+pub fn asked(needs: &[Need], lab: Lab) -> impl Iterator<Item = &Need> {
+    let is_machine = |need: &Need| matches!(need.host, Host::Vm);
+    let alone = lab == Lab::Native && needs.iter().any(is_machine);
+    needs.iter().filter(move |need| !alone || is_machine(need))
+}
+
 /// The effective capabilities of this process, a bit each (proc_pid_status(5), `CapEff`).
 #[must_use]
 pub fn own_capabilities() -> u64 {

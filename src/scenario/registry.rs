@@ -30,12 +30,6 @@ impl Registered {
     pub fn family(&self) -> &'static str {
         self.name.split('/').next().unwrap_or_default()
     }
-
-    /// Whether it has the view `stages` as well: where inside the kernel each step falls.
-    #[must_use]
-    pub fn has_stages(&self) -> bool {
-        self.family() == "start"
-    }
 }
 
 /// The scenarios that names, families or globs mean, in the order of their names; all for none.

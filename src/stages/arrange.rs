@@ -6,8 +6,9 @@ use nix::errno::Errno;
 
 use super::line::{BRIEF, LASTING, Line, Said, result, returned};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
+use super::{Mark, Point};
 use super::{Scope, Source, WORDS, Word};
-use crate::trail::{Mark, Mask, Names, Point, Run, step};
+use crate::trail::{Mask, Names, Run, step};
 
 /// `CLONE_THREAD` of include/uapi/linux/sched.h.
 const CLONE_THREAD: u64 = 0x0001_0000;

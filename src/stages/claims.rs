@@ -4,7 +4,8 @@
 //! rests on.
 
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN};
-use crate::trail::{Mark, Mask, Point, Step};
+use super::{Mark, Point};
+use crate::trail::{Mask, Step};
 
 /// One sentence of the story.
 #[derive(Clone, Copy, Debug)]

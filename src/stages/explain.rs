@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 
 use super::claims::{CLAIMS, Held, changes, execs};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
+use super::{Mark, Point};
 use super::{Story, Word};
-use crate::trail::{Mark, Mask, Point, Step};
+use crate::trail::{Mask, Step};
 
 /// Tells a story.
 #[must_use]

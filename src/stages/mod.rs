@@ -9,6 +9,7 @@
 mod arrange;
 mod claims;
 mod explain;
+mod inside;
 mod line;
 mod packed;
 mod parse;
@@ -18,6 +19,7 @@ mod text;
 pub use arrange::arrange;
 pub use claims::{CLAIMS, Change, Claim, Exec, Held, WRONG, changes, execs};
 pub use explain::explain;
+pub use inside::{Inside, Mark, Point};
 pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain};
 pub use packed::Packed;
 pub use parse::{Story, parse};

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trail::{Inside, Mark, Point, Trail};
+use super::{Inside, Mark, Point};
+use crate::trail::Trail;
 
 /// A story in which every word stands once, and a step is its place in the trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +70,6 @@ impl Packed {
         Some(Inside {
             stages: self.points.iter().map(point).collect::<Option<_>>()?,
             untraceable: self.untraceable.clone(),
-            ..Inside::default()
         })
     }
 }

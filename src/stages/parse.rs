@@ -1,6 +1,7 @@
 //! Reads the view's text back, as strictly as the trail's.
 
-use crate::trail::{self, Inside, Mark, ParseError, Point, Trail};
+use super::{Inside, Mark, Point};
+use crate::trail::{self, ParseError, Trail};
 
 /// A story as a snapshot or a record tells it: starts and ends, and everything between.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

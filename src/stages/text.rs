@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::trail::{Inside, Mark, Point, Trail};
+use super::{Inside, Mark, Point};
+use crate::trail::Trail;
 
 /// One section a process, as in the trail's text: its start, its stages and steps in order, its
 /// end. What this kernel offers nothing to see stands before all of them.

@@ -1,18 +1,20 @@
 //! One kernel's part of a run: its boots, and what its guests say as records.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::inside::judge_inside;
-use super::judge::{Judged, judge};
+use super::judge::judge_body;
 use super::run::{Event, Options, Suite};
+use super::verdict::verdict;
 use super::{Stop, Target};
-use crate::scenario::{KernelFacts, Registered, own_capabilities};
-use crate::stages::Packed;
-use crate::trail::{Inside, Outcome, Record, SCHEMA, Trail};
+use crate::observer::{self, Kind};
+use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
+use crate::trail::{Outcome, Trail};
+use crate::view::trail::Steps;
+use crate::view::{Body, Name, Record, Seen, TRAIL, VIEWS};
 use crate::vm::session::Breakdown;
-use crate::wire::{Failure, Job, Message, Plan};
+use crate::wire::{Ask, Failure, Job, Lost, Message, Plan, Sent};
 
 /// One kernel's part of a run.
 pub(super) struct Guest<'a> {
@@ -26,26 +28,83 @@ pub(super) struct Guest<'a> {
     pub options: &'a Options,
 }
 
+/// The observers of one pass over the scenarios.
+struct Pass<'a> {
+    observers: &'a [&'static Kind],
+    /// Its number and how many there are, with what does not share a boot; none for one alone.
+    part: Option<String>,
+}
+
+type Scenarios = VecDeque<&'static Registered>;
+
 impl Guest<'_> {
-    /// Runs scenarios, with a boot more for each that takes its guest down.
+    /// Runs scenarios, in as many passes as the observers need that share no boot.
     pub fn run(
         &self,
         scenarios: &[&'static Registered],
         stop: &Stop,
         sender: &mpsc::Sender<Event>,
     ) {
-        let mut left: VecDeque<&'static Registered> = scenarios.iter().copied().collect();
+        let names = self.options.observe.iter();
+        let kinds: Vec<_> = names.filter_map(|name| Kind::find(name.as_str())).collect();
+        let boots = observer::boots(&kinds);
+        let mut records: Vec<Record> = Vec::new();
+        for (number, observers) in (1..).zip(&boots) {
+            let taken = observers.iter().filter_map(|kind| kind.takes);
+            let taken = taken.collect::<Vec<_>>().join(" and ");
+            let part = format!("boot {number} of {}, with {taken} for itself", boots.len());
+            let pass = Pass {
+                observers,
+                part: (boots.len() > 1).then_some(part),
+            };
+            let applies =
+                |scenario: &&&'static Registered| number == 1 || !pass.further(scenario).is_empty();
+            let own = scenarios.iter().filter(applies).copied().collect();
+            self.pass(&pass, own, stop, sender, &mut |record| {
+                match records
+                    .iter_mut()
+                    .find(|known| known.scenario == record.scenario)
+                {
+                    Some(known) => join(known, record),
+                    None => records.push(record),
+                }
+                if boots.len() == 1 {
+                    records
+                        .drain(..)
+                        .for_each(|record| self.send(sender, record));
+                }
+            });
+        }
+        records
+            .into_iter()
+            .for_each(|record| self.send(sender, record));
+    }
+
+    /// Runs scenarios under some observers, with a boot more for each that takes its guest down.
+    fn pass(
+        &self,
+        pass: &Pass<'_>,
+        mut left: Scenarios,
+        stop: &Stop,
+        sender: &mpsc::Sender<Event>,
+        take: &mut dyn FnMut(Record),
+    ) {
         while !left.is_empty() && !stop.is_asked_for() {
             let _ = sender.send(Event::Booting {
                 kernel: self.kernel,
+                part: pass.part.clone(),
             });
             let before = left.len();
             let mut running = None;
-            let end = self.boot(&mut left, &mut running, stop, sender);
-            let Err(Breakdown::Broken(reason)) = end else {
-                continue;
+            let reason = match self.boot(pass, &mut left, &mut running, stop, sender, take) {
+                Err(Breakdown::Broken(reason)) => reason,
+                // A guest that does nothing would be booted for ever.
+                Ok(()) if left.len() == before => {
+                    "the guest said that everything was done, and nothing was".to_owned()
+                }
+                _ => continue,
             };
-            // The scenario that ran pays; when none did, this kernel is of no use at all.
+            // The scenario that ran is broken; when none did, this kernel is given up.
             let lost = match running {
                 Some(running) => left.iter().position(|scenario| scenario.name == running),
                 None if left.len() < before => continue,
@@ -56,28 +115,26 @@ impl Guest<'_> {
                 None => std::mem::take(&mut left),
             };
             for scenario in lost {
-                let record = self.failed(scenario, Outcome::Broken, reason.clone());
-                self.send(sender, record, (None, None));
+                let seen = vec![Seen::no_trail(Outcome::Broken, reason.clone())];
+                take(self.record(scenario, seen));
             }
         }
     }
 
     fn boot(
         &self,
-        left: &mut VecDeque<&'static Registered>,
+        pass: &Pass<'_>,
+        left: &mut Scenarios,
         running: &mut Option<String>,
         stop: &Stop,
         sender: &mpsc::Sender<Event>,
+        take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
+        let asks = left.iter().map(|scenario| pass.ask(scenario));
         let plan = Plan {
-            job: Job::Scenarios(
-                left.iter()
-                    .map(|scenario| scenario.name.to_owned())
-                    .collect(),
-            ),
+            job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
-            tracing: self.options.tracing,
         };
         let grace = self.options.grace;
         let limit = left
@@ -103,19 +160,18 @@ impl Guest<'_> {
             }
             Message::Finished {
                 scenario,
-                result,
+                seen,
                 model,
-                inside,
             } => {
                 *running = None;
                 if let Some(place) = left.iter().position(|found| found.name == scenario)
                     && let Some(registered) = left.remove(place)
                 {
-                    let (mut record, judged) = self.judge(registered, result.map(|trail| *trail));
-                    record.kernel.release.clone_from(&release);
-                    record.model = model;
-                    let stages = self.judge_inside(&mut record, judged.is_some(), inside);
-                    self.send(sender, record, (judged, stages));
+                    let seen = self.judge(registered, pass, seen);
+                    let mut record = self.record(registered, seen);
+                    record.kernel.set_release(&release);
+                    record.model = record.trail().and(model);
+                    take(record);
                 }
                 Some(grace)
             }
@@ -125,67 +181,64 @@ impl Guest<'_> {
             .follow(self.target, &plan, self.options, limit, stop, &mut heard)
     }
 
+    /// Judges what the observers say; without a trail the others have nothing to be placed in.
     fn judge(
         &self,
         registered: &'static Registered,
-        result: Result<Trail, Failure>,
-    ) -> (Record, Option<Judged>) {
-        let facts = self.facts();
-        let needs = registered.scenario.needs.iter();
-        let unmet: Vec<_> = needs
-            .filter(|need| need.on_host(&facts) == Some(false))
-            .map(|need| need.what.to_owned())
+        pass: &Pass<'_>,
+        sent: Vec<Sent>,
+    ) -> Vec<Seen> {
+        let mut sent: BTreeMap<_, _> = sent
+            .into_iter()
+            .map(|one| (one.view.clone(), one))
             .collect();
-        match result {
-            Ok(trail) if unmet.is_empty() => {
-                let (store, lineage) = (&self.suite.store, &self.suite.lineage);
-                let judged = judge(store, lineage, &self.target.id, registered.name, &trail);
-                let reason = judged.reason.clone();
-                let record = Record {
-                    trail,
-                    ..self.failed(registered, judged.outcome, String::new())
-                };
-                (Record { reason, ..record }, Some(judged))
-            }
-            Ok(_) => {
-                let reason = format!(
-                    "by its configuration this kernel lacks {}, but the scenario ran",
-                    unmet.join(", ")
-                );
-                (self.failed(registered, Outcome::Broken, reason), None)
-            }
-            Err(Failure::Unsupported(missing)) => {
-                // Without a configuration the guest's own word has to do.
-                let known = self.target.config.is_some();
-                if known && missing != unmet {
-                    let reason = format!(
-                        "the guest finds no {}, but by its configuration this kernel has it",
-                        missing.join(", ")
-                    );
-                    return (self.failed(registered, Outcome::Broken, reason), None);
-                }
-                let reason = format!("needs {}", missing.join(", "));
-                (self.failed(registered, Outcome::Unsupported, reason), None)
-            }
-            Err(Failure::Broken(reason)) => {
-                (self.failed(registered, Outcome::Broken, reason), None)
+        let mut take = |name: Name| {
+            sent.remove(name.as_str()).unwrap_or_else(|| Sent {
+                view: name.to_string(),
+                result: Err(Failure::Broken("the guest says nothing of it".to_owned())),
+                lost: Lost::default(),
+            })
+        };
+        let nothing = Trail::default();
+        let needs = registered.scenario.needs;
+        let first = self.one(registered, TRAIL, needs, take(TRAIL), &nothing);
+        let body = first.body.clone();
+        let mut seen = vec![first];
+        if let Some(trail) = body.as_ref().and_then(Body::get::<Steps>) {
+            for name in pass.further(registered) {
+                let needs = Kind::find(name.as_str()).map_or(&[] as &[Need], |kind| kind.needs);
+                seen.push(self.one(registered, name, needs, take(name), trail));
             }
         }
+        seen
     }
 
-    /// Judges the second view, of a scenario that gave a trail.
-    fn judge_inside(
+    /// Judges what one observer says.
+    fn one(
         &self,
-        record: &mut Record,
-        has_trail: bool,
-        inside: Option<Result<Packed, Failure>>,
-    ) -> Option<Judged> {
-        let inside = inside.filter(|_| has_trail)?;
-        let own = (&self.suite.store, &self.suite.lineage);
-        let target = (self.target, &self.facts());
-        let (inside, judged) = judge_inside(own, target, &record.scenario, &record.trail, inside);
-        record.inside = inside;
-        judged
+        registered: &Registered,
+        name: Name,
+        needs: &[Need],
+        sent: Sent,
+        trail: &Trail,
+    ) -> Seen {
+        let body = match verdict(sent.result, needs, &self.facts()) {
+            Ok(body) => body,
+            Err((outcome, reason)) => return Seen::nothing(name, outcome, reason),
+        };
+        let Some(view) = name.view() else {
+            return Seen::nothing(name, Outcome::Broken, "there is no such view");
+        };
+        if let Some((outcome, reason)) = view.judge(sent.lost) {
+            return Seen::nothing(name, outcome, reason);
+        }
+        match view.unpack(body, trail) {
+            Ok(body) => {
+                let own = (&self.suite.store, &self.suite.lineage);
+                judge_body(own, &self.target.id, (registered.name, name), body)
+            }
+            Err(reason) => Seen::nothing(name, Outcome::Broken, reason),
+        }
     }
 
     fn facts(&self) -> KernelFacts<'_> {
@@ -197,32 +250,88 @@ impl Guest<'_> {
         }
     }
 
-    fn failed(&self, registered: &Registered, outcome: Outcome, reason: String) -> Record {
+    fn record(&self, registered: &Registered, seen: Vec<Seen>) -> Record {
         Record {
-            schema: SCHEMA,
             scenario: registered.name.to_owned(),
             kernel: self.target.info(),
-            outcome,
-            reason: Some(reason),
-            trail: Trail::default(),
+            seen,
             model: None,
-            inside: Inside::default(),
         }
     }
 
-    fn send(
-        &self,
-        sender: &mpsc::Sender<Event>,
-        record: Record,
-        (judged, stages): (Option<Judged>, Option<Judged>),
-    ) {
-        let record = Box::new(record);
+    fn send(&self, sender: &mpsc::Sender<Event>, record: Record) {
         // A receiver that is gone wants nothing more.
         let _ = sender.send(Event::Recorded {
             kernel: self.kernel,
-            record,
-            judged,
-            stages,
+            record: Box::new(record),
         });
+    }
+}
+
+impl Pass<'_> {
+    /// The views of this pass, beside the trail, that apply to a scenario.
+    fn further(&self, scenario: &Registered) -> Vec<Name> {
+        let views = VIEWS.iter().filter(|view| {
+            let mut kinds = self.observers.iter();
+            let armed = kinds.any(|kind| kind.name == view.name().as_str());
+            armed && view.name() != TRAIL && view.applies(scenario)
+        });
+        views.map(|view| view.name()).collect()
+    }
+
+    fn ask(&self, scenario: &Registered) -> Ask {
+        let names = std::iter::once(TRAIL).chain(self.further(scenario));
+        Ask {
+            scenario: scenario.name.to_owned(),
+            observe: names.map(|name| name.to_string()).collect(),
+        }
+    }
+}
+
+/// Adds what a further pass saw to a record; the trail has to be the one that is known.
+fn join(known: &mut Record, other: Record) {
+    let text = |record: &Record| record.of(TRAIL).and_then(Seen::text);
+    let same = text(known) == text(&other);
+    for seen in other.seen {
+        if seen.view == TRAIL {
+            continue;
+        }
+        known.seen.push(match same {
+            true => seen,
+            false => {
+                let reason = "the trail of its boot is another one";
+                Seen::nothing(seen.view, Outcome::Broken, reason)
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::record;
+    use crate::view::STAGES;
+
+    #[test]
+    fn a_further_pass_adds_its_views() {
+        let mut known = record("start/a", "6.1", Outcome::Same);
+        let mut other = known.clone();
+        other
+            .seen
+            .push(Seen::nothing(STAGES, Outcome::Unsupported, "because"));
+        join(&mut known, other);
+        assert_eq!(known.of(STAGES).unwrap().outcome, Outcome::Unsupported);
+        assert_eq!(known.seen.len(), 2);
+    }
+
+    #[test]
+    fn a_view_beside_another_trail_is_broken() {
+        let mut known = record("start/a", "6.1", Outcome::Same);
+        let mut other = record("start/a", "6.1", Outcome::Broken);
+        other
+            .seen
+            .push(Seen::nothing(STAGES, Outcome::Unsupported, "because"));
+        join(&mut known, other);
+        assert_eq!(known.of(STAGES).unwrap().outcome, Outcome::Broken);
     }
 }

@@ -1,77 +1,85 @@
-//! Compares a trail with the baseline.
+//! Compares what was seen with the baseline.
 
-use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
-use crate::baseline::{Baselines, Lineage, Store, View};
-use crate::trail::{KernelId, Outcome, Trail};
+use crate::baseline::{Baselines, Lineage, Store};
+use crate::trail::{KernelId, Outcome};
+use crate::view::{Body, Compared, Judged, Name, Record, Seen};
 
-/// The view that a trail is snapshotted as.
-pub const VIEW: View = View::Trail;
-
-/// A trail against its baseline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judged {
-    /// Same, changed, new; broken when the baseline cannot be read.
-    pub outcome: Outcome,
-    /// Why it is broken.
-    pub reason: Option<String>,
-    /// The kernel whose snapshot it was held against.
-    pub owner: Option<KernelId>,
-    /// The difference, as a unified diff; the whole text for what is new.
-    pub diff: Option<String>,
-}
-
-/// Judges a trail of this scenario on this kernel.
+/// Judges the text of one view of a scenario on a kernel.
 #[must_use]
 pub fn judge(
-    store: &Store,
-    lineage: &Lineage,
-    id: &KernelId,
-    scenario: &str,
-    trail: &Trail,
-) -> Judged {
-    judge_text((store, lineage), id, (scenario, VIEW), &trail.to_string())
-}
-
-/// Judges the text of one view of this scenario on this kernel.
-#[must_use]
-pub fn judge_text(
     (store, lineage): (&Store, &Lineage),
     id: &KernelId,
-    (scenario, view): (&str, View),
+    (scenario, view): (&str, Name),
     text: &str,
-) -> Judged {
+) -> Compared {
     match store.load(scenario, view) {
         Ok(files) => compare(lineage, &files, id, text),
-        Err(error) => Judged {
+        Err(error) => Compared {
             outcome: Outcome::Broken,
             reason: Some(format!("{error:#}")),
-            owner: None,
-            diff: None,
+            judged: Judged::default(),
         },
     }
 }
 
-fn compare(lineage: &Lineage, files: &Baselines, id: &KernelId, text: &str) -> Judged {
-    let owner = lineage.owner(id, files);
-    let baseline = owner.and_then(|owner| files.get(owner));
-    let (outcome, diff) = match baseline {
-        None => (Outcome::New, Some(difference("", text, "(nothing)", id))),
-        Some(baseline) if baseline == text => (Outcome::Same, None),
-        Some(baseline) => {
-            let name = owner.map_or_else(String::new, |owner| format!("snapshot of {owner}"));
-            (
-                Outcome::Changed,
-                Some(difference(baseline, text, &name, id)),
-            )
+/// Judges a body.
+#[must_use]
+pub fn judge_body(
+    own: (&Store, &Lineage),
+    id: &KernelId,
+    (scenario, view): (&str, Name),
+    body: Body,
+) -> Seen {
+    let text = view.view().map(|known| known.text(&body));
+    let compared = judge(own, id, (scenario, view), &text.unwrap_or_default());
+    Seen::compared(view, body, compared)
+}
+
+/// Judges a kept record by the baselines of today; what gave no body stays what it is.
+///
+/// # Errors
+///
+/// A record whose kernel has no id.
+pub fn judge_again(own: (&Store, &Lineage), record: Record) -> Result<Record, String> {
+    let id: KernelId = record.kernel.id.parse()?;
+    let seen = record.seen.into_iter().map(|seen| match seen.body {
+        Some(body) => judge_body(own, &id, (&record.scenario, seen.view), body),
+        None => seen,
+    });
+    Ok(Record {
+        seen: seen.collect(),
+        ..record
+    })
+}
+
+fn compare(lineage: &Lineage, files: &Baselines, id: &KernelId, text: &str) -> Compared {
+    let (outcome, judged) = match lineage.at(id, files) {
+        None => (
+            Outcome::New,
+            Judged {
+                owner: None,
+                diff: Some(difference("", text, "(nothing)", id)),
+            },
+        ),
+        Some((owner, baseline)) => {
+            let name = format!("snapshot of {owner}");
+            let differs = baseline != text;
+            let judged = Judged {
+                owner: Some(owner.clone()),
+                diff: differs.then(|| difference(baseline, text, &name, id)),
+            };
+            match differs {
+                true => (Outcome::Changed, judged),
+                false => (Outcome::Same, judged),
+            }
         }
     };
-    Judged {
+    Compared {
         outcome,
         reason: None,
-        owner: owner.cloned(),
-        diff,
+        judged,
     }
 }
 
@@ -87,7 +95,7 @@ fn difference(old: &str, new: &str, old_name: &str, id: &KernelId) -> String {
 mod tests {
     use super::*;
 
-    fn judged(files: &[(&str, &str)], text: &str) -> Judged {
+    fn judged(files: &[(&str, &str)], text: &str) -> Compared {
         let ids = ["5.10", "6.1"].map(|id| (id.parse().unwrap(), None));
         let files = files
             .iter()
@@ -98,14 +106,17 @@ mod tests {
 
     #[test]
     fn a_text_that_is_inherited_is_the_same() {
-        assert_eq!(judged(&[("5.10", "a\n")], "a\n").outcome, Outcome::Same);
+        let compared = judged(&[("5.10", "a\n")], "a\n");
+        assert_eq!(compared.outcome, Outcome::Same);
+        assert_eq!(compared.judged.owner, "5.10".parse().ok());
+        assert_eq!(compared.judged.diff, None);
     }
 
     #[test]
     fn another_text_is_a_change_with_a_diff_against_the_owner() {
-        let judged = judged(&[("5.10", "a\n")], "b\n");
-        assert_eq!(judged.outcome, Outcome::Changed);
-        let diff = judged.diff.unwrap();
+        let compared = judged(&[("5.10", "a\n")], "b\n");
+        assert_eq!(compared.outcome, Outcome::Changed);
+        let diff = compared.judged.diff.unwrap();
         assert!(
             diff.contains("--- snapshot of 5.10") && diff.contains("-a\n+b\n"),
             "{diff}"

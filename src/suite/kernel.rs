@@ -155,11 +155,7 @@ impl Target {
     /// What records say of it.
     #[must_use]
     pub fn info(&self) -> KernelInfo {
-        KernelInfo {
-            id: self.id.to_string(),
-            release: self.release.clone(),
-            lab: self.lab(),
-        }
+        KernelInfo::of(&self.id.to_string(), &self.release, self.lab())
     }
 }
 

@@ -2,22 +2,21 @@
 //! seen.
 //!
 //! The command line and the test harness both stand on this. [`Suite::run`] gives every kernel a
-//! boot (several side by side), hands out one [`Record`](crate::trail::Record) after the other and
+//! boot (several side by side), hands out one [`Record`](crate::view::Record) after the other and
 //! puts what a dead guest did not come to into a fresh boot.
 
 mod cases;
 mod guest;
-mod inside;
 mod judge;
 mod kernel;
 mod modules;
 mod named;
 mod run;
 mod stop;
+mod verdict;
 
 pub use cases::Tally;
-pub use inside::again as judge_again;
-pub use judge::{Judged, VIEW, judge};
+pub use judge::judge_again;
 pub use kernel::{NATIVE, Target, Wanted};
 pub use run::{Event, Options, Suite, Work};
 pub use stop::Stop;

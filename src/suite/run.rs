@@ -9,18 +9,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::guest::Guest;
-use super::judge::Judged;
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::project::Project;
 use crate::scenario::Registered;
-use crate::trail::{Lab, Record};
+use crate::trail::Lab;
+use crate::view::{Name, Record, VIEWS};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Fault, Job, Message, Plan, Tracing};
+use crate::wire::{Fault, Job, Message, Plan};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ pub struct Options {
     pub grace: Duration,
     /// How long a kernel may take to PID 1.
     pub boot: Duration,
-    /// Whether the inside of the kernel is looked at as well.
-    pub tracing: Tracing,
+    /// The views whose observers are armed, where they apply; the trail always is.
+    pub observe: Vec<Name>,
 }
 
 /// One kernel and what runs on it.
@@ -63,7 +63,7 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
-            tracing: Tracing::On,
+            observe: VIEWS.iter().map(|view| view.name()).collect(),
         }
     }
 }
@@ -75,6 +75,8 @@ pub enum Event {
     Booting {
         /// Index of the kernel in the call.
         kernel: usize,
+        /// Which of several boots, and why there are several; none for one that all observers share.
+        part: Option<String>,
     },
     /// A scenario begins.
     Running {
@@ -89,10 +91,6 @@ pub enum Event {
         kernel: usize,
         /// What was seen and how it compares.
         record: Box<Record>,
-        /// The comparison; none without a trail.
-        judged: Option<Judged>,
-        /// The comparison of the view `stages`; none without one.
-        stages: Option<Judged>,
     },
     /// Nothing more comes from this kernel.
     Ended {

@@ -2,18 +2,17 @@
 //!
 //! A [`Sighting`] is what an observer saw, with the kernel's numbers in it. [`normalise`] gives
 //! the numbers names and makes a [`Trail`] of it, which [`text`] writes in the form that snapshots
-//! have and [`parse`] reads back. A [`Record`] is a trail with the kernel that it came from.
+//! have and [`parse`] reads back.
 //! Everybody uses this module; it uses nobody.
 
 mod agreement;
 mod escape;
-mod inside;
 mod kernel_id;
+mod kernel_info;
 mod mask;
 mod normalise;
 mod outcome;
 mod parse;
-mod record;
 mod sighting;
 mod step;
 mod text;
@@ -22,14 +21,13 @@ mod verdict;
 
 pub use agreement::Agreement;
 pub use escape::printable;
-pub use inside::{Inside, Mark, Point};
 pub use kernel_id::KernelId;
+pub use kernel_info::{KernelInfo, Lab};
 pub use mask::Mask;
 pub use normalise::normalise;
 pub(crate) use normalise::{Names, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
-pub use record::{KernelInfo, Lab, Record, SCHEMA};
 pub use sighting::{Call, Exit, Run, Sighting, Word};
 pub use step::{Case, Ended, How, Started, Step, Trail};
 pub use told::{Told, ToldTo};

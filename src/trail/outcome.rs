@@ -29,6 +29,18 @@ impl Outcome {
         Outcome::Unsupported,
         Outcome::Broken,
     ];
+
+    /// How much it asks for somebody's attention; the greatest is the one of a whole.
+    #[must_use]
+    pub fn badness(self) -> u8 {
+        match self {
+            Outcome::Same => 0,
+            Outcome::Unsupported => 1,
+            Outcome::New => 2,
+            Outcome::Changed => 3,
+            Outcome::Broken => 4,
+        }
+    }
 }
 
 impl fmt::Display for Outcome {

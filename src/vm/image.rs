@@ -158,7 +158,7 @@ mod tests {
             fixture: b"f".to_vec(),
         };
         let plan = Plan {
-            job: Job::Scenarios(vec!["a".into()]),
+            job: Job::Cases { seeds: 0..7 },
             ..Plan::default()
         };
         let bytes = || {

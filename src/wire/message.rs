@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stages::Packed;
-use crate::trail::{Agreement, Trail};
+use serde_json::Value;
+
+use crate::trail::Agreement;
 
 /// One line on the record channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +26,10 @@ pub enum Message {
     Finished {
         /// Its name.
         scenario: String,
-        /// What was seen, or why nothing was.
-        result: Result<Box<Trail>, Failure>,
-        /// How it agrees with the model.
+        /// What each observer saw that was armed; the trail is the first.
+        seen: Vec<Sent>,
+        /// How the trail agrees with the model.
         model: Option<Agreement>,
-        /// What was seen inside the kernel; none where nobody looked.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        inside: Option<Result<Packed, Failure>>,
     },
     /// A generated case has ended.
     Case {
@@ -74,12 +72,33 @@ pub struct Shrunk {
     pub disagreements: Vec<String>,
 }
 
-/// Why a scenario gave no trail.
+/// What one observer saw of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Its view.
+    pub view: String,
+    /// The view's body, or why there is none.
+    pub result: Result<Value, Failure>,
+    /// What the observer knows to have missed.
+    #[serde(default)]
+    pub lost: Lost,
+}
+
+/// What an observer knows to have missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// How many reports.
+    pub missed: u64,
+}
+
+/// Why nothing was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Failure {
     /// These needs are not met, says the guest's own probe.
     Unsupported(Vec<String>),
+    /// Somebody else has what is needed, and no configuration tells; in words.
+    Taken(String),
     /// Our side failed.
     Broken(String),
 }

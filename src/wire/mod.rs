@@ -10,6 +10,6 @@ mod plan;
 mod policy;
 
 pub use link::{Link, LinkError, until};
-pub use message::{Failure, Message, Shrunk, Stream};
-pub use plan::{Fault, Job, Plan, Tracing};
+pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
+pub use plan::{Ask, Fault, Job, Plan};
 pub use policy::{Act, Policy};

@@ -15,20 +15,15 @@ pub struct Plan {
     /// Instead of each scenario's own deadline, in milliseconds.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
-    /// Whether the inside of the kernel is looked at as well.
-    #[serde(default)]
-    pub tracing: Tracing,
 }
 
-/// Whether the inside of the kernel is looked at, for scenarios that have that view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tracing {
-    /// It is.
-    #[default]
-    On,
-    /// Nothing is traced: the trail alone.
-    Off,
+/// One scenario that a guest is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Its name.
+    pub scenario: String,
+    /// The observers that are armed for it.
+    pub observe: Vec<String>,
 }
 
 impl Default for Plan {
@@ -38,7 +33,6 @@ impl Default for Plan {
             job: Job::Scenarios(Vec::new()),
             faults: BTreeMap::new(),
             deadline_ms: None,
-            tracing: Tracing::On,
         }
     }
 }
@@ -48,7 +42,7 @@ impl Default for Plan {
 #[serde(rename_all = "lowercase")]
 pub enum Job {
     /// Run these scenarios, in this order.
-    Scenarios(Vec<String>),
+    Scenarios(Vec<Ask>),
     /// Play the generated cases of these seeds.
     Cases {
         /// One seed a case.

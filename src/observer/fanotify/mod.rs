@@ -1,18 +1,19 @@
 //! The embedded monitor: fanotify permission events, answered only after the process was read.
 //!
-//! It is a process of its own, so that one that hangs can be killed, which lets everybody go. It is
+//! It is a process of its own, so that one that hangs can be killed, which releases everybody. It is
 //! forked before the group exists and forks nobody, so that no other process can hold the group.
 //! It opens nothing on the watched file system: `/proc` and its own program are other mounts.
 
 mod event;
 mod group;
 mod monitor;
+mod observer;
 mod process;
 mod stat;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
 pub use group::{Class, Group, Ids, can_deny_with_errno};
-pub use monitor::Monitor;
+pub use observer::KIND;
 pub use process::{Parent, Process};
 pub use stat::Stat;

@@ -10,8 +10,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::watch;
-use crate::observer::stages::Marker;
-use crate::observer::{Observation, Observer, Sight};
+use crate::observer::Hook;
 use crate::sys::{self, ForkResult};
 use crate::trail::Sighting;
 use crate::wire::{Act, Link, Policy};
@@ -26,8 +25,6 @@ pub(super) enum Order {
     },
     /// End once every process that was seen has ended, and this helper was among them.
     Disarm { helper: Option<String> },
-    /// Stop for ever: a fault for the tests.
-    Hang,
 }
 
 /// What the monitor says.
@@ -38,111 +35,83 @@ pub(super) enum Report {
     /// It saw this.
     Saw(Sighting),
     /// It watches no more.
-    Disarmed { parents: Vec<(i32, i32)> },
+    Disarmed {
+        parents: Vec<(i32, i32)>,
+        /// Hooks that failed, with the reason.
+        failed: Vec<(String, String)>,
+    },
     /// It cannot go on.
     Failed(String),
 }
 
-/// A monitor process; killed when dropped, which lets everybody go who waits for it.
+/// A monitor process; killed when dropped, which releases everybody who waits for it.
 #[derive(Debug)]
-pub struct Monitor {
+pub(super) struct Monitor {
     pid: Pid,
     link: Link,
-    paths: Vec<PathBuf>,
-    policy: Option<Policy>,
-    helper: Option<String>,
+    /// It ends by itself, without an answer.
+    dies: bool,
 }
 
 impl Monitor {
-    /// Forks the monitor; it will watch the file systems that these paths are on, and write each
-    /// step into the kernel's trace where it is given a marker.
+    /// Forks the monitor, which watches the file systems that these paths are on, and calls the
+    /// hooks at each event. When this returns, no event is missed.
     ///
     /// # Errors
     ///
-    /// What fork(2) or socketpair(2) says.
+    /// What fork(2), socketpair(2) or fanotify(7) says, or no answer before the deadline.
     pub fn start(
         paths: &[PathBuf],
         policy: Option<Policy>,
-        marker: Option<Marker>,
+        hooks: Vec<Hook>,
+        deadline: Instant,
     ) -> Result<Monitor> {
         let (ours, theirs) = Link::pair().context("failed to make the monitor's link")?;
-        match sys::fork().context("failed to fork the monitor")? {
+        let mut monitor = match sys::fork().context("failed to fork the monitor")? {
             ForkResult::Child => {
                 drop(ours);
                 // Only for whoever looks at the process list.
                 let _ = nix::sys::prctl::set_name(c"monitor");
-                watch::serve(theirs, marker);
+                watch::serve(theirs, hooks);
                 sys::exit_now(0);
             }
-            ForkResult::Parent { child } => Ok(Monitor {
+            ForkResult::Parent { child } => Monitor {
                 pid: child,
                 link: ours,
-                paths: paths.to_vec(),
-                policy,
-                helper: None,
-            }),
-        }
-    }
-
-    /// Its process id.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        self.pid.as_raw()
-    }
-
-    /// The watch is to end only when this helper of the kernel was seen and has ended.
-    pub fn wait_for(&mut self, helper: Option<String>) {
-        self.helper = helper;
-    }
-
-    /// Makes it stop for ever with its group open: a fault for the tests.
-    ///
-    /// # Errors
-    ///
-    /// The monitor is gone.
-    pub fn hang(&self) -> Result<()> {
-        self.link
-            .send(&Order::Hang)
-            .context("failed to reach the monitor")
-    }
-}
-
-impl Observer for Monitor {
-    fn name(&self) -> &'static str {
-        "fanotify"
-    }
-
-    fn sight(&self) -> Sight {
-        Sight::Held
-    }
-
-    fn arm(&mut self, deadline: Instant) -> Result<()> {
-        let order = Order::Arm {
-            paths: self.paths.clone(),
-            policy: self.policy,
+                dies: policy.is_some_and(|policy| policy.act == Act::Die),
+            },
         };
-        self.link
-            .send(&order)
-            .context("failed to reach the monitor")?;
-        match self
-            .link
-            .receive(deadline)
-            .context("the monitor does not answer")?
-        {
-            Report::Armed => Ok(()),
+        let order = Order::Arm {
+            paths: paths.to_vec(),
+            policy,
+        };
+        let link = &mut monitor.link;
+        link.send(&order).context("failed to reach the monitor")?;
+        let report = link.receive(deadline);
+        match report.context("the monitor does not answer")? {
+            Report::Armed => Ok(monitor),
             Report::Failed(reason) => bail!("{reason}"),
             other => bail!("the monitor said {other:?} instead of being armed"),
         }
     }
 
-    fn disarm(&mut self, deadline: Instant) -> Result<Observation> {
-        let dies = self.policy.is_some_and(|policy| policy.act == Act::Die);
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Ends the watch once every process that was seen has ended, this helper among them, and tells
+    /// what was seen.
+    ///
+    /// # Errors
+    ///
+    /// Processes that still live at the deadline, or a monitor that failed.
+    pub fn end(mut self, helper: Option<String>, deadline: Instant) -> Result<Observation> {
         // One that was to die has said everything before, and hears nothing any more.
-        if !dies {
-            let helper = self.helper.take();
-            self.link
-                .send(&Order::Disarm { helper })
-                .context("failed to reach the monitor")?;
+        if !self.dies {
+            let order = Order::Disarm { helper };
+            let sent = self.link.send(&order);
+            sent.context("failed to reach the monitor")?;
         }
         let mut seen = Observation::default();
         loop {
@@ -152,8 +121,8 @@ impl Observer for Monitor {
                 .context("a process that was seen does not end, or the monitor does not answer")?;
             match report {
                 Report::Saw(sighting) => seen.sightings.push(sighting),
-                Report::Disarmed { parents } => {
-                    seen.parents = parents;
+                Report::Disarmed { parents, failed } => {
+                    (seen.parents, seen.failed) = (parents, failed);
                     return Ok(seen);
                 }
                 Report::Failed(reason) => bail!("{reason}"),
@@ -161,6 +130,17 @@ impl Observer for Monitor {
             }
         }
     }
+}
+
+/// What a monitor saw between arming and disarming.
+#[derive(Debug, Default)]
+pub(super) struct Observation {
+    /// Steps in order.
+    pub sightings: Vec<Sighting>,
+    /// Each process with its parent, as far up as could be followed.
+    pub parents: Vec<(i32, i32)>,
+    /// Hooks that failed, with the reason.
+    pub failed: Vec<(String, String)>,
 }
 
 impl Drop for Monitor {

@@ -1,7 +1,7 @@
 //! The loop of the monitor process: hold, look, answer, and only then write down.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
 use super::{Class, Event, Group, Ids, Parent, Process};
-use crate::observer::stages::Marker;
+use crate::observer::Hook;
 use crate::sys;
-use crate::trail::{Sighting, printable};
+use crate::trail::{Mask, Sighting, printable};
 use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
@@ -28,8 +28,10 @@ struct Watch {
     policy: Option<Policy>,
     /// The file that is refused whenever it is opened.
     refused: Option<String>,
-    /// Where the kernel's trace is told of each step.
-    marker: Option<Marker>,
+    /// What the other observers do while a process is held.
+    hooks: Vec<Hook>,
+    /// Hooks that failed and are not called any more, with the reason.
+    failed: Vec<(String, String)>,
 }
 
 /// What comes after an event.
@@ -42,14 +44,14 @@ enum Next {
 }
 
 /// Serves orders until the link is closed; errors go to the other side as a report.
-pub fn serve(mut link: Link, marker: Option<Marker>) {
-    if let Err(error) = obey(&mut link, marker) {
+pub fn serve(mut link: Link, hooks: Vec<Hook>) {
+    if let Err(error) = obey(&mut link, hooks) {
         // Whoever reads this may be gone as well; then nobody misses it.
         let _ = link.send(&Report::Failed(format!("{error:#}")));
     }
 }
 
-fn obey(link: &mut Link, mut marker: Option<Marker>) -> Result<()> {
+fn obey(link: &mut Link, mut hooks: Vec<Hook>) -> Result<()> {
     let mut watch: Option<Watch> = None;
     let mut disarming: Option<Option<String>> = None;
     loop {
@@ -80,13 +82,11 @@ fn obey(link: &mut Link, mut marker: Option<Marker>) -> Result<()> {
             while let Some(order) = link.take::<Order>().context("failed to read an order")? {
                 match order {
                     Order::Arm { paths, policy } => {
-                        watch = Some(Watch::new(&paths, policy, marker.take())?);
+                        let hooks = std::mem::take(&mut hooks);
+                        watch = Some(Watch::new(&paths, policy, hooks)?);
                         link.send(&Report::Armed).context("failed to report")?;
                     }
                     Order::Disarm { helper } => disarming = Some(helper),
-                    Order::Hang => loop {
-                        nix::unistd::pause();
-                    },
                 }
             }
         }
@@ -128,7 +128,7 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
 }
 
 impl Watch {
-    fn new(paths: &[PathBuf], policy: Option<Policy>, marker: Option<Marker>) -> Result<Watch> {
+    fn new(paths: &[PathBuf], policy: Option<Policy>, hooks: Vec<Hook>) -> Result<Watch> {
         let class = match policy.map(|policy| policy.act) {
             // Only such a group may answer with an errno of its choice.
             Some(Act::Errno(_)) => Class::PreContent,
@@ -145,7 +145,8 @@ impl Watch {
             sightings: Vec::new(),
             policy,
             refused: None,
-            marker,
+            hooks,
+            failed: Vec::new(),
         })
     }
 
@@ -171,9 +172,7 @@ impl Watch {
             let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
             policy.nth == nth || again
         });
-        if let Some(marker) = &mut self.marker {
-            marker.step(nth, event.mask, file.as_fd())?;
-        }
+        self.look(nth, event.mask, file.as_fd());
         let mut next = Next::Event;
         let denied = match act.map(|policy| policy.act) {
             None => self.group.allow(file.as_fd()).map(|()| None)?,
@@ -215,6 +214,19 @@ impl Watch {
         Ok(next)
     }
 
+    /// Lets the other observers look at the process that is held; one that fails is not asked again.
+    fn look(&mut self, nth: usize, mask: Mask, file: BorrowedFd<'_>) {
+        let failed = &mut self.failed;
+        self.hooks
+            .retain_mut(|hook| match hook.call.held(nth, mask, file) {
+                Ok(()) => true,
+                Err(error) => {
+                    failed.push((hook.observer.to_owned(), format!("{error:#}")));
+                    false
+                }
+            });
+    }
+
     /// Kills a process that waits for our answer, and waits until it has ended.
     fn kill(&self, pid: i32) -> Result<()> {
         nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL)
@@ -252,24 +264,30 @@ impl Watch {
     }
 
     fn report(self, link: &Link) -> Result<()> {
-        // Nobody waits any more; whoever would is let go before the telling.
+        // Close the group first: that releases any process still blocked.
         let Watch {
             group,
             parents,
             sightings,
+            failed,
             ..
         } = self;
         drop(group);
-        tell(&sightings, &parents, link)
+        tell(&sightings, &parents, failed, link)
     }
 
     /// Says what was seen so far, with the group still open.
     fn tell(&self, link: &Link) -> Result<()> {
-        tell(&self.sightings, &self.parents, link)
+        tell(&self.sightings, &self.parents, self.failed.clone(), link)
     }
 }
 
-fn tell(sightings: &[Sighting], parents: &BTreeMap<i32, i32>, link: &Link) -> Result<()> {
+fn tell(
+    sightings: &[Sighting],
+    parents: &BTreeMap<i32, i32>,
+    failed: Vec<(String, String)>,
+    link: &Link,
+) -> Result<()> {
     for sighting in sightings {
         link.send(&Report::Saw(sighting.clone()))
             .context("failed to report")?;
@@ -277,6 +295,7 @@ fn tell(sightings: &[Sighting], parents: &BTreeMap<i32, i32>, link: &Link) -> Re
     let parents = parents.iter().map(|(child, parent)| (*child, *parent));
     link.send(&Report::Disarmed {
         parents: parents.collect(),
+        failed,
     })
     .context("failed to report")
 }

@@ -19,8 +19,8 @@ use anyhow::{Context as _, Result};
 use goblin::elf::program_header::{PF_W, PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, header};
 
-use super::Marker;
 use super::instance::{GROUP, TRACING};
+use super::marker::Marker;
 use crate::stages::{BRIEF, LASTING};
 
 /// A file, by device and inode; written as in the name of its probe.

@@ -9,17 +9,17 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use nix::libc;
 
-use super::Marker;
 use super::entry::write;
 use super::filter;
+use super::marker::Marker;
 use super::symbols::{Symbols, symbols};
 use crate::files;
 use crate::stages::{BRIEF, LASTING, Line, Source, lines};
 
 /// Where tracefs is mounted.
-pub(super) const TRACING: &str = "/sys/kernel/tracing";
+pub const TRACING: &str = "/sys/kernel/tracing";
 /// Group of our probes.
-pub(super) const GROUP: &str = "exetrail";
+pub const GROUP: &str = "exetrail";
 /// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
 const BUFFER: &str = "1024";
 
@@ -147,27 +147,6 @@ impl Instance {
     #[must_use]
     pub fn there(&self) -> &[Source] {
         &self.there
-    }
-
-    /// Makes the buffers small and writes more than they take: a fault for the tests.
-    ///
-    /// # Errors
-    ///
-    /// tracefs refuses it.
-    pub fn flood(&self) -> Result<()> {
-        self.put("buffer_size_kb", "1")?;
-        (0..1000).try_for_each(|_| self.put("trace_marker", "flood"))
-    }
-
-    /// Has somebody else begin to trace: a fault for the tests.
-    ///
-    /// # Errors
-    ///
-    /// tracefs refuses it.
-    pub fn rival() -> Result<()> {
-        let top = Path::new(TRACING);
-        write(&top.join("set_ftrace_filter"), "begin_new_exec\n")?;
-        write(&top.join("current_tracer"), "function")
     }
 
     /// Empties the buffer and begins to trace; the marker is for the monitor.

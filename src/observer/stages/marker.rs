@@ -1,4 +1,4 @@
-//! The monitor's word in the kernel's trace.
+//! The word in the kernel's trace that says which step the monitor holds.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use super::entry::{self, Sight};
+use crate::observer::OnHeld;
 use crate::stages::MARKER;
 use crate::trail::Mask;
 
-/// What the monitor is given: the instance's `trace_marker`, opened beforehand.
+/// The hook that the monitor calls: the instance's `trace_marker`, opened beforehand.
 #[derive(Debug)]
 pub struct Marker {
     pub(super) file: File,
@@ -21,7 +22,7 @@ pub struct Marker {
     pub(super) known: Vec<entry::Id>,
 }
 
-impl Marker {
+impl OnHeld for Marker {
     /// Writes down that the step with this number happens now; the process is still held.
     ///
     /// The first instruction of the file that it opens is watched from now on: the event's
@@ -30,7 +31,7 @@ impl Marker {
     /// # Errors
     ///
     /// The trace cannot be written: a story without its steps is none.
-    pub fn step(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()> {
+    fn held(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()> {
         self.write(&format!("step {number}"))?;
         match entry::watch(self, file)? {
             Sight::Clear(id) => self.write(&format!("entry {number} {id}")),
@@ -40,7 +41,9 @@ impl Marker {
             Sight::Blind(why) => self.write(&format!("blind {number} {why}")),
         }
     }
+}
 
+impl Marker {
     fn write(&mut self, what: &str) -> Result<()> {
         let text = format!("{MARKER}{what}");
         // One write is one event.

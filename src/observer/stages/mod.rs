@@ -2,7 +2,7 @@
 //!
 //! Functions of the exec path, tracepoints and the return values of the format handlers are traced
 //! for the whole machine and sorted out afterwards ([`crate::stages`]): a filter by process would
-//! not follow the helpers that the kernel starts. The monitor writes a [`Marker`] before each
+//! not follow the helpers that the kernel starts. A hook of the monitor writes a marker before each
 //! answer, while the process is held, so that steps and stages have one order. Filters are set once
 //! a boot, because patching the kernel's code is slow under emulation.
 
@@ -11,15 +11,17 @@ mod filter;
 mod instance;
 mod marker;
 mod symbols;
+mod tracer;
 
 use crate::scenario::{Host, Need};
 use crate::trail::Lab;
 
-pub use instance::{BUSY, Instance};
-pub use marker::Marker;
+use instance::BUSY;
+pub use instance::{GROUP, TRACING};
+pub use tracer::KIND;
 
 /// What the view needs from kernel and lab.
-pub const NEEDS: &[Need] = &[
+const NEEDS: &[Need] = &[
     Need {
         what: "a virtual machine: the tracer of the running system is not ours",
         host: Host::Vm,

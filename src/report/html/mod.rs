@@ -1,24 +1,24 @@
 //! One self-contained HTML page: table, trails as pictures, differences, history, documentation.
 //!
-//! The same findings give the same bytes. Everything is in the page without its script; the script
+//! The same records give the same bytes. Everything is in the page without its script; the script
 //! only picks two kernels to stand side by side. Nothing is loaded from anywhere.
 
+mod further;
 mod model;
 mod picture;
-mod ticks;
 
 use anyhow::{Context as _, Result};
 
-use super::Finding;
-pub use model::Chapter;
+use crate::view::Record;
 use model::Page;
+pub use model::{Accepted, Chapter};
 
 /// The page; `chapters` tells what is known of the scenarios.
 ///
 /// # Errors
 ///
 /// The template is wrong.
-pub fn page(findings: &[Finding], chapters: &[Chapter], source: &str) -> Result<String> {
+pub fn page(records: &[Record], chapters: &[Chapter], source: &str) -> Result<String> {
     let mut environment = minijinja::Environment::new();
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
@@ -26,7 +26,7 @@ pub fn page(findings: &[Finding], chapters: &[Chapter], source: &str) -> Result<
     environment
         .add_template("page.html", include_str!("page.html"))
         .context("failed to read the report's template")?;
-    let page = Page::new(findings, chapters, source);
+    let page = Page::new(records, chapters, source);
     let template = environment.get_template("page.html")?;
     template
         .render(minijinja::context! {

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::super::{Finding, summary};
+use super::super::summary;
+use super::further::{Further, further};
 use super::picture::{Palette, Picture};
-use super::ticks::{Order, orders};
 use crate::diff::{Comparison, Side};
-use crate::trail::{Inside, KernelId, Lab, Outcome, Trail};
+use crate::trail::{KernelId, Lab, Outcome, Trail};
+use crate::view::{Body, Name, Record, Row, Seen, TRAIL, rows};
 
 /// What is known of a scenario besides its findings.
 #[derive(Clone, Debug)]
@@ -17,8 +18,19 @@ pub struct Chapter {
     pub summary: String,
     /// Its documentation, as markdown-like text.
     pub docs: String,
-    /// The accepted trails that findings differ from, by kernel, with the snapshot's owner.
-    pub accepted: Vec<(String, KernelId, Trail)>,
+    /// What is accepted, where a record differs from it.
+    pub accepted: Vec<Accepted>,
+}
+
+/// What a snapshot says of one view of a scenario.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The kernel that differs.
+    pub kernel: String,
+    /// The kernel that has the snapshot.
+    pub owner: KernelId,
+    /// The view and what is accepted.
+    pub body: (Name, Body),
 }
 
 /// The whole page.
@@ -53,8 +65,8 @@ struct Section {
     docs: Vec<Paragraph>,
     cells: Vec<Option<Cell>>,
     behaviours: Vec<Behaviour>,
-    /// The orders of stages, where they are known.
-    orders: Vec<Order>,
+    /// What the further views say.
+    further: Vec<Further>,
     /// Every pair of behaviours, with what differs.
     pairs: Vec<Pair>,
     history: Vec<Event>,
@@ -118,11 +130,11 @@ struct Remark {
 }
 
 impl Page {
-    /// Orders the findings; they come by scenario, then by kernel.
-    pub fn new(findings: &[Finding], chapters: &[Chapter], source: &str) -> Page {
+    /// Orders the records; they come by scenario, then by kernel.
+    pub fn new(records: &[Record], chapters: &[Chapter], source: &str) -> Page {
         let mut ids: Vec<((bool, Option<KernelId>), Column)> = Vec::new();
-        for finding in findings {
-            let kernel = &finding.record.kernel;
+        for record in records {
+            let kernel = &record.kernel;
             if !ids.iter().any(|(_, column)| column.id == kernel.label()) {
                 let column = Column {
                     id: kernel.label().to_owned(),
@@ -136,9 +148,9 @@ impl Page {
         let kernels: Vec<_> = ids.into_iter().map(|(_, column)| column).collect();
         let mut families: Vec<Family> = Vec::new();
         for chapter in chapters {
-            let own: Vec<_> = findings
+            let own: Vec<_> = records
                 .iter()
-                .filter(|finding| finding.record.scenario == chapter.name)
+                .filter(|record| record.scenario == chapter.name)
                 .collect();
             if own.is_empty() {
                 continue;
@@ -155,7 +167,7 @@ impl Page {
         }
         Page {
             source: source.to_owned(),
-            summary: summary(findings),
+            summary: summary(&rows(records)),
             kernels,
             families,
         }
@@ -163,28 +175,28 @@ impl Page {
 }
 
 /// A distinct trail with the kernels that showed it.
-struct Seen<'a> {
+struct Distinct<'a> {
     trail: &'a Trail,
-    /// The stages of the first of these kernels.
-    inside: &'a Inside,
+    /// What the views of the first of these kernels saw.
+    seen: &'a [Seen],
     text: String,
     kernels: Vec<String>,
 }
 
-fn section(chapter: &Chapter, findings: &[&Finding], kernels: &[Column]) -> Section {
-    let mut seen: Vec<Seen<'_>> = Vec::new();
+fn section(chapter: &Chapter, records: &[&Record], kernels: &[Column]) -> Section {
+    let mut seen: Vec<Distinct<'_>> = Vec::new();
     let mut cells = Vec::new();
     let mut history = Vec::new();
     let mut last: Option<(usize, &str)> = None;
     for column in kernels {
-        let finding = findings
+        let record = records
             .iter()
-            .find(|finding| finding.record.kernel.label() == column.id);
-        let Some(finding) = finding else {
+            .find(|record| record.kernel.label() == column.id);
+        let Some(record) = record else {
             cells.push(None);
             continue;
         };
-        let number = behaviour(&mut seen, finding);
+        let number = behaviour(&mut seen, record);
         let before = last;
         if let Some(number) = number {
             last = Some((number, &column.id));
@@ -201,7 +213,7 @@ fn section(chapter: &Chapter, findings: &[&Finding], kernels: &[Column]) -> Sect
         cells.push(Some(Cell {
             kernel: column.id.clone(),
             letter: number.map(letter),
-            outcome: finding.record.outcome,
+            outcome: record.outcome(),
             turns,
         }));
     }
@@ -214,20 +226,20 @@ fn section(chapter: &Chapter, findings: &[&Finding], kernels: &[Column]) -> Sect
     });
     Section {
         pairs: pairs.collect(),
-        orders: orders(findings),
+        further: further(records),
         name: chapter.name.clone(),
         anchor: chapter.name.replace('/', "-"),
         summary: chapter.summary.clone(),
         docs: paragraphs(&chapter.docs),
         cells,
         history,
-        remarks: findings.iter().filter_map(|f| remark(chapter, f)).collect(),
+        remarks: remarks(chapter, records),
         behaviours: seen
             .into_iter()
             .enumerate()
             .map(|(number, seen)| Behaviour {
                 letter: letter(number),
-                picture: Picture::new(seen.trail, seen.inside, &mut palette),
+                picture: Picture::new(seen.trail, seen.seen, &mut palette),
                 kernels: seen.kernels,
                 text: seen.text,
             })
@@ -235,19 +247,16 @@ fn section(chapter: &Chapter, findings: &[&Finding], kernels: &[Column]) -> Sect
     }
 }
 
-/// The number of a finding's behaviour; none when it gave no trail.
-fn behaviour<'a>(seen: &mut Vec<Seen<'a>>, finding: &'a Finding) -> Option<usize> {
-    let trail = &finding.record.trail;
-    if *trail == Trail::default() {
-        return None;
-    }
+/// The number of a record's behaviour; none when it has no trail.
+fn behaviour<'a>(seen: &mut Vec<Distinct<'a>>, record: &'a Record) -> Option<usize> {
+    let trail = record.trail()?;
     let text = trail.to_string();
-    let kernel = finding.record.kernel.label().to_owned();
+    let kernel = record.kernel.label().to_owned();
     let known = seen.iter().position(|known| known.text == text);
     let number = known.unwrap_or_else(|| {
-        seen.push(Seen {
+        seen.push(Distinct {
             trail,
-            inside: &finding.record.inside,
+            seen: &record.seen,
             text,
             kernels: Vec::new(),
         });
@@ -265,7 +274,7 @@ fn letter(number: usize) -> String {
     }
 }
 
-fn between(chapter: &Chapter, seen: &[Seen<'_>], from: usize, to: usize) -> Pair {
+fn between(chapter: &Chapter, seen: &[Distinct<'_>], from: usize, to: usize) -> Pair {
     let side = |number: usize| Side {
         kernel: letter(number),
         source: seen[number].kernels.join(" "),
@@ -283,36 +292,48 @@ fn between(chapter: &Chapter, seen: &[Seen<'_>], from: usize, to: usize) -> Pair
     }
 }
 
-fn remark(chapter: &Chapter, finding: &Finding) -> Option<Remark> {
-    let record = &finding.record;
-    if record.outcome == Outcome::Same {
-        return None;
-    }
+/// What is to be said of the views that are not as accepted.
+fn remarks(chapter: &Chapter, records: &[&Record]) -> Vec<Remark> {
+    let rows = records.iter().flat_map(|record| {
+        let seen = record.seen.iter();
+        seen.map(|seen| Row { record, seen })
+    });
+    let rows = rows.filter(|row| row.seen.outcome != Outcome::Same);
+    rows.map(|row| remark(chapter, &row)).collect()
+}
+
+fn remark(chapter: &Chapter, row: &Row<'_>) -> Remark {
+    let (record, seen) = (row.record, row.seen);
+    let kernel = record.kernel.label();
     let accepted = chapter
         .accepted
         .iter()
-        .find(|(kernel, _, _)| kernel == record.kernel.label());
+        .find(|accepted| accepted.kernel == kernel && accepted.body.0 == seen.view);
     let comparison = accepted
-        .filter(|_| finding.judged.is_some())
-        .map(|(kernel, owner, trail)| {
+        .zip(seen.body.as_ref())
+        .and_then(|(accepted, body)| {
             let old = Side {
-                kernel: kernel.clone(),
-                source: format!("snapshot of {owner}"),
+                kernel: kernel.to_owned(),
+                source: format!("snapshot of {}", accepted.owner),
             };
             let new = Side {
-                kernel: kernel.clone(),
+                kernel: kernel.to_owned(),
                 source: format!("seen on {}", record.kernel.release),
             };
-            Comparison::new(&chapter.name, (old, trail), (new, &record.trail))
+            let view = seen.view.view()?;
+            Some(view.compare(&chapter.name, (old, &accepted.body.1), (new, body)))
         });
     let (words, diff) = comparison.map_or_else(Default::default, |c| (c.words, c.diff));
-    Some(Remark {
-        kernel: record.kernel.label().to_owned(),
-        outcome: record.outcome,
-        reason: record.reason.clone(),
+    Remark {
+        kernel: match seen.view == TRAIL {
+            true => kernel.to_owned(),
+            false => format!("{kernel}, {}", seen.view),
+        },
+        outcome: seen.outcome,
+        reason: seen.reason.clone(),
         words,
         diff,
-    })
+    }
 }
 
 /// Documentation in paragraphs, with what stands between backticks as code.
@@ -328,48 +349,33 @@ fn paragraphs(docs: &str) -> Vec<Paragraph> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::View;
-    use crate::trail::{KernelInfo, Record, SCHEMA, parse};
+    use crate::report::tests;
+    use crate::view::View as _;
+    use crate::view::trail::Steps;
 
-    fn finding(kernel: &str, comm: &str) -> Finding {
+    fn record(kernel: &str, comm: &str) -> Record {
         let text = format!(
             "start p1 by launcher: execve /a\nperm=open    pid=p1 ppid=launcher exe=/a \
              comm={comm} : path=/c\n"
         );
-        Finding {
-            record: Record {
-                schema: SCHEMA,
-                scenario: "start/a".into(),
-                kernel: KernelInfo {
-                    id: kernel.into(),
-                    release: format!("{kernel}.1"),
-                    lab: Lab::Vm,
-                },
-                outcome: Outcome::Same,
-                reason: None,
-                trail: parse(&text).unwrap(),
-                model: None,
-                inside: Inside::default(),
-            },
-            judged: None,
-            stages: None,
-            view: View::Trail,
-        }
+        let mut record = tests::record("start/a", kernel, Outcome::Same);
+        record.seen[0].body = Steps::parse(&text).ok().map(Body::new::<Steps>);
+        record
     }
 
-    fn page(findings: &[Finding]) -> Page {
+    fn page(records: &[Record]) -> Page {
         let chapter = Chapter {
             name: "start/a".into(),
             summary: "a <b>".into(),
             docs: "One `two` three.\n\nFour.".into(),
             accepted: Vec::new(),
         };
-        Page::new(findings, &[chapter], "test")
+        Page::new(records, &[chapter], "test")
     }
 
     #[test]
     fn kernels_stand_in_the_order_of_releases() {
-        let page = page(&[finding("6.12", "a"), finding("6.1", "a")]);
+        let page = page(&[record("6.12", "a"), record("6.1", "a")]);
         let ids: Vec<_> = page
             .kernels
             .iter()
@@ -380,11 +386,7 @@ mod tests {
 
     #[test]
     fn a_change_is_an_event_of_the_kernel_that_brought_it() {
-        let page = page(&[
-            finding("6.1", "a"),
-            finding("6.12", "b"),
-            finding("7.0", "b"),
-        ]);
+        let page = page(&[record("6.1", "a"), record("6.12", "b"), record("7.0", "b")]);
         let section = &page.families[0].sections[0];
         assert_eq!(section.history.len(), 1);
         assert_eq!(section.history[0].kernel, "6.12");
@@ -393,11 +395,7 @@ mod tests {
 
     #[test]
     fn equal_trails_are_one_behaviour() {
-        let page = page(&[
-            finding("6.1", "a"),
-            finding("6.12", "b"),
-            finding("7.0", "a"),
-        ]);
+        let page = page(&[record("6.1", "a"), record("6.12", "b"), record("7.0", "a")]);
         let behaviours = &page.families[0].sections[0].behaviours;
         assert_eq!(behaviours[0].kernels, ["6.1", "7.0"]);
     }
@@ -415,7 +413,7 @@ mod tests {
             docs: String::new(),
             accepted: Vec::new(),
         };
-        let html = super::super::page(&[finding("6.1", "a")], &[chapter], "test").unwrap();
+        let html = super::super::page(&[record("6.1", "a")], &[chapter], "test").unwrap();
         assert!(!html.contains("<script>alert"));
     }
 }

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::ticks::{Tick, ticks};
-use crate::trail::{Inside, Step, Trail};
+use crate::trail::{Step, Trail};
+use crate::view::{Mark, Seen};
 
 /// The colours of a scenario: the same exe has the same one in all of its pictures.
 #[derive(Debug, Default)]
@@ -52,8 +52,8 @@ struct Lane {
     phases: Vec<Phase>,
     /// What the program found when it began to run.
     told: Vec<Told>,
-    /// Stages behind the last step.
-    marks: Vec<Tick>,
+    /// Marks after the last step.
+    marks: Vec<Mark>,
     end: Option<String>,
 }
 
@@ -84,13 +84,13 @@ struct Shown {
     folder: String,
     /// The errno that the monitor gave instead of the file.
     denied: Option<String>,
-    /// Stages in front of it.
-    marks: Vec<Tick>,
+    /// Marks before it.
+    marks: Vec<Mark>,
 }
 
 impl Picture {
-    /// Draws a trail, with the stages as marks where they are known.
-    pub fn new(trail: &Trail, inside: &Inside, palette: &mut Palette) -> Picture {
+    /// Draws a trail, with the marks of the further views that have some.
+    pub fn new(trail: &Trail, seen: &[Seen], palette: &mut Palette) -> Picture {
         let mut parts = Vec::new();
         let verdicts = trail.verdicts.iter().map(ToString::to_string);
         let facts = trail.facts.iter().map(|fact| format!("fact {fact}"));
@@ -104,22 +104,18 @@ impl Picture {
             });
         }
         if trail.cases.is_empty() {
-            parts.push(part(None, (trail, inside), palette));
+            parts.push(part(None, (trail, seen), palette));
         }
         for case in &trail.cases {
-            // A scenario of several starts has no stages.
-            let own = (&case.trail, &Inside::default());
+            // A scenario of several execs has no further views.
+            let own = (&case.trail, &[][..]);
             parts.push(part(Some(case.heading.clone()), own, palette));
         }
         Picture { parts }
     }
 }
 
-fn part(
-    heading: Option<String>,
-    (trail, inside): (&Trail, &Inside),
-    palette: &mut Palette,
-) -> Part {
+fn part(heading: Option<String>, (trail, seen): (&Trail, &[Seen]), palette: &mut Palette) -> Part {
     let mut processes: Vec<&str> = Vec::new();
     let of_steps = trail.steps.iter().map(|step| step.process.as_str());
     let of_starts = trail.started.iter().map(|start| start.process.as_str());
@@ -130,7 +126,7 @@ fn part(
     }
     let lanes = processes
         .into_iter()
-        .map(|process| lane((trail, inside), process, palette));
+        .map(|process| lane((trail, seen), process, palette));
     Part {
         heading,
         said: Vec::new(),
@@ -139,8 +135,8 @@ fn part(
     }
 }
 
-fn lane((trail, inside): (&Trail, &Inside), process: &str, palette: &mut Palette) -> Lane {
-    let mut marks = ticks(inside, process).into_iter();
+fn lane((trail, seen): (&Trail, &[Seen]), process: &str, palette: &mut Palette) -> Lane {
+    let mut marks = marks(seen, process).into_iter();
     let steps: Vec<_> = trail
         .steps
         .iter()
@@ -188,7 +184,24 @@ fn lane((trail, inside): (&Trail, &Inside), process: &str, palette: &mut Palette
     }
 }
 
-fn shown(step: &Step, marks: Vec<Tick>) -> Shown {
+/// The marks before each step of a process, and after the last one, of all views together.
+fn marks(seen: &[Seen], process: &str) -> Vec<Vec<Mark>> {
+    let mut all: Vec<Vec<Mark>> = Vec::new();
+    for seen in seen {
+        let (Some(view), Some(body)) = (seen.view.view(), &seen.body) else {
+            continue;
+        };
+        for (place, marks) in view.marks(body, process).into_iter().enumerate() {
+            match all.get_mut(place) {
+                Some(known) => known.extend(marks),
+                None => all.push(marks),
+            }
+        }
+    }
+    all
+}
+
+fn shown(step: &Step, marks: Vec<Mark>) -> Shown {
     let path = &step.path;
     let at = path.rfind('/').map_or(0, |slash| slash + 1);
     Shown {
@@ -210,11 +223,7 @@ mod tests {
         let text = "start p1 by launcher: execve /a\n\
                     perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
                     perm=open    pid=p1 ppid=launcher exe=/a comm=a : path=/lib/c\n";
-        let picture = Picture::new(
-            &parse(text).unwrap(),
-            &Inside::default(),
-            &mut Palette::default(),
-        );
+        let picture = Picture::new(&parse(text).unwrap(), &[], &mut Palette::default());
         let phases = &picture.parts[0].lanes[0].phases;
         assert_eq!((phases.len(), phases[1].turn), (2, Some("exe")));
         assert_eq!(phases[1].steps[0].name, "c");
@@ -225,11 +234,7 @@ mod tests {
     fn each_case_is_a_part_with_its_heading() {
         let text = "case deny 1: open /a\n\nstart p1 by launcher: execve /a\n\
                     deny=EPERM perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
-        let picture = Picture::new(
-            &parse(text).unwrap(),
-            &Inside::default(),
-            &mut Palette::default(),
-        );
+        let picture = Picture::new(&parse(text).unwrap(), &[], &mut Palette::default());
         let [part] = picture.parts.as_slice() else {
             panic!("one part")
         };

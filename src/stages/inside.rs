@@ -1,10 +1,8 @@
-//! What a record says of the inside of the kernel: the stages, with the steps between them.
-//!
-//! How it is made, written, read and judged is told in [`crate::stages`]; these are only the data.
+//! The stages of a scenario, with the steps between them: the data alone.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Step};
+use crate::trail::Step;
 
 /// A stage that a process has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,20 +40,14 @@ impl Point {
     }
 }
 
-/// The keys of a record that the view `stages` brings; all are absent where it was not asked for.
+/// The stages of one scenario: the body of the view in a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Inside {
     /// Steps and stages, grouped by process; inside a group the order is the kernel's own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Point>,
-    /// Stages that this kernel offers nothing to hold on to. That one of them is missing from the
-    /// list says nothing.
+    /// Stages that cannot be traced on this kernel. That one of them is missing from the list says
+    /// nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untraceable: Vec<String>,
-    /// How the view compares; none where it was not asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stages_outcome: Option<Outcome>,
-    /// Why, for what is unsupported or broken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stages_reason: Option<String>,
 }

@@ -1,0 +1,57 @@
+//! The embedded monitor as an observer: the one that holds, and in whose run all others are placed.
+
+use anyhow::Result;
+
+use super::monitor::Monitor;
+use crate::observer::{Kind, Observer, Report, Watch, broken};
+use crate::trail::Lab;
+use crate::wire::Failure;
+
+/// Armed last, when the hooks of all others are known.
+pub const KIND: Kind = Kind {
+    name: "trail",
+    needs: &[],
+    takes: None,
+    make: || Box::new(Fanotify::default()),
+};
+
+/// A monitor process for each watch.
+#[derive(Debug, Default)]
+struct Fanotify {
+    monitor: Option<Monitor>,
+}
+
+impl Observer for Fanotify {
+    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
+        let hooks = std::mem::take(&mut watch.hooks);
+        let monitor = Monitor::start(&watch.paths, watch.policy, hooks, watch.deadline);
+        let monitor = self.monitor.insert(monitor.map_err(broken)?);
+        watch.holder = Some(monitor.pid());
+        Ok(())
+    }
+
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure> {
+        let Some(monitor) = self.monitor.take() else {
+            return Ok(None);
+        };
+        let seen = monitor.end(watch.helper.take(), watch.deadline);
+        let seen = seen.map_err(broken)?;
+        watch.run.sightings = seen.sightings;
+        watch.run.parents = seen.parents;
+        watch.failed = seen.failed;
+        Ok(None)
+    }
+
+    fn abandon(&mut self) {
+        self.monitor = None;
+    }
+
+    fn tear_down(&mut self) -> Result<()> {
+        self.abandon();
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! What a guest says of one view, as the host takes it: seen, or why not.
+//!
+//! Needs are judged on both sides. Only when guest and host find the same ones unmet is something
+//! unsupported; when they disagree one of them is wrong, and it is broken.
+
+use crate::scenario::{KernelFacts, Need, asked};
+use crate::trail::Outcome;
+use crate::wire::Failure;
+
+/// Holds the guest's word against what the host knows of the kernel.
+///
+/// # Errors
+///
+/// The outcome and the reason when nothing may be taken for seen.
+pub fn verdict<T>(
+    result: Result<T, Failure>,
+    needs: &[Need],
+    facts: &KernelFacts<'_>,
+) -> Result<T, (Outcome, String)> {
+    let unmet = unmet(needs, facts);
+    match result {
+        Ok(seen) if unmet.is_empty() => Ok(seen),
+        Ok(_) => Err((
+            Outcome::Broken,
+            format!(
+                "by its configuration this kernel lacks {}, but it was seen all the same",
+                unmet.join(", ")
+            ),
+        )),
+        // No configuration tells who else is there.
+        Err(Failure::Taken(reason)) => Err((Outcome::Unsupported, reason)),
+        Err(Failure::Broken(reason)) => Err((Outcome::Broken, reason)),
+        Err(Failure::Unsupported(missing)) => {
+            let what = missing.join(", ");
+            // Without a configuration the guest's own word has to do.
+            match facts.config.is_none() || missing == unmet {
+                true => Err((Outcome::Unsupported, format!("needs {what}"))),
+                false => Err((
+                    Outcome::Broken,
+                    format!(
+                        "the guest finds no {what}, but by its configuration this kernel has it"
+                    ),
+                )),
+            }
+        }
+    }
+}
+
+/// The needs that are not met as far as the host can tell, in words.
+fn unmet<'a>(needs: &'a [Need], facts: &KernelFacts<'_>) -> Vec<&'a str> {
+    let unmet = asked(needs, facts.lab).filter(|need| need.on_host(facts) == Some(false));
+    unmet.map(|need| need.what).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Host;
+    use crate::trail::Lab;
+
+    const NEEDS: &[Need] = &[
+        Need {
+            what: "a virtual machine",
+            host: Host::Vm,
+            probe: |_| true,
+        },
+        Need {
+            what: "A (CONFIG_A)",
+            host: Host::Config("CONFIG_A"),
+            probe: |_| true,
+        },
+    ];
+
+    fn of(
+        lab: Lab,
+        config: Option<&str>,
+        result: Result<(), Failure>,
+    ) -> Result<(), (Outcome, String)> {
+        let facts = KernelFacts {
+            release: "6.12.1",
+            config,
+            lab,
+            capabilities: 0,
+        };
+        verdict(result, NEEDS, &facts)
+    }
+
+    fn missing(what: &str) -> Result<(), Failure> {
+        Err(Failure::Unsupported(vec![what.to_owned()]))
+    }
+
+    #[test]
+    fn what_both_sides_find_missing_is_unsupported() {
+        let (outcome, reason) = of(Lab::Vm, Some(""), missing(NEEDS[1].what)).unwrap_err();
+        assert_eq!(outcome, Outcome::Unsupported);
+        assert!(reason.contains("CONFIG_A"), "{reason}");
+    }
+
+    #[test]
+    fn what_should_be_there_and_is_not_is_our_fault() {
+        let result = of(Lab::Vm, Some("CONFIG_A=y\n"), missing(NEEDS[1].what));
+        assert_eq!(result.unwrap_err().0, Outcome::Broken);
+    }
+
+    #[test]
+    fn what_should_not_be_there_and_was_seen_is_our_fault() {
+        assert_eq!(
+            of(Lab::Vm, Some(""), Ok(())).unwrap_err().0,
+            Outcome::Broken
+        );
+    }
+
+    #[test]
+    fn without_a_configuration_the_guests_word_has_to_do() {
+        let result = of(Lab::Vm, None, missing(NEEDS[1].what));
+        assert_eq!(result.unwrap_err().0, Outcome::Unsupported);
+        assert_eq!(of(Lab::Vm, None, Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn the_native_lab_is_asked_for_the_machine_alone() {
+        let (outcome, reason) = of(Lab::Native, Some(""), missing(NEEDS[0].what)).unwrap_err();
+        assert_eq!(outcome, Outcome::Unsupported);
+        assert_eq!(reason, "needs a virtual machine");
+    }
+
+    #[test]
+    fn who_else_is_there_is_no_contradiction_to_the_configuration() {
+        let taken = Err(Failure::Taken("another tracer is active".to_owned()));
+        let result = of(Lab::Vm, Some("CONFIG_A=y\n"), taken);
+        assert_eq!(result.unwrap_err().0, Outcome::Unsupported);
+    }
+}

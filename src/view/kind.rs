@@ -1,0 +1,215 @@
+//! What a view is: the trait that its file implements, and the one by which everybody else calls it.
+
+use std::fmt::Debug;
+use std::io::{self, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Body, Name, Paint};
+use crate::diff::{Comparison, Side};
+use crate::scenario::Registered;
+use crate::trail::{Outcome, Trail};
+use crate::wire::Lost;
+
+/// One mark of a view on the lane of a process, between two steps of the trail.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// What it is called.
+    pub name: String,
+    /// Where it comes from, and what more was seen.
+    pub title: String,
+    /// Whether the name is written out beside the mark.
+    pub named: bool,
+}
+
+/// Everything that is particular about one view. Only the first few items have no default.
+pub trait View: Debug + Sync + 'static {
+    /// What it saw of one scenario.
+    type Body: Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// Its name, which is its observer's as well.
+    const NAME: Name;
+    /// What it shows, in a line for help and lists.
+    const ABOUT: &'static str;
+    /// The scenarios that it applies to, in words that follow "of".
+    const WHOM: &'static str;
+
+    /// Whether it applies to a scenario.
+    fn applies(scenario: &Registered) -> bool;
+
+    /// Reads what the observer sent, beside the trail of the same run.
+    ///
+    /// # Errors
+    ///
+    /// Nothing that the observer would have sent.
+    fn unpack(sent: Value, trail: &Trail) -> Result<Self::Body, String>;
+
+    /// The body as a record has it.
+    fn write(body: &Self::Body) -> Value;
+
+    /// Reads the body of a record, beside the record's trail.
+    ///
+    /// # Errors
+    ///
+    /// Nothing that [`View::write`] would have written.
+    fn read(kept: Value, trail: &Trail) -> Result<Self::Body, String>;
+
+    /// The text that snapshots have.
+    fn text(body: &Self::Body) -> String;
+
+    /// Reads such a text back.
+    ///
+    /// # Errors
+    ///
+    /// The first line that the view does not have.
+    fn parse(text: &str) -> Result<Self::Body>;
+
+    /// What a loss makes of the view: broken, unless the view knows better.
+    fn judge(lost: Lost) -> Option<(Outcome, String)> {
+        let reason = || format!("{} reports of the observer were lost", lost.missed);
+        (lost.missed > 0).then(|| (Outcome::Broken, reason()))
+    }
+
+    /// Compares two bodies in words and as a text diff.
+    fn compare(scenario: &str, old: (Side, &Self::Body), new: (Side, &Self::Body)) -> Comparison {
+        let (before, after) = (Self::text(old.1), Self::text(new.1));
+        Comparison::of_texts(scenario, (old.0, &before), (new.0, &after))
+    }
+
+    /// The story in words; none for a view that has nothing to tell beyond its text.
+    fn explain(_: &Self::Body) -> Option<String> {
+        None
+    }
+
+    /// Shows a body on a terminal.
+    ///
+    /// # Errors
+    ///
+    /// The output cannot be written.
+    fn show(body: &Self::Body, _: &Paint, out: &mut dyn Write) -> io::Result<()> {
+        let text = Self::text(body);
+        text.lines()
+            .try_for_each(|line| writeln!(out, "    {line}"))
+    }
+
+    /// Marks for the lane of a process in the picture of the trail: those before each step, and
+    /// those after the last one.
+    fn marks(_: &Self::Body, _: &str) -> Vec<Vec<Mark>> {
+        Vec::new()
+    }
+}
+
+/// A view of whatever type, for those who loop over [`super::VIEWS`].
+pub trait AnyView: Debug + Sync {
+    /// See [`View::NAME`].
+    fn name(&self) -> Name;
+    /// See [`View::ABOUT`].
+    fn about(&self) -> &'static str;
+    /// See [`View::WHOM`].
+    fn whom(&self) -> &'static str;
+    /// See [`View::applies`].
+    fn applies(&self, scenario: &Registered) -> bool;
+    /// See [`View::unpack`].
+    ///
+    /// # Errors
+    ///
+    /// Nothing that the observer would have sent.
+    fn unpack(&self, sent: Value, trail: &Trail) -> Result<Body, String>;
+    /// See [`View::write`].
+    fn write(&self, body: &Body) -> Value;
+    /// See [`View::read`].
+    ///
+    /// # Errors
+    ///
+    /// Nothing that [`View::write`] would have written.
+    fn read(&self, kept: Value, trail: &Trail) -> Result<Body, String>;
+    /// See [`View::text`].
+    fn text(&self, body: &Body) -> String;
+    /// See [`View::parse`].
+    ///
+    /// # Errors
+    ///
+    /// The first line that the view does not have.
+    fn parse(&self, text: &str) -> Result<Body>;
+    /// See [`View::judge`].
+    fn judge(&self, lost: Lost) -> Option<(Outcome, String)>;
+    /// See [`View::compare`].
+    fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison;
+    /// See [`View::explain`].
+    fn explain(&self, body: &Body) -> Option<String>;
+    /// See [`View::show`].
+    ///
+    /// # Errors
+    ///
+    /// The output cannot be written.
+    fn show(&self, body: &Body, paint: &Paint, out: &mut dyn Write) -> io::Result<()>;
+    /// See [`View::marks`].
+    fn marks(&self, body: &Body, process: &str) -> Vec<Vec<Mark>>;
+}
+
+/// A body that is another view's is a mistake of the caller, and is treated as nothing seen.
+impl<V: View> AnyView for V {
+    fn name(&self) -> Name {
+        V::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        V::ABOUT
+    }
+
+    fn whom(&self) -> &'static str {
+        V::WHOM
+    }
+
+    fn applies(&self, scenario: &Registered) -> bool {
+        V::applies(scenario)
+    }
+
+    fn unpack(&self, sent: Value, trail: &Trail) -> Result<Body, String> {
+        V::unpack(sent, trail).map(Body::new::<V>)
+    }
+
+    fn write(&self, body: &Body) -> Value {
+        body.get::<V>().map_or(Value::Null, V::write)
+    }
+
+    fn read(&self, kept: Value, trail: &Trail) -> Result<Body, String> {
+        V::read(kept, trail).map(Body::new::<V>)
+    }
+
+    fn text(&self, body: &Body) -> String {
+        body.get::<V>().map_or_else(String::new, V::text)
+    }
+
+    fn parse(&self, text: &str) -> Result<Body> {
+        V::parse(text).map(Body::new::<V>)
+    }
+
+    fn judge(&self, lost: Lost) -> Option<(Outcome, String)> {
+        V::judge(lost)
+    }
+
+    fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison {
+        let scenario = super::label(scenario, V::NAME);
+        match (old.1.get::<V>(), new.1.get::<V>()) {
+            (Some(before), Some(after)) => V::compare(&scenario, (old.0, before), (new.0, after)),
+            _ => Comparison::of_texts(&scenario, (old.0, ""), (new.0, "")),
+        }
+    }
+
+    fn explain(&self, body: &Body) -> Option<String> {
+        body.get::<V>().and_then(V::explain)
+    }
+
+    fn show(&self, body: &Body, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+        body.get::<V>()
+            .map_or(Ok(()), |body| V::show(body, paint, out))
+    }
+
+    fn marks(&self, body: &Body, process: &str) -> Vec<Vec<Mark>> {
+        let body = body.get::<V>();
+        body.map_or_else(Vec::new, |body| V::marks(body, process))
+    }
+}

@@ -1,0 +1,40 @@
+//! The views of a scenario: what one way of watching an exec reported, from the guest's message to
+//! the page.
+//!
+//! A [`View`] is everything that is particular about one of them: how its body is read and written,
+//! to whom it applies, what a loss means, how two of them compare, how it is explained and shown.
+//! [`VIEWS`] is the list; whoever handles views loops over it and names none. A [`Record`] is one
+//! scenario on one kernel: a [`Seen`] for each view, with its outcome.
+//!
+//! A new view is one file here with one line in [`VIEWS`], beside its observer
+//! ([`crate::observer`]). All of it is pure.
+
+mod body;
+mod judged;
+mod kept;
+mod kind;
+mod name;
+mod observed;
+mod old;
+mod paint;
+mod record;
+mod rows;
+pub mod stages;
+pub mod trail;
+
+pub use body::Body;
+pub use judged::{Compared, Judged};
+pub use kind::{AnyView, Mark, View};
+pub use name::Name;
+pub use observed::{Observed, observed};
+pub use paint::{Colour, Paint};
+pub use record::{Record, SCHEMA, Seen};
+pub use rows::{Row, label, rows};
+
+/// Every view, in the order in which they are shown; the first is what all others are placed in.
+pub static VIEWS: &[&dyn AnyView] = &[&trail::Steps, &stages::Stages];
+
+/// The view that every scenario has: what the permission monitor held, step by step.
+pub const TRAIL: Name = <trail::Steps as View>::NAME;
+/// Where inside the kernel each step falls.
+pub const STAGES: Name = <stages::Stages as View>::NAME;

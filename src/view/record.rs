@@ -1,0 +1,107 @@
+//! One scenario on one kernel: what each view saw, and how it compares.
+
+use serde::{Deserialize, Serialize};
+
+use super::kept::Kept;
+use super::{Body, Compared, Judged, Name, TRAIL, View, trail};
+use crate::trail::{Agreement, KernelInfo, Outcome, Trail};
+
+/// Version of the record's form; a reader refuses what is newer and still reads the first.
+pub const SCHEMA: u32 = 2;
+
+/// One scenario on one kernel.
+///
+/// One line of `--format json`. The snapshots' texts are a pure function of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Kept", try_from = "serde_json::Value")]
+pub struct Record {
+    /// `family/name`.
+    pub scenario: String,
+    /// The kernel under test.
+    pub kernel: KernelInfo,
+    /// What each view saw that was armed; the trail is the first.
+    pub seen: Vec<Seen>,
+    /// How the trail agrees with the model; none where there is no trail.
+    pub model: Option<Agreement>,
+}
+
+/// What one view saw, and how it compares.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The view.
+    pub view: Name,
+    /// How it compares.
+    pub outcome: Outcome,
+    /// Why, for what is unsupported or broken.
+    pub reason: Option<String>,
+    /// What was seen; none for what is unsupported, or broken before anything was seen.
+    pub body: Option<Body>,
+    /// The comparison; none without a body.
+    pub judged: Option<Judged>,
+}
+
+impl Record {
+    /// What a view saw; none when it was not armed or does not apply.
+    #[must_use]
+    pub fn of(&self, view: Name) -> Option<&Seen> {
+        self.seen.iter().find(|seen| seen.view == view)
+    }
+
+    /// The body of a view; none where there is none.
+    #[must_use]
+    pub fn body<V: View>(&self) -> Option<&V::Body> {
+        self.of(V::NAME)?.body.as_ref()?.get::<V>()
+    }
+
+    /// The trail; none where the monitor saw nothing.
+    #[must_use]
+    pub fn trail(&self) -> Option<&Trail> {
+        self.body::<trail::Steps>()
+    }
+
+    /// The worst outcome of its views.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let all = self.seen.iter().map(|seen| seen.outcome);
+        all.max_by_key(|outcome| outcome.badness())
+            .unwrap_or(Outcome::Broken)
+    }
+}
+
+impl Seen {
+    /// Nothing was seen, for this reason.
+    #[must_use]
+    pub fn nothing(view: Name, outcome: Outcome, reason: impl Into<String>) -> Seen {
+        Seen {
+            view,
+            outcome,
+            reason: Some(reason.into()),
+            body: None,
+            judged: None,
+        }
+    }
+
+    /// A body with how it compares.
+    #[must_use]
+    pub fn compared(view: Name, body: Body, compared: Compared) -> Seen {
+        Seen {
+            view,
+            outcome: compared.outcome,
+            reason: compared.reason,
+            body: Some(body),
+            judged: Some(compared.judged),
+        }
+    }
+
+    /// The trail of a scenario that was not observed, for this reason.
+    #[must_use]
+    pub fn no_trail(outcome: Outcome, reason: impl Into<String>) -> Seen {
+        Seen::nothing(TRAIL, outcome, reason)
+    }
+
+    /// The text that a snapshot of it has; none without a body.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        Some(self.view.view()?.text(self.body.as_ref()?))
+    }
+}
