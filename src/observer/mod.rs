@@ -116,16 +116,31 @@ pub struct Hook {
     pub call: Box<dyn OnHeld>,
 }
 
+/// An event that is not answered yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// Its number since the watch began, counted from 1.
+    pub number: usize,
+    /// The process that waits, by its thread group's id.
+    pub pid: i32,
+    /// What is asked.
+    pub mask: Mask,
+    /// What is being opened.
+    pub file: BorrowedFd<'a>,
+}
+
 /// A look of an observer at a process that is held.
+///
+/// It runs in the process that holds, which was forked after [`Observer::arm`]: what it finds comes
+/// back through a descriptor that both have. Whatever it opens on a watched file system waits for
+/// ever.
 pub trait OnHeld {
-    /// The event with this number, counted from 1, is unanswered; `file` is what is being opened.
-    ///
-    /// Called in the process that holds: whatever it opens on a watched file system waits for ever.
+    /// An event waits for its answer.
     ///
     /// # Errors
     ///
-    /// The observer is not to be trusted for this exec.
-    fn held(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()>;
+    /// The observer is not to be trusted for this exec; it is not called again.
+    fn held(&mut self, event: Held<'_>) -> Result<()>;
 }
 
 /// Our own failure, as observers tell it.

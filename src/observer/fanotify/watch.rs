@@ -1,7 +1,7 @@
 //! The loop of the monitor process: hold, look, answer, and only then write down.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
 use super::{Class, Event, Group, Ids, Parent, Process};
-use crate::observer::Hook;
+use crate::observer::{Held, Hook};
 use crate::sys;
-use crate::trail::{Mask, Sighting, printable};
+use crate::trail::{Sighting, printable};
 use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
@@ -172,7 +172,12 @@ impl Watch {
             let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
             policy.nth == nth || again
         });
-        self.look(nth, event.mask, file.as_fd());
+        self.look(Held {
+            number: nth,
+            pid: event.pid,
+            mask: event.mask,
+            file: file.as_fd(),
+        });
         let mut next = Next::Event;
         let denied = match act.map(|policy| policy.act) {
             None => self.group.allow(file.as_fd()).map(|()| None)?,
@@ -215,16 +220,15 @@ impl Watch {
     }
 
     /// Lets the other observers look at the process that is held; one that fails is not asked again.
-    fn look(&mut self, nth: usize, mask: Mask, file: BorrowedFd<'_>) {
+    fn look(&mut self, event: Held<'_>) {
         let failed = &mut self.failed;
-        self.hooks
-            .retain_mut(|hook| match hook.call.held(nth, mask, file) {
-                Ok(()) => true,
-                Err(error) => {
-                    failed.push((hook.observer.to_owned(), format!("{error:#}")));
-                    false
-                }
-            });
+        self.hooks.retain_mut(|hook| match hook.call.held(event) {
+            Ok(()) => true,
+            Err(error) => {
+                failed.push((hook.observer.to_owned(), format!("{error:#}")));
+                false
+            }
+        });
     }
 
     /// Kills a process that waits for our answer, and waits until it has ended.

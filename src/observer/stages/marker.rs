@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
 use super::entry::{self, Sight};
-use crate::observer::OnHeld;
+use crate::observer::{Held, OnHeld};
 use crate::stages::MARKER;
 use crate::trail::Mask;
 
@@ -31,7 +30,10 @@ impl OnHeld for Marker {
     /// # Errors
     ///
     /// The trace cannot be written: a story without its steps is none.
-    fn held(&mut self, number: usize, mask: Mask, file: BorrowedFd<'_>) -> Result<()> {
+    fn held(&mut self, event: Held<'_>) -> Result<()> {
+        let Held {
+            number, mask, file, ..
+        } = event;
         self.write(&format!("step {number}"))?;
         match entry::watch(self, file)? {
             Sight::Clear(id) => self.write(&format!("entry {number} {id}")),
