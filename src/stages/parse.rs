@@ -1,10 +1,12 @@
 //! Reads the view's text back, as strictly as the trail's.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Inside, Mark, Point};
 use crate::trail::{self, ParseError, Trail};
 
 /// A story as a snapshot or a record tells it: starts and ends, and everything between.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Story {
     /// Starts, steps and ends.
     pub trail: Trail,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Body, Name, Paint};
@@ -27,7 +28,7 @@ pub struct Mark {
 /// Everything that is particular about one view. Only the first few items have no default.
 pub trait View: Debug + Sync + 'static {
     /// What it saw of one scenario.
-    type Body: Clone + Debug + PartialEq + Send + Sync + 'static;
+    type Body: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// Its name, which is its observer's as well.
     const NAME: Name;
@@ -44,17 +45,24 @@ pub trait View: Debug + Sync + 'static {
     /// # Errors
     ///
     /// Nothing that the observer would have sent.
-    fn unpack(sent: Value, trail: &Trail) -> Result<Self::Body, String>;
+    fn unpack(sent: Value, trail: &Trail) -> Result<Self::Body, String> {
+        Self::read(sent, trail)
+    }
 
     /// The body as a record has it.
-    fn write(body: &Self::Body) -> Value;
+    fn write(body: &Self::Body) -> Value {
+        // Bodies are plain data, which serde_json writes without fail.
+        serde_json::to_value(body).unwrap_or_default()
+    }
 
     /// Reads the body of a record, beside the record's trail.
     ///
     /// # Errors
     ///
     /// Nothing that [`View::write`] would have written.
-    fn read(kept: Value, trail: &Trail) -> Result<Self::Body, String>;
+    fn read(kept: Value, _trail: &Trail) -> Result<Self::Body, String> {
+        serde_json::from_value(kept).map_err(|error| error.to_string())
+    }
 
     /// The text that snapshots have.
     fn text(body: &Self::Body) -> String;

@@ -27,14 +27,6 @@ impl View for Steps {
         true
     }
 
-    fn unpack(sent: Value, _: &Trail) -> Result<Trail, String> {
-        serde_json::from_value(sent).map_err(|error| error.to_string())
-    }
-
-    fn write(body: &Trail) -> Value {
-        serde_json::to_value(body).unwrap_or_default()
-    }
-
     fn read(kept: Value, _: &Trail) -> Result<Trail, String> {
         let trail: Trail = serde_json::from_value(kept).map_err(|error| error.to_string())?;
         match trail == Trail::default() {
