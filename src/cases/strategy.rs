@@ -8,7 +8,9 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 
 use super::{Case, Content, Made, Program, Start};
+use crate::arch;
 use crate::scenario::Flaw;
+use crate::sys::AT_EXECVE_CHECK;
 
 /// Names of the files, in `/tmp`.
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -18,7 +20,7 @@ const ELSEWHERE: [&str; 10] = [
     "/usr/bin/true",
     "/usr/bin/busybox",
     "/usr/bin/ls",
-    "/lib64/ld-linux-x86-64.so.2",
+    arch::LOADER,
     "/tmp/none",
     "/usr/bin",
     "/usr/bin/true/",
@@ -26,8 +28,6 @@ const ELSEWHERE: [&str; 10] = [
     "/dev/null",
     "tmp/b",
 ];
-/// `AT_EXECVE_CHECK` of linux/fcntl.h.
-const AT_EXECVE_CHECK: i32 = 0x10000;
 
 pub fn case() -> impl Strategy<Value = Case> {
     let files = vec(content(), 1..=NAMES.len());
@@ -144,7 +144,7 @@ fn nonsense() -> impl Strategy<Value = String> {
 }
 
 fn program() -> impl Strategy<Value = Program> {
-    let loader = select(vec!["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux.so.2"]);
+    let loader = select(vec![arch::LOADER, arch::LOADER_NARROW]);
     let interpreter = prop_oneof![
         2 => Just(None),
         5 => loader.prop_map(|path| Some(format!("{path}\0"))),

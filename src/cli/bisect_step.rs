@@ -7,13 +7,13 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use super::live;
+use crate::arch::QEMU;
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
 use crate::suite::{Target, Wanted};
 use crate::trail::{self, KernelId, Outcome, Trail};
 use crate::view::{Record, TRAIL};
-use crate::vm::machine::QEMU;
 
 /// The status with which git-bisect(1) aborts: a wrong call, or a failure of ours.
 pub const ABORT: u8 = 128;

@@ -9,10 +9,9 @@ use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 use nix::unistd::dup2_stdout;
 
+use crate::arch;
 use crate::trail::Lab;
 use crate::wire::Link;
-
-const PORT: &str = "/dev/ttyS1";
 
 /// Opens the port so that every byte goes through as it is.
 fn open_port(port: &str) -> Result<OwnedFd> {
@@ -27,7 +26,7 @@ fn open_port(port: &str) -> Result<OwnedFd> {
 /// Opens the record channel.
 pub fn open(lab: Lab) -> Result<Link> {
     match lab {
-        Lab::Vm => open_port(PORT).map(Link::new),
+        Lab::Vm => open_port(arch::RECORDS).map(Link::new),
         Lab::Native => take_stdout().map(Link::new),
     }
 }

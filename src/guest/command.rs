@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::channel;
+use crate::arch;
 use crate::wire::{Link, Message, Stream};
 
 /// The third serial port is the terminal of an interactive command.
-const TERMINAL: &str = "/dev/ttyS2";
 /// Where busybox's commands are linked.
 const APPLETS: &str = "/exetrail/bin";
 
@@ -62,7 +62,7 @@ fn install_busybox() {
 }
 
 fn interactive(command: &mut Command) -> Result<ExitStatus> {
-    let terminal = channel::open_terminal(TERMINAL)?;
+    let terminal = channel::open_terminal(arch::TERMINAL)?;
     let copy = || {
         terminal
             .try_clone()

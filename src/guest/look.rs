@@ -19,15 +19,15 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fstatfs, statfs};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use crate::model::{self, Bytes, Capabilities, Files, Image, Kernel, Node, Owned};
+use crate::model::{self, Bytes, Capabilities, Files, Image, Node, Owned};
 use crate::sys;
-use crate::trail::printable;
+use crate::trail::{Release, printable};
 
 /// The kernel under test, as the model tells kernels apart.
-pub fn running_kernel() -> Option<Kernel> {
+pub fn running_kernel() -> Option<Release> {
     let uname = nix::sys::utsname::uname().ok()?;
     let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
-    Kernel::of_uname(&text(uname.release()), &text(uname.version()))
+    Release::of_uname(&text(uname.release()), &text(uname.version()))
 }
 
 /// What is in the files that were looked at, by device and inode.

@@ -6,10 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::{
-    Answer, Call, Caller, Ending, Files, Kernel, Loaded, Running, Step, Target, exec, load,
-};
-use crate::trail::{self, Agreement, How, Told, Trail};
+use super::{Answer, Call, Caller, Ending, Files, Loaded, Running, Step, Target, exec, load};
+use crate::trail::{self, Agreement, How, Release, Told, Trail};
 
 /// What was seen of one start, and what the model needs to know of it.
 pub struct Witness<'a> {
@@ -20,7 +18,7 @@ pub struct Witness<'a> {
     /// The files, as the process that makes the call sees them.
     pub files: &'a dyn Files,
     /// The kernel.
-    pub kernel: Kernel,
+    pub kernel: Release,
     /// Nothing was seen behind the last step, though more happened: the listener died, or the
     /// process that waited.
     pub cut: bool,
@@ -379,7 +377,7 @@ mod tests {
             trail: &trail,
             call: Some(&call("/a")),
             files: &sample.0,
-            kernel: Kernel::of("7.3").unwrap(),
+            kernel: Release::of("7.3").unwrap(),
             cut: false,
         })
     }

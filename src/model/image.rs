@@ -5,6 +5,8 @@ use goblin::elf::program_header::{program_header32, program_header64};
 use goblin::elf::{dynamic, header, program_header};
 use serde::{Deserialize, Serialize};
 
+use crate::arch;
+
 /// How much of a file the kernel reads before it decides what it is: `BINPRM_BUF_SIZE`.
 pub const HEAD: usize = 256;
 /// Longest interpreter that an ELF file may name, with its NUL: `PATH_MAX`.
@@ -56,9 +58,6 @@ pub enum Interpreter {
     Cut,
 }
 
-/// Beyond this no address is a process's, on x86-64: `TASK_SIZE_MAX`.
-const END_OF_ADDRESSES: u64 = (1 << 47) - 4096;
-
 /// Where the bytes of a file come from: only a few pieces of it are read.
 pub trait Bytes {
     /// How many there are.
@@ -98,16 +97,16 @@ impl Elf {
         matches!(self.kind, header::ET_EXEC | header::ET_DYN)
     }
 
-    /// Whether a kernel for x86-64 has a handler for it, with `CONFIG_IA32_EMULATION`.
+    /// Whether a kernel of ours has a handler for it, with `CONFIG_IA32_EMULATION`.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self.machine, header::EM_X86_64 | header::EM_386)
+        matches!(self.machine, arch::ELF | arch::ELF_NARROW)
     }
 
     /// Whether it is for 32 bits.
     #[must_use]
     pub fn is_narrow(&self) -> bool {
-        self.machine == header::EM_386
+        self.machine == arch::ELF_NARROW
     }
 }
 
@@ -151,7 +150,7 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         .filter(|segment| segment.kind == program_header::PT_LOAD);
     elf.addresses = loads.all(|load| {
         let end = load.address.checked_add(load.memory);
-        end.is_some_and(|end| end <= END_OF_ADDRESSES)
+        end.is_some_and(|end| end <= arch::END_OF_ADDRESSES)
     });
     libraries(bytes, &segments, machine, &mut elf);
     elf

@@ -9,9 +9,9 @@ use super::differences::{
 };
 use super::image::Interpreter;
 use super::walk::{Found, walk};
-use super::{
-    Answer, Call, Ending, File, Files, Format, Kernel, Matches, Observer, Running, Step, Target,
-};
+use super::{Answer, Call, Ending, File, Files, Format, Matches, Observer, Running, Step, Target};
+use crate::sys::AT_EXECVE_CHECK;
+use crate::trail::Release;
 
 /// How many interpreters the kernel puts in front of a program before it gives up with ELOOP.
 const DEPTH: usize = 5;
@@ -23,11 +23,14 @@ const ARGUMENT: usize = 32 * 4096;
 const ARGUMENTS: u64 = 128 * 1024;
 /// Most room for arguments: three quarters of `_STK_LIM`.
 const MOST_ARGUMENTS: u64 = 6 << 20;
-/// `AT_EXECVE_CHECK` of linux/fcntl.h.
-pub const AT_EXECVE_CHECK: i32 = 0x10000;
 
 /// What happens when a program is started on this kernel.
-pub fn exec(files: &dyn Files, call: &Call, kernel: Kernel, observer: &mut Observer<'_>) -> Ending {
+pub fn exec(
+    files: &dyn Files,
+    call: &Call,
+    kernel: Release,
+    observer: &mut Observer<'_>,
+) -> Ending {
     let mut exec = Exec {
         files,
         call,
@@ -50,7 +53,7 @@ pub fn exec(files: &dyn Files, call: &Call, kernel: Kernel, observer: &mut Obser
 struct Exec<'a, 'o> {
     files: &'a dyn Files,
     call: &'a Call,
-    kernel: Kernel,
+    kernel: Release,
     observer: &'a mut Observer<'o>,
     argv: Vec<String>,
     /// How many bytes of arguments still fit.
@@ -83,12 +86,12 @@ impl Exec<'_, '_> {
     /// `do_execveat_common`, `bprm_execve`, `exec_binprm`.
     fn run(&mut self) -> Result<Running, Ending> {
         let names = self.names();
-        if self.limit_is_exceeded() && (names.is_ok() || self.kernel.has(&LIMIT_BEFORE_NAME)) {
+        if self.limit_is_exceeded() && (names.is_ok() || LIMIT_BEFORE_NAME.is_in(self.kernel)) {
             return Err(errno("EAGAIN"));
         }
         let (filename, base, path) = names?;
         let mut program = None;
-        if self.kernel.has(&OPENS_FIRST) {
+        if OPENS_FIRST.is_in(self.kernel) {
             program = Some(self.open_program(&base, &path)?);
         }
         self.copy_arguments(&filename)?;
@@ -130,7 +133,7 @@ impl Exec<'_, '_> {
     /// `search_binary_handler`: only where the first four bytes are not all printable.
     fn helper(&self, file: &File) -> Option<String> {
         let printable = |byte: &u8| matches!(byte, b'\t' | b'\n' | 0x20..=0x7e);
-        let asked = self.kernel.has(&ASKS_MODPROBE)
+        let asked = ASKS_MODPROBE.is_in(self.kernel)
             && !file.image().head[..4].iter().all(printable)
             && !self.call.modprobe.is_empty();
         asked.then(|| self.call.modprobe.clone())
@@ -217,7 +220,7 @@ impl Exec<'_, '_> {
     /// `do_open_execat`.
     fn open_program(&mut self, base: &str, path: &str) -> Result<File, Ending> {
         let mut known = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
-        if self.kernel.has(&EXECVE_CHECK) {
+        if EXECVE_CHECK.is_in(self.kernel) {
             known |= AT_EXECVE_CHECK;
         }
         if self.flags() & !known != 0 {
@@ -255,10 +258,10 @@ impl Exec<'_, '_> {
     /// An overlay's file opens another one behind it (`ovl_open_realfile`).
     fn steps(&mut self, file: &File) -> Result<(), Ending> {
         let layer = file.layer.as_deref().filter(|layer| layer.watched);
-        if layer.is_some() && file.watched && self.kernel.has(&LISTENER_WAITS_FOR_ITSELF) {
+        if layer.is_some() && file.watched && LISTENER_WAITS_FOR_ITSELF.is_in(self.kernel) {
             return Err(Ending::Hang);
         }
-        let layer = layer.filter(|_| self.kernel.has(&LAYERS_HAVE_EVENTS));
+        let layer = layer.filter(|_| LAYERS_HAVE_EVENTS.is_in(self.kernel));
         for file in [file].into_iter().filter(|file| file.watched).chain(layer) {
             for execute in [true, false] {
                 let step = Step {
@@ -475,7 +478,7 @@ impl Exec<'_, '_> {
     fn comm(&self, filename: &str, file: &File) -> String {
         let by_descriptor =
             matches!(&self.call.target, Target::At { fd: Some(_), path, .. } if path.is_empty());
-        let name = match by_descriptor && self.kernel.has(&COMM_OF_FILE) {
+        let name = match by_descriptor && COMM_OF_FILE.is_in(self.kernel) {
             true => file
                 .name
                 .trim_end_matches(" (deleted)")

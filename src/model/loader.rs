@@ -6,6 +6,7 @@
 
 use super::walk::{Found, walk};
 use super::{Answer, Elf, File, Files, Observer, Running, Step};
+use crate::arch;
 
 /// How the loader's part ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +23,6 @@ pub enum Loaded {
 const GIVES_UP: i32 = 127;
 const CACHE: &str = "/etc/ld.so.cache";
 const PRELOAD: &str = "/etc/ld.so.preload";
-/// Default folders of Debian's glibc.
-const FOLDERS: &str = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib:/usr/lib";
-/// The same for 32-bit programs.
-const FOLDERS_32: &str =
-    "/lib/i386-linux-gnu:/usr/lib/i386-linux-gnu:/lib32:/usr/lib32:/lib:/usr/lib";
 
 /// What happens before the program's own code runs.
 pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -> Loaded {
@@ -35,9 +31,9 @@ pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -
     let loader = interpreter.unwrap_or(program);
     if loader.name.contains("-musl") {
         // musl's loader is its libc, and opens nothing for it.
-        let own = ["libc.so", "libc.musl-x86_64.so.1"];
         let mut needed = program.image().elf.iter().flat_map(|elf| &elf.needed);
-        return match interpreter.is_some() && needed.all(|name| own.contains(&name.as_str())) {
+        return match interpreter.is_some() && needed.all(|name| arch::MUSL.contains(&name.as_str()))
+        {
             true => Loaded::Runs,
             false => Loaded::Unknown("musl's search for libraries is not modelled"),
         };
@@ -229,7 +225,11 @@ impl Loader<'_, '_> {
                 done => return done,
             }
         }
-        let default = if self.narrow { FOLDERS_32 } else { FOLDERS };
+        let default = if self.narrow {
+            arch::LIBRARIES_NARROW
+        } else {
+            arch::LIBRARIES
+        };
         if self.cache.is_none() {
             self.cache = Some(self.open(CACHE).is_ok());
         }

@@ -19,7 +19,6 @@ mod walk;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Witness, check};
-pub use differences::Kernel;
 pub use files::{Capabilities, Either, File, Files, Node, Owned, Recording, World};
 pub use image::{Bytes, Elf, HEAD, Image, Interpreter};
 pub use kernel::exec;

@@ -1,10 +1,11 @@
 //! Small worlds for the tests of the model.
 
 use crate::scenario;
+use crate::trail::Release;
 
 use super::{
-    Answer, Call, Caller, Ending, File, Image, Kernel, Loaded, Node, Owned, Running, Step, Target,
-    World, exec, load,
+    Answer, Call, Caller, Ending, File, Image, Loaded, Node, Owned, Running, Step, Target, World,
+    exec, load,
 };
 
 /// A file system in a few words.
@@ -97,7 +98,7 @@ pub fn call(path: &str) -> Call {
 /// What happens, with the steps as `execute /a` and the exe that they are made under.
 pub fn start(sample: &Sample, call: &Call, release: &str) -> (Vec<String>, Ending) {
     let mut steps = Vec::new();
-    let kernel = Kernel::of(release).unwrap();
+    let kernel = Release::of(release).unwrap();
     let ending = exec(&sample.0, call, kernel, &mut |step| {
         steps.push(words(step));
         Answer::Go

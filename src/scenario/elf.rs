@@ -3,6 +3,8 @@
 //! One loadable segment holds everything: headers, interpreter, dynamic section, strings, code. The
 //! program exits with 0 and does nothing else. See elf(5).
 
+use crate::arch;
+
 /// An ELF program in the making.
 #[derive(Clone, Debug)]
 pub struct Elf {
@@ -249,9 +251,10 @@ impl Elf {
         out.bytes.extend(b"\x7fELF");
         out.bytes.extend([class, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let machine = match (self.flaw, self.class) {
-            (Some(Flaw::Machine), _) => 22,
-            (_, Class::Bits64) => 62,
-            (_, Class::Bits32) => 3,
+            // No kernel of ours runs programs of this machine.
+            (Some(Flaw::Machine), _) => goblin::elf::header::EM_S390,
+            (_, Class::Bits64) => arch::ELF,
+            (_, Class::Bits32) => arch::ELF_NARROW,
         };
         // ET_DYN, or ET_REL.
         let kind = if self.flaw == Some(Flaw::Relocatable) {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::trail::{KernelId, Lab};
+use crate::trail::{Lab, Release};
 
 /// One need.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct Need {
 pub enum Host {
     /// The kernel's configuration has this option, built in or as a module of the image.
     Config(&'static str),
-    /// The feature came with these releases: a mainline series (`6.14`) and what it was carried
-    /// back to (`6.12.15`).
+    /// The feature came with these releases: a mainline series (`6.14`), then what it was backported to
+    /// (`6.12.15`).
     Since(&'static [&'static str]),
     /// The lab is a virtual machine.
     Vm,
@@ -75,34 +75,15 @@ impl Need {
                         .is_some_and(|value| matches!(value, "=y" | "=m"))
                 }))
             }
-            Host::Since(releases) => Some(since(facts.release, releases)),
+            Host::Since(releases) => {
+                Some(Release::of(facts.release).is_some_and(|release| release.has(releases)))
+            }
             Host::Vm => Some(facts.lab == Lab::Vm),
             Host::Capability(number) => {
                 Some(facts.lab == Lab::Vm || facts.capabilities & (1 << number) != 0)
             }
         }
     }
-}
-
-fn since(release: &str, since: &[&str]) -> bool {
-    let Some(series) = KernelId::of_release(release) else {
-        return false;
-    };
-    since.iter().any(|first| {
-        let Some(of) = KernelId::of_release(first) else {
-            return false;
-        };
-        match patch(first) {
-            None => series >= of,
-            Some(first) => series == of && patch(release).is_some_and(|patch| patch >= first),
-        }
-    })
-}
-
-/// The third number of a release.
-fn patch(release: &str) -> Option<u32> {
-    let mut numbers = release.split(['.', '-', '+']).map(str::parse);
-    numbers.nth(2)?.ok()
 }
 
 /// Needs that several scenarios share.

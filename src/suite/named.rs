@@ -14,17 +14,11 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Target;
 use super::modules;
+use crate::arch;
 use crate::fetch::read_kernel_package;
 use crate::trail::KernelId;
 use crate::vm::machine::Kernel;
 use crate::vm::payload;
-
-/// Where a build tree for x86-64 has its images; a bzImage is what would be installed.
-const IMAGES: [&str; 3] = [
-    "arch/x86/boot/bzImage",
-    "arch/x86_64/boot/bzImage",
-    "vmlinux",
-];
 
 /// A kernel's parts, wherever they came from.
 struct Parts {
@@ -95,13 +89,13 @@ fn parts(path: &Path, names: &[String]) -> Result<Parts> {
 }
 
 fn tree(folder: &Path, names: &[String]) -> Result<Parts> {
-    let found = IMAGES.iter().map(|name| folder.join(name));
+    let found = arch::IMAGES.iter().map(|name| folder.join(name));
     let Some(image) = found.into_iter().find(|image| image.is_file()) else {
         bail!(
             "{} is no kernel build tree, or one that is not built: it has none of {}; build one \
              with make bzImage",
             folder.display(),
-            IMAGES.join(", ")
+            arch::IMAGES.join(", ")
         );
     };
     let bytes = fs::read(&image).with_context(|| format!("failed to read {}", image.display()))?;
@@ -126,7 +120,7 @@ fn config_beside(image: &Path, release: &str) -> Option<String> {
     let folder = image.parent()?;
     let installed = folder.join(format!("config-{release}"));
     let of_tree = image
-        .ends_with(IMAGES[0])
+        .ends_with(arch::IMAGES[0])
         .then(|| image.ancestors().nth(4))
         .flatten();
     let own = folder.join(".config");
@@ -203,7 +197,7 @@ mod tests {
     fn the_configuration_of_a_tree_is_found_from_its_image() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(".config"), "CONFIG_A=y\n").unwrap();
-        let image = dir.path().join(IMAGES[0]);
+        let image = dir.path().join(arch::IMAGES[0]);
         assert_eq!(config_beside(&image, "6.1.1").unwrap(), "CONFIG_A=y\n");
     }
 }

@@ -126,7 +126,7 @@ fn quick_no() -> Option<String> {
 
 fn host() -> String {
     let version = fs::read_to_string("/proc/version").unwrap_or_default();
-    let qemu = std::process::Command::new(super::machine::QEMU)
+    let qemu = std::process::Command::new(crate::arch::QEMU)
         .arg("--version")
         .output();
     let qemu = qemu.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());

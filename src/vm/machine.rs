@@ -11,10 +11,8 @@ use nix::unistd::pipe2;
 
 use super::accel::Accel;
 use super::image::Image;
+use crate::arch::{self, QEMU};
 use crate::sys;
-
-/// The program that boots kernels.
-pub const QEMU: &str = "qemu-system-x86_64";
 
 /// The kernel that a machine boots.
 #[derive(Clone, Debug)]
@@ -115,7 +113,10 @@ impl Machine<'_> {
             .fd_mappings(fds)
             .context("failed to prepare QEMU's descriptors")?;
         let child = sys::on_exec(&mut command).spawn().with_context(|| {
-            format!("failed to start {QEMU}: install it with vm/setup (package qemu-system-x86)")
+            format!(
+                "failed to start {QEMU}: install it with vm/setup (package {})",
+                arch::QEMU_PACKAGE
+            )
         })?;
         Ok(Running {
             child,
@@ -130,12 +131,11 @@ impl Machine<'_> {
             Kernel::File(path) => path.display().to_string(),
             Kernel::Memory(_) => format!("/dev/fd/{KERNEL_FD}"),
         };
-        // QEMU emulates cmpxchg16b wrongly and multi-threaded self-modifying code badly; both make
-        // kernels crash at random. The CPU model is the same with KVM, so that trails are too.
+        // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at random. The CPU model is the same with KVM, so that trails are too.
         let (cpu, accel) = match (&self.accel, self.cpus) {
-            (Accel::Kvm, _) => ("qemu64", "kvm"),
-            (Accel::Tcg, 1) => ("qemu64,-cx16", "tcg"),
-            (Accel::Tcg, _) => ("qemu64,-cx16", "tcg,thread=single"),
+            (Accel::Kvm, _) => (arch::CPU, "kvm"),
+            (Accel::Tcg, 1) => (arch::CPU_EMULATED, "tcg"),
+            (Accel::Tcg, _) => (arch::CPU_EMULATED, "tcg,thread=single"),
         };
         let mut arguments: Vec<String> = [
             "-no-user-config",
@@ -144,7 +144,7 @@ impl Machine<'_> {
             "none",
             "-no-reboot",
             "-machine",
-            "pc,usb=off,vmport=off",
+            arch::BOARD,
             "-cpu",
             cpu,
             "-accel",
@@ -159,7 +159,7 @@ impl Machine<'_> {
                 ("-m", format!("{}M", memory(self.image.size))),
                 ("-kernel", kernel),
                 ("-initrd", format!("/dev/fd/{IMAGE_FD}")),
-                ("-append", format!("{APPEND} {}", self.parameters)),
+                ("-append", append(self.parameters)),
                 ("-chardev", file("console", CONSOLE_FD)),
                 ("-serial", "chardev:console".to_owned()),
                 ("-chardev", file("records", RECORDS_FD)),
@@ -179,11 +179,14 @@ impl Machine<'_> {
 /// The kernel's command line.
 ///
 /// A panic ends QEMU (`panic=-1` with `-no-reboot`); crypto self-tests would take a third of the
-/// boot; only errors go to the console, which is slow. The test of the timer interrupt
-/// (`check_timer` in arch/x86/kernel/apic/io_apic.c) counts ticks while QEMU may not have the CPU:
-/// on a busy host it fails by chance, "IO-APIC + timer doesn't work!".
-const APPEND: &str =
-    "console=ttyS0 quiet panic=-1 no_timer_check cryptomgr.notests rdinit=/exetrail/launcher";
+/// boot; only errors go to the console, which is slow.
+fn append(parameters: &str) -> String {
+    format!(
+        "console={} quiet panic=-1 {} cryptomgr.notests rdinit=/exetrail/launcher {parameters}",
+        arch::CONSOLE,
+        arch::PARAMETERS
+    )
+}
 
 /// Memory of the guest in MiB: the image lies there as it is, unpacked, and once more as fixture.
 fn memory(image: u64) -> u64 {

@@ -7,6 +7,8 @@ use std::io::Read;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::arch;
+
 const SETUP_SECTORS: usize = 0x1f1;
 const MAGIC: usize = 0x202;
 const KERNEL_VERSION: usize = 0x20e;
@@ -90,10 +92,11 @@ pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
 /// What it is instead, or by how much it is cut.
 pub fn check_machine(vmlinux: &[u8]) -> Result<()> {
     let header = goblin::elf::Elf::parse_header(vmlinux).context("the kernel is no ELF file")?;
-    if header.e_machine != goblin::elf::header::EM_X86_64 {
+    if header.e_machine != arch::ELF {
         bail!(
-            "the kernel is for {}, only x86-64 boots here",
-            goblin::elf::header::machine_to_str(header.e_machine)
+            "the kernel is for {}, only {} boots here",
+            goblin::elf::header::machine_to_str(header.e_machine),
+            arch::NAME
         );
     }
     let elf = goblin::elf::Elf::parse(vmlinux).context("the kernel is truncated or damaged")?;
@@ -131,7 +134,7 @@ fn check(image: &[u8]) -> Result<()> {
         _ => None,
     };
     if let Some(other) = other {
-        bail!("the kernel is for {other}, only x86-64 boots here");
+        bail!("the kernel is for {other}, only {} boots here", arch::NAME);
     }
     if image.get(MAGIC..MAGIC + 4) != Some(b"HdrS") {
         bail!("this is no bzImage: the x86 setup header (HdrS) is missing");

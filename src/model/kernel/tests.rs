@@ -4,6 +4,7 @@ use super::*;
 use crate::model::Image;
 use crate::model::sample::{Sample, call, running, start};
 use crate::scenario::{Elf, Flaw};
+use crate::trail::Release;
 
 fn by_descriptor(cloexec: bool) -> Call {
     Call {
@@ -145,7 +146,7 @@ fn what_fails_behind_the_point_of_no_return_is_a_signal() {
 fn a_refused_execute_has_no_open() {
     let sample = Sample::new().program("/a", &Elf::new());
     let mut steps = 0;
-    let kernel = Kernel::of("7.3").unwrap();
+    let kernel = Release::of("7.3").unwrap();
     let ending = exec(&sample.0, &call("/a"), kernel, &mut |_| {
         steps += 1;
         Answer::Refuse("EPERM".to_owned())
