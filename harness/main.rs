@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use exetrail::project::{Project, cache_folder};
-use exetrail::report::{differences, summary};
+use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::Stop;
 use exetrail::trail::Outcome;
@@ -85,7 +85,6 @@ fn run() -> Result<ExitCode> {
     let all = rows(&records);
     if all.iter().any(is_different) {
         settle::write(&records, &root)?;
-        eprintln!("{}", differences(&all));
         eprintln!("{}", summary(&all));
     }
     Ok(conclusion.exit_code())

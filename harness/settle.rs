@@ -1,20 +1,17 @@
-//! From what was seen to snapshot files, through insta.
+//! From what was seen to snapshot files.
 //!
-//! [`plan`] decides which files what was seen asks for; insta writes them as pending
-//! (`.snap.new`), for `cargo insta review`. A kernel that behaves as before adds none, and one that
-//! would inherit another's change without sharing it is pinned in the same review.
+//! insta asserts that a text is the snapshot's, so that `cargo insta` knows which files are used. What
+//! differs is written as pending (`.snap.new`) by the same code as `exetrail run --pending`, for
+//! `cargo insta review`.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use exetrail::baseline::{Store, plan};
-use exetrail::files;
+use anyhow::Result;
+use exetrail::cli::write_pending;
 use exetrail::project::{Project, cache_folder};
 use exetrail::trail::{KernelId, Lab, Outcome};
-use exetrail::view::{Name, Record, Row, VIEWS, observed};
+use exetrail::view::{Name, Record, Row};
 
 /// Asserts what a view saw against the snapshot that applies to it.
 pub fn assert_same(row: &Row<'_>, root: &Path) -> Result<(), String> {
@@ -69,54 +66,11 @@ pub fn difference(row: &Row<'_>) -> String {
     )
 }
 
-/// Has insta write the files that the records ask for.
+/// Writes what the records ask for as pending snapshots, unless insta is told to write none.
 pub fn write(records: &[Record], root: &Path) -> Result<()> {
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "no") {
+        return Ok(());
+    }
     let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
-    let lineage = project.table.lineage();
-    let mut texts = Vec::new();
-    for view in VIEWS.iter().map(|view| view.name()) {
-        let observed = observed(records, view)?;
-        texts.extend(
-            observed
-                .into_iter()
-                .map(|(scenario, seen)| (scenario, view, seen)),
-        );
-    }
-    // insta fails by panicking, which is expected here and says nothing new.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = texts.iter().try_for_each(|(scenario, view, observed)| {
-        let files = Store::Folder(root.join("snapshots")).load(scenario, *view);
-        // A damaged snapshot has failed its trials already.
-        let Ok(files) = files else { return Ok(()) };
-        let wanted = plan(&lineage, &files, observed).write;
-        forget_pending(root, (scenario, *view), &wanted.keys().collect())?;
-        for (id, text) in &wanted {
-            assert(root, (scenario, *view), id, text);
-        }
-        Ok(())
-    });
-    std::panic::set_hook(hook);
-    result
-}
-
-/// Removes pending files that an earlier, smaller run wrote and that are no longer asked for.
-fn forget_pending(
-    root: &Path,
-    (scenario, view): (&str, Name),
-    wanted: &BTreeSet<&KernelId>,
-) -> Result<()> {
-    let folder = root.join("snapshots").join(scenario).join(view);
-    for path in files::list(&folder)? {
-        let name = files::name(&path);
-        let Some(id) = name.strip_suffix(".snap.new") else {
-            continue;
-        };
-        let id = id.parse::<KernelId>();
-        if !id.is_ok_and(|id| wanted.contains(&id)) {
-            fs::remove_file(&path)
-                .with_context(|| format!("failed to remove {}", path.display()))?;
-        }
-    }
-    Ok(())
+    write_pending(&project, records)
 }

@@ -20,6 +20,7 @@ mod run;
 mod views;
 
 pub use contract::document;
+pub use pending::write as write_pending;
 
 use std::process::ExitCode;
 

@@ -30,7 +30,13 @@ pub fn write(project: &Project, records: &[Record]) -> Result<()> {
     let mut count = 0;
     for (scenario, view, observed) in &texts {
         let lineage = lineage(project, observed.keys());
-        let files = project.store().load(scenario, *view)?;
+        let files = match project.store().load(scenario, *view) {
+            Ok(files) => files,
+            Err(error) => {
+                eprintln!("nothing is pending for {scenario}: {error:#}");
+                continue;
+            }
+        };
         let plan = plan(&lineage, &files, observed);
         let folder = root.join("snapshots").join(scenario).join(view);
         for path in write_pending(&folder, &plan)? {
@@ -55,10 +61,13 @@ pub fn write(project: &Project, records: &[Record]) -> Result<()> {
     }
     match count {
         0 => eprintln!("nothing is pending: the snapshots say what was seen"),
-        _ => eprintln!(
-            "{}\n{count} pending snapshots: `cargo insta review` accepts or refuses them",
-            differences(&rows(records))
-        ),
+        _ => {
+            let what = if count == 1 { "snapshot" } else { "snapshots" };
+            eprintln!(
+                "{}\n{count} pending {what}: `cargo insta review` accepts or refuses them",
+                differences(&rows(records))
+            );
+        }
     }
     Ok(())
 }
