@@ -1,4 +1,5 @@
-//! Finds the scenarios and the snapshots, so that adding one touches no other file.
+//! Finds the scenarios and the snapshots, so that adding one touches no other file; names the build
+//! by a hash of its sources; and compiles the subject, a program without a library.
 #![expect(
     clippy::expect_used,
     reason = "a build script has nobody to report to but cargo"
@@ -6,7 +7,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn main() {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -46,6 +49,81 @@ fn main() {
     }
     table.push_str("];\n");
     write(&out.join("snapshots.rs"), &table);
+
+    let build = build(&root);
+    println!("cargo::rustc-env=EXETRAIL_BUILD={build:016x}");
+    subject(&root, &out.join("exetrail-subject"));
+    // The launcher is not relocated: it is executed at every boot, under emulation. The command is
+    // position independent, as .cargo/config.toml has it by default.
+    for flag in ["-no-pie", "-static"] {
+        println!("cargo::rustc-link-arg-bin=exetrail-launcher={flag}");
+    }
+}
+
+/// What command and launcher are made of, as a number.
+fn build(root: &Path) -> u64 {
+    let mut files = vec![
+        root.join("build.rs"),
+        root.join("Cargo.toml"),
+        root.join("Cargo.lock"),
+    ];
+    for name in &files {
+        println!("cargo::rerun-if-changed={}", name.display());
+    }
+    for folder in ["src", "scenarios"] {
+        println!("cargo::rerun-if-changed={folder}");
+        for extension in ["rs", "toml", "html"] {
+            files.extend(files_below(&root.join(folder), extension));
+        }
+    }
+    let mut hash = DefaultHasher::new();
+    for path in files {
+        path.strip_prefix(root).expect("below it").hash(&mut hash);
+        // A package without a lock is built as well.
+        fs::read(&path).unwrap_or_default().hash(&mut hash);
+    }
+    hash.finish()
+}
+
+/// Compiles the subject: small in every profile, and with nothing that is relocated.
+fn subject(root: &Path, out: &Path) {
+    let target = std::env::var("TARGET").expect("cargo sets it");
+    if !target.starts_with("x86_64-") {
+        // `src/sys/bare.rs` says so with better words.
+        write(out, "");
+        return;
+    }
+    let mut rustc = Command::new(std::env::var_os("RUSTC").expect("cargo sets it"));
+    rustc
+        .args([
+            "--edition=2024",
+            "--crate-type=bin",
+            "--crate-name=exetrail_subject",
+        ])
+        .args([
+            "--target",
+            &target,
+            "-Cpanic=abort",
+            "-Copt-level=s",
+            "-Clto=fat",
+        ])
+        .args([
+            "-Ccodegen-units=1",
+            "-Crelocation-model=static",
+            "-Cstrip=symbols",
+        ])
+        .args(["-Ctarget-feature=+crt-static", "-Clink-arg=-nostartfiles"])
+        .args([
+            "-Clink-arg=-nostdlib",
+            "-Clink-arg=-static",
+            "-Clink-arg=-no-pie",
+        ])
+        .arg("-Clink-arg=-Wl,--build-id=none")
+        .arg(root.join("src/subject/main.rs"))
+        .arg("-o")
+        .arg(out);
+    let status = rustc.status().expect("rustc runs");
+    assert!(status.success(), "failed to compile the subject: {status}");
 }
 
 /// The `//!` lines at the head of a scenario: its documentation, for people and for reports.

@@ -18,6 +18,7 @@
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
+//! | [`subject`] | the exec'd program, and what it says of itself | roles, fields of state |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
 //! | [`cases`] | starts made up by chance, shrunk, printed as scenarios | what chance tries |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
@@ -32,6 +33,8 @@
 //!
 //! Scenarios are in `scenarios/`, one file each; the test target that asserts their snapshots is
 //! in `harness/`. `docs/architecture.md` tells the whole story.
+
+extern crate alloc;
 
 pub mod arch;
 pub mod baseline;
@@ -51,6 +54,7 @@ pub mod records;
 pub mod report;
 pub mod scenario;
 pub mod stages;
+pub mod subject;
 pub mod suite;
 pub mod sys;
 pub mod trail;

@@ -3,11 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if let Some(role) = exetrail::guest::Role::of_this_process() {
-        exetrail::guest::play(role)
-    } else if exetrail::guest::is_guest() {
-        exetrail::guest::main()
-    } else {
-        exetrail::cli::main()
-    }
+    exetrail::cli::main()
 }

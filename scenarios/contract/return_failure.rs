@@ -10,9 +10,8 @@
 use anyhow::Result;
 use nix::errno::Errno;
 
-use crate::guest::say;
 use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
-use crate::trail::Fact;
+use crate::subject::say;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "failure: -1 and errno, of the library or of the call",
@@ -25,7 +24,7 @@ fn told(what: &'static str, make: impl Fn(&Args<'_>) -> String + 'static) -> Res
     let exec = Exec::by(what, "/tmp/none", move |args| {
         let returned = make(args);
         // A word that does not arrive is missed by the scenario.
-        let _ = say(None, vec![Fact::new("returned", returned)]);
+        let _ = say("returned", returned);
         Err(Errno::ENOENT)
     })?;
     exec.reports(&["exe"])

@@ -10,10 +10,9 @@
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::guest::say;
 use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::subject::say;
 use crate::sys::{self, ForkResult};
-use crate::trail::Fact;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the exit signal becomes SIGCHLD",
@@ -67,6 +66,6 @@ fn parent(args: &Args<'_>, signal: i32) -> nix::Result<()> {
         (true, true) => "both",
     };
     // Who cannot say it has said nothing, and the scenario misses it.
-    let _ = say(None, vec![Fact::new("parent got", got)]);
+    let _ = say("parent got", got);
     Ok(())
 }

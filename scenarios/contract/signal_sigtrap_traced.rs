@@ -14,10 +14,9 @@
 
 use nix::libc;
 
-use crate::guest::say;
 use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
+use crate::subject::say;
 use crate::sys;
-use crate::trail::Fact;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a traced process gets SIGTRAP",
@@ -60,7 +59,7 @@ fn held(path: &str, hold: Hold, before: fn() -> nix::Result<()>) -> anyhow::Resu
         let stops = traced(args, hold, || Ok(before()?));
         let told = stops.map_or_else(|error| format!("{error:#}"), |stops| stops.join(", "));
         // Who cannot say it has said nothing, and the scenario misses it.
-        let _ = say(None, vec![Fact::new("stops", told)]);
+        let _ = say("stops", told);
         Ok(())
     })
 }

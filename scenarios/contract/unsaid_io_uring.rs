@@ -18,10 +18,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use crate::guest::say;
 use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::subject::say;
 use crate::sys::Ring;
-use crate::trail::Fact;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "requests of an io_uring are cancelled",
@@ -77,5 +76,5 @@ fn told(result: Option<i32>) {
         || "waits".to_owned(),
         |result| format!("{:?}", Errno::from_raw(-result)),
     );
-    let _ = say(None, vec![Fact::new("request", told)]);
+    let _ = say("request", told);
 }

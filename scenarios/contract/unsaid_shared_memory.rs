@@ -6,10 +6,9 @@
 //! See execve(2), "Effect on process attributes": "attached System V shared memory segments are
 //! detached", "POSIX shared memory regions are unmapped".
 
-use crate::guest::say;
 use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::subject::say;
 use crate::sys::{self, Marked};
-use crate::trail::Fact;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "shared memory is detached",
@@ -28,7 +27,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             sys::remove_segment(id)?;
             let count = count.map_or_else(|error| format!("{error:#}"), |count| count.to_string());
             // Who cannot say it has said nothing, and the scenario misses it.
-            let _ = say(None, vec![Fact::new("attached", count)]);
+            let _ = say("attached", count);
             Ok(())
         })
     };

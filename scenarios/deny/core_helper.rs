@@ -8,8 +8,8 @@
 //!
 //! See core(5); `call_usermodehelper_exec_async` in kernel/umh.c.
 
-use crate::guest::PROGRAM;
 use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a core dump helper refused",
@@ -21,6 +21,6 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.sysctl("kernel/core_pattern", "|/usr/bin/true")?;
-    stage.refuse_each(&Exec::path(PROGRAM)?.role(Role::Crash)?)?;
+    stage.refuse_each(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
     Ok(())
 }

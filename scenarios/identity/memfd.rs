@@ -13,9 +13,9 @@ use std::os::fd::AsFd as _;
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::guest::PROGRAM;
 use crate::scenario::{Exec, Role, Scenario, Stage};
 use crate::sys::place_fd;
+use crate::wire::SUBJECT;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that lies in memory",
@@ -33,7 +33,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     let exec = exec.role(Role::Report)?.before(|| {
         let memory = memfd_create(c"program", MFdFlags::MFD_CLOEXEC)?;
-        std::fs::File::from(memory.try_clone()?).write_all(&std::fs::read(PROGRAM)?)?;
+        std::fs::File::from(memory.try_clone()?).write_all(&std::fs::read(SUBJECT)?)?;
         place_fd(memory.as_fd(), 5)?;
         Ok(())
     });

@@ -9,8 +9,8 @@
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
-use crate::guest::PROGRAM;
 use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "core dump to a file",
@@ -21,7 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.sysctl("kernel/core_pattern", "/tmp/core")?;
-    let exec = Exec::path(PROGRAM)?.role(Role::Crash)?.before(|| {
+    let exec = Exec::path(LAUNCHER)?.role(Role::Crash)?.before(|| {
         Ok(setrlimit(
             Resource::RLIMIT_CORE,
             RLIM_INFINITY,

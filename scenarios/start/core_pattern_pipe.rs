@@ -6,8 +6,8 @@
 //!
 //! See core(5), "Piping core dumps to a program".
 
-use crate::guest::PROGRAM;
 use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "core dump to a helper, from a static program",
@@ -18,6 +18,6 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.sysctl("kernel/core_pattern", "|/usr/bin/true")?;
-    stage.observe(&Exec::path(PROGRAM)?.role(Role::Crash)?)?;
+    stage.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
     Ok(())
 }

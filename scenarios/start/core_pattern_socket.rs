@@ -11,8 +11,8 @@
 //!
 //! See Documentation/admin-guide/sysctl/kernel.rst, "core_pattern".
 
-use crate::guest::PROGRAM;
 use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "core dump to a socket",
@@ -23,6 +23,6 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.sysctl("kernel/core_pattern", "@/tmp/core.socket")?;
-    stage.observe(&Exec::path(PROGRAM)?.role(Role::Crash)?)?;
+    stage.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
     Ok(())
 }

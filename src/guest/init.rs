@@ -11,11 +11,11 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot, execve};
 
-use super::{HOME, PROGRAM, channel, unpack};
+use super::{channel, unpack};
 use crate::files;
 use crate::sys;
 use crate::trail::Lab;
-use crate::wire::Message;
+use crate::wire::{HOME, LAUNCHER, Message};
 
 /// Where the fixture is built before it becomes the root.
 const ROOT: &str = "/root";
@@ -93,10 +93,10 @@ fn attach(kind: &str, place: &str, options: &str) -> Result<()> {
 
 /// Executes this program once more, so that its exe and comm are those of the launcher.
 fn become_runner() -> Result<std::convert::Infallible> {
-    let program = CString::new(PROGRAM).context("a NUL in a constant")?;
+    let program = CString::new(LAUNCHER).context("a NUL in a constant")?;
     let argv = [program.clone(), c"runner".to_owned()];
     execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
-        .with_context(|| format!("failed to execute {PROGRAM}"))
+        .with_context(|| format!("failed to execute {LAUNCHER}"))
 }
 
 /// Loads every module of the image; those that depend on none only.

@@ -1,6 +1,6 @@
 //! What runs inside the kernel under test.
 //!
-//! [`main`] is the entry of `/exetrail/launcher`. Started by the kernel, [`init`] builds the
+//! [`main`] is the entry of `/exetrail/launcher` (`src/bin/exetrail-launcher.rs`). Executed by the kernel, [`init`] builds the
 //! scenarios' root and executes the same file again from there as the [`runner`]. For each
 //! scenario that forks a launcher, in which the scenario's code runs, and a monitor. Nothing about
 //! snapshots is in here: the host alone compares.
@@ -16,38 +16,27 @@ mod look;
 mod observers;
 mod report;
 mod runner;
-mod state;
-mod subject;
 mod undo;
 mod unpack;
 
 use std::process::ExitCode;
 
 pub use look::{Contents, View, flags as open_flags, running_kernel};
-pub use state::{is_known as is_known_state, look as state};
-pub use subject::{ROLE, Role, TELL_FD, main as play, say};
 pub use undo::knows_format;
 pub use unpack::unpack;
 
+use crate::subject::{ROLE, Role};
 use crate::trail::Lab;
+use crate::wire::{HOME, IDENTITY};
 
-/// Where our own files are, on a mount that nobody watches.
-pub const HOME: &str = "/exetrail";
-/// Name of the program there, and so the exe and comm of what starts the scenarios.
-pub const PROGRAM: &str = "/exetrail/launcher";
-
-/// Whether this process is a guest's: the program was started as `launcher`.
-#[must_use]
-pub fn is_guest() -> bool {
-    let name = std::env::args_os().next().unwrap_or_default();
-    std::path::Path::new(&name)
-        .file_name()
-        .is_some_and(|name| name == "launcher")
-}
-
-/// The entry of PID 1.
+/// The entry of the launcher.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A scenario that wants a crash outside of what is watched executes this very file.
+    let role = std::env::var_os(ROLE);
+    if role.is_some_and(|role| Role::of_name(role.as_encoded_bytes()) == Some(Role::Crash)) {
+        std::process::abort();
+    }
     let mut arguments = std::env::args().skip(1);
     let (role, detail) = (arguments.next(), arguments.next());
     if role.as_deref() == Some("keeper") {
@@ -55,7 +44,7 @@ pub fn main() -> ExitCode {
     }
     // What follows kills every process that it sees, and ends the machine.
     if std::process::id() != 1 {
-        eprintln!("exetrail: under the name of \"launcher\" it is PID 1 of a lab and nothing else");
+        eprintln!("exetrail: this is PID 1 of a lab and nothing else ({IDENTITY})");
         return ExitCode::from(2);
     }
     match (role.as_deref(), detail.as_deref()) {

@@ -1,8 +1,8 @@
 //! The process that makes the namespaces and outlives everything in them.
 //!
-//! It is this program again, started as `launcher keeper` with these descriptors: 0 tells by its end
-//! that it is over, 1 takes the records, 2 complaints; [`PROGRAM_FD`], [`FIXTURE_FD`] and
-//! [`PLAN_FD`] are files in memory.
+//! It is the launcher, executed with the argument `keeper` and these descriptors: 0 tells by its end
+//! that it is over, 1 takes the records, 2 complaints; [`LAUNCHER_FD`], [`FIXTURE_FD`], [`PLAN_FD`]
+//! and [`SUBJECT_FD`] are files in memory.
 
 use std::fs;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -24,12 +24,14 @@ use super::root;
 use crate::sys::{self, ForkResult};
 use crate::wire::until;
 
-/// Our program, without what is never loaded.
-pub const PROGRAM_FD: i32 = 3;
+/// The launcher, without what is never loaded.
+pub const LAUNCHER_FD: i32 = 3;
 /// The fixture's archive.
 pub const FIXTURE_FD: i32 = 4;
 /// The plan, as JSON.
 pub const PLAN_FD: i32 = 5;
+/// The subject.
+pub const SUBJECT_FD: i32 = 6;
 
 /// The entry of the keeper; `seconds` is how long it may take at the most.
 #[must_use]

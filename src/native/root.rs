@@ -12,9 +12,10 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{chdir, chroot, dup2_stdin, execve, pivot_root, setsid};
 
-use super::keeper::{FIXTURE_FD, PROGRAM_FD};
-use crate::guest::{HOME, PROGRAM, unpack};
+use super::keeper::{FIXTURE_FD, LAUNCHER_FD, SUBJECT_FD};
+use crate::guest::unpack;
 use crate::sys;
+use crate::wire::{HOME, LAUNCHER, SUBJECT};
 
 /// Where the root is built, covering in our namespace alone what is there.
 const STAGE: &str = "/tmp";
@@ -46,10 +47,12 @@ pub fn enter(plan: &[u8]) -> Result<()> {
     )?;
     // Another file system: what is ours is not watched.
     attach("tmpfs", HOME, "size=256m,mode=0755", MsFlags::empty())?;
-    let program = format!("{STAGE}{PROGRAM}");
-    fs::copy(format!("/proc/self/fd/{PROGRAM_FD}"), &program)
-        .and_then(|_| fs::set_permissions(&program, fs::Permissions::from_mode(0o755)))
-        .with_context(|| format!("failed to copy our program to {program}"))?;
+    for (fd, place) in [(LAUNCHER_FD, LAUNCHER), (SUBJECT_FD, SUBJECT)] {
+        let place = format!("{STAGE}{place}");
+        fs::copy(format!("/proc/self/fd/{fd}"), &place)
+            .and_then(|_| fs::set_permissions(&place, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("failed to copy a program of ours to {place}"))?;
+    }
     let place = format!("{STAGE}{HOME}/plan.json");
     fs::write(&place, plan).with_context(|| format!("failed to write {place}"))?;
     attach("proc", "/proc", "", MsFlags::empty())?;
@@ -123,14 +126,14 @@ fn switch() -> Result<()> {
     chdir("/").context("failed to change to the new root")
 }
 
-/// Executes our program from its new place, so that its exe and comm are those of the launcher.
+/// Executes the launcher from its new place, so that its exe and comm are those of the launcher.
 pub fn become_runner() -> Result<std::convert::Infallible> {
     sys::reset_signals().context("failed to reset signals")?;
     let highest = std::io::stderr().as_raw_fd();
     let first = u32::try_from(highest).unwrap_or(2) + 1;
     sys::close_fds_from(first, u32::MAX).context("failed to close descriptors")?;
-    let program = CString::new(PROGRAM).context("a NUL in a constant")?;
+    let program = CString::new(LAUNCHER).context("a NUL in a constant")?;
     let argv = [program.clone(), c"runner".to_owned(), c"native".to_owned()];
     execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
-        .with_context(|| format!("failed to execute {PROGRAM}"))
+        .with_context(|| format!("failed to execute {LAUNCHER}"))
 }

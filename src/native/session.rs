@@ -14,7 +14,8 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::cgroup;
-use super::keeper::{FIXTURE_FD, PLAN_FD, PROGRAM_FD};
+use super::keeper::{FIXTURE_FD, LAUNCHER_FD, PLAN_FD, SUBJECT_FD};
+use crate::subject::SUBJECT;
 use crate::trail::printable;
 use crate::vm::session::{Breakdown, Patience};
 use crate::wire::{Link, LinkError, Message, Plan, until};
@@ -27,10 +28,10 @@ const END: Duration = Duration::from_secs(10);
 /// What a native lab is made of.
 #[derive(Debug)]
 pub struct Lab<'a> {
-    /// This program, as a file that can be executed.
+    /// The launcher, as a file that can be executed.
     pub executable: &'a Path,
-    /// This program without what is never loaded: what becomes PID 1.
-    pub program: &'a [u8],
+    /// The launcher without what is never loaded: what becomes PID 1.
+    pub launcher: &'a [u8],
     /// The fixture's archive.
     pub fixture: &'a [u8],
     /// What is to be done.
@@ -78,9 +79,10 @@ impl Session {
             child_fd,
         };
         let mappings = vec![
-            file(memory(lab.program)?, PROGRAM_FD),
+            file(memory(lab.launcher)?, LAUNCHER_FD),
             file(memory(lab.fixture)?, FIXTURE_FD),
             file(memory(&plan)?, PLAN_FD),
+            file(memory(SUBJECT)?, SUBJECT_FD),
         ];
         let mut command = Command::new(lab.executable);
         command

@@ -13,8 +13,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 use super::Args;
-use crate::guest::{ROLE, Role, is_known_state};
 use crate::model;
+use crate::subject::{ROLE, Role, STATE, is_known_state};
 use crate::sys;
 
 /// How a program is started: the call, what it is given, and what the child does before.
@@ -244,15 +244,14 @@ impl Exec {
     ///
     /// # Errors
     ///
-    /// A field that nobody knows; `guest::state` has them all.
+    /// A field that nobody knows; `subject::state` has them all.
     pub fn reports(mut self, fields: &[&str]) -> Result<Exec> {
         for field in fields {
             ensure!(is_known_state(field), "nobody can report {field}");
         }
         self.fields = fields.join(",");
         let names = self.fields.clone();
-        let variable = sys::STATE.to_string_lossy();
-        self.env(&variable, &names)?.role(Role::State)
+        self.env(STATE, &names)?.role(Role::State)
     }
 
     /// Name of the call, for the trail.

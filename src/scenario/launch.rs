@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Exec;
 use super::premise::{Premise, Surroundings};
-use crate::guest::{TELL_FD, say, state};
-use crate::sys::{self, Entry, ForkResult};
+use crate::subject::{TELL_FD, say_state};
+use crate::sys::{self, ForkResult};
 use crate::trail::{Call, Exit, How, Word};
 
 /// What a launch left: the start, and every end that was reaped.
@@ -147,7 +147,7 @@ fn child(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> i32 {
             Err(errno) => {
                 if !exec.fields().is_empty() {
                     // Who cannot say it has said nothing, and the scenario misses it.
-                    let _ = say(None, state(exec.fields(), &Entry::now()));
+                    let _ = say_state(exec.fields());
                 }
                 Failed::Call(errno as i32)
             }

@@ -22,7 +22,7 @@ mod traced;
 
 use std::time::Duration;
 
-pub use crate::guest::Role;
+pub use crate::subject::Role;
 pub use args::Args;
 pub use capability::{NET_RAW, give_net_raw};
 pub use claim::Claim;

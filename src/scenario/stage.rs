@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use super::premise::{Premise, Surroundings};
 use super::{Claim, Exec, Seen, launch};
-use crate::guest::{Contents, PROGRAM, View};
+use crate::guest::{Contents, View};
 use crate::model::Format;
 use crate::trail::{Call, Exit, Fact, How, Verdict, Word};
-use crate::wire::{Act, Link, Policy};
+use crate::wire::{Act, Link, Policy, SUBJECT};
 
 /// What the launcher asks of the runner.
 #[derive(Debug, Serialize, Deserialize)]
@@ -154,13 +154,13 @@ impl Stage {
         Ok(path)
     }
 
-    /// Copies our own static program to `/tmp`; [`Exec::role`] says what it does there.
+    /// Copies the subject, a static program of ours, to `/tmp`; [`Exec::role`] says what it does there.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
     pub fn ours(&mut self, name: &str) -> Result<PathBuf> {
-        self.copy(PROGRAM, name)
+        self.copy(SUBJECT, name)
     }
 
     /// As [`Stage::ours`], with this mode, which may have the set-user-ID bit.

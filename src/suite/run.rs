@@ -19,6 +19,7 @@ use crate::view::{Name, Record, VIEWS};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::Ingredients;
 use crate::vm::machine::{Machine, Terminal};
+use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown};
 use crate::wire::{Fault, Job, Message, Plan};
 
@@ -105,8 +106,6 @@ pub struct Suite {
     ingredients: Ingredients,
     pub(super) store: Store,
     pub(super) lineage: Lineage,
-    /// Our own executable.
-    program: PathBuf,
     cache: PathBuf,
     /// How guests run, and why; not known before the first one is to be booted.
     accel: Mutex<Option<Choice>>,
@@ -115,25 +114,24 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Prepares runs; `program` becomes PID 1.
+    /// Prepares runs; `command` is the executable of the command, beside which the launcher lies.
     ///
     /// Without a remembered verdict about KVM it boots `trial` under it; the running kernel is no
     /// trial for that, and then the first one that is booted is.
     ///
     /// # Errors
     ///
-    /// The fixture is not fetched, or the program cannot be PID 1.
+    /// The fixture is not fetched, or the launcher is missing, of another build or cannot be PID 1.
     pub fn prepare(
         project: &Project,
-        program: &Path,
+        command: &Path,
         trial: &Target,
         stop: &Stop,
     ) -> Result<Suite> {
         let fixture = project.fixture()?;
-        let ingredients = Ingredients::read(program, &fixture.archive)?;
+        let ingredients = Ingredients::read(Programs::beside(command)?, &fixture.archive)?;
         let suite = Suite {
             ingredients,
-            program: program.to_owned(),
             cache: project.cache.clone(),
             accel: Mutex::new(None),
             store: project.store(),
@@ -263,8 +261,8 @@ impl Suite {
             }
             Lab::Native => {
                 let lab = native::Lab {
-                    executable: &self.program,
-                    program: self.ingredients.program(),
+                    executable: self.ingredients.programs().executable(),
+                    launcher: self.ingredients.programs().launcher(),
                     fixture: self.ingredients.fixture(),
                     plan,
                     limit,

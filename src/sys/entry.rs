@@ -1,105 +1,219 @@
-//! What a program finds before the standard library has run: it ignores SIGPIPE, handles SIGSEGV
-//! and SIGBUS and sets an alternate stack before `main`, and would hide what exec left.
+//! Where the subject begins: from the stack that exec left to `main`, with what the compiler takes
+//! for granted of a C library. Compiled into that program alone (`src/subject/main.rs`).
+//!
+//! Nothing runs before `main`, so that the subject finds the state that exec left: the standard
+//! library ignores SIGPIPE, handles SIGSEGV and SIGBUS and sets an alternate stack.
 
-use std::ffi::CStr;
-use std::sync::OnceLock;
+use alloc::vec::Vec;
+use core::alloc::{GlobalAlloc, Layout};
+use core::arch::{asm, naked_asm};
+use core::cell::UnsafeCell;
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-use nix::errno::Errno;
-use nix::libc;
+use crate::bare::{self, Given};
 
-/// The variable that asks a program of ours for its state; without it nothing is looked at.
-pub const STATE: &CStr = c"EXETRAIL_STATE";
-
-/// What could be changed before `main`.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// `/proc/self/status` (proc_pid_status(5)).
-    pub status: String,
-    /// Whether there is an alternate stack for signals (sigaltstack(2)).
-    pub alternate_stack: bool,
+/// The entry point: hands the initial stack to [`begin`], whose own is aligned.
+#[unsafe(naked)]
+// SAFETY: no other symbol of this program has the name.
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    naked_asm!(
+        "mov rdi, rsp",
+        "xor ebp, ebp",
+        "and rsp, -16",
+        "call {begin}",
+        begin = sym begin,
+    )
 }
 
-static AT_ENTRY: OnceLock<Entry> = OnceLock::new();
+extern "C" fn begin(stack: *const usize) -> ! {
+    // SAFETY: exec left arguments, variables and the auxiliary vector there.
+    let given = unsafe { given(stack) };
+    bare::exit(crate::main(&given))
+}
 
-impl Entry {
-    /// How it is now.
-    #[must_use]
-    pub fn now() -> Entry {
-        Entry {
-            status: std::fs::read_to_string("/proc/self/status").unwrap_or_default(),
-            alternate_stack: alternate_stack().unwrap_or(false),
+/// Reads the initial stack.
+///
+/// # Safety
+///
+/// It is the one that exec left.
+unsafe fn given(stack: *const usize) -> Given {
+    /// Tags of the auxiliary vector (include/uapi/linux/auxvec.h).
+    const EXECFD: usize = 2;
+    const SECURE: usize = 23;
+    const EXECFN: usize = 31;
+    let mut given = Given::default();
+    // SAFETY: the count is followed by that many pointers and a null, by pointers to variables and
+    // a null, and by pairs of numbers of which the last has tag 0; strings end with a NUL.
+    unsafe {
+        let count = *stack;
+        let arguments = stack.add(1);
+        given.argv = (0..count).map(|n| string(*arguments.add(n))).collect();
+        let mut next = arguments.add(count + 1);
+        while *next != 0 {
+            let variable = string(*next);
+            // As the standard library counts them: a name may begin with `=`.
+            if variable.iter().skip(1).any(|byte| *byte == b'=') {
+                given.environment.push(variable);
+            }
+            next = next.add(1);
+        }
+        next = next.add(1);
+        while *next != 0 {
+            let value = *next.add(1);
+            match *next {
+                EXECFD => given.execfd = Some(value as u64),
+                SECURE => given.secure = Some(value as u64),
+                EXECFN => given.execfn = Some(string(value)),
+                _ => {}
+            }
+            next = next.add(2);
         }
     }
-
-    /// How it was when this program began; none when nobody asked for it.
-    #[must_use]
-    pub fn at_start() -> Option<&'static Entry> {
-        AT_ENTRY.get()
-    }
+    given
 }
 
-/// Run by the C library in front of everything that Rust does.
-#[used]
-// SAFETY: the section holds pointers to functions that the C library calls once, one by one.
-#[unsafe(link_section = ".init_array")]
-static EARLY: extern "C" fn() = early;
-
-extern "C" fn early() {
-    // SAFETY: the name ends with a NUL, and no other thread is there yet that could change it.
-    let asked = unsafe { !libc::getenv(STATE.as_ptr()).is_null() };
-    if asked {
-        AT_ENTRY.get_or_init(Entry::now);
-    }
-}
-
-fn alternate_stack() -> nix::Result<bool> {
-    // SAFETY: all zeros is a valid stack_t, which the call fills; null sets nothing.
-    let stack = unsafe {
-        let mut stack: libc::stack_t = std::mem::zeroed();
-        Errno::result(libc::sigaltstack(std::ptr::null(), &raw mut stack))?;
-        stack
-    };
-    Ok(stack.ss_flags & libc::SS_DISABLE == 0)
-}
-
-/// Which of the three interval timers run: real, virtual and profiling (getitimer(2)).
+/// Copies a string.
 ///
-/// # Errors
+/// # Safety
 ///
-/// What getitimer says.
-pub fn interval_timers() -> nix::Result<[bool; 3]> {
-    let mut armed = [false; 3];
-    let kinds = [libc::ITIMER_REAL, libc::ITIMER_VIRTUAL, libc::ITIMER_PROF];
-    for (armed, kind) in armed.iter_mut().zip(kinds) {
-        // SAFETY: all zeros is a valid itimerval, which the call fills.
-        let value = unsafe {
-            let mut value: libc::itimerval = std::mem::zeroed();
-            Errno::result(libc::getitimer(kind, &raw mut value))?;
-            value
+/// The address is that of a string which ends with a NUL.
+unsafe fn string(address: usize) -> Vec<u8> {
+    // SAFETY: as the caller promises.
+    let string = unsafe { CStr::from_ptr(core::ptr::with_exposed_provenance(address)) };
+    string.to_bytes().to_vec()
+}
+
+/// Memory that is only taken: the subject says one line and ends.
+struct Arena {
+    memory: UnsafeCell<[u8; SIZE]>,
+    used: AtomicUsize,
+}
+
+/// Twice what all arguments together may be by default (execve(2), "Limits on size of arguments").
+const SIZE: usize = 4 << 20;
+
+#[global_allocator]
+static ARENA: Arena = Arena {
+    memory: UnsafeCell::new([0; SIZE]),
+    used: AtomicUsize::new(0),
+};
+
+// SAFETY: there is one thread, and what was taken is never given out again.
+unsafe impl Sync for Arena {}
+
+// SAFETY: pieces are apart, inside of the memory and aligned.
+unsafe impl GlobalAlloc for Arena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let base = self.memory.get().cast::<u8>();
+        let start =
+            (base.addr() + self.used.load(Ordering::Relaxed)).next_multiple_of(layout.align());
+        let start = start - base.addr();
+        let Some(end) = start.checked_add(layout.size()).filter(|end| *end <= SIZE) else {
+            return core::ptr::null_mut();
         };
-        *armed = value.it_value.tv_sec != 0 || value.it_value.tv_usec != 0;
+        self.used.store(end, Ordering::Relaxed);
+        // SAFETY: it is inside, as was just checked.
+        unsafe { base.add(start) }
     }
-    Ok(armed)
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
 }
 
-/// prctl(2) with an option that takes a number or nothing.
-///
-/// # Errors
-///
-/// What prctl says.
-pub fn prctl(option: i32, argument: u64) -> nix::Result<i32> {
-    // SAFETY: only options without a pointer are asked for here; all arguments are integers.
-    Errno::result(unsafe { libc::prctl(option, argument, 0, 0, 0) })
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    bare::exit(98)
 }
 
-/// The signal that comes when the parent ends, 0 for none (prctl(2), `PR_GET_PDEATHSIG`).
-///
-/// # Errors
-///
-/// What prctl says.
-pub fn death_signal() -> nix::Result<i32> {
-    let mut signal = 0;
-    // SAFETY: the option wants the address of an integer.
-    Errno::result(unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal) })?;
-    Ok(signal)
+/// What the prebuilt `alloc` names for unwinding, which a panic here does not do.
+// SAFETY: no other symbol of this program has the name, and nobody calls it.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// See [`rust_eh_personality`].
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    bare::exit(97)
+}
+
+// What the compiler calls by name (memcpy(3) and its like). By instructions, because a loop would be
+// compiled to a call of the function that it is in.
+
+// SAFETY: no other symbol of this program has the name; so for those below.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
+    // SAFETY: the caller's places are as long as it says.
+    unsafe {
+        asm!("rep movsb", inout("rcx") size => _, inout("rdi") to => _, inout("rsi") from => _,
+            options(nostack, preserves_flags));
+    }
+    to
+}
+
+// SAFETY: as for memcpy.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
+    if to.addr().wrapping_sub(from.addr()) >= size {
+        // SAFETY: going upwards reads every byte before it is overwritten.
+        return unsafe { memcpy(to, from, size) };
+    }
+    // SAFETY: as for memcpy; downwards, from the last byte, and the direction is put back.
+    unsafe {
+        let (last_to, last_from) = (
+            to.wrapping_add(size).wrapping_sub(1),
+            from.wrapping_add(size).wrapping_sub(1),
+        );
+        asm!("std", "rep movsb", "cld", inout("rcx") size => _, inout("rdi") last_to => _,
+            inout("rsi") last_from => _, options(nostack));
+    }
+    to
+}
+
+// SAFETY: as for memcpy.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(to: *mut u8, byte: i32, size: usize) -> *mut u8 {
+    // SAFETY: the caller's place is as long as it says.
+    unsafe {
+        asm!("rep stosb", inout("rcx") size => _, inout("rdi") to => _, in("al") byte as u8,
+            options(nostack, preserves_flags));
+    }
+    to
+}
+
+// SAFETY: as for memcpy.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, size: usize) -> i32 {
+    for place in 0..size {
+        // SAFETY: the caller's places are as long as it says; volatile, so that it stays a loop.
+        let (one, other) = unsafe {
+            (
+                one.add(place).read_volatile(),
+                other.add(place).read_volatile(),
+            )
+        };
+        if one != other {
+            return i32::from(one) - i32::from(other);
+        }
+    }
+    0
+}
+
+// SAFETY: as for memcpy.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, size: usize) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { memcmp(one, other, size) }
+}
+
+// SAFETY: as for memcpy.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strlen(string: *const u8) -> usize {
+    let mut size = 0;
+    // SAFETY: the caller's string ends with a NUL; volatile, so that it stays a loop.
+    while unsafe { string.add(size).read_volatile() } != 0 {
+        size += 1;
+    }
+    size
 }

@@ -285,22 +285,6 @@ pub fn auxv(kind: u64) -> Option<u64> {
     (value != 0 || Errno::last() != Errno::ENOENT).then_some(value)
 }
 
-/// `AT_EXECFD`: the descriptor of the program, which binfmt_misc may leave open.
-#[must_use]
-pub fn auxv_execfd() -> Option<u64> {
-    auxv(libc::AT_EXECFD)
-}
-
-/// `AT_EXECFN`: the file name that the program was executed by.
-#[must_use]
-pub fn auxv_execfn() -> Option<Vec<u8>> {
-    let address = auxv(libc::AT_EXECFN)?;
-    // SAFETY: the kernel puts a string that ends with NUL at this address of the stack, and nobody
-    // changes it.
-    let name = unsafe { CStr::from_ptr(std::ptr::with_exposed_provenance(address as usize)) };
-    Some(name.to_bytes().to_vec())
-}
-
 /// Asks for a stream socket of a family by its number, and closes it again (socket(2)).
 ///
 /// # Errors

@@ -5,9 +5,7 @@ use std::sync::atomic::AtomicU32;
 use nix::errno::Errno;
 use nix::libc;
 
-/// Where [`map_mark`] maps: below all that a program of ours has by itself, which begins at 2 MiB
-/// and whose heap is anywhere in the GiB above it, and above what vm.mmap_min_addr keeps free.
-pub const MARK: usize = 0x10_0000;
+use super::bare::MARK;
 
 /// What is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

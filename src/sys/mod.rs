@@ -1,11 +1,13 @@
 //! Every unsafe block: what nix and std do not offer in a safe form.
+//!
+//! `entry.rs` is a part of the subject alone (`src/subject/main.rs`), [`bare`] a part of both.
 #![expect(
     unsafe_code,
     reason = "this is the one module that talks to the kernel unsafely"
 )]
 
+pub mod bare;
 mod disk;
-mod entry;
 mod exec;
 mod fd;
 mod map;
@@ -19,18 +21,17 @@ mod signal;
 mod timer;
 
 pub use disk::{first_block, resize_loop};
-pub use entry::{Entry, STATE, death_signal, interval_timers, prctl};
-pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, auxv_execfd, auxv_execfn, socket};
+pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, socket};
 pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
 pub use map::{Edge, Mapping};
 pub use memory::{
-    MARK, Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark,
-    new_segment, own_robust, remove_segment, shared_word,
+    Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,
+    own_robust, remove_segment, shared_word,
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
 pub use power::{
-    personality, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
+    prctl, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
@@ -38,8 +39,8 @@ pub use process::{
 };
 pub use ring::Ring;
 pub use signal::{
-    Taken, block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,
-    take_pending, usable_signals,
+    block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,
+    usable_signals,
 };
 pub use timer::{Interval, arm_interval, arm_timer};
 

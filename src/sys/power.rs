@@ -60,13 +60,12 @@ pub fn set_file_capabilities(path: &CStr, permitted: u64) -> nix::Result<()> {
     super::set_attribute(path, c"security.capability", &value)
 }
 
-/// The personality of this process, all bits of it (personality(2)).
+/// prctl(2) with an option that takes a number or nothing.
 ///
 /// # Errors
 ///
-/// What personality says.
-pub fn personality() -> nix::Result<u32> {
-    // SAFETY: the call takes an integer; this one asks and changes nothing.
-    let bits = Errno::result(unsafe { libc::personality(0xffff_ffff) })?;
-    Ok(bits.cast_unsigned())
+/// What prctl says.
+pub fn prctl(option: i32, argument: u64) -> nix::Result<i32> {
+    // SAFETY: only options without a pointer are asked for here; all arguments are integers.
+    Errno::result(unsafe { libc::prctl(option, argument, 0, 0, 0) })
 }

@@ -9,15 +9,6 @@ pub fn usable_signals() -> impl Iterator<Item = i32> {
     (1..=64).filter(|number| !matches!(*number, 32 | 33 | libc::SIGKILL | libc::SIGSTOP))
 }
 
-/// A signal that was pending, as sigtimedwait(2) gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// Its number.
-    pub number: i32,
-    /// What came with it (sigqueue(3)).
-    pub value: i32,
-}
-
 /// Blocks a signal in this thread, beside those that are (rt_sigprocmask(2)).
 ///
 /// # Errors
@@ -74,31 +65,6 @@ pub fn is_pending(number: i32) -> nix::Result<bool> {
     // SAFETY: the set is a valid place of the size that is said.
     Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8) })?;
     Ok(set & (1 << (number - 1)) != 0)
-}
-
-/// Takes every signal that is blocked and pending, in the order in which the kernel gives them.
-#[must_use]
-pub fn take_pending() -> Vec<Taken> {
-    let all = u64::MAX;
-    let mut taken = Vec::new();
-    loop {
-        // SAFETY: all zeros is a valid siginfo_t and a valid timespec, which means not to wait;
-        // the set has the size that is said.
-        let (number, value) = unsafe {
-            let mut info: libc::siginfo_t = std::mem::zeroed();
-            let now: libc::timespec = std::mem::zeroed();
-            let call = libc::SYS_rt_sigtimedwait;
-            let number = libc::syscall(call, &raw const all, &raw mut info, &raw const now, 8);
-            (number, info.si_value().sival_ptr.addr())
-        };
-        match i32::try_from(number) {
-            Ok(number) if number > 0 => taken.push(Taken {
-                number,
-                value: value as i32,
-            }),
-            _ => return taken,
-        }
-    }
 }
 
 /// Gives every signal that can have one a handler that does nothing.

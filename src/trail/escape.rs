@@ -1,6 +1,7 @@
 //! Text that stays on its line, whatever bytes a path or a comm holds.
 
-use std::fmt::Write as _;
+use alloc::string::String;
+use core::fmt::Write as _;
 
 /// Writes bytes as text: control characters, backslashes and what is no UTF-8 become `\xNN`.
 ///

@@ -1,4 +1,4 @@
-//! The initramfs: our program, the fixture, modules and the plan. Same input, same bytes.
+//! The initramfs: our programs, the fixture, modules and the plan. Same input, same bytes.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -6,18 +6,18 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
-use goblin::elf::Elf;
-use goblin::elf::program_header::PT_INTERP;
+use anyhow::{Context as _, Result};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use super::programs::Programs;
 use super::tree::{Entry, Tree};
-use crate::wire::Plan;
+use crate::subject::SUBJECT;
+use crate::wire::{Job, Plan};
 
 /// What every image of a run shares.
 #[derive(Clone, Debug)]
 pub struct Ingredients {
-    program: Vec<u8>,
+    programs: Programs,
     fixture: Vec<u8>,
 }
 
@@ -31,25 +31,21 @@ pub struct Image {
 }
 
 impl Ingredients {
-    /// Reads our program and the fixture's archive.
+    /// Reads the fixture's archive.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, or a program that is not linked statically.
-    pub fn read(program: &Path, fixture: &Path) -> Result<Ingredients> {
-        let bytes = std::fs::read(program)
-            .with_context(|| format!("failed to read {}", program.display()))?;
+    /// It cannot be read.
+    pub fn read(programs: Programs, fixture: &Path) -> Result<Ingredients> {
         let fixture = std::fs::read(fixture)
             .with_context(|| format!("failed to read {}", fixture.display()))?;
-        let program =
-            loadable(&bytes).with_context(|| format!("{} cannot be PID 1", program.display()))?;
-        Ok(Ingredients { program, fixture })
+        Ok(Ingredients { programs, fixture })
     }
 
-    /// Our program, without what is never loaded.
+    /// Our own programs.
     #[must_use]
-    pub fn program(&self) -> &[u8] {
-        &self.program
+    pub fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     /// The fixture's archive.
@@ -62,17 +58,20 @@ impl Ingredients {
     ///
     /// # Errors
     ///
-    /// No memory for the image.
+    /// No memory for the image, or the command cannot be read for a guest that runs one.
     pub fn image(&self, modules: &BTreeMap<String, Arc<[u8]>>, plan: &Plan) -> Result<Image> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
         tree.add("dev", Entry::Folder(0o755));
-        tree.add("exetrail/launcher", file(self.program.clone()));
+        tree.add("exetrail/launcher", file(self.programs.launcher().to_vec()));
+        tree.add("exetrail/subject", file(SUBJECT.to_vec()));
         tree.add("exetrail/fixture.cpio", file(self.fixture.clone()));
         tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?));
-        // The program under its own name, for `exetrail boot KERNEL -- exetrail ...`.
-        tree.add("exetrail/exetrail", Entry::Link("launcher".into()));
+        if let Job::Command { .. } = plan.job {
+            // For `exetrail boot KERNEL -- exetrail ...`.
+            tree.add("exetrail/exetrail", file(self.programs.command()?));
+        }
         for (name, bytes) in modules {
             tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.to_vec()));
         }
@@ -94,67 +93,13 @@ impl Ingredients {
     }
 }
 
-/// A program without what is never loaded: section headers, symbols, debug information.
-///
-/// # Errors
-///
-/// The program is no 64-bit ELF file, or asks for an interpreter.
-fn loadable(bytes: &[u8]) -> Result<Vec<u8>> {
-    let elf = Elf::parse(bytes).context("it is no ELF file")?;
-    if elf
-        .program_headers
-        .iter()
-        .any(|header| header.p_type == PT_INTERP)
-    {
-        bail!(
-            "it is linked dynamically (PT_INTERP): .cargo/config.toml links it statically, but \
-             RUSTFLAGS in the environment replaces that setting; unset it and build again"
-        );
-    }
-    let ends = elf
-        .program_headers
-        .iter()
-        .map(|header| header.p_offset + header.p_filesz);
-    let end = usize::try_from(ends.max().unwrap_or(0)).unwrap_or(usize::MAX);
-    let mut program = bytes.get(..end).context("it is truncated")?.to_vec();
-    // e_shoff, then e_shnum and e_shstrndx of the ELF header (elf(5)): there are no sections.
-    program
-        .get_mut(0x28..0x30)
-        .context("it is truncated")?
-        .fill(0);
-    program
-        .get_mut(0x3c..0x40)
-        .context("it is truncated")?
-        .fill(0);
-    Ok(program)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Job;
-
-    #[test]
-    fn this_very_program_is_static_and_gets_smaller() {
-        let bytes = std::fs::read("/proc/self/exe").unwrap();
-        let program = loadable(&bytes).unwrap();
-        assert!(program.len() < bytes.len());
-        assert!(Elf::parse(&program).unwrap().section_headers.is_empty());
-    }
-
-    #[test]
-    fn a_dynamic_program_is_refused_with_the_likely_cause() {
-        // Two program headers' worth of an ELF file whose second one is PT_INTERP.
-        let mut elf = std::fs::read("/proc/self/exe").unwrap();
-        let first = usize::try_from(Elf::parse(&elf).unwrap().header.e_phoff).unwrap();
-        elf[first..first + 4].copy_from_slice(&PT_INTERP.to_le_bytes());
-        assert!(format!("{:#}", loadable(&elf).unwrap_err()).contains("RUSTFLAGS"));
-    }
-
     #[test]
     fn the_same_input_gives_the_same_bytes() {
         let ingredients = Ingredients {
-            program: b"p".to_vec(),
+            programs: Programs::of_launcher(b"p"),
             fixture: b"f".to_vec(),
         };
         let plan = Plan {

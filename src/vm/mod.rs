@@ -1,7 +1,7 @@
 //! From a kernel id to a running guest, and from its messages to an end.
 //!
 //! [`table`] says which kernels there are, [`payload`] takes the kernel out of its image,
-//! [`image`] builds what it boots with, [`accel`] chooses how, [`machine`] is QEMU's command line
+//! [`programs`] finds our own, [`image`] builds what it boots with, [`accel`] chooses how, [`machine`] is QEMU's command line
 //! and [`session`] one boot from start to end. Nothing is written to a disk: image, console and
 //! records are descriptors, so that nothing can be left behind.
 
@@ -10,6 +10,7 @@ pub mod console;
 pub mod image;
 pub mod machine;
 pub mod payload;
+pub mod programs;
 pub mod session;
 pub mod table;
 pub mod tree;

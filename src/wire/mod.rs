@@ -6,10 +6,12 @@
 
 mod link;
 mod message;
+mod place;
 mod plan;
 mod policy;
 
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
+pub use place::{BUILD, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
 pub use plan::{Ask, Fault, Job, Plan};
 pub use policy::{Act, Policy};

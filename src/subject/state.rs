@@ -2,88 +2,98 @@
 //!
 //! Reading it opens files of `/proc` alone, which is not watched.
 
-use std::fs;
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
-use nix::errno::Errno;
-use nix::libc;
-
-use crate::sys::{self, Entry};
-use crate::trail::{Fact, printable};
+use super::word::Found;
+use super::{bare, printable};
+use bare::{Failed, Given};
 
 /// One thing that can be asked for.
-type Field = (&'static str, fn(&Entry) -> String);
+type Field = (&'static str, fn(&Own<'_>) -> String);
+
+/// Where a field is looked for.
+struct Own<'a> {
+    given: &'a Given,
+    /// `/proc/self/status` (proc_pid_status(5)).
+    status: String,
+}
 
 /// All fields, each with how it is found.
 const FIELDS: &[Field] = &[
-    ("pending", |entry| signals(entry, "SigPnd")),
-    ("shared-pending", |entry| signals(entry, "ShdPnd")),
-    ("blocked", |entry| signals(entry, "SigBlk")),
-    ("ignored", |entry| signals(entry, "SigIgn")),
-    ("caught", |entry| signals(entry, "SigCgt")),
+    ("pending", |own| signals(own, "SigPnd")),
+    ("shared-pending", |own| signals(own, "ShdPnd")),
+    ("blocked", |own| signals(own, "SigBlk")),
+    ("ignored", |own| signals(own, "SigIgn")),
+    ("caught", |own| signals(own, "SigCgt")),
     ("queue", |_| queue()),
-    ("altstack", |entry| yes_or_no(entry.alternate_stack)),
+    ("altstack", |_| yes_or_no(bare::alternate_stack())),
     ("exit-signal", |_| stat(38)),
     ("timers", |_| timers()),
     ("posix-timers", |_| posix_timers()),
-    ("threads", |entry| line(entry, "Threads")),
+    ("threads", |own| line(own, "Threads")),
     ("leader", |_| {
-        yes_or_no(nix::unistd::gettid() == nix::unistd::getpid())
+        yes_or_no(bare::thread_id() == bare::process_id())
     }),
     ("session-leader", |_| {
-        let own = nix::unistd::getpid();
-        yes_or_no(nix::unistd::getsid(None) == Ok(own))
+        yes_or_no(bare::session_id() == bare::process_id())
     }),
     ("descriptors", |_| descriptors()),
-    ("uids", |entry| line(entry, "Uid")),
-    ("gids", |entry| line(entry, "Gid")),
-    ("groups", |entry| line(entry, "Groups")),
+    ("uids", |own| line(own, "Uid")),
+    ("gids", |own| line(own, "Gid")),
+    ("groups", |own| line(own, "Groups")),
     ("capabilities", capabilities),
-    ("inheritable", |entry| set(entry, "CapInh")),
-    ("permitted", |entry| set(entry, "CapPrm")),
-    ("effective", |entry| set(entry, "CapEff")),
-    ("ambient", |entry| set(entry, "CapAmb")),
-    ("no-new-privileges", |entry| line(entry, "NoNewPrivs")),
-    ("seccomp", |entry| line(entry, "Seccomp")),
+    ("inheritable", |own| set(own, "CapInh")),
+    ("permitted", |own| set(own, "CapPrm")),
+    ("effective", |own| set(own, "CapEff")),
+    ("ambient", |own| set(own, "CapAmb")),
+    ("no-new-privileges", |own| line(own, "NoNewPrivs")),
+    ("seccomp", |own| line(own, "Seccomp")),
     ("securebits", |_| {
-        number(sys::prctl(libc::PR_GET_SECUREBITS, 0))
+        number(bare::attribute(bare::PR_GET_SECUREBITS))
     }),
     ("keep-capabilities", |_| {
-        number(sys::prctl(libc::PR_GET_KEEPCAPS, 0))
+        number(bare::attribute(bare::PR_GET_KEEPCAPS))
     }),
-    ("dumpable", |_| number(sys::prctl(libc::PR_GET_DUMPABLE, 0))),
-    ("death-signal", |_| match sys::death_signal() {
+    ("dumpable", |_| {
+        number(bare::attribute(bare::PR_GET_DUMPABLE))
+    }),
+    ("death-signal", |_| match bare::death_signal() {
         Ok(signal) => signal_name(signal),
-        Err(errno) => format!("{errno:?}"),
+        Err(failed) => errno(failed),
     }),
-    ("secure", |_| {
-        sys::auxv(libc::AT_SECURE).map_or_else(|| "none".to_owned(), |value| value.to_string())
+    ("secure", |own| {
+        let secure = own.given.secure;
+        secure.map_or_else(|| "none".to_owned(), |value| value.to_string())
     }),
     ("personality", |_| {
-        // nix drops the bits that it has no name for, such as PER_LINUX32.
-        sys::personality().map_or_else(|errno| format!("{errno:?}"), |bits| format!("{bits:#x}"))
+        bare::personality().map_or_else(errno, |bits| format!("{bits:#x}"))
     }),
-    ("umask", |entry| line(entry, "Umask")),
+    ("umask", |own| line(own, "Umask")),
     ("directory", |_| link("/proc/self/cwd")),
     ("root", |_| link("/proc/self/root")),
     ("exe", |_| link("/proc/self/exe")),
-    ("comm", |entry| line(entry, "Name")),
+    ("comm", |own| line(own, "Name")),
     ("mark", |_| mark()),
     ("huge-pages-off", |_| {
-        number(sys::prctl(libc::PR_GET_THP_DISABLE, 0))
+        number(bare::attribute(bare::PR_GET_THP_DISABLE))
     }),
     ("aio", |_| count_of_maps("[aio]")),
     ("segments", |_| count_of_maps("/SYSV")),
     ("locks", |_| locks()),
-    ("locked", |entry| line(entry, "VmLck")),
+    ("locked", |own| line(own, "VmLck")),
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
-    ("argv", |_| argv()),
-    ("argc", |_| std::env::args_os().count().to_string()),
-    ("argument-lengths", |_| {
-        let lengths = std::env::args_os().map(|argument| argument.len().to_string());
+    ("argv", |own| argv(own.given)),
+    ("argc", |own| own.given.argv.len().to_string()),
+    ("argument-lengths", |own| {
+        let arguments = own.given.argv.iter();
+        let lengths = arguments.map(|argument| argument.len().to_string());
         lengths.collect::<Vec<_>>().join(" ")
     }),
-    ("environment", |_| std::env::vars_os().count().to_string()),
+    ("environment", |own| own.given.environment.len().to_string()),
 ];
 
 /// A file by this name is the one whose locks are told.
@@ -97,17 +107,20 @@ pub fn is_known(name: &str) -> bool {
 
 /// What this process finds; `names` are parted by commas.
 #[must_use]
-pub fn look(names: &str, entry: &Entry) -> Vec<Fact> {
+pub fn look(names: &str, given: &Given) -> Vec<Found> {
+    let status = text_of("/proc/self/status");
+    find(names, &Own { given, status })
+}
+
+fn find(names: &str, own: &Own<'_>) -> Vec<Found> {
     let wanted = names.split(',');
     let fields = wanted.filter_map(|name| FIELDS.iter().find(|(known, _)| *known == name));
-    fields
-        .map(|(name, find)| Fact::new(*name, find(entry)))
-        .collect()
+    fields.map(|(name, find)| (*name, find(own))).collect()
 }
 
 /// A line of the status, its blanks as single ones.
-fn line(entry: &Entry, key: &str) -> String {
-    let lines = entry.status.lines();
+fn line(own: &Own<'_>, key: &str) -> String {
+    let lines = own.status.lines();
     let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
     let words: Vec<_> = values.next().unwrap_or("none").split_whitespace().collect();
     match words.is_empty() {
@@ -117,8 +130,8 @@ fn line(entry: &Entry, key: &str) -> String {
 }
 
 /// A mask of signals in the status, by names.
-fn signals(entry: &Entry, key: &str) -> String {
-    u64::from_str_radix(&line(entry, key), 16).map_or_else(|_| "unknown".to_owned(), names)
+fn signals(own: &Own<'_>, key: &str) -> String {
+    u64::from_str_radix(&line(own, key), 16).map_or_else(|_| "unknown".to_owned(), names)
 }
 
 fn names(mask: u64) -> String {
@@ -132,7 +145,7 @@ fn names(mask: u64) -> String {
 
 /// What was queued, taken one by one with its value.
 fn queue() -> String {
-    let taken = sys::take_pending().into_iter();
+    let taken = bare::take_pending().into_iter();
     let taken = taken.map(|one| format!("{}={}", signal_name(one.number), one.value));
     or_none(taken.collect::<Vec<_>>().join(" "))
 }
@@ -146,33 +159,27 @@ fn or_none(text: String) -> String {
 }
 
 /// A set of capabilities without its leading zeros.
-fn set(entry: &Entry, key: &str) -> String {
-    let digits = line(entry, key);
+fn set(own: &Own<'_>, key: &str) -> String {
+    let digits = line(own, key);
     let bits = digits.trim_start_matches('0');
     if bits.is_empty() { "0" } else { bits }.to_owned()
 }
 
 /// All arguments, each in quotes.
-fn argv() -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    let quoted = |argument: std::ffi::OsString| format!("'{}'", printable(argument.as_bytes()));
-    or_none(
-        std::env::args_os()
-            .map(quoted)
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
+fn argv(given: &Given) -> String {
+    let quoted = |argument: &Vec<u8>| format!("'{}'", printable(argument));
+    or_none(given.argv.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether something is mapped where scenarios map what has to go.
 fn mark() -> String {
-    let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let start = format!("{:08x}-", sys::MARK);
+    let text = text_of("/proc/self/maps");
+    let start = format!("{:08x}-", bare::MARK);
     yes_or_no(text.lines().any(|line| line.starts_with(&start)))
 }
 
 fn count_of_maps(what: &str) -> String {
-    let text = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let text = text_of("/proc/self/maps");
     text.lines()
         .filter(|line| line.contains(what))
         .count()
@@ -181,14 +188,10 @@ fn count_of_maps(what: &str) -> String {
 
 /// The kinds of locks on [`LOCKED`] (proc_locks(5)).
 fn locks() -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    let Ok(file) = fs::metadata(LOCKED) else {
-        return "no file".to_owned();
-    };
-    kinds_of_locks(
-        &fs::read_to_string("/proc/locks").unwrap_or_default(),
-        file.ino(),
-    )
+    match bare::inode(LOCKED) {
+        Some(inode) => kinds_of_locks(&text_of("/proc/locks"), inode),
+        None => "no file".to_owned(),
+    }
 }
 
 fn kinds_of_locks(text: &str, inode: u64) -> String {
@@ -203,17 +206,53 @@ fn kinds_of_locks(text: &str, inode: u64) -> String {
     or_none(kinds.join(" "))
 }
 
+/// Names of the signals from 1 on (signal(7)).
+const SIGNALS: [&str; 31] = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+];
+
 fn signal_name(number: i32) -> String {
     if number == 0 {
         return "none".to_owned();
     }
-    let name = nix::sys::signal::Signal::try_from(number);
-    name.map_or_else(|_| format!("signal-{number}"), |name| name.to_string())
+    let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
+    let name = SIGNALS.get(place).map(|name| (*name).to_owned());
+    name.unwrap_or_else(|| format!("signal-{number}"))
 }
 
 /// A field of `/proc/self/stat`, counted from 1 (proc_pid_stat(5)).
 fn stat(field: usize) -> String {
-    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let text = text_of("/proc/self/stat");
     // The second field is a name in brackets, in which everything may be.
     let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
     let mut fields = rest.split_whitespace();
@@ -221,7 +260,7 @@ fn stat(field: usize) -> String {
 }
 
 fn timers() -> String {
-    let armed = sys::interval_timers().unwrap_or_default();
+    let armed = bare::interval_timers().unwrap_or_default();
     let names = ["real", "virtual", "profiling"].into_iter().zip(armed);
     let names: Vec<_> = names
         .filter_map(|(name, armed)| armed.then_some(name))
@@ -233,15 +272,17 @@ fn timers() -> String {
 }
 
 fn posix_timers() -> String {
-    let text = fs::read_to_string("/proc/self/timers");
-    let count = text.map(|text| text.lines().filter(|line| line.starts_with("ID:")).count());
-    count.map_or_else(|error| error.to_string(), |count| count.to_string())
+    match bare::read("/proc/self/timers") {
+        Ok(text) => text_lines(&text, "ID:").to_string(),
+        Err(failed) => errno(failed),
+    }
 }
 
 /// Open descriptors by number, without those that are the lab's own.
 fn descriptors() -> String {
     // Asked one by one: reading the folder would need a descriptor of its own.
-    let open = (0..100).filter(|number| fs::read_link(format!("/proc/self/fd/{number}")).is_ok());
+    let open =
+        (0..100).filter(|number| bare::read_link(&format!("/proc/self/fd/{number}")).is_ok());
     let open: Vec<_> = open.map(|number: i32| number.to_string()).collect();
     match open.is_empty() {
         true => "none".to_owned(),
@@ -249,10 +290,10 @@ fn descriptors() -> String {
     }
 }
 
-fn capabilities(entry: &Entry) -> String {
+fn capabilities(own: &Own<'_>) -> String {
     let names = ["Inh", "Prm", "Eff", "Bnd", "Amb"].map(|set| (set, format!("Cap{set}")));
     let sets = names.map(|(set, key)| {
-        let digits = line(entry, &key);
+        let digits = line(own, &key);
         let bits = digits.trim_start_matches('0');
         format!(
             "{}={}",
@@ -264,7 +305,7 @@ fn capabilities(entry: &Entry) -> String {
 }
 
 fn limits() -> String {
-    let text = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let text = text_of("/proc/self/limits");
     let line = |line: &str| {
         let (name, values) = line.split_at_checked(26)?;
         let mut values = values.split_whitespace();
@@ -280,34 +321,60 @@ fn limits() -> String {
 }
 
 fn link(path: &str) -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    fs::read_link(path).map_or_else(
-        |_| "none".to_owned(),
-        |target| printable(target.as_os_str().as_bytes()),
-    )
+    bare::read_link(path).map_or_else(|_| "none".to_owned(), |target| printable(&target))
 }
 
 fn yes_or_no(is: bool) -> String {
     if is { "yes" } else { "no" }.to_owned()
 }
 
-fn number(answer: Result<i32, Errno>) -> String {
-    answer.map_or_else(|errno| format!("{errno:?}"), |number| number.to_string())
+fn number(answer: Result<i32, Failed>) -> String {
+    answer.map_or_else(errno, |number| number.to_string())
+}
+
+fn errno(failed: Failed) -> String {
+    format!("errno {}", failed.0)
+}
+
+/// A file as text; nothing when it cannot be read.
+fn text_of(path: &str) -> String {
+    let bytes = bare::read(path).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// How many lines begin like this.
+fn text_lines(text: &[u8], start: &str) -> usize {
+    let lines = text.split(|byte| *byte == b'\n');
+    lines
+        .filter(|line| line.starts_with(start.as_bytes()))
+        .count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(status: &str) -> Entry {
-        Entry {
-            status: status.to_owned(),
-            alternate_stack: false,
-        }
+    fn found(name: &str, status: &str) -> String {
+        let status = status.to_owned();
+        let given = Given::default();
+        find(
+            name,
+            &Own {
+                given: &given,
+                status,
+            },
+        )
+        .remove(0)
+        .1
     }
 
-    fn found(name: &str, status: &str) -> String {
-        look(name, &entry(status)).remove(0).value
+    #[test]
+    fn a_signal_has_the_name_that_the_c_library_gives_it() {
+        for number in 1..32 {
+            let name = nix::sys::signal::Signal::try_from(number).unwrap();
+            assert_eq!(signal_name(number), name.as_str());
+        }
+        assert_eq!(signal_name(33), "signal-33");
     }
 
     #[test]
@@ -340,6 +407,6 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_answered() {
         assert!(!is_known("mood"));
-        assert!(look("mood", &entry("")).is_empty());
+        assert!(look("mood", &Given::default()).is_empty());
     }
 }
