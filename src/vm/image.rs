@@ -62,19 +62,19 @@ impl Ingredients {
     ///
     /// # Errors
     ///
-    /// No memory for the image.
+    /// No memory for the image, or a module whose name is no file name.
     pub fn image(&self, modules: &BTreeMap<String, Arc<[u8]>>, plan: &Plan) -> Result<Image> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
-        tree.add("dev", Entry::Folder(0o755));
-        tree.add("exetrail/launcher", file(self.program.clone()));
-        tree.add("exetrail/fixture.cpio", file(self.fixture.clone()));
-        tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?));
+        tree.add("dev", Entry::Folder(0o755))?;
+        tree.add("exetrail/launcher", file(self.program.clone()))?;
+        tree.add("exetrail/fixture.cpio", file(self.fixture.clone()))?;
+        tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?))?;
         // The program under its own name, for `exetrail boot KERNEL -- exetrail ...`.
-        tree.add("exetrail/exetrail", Entry::Link("launcher".into()));
+        tree.add("exetrail/exetrail", Entry::Link("launcher".into()))?;
         for (name, bytes) in modules {
-            tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.to_vec()));
+            tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.to_vec()))?;
         }
         let memory = memfd_create(c"exetrail-initramfs", MFdFlags::MFD_CLOEXEC)
             .context("failed to make a file in memory")?;

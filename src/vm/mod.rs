@@ -13,3 +13,4 @@ pub mod payload;
 pub mod session;
 pub mod table;
 pub mod tree;
+pub mod word;
