@@ -14,6 +14,7 @@
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
 //! | [`below`] | names that stay below a directory | what an archive or a table may name |
+//! | [`bound`] | how much is read and unpacked at the most | the limits |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
@@ -34,6 +35,7 @@
 
 pub mod baseline;
 pub mod below;
+pub mod bound;
 pub mod cases;
 pub mod cli;
 pub mod contract;

@@ -13,8 +13,8 @@ use crate::vm::payload;
 use crate::vm::table::{Entry, Table};
 
 use super::apt::Apt;
-use super::deb::{MemberKind, read_deb};
 use super::elf::module_depends;
+use super::package::read_kernel_package;
 use super::resolve::{Got, Wanted};
 use super::{Lock, Pinned};
 
@@ -184,59 +184,30 @@ fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
     let mut release = None;
     let mut configured = false;
     for file in &got.files {
-        for member in read_deb(file, |path| wants(path, modules))? {
-            let MemberKind::File(bytes) = member.kind else {
-                continue;
-            };
-            let name = member.path.rsplit('/').next().unwrap_or_default();
-            if name.starts_with("vmlinuz") {
-                release = Some(payload::release(&bytes)?);
-                fs::write(folder.join("vmlinux"), payload::vmlinux(&bytes)?)?;
-            } else if name.starts_with("config") {
-                fs::write(folder.join("config"), bytes)?;
-                configured = true;
-            } else {
-                let stem = name.split('.').next().unwrap_or_default();
-                let bytes = if name.ends_with(".xz") {
-                    unxz(&bytes)?
-                } else {
-                    bytes
-                };
-                let missing = module_depends(&bytes)?;
-                if let Some(missing) = missing.iter().find(|name| !modules.contains(name)) {
-                    bail!(
-                        "module {stem} needs the module {missing}: add it to modules in \
-                         vm/kernels.toml"
-                    );
-                }
-                fs::write(folder.join("modules").join(format!("{stem}.ko")), bytes)?;
+        let package = read_kernel_package(file, modules)?;
+        if let Some(image) = package.image {
+            release = Some(payload::release(&image)?);
+            fs::write(folder.join("vmlinux"), payload::vmlinux(&image)?)?;
+        }
+        if let Some(config) = package.config {
+            fs::write(folder.join("config"), config)?;
+            configured = true;
+        }
+        for (name, bytes) in package.modules {
+            let missing = module_depends(&bytes)?;
+            if let Some(missing) = missing.iter().find(|name| !modules.contains(name)) {
+                bail!(
+                    "module {name} needs the module {missing}: add it to modules in \
+                     vm/kernels.toml"
+                );
             }
+            fs::write(folder.join("modules").join(format!("{name}.ko")), bytes)?;
         }
     }
     if !configured {
         bail!("its packages hold no configuration");
     }
     release.context("its packages hold no kernel image")
-}
-
-fn wants(path: &str, modules: &[String]) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let below = path.starts_with("usr/lib/modules/") || path.starts_with("lib/modules/");
-    if path.starts_with("boot/") {
-        return name.starts_with("vmlinuz-") || name.starts_with("config-");
-    }
-    let stem = name.strip_suffix(".xz").unwrap_or(name).strip_suffix(".ko");
-    below
-        && (name == "vmlinuz"
-            || name == "config"
-            || stem.is_some_and(|stem| modules.iter().any(|module| *module == stem)))
-}
-
-fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    std::io::Read::read_to_end(&mut liblzma::read::XzDecoder::new(bytes), &mut out)
-        .context("failed to decompress a module")?;
-    Ok(out)
 }
 
 #[cfg(test)]
