@@ -10,14 +10,18 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::apt::Apt;
+use super::contents::{Contents, Trust};
 use super::deb::{MemberKind, read_deb};
 use super::elf::check_needs;
 use super::resolve::Wanted;
+use super::work::{Work, put_in_place};
 use super::{Lock, Pinned};
 use crate::below::Below;
 use crate::vm::tree::{Entry, Tree};
 use crate::vm::word;
 
+/// The archive in the cache.
+const ARCHIVE: &str = "fixture.cpio";
 /// The static program that makes `/etc/ld.so.cache`.
 const LDCONFIG: &str = "usr/sbin/ldconfig";
 
@@ -63,6 +67,9 @@ struct Description {
     table: String,
     pinned: Vec<Pinned>,
     taken: Vec<Pinned>,
+    /// Its files; empty in the cache of a version that kept no checksums.
+    #[serde(default)]
+    contents: Contents,
 }
 
 impl FixtureTable {
@@ -122,14 +129,24 @@ impl FixtureTable {
 ///
 /// # Errors
 ///
-/// The cache holds something that cannot be read.
-pub fn load_fixture(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<Option<Fixture>> {
+/// The cache holds something that cannot be read, is not what was fetched, or is another user's.
+pub fn load_fixture(
+    cache: &Path,
+    table: &FixtureTable,
+    lock: &Lock,
+    trust: Trust,
+) -> Result<Option<Fixture>> {
     let folder = cache.join("fixture");
-    let Some(found) = super::read_description::<Description>(&folder.join("fixture.json"))? else {
+    let Some(found) = super::read_description::<Description>(cache, &folder.join("fixture.json"))?
+    else {
         return Ok(None);
     };
     if found.pinned != lock.of("fixture") || found.table != table.fingerprint()? {
         return Ok(None);
+    }
+    found.contents.verify(&folder, trust)?;
+    if !found.contents.names().any(|known| known == ARCHIVE) {
+        bail!("{} has no checksum", folder.join(ARCHIVE).display());
     }
     let others = found
         .taken
@@ -140,12 +157,17 @@ pub fn load_fixture(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<O
         .collect();
     let substituted = (!others.is_empty() && !found.pinned.is_empty()).then(|| {
         format!(
-            "the fixture has {} because the pinned one can be had no more",
-            others.join(", ")
+            "fixture: using {}, the pinned {} no longer in the archive",
+            others.join(", "),
+            if others.len() == 1 {
+                "one is"
+            } else {
+                "ones are"
+            }
         )
     });
     Ok(Some(Fixture {
-        archive: folder.join("fixture.cpio"),
+        archive: folder.join(ARCHIVE),
         substituted,
     }))
 }
@@ -162,7 +184,7 @@ pub fn fetch_fixture(
     lock: &Lock,
     update: bool,
 ) -> Result<Vec<Pinned>> {
-    let work = super::work_folder(cache)?;
+    let work = Work::begin(cache)?;
     let apt = Apt::prepare(cache, &table.suites)?;
     let mut tree = Tree::default();
     let mut taken = Vec::new();
@@ -196,8 +218,7 @@ pub fn fetch_fixture(
     check_needs(&tree)?;
     let new = work.path().join("new");
     fs::create_dir(&new).context("failed to make the fixture's folder")?;
-    let archive =
-        fs::File::create(new.join("fixture.cpio")).context("failed to write the fixture")?;
+    let archive = fs::File::create(new.join(ARCHIVE)).context("failed to write the fixture")?;
     let mut archive = std::io::BufWriter::new(archive);
     tree.write_cpio(&mut archive)
         .context("failed to write the fixture")?;
@@ -207,13 +228,14 @@ pub fn fetch_fixture(
         table: table.fingerprint()?,
         pinned,
         taken: taken.clone(),
+        contents: Contents::of(&new)?,
     };
     fs::write(
         new.join("fixture.json"),
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the fixture")?;
-    super::replace_folder(&new, &cache.join("fixture"))?;
+    put_in_place(&new, &cache.join("fixture"))?;
     Ok(taken)
 }
 

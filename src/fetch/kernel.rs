@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::files;
 use crate::trail::KernelId;
 use crate::vm::payload;
 use crate::vm::table::{Entry, Table};
 
 use super::apt::Apt;
+use super::contents::{Contents, Trust};
 use super::elf::module_depends;
 use super::package::read_kernel_package;
 use super::resolve::{Got, Wanted};
+use super::work::{Work, put_in_place};
 use super::{Lock, Pinned};
 
 /// A kernel that is ready to boot.
@@ -23,6 +24,8 @@ use super::{Lock, Pinned};
 pub struct CachedKernel {
     /// Its folder in the cache.
     pub folder: PathBuf,
+    /// Kernel modules by name, decompressed.
+    pub modules: BTreeMap<String, PathBuf>,
     /// Release, as uname(2) will say it.
     pub release: String,
     /// Upstream release with its patch level, such as `5.10.251`, which a distribution's release may
@@ -43,6 +46,9 @@ struct Description {
     /// The modules that the table asked for.
     #[serde(default)]
     modules: Vec<String>,
+    /// Its files; empty in the cache of a version that kept no checksums.
+    #[serde(default)]
+    contents: Contents,
 }
 
 impl CachedKernel {
@@ -57,24 +63,6 @@ impl CachedKernel {
     pub fn config(&self) -> PathBuf {
         self.folder.join("config")
     }
-
-    /// Kernel modules by name, decompressed.
-    ///
-    /// # Errors
-    ///
-    /// The cache cannot be read.
-    pub fn modules(&self) -> Result<BTreeMap<String, PathBuf>> {
-        let mut modules = BTreeMap::new();
-        for path in files::list(&self.folder.join("modules"))? {
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            modules.insert(name, path);
-        }
-        Ok(modules)
-    }
 }
 
 fn folder(cache: &Path, id: &KernelId) -> PathBuf {
@@ -85,33 +73,51 @@ fn folder(cache: &Path, id: &KernelId) -> PathBuf {
 ///
 /// # Errors
 ///
-/// The cache holds something that cannot be read.
+/// The cache holds something that cannot be read, is not what was fetched, or is another user's.
 pub fn load_kernel(
     cache: &Path,
     id: &KernelId,
     lock: &Lock,
     modules: &[String],
+    trust: Trust,
 ) -> Result<Option<CachedKernel>> {
     let folder = folder(cache, id);
-    let Some(found) = super::read_description::<Description>(&folder.join("kernel.json"))? else {
+    let Some(found) = super::read_description::<Description>(cache, &folder.join("kernel.json"))?
+    else {
         return Ok(None);
     };
     if found.pinned != lock.of(&id.to_string()) || found.modules != modules {
         return Ok(None);
     }
+    found.contents.verify(&folder, trust)?;
+    for name in ["vmlinux", "config"] {
+        if !found.contents.names().any(|known| known == name) {
+            bail!("{} has no checksum", folder.join(name).display());
+        }
+    }
     let substituted = (found.taken != found.pinned && !found.pinned.is_empty()).then(|| {
         format!(
-            "kernel {id} is {} because the pinned {} can be had no more",
+            "kernel {id}: using {}, the pinned {} is no longer in the archive",
             version(&found.taken),
             version(&found.pinned)
         )
     });
     Ok(Some(CachedKernel {
         upstream: upstream(version(&found.taken), &found.release).to_owned(),
+        modules: module_files(&found.contents, &folder),
         folder,
         release: found.release,
         substituted,
     }))
+}
+
+/// Only what has a checksum: a file that somebody puts beside them is no module of this kernel.
+fn module_files(contents: &Contents, folder: &Path) -> BTreeMap<String, PathBuf> {
+    let module = |name: &str| {
+        let module = name.strip_prefix("modules/")?.strip_suffix(".ko")?;
+        Some((module.to_owned(), folder.join(name)))
+    };
+    contents.names().filter_map(module).collect()
 }
 
 /// The upstream part of a package's version, which is `UPSTREAM-REVISION`.
@@ -142,7 +148,7 @@ pub fn fetch_kernel(
     update: bool,
 ) -> Result<Vec<Pinned>> {
     let of = entry.id.to_string();
-    let work = super::work_folder(cache)?;
+    let work = Work::begin(cache)?;
     let apt = Apt::prepare(cache, &entry.suites)?;
     let wanted = Wanted {
         of: &of,
@@ -169,13 +175,14 @@ pub fn fetch_kernel(
         pinned,
         taken: got.packages.clone(),
         modules: table.modules.clone(),
+        contents: Contents::of(&new)?,
     };
     fs::write(
         new.join("kernel.json"),
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the kernel")?;
-    super::replace_folder(&new, &folder(cache, &entry.id))?;
+    put_in_place(&new, &folder(cache, &entry.id))?;
     Ok(got.packages)
 }
 
