@@ -103,14 +103,14 @@ fn matrix(
 /// Boots a kernel whose init asks for a reboot, which ends QEMU.
 fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
     let mut tree = Tree::default();
-    tree.add("dev", Entry::Folder(0o755));
+    tree.add("dev", Entry::Folder(0o755))?;
     tree.add(
         "exetrail/launcher",
         Entry::File {
             mode: 0o755,
             bytes: leaving_init(),
         },
-    );
+    )?;
     let memory = memfd_create(c"bare", MFdFlags::MFD_CLOEXEC).context("failed to make a file")?;
     let mut file = std::fs::File::from(memory);
     tree.write_cpio(&mut file)?;

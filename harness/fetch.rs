@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -91,7 +92,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// A Debian package with a bzImage whose kernel is a few bytes, and a configuration.
 fn deb() -> Vec<u8> {
-    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut tar = tar::Builder::new(Vec::new());
     for (path, bytes) in [
         ("./boot/vmlinuz-9.9.1", image()),
         ("./boot/config-9.9.1", b"#".to_vec()),
@@ -102,7 +103,14 @@ fn deb() -> Vec<u8> {
         tar.append_data(&mut header, path, bytes.as_slice())
             .unwrap();
     }
-    let data = tar.into_inner().unwrap().finish().unwrap();
+    package(&tar.into_inner().unwrap())
+}
+
+/// A Debian package whose data is this tar archive.
+fn package(tar: &[u8]) -> Vec<u8> {
+    let mut data = GzEncoder::new(Vec::new(), Compression::fast());
+    data.write_all(tar).unwrap();
+    let data = data.finish().unwrap();
     let mut deb = ar::Builder::new(Vec::new());
     for (name, bytes) in [
         ("debian-binary", b"2.0\n".as_slice()),
@@ -144,12 +152,54 @@ fn a_pinned_package_becomes_a_kernel_in_the_cache() {
 }
 
 #[test]
-fn a_package_with_another_checksum_is_refused_and_leaves_nothing() {
+fn a_package_with_another_checksum_is_refused_and_nothing_takes_its_place() {
     let scene = Scene::new(&deb(), &sha256(b"another"));
     let output = scene.fetch();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output).contains("linux-9.9.1"), "{}", text(&output));
+    let said = text(&output);
+    assert!(
+        said.contains("linux-9.9.1 9.9.1-1 is not the package that is pinned"),
+        "{said}"
+    );
+    // The lists were not even asked for.
+    assert!(!said.contains("lists"), "{said}");
     assert!(scene.is_clean());
+}
+
+#[test]
+fn a_package_that_is_gone_is_looked_for_in_the_lists() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    fs::remove_file(scene.path("archive/debian/pool/linux.deb")).unwrap();
+    let output = scene.fetch();
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output);
+    assert!(
+        said.contains("linux-9.9.1 9.9.1-1 is no longer in the archive"),
+        "{said}"
+    );
+    assert!(
+        said.contains("newest of the series instead: failed to read the lists"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_archive_that_cannot_be_reached_is_told_as_such() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
+    // The discard port of this machine (RFC 863), where nobody listens.
+    command.env("EXETRAIL_MIRROR", "http://127.0.0.1:9/debian");
+    let output = command
+        .args(["fetch", "--no-fixture", "9.9"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output);
+    assert!(
+        said.contains("failed to download linux-9.9.1") && said.contains("connect"),
+        "{said}"
+    );
+    assert!(!said.contains("no longer in the archive"), "{said}");
 }
 
 #[test]
@@ -168,23 +218,195 @@ fn a_truncated_package_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_by_the_next_one() {
-    let scene = Scene::new(&deb(), &sha256(&deb()));
-    // No process has this id: it is beyond the largest that the kernel gives out (2^22).
-    fs::create_dir_all(scene.path("cache/partial/4194305-abc/new")).unwrap();
-    assert!(scene.fetch().status.success());
-    assert!(!scene.path("cache/partial/4194305-abc").exists());
+fn a_package_that_unpacks_to_gigabytes_is_refused_with_the_limit() {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("boot/vmlinuz-9.9.1").unwrap();
+    header.set_size(3 << 30);
+    header.set_mode(0o644);
+    header.set_cksum();
+    let bomb = package(header.as_bytes());
+    let output = Scene::new(&bomb, &sha256(&bomb)).fetch();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output).contains("limit of 512 MiB"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
-fn a_damaged_cache_names_the_file_and_the_way_out() {
+fn a_package_whose_names_lead_out_is_refused() {
+    let mut header = tar::Header::new_gnu();
+    header.as_mut_bytes()[..8].copy_from_slice(b"../../xy");
+    header.set_size(0);
+    header.set_mode(0o644);
+    header.set_cksum();
+    let hostile = package(header.as_bytes());
+    let output = Scene::new(&hostile, &sha256(&hostile)).fetch();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output).contains("\"../../xy\" has the part"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn a_fixture_whose_names_lead_out_writes_nothing_and_names_the_key() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    let victim = scene.path("victim");
+    let table = fs::read_to_string(scene.path("checkout/vm/fixture.toml")).unwrap();
+    let line = format!("{:?} = \"x\"\n", victim.display().to_string());
+    scene.write("checkout/vm/fixture.toml", &(table + &line));
+    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
+    let output = command.args(["fetch", "fixture"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let key = format!(
+        "failed to read vm/fixture.toml: texts.{:?}: ",
+        victim.display().to_string()
+    );
+    assert!(text(&output).contains(&key), "{}", text(&output));
+    assert!(!victim.exists());
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_what_a_living_one_makes_is_not() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    let work = |name: &str| {
+        fs::create_dir_all(scene.path("cache/partial").join(name)).unwrap();
+        let lock = scene.path("cache/partial").join(name).join("lock");
+        fs::File::create_new(lock).unwrap()
+    };
+    drop(work("work-killed"));
+    let living = work("work-living");
+    living.lock().unwrap();
+    // As from another container: our process ids are none of its.
+    let mut command = scene.command("unshare");
+    command.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]);
+    command.args([
+        env!("CARGO_BIN_EXE_exetrail"),
+        "fetch",
+        "--no-fixture",
+        "9.9",
+    ]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(scene.path("cache/partial/work-living/lock").exists());
+    assert!(!scene.path("cache/partial/work-killed").exists());
+}
+
+#[test]
+fn a_file_among_the_work_blocks_no_fetch() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    fs::create_dir_all(scene.path("cache/partial")).unwrap();
+    scene.write("cache/partial/notes", "mine");
+    let output = scene.fetch();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(
+        text(&output).contains("partial/notes is no work of this version"),
+        "{}",
+        text(&output)
+    );
+    assert!(scene.path("cache/partial/notes").exists());
+}
+
+#[test]
+fn a_symlink_in_the_place_of_the_work_is_refused_and_its_target_stays() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    fs::create_dir_all(scene.path("precious/work-of-mine")).unwrap();
+    std::os::unix::fs::symlink(scene.path("precious"), scene.path("cache/partial")).unwrap();
+    let output = scene.fetch();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output).contains("partial is no directory, but a symlink"),
+        "{}",
+        text(&output)
+    );
+    assert!(scene.path("precious/work-of-mine").exists());
+}
+
+/// What `exetrail ARGS` says, on both streams.
+fn said(scene: &Scene, args: &[&str]) -> String {
+    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
+    let output = command.args(args).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &text(&output)
+}
+
+#[test]
+fn a_damaged_kernel_is_not_used_and_fetched_again() {
+    let vmlinux = "cache/kernels/9.9/vmlinux";
+    // Cut, another content of the same size, gone, writable by everybody.
+    let damages: [(&str, fn(&Path)); 4] = [
+        ("it has 3 bytes, it should have 15", |file| {
+            fs::write(file, "cut").unwrap()
+        }),
+        ("its sha256 is", |file| {
+            fs::write(file, "\x7fELF and so ON").unwrap()
+        }),
+        ("vmlinux is missing", |file| fs::remove_file(file).unwrap()),
+        ("everybody may write to", |file| {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
+        }),
+    ];
+    for (what, damage) in damages {
+        let scene = Scene::new(&deb(), &sha256(&deb()));
+        assert!(scene.fetch().status.success());
+        damage(&scene.path(vmlinux));
+        for args in [&["run", "-k", "9.9", "start/normal"][..], &["kernels"]] {
+            let said = said(&scene, args);
+            assert!(
+                said.contains("vm/setup 9.9 fetches it again"),
+                "{args:?}: {said}"
+            );
+            assert!(
+                said.contains("kernels/9.9/vmlinux") && said.contains(what),
+                "{said}"
+            );
+        }
+        let output = scene.fetch();
+        assert!(output.status.success(), "{}", text(&output));
+        let again = "kernel 9.9: fetched again: ";
+        assert!(
+            text(&output).contains(again) && text(&output).contains(what),
+            "{}",
+            text(&output)
+        );
+        assert_eq!(fs::read(scene.path(vmlinux)).unwrap(), b"\x7fELF and so on");
+        assert!(!said(&scene, &["kernels"]).contains("fetches it again"));
+    }
+}
+
+#[test]
+fn a_description_that_is_damaged_or_has_no_checksums_is_not_believed() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    let file = scene.path("cache/kernels/9.9/kernel.json");
+    assert!(scene.fetch().status.success());
+    let whole = fs::read_to_string(&file).unwrap();
+    let mut without: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    without.as_object_mut().unwrap().remove("contents");
+    for (text, what) in [
+        ("{".to_owned(), "failed to read "),
+        (without.to_string(), "kept no checksums"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let before = said(&scene, &["kernels"]);
+        assert!(
+            before.contains("kernels/9.9") && before.contains(what),
+            "{before}"
+        );
+        assert!(before.contains("vm/setup 9.9 fetches it again"), "{before}");
+        assert!(scene.fetch().status.success());
+        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_kernel_that_is_whole_is_not_fetched_again() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     assert!(scene.fetch().status.success());
-    scene.write("cache/kernels/9.9/kernel.json", "{");
-    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
-    let output = command.arg("kernels").output().unwrap();
+    let output = scene.fetch();
     assert!(
-        text(&output).contains("kernels/9.9/kernel.json: remove"),
+        output.status.success() && text(&output).is_empty(),
         "{}",
         text(&output)
     );

@@ -15,6 +15,8 @@
 //! | [`model`] | what the kernel and the loader will do, predicted; pure | the rules, and where kernels differ |
 //! | [`wire`] | what host and guest tell each other | the record channel |
 //! | [`files`] | what a folder holds | |
+//! | [`below`] | names that stay below a directory | what an archive or a table may name |
+//! | [`bound`] | how much is read and unpacked at the most | the limits |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
@@ -38,6 +40,8 @@ extern crate alloc;
 
 pub mod arch;
 pub mod baseline;
+pub mod below;
+pub mod bound;
 pub mod cases;
 pub mod cli;
 pub mod contract;

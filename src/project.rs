@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::baseline::Store;
-use crate::fetch::{self, Fixture, FixtureTable, Lock};
+use crate::fetch::{self, CachedKernel, Fixture, FixtureTable, Lock, Trust};
 use crate::trail::KernelId;
 use crate::vm::table::Table;
 
@@ -80,21 +80,43 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// The cache cannot be read.
-    pub fn kernel(&self, id: &KernelId) -> Result<Option<fetch::CachedKernel>> {
-        fetch::load_kernel(&self.cache, id, &self.kernels, &self.table.modules)
+    /// What is in the cache is not what was fetched; with the command that fetches it again.
+    pub fn kernel(&self, id: &KernelId) -> Result<Option<CachedKernel>> {
+        self.kernel_with(id, Trust::Stamps)
+            .with_context(|| format!("kernel {id} is not used, vm/setup {id} fetches it again"))
+    }
+
+    /// A kernel of the table, verified as far as `trust` says.
+    ///
+    /// # Errors
+    ///
+    /// What is in the cache is not what was fetched.
+    pub fn kernel_with(&self, id: &KernelId, trust: Trust) -> Result<Option<CachedKernel>> {
+        let modules = &self.table.modules;
+        fetch::load_kernel(&self.cache, id, &self.kernels, modules, trust)
     }
 
     /// The fixture.
     ///
     /// # Errors
     ///
-    /// It is not fetched, or is not the one that the lock asks for.
+    /// It is not fetched, is not the one that the lock asks for, or not what was fetched.
     pub fn fixture(&self) -> Result<Fixture> {
-        fetch::load_fixture(&self.cache, &self.fixture, &self.fixture_lock)?.context(
-            "the fixture is not fetched, or is not the one that vm/fixture.lock asks for: run \
-             vm/setup",
-        )
+        self.fixture_with(Trust::Stamps)
+            .context("the fixture is not used, vm/setup fixture fetches it again")?
+            .context(
+                "the fixture is not fetched, or is not the one that vm/fixture.lock asks for: run \
+                 vm/setup",
+            )
+    }
+
+    /// The fixture when it is fetched, verified as far as `trust` says.
+    ///
+    /// # Errors
+    ///
+    /// What is in the cache is not what was fetched.
+    pub fn fixture_with(&self, trust: Trust) -> Result<Option<Fixture>> {
+        fetch::load_fixture(&self.cache, &self.fixture, &self.fixture_lock, trust)
     }
 }
 

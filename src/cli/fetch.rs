@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::fetch::{clean_up, fetch_fixture, fetch_kernel};
+use crate::fetch::{Trust, clean_up, fetch_fixture, fetch_kernel, prepare_root};
 use crate::project::Project;
 use crate::trail::KernelId;
 use crate::vm::table::Entry;
@@ -29,7 +29,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     std::fs::create_dir_all(&project.cache)
         .with_context(|| format!("failed to make the cache {}", project.cache.display()))?;
-    clean_up(&project.cache)?;
+    for path in clean_up(&project.cache)? {
+        eprintln!(
+            "{} is no work of this version and stays where it is; nothing needs it",
+            path.display()
+        );
+    }
     if args.update && project.root.is_none() {
         bail!("--update writes the locks of a checkout: call it inside of one");
     }
@@ -62,8 +67,10 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Entry>> 
 }
 
 fn fixture(project: &Project, update: bool) -> Result<()> {
-    if !update && project.fixture().is_ok() {
-        return Ok(());
+    match project.fixture_with(Trust::Nothing) {
+        Ok(Some(_)) if !update => return Ok(()),
+        Ok(_) => {}
+        Err(error) => eprintln!("fixture: fetched again: {error:#}"),
     }
     eprintln!(
         "fixture: fetching {} packages",
@@ -81,12 +88,10 @@ fn fixture(project: &Project, update: bool) -> Result<()> {
     Ok(())
 }
 
-/// Fetches kernels side by side: most of the time goes into decompression.
+/// Verifies and fetches kernels side by side: most of the time goes into hashing and decompression.
 fn kernels(project: &Project, entries: &[&Entry], update: bool) -> Result<()> {
-    let missing = |entry: &&&Entry| update || !matches!(project.kernel(&entry.id), Ok(Some(_)));
-    let missing: Vec<_> = entries.iter().filter(missing).copied().collect();
     let lock = Mutex::new(project.kernels.clone());
-    let queue = Mutex::new(missing.into_iter());
+    let queue = Mutex::new(entries.iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let failures = Mutex::new(Vec::new());
@@ -123,7 +128,13 @@ fn kernel(
     lock: &Mutex<crate::fetch::Lock>,
 ) -> Result<()> {
     let of = entry.id.to_string();
-    eprintln!("kernel {of}: fetching");
+    // For who reads sources by docs/kernels.md; without apt there is none to prepare.
+    let _ = prepare_root(&project.cache, &entry.suites);
+    match project.kernel_with(&entry.id, Trust::Nothing) {
+        Ok(Some(_)) if !update => return Ok(()),
+        Ok(_) => eprintln!("kernel {of}: fetching"),
+        Err(error) => eprintln!("kernel {of}: fetched again: {error:#}"),
+    }
     let pinned = project.kernels.of(&of);
     let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, update)?;
     let Some(first) = taken.first() else {

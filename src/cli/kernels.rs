@@ -36,6 +36,7 @@ struct Line {
     fetched: bool,
     /// Whose snapshots it inherits.
     parent: Option<String>,
+    /// What took the pinned one's place, or why the fetched one is not used.
     note: Option<String>,
 }
 
@@ -43,7 +44,7 @@ struct Line {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
-    let lines = lines(&project)?;
+    let lines = lines(&project);
     let mut out = std::io::stdout().lock();
     match args.format {
         Form::GithubMatrix => {
@@ -61,15 +62,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(project: &Project) -> Result<Vec<Line>> {
+fn lines(project: &Project) -> Vec<Line> {
     let lineage = project.table.lineage();
-    let line = |entry: &crate::vm::table::Entry| -> Result<Line> {
-        let cached = project.kernel(&entry.id)?;
+    let line = |entry: &crate::vm::table::Entry| -> Line {
+        let (cached, damage) = match project.kernel(&entry.id) {
+            Ok(cached) => (cached, None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
         let pinned = project.kernels.of(&entry.id.to_string());
         let version = pinned
             .first()
             .map_or("not pinned", |package| package.version.as_str());
-        Ok(Line {
+        Line {
             id: entry.id.to_string(),
             release: cached.as_ref().map_or_else(
                 || format!("{version} pinned"),
@@ -77,8 +81,8 @@ fn lines(project: &Project) -> Result<Vec<Line>> {
             ),
             fetched: cached.is_some(),
             parent: lineage.parent(&entry.id).map(ToString::to_string),
-            note: cached.and_then(|cached| cached.substituted),
-        })
+            note: damage.or_else(|| cached.and_then(|cached| cached.substituted)),
+        }
     };
     project.table.kernels.iter().map(line).collect()
 }

@@ -1,16 +1,30 @@
 //! A private apt root: the suites that we want, the system's keyring, nothing of its state.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
 use globset::Glob;
 
+use super::checksum::Checksum;
 use super::mirror::Mirror;
-use super::{Archive, Pinned};
+use super::{Archive, Pinned, Unavailable, own};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Writes the configuration of a private apt root for these suites, for a user who wants their sources;
+/// reads no list.
+///
+/// # Errors
+///
+/// As [`Apt::prepare`].
+pub fn prepare_root(cache: &Path, suites: &[String]) -> Result<()> {
+    Apt::prepare(cache, suites).map(drop)
+}
 
 /// The lists of some suites, and downloads that are checked.
 #[derive(Debug)]
@@ -35,6 +49,12 @@ impl Apt {
             );
         }
         let root = cache.join("apt").join(suites.join("+"));
+        if root.display().to_string().contains(['"', '\n', '\\']) {
+            bail!(
+                "{} cannot be written into an apt.conf: choose another EXETRAIL_CACHE",
+                root.display()
+            );
+        }
         let apt = Apt {
             root,
             mirror,
@@ -50,6 +70,7 @@ impl Apt {
         for folder in ["lists/partial", "cache/archives/partial"] {
             std::fs::create_dir_all(self.root.join(folder))?;
         }
+        own::metadata(&self.root)?;
         let mut sources = String::new();
         for suite in &self.suites {
             let uri = if suite.ends_with("-security") {
@@ -59,8 +80,8 @@ impl Apt {
             };
             sources += &format!("deb [signed-by={KEYRING}] {uri} {suite} main\n");
         }
-        std::fs::write(self.root.join("sources.list"), sources)?;
-        std::fs::write(self.root.join("status"), "")?;
+        self.write("sources.list", &sources)?;
+        self.write("status", "")?;
         let root = self.root.display();
         let config = format!(
             "Dir::Etc::sourcelist \"{root}/sources.list\";\n\
@@ -81,7 +102,20 @@ impl Apt {
              // The lists of an old suite are no longer renewed.\n\
              Acquire::Check-Valid-Until \"false\";\n"
         );
-        std::fs::write(self.root.join("apt.conf"), config)?;
+        self.write("apt.conf", &config)
+    }
+
+    /// In one step and only when it is another text: somebody else may be reading it.
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let place = self.root.join(name);
+        if std::fs::read_to_string(&place).is_ok_and(|old| old == text) {
+            return Ok(());
+        }
+        let mut file = tempfile::NamedTempFile::new_in(&self.root)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.persist(place)?;
         Ok(())
     }
 
@@ -102,7 +136,7 @@ impl Apt {
         Ok(())
     }
 
-    /// The packages in the lists whose name fits a pattern, newest first.
+    /// The packages in the lists whose name fits a pattern, in any order.
     ///
     /// # Errors
     ///
@@ -118,9 +152,11 @@ impl Apt {
         for name in names.lines().filter(|name| matcher.is_match(name)) {
             let shown = self.run("apt-cache", &["show", name])?;
             let text = String::from_utf8_lossy(&shown.stdout).into_owned();
-            found.extend(text.split("\n\n").filter_map(|stanza| package(stanza, of)));
+            for package in text.split("\n\n").filter_map(|stanza| package(stanza, of)) {
+                package.check().context("failed to read the lists")?;
+                found.push(package);
+            }
         }
-        found.sort_by_cached_key(|package| std::cmp::Reverse(natural(&package.version)));
         Ok(found)
     }
 
@@ -135,8 +171,7 @@ impl Apt {
 }
 
 impl Archive for Apt {
-    /// Downloads one package to `file` and checks its sha256.
-    fn download(&self, pinned: &Pinned, file: &Path) -> Result<()> {
+    fn download(&self, pinned: &Pinned, file: &Path) -> Result<(), Unavailable> {
         let archive = if pinned.path.starts_with("pool/updates/") {
             &self.mirror.security
         } else {
@@ -150,26 +185,73 @@ impl Archive for Apt {
             &["download-file", &uri, &file.display().to_string(), &sum],
         )?;
         if !output.status.success() {
-            bail!(
-                "failed to download {} {}: {}",
-                pinned.name,
-                pinned.version,
-                complaint(&output)
-            );
+            return Err(failure(pinned, &output));
         }
+        // apt has compared it; that it did so is not taken on trust.
+        let expected = Checksum {
+            size: pinned.size,
+            sha256: pinned.sha256.clone(),
+        };
+        Checksum::of(file)?
+            .expect(&expected)
+            .with_context(|| another(pinned))?;
         Ok(())
     }
 
-    fn newest(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>> {
-        // Once is enough for a run, and two at once would wait for each other's lock.
-        static UPDATING: Mutex<()> = Mutex::new(());
+    fn listed(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>> {
+        // Once is enough for a run. apt does not wait for another's lock on its lists.
         if self.updated.get().is_none() {
-            let _alone = UPDATING.lock();
+            let path = self.root.join("update.lock");
+            let context = || format!("failed to lock {}", path.display());
+            let lock = File::create(&path).with_context(context)?;
+            lock.lock().with_context(context)?;
             self.update()?;
             self.updated.get_or_init(|| ());
         }
         self.candidates(pattern, of)
     }
+}
+
+/// Why a download failed, from what apt said in the C locale.
+fn failure(pinned: &Pinned, output: &Output) -> Unavailable {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let reasons = text.lines().filter_map(|line| {
+        let (_uri, reason) = line.strip_prefix("E: Failed to fetch ")?.split_once("  ")?;
+        Some(reason)
+    });
+    let reasons: Vec<_> = reasons.collect();
+    let is_gone = |reason: &&str| {
+        // The methods http and file of apt, in this order.
+        reason.starts_with("404 ")
+            || reason.starts_with("File not found - ")
+                && reason.ends_with("(2: No such file or directory)")
+    };
+    let what = format!("{} {}", pinned.name, pinned.version);
+    if !reasons.is_empty() && reasons.iter().all(is_gone) {
+        return Unavailable::Gone(format!("{what} is no longer in the archive"));
+    }
+    let told = if reasons
+        .iter()
+        .any(|reason| reason.contains("Hash Sum mismatch"))
+    {
+        another(pinned)
+    } else if reasons
+        .iter()
+        .any(|reason| reason.contains("(28: No space left"))
+    {
+        format!("no space is left in the cache for {what}")
+    } else {
+        format!("failed to download {what}")
+    };
+    Unavailable::Failed(anyhow::anyhow!("{told}: {}", complaint(output)))
+}
+
+/// What is said of a package that is not the pinned one.
+fn another(pinned: &Pinned) -> String {
+    format!(
+        "the archive's {} {} is not the package that is pinned, which has the sha256 {}",
+        pinned.name, pinned.version, pinned.sha256
+    )
 }
 
 /// What a failed apt said, on one line.
@@ -201,29 +283,17 @@ fn package(stanza: &str, of: &str) -> Option<Pinned> {
     })
 }
 
-/// Splits a version into numbers and the rest, so that 10 comes behind 9.
-fn natural(version: &str) -> Vec<(String, u64)> {
-    let mut parts = Vec::new();
-    let mut rest = version;
-    while !rest.is_empty() {
-        let text = rest.len() - rest.trim_start_matches(|c: char| !c.is_ascii_digit()).len();
-        let (word, tail) = rest.split_at(text);
-        let digits = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, tail) = tail.split_at(digits);
-        parts.push((word.to_owned(), number.parse().unwrap_or(0)));
-        rest = tail;
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
     use super::*;
+
+    const STANZA: &str = "Package: a\nVersion: 1-1\nFilename: pool/a.deb\nSize: 3\nSHA256: ff\n";
 
     #[test]
     fn a_stanza_is_a_package() {
-        let stanza = "Package: a\nVersion: 1-1\nFilename: pool/a.deb\nSize: 3\nSHA256: ff\n";
-        assert_eq!(package(stanza, "6.1").unwrap().path, "pool/a.deb");
+        assert_eq!(package(STANZA, "6.1").unwrap().path, "pool/a.deb");
     }
 
     #[test]
@@ -231,9 +301,66 @@ mod tests {
         assert!(package("Package: a\nVersion: 1\n", "6.1").is_none());
     }
 
+    fn failed(stderr: &str) -> Unavailable {
+        let pinned = package(STANZA, "6.1").unwrap();
+        let output = Output {
+            status: std::process::ExitStatus::from_raw(100 << 8),
+            stdout: Vec::new(),
+            stderr: stderr.as_bytes().to_vec(),
+        };
+        failure(&pinned, &output)
+    }
+
+    // What apt 2.6.1 wrote.
     #[test]
-    fn versions_are_compared_as_numbers() {
-        assert!(natural("6.12.10-1") > natural("6.12.9-1"));
-        assert!(natural("5.10.262-1") > natural("5.10.251-1"));
+    fn a_package_that_the_archive_does_not_have_is_gone() {
+        for reason in [
+            "http://a/x.deb  404  Not Found [IP: 203.0.113.80 80]",
+            "file:/a/x.deb  File not found - /a/x.deb (2: No such file or directory)",
+        ] {
+            let failure = failed(&format!(
+                "E: Failed to fetch {reason}\nE: Download Failed\n"
+            ));
+            assert!(matches!(failure, Unavailable::Gone(_)), "{failure}");
+        }
+    }
+
+    #[test]
+    fn any_other_failure_is_told_as_what_it_is() {
+        for (reason, told) in [
+            (
+                "file:/a/404 .deb  Hash Sum mismatch",
+                "is not the package that is pinned",
+            ),
+            (
+                "http://a/x  Error writing to file - write (28: No space left on device)",
+                "no space is left",
+            ),
+            (
+                "http://a/x  Could not resolve 'a'",
+                "failed to download a 1-1: E: Failed",
+            ),
+            (
+                "http://a/x  503  Service Unavailable",
+                "503  Service Unavailable",
+            ),
+            (
+                "file:/a/x  File not found - /a/x (13: Permission denied)",
+                "Permission denied",
+            ),
+        ] {
+            match failed(&format!(
+                "E: Failed to fetch {reason}\nE: Download Failed\n"
+            )) {
+                Unavailable::Gone(text) => panic!("{text}"),
+                Unavailable::Failed(error) => {
+                    assert!(format!("{error:#}").contains(told), "{error:#}")
+                }
+            }
+        }
+        assert!(matches!(
+            failed("E: Download Failed\n"),
+            Unavailable::Failed(_)
+        ));
     }
 }

@@ -10,11 +10,20 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::apt::Apt;
+use super::contents::{Contents, Trust};
 use super::deb::{MemberKind, read_deb};
 use super::elf::check_needs;
 use super::resolve::Wanted;
+use super::work::{Work, put_in_place};
 use super::{Lock, Pinned};
+use crate::below::Below;
 use crate::vm::tree::{Entry, Tree};
+use crate::vm::word;
+
+/// The archive in the cache.
+const ARCHIVE: &str = "fixture.cpio";
+/// The static program that makes `/etc/ld.so.cache`.
+const LDCONFIG: &str = "usr/sbin/ldconfig";
 
 /// `vm/fixture.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +67,9 @@ struct Description {
     table: String,
     pinned: Vec<Pinned>,
     taken: Vec<Pinned>,
+    /// Its files; empty in the cache of a version that kept no checksums.
+    #[serde(default)]
+    contents: Contents,
 }
 
 impl FixtureTable {
@@ -65,9 +77,47 @@ impl FixtureTable {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is wrong with it, with the name of the key.
     pub fn parse(text: &str, file: &str) -> Result<FixtureTable> {
-        toml::from_str(text).with_context(|| format!("failed to read {file}"))
+        let context = || format!("failed to read {file}");
+        let table: FixtureTable = toml::from_str(text).with_context(context)?;
+        table.check().with_context(context)?;
+        Ok(table)
+    }
+
+    fn check(&self) -> Result<()> {
+        for name in &self.suites {
+            word::suite("suites", name)?;
+        }
+        for source in &self.packages {
+            word::package("package.name", &source.name)?;
+            for pattern in &source.files {
+                Below::parse(pattern)
+                    .with_context(|| format!("package.files of {}", source.name))?;
+            }
+        }
+        self.add_to(&mut Tree::default())
+    }
+
+    /// Adds directories, symlinks and small files.
+    fn add_to(&self, tree: &mut Tree) -> Result<()> {
+        for (path, mode) in &self.folders {
+            let key = || format!("folders.{path:?}");
+            if mode & !0o7777 != 0 {
+                bail!("{} = {mode:#o} is no mode of a directory", key());
+            }
+            tree.add(path, Entry::Folder(*mode)).with_context(key)?;
+        }
+        for (path, target) in &self.links {
+            tree.add(path, Entry::Link(target.clone()))
+                .with_context(|| format!("links.{path:?}"))?;
+        }
+        for (path, text) in &self.texts {
+            let bytes = text.clone().into_bytes();
+            tree.add(path, Entry::File { mode: 0o644, bytes })
+                .with_context(|| format!("texts.{path:?}"))?;
+        }
+        Ok(())
     }
 
     fn fingerprint(&self) -> Result<String> {
@@ -79,14 +129,24 @@ impl FixtureTable {
 ///
 /// # Errors
 ///
-/// The cache holds something that cannot be read.
-pub fn load_fixture(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<Option<Fixture>> {
+/// The cache holds something that cannot be read, is not what was fetched, or is another user's.
+pub fn load_fixture(
+    cache: &Path,
+    table: &FixtureTable,
+    lock: &Lock,
+    trust: Trust,
+) -> Result<Option<Fixture>> {
     let folder = cache.join("fixture");
-    let Some(found) = super::read_description::<Description>(&folder.join("fixture.json"))? else {
+    let Some(found) = super::read_description::<Description>(cache, &folder.join("fixture.json"))?
+    else {
         return Ok(None);
     };
     if found.pinned != lock.of("fixture") || found.table != table.fingerprint()? {
         return Ok(None);
+    }
+    found.contents.verify(&folder, trust)?;
+    if !found.contents.names().any(|known| known == ARCHIVE) {
+        bail!("{} has no checksum", folder.join(ARCHIVE).display());
     }
     let others = found
         .taken
@@ -97,12 +157,17 @@ pub fn load_fixture(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<O
         .collect();
     let substituted = (!others.is_empty() && !found.pinned.is_empty()).then(|| {
         format!(
-            "the fixture has {} because the pinned one can be had no more",
-            others.join(", ")
+            "fixture: using {}, the pinned {} no longer in the archive",
+            others.join(", "),
+            if others.len() == 1 {
+                "one is"
+            } else {
+                "ones are"
+            }
         )
     });
     Ok(Some(Fixture {
-        archive: folder.join("fixture.cpio"),
+        archive: folder.join(ARCHIVE),
         substituted,
     }))
 }
@@ -119,7 +184,7 @@ pub fn fetch_fixture(
     lock: &Lock,
     update: bool,
 ) -> Result<Vec<Pinned>> {
-    let work = super::work_folder(cache)?;
+    let work = Work::begin(cache)?;
     let apt = Apt::prepare(cache, &table.suites)?;
     let mut tree = Tree::default();
     let mut taken = Vec::new();
@@ -153,8 +218,7 @@ pub fn fetch_fixture(
     check_needs(&tree)?;
     let new = work.path().join("new");
     fs::create_dir(&new).context("failed to make the fixture's folder")?;
-    let archive =
-        fs::File::create(new.join("fixture.cpio")).context("failed to write the fixture")?;
+    let archive = fs::File::create(new.join(ARCHIVE)).context("failed to write the fixture")?;
     let mut archive = std::io::BufWriter::new(archive);
     tree.write_cpio(&mut archive)
         .context("failed to write the fixture")?;
@@ -164,13 +228,14 @@ pub fn fetch_fixture(
         table: table.fingerprint()?,
         pinned,
         taken: taken.clone(),
+        contents: Contents::of(&new)?,
     };
     fs::write(
         new.join("fixture.json"),
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the fixture")?;
-    super::replace_folder(&new, &cache.join("fixture"))?;
+    put_in_place(&new, &cache.join("fixture"))?;
     Ok(taken)
 }
 
@@ -191,7 +256,8 @@ fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<()> {
             Some(("bin" | "sbin" | "lib" | "lib64", _)) => format!("usr/{}", member.path),
             _ => member.path,
         };
-        tree.add(&path, entry);
+        tree.add(&path, entry)
+            .with_context(|| format!("package {} is refused", source.name))?;
     }
     if found == 0 {
         bail!(
@@ -211,28 +277,18 @@ fn globs(patterns: &[String]) -> Result<GlobSet> {
     set.build().context("failed to combine patterns")
 }
 
-/// Adds folders, links and small files, and makes `/etc/ld.so.cache` with the fixture's ldconfig.
+/// Adds what the table names, and makes `/etc/ld.so.cache` with the fixture's ldconfig.
 fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
-    for (path, mode) in &table.folders {
-        tree.add(path, Entry::Folder(*mode));
-    }
-    for (path, target) in &table.links {
-        tree.add(path, Entry::Link(target.clone()));
-    }
-    for (path, text) in &table.texts {
-        tree.add(
-            path,
-            Entry::File {
-                mode: 0o644,
-                bytes: text.clone().into_bytes(),
-            },
-        );
+    table.add_to(tree)?;
+    // What is executed is the package's own file, not what a symlink of the table says.
+    if !matches!(tree.get(LDCONFIG), Some(Entry::File { .. })) {
+        bail!("no package of the fixture brings /{LDCONFIG}: add it to vm/fixture.toml");
     }
     let root = work.join("root");
     fs::create_dir(&root).context("failed to make a folder for ldconfig")?;
     tree.write_to(&root)?;
     // -X makes no links and -i keeps no state; the program is static, so any host can run it.
-    let output = Command::new(root.join("usr/sbin/ldconfig"))
+    let output = Command::new(root.join(LDCONFIG))
         .args(["-X", "-i", "-r"])
         .arg(&root)
         .env_clear()
@@ -245,7 +301,71 @@ fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
         );
     }
     let bytes = fs::read(root.join("etc/ld.so.cache")).context("ldconfig wrote no ld.so.cache")?;
-    tree.add("etc/ld.so.cache", Entry::File { mode: 0o644, bytes });
-    tree.remove("usr/sbin/ldconfig");
+    tree.add("etc/ld.so.cache", Entry::File { mode: 0o644, bytes })?;
+    tree.remove(LDCONFIG);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a table with this section, the others being empty.
+    fn error(rest: &str) -> String {
+        let mut text = "suites = [\"s\"]\n".to_owned();
+        if !rest.contains("[[package]]") {
+            text += "package = []\n";
+        }
+        for section in ["[folders]", "[links]", "[texts]"] {
+            if !rest.contains(section) {
+                text += &format!("{section}\n");
+            }
+        }
+        let error = FixtureTable::parse(&(text + rest), "fixture.toml").unwrap_err();
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn a_name_that_leads_out_is_an_error_that_names_the_key() {
+        for section in ["folders", "links", "texts"] {
+            let value = if section == "folders" {
+                "0o755"
+            } else {
+                "\"x\""
+            };
+            for name in ["/etc/x", "../x", "a/../../x"] {
+                let text = error(&format!("[{section}]\n{name:?} = {value}"));
+                let key = format!("failed to read fixture.toml: {section}.{name:?}: ");
+                assert!(text.starts_with(&key), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_below_a_symlink_is_an_error_that_names_the_key() {
+        let text = error("[links]\n\"etc\" = \"/etc\"\n[texts]\n\"etc/cron.d/x\" = \"x\"");
+        assert!(text.contains("texts.\"etc/cron.d/x\": "), "{text}");
+        assert!(
+            text.contains("leads through etc, a symlink to /etc"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_mode_that_is_more_than_permissions_is_an_error_that_names_the_key() {
+        let text = error("[folders]\n\"etc\" = 0o120777");
+        assert!(text.contains("folders.\"etc\" = 0o120777"), "{text}");
+    }
+
+    #[test]
+    fn a_package_or_a_suite_that_is_a_path_is_an_error_that_names_the_key() {
+        let text = error("[[package]]\nname = \"../x\"\nfiles = []");
+        assert!(text.contains("package.name = \"../x\""), "{text}");
+        let text = error("[[package]]\nname = \"x\"\nfiles = [\"../x\"]");
+        assert!(text.contains("package.files of x: "), "{text}");
+        let hostile = "suites = [\"s main\\ndeb [trusted=yes] file:/x s\"]\npackage = []\n\
+                       [folders]\n[links]\n[texts]\n";
+        let text = format!("{:#}", FixtureTable::parse(hostile, "x").unwrap_err());
+        assert!(text.contains("suites = \"s main"), "{text}");
+    }
 }

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::files;
 use crate::trail::KernelId;
 use crate::vm::payload;
 use crate::vm::table::{Entry, Table};
 
 use super::apt::Apt;
-use super::deb::{MemberKind, read_deb};
+use super::contents::{Contents, Trust};
 use super::elf::module_depends;
+use super::package::read_kernel_package;
 use super::resolve::{Got, Wanted};
+use super::work::{Work, put_in_place};
 use super::{Lock, Pinned};
 
 /// A kernel that is ready to boot.
@@ -23,6 +24,8 @@ use super::{Lock, Pinned};
 pub struct CachedKernel {
     /// Its folder in the cache.
     pub folder: PathBuf,
+    /// Kernel modules by name, decompressed.
+    pub modules: BTreeMap<String, PathBuf>,
     /// Release, as uname(2) will say it.
     pub release: String,
     /// Upstream release with its patch level, such as `5.10.251`, which a distribution's release may
@@ -43,6 +46,9 @@ struct Description {
     /// The modules that the table asked for.
     #[serde(default)]
     modules: Vec<String>,
+    /// Its files; empty in the cache of a version that kept no checksums.
+    #[serde(default)]
+    contents: Contents,
 }
 
 impl CachedKernel {
@@ -57,24 +63,6 @@ impl CachedKernel {
     pub fn config(&self) -> PathBuf {
         self.folder.join("config")
     }
-
-    /// Kernel modules by name, decompressed.
-    ///
-    /// # Errors
-    ///
-    /// The cache cannot be read.
-    pub fn modules(&self) -> Result<BTreeMap<String, PathBuf>> {
-        let mut modules = BTreeMap::new();
-        for path in files::list(&self.folder.join("modules"))? {
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            modules.insert(name, path);
-        }
-        Ok(modules)
-    }
 }
 
 fn folder(cache: &Path, id: &KernelId) -> PathBuf {
@@ -85,33 +73,51 @@ fn folder(cache: &Path, id: &KernelId) -> PathBuf {
 ///
 /// # Errors
 ///
-/// The cache holds something that cannot be read.
+/// The cache holds something that cannot be read, is not what was fetched, or is another user's.
 pub fn load_kernel(
     cache: &Path,
     id: &KernelId,
     lock: &Lock,
     modules: &[String],
+    trust: Trust,
 ) -> Result<Option<CachedKernel>> {
     let folder = folder(cache, id);
-    let Some(found) = super::read_description::<Description>(&folder.join("kernel.json"))? else {
+    let Some(found) = super::read_description::<Description>(cache, &folder.join("kernel.json"))?
+    else {
         return Ok(None);
     };
     if found.pinned != lock.of(&id.to_string()) || found.modules != modules {
         return Ok(None);
     }
+    found.contents.verify(&folder, trust)?;
+    for name in ["vmlinux", "config"] {
+        if !found.contents.names().any(|known| known == name) {
+            bail!("{} has no checksum", folder.join(name).display());
+        }
+    }
     let substituted = (found.taken != found.pinned && !found.pinned.is_empty()).then(|| {
         format!(
-            "kernel {id} is {} because the pinned {} can be had no more",
+            "kernel {id}: using {}, the pinned {} is no longer in the archive",
             version(&found.taken),
             version(&found.pinned)
         )
     });
     Ok(Some(CachedKernel {
         upstream: upstream(version(&found.taken), &found.release).to_owned(),
+        modules: module_files(&found.contents, &folder),
         folder,
         release: found.release,
         substituted,
     }))
+}
+
+/// Only what has a checksum: a file that somebody puts beside them is no module of this kernel.
+fn module_files(contents: &Contents, folder: &Path) -> BTreeMap<String, PathBuf> {
+    let module = |name: &str| {
+        let module = name.strip_prefix("modules/")?.strip_suffix(".ko")?;
+        Some((module.to_owned(), folder.join(name)))
+    };
+    contents.names().filter_map(module).collect()
 }
 
 /// The upstream part of a package's version, which is `UPSTREAM-REVISION`.
@@ -142,7 +148,7 @@ pub fn fetch_kernel(
     update: bool,
 ) -> Result<Vec<Pinned>> {
     let of = entry.id.to_string();
-    let work = super::work_folder(cache)?;
+    let work = Work::begin(cache)?;
     let apt = Apt::prepare(cache, &entry.suites)?;
     let wanted = Wanted {
         of: &of,
@@ -169,13 +175,14 @@ pub fn fetch_kernel(
         pinned,
         taken: got.packages.clone(),
         modules: table.modules.clone(),
+        contents: Contents::of(&new)?,
     };
     fs::write(
         new.join("kernel.json"),
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the kernel")?;
-    super::replace_folder(&new, &folder(cache, &entry.id))?;
+    put_in_place(&new, &folder(cache, &entry.id))?;
     Ok(got.packages)
 }
 
@@ -184,59 +191,30 @@ fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
     let mut release = None;
     let mut configured = false;
     for file in &got.files {
-        for member in read_deb(file, |path| wants(path, modules))? {
-            let MemberKind::File(bytes) = member.kind else {
-                continue;
-            };
-            let name = member.path.rsplit('/').next().unwrap_or_default();
-            if name.starts_with("vmlinuz") {
-                release = Some(payload::release(&bytes)?);
-                fs::write(folder.join("vmlinux"), payload::vmlinux(&bytes)?)?;
-            } else if name.starts_with("config") {
-                fs::write(folder.join("config"), bytes)?;
-                configured = true;
-            } else {
-                let stem = name.split('.').next().unwrap_or_default();
-                let bytes = if name.ends_with(".xz") {
-                    unxz(&bytes)?
-                } else {
-                    bytes
-                };
-                let missing = module_depends(&bytes)?;
-                if let Some(missing) = missing.iter().find(|name| !modules.contains(name)) {
-                    bail!(
-                        "module {stem} needs the module {missing}: add it to modules in \
-                         vm/kernels.toml"
-                    );
-                }
-                fs::write(folder.join("modules").join(format!("{stem}.ko")), bytes)?;
+        let package = read_kernel_package(file, modules)?;
+        if let Some(image) = package.image {
+            release = Some(payload::release(&image)?);
+            fs::write(folder.join("vmlinux"), payload::vmlinux(&image)?)?;
+        }
+        if let Some(config) = package.config {
+            fs::write(folder.join("config"), config)?;
+            configured = true;
+        }
+        for (name, bytes) in package.modules {
+            let missing = module_depends(&bytes)?;
+            if let Some(missing) = missing.iter().find(|name| !modules.contains(name)) {
+                bail!(
+                    "module {name} needs the module {missing}: add it to modules in \
+                     vm/kernels.toml"
+                );
             }
+            fs::write(folder.join("modules").join(format!("{name}.ko")), bytes)?;
         }
     }
     if !configured {
         bail!("its packages hold no configuration");
     }
     release.context("its packages hold no kernel image")
-}
-
-fn wants(path: &str, modules: &[String]) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let below = path.starts_with("usr/lib/modules/") || path.starts_with("lib/modules/");
-    if path.starts_with("boot/") {
-        return name.starts_with("vmlinuz-") || name.starts_with("config-");
-    }
-    let stem = name.strip_suffix(".xz").unwrap_or(name).strip_suffix(".ko");
-    below
-        && (name == "vmlinuz"
-            || name == "config"
-            || stem.is_some_and(|stem| modules.iter().any(|module| *module == stem)))
-}
-
-fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    std::io::Read::read_to_end(&mut liblzma::read::XzDecoder::new(bytes), &mut out)
-        .context("failed to decompress a module")?;
-    Ok(out)
 }
 
 #[cfg(test)]

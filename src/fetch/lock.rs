@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::below::Below;
+use crate::vm::word;
 
 /// A lock file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,28 @@ pub struct Pinned {
     pub sha256: String,
 }
 
+impl Pinned {
+    /// Checks every word that becomes part of a path, a URI or a comparison.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is wrong, and its value.
+    pub fn check(&self) -> Result<()> {
+        word::package("name", &self.name)?;
+        let of = || format!("package {} is wrong", self.name);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/.+~_:%-".contains(c);
+        let path = Below::parse(&self.path).with_context(|| format!("{}: path", of()))?;
+        if !path.as_str().starts_with("pool/") || !path.as_str().chars().all(plain) {
+            bail!("{}: path = {:?} is no path of an archive", of(), self.path);
+        }
+        let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+        if self.sha256.len() != 64 || !self.sha256.chars().all(hex) {
+            bail!("{}: sha256 = {:?} is no SHA-256", of(), self.sha256);
+        }
+        Ok(())
+    }
+}
+
 const HEAD: &str =
     "# Written by `vm/setup --update`: the packages that the table beside it stands for.\n\n";
 
@@ -42,9 +67,13 @@ impl Lock {
     ///
     /// A text that is no lock.
     pub fn parse(text: &str, file: &str) -> Result<Lock> {
-        toml::from_str(text).with_context(|| {
-            format!("failed to read {file}: restore it with git checkout or vm/setup --update")
-        })
+        let context =
+            || format!("failed to read {file}: restore it with git checkout or vm/setup --update");
+        let lock: Lock = toml::from_str(text).with_context(context)?;
+        for pinned in &lock.packages {
+            pinned.check().with_context(context)?;
+        }
+        Ok(lock)
     }
 
     /// The packages of one kernel, or of the fixture.
@@ -86,7 +115,7 @@ mod tests {
             version: "1".into(),
             path: "pool/x.deb".into(),
             size: 1,
-            sha256: "00".into(),
+            sha256: "0".repeat(64),
         }
     }
 
@@ -106,6 +135,35 @@ mod tests {
             .map(|p| p.name)
             .collect();
         assert_eq!(names, ["c", "b"]);
+    }
+
+    fn refused(change: impl Fn(&mut Pinned), why: &str) {
+        let mut hostile = pinned("5.10", "a");
+        hostile.check().unwrap();
+        change(&mut hostile);
+        let text = toml::to_string(&Lock {
+            packages: vec![hostile],
+        });
+        let error = Lock::parse(&text.unwrap(), "x.lock").unwrap_err();
+        let error = format!("{error:#}");
+        assert!(
+            error.starts_with("failed to read x.lock: ") && error.contains(why),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_name_or_a_path_that_leads_elsewhere_is_an_error_that_names_the_key() {
+        refused(|p| p.name = "../a".into(), "name = \"../a\"");
+        refused(|p| p.path = "pool/../../a".into(), "a is wrong: path: ");
+        refused(|p| p.path = "dists/a".into(), "path = \"dists/a\"");
+        refused(|p| p.path = "pool/a b".into(), "path = \"pool/a b\"");
+    }
+
+    #[test]
+    fn a_checksum_that_is_none_is_an_error_that_names_the_key() {
+        refused(|p| p.sha256 = String::new(), "sha256 = \"\"");
+        refused(|p| p.sha256 = "g".repeat(64), "sha256 = \"ggg");
     }
 
     #[test]

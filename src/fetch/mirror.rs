@@ -24,6 +24,10 @@ impl Mirror {
             .ok()
             .filter(|value| !value.is_empty())
         {
+            // It becomes a word of sources.list(5).
+            if mirror.contains(|c: char| c.is_whitespace() || c.is_control() || c == '[') {
+                bail!("EXETRAIL_MIRROR={mirror:?} is no URI");
+            }
             return Ok(Mirror::named(&mirror));
         }
         let output = Command::new("apt-get")

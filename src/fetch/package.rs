@@ -1,12 +1,12 @@
 //! One Debian package of a kernel: image, configuration, modules.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use super::deb::{MemberKind, read_deb};
+use crate::bound;
 
 /// What a package holds of a kernel.
 #[derive(Debug, Default)]
@@ -62,27 +62,48 @@ fn wants(path: &str, modules: &[String]) -> bool {
 ///
 /// # Errors
 ///
-/// It cannot be decompressed.
+/// It cannot be decompressed, or is larger than any module.
 pub fn read_module(bytes: Vec<u8>) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let context = "failed to decompress a module";
-    match bytes.as_slice() {
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
-            let mut decoder = liblzma::read::XzDecoder::new(bytes.as_slice());
-            decoder.read_to_end(&mut out).context(context)?;
-        }
-        [0x1f, 0x8b, ..] => {
-            let mut decoder = flate2::read::GzDecoder::new(bytes.as_slice());
-            decoder.read_to_end(&mut out).context(context)?;
-        }
+    read_module_within(bytes, bound::FILE)
+}
+
+fn read_module_within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>> {
+    let packed = bytes.as_slice();
+    let unpacked = match packed {
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => bound::read(bound::xz(packed)?, limit),
+        [0x1f, 0x8b, ..] => bound::read(flate2::read::GzDecoder::new(packed), limit),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(bytes.as_slice());
-            let mut decoder = decoder
+            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+            decoder
                 .map_err(|error| anyhow::anyhow!("{error}"))
-                .context(context)?;
-            decoder.read_to_end(&mut out).context(context)?;
+                .and_then(|decoder| bound::read(decoder, limit))
         }
         _ => return Ok(bytes),
+    };
+    unpacked.context("failed to decompress a module")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    /// So many zeros, compressed to a thousandth.
+    fn bomb(bytes: u64) -> Vec<u8> {
+        let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::copy(&mut std::io::repeat(0).take(bytes), &mut member).unwrap();
+        member.finish().unwrap()
     }
-    Ok(out)
+
+    #[test]
+    fn a_module_without_end_is_an_error_that_names_the_limit() {
+        let error = read_module_within(bomb((1 << 20) + 1), 1 << 20).unwrap_err();
+        assert!(format!("{error:#}").contains("limit of 1 MiB"), "{error:#}");
+    }
+
+    #[test]
+    fn a_compressed_module_is_read() {
+        assert_eq!(read_module(bomb(3)).unwrap(), [0; 3]);
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use debversion::Version;
 
 use super::Pinned;
 
@@ -12,15 +13,26 @@ pub trait Archive {
     ///
     /// # Errors
     ///
-    /// The package is gone, the mirror cannot be reached, or the checksum is another.
-    fn download(&self, pinned: &Pinned, file: &Path) -> Result<()>;
+    /// The package is gone, or it could not be downloaded for another reason.
+    fn download(&self, pinned: &Pinned, file: &Path) -> Result<(), Unavailable>;
 
-    /// Reads the signed lists and names the packages that fit a pattern, newest first.
+    /// Reads the signed lists and names the packages that fit a pattern, in any order.
     ///
     /// # Errors
     ///
     /// The lists cannot be read or their signature is wrong.
-    fn newest(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>>;
+    fn listed(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>>;
+}
+
+/// Why a package cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The archive has it no longer: the one reason to take another one.
+    #[error("{0}")]
+    Gone(String),
+    /// Anything else: a wrong checksum, a full disk, no network.
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
 }
 
 /// A group of packages of one release: what is wanted and what a substitute may be.
@@ -46,20 +58,22 @@ pub struct Got {
 }
 
 impl Wanted<'_> {
-    /// Downloads what is pinned, or what takes its place, into a folder.
+    /// Downloads what is pinned, or what takes its place when that is gone, into a directory.
     ///
     /// # Errors
     ///
-    /// Neither the pinned packages nor any other release of the series can be had; both reasons.
+    /// The pinned packages are there and cannot be downloaded; or they are gone and no other release of
+    /// the series can be had, with both reasons.
     pub fn get(&self, archive: &dyn Archive, folder: &Path) -> Result<Got> {
         if self.pinned.is_empty() {
             return self.get_newest(archive, folder);
         }
         match download_all(archive, self.pinned, folder) {
             Ok(got) => Ok(got),
-            Err(gone) => self.get_newest(archive, folder).map_err(|error| {
-                anyhow::anyhow!("{gone:#}; and the newest of the series instead: {error:#}")
+            Err(Unavailable::Gone(gone)) => self.get_newest(archive, folder).map_err(|error| {
+                anyhow::anyhow!("{gone}; and the newest of the series instead: {error:#}")
             }),
+            Err(Unavailable::Failed(error)) => Err(error),
         }
     }
 
@@ -69,24 +83,25 @@ impl Wanted<'_> {
     ///
     /// # Errors
     ///
-    /// No release of the series can be had.
+    /// No release of the series is in the archive, or one that is cannot be downloaded.
     pub fn get_newest(&self, archive: &dyn Archive, folder: &Path) -> Result<Got> {
         let Some(first) = self.packages.first() else {
             bail!("{} names no package", self.of)
         };
-        let candidates = archive.newest(&first.replace("{release}", self.release), self.of)?;
+        let pattern = first.replace("{release}", self.release);
+        let candidates = newest_first(archive.listed(&pattern, self.of)?)?;
         let mut reasons = Vec::new();
         for candidate in candidates {
             match self.get_release(archive, folder, first, candidate) {
                 Ok(got) => return Ok(got),
-                Err(error) => reasons.push(format!("{error:#}")),
+                Err(Unavailable::Gone(reason)) => reasons.push(reason),
+                Err(Unavailable::Failed(error)) => return Err(error),
             }
         }
         reasons.dedup();
-        let pattern = first.replace("{release}", self.release);
         match reasons.is_empty() {
             true => bail!("no package {pattern} is listed"),
-            false => bail!("no package {pattern} can be had: {}", reasons.join("; ")),
+            false => bail!("no package {pattern} is available: {}", reasons.join("; ")),
         }
     }
 
@@ -96,7 +111,7 @@ impl Wanted<'_> {
         folder: &Path,
         first: &str,
         candidate: Pinned,
-    ) -> Result<Got> {
+    ) -> Result<Got, Unavailable> {
         let (before, after) = first.split_once("{release}").unwrap_or((first, ""));
         let release = candidate
             .name
@@ -112,17 +127,41 @@ impl Wanted<'_> {
     }
 
     /// A package of the same version; from the lock when the lists have forgotten it.
-    fn listed_or_pinned(&self, archive: &dyn Archive, name: &str, version: &str) -> Result<Pinned> {
-        let listed = archive.newest(name, self.of)?;
+    fn listed_or_pinned(
+        &self,
+        archive: &dyn Archive,
+        name: &str,
+        version: &str,
+    ) -> Result<Pinned, Unavailable> {
+        let listed = archive.listed(name, self.of)?;
         let mut all = listed.into_iter().chain(self.pinned.iter().cloned());
-        match all.find(|pinned| pinned.name == name && pinned.version == version) {
-            Some(pinned) => Ok(pinned),
-            None => bail!("{name} {version} is neither listed nor pinned"),
-        }
+        all.find(|pinned| pinned.name == name && pinned.version == version)
+            .ok_or_else(|| {
+                Unavailable::Gone(format!("{name} {version} is neither listed nor pinned"))
+            })
     }
 }
 
-fn download_all(archive: &dyn Archive, packages: &[Pinned], folder: &Path) -> Result<Got> {
+/// In Debian's order (deb-version(7)): `7.4~rc1-1` is older than `7.4-1`.
+fn newest_first(packages: Vec<Pinned>) -> Result<Vec<Pinned>> {
+    let version = |package: Pinned| {
+        let version: Result<Version, _> = package.version.parse();
+        let version = version.map_err(|_| {
+            let (name, version) = (&package.name, &package.version);
+            anyhow::anyhow!("{name} is listed with {version:?}, which is no version")
+        })?;
+        Ok((version, package))
+    };
+    let mut versions: Vec<_> = packages.into_iter().map(version).collect::<Result<_>>()?;
+    versions.sort_by(|(one, _), (two, _)| two.cmp(one));
+    Ok(versions.into_iter().map(|(_, package)| package).collect())
+}
+
+fn download_all(
+    archive: &dyn Archive,
+    packages: &[Pinned],
+    folder: &Path,
+) -> Result<Got, Unavailable> {
     let mut files = Vec::new();
     for package in packages {
         let file = folder.join(format!("{}.deb", package.name));
@@ -139,21 +178,27 @@ fn download_all(archive: &dyn Archive, packages: &[Pinned], folder: &Path) -> Re
 mod tests {
     use super::*;
 
-    /// An archive that lists some packages and has lost others.
+    /// An archive that lists some packages, has lost others, and has others that are broken.
+    #[derive(Default)]
     struct Fake {
         listed: Vec<Pinned>,
         gone: Vec<&'static str>,
+        broken: Vec<&'static str>,
     }
 
     impl Archive for Fake {
-        fn download(&self, pinned: &Pinned, _file: &Path) -> Result<()> {
-            match self.gone.contains(&pinned.version.as_str()) {
-                true => bail!("{} is gone", pinned.version),
-                false => Ok(()),
+        fn download(&self, pinned: &Pinned, _file: &Path) -> Result<(), Unavailable> {
+            let version = pinned.version.as_str();
+            if self.gone.contains(&version) {
+                return Err(Unavailable::Gone(format!("{version} is gone")));
             }
+            if self.broken.contains(&version) {
+                return Err(anyhow::anyhow!("{version} has a wrong checksum").into());
+            }
+            Ok(())
         }
 
-        fn newest(&self, pattern: &str, _of: &str) -> Result<Vec<Pinned>> {
+        fn listed(&self, pattern: &str, _of: &str) -> Result<Vec<Pinned>> {
             let matcher = globset::Glob::new(pattern)?.compile_matcher();
             Ok(self
                 .listed
@@ -195,7 +240,7 @@ mod tests {
     fn the_pinned_package_is_taken_while_it_can_be_had() {
         let fake = Fake {
             listed: vec![package("k-6.1.9", "9")],
-            gone: vec![],
+            ..Fake::default()
         };
         assert_eq!(
             get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(),
@@ -206,12 +251,62 @@ mod tests {
     #[test]
     fn when_it_is_gone_the_newest_that_can_be_had_takes_its_place() {
         let fake = Fake {
-            listed: vec![package("k-6.1.9", "9"), package("k-6.1.8", "8")],
+            listed: vec![package("k-6.1.8", "8"), package("k-6.1.9", "9")],
             gone: vec!["7", "9"],
+            ..Fake::default()
         };
         assert_eq!(
             get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(),
             ["k-6.1.8 8"]
+        );
+    }
+
+    #[test]
+    fn what_is_there_and_broken_is_an_error_and_nothing_takes_its_place() {
+        let fake = Fake {
+            listed: vec![package("k-6.1.8", "8"), package("k-6.1.9", "9")],
+            gone: vec!["6"],
+            broken: vec!["7", "9"],
+        };
+        for (pinned, broken) in [("7", "7"), ("6", "9")] {
+            let error = get(&fake, &[package("k-6.1", pinned)], &["k-{release}"]).unwrap_err();
+            let text = format!("{error:#}");
+            assert!(
+                text.contains(&format!("{broken} has a wrong checksum")),
+                "{text}"
+            );
+        }
+    }
+
+    /// The order in which an archive without any of these is asked for them.
+    fn order(versions: &[&str]) -> Vec<String> {
+        let packages = versions.iter().map(|version| package("k", version));
+        let sorted = newest_first(packages.collect()).unwrap();
+        sorted.into_iter().map(|package| package.version).collect()
+    }
+
+    #[test]
+    fn the_newest_is_debians_newest_whatever_the_order_of_the_list() {
+        // Each pair as `dpkg --compare-versions NEWER gt OLDER` says it.
+        for [newer, older] in [
+            ["6.12.10-1", "6.12.9-1"],
+            ["5.10.262-1", "5.10.251-1"],
+            ["7.4-1", "7.4~rc1-1~exp1"],
+            ["6.19.14-1", "6.19.14-1~bpo13+1"],
+            ["6.1.176-1+b1", "6.1.176-1"],
+            ["1:6.1-1", "6.12-1"],
+        ] {
+            assert_eq!(order(&[newer, older]), [newer, older]);
+            assert_eq!(order(&[older, newer]), [newer, older]);
+        }
+    }
+
+    #[test]
+    fn what_is_listed_without_a_version_is_an_error_that_names_it() {
+        let error = newest_first(vec![package("k", "6.1_x")]).unwrap_err();
+        assert!(
+            error.to_string().contains("k is listed with \"6.1_x\""),
+            "{error}"
         );
     }
 
@@ -223,7 +318,7 @@ mod tests {
                 package("m-6.1.9", "9"),
                 package("m-6.1.8", "8"),
             ],
-            gone: vec![],
+            ..Fake::default()
         };
         let got = get(&fake, &[], &["k-{release}", "m-{release}"]).unwrap();
         assert_eq!(got, ["k-6.1.9 9", "m-6.1.9 9"]);
@@ -232,8 +327,8 @@ mod tests {
     #[test]
     fn when_nothing_can_be_had_both_reasons_are_said() {
         let fake = Fake {
-            listed: vec![],
             gone: vec!["7"],
+            ..Fake::default()
         };
         let error = get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap_err();
         let text = format!("{error:#}");

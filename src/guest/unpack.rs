@@ -1,4 +1,7 @@
-//! Unpacks a cpio archive below a folder.
+//! Unpacks a cpio archive below a directory. Nothing else in exetrail unpacks one.
+//!
+//! In the native lab this is root on the user's own machine, so the archive is not believed: a name
+//! that is absolute, has `..` or leads through a symlink ends it.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -7,11 +10,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Makes the folders, files and links of an archive (newc) below `root`.
+use crate::below::Below;
+
+/// Makes the directories, files and symlinks of an archive (newc) below `root`.
 ///
 /// # Errors
 ///
-/// A damaged archive, an entry of another kind, or what cannot be written, with its path.
+/// A damaged archive, a name that leads out of `root` or through a symlink, an entry of another kind, or
+/// what cannot be written, with its path.
 pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
     let open = || format!("failed to open {}", archive.display());
     let mut input = fs::File::open(archive).with_context(open)?;
@@ -21,11 +27,16 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
         if reader.entry().is_trailer() {
             return Ok(());
         }
-        let place = root.join(reader.entry().name());
+        let name = reader.entry().name().to_owned();
+        let refused = || format!("failed to unpack {}", archive.display());
+        let place = Below::parse(&name)
+            .and_then(|name| name.place(root))
+            .with_context(refused)?;
         let context = || format!("failed to unpack {}", place.display());
         let mode = reader.entry().mode();
         let permissions = fs::Permissions::from_mode(mode & 0o7777);
-        let mut content = Vec::with_capacity(reader.entry().file_size() as usize);
+        // Not with the capacity that the archive claims.
+        let mut content = Vec::new();
         reader.read_to_end(&mut content).with_context(context)?;
         reader.finish().with_context(context)?;
         match mode & 0o170_000 {
@@ -44,5 +55,86 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
             }
             other => bail!("{}: unknown kind of file {other:o}", place.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: u32 = 0o104_755;
+    const LINK: u32 = 0o120_777;
+
+    /// An archive of these entries, written without any check, unpacked into `root` of a directory.
+    fn unpacked(entries: &[(&str, u32, &str)]) -> (tempfile::TempDir, Result<()>) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bytes = Vec::new();
+        for (name, mode, content) in entries {
+            let size = u32::try_from(content.len()).unwrap();
+            let builder = cpio::newc::Builder::new(name).mode(*mode).nlink(1);
+            let mut member = builder.write(&mut bytes, size);
+            member.write_all(content.as_bytes()).unwrap();
+            member.finish().unwrap();
+        }
+        cpio::newc::trailer(&mut bytes).unwrap();
+        let archive = dir.path().join("hostile.cpio");
+        fs::write(&archive, bytes).unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let result = unpack(&archive, &root);
+        (dir, result)
+    }
+
+    fn refused(entries: &[(&str, u32, &str)], why: &str) -> tempfile::TempDir {
+        let (dir, result) = unpacked(entries);
+        let error = format!("{:#}", result.unwrap_err());
+        assert!(
+            error.contains("hostile.cpio") && error.contains(why),
+            "{error}"
+        );
+        dir
+    }
+
+    #[test]
+    fn an_absolute_name_writes_nothing() {
+        let outside = tempfile::tempdir().unwrap();
+        let name = outside.path().join("rootshell");
+        refused(&[(name.to_str().unwrap(), FILE, "x")], "is absolute");
+        assert!(!name.exists());
+    }
+
+    #[test]
+    fn a_name_that_leads_up_writes_nothing() {
+        let dir = refused(&[("../rootshell", FILE, "x")], "has the part \"..\"");
+        assert!(!dir.path().join("rootshell").exists());
+    }
+
+    #[test]
+    fn a_name_through_a_symlink_of_the_archive_writes_nothing() {
+        let dir = refused(
+            &[("out", LINK, ".."), ("out/rootshell", FILE, "x")],
+            "through the symlink out",
+        );
+        assert!(!dir.path().join("rootshell").exists());
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_symlink_writes_nothing() {
+        let dir = refused_at_place(&[("x", LINK, "../rootshell"), ("x", FILE, "x")]);
+        assert!(!dir.path().join("rootshell").exists());
+    }
+
+    fn refused_at_place(entries: &[(&str, u32, &str)]) -> tempfile::TempDir {
+        let (dir, result) = unpacked(entries);
+        assert!(format!("{:#}", result.unwrap_err()).contains("File exists"));
+        dir
+    }
+
+    #[test]
+    fn plain_names_are_unpacked_with_their_bits() {
+        let (dir, result) = unpacked(&[("a", 0o040_755, ""), ("a/b", FILE, "x")]);
+        result.unwrap();
+        let file = fs::metadata(dir.path().join("root/a/b")).unwrap();
+        assert_eq!(file.permissions().mode(), FILE);
     }
 }

@@ -6,13 +6,14 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{chdir, chroot, dup2_stdin, execve, pivot_root, setsid};
 
 use super::keeper::{FIXTURE_FD, LAUNCHER_FD, SUBJECT_FD};
+use crate::below::Below;
 use crate::guest::unpack;
 use crate::sys;
 use crate::wire::{HOME, LAUNCHER, SUBJECT};
@@ -69,9 +70,22 @@ pub fn enter(plan: &[u8]) -> Result<()> {
 }
 
 fn attach(kind: &str, place: &str, options: &str, flags: MsFlags) -> Result<()> {
+    if !place.is_empty() {
+        mount_point(Path::new(STAGE), place)?;
+    }
     let place = format!("{STAGE}{place}");
     mount(Some(kind), place.as_str(), Some(kind), flags, Some(options))
         .with_context(|| format!("failed to mount {kind} on {place} ({options})"))
+}
+
+/// Checks that a place in the unpacked fixture is a directory, not a symlink that leads out of it.
+fn mount_point(stage: &Path, place: &str) -> Result<()> {
+    let path = Below::parse(place.trim_start_matches('/'))?.place(stage)?;
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => bail!("{place} of the fixture is no directory to mount on"),
+        Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
+    }
 }
 
 /// Makes a part of `/proc` read-only, as containers do; not every kernel has every part.
@@ -136,4 +150,19 @@ pub fn become_runner() -> Result<std::convert::Infallible> {
     let argv = [program.clone(), c"runner".to_owned(), c"native".to_owned()];
     execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
         .with_context(|| format!("failed to execute {LAUNCHER}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symlink_of_the_fixture_is_no_mount_point() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("sys")).unwrap();
+        std::os::unix::fs::symlink("/etc", dir.path().join("proc")).unwrap();
+        mount_point(dir.path(), "/sys").unwrap();
+        let error = mount_point(dir.path(), "/proc").unwrap_err().to_string();
+        assert_eq!(error, "/proc of the fixture is no directory to mount on");
+    }
 }

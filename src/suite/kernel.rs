@@ -112,7 +112,7 @@ fn modules(cached: &CachedKernel) -> Result<BTreeMap<String, Arc<[u8]>>> {
             std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         Ok((name, bytes.into()))
     };
-    cached.modules()?.into_iter().map(read).collect()
+    cached.modules.clone().into_iter().map(read).collect()
 }
 
 impl Target {

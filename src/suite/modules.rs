@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::bound;
 use crate::fetch::read_module;
 
 /// The modules with these names below a folder such as `/lib/modules/RELEASE`.
@@ -73,7 +74,10 @@ fn name(path: &Path) -> Option<String> {
 
 fn read(path: &PathBuf) -> Result<Arc<[u8]>> {
     let context = || format!("failed to read {}", path.display());
-    let bytes = fs::read(path).with_context(context)?;
+    let file = fs::File::open(path).with_context(context)?;
+    let size = file.metadata().with_context(context)?.len();
+    bound::check(size, bound::FILE).with_context(context)?;
+    let bytes = bound::read(file, bound::FILE).with_context(context)?;
     Ok(read_module(bytes).with_context(context)?.into())
 }
 
@@ -88,6 +92,18 @@ mod tests {
         fs::write(dir.path().join("kernel/fs/overlay.ko"), "module").unwrap();
         let found = below(dir.path(), &["overlay".into()]).unwrap();
         assert_eq!(&*found["overlay"], b"module");
+    }
+
+    #[test]
+    fn a_module_above_the_limit_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = fs::File::create(dir.path().join("overlay.ko")).unwrap();
+        file.set_len(bound::FILE + 1).unwrap();
+        let error = format!("{:#}", below(dir.path(), &["overlay".into()]).unwrap_err());
+        assert!(
+            error.contains("overlay.ko: ") && error.contains("512 MiB"),
+            "{error}"
+        );
     }
 
     #[test]

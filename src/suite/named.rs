@@ -47,6 +47,7 @@ impl Target {
             .with_context(context)?;
         // What the kernel carries in itself cannot be another kernel's.
         let config = payload::config(&vmlinux)
+            .with_context(context)?
             .or(parts.config)
             .or_else(|| config_beside(path, &release));
         Ok(Target {

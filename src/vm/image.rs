@@ -58,22 +58,23 @@ impl Ingredients {
     ///
     /// # Errors
     ///
-    /// No memory for the image, or the command cannot be read for a guest that runs one.
+    /// No memory for the image, a module whose name is no file name, or a command that cannot be
+    /// read for a guest that runs one.
     pub fn image(&self, modules: &BTreeMap<String, Arc<[u8]>>, plan: &Plan) -> Result<Image> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
-        tree.add("dev", Entry::Folder(0o755));
-        tree.add("exetrail/launcher", file(self.programs.launcher().to_vec()));
-        tree.add("exetrail/subject", file(SUBJECT.to_vec()));
-        tree.add("exetrail/fixture.cpio", file(self.fixture.clone()));
-        tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?));
+        tree.add("dev", Entry::Folder(0o755))?;
+        tree.add("exetrail/launcher", file(self.programs.launcher().to_vec()))?;
+        tree.add("exetrail/subject", file(SUBJECT.to_vec()))?;
+        tree.add("exetrail/fixture.cpio", file(self.fixture.clone()))?;
+        tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?))?;
         if let Job::Command { .. } = plan.job {
             // For `exetrail boot KERNEL -- exetrail ...`.
-            tree.add("exetrail/exetrail", file(self.programs.command()?));
+            tree.add("exetrail/exetrail", file(self.programs.command()?))?;
         }
         for (name, bytes) in modules {
-            tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.to_vec()));
+            tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.to_vec()))?;
         }
         let memory = memfd_create(c"exetrail-initramfs", MFdFlags::MFD_CLOEXEC)
             .context("failed to make a file in memory")?;

@@ -14,3 +14,4 @@ pub mod programs;
 pub mod session;
 pub mod table;
 pub mod tree;
+pub mod word;

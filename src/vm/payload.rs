@@ -7,7 +7,7 @@ use std::io::Read;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::arch;
+use crate::{arch, bound};
 
 const SETUP_SECTORS: usize = 0x1f1;
 const MAGIC: usize = 0x202;
@@ -113,17 +113,26 @@ pub fn check_machine(vmlinux: &[u8]) -> Result<()> {
 }
 
 /// The configuration that a kernel carries in itself (CONFIG_IKCONFIG, kernel/configs.c).
-#[must_use]
-pub fn config(vmlinux: &[u8]) -> Option<String> {
+///
+/// # Errors
+///
+/// It is larger than any configuration.
+pub fn config(vmlinux: &[u8]) -> Result<Option<String>> {
     const START: &[u8] = b"IKCFG_ST";
-    let at = vmlinux
+    let found = vmlinux
         .windows(START.len())
-        .position(|window| window == START)?;
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(vmlinux.get(at + START.len()..)?)
-        .read_to_string(&mut text)
-        .ok()?;
-    Some(text)
+        .position(|window| window == START);
+    let Some(packed) = found.and_then(|at| vmlinux.get(at + START.len()..)) else {
+        return Ok(None);
+    };
+    let mut text = Vec::new();
+    let unpacked = flate2::read::GzDecoder::new(packed)
+        .take(bound::CONFIG + 1)
+        .read_to_end(&mut text);
+    bound::check(text.len() as u64, bound::CONFIG)
+        .context("the kernel's configuration is refused")?;
+    // What is damaged is none, and the needs are judged without it.
+    Ok(unpacked.ok().and_then(|_| String::from_utf8(text).ok()))
 }
 
 fn check(image: &[u8]) -> Result<()> {
@@ -153,43 +162,47 @@ fn number<const BYTES: usize>(image: &[u8], at: usize) -> Result<usize> {
 }
 
 /// Undoes the kernel's compression; the last four bytes of a payload are its size, not data.
+///
+/// Not more is decompressed than that size, which has a limit.
 fn decompress(payload: &[u8]) -> Result<Vec<u8>> {
+    if payload.starts_with(b"\x7fELF") {
+        return Ok(payload.to_vec());
+    }
     let (data, size) = payload.split_at(payload.len().saturating_sub(4));
     let size = size
         .iter()
         .rev()
-        .fold(0, |value, byte| value << 8 | usize::from(*byte));
-    let mut kernel = Vec::new();
-    match payload {
-        [0x1f, 0x8b, ..] => read(flate2::read::GzDecoder::new(payload), &mut kernel)?,
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
-            read(liblzma::read::XzDecoder::new(data), &mut kernel)?;
-        }
-        [0x02, 0x21, 0x4c, 0x18, ..] => {
-            read(lz4_flex::frame::FrameDecoder::new(data), &mut kernel)?;
-        }
+        .fold(0, |value, byte| value << 8 | u64::from(*byte));
+    bound::check(size, bound::FILE).context("the kernel is refused")?;
+    let kernel = match payload {
+        [0x1f, 0x8b, ..] => read(flate2::read::GzDecoder::new(payload), size),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => read(bound::xz(data)?, size),
+        [0x02, 0x21, 0x4c, 0x18, ..] => read(lz4_flex::frame::FrameDecoder::new(data), size),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let decoder = ruzstd::decoding::StreamingDecoder::new(data)
                 .map_err(|error| anyhow::anyhow!("failed to decompress the kernel: {error}"))?;
-            read(decoder, &mut kernel)?;
+            read(decoder, size)
         }
-        [0x7f, b'E', b'L', b'F', ..] => kernel = payload.to_vec(),
         _ => bail!("the kernel is compressed in an unknown way (known: gzip, xz, lz4, zstd)"),
+    }?;
+    let length = kernel.len() as u64;
+    if length > size {
+        bail!("the kernel decompresses to more than the {size} bytes that its size says");
     }
-    if kernel.len() != size && !payload.starts_with(b"\x7fELF") {
-        bail!(
-            "the kernel decompresses to {} bytes, its size says {size}",
-            kernel.len()
-        );
+    if length < size {
+        bail!("the kernel decompresses to {length} bytes, its size says {size}");
     }
     Ok(kernel)
 }
 
-fn read(mut decoder: impl Read, kernel: &mut Vec<u8>) -> Result<()> {
+/// Reads one byte more than there should be, so that it is seen.
+fn read(decoder: impl Read, size: u64) -> Result<Vec<u8>> {
+    let mut kernel = Vec::new();
     decoder
-        .read_to_end(kernel)
+        .take(size.saturating_add(1))
+        .read_to_end(&mut kernel)
         .context("failed to decompress the kernel")?;
-    Ok(())
+    Ok(kernel)
 }
 
 #[cfg(test)]
@@ -254,7 +267,42 @@ mod tests {
             b"IKCFG_ED",
         ]
         .concat();
-        assert_eq!(config(&kernel).unwrap(), "CONFIG_A=y\n");
+        assert_eq!(config(&kernel).unwrap().unwrap(), "CONFIG_A=y\n");
+    }
+
+    #[test]
+    fn a_configuration_without_end_is_an_error_that_names_the_limit() {
+        let bomb = gzip(&vec![b'#'; usize::try_from(bound::CONFIG).unwrap() + 1]);
+        let error = config(&[b"\x7fELF IKCFG_ST", bomb.as_slice()].concat()).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("limit of 16 MiB"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn a_payload_that_says_it_is_huge_is_an_error_that_names_the_limit() {
+        let mut packed = gzip(b"\x7fELF kernel");
+        let end = packed.len();
+        packed[end - 4..].copy_from_slice(&(3_u32 << 30).to_le_bytes());
+        let error = format!("{:#}", vmlinux(&image(&packed)).unwrap_err());
+        assert!(
+            error.contains("larger than the limit of 512 MiB"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_payload_that_holds_more_than_it_says_is_not_unpacked_further() {
+        let payload = [b"\x7fELF".as_slice(), &[0; 1 << 20]].concat();
+        let mut packed = Vec::new();
+        liblzma::read::XzEncoder::new(payload.as_slice(), 0)
+            .read_to_end(&mut packed)
+            .unwrap();
+        packed.extend_from_slice(&100_u32.to_le_bytes());
+        let error = format!("{:#}", vmlinux(&image(&packed)).unwrap_err());
+        assert!(error.contains("more than the 100 bytes"), "{error}");
+        assert!(read(std::io::repeat(0), 100).unwrap().len() == 101);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::word;
 use crate::baseline::Lineage;
 use crate::trail::KernelId;
 
@@ -35,6 +36,18 @@ pub struct Entry {
     pub parent: Option<KernelId>,
 }
 
+impl Entry {
+    fn check_words(&self) -> Result<()> {
+        for name in &self.suites {
+            word::suite("suites", name)?;
+        }
+        for name in &self.packages {
+            word::package("packages", name)?;
+        }
+        word::release("release", &self.release)
+    }
+}
+
 impl Table {
     /// Reads and checks a table; `file` names it in errors.
     ///
@@ -55,6 +68,9 @@ impl Table {
         if self.kernels.is_empty() {
             bail!("it has no [[kernel]]");
         }
+        for name in &self.modules {
+            word::module("modules", name)?;
+        }
         let mut ids = BTreeSet::new();
         for entry in &self.kernels {
             if !ids.insert(&entry.id) {
@@ -66,6 +82,9 @@ impl Table {
                     entry.id
                 );
             }
+            entry
+                .check_words()
+                .with_context(|| format!("kernel {} is wrong", entry.id))?;
         }
         for entry in &self.kernels {
             match &entry.parent {
@@ -144,6 +163,28 @@ mod tests {
             error,
             "failed to read kernels.toml: kernel 6.1 is there twice"
         );
+    }
+
+    #[test]
+    fn a_suite_that_would_add_a_source_is_an_error_that_names_the_key() {
+        let hostile = entry("6.1", "").replace("\"s\"", r#""s main\ndeb [trusted=yes] file:/x s""#);
+        let error = parse(&hostile).unwrap_err();
+        assert!(error.contains("kernel 6.1 is wrong: suites = "), "{error}");
+    }
+
+    #[test]
+    fn a_package_or_a_release_that_is_a_path_is_an_error_that_names_the_key() {
+        let error = parse(&entry("6.1", "").replace("\"p\"", "\"../p\"")).unwrap_err();
+        assert!(error.contains("packages = \"../p\""), "{error}");
+        let error = parse(&entry("6.1", "").replace("\"r\"", "\"../r\"")).unwrap_err();
+        assert!(error.contains("release = \"../r\""), "{error}");
+    }
+
+    #[test]
+    fn a_module_that_is_a_path_is_an_error_that_names_the_key() {
+        let text = format!("modules = [\"../m\"]\n{}", entry("6.1", ""));
+        let error = format!("{:#}", Table::parse(&text, "x").unwrap_err());
+        assert!(error.contains("modules = \"../m\""), "{error}");
     }
 
     #[test]

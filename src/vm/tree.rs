@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+use crate::below::Below;
 
 /// Files, links and folders by path (no leading `/`), in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,13 +31,35 @@ pub enum Entry {
 }
 
 impl Tree {
-    /// Adds an entry, and the folders above it (mode 0755) where they are missing.
-    pub fn add(&mut self, path: &str, entry: Entry) {
-        for (end, _) in path.match_indices('/') {
-            let folder = path[..end].to_owned();
-            self.entries.entry(folder).or_insert(Entry::Folder(0o755));
+    /// Adds an entry, and the directories above it (mode 0755) where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// The name leads out of the tree or through a symlink, or something else is in its place.
+    pub fn add(&mut self, path: &str, entry: Entry) -> Result<()> {
+        for parent in Below::parse(path)?.parents() {
+            match self.entries.get(parent) {
+                None => {
+                    let folder = Entry::Folder(0o755);
+                    self.entries.insert(parent.to_owned(), folder);
+                }
+                Some(Entry::Folder(_)) => {}
+                Some(Entry::Link(target)) => {
+                    bail!("{path:?} leads through {parent}, a symlink to {target}")
+                }
+                Some(Entry::File { .. }) => bail!("{path:?} is below {parent}, which is a file"),
+            }
+        }
+        if !matches!(entry, Entry::Folder(_)) && matches!(self.get(path), Some(Entry::Folder(_))) {
+            bail!("{path:?} is a directory already");
+        }
+        if matches!(entry, Entry::Folder(_))
+            && !matches!(self.get(path), None | Some(Entry::Folder(_)))
+        {
+            bail!("{path:?} is there already, and is no directory");
         }
         self.entries.insert(path.to_owned(), entry);
+        Ok(())
     }
 
     /// Takes an entry out.
@@ -88,7 +112,7 @@ impl Tree {
         Some(done.join("/"))
     }
 
-    /// Writes the tree below a folder of the host.
+    /// Writes the tree below an empty directory of the host: no name leads out of it or through a symlink.
     ///
     /// # Errors
     ///
@@ -158,23 +182,66 @@ mod tests {
     #[test]
     fn folders_above_a_file_are_made() {
         let mut tree = Tree::default();
-        tree.add("a/b", file());
+        tree.add("a/b", file()).unwrap();
         assert_eq!(tree.get("a"), Some(&Entry::Folder(0o755)));
+    }
+
+    fn refused(entries: &[(&str, Entry)], why: &str) {
+        let (last, first) = entries.split_last().unwrap();
+        let mut tree = Tree::default();
+        for (path, entry) in first {
+            tree.add(path, entry.clone()).unwrap();
+        }
+        let error = tree.add(last.0, last.1.clone()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_leads_out_is_an_error() {
+        refused(&[("/etc/x", file())], "is absolute");
+        refused(&[("a/../../x", file())], "has the part \"..\"");
+    }
+
+    #[test]
+    fn a_name_through_a_link_or_a_file_is_an_error() {
+        let link = Entry::Link("/etc".into());
+        refused(
+            &[("a", link), ("a/b", file())],
+            "leads through a, a symlink to /etc",
+        );
+        refused(
+            &[("a", file()), ("a/b", file())],
+            "is below a, which is a file",
+        );
+    }
+
+    #[test]
+    fn a_link_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_link() {
+        let link = Entry::Link("/etc".into());
+        refused(
+            &[("a/b", file()), ("a", link.clone())],
+            "is a directory already",
+        );
+        refused(
+            &[("a", link), ("a", Entry::Folder(0o755))],
+            "is no directory",
+        );
     }
 
     #[test]
     fn links_are_followed_also_in_the_middle_of_a_path() {
         let mut tree = Tree::default();
-        tree.add("usr/lib/x", file());
-        tree.add("lib", Entry::Link("usr/lib".into()));
-        tree.add("usr/lib/y", Entry::Link("../../lib/x".into()));
+        tree.add("usr/lib/x", file()).unwrap();
+        tree.add("lib", Entry::Link("usr/lib".into())).unwrap();
+        tree.add("usr/lib/y", Entry::Link("../../lib/x".into()))
+            .unwrap();
         assert_eq!(tree.resolve("/lib/y"), Some("usr/lib/x".into()));
     }
 
     #[test]
     fn a_loop_of_links_leads_nowhere() {
         let mut tree = Tree::default();
-        tree.add("a", Entry::Link("a".into()));
+        tree.add("a", Entry::Link("a".into())).unwrap();
         assert_eq!(tree.resolve("a"), None);
     }
 
@@ -182,10 +249,10 @@ mod tests {
     fn the_same_tree_gives_the_same_bytes_whatever_the_order_of_building() {
         let (mut one, mut two) = (Tree::default(), Tree::default());
         for path in ["a/b", "c"] {
-            one.add(path, file());
+            one.add(path, file()).unwrap();
         }
         for path in ["c", "a/b"] {
-            two.add(path, file());
+            two.add(path, file()).unwrap();
         }
         let (mut a, mut b) = (Vec::new(), Vec::new());
         one.write_cpio(&mut a).unwrap();

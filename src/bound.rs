@@ -1,0 +1,144 @@
+//! How much is read and unpacked at the most: an archive of a few kilobytes can hold gigabytes.
+//!
+//! The limits are far above what a real kernel needs, and every error names the one that was reached.
+
+use std::io::Read;
+
+use anyhow::{Context as _, Result, bail};
+use liblzma::read::XzDecoder;
+use liblzma::stream::Stream;
+
+/// One file that is kept in memory: a kernel, a module, a member of a package.
+pub const FILE: u64 = 512 << 20;
+/// Everything that a package unpacks to, kept or not.
+pub const PACKAGE: u64 = 2 << 30;
+/// The configuration that a kernel carries in itself.
+pub const CONFIG: u64 = 16 << 20;
+/// Memory of an xz decoder, mostly its dictionary; the kernel's own build asks for 128 MiB at most.
+const XZ_MEMORY: u64 = 256 << 20;
+
+/// Reads everything.
+///
+/// # Errors
+///
+/// What the reader reports, or that there are more than `limit` bytes.
+pub fn read(from: impl Read, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    check(bytes.len() as u64, limit)?;
+    Ok(bytes)
+}
+
+/// Refuses a size that is said beforehand.
+///
+/// # Errors
+///
+/// It is more than `limit` bytes.
+pub fn check(size: u64, limit: u64) -> Result<()> {
+    if size > limit {
+        bail!("its content is larger than the limit of {}", words(limit));
+    }
+    Ok(())
+}
+
+/// A decoder for xz whose dictionary is bounded as well.
+///
+/// # Errors
+///
+/// No memory for a decoder.
+pub fn xz<R: Read>(from: R) -> Result<XzDecoder<R>> {
+    let stream =
+        Stream::new_stream_decoder(XZ_MEMORY, 0).context("failed to make an xz decoder")?;
+    Ok(XzDecoder::new_stream(from, stream))
+}
+
+fn words(bytes: u64) -> String {
+    match bytes % (1 << 20) {
+        0 => format!("{} MiB", bytes >> 20),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+/// A reader that fails once more than its limit came through it.
+#[derive(Debug)]
+pub struct Bounded<R> {
+    from: R,
+    limit: u64,
+    left: u64,
+}
+
+impl<R: Read> Bounded<R> {
+    /// Bounds a reader.
+    pub fn new(from: R, limit: u64) -> Bounded<R> {
+        Bounded {
+            from,
+            limit,
+            left: limit,
+        }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        match self.left.checked_sub(count as u64) {
+            Some(left) => self.left = left,
+            None => {
+                return Err(std::io::Error::other(format!(
+                    "its content is larger than the limit of {}",
+                    words(self.limit)
+                )));
+            }
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_within_the_limit_is_read() {
+        assert_eq!(read(b"abc".as_slice(), 3).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn more_than_the_limit_is_an_error_that_names_it() {
+        let endless = std::io::repeat(0);
+        let error = read(endless, 1 << 20).unwrap_err().to_string();
+        assert_eq!(error, "its content is larger than the limit of 1 MiB");
+    }
+
+    #[test]
+    fn a_bounded_reader_fails_where_its_limit_ends() {
+        let mut exact = Bounded::new(b"abc".as_slice(), 3);
+        assert_eq!(exact.read_to_end(&mut Vec::new()).unwrap(), 3);
+        let mut bytes = Vec::new();
+        let error = Bounded::new(std::io::repeat(0), 5).read_to_end(&mut bytes);
+        assert!(error.unwrap_err().to_string().contains("limit of 5 bytes"));
+    }
+
+    /// An xz stream whose block header asks for another dictionary (xz file format, 5.3.1).
+    fn xz_with_dictionary(size: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        liblzma::read::XzEncoder::new(b"x".as_slice(), 0)
+            .read_to_end(&mut bytes)
+            .unwrap();
+        let header = &mut bytes[12..24];
+        assert_eq!(header[..4], [2, 0, 0x21, 1]);
+        header[4] = size;
+        let mut crc = flate2::Crc::new();
+        crc.update(&header[..8]);
+        header[8..].copy_from_slice(&crc.sum().to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_dictionary_above_the_limit_is_an_error() {
+        let read = |bytes: &[u8]| xz(bytes).unwrap().read_to_end(&mut Vec::new());
+        // 30 is 128 MiB, 36 is 1 GiB.
+        assert_eq!(read(&xz_with_dictionary(30)).unwrap(), 1);
+        assert!(read(&xz_with_dictionary(36)).is_err());
+    }
+}
