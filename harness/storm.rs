@@ -8,13 +8,15 @@ mod rig;
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::unix::net::UnixDatagram;
-use std::process::{ExitCode, Stdio};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
-use nix::sys::signal::Signal;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
 
 use rig::{Rig, Storm, Watch, number, rss};
 
@@ -26,6 +28,10 @@ const FLAT: u64 = 2048;
 
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
+    // A lease of ours that has to be broken is told by this signal, whose default ends us.
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGIO);
+    let _ = mask.thread_block();
     // One storm at a time takes the whole machine.
     args.test_threads = Some(1);
     let root = nix::unistd::geteuid().is_root();
@@ -39,7 +45,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, Test); 7] = [
+    let tests: [(&str, Test); 10] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),
@@ -47,6 +53,9 @@ fn main() -> ExitCode {
         ("full_pipe", full_pipe),
         ("stalled_syslog", stalled_syslog),
         ("full_disk", full_disk),
+        ("dies_of_a_core_signal", dies_of_a_core_signal),
+        ("stopped_at_the_terminal", stopped_at_the_terminal),
+        ("leased_file", leased_file),
     ];
     let trials = tests.map(|(name, test)| {
         let rig = rig.clone();
@@ -165,6 +174,75 @@ fn full_disk(rig: &Rig) -> Result<()> {
         let file = std::fs::File::create(rig.small().join("out"));
         Ok(file.context("failed to make the output file")?.into())
     })
+}
+
+/// A signal that dumps core ends the monitor without a dump, and everybody goes on.
+fn dies_of_a_core_signal(rig: &Rig) -> Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, u64::MAX, u64::MAX).context("failed to allow core dumps")?;
+    // The control: another program does dump core here.
+    let mut control = Command::new("/bin/sh");
+    control
+        .args(["-c", "kill -ABRT $$"])
+        .current_dir(rig.small());
+    let control = control.status().context("failed to run sh")?;
+    let storm = Storm::start(rig);
+    for signal in [Signal::SIGABRT, Signal::SIGQUIT, Signal::SIGTRAP] {
+        let mut watch = Watch::start(rig, &[], Stdio::null())?;
+        watch.kill(signal);
+        let status = watch.wait_status()?;
+        ensure!(status.signal() == Some(signal as i32), "{signal}: {status}");
+        ensure!(!status.core_dumped(), "{signal}: it dumped core");
+        storm.goes_on()?;
+    }
+    storm.end()?;
+    if !control.core_dumped() {
+        eprintln!("core dumps are not made here, so that nothing was shown of them");
+    }
+    Ok(())
+}
+
+/// What stops a job at its terminal does not stop the monitor, nor who waits for it.
+fn stopped_at_the_terminal(rig: &Rig) -> Result<()> {
+    let storm = Storm::start(rig);
+    let watch = Watch::start(rig, &[], Stdio::null())?;
+    for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        watch.kill(signal);
+        storm.goes_on()?;
+    }
+    let said = watch.end(Signal::SIGTERM)?;
+    ensure!(said.contains("events of"), "it ended otherwise: {said}");
+    storm.end().map(drop)
+}
+
+/// A file under a write lease is opened: that open is denied, and nobody else waits for the lease.
+fn leased_file(rig: &Rig) -> Result<()> {
+    let path = rig.watched().join("leased");
+    let file = std::fs::File::create(&path).context("failed to make a file")?;
+    exetrail::sys::lease(&file).context("failed to take a lease")?;
+    let storm = Storm::start(rig);
+    let watch = Watch::start(rig, &[], Stdio::null())?;
+    let begun = Instant::now();
+    let mut cat = Command::new("cat");
+    let cat = cat.arg(&path).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut cat = cat.spawn().context("failed to run cat")?;
+    for _ in 0..10 {
+        storm.goes_on()?;
+    }
+    let took = begun.elapsed();
+    drop(file);
+    cat.wait().context("failed to wait for cat")?;
+    let said = watch.end(Signal::SIGTERM)?;
+    eprintln!("ten rounds beside a lease took {took:?}; {said}");
+    ensure!(
+        took < Duration::from_secs(5),
+        "somebody waited for the lease: {took:?}"
+    );
+    ensure!(
+        said.contains("could not hand over"),
+        "the denial is not counted: {said}"
+    );
+    std::fs::remove_file(&path).context("failed to remove the file")?;
+    storm.end().map(drop)
 }
 
 /// Output that goes nowhere: everybody goes on, the end comes in time and says what was lost.

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -353,6 +353,11 @@ impl Watch {
 
     /// Waits for its end.
     pub fn wait(&mut self) -> Result<()> {
+        self.wait_status().map(drop)
+    }
+
+    /// Waits for its end and tells how it ended.
+    pub fn wait_status(&mut self) -> Result<ExitStatus> {
         // Our child, not reaped yet: the id is its own.
         let ended = pidfd_open(self.child.id().cast_signed()).context("no such monitor")?;
         let deadline = Instant::now() + HANGS;
@@ -365,10 +370,7 @@ impl Watch {
                 Err(errno) => return Err(errno).context("failed to wait for the monitor"),
             }
         }
-        self.child
-            .wait()
-            .context("failed to reap the monitor")
-            .map(drop)
+        self.child.wait().context("failed to reap the monitor")
     }
 
     /// Ends it in order; what it said.

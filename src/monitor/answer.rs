@@ -91,19 +91,30 @@ impl Answerer {
     /// The group cannot be read or written; then it is closed, and everybody goes on.
     pub fn run(mut self) -> Result<Summary> {
         while self.left != Some(0) && self.wait()? {
+            // From here on somebody waits for us, also while read(2) does not return.
+            let read = Instant::now();
+            self.hold.begin(read);
             let events = match self.group.read() {
+                Ok(events) if events.is_empty() => {
+                    // Readable, and nothing to read: that open was denied, because the file could not
+                    // be opened for us without waiting.
+                    self.summary.unread += 1;
+                    self.hold.end();
+                    continue;
+                }
                 Ok(events) => events,
                 Err(error) if is_one_events_own(&error) => {
                     // The kernel has denied that open: it could not make us a descriptor.
                     self.summary.unread += 1;
+                    self.hold.end();
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let read = Instant::now();
             for event in events {
                 self.serve(event, read)?;
             }
+            self.hold.end();
         }
         self.summary.processes = self.census.count();
         Ok(self.summary)
@@ -128,7 +139,6 @@ impl Answerer {
             self.summary.unread += 1;
             return Ok(());
         }
-        self.hold.begin(read);
         let file = sys::adopt_fd(event.fd);
         let look = Look::take(event, &file, self.ids);
         let inside = match &mut self.tree {
@@ -136,7 +146,6 @@ impl Answerer {
             None => true,
         };
         self.group.allow(file.as_fd())?;
-        self.hold.end();
         self.summary.held(read.elapsed());
         drop(file);
         self.summary.events += 1;

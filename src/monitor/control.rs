@@ -25,7 +25,7 @@ use super::syslog::{SOCKET, Syslog};
 use super::tree::Tree;
 use super::writer::{Sink, Writer};
 use super::{Options, Scope, Summary, Target};
-use crate::observer::fanotify::{Class, Group, Stat};
+use crate::observer::fanotify::{Class, Group, Stat, never_dump};
 use crate::sys;
 use crate::wire::until;
 
@@ -102,7 +102,13 @@ fn listen() -> Result<SignalFd> {
     ] {
         mask.add(signal);
     }
-    mask.thread_block().context("failed to block signals")?;
+    let mut blocked = mask;
+    // What stops a job at its terminal would stop everybody who waits for an answer; they stay
+    // pending for ever. SIGSTOP cannot be blocked.
+    for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        blocked.add(signal);
+    }
+    blocked.thread_block().context("failed to block signals")?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     SignalFd::with_flags(&mask, flags).context("failed to listen for signals")
 }
@@ -143,7 +149,8 @@ impl Threads {
         let tree = tree.transpose()?;
         more_descriptors();
         quiet_panics();
-        let group = Group::new(options.ids, Class::Content)?;
+        never_dump()?;
+        let group = Group::impatient(options.ids, Class::Content)?;
         let (inlet, outlet, account) = queue(Bounds::default());
         let hold = Hold::new();
         let ((stop, stop_writing), (wrote, writing)) = (pipe()?, pipe()?);
@@ -281,7 +288,9 @@ impl Control {
             }
             let [_, answered, wrote] = fds.map(|fd| fd.any().unwrap_or(true));
             if threads.hold.time() > TOO_LONG {
-                tell("a process is held for too long: ending at once, so that it goes on");
+                tell(
+                    "a process is held for too long: ending at once, so that it goes on unwatched",
+                );
                 sys::exit_now(2);
             }
             if self.heard()? || answered || deadline.is_some_and(|at| at <= Instant::now()) {
@@ -383,7 +392,5 @@ fn more_descriptors() {
 /// A panic says its message and no more: a backtrace would open our own program, which may be on
 /// the watched mount.
 fn quiet_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        tell(&format!("a mistake of ours: {panic}"))
-    }));
+    std::panic::set_hook(Box::new(|panic| tell(&format!("internal error: {panic}"))));
 }

@@ -27,6 +27,17 @@ pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
     Ok(adopt_fd(fd))
 }
 
+/// Takes a write lease on an open file (fcntl(2), `F_SETLEASE`); it ends with the descriptor.
+///
+/// # Errors
+///
+/// `EAGAIN` when somebody else has the file open.
+pub fn lease(file: &std::fs::File) -> nix::Result<()> {
+    // SAFETY: the call takes integers.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) };
+    Errno::result(result).map(drop)
+}
+
 /// Duplicates a descriptor to a chosen number that stays open on exec (dup2(2)).
 ///
 /// Whatever had the number is closed; only a child that is about to become a program calls this.

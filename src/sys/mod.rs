@@ -22,7 +22,7 @@ mod timer;
 
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, socket};
-pub use fd::{adopt_fd, lend_fd, pidfd_open, place_fd};
+pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd};
 pub use map::{Edge, Mapping};
 pub use memory::{
     Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,

@@ -54,6 +54,25 @@ impl Group {
     ///
     /// Not root (`EPERM`), or a kernel without `CONFIG_FANOTIFY_ACCESS_PERMISSIONS` (`EINVAL`).
     pub fn new(ids: Ids, class: Class) -> Result<Group> {
+        Group::with(ids, class, EventFFlags::empty())
+    }
+
+    /// Makes a group whose read(2) never waits for a lease on a file to be broken.
+    ///
+    /// To hand an event out the kernel opens the file for the listener (`create_fd` in
+    /// fs/notify/fanotify/fanotify_user.c), and that open waits for another process's lease, for up to
+    /// `lease-break-time`. With `O_NONBLOCK` among the descriptors' flags it fails instead
+    /// (`__break_lease` in fs/locks.c): the kernel denies that one open, begins to break the lease all
+    /// the same, and the read reports nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Group::new`].
+    pub fn impatient(ids: Ids, class: Class) -> Result<Group> {
+        Group::with(ids, class, EventFFlags::O_NONBLOCK)
+    }
+
+    fn with(ids: Ids, class: Class, more: EventFFlags) -> Result<Group> {
         let own = match ids {
             Ids::Process => InitFlags::empty(),
             Ids::Thread => InitFlags::FAN_REPORT_TID,
@@ -68,7 +87,8 @@ impl Group {
             | InitFlags::FAN_NONBLOCK
             | InitFlags::FAN_UNLIMITED_QUEUE
             | InitFlags::FAN_UNLIMITED_MARKS;
-        let event_flags = EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC;
+        let event_flags =
+            EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC | more;
         let fanotify = Fanotify::init(flags, event_flags).map_err(|errno| match errno {
             Errno::EPERM => anyhow::anyhow!("failed to make a fanotify group: it takes root"),
             Errno::EINVAL | Errno::ENOSYS => anyhow::anyhow!(

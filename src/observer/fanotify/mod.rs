@@ -9,6 +9,7 @@ mod group;
 mod monitor;
 mod observer;
 mod process;
+mod quiet;
 mod stat;
 mod watch;
 
@@ -16,4 +17,5 @@ pub use event::{Event, EventError, parse_events};
 pub use group::{Class, Group, Ids, can_deny_with_errno};
 pub use observer::KIND;
 pub use process::{Parent, Process};
+pub use quiet::never_dump;
 pub use stat::Stat;

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
-use super::{Class, Event, Group, Ids, Parent, Process};
+use super::{Class, Event, Group, Ids, Parent, Process, never_dump};
 use crate::observer::{Held, Hook};
 use crate::sys;
 use crate::trail::{Sighting, printable};
@@ -52,6 +52,7 @@ pub fn serve(mut link: Link, hooks: Vec<Hook>) {
 }
 
 fn obey(link: &mut Link, mut hooks: Vec<Hook>) -> Result<()> {
+    never_dump()?;
     let mut watch: Option<Watch> = None;
     let mut disarming: Option<Option<String>> = None;
     loop {
