@@ -94,7 +94,7 @@ fn a_kernel_that_is_not_fetched_is_said_and_fails_where_it_is_required() {
 fn a_file_that_is_no_kernel_is_named() {
     let cache = tempfile::tempdir().unwrap();
     let command = exetrail(&["run", "-k", "README.md"], Path::new(ROOT), cache.path());
-    fails(command, &["README.md is no kernel to boot", "HdrS"]);
+    fails(command, &["README.md cannot be booted", "HdrS"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_truncated_image_says_how_much_is_missing() {
     fails(
         command,
         &[
-            "bzImage is no kernel to boot",
+            "bzImage cannot be booted",
             "truncated",
             "asks for 5120 bytes, it has 768",
         ],

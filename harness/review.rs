@@ -112,7 +112,7 @@ fn a_file_that_is_no_image_is_named() {
     let output = call(dir.path(), &["run", "-k", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains("bzImage is no kernel to boot"), "{errors}");
+    assert!(errors.contains("bzImage cannot be booted"), "{errors}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went
 //! over it and said so with `PF_NPROC_EXCEEDED`, and only if it is still exceeded
-//! (`do_execveat_common` in fs/exec.c; commit 72fa59970f8e, "move RLIMIT_NPROC check from set_user()
+//! (`do_execveat_common` in fs/exec.c; commit 72fa59970f86, "move RLIMIT_NPROC check from set_user()
 //! to do_execve_common()", 3.1). A process that is over the limit because the limit was lowered
 //! starts what it likes. Root of the initial user namespace is exempt.
 //!

@@ -150,7 +150,7 @@ fn is_the_guests(reason: &str) -> bool {
 fn qemu_is_there() -> Result<()> {
     let mut command = Command::new(QEMU);
     let status = command.arg("--version").stdout(Stdio::null()).status();
-    let status = status.with_context(|| format!("failed to start {QEMU}: is it installed?"))?;
+    let status = status.with_context(|| format!("failed to run {QEMU}: is it installed?"))?;
     if !status.success() {
         bail!("{QEMU} --version ended with {status}");
     }

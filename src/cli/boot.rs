@@ -39,7 +39,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if args.command.is_empty() && !on_terminal {
-        bail!("a shell takes a terminal: give a command behind --");
+        bail!("a shell takes a terminal: give a command after --");
     }
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, &target, &stop)?;

@@ -18,7 +18,7 @@ use crate::view::{Record, VIEWS, rows};
 /// Arguments of `exetrail check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders that `run --records` wrote; several are joined
+    /// Directories that `run --records` wrote; several are joined
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
     /// Form of the output
@@ -61,7 +61,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 pub fn read(project: &Project, folders: &[PathBuf]) -> Result<Vec<Record>> {
     for folder in folders {
         if !folder.is_dir() {
-            bail!("{} is no folder of records", folder.display());
+            bail!("{} is no directory of records", folder.display());
         }
     }
     let records = records::read(folders, &|name| Registered::find(name).is_some())?;

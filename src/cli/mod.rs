@@ -42,7 +42,7 @@ enum Command {
     Check(check::Args),
     /// Show what changed between two kernels, from the snapshots
     Diff(diff::Args),
-    /// Tell in words what the kernel does when a scenario starts its program
+    /// Tell in words what the kernel does when a scenario executes its program
     Explain(explain::Args),
     /// Show what is claimed of a system call and what became of it, kernel by kernel
     Contract(contract::Args),

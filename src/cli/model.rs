@@ -33,7 +33,7 @@ pub struct Args {
     /// How many kernels run side by side
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZero<usize>>,
-    /// Show the case of the first seed as a scenario file, and start nothing
+    /// Show the case of the first seed as a scenario file, and execute nothing
     #[arg(long)]
     show: bool,
 }

@@ -16,7 +16,7 @@ use crate::view::{Judged, Record, Seen, VIEWS};
 /// Arguments of `exetrail report`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders that `run --records` wrote; several are joined [default: the accepted snapshots]
+    /// Directories that `run --records` wrote; several are joined [default: the accepted snapshots]
     #[arg(value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// The page; `-` is standard output

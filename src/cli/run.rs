@@ -39,7 +39,7 @@ pub struct Args {
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
-    /// Keep the records in this folder, for `check` and `report`
+    /// Keep the records in this directory, for `check` and `report`
     #[arg(long, value_name = "DIR", conflicts_with = "repeat")]
     records: Option<PathBuf>,
     /// Write what differs as pending snapshots, for cargo insta review

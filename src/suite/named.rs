@@ -39,7 +39,7 @@ impl Target {
         if let Some(folder) = folder {
             parts.modules = modules::below(folder, names)?;
         }
-        let context = || format!("{} is no kernel to boot", path.display());
+        let context = || format!("{} cannot be booted", path.display());
         let (release, vmlinux) = unpack(&parts.image).with_context(context)?;
         payload::check_machine(&vmlinux).with_context(context)?;
         let id = KernelId::of_release(&release)
@@ -153,7 +153,7 @@ mod tests {
         fs::write(&file, content).unwrap();
         let error = Target::at_path(&file, &[], None).unwrap_err();
         let text = format!("{error:#}");
-        assert!(text.contains("bzImage is no kernel to boot"), "{text}");
+        assert!(text.contains("bzImage cannot be booted"), "{text}");
         text
     }
 
