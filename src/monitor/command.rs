@@ -5,7 +5,6 @@
 //! the monitor killed in between, both would wait for ever. So the child is forked before the group
 //! exists and waits at a gate, which also opens, the other way, when the monitor dies.
 
-use std::convert::Infallible;
 use std::ffi::{CString, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,6 +15,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2};
 
+use super::program::Program;
 use crate::sys::{self, ForkResult};
 
 /// What shells answer for a program that is not there, and for one that cannot be executed.
@@ -30,6 +30,7 @@ pub struct Gated {
     gate: OwnedFd,
     report: OwnedFd,
     name: String,
+    program: Program,
 }
 
 impl Gated {
@@ -45,7 +46,9 @@ impl Gated {
         let arguments: Vec<_> = arguments
             .collect::<Result<_, _>>()
             .context("a NUL in an argument")?;
-        let name = argv.first().map(|name| name.to_string_lossy().into_owned());
+        let name = argv.first().context("a command without a name")?;
+        let program = Program::find(name, std::env::var_os("PATH"))?;
+        let name = name.display().to_string();
         let pipe = || pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe");
         let (waiting, gate) = pipe()?;
         let (report, telling) = pipe()?;
@@ -53,9 +56,12 @@ impl Gated {
             ForkResult::Child => {
                 // Our copies of the other ends would keep the gate from ever telling of a death.
                 drop((gate, report));
-                let Err(errno) = pass(&waiting, &arguments);
+                let (errno, nth) = pass(&waiting, &program, &arguments);
+                let mut message = [0; 8];
+                message[..4].copy_from_slice(&(errno as i32).to_ne_bytes());
+                message[4..].copy_from_slice(&(u32::try_from(nth).unwrap_or(0)).to_ne_bytes());
                 // Nobody can be told when this fails as well; the status still says it.
-                let _ = nix::unistd::write(&telling, &(errno as i32).to_ne_bytes());
+                let _ = nix::unistd::write(&telling, &message);
                 sys::exit_now(match errno {
                     Errno::ENOENT => NOT_FOUND,
                     _ => NOT_EXECUTABLE,
@@ -65,7 +71,8 @@ impl Gated {
                 pid: child,
                 gate,
                 report,
-                name: name.unwrap_or_default(),
+                name,
+                program,
             }),
         }
     }
@@ -85,14 +92,16 @@ impl Gated {
     /// Why the program could not be executed; call it when the child has ended.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        let mut number = [0; 4];
-        match nix::unistd::read(&self.report, &mut number) {
-            Ok(4) => {
-                let errno = Errno::from_raw(i32::from_ne_bytes(number));
-                Some(format!("failed to run {}: {}", self.name, errno.desc()))
-            }
-            _ => None,
+        let mut message = [0; 8];
+        let length = nix::unistd::read(&self.report, &mut message);
+        if length != Ok(message.len()) {
+            return None;
         }
+        let [e0, e1, e2, e3, n0, n1, n2, n3] = message;
+        let errno = Errno::from_raw(i32::from_ne_bytes([e0, e1, e2, e3]));
+        let nth = u32::from_ne_bytes([n0, n1, n2, n3]) as usize;
+        let reason = self.program.failure(errno, nth);
+        Some(format!("failed to run {}: {reason}", self.name))
     }
 
     /// Passes a signal on.
@@ -102,8 +111,10 @@ impl Gated {
     }
 }
 
-/// The child's side: waits at the gate, then becomes the program.
-fn pass(gate: &OwnedFd, argv: &[CString]) -> Result<Infallible, Errno> {
+/// The child's side: waits at the gate, then becomes the program; why it could not.
+///
+/// It calls execve(2) itself: execvp(3) of glibc hands a file of no known format to a shell.
+fn pass(gate: &OwnedFd, program: &Program, argv: &[CString]) -> (Errno, usize) {
     let mut byte = [0];
     loop {
         match nix::unistd::read(gate, &mut byte) {
@@ -113,7 +124,16 @@ fn pass(gate: &OwnedFd, argv: &[CString]) -> Result<Infallible, Errno> {
             Ok(_) | Err(_) => sys::exit_now(NOT_EXECUTABLE),
         }
     }
-    sys::reset_signals()?;
-    let program = argv.first().ok_or(Errno::EINVAL)?;
-    nix::unistd::execvp(program, argv)
+    if let Err(errno) = sys::reset_signals() {
+        return (errno, 0);
+    }
+    let environment: Vec<CString> = std::env::vars_os()
+        .filter_map(|(name, value)| {
+            CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+        })
+        .collect();
+    program.try_each(|path| {
+        let Err(errno) = nix::unistd::execve(path, argv, &environment);
+        errno
+    })
 }

@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `options` | what is asked for |
-//! | `command` | the program after `--`, forked before anything can hold it |
+//! | `command`, `program` | the program after `--`, forked before anything can hold it |
 //! | `answer` | the thread that answers; it waits for nothing but events |
 //! | `look` | what is read of a process while it is held |
 //! | `filter`, `tree` | what of it is shown |
@@ -28,6 +28,7 @@ mod line;
 mod look;
 mod options;
 mod output;
+mod program;
 mod queue;
 mod summary;
 mod syslog;
