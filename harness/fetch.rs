@@ -338,7 +338,7 @@ fn a_damaged_kernel_is_not_used_and_fetched_again() {
     // Cut, another content of the same size, gone, writable by everybody.
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 4] = [
-        ("it has 3 bytes, it should have 15", |file| {
+        ("it has 3 bytes, it should have 14", |file| {
             fs::write(file, "cut").unwrap()
         }),
         ("its sha256 is", |file| {
