@@ -12,7 +12,7 @@ mod instance;
 mod marker;
 mod symbols;
 
-use crate::scenario::{Host, Need};
+use crate::need::{Host, Need};
 use crate::trail::Lab;
 
 pub use instance::{BUSY, Instance};
