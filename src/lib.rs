@@ -36,6 +36,8 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+mod arrows;
 pub mod baseline;
 pub mod cases;
 pub mod cli;
