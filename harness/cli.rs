@@ -179,6 +179,57 @@ fn without_qemu_the_package_is_named() {
     assert_eq!(status.code(), Some(2));
 }
 
+/// What the command says that lies in a directory of its own, with this launcher or without one.
+fn beside(launcher: Option<&[u8]>) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let command = dir.path().join("exetrail");
+    fs::hard_link(env!("CARGO_BIN_EXE_exetrail"), &command)
+        .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_exetrail"), &command).map(drop))
+        .unwrap();
+    if let Some(launcher) = launcher {
+        fs::write(dir.path().join("exetrail-launcher"), launcher).unwrap();
+    }
+    let mut command = Command::new(command);
+    // Without cargo's word it does not have cargo build one.
+    command
+        .args(["run", "-k", "7.3", "shebang"])
+        .env_remove("CARGO");
+    let Output { status, stderr, .. } = command.current_dir("/").output().unwrap();
+    assert_eq!(status.code(), Some(2));
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn without_its_launcher_the_command_says_what_to_build() {
+    let text = beside(None);
+    let empty = text.contains("no kernel is fetched");
+    assert!(
+        empty || text.contains("/exetrail-launcher: the command needs it beside itself"),
+        "{text}"
+    );
+    assert!(
+        empty || text.contains("build both with `cargo build`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_launcher_of_another_build_is_refused_by_name() {
+    let mut launcher = fs::read(env!("CARGO_BIN_EXE_exetrail-launcher")).unwrap();
+    let build = exetrail::wire::BUILD.as_bytes();
+    let places: Vec<_> = memchr::memmem::find_iter(&launcher, build).collect();
+    for place in places {
+        launcher[place..place + build.len()].fill(b'0');
+    }
+    let text = beside(Some(&launcher));
+    let empty = text.contains("no kernel is fetched");
+    let told = format!(
+        "exetrail-launcher is of another build, 0000000000000000 instead of {}",
+        exetrail::wire::BUILD
+    );
+    assert!(empty || text.contains(&told), "{text}");
+}
+
 #[test]
 fn a_call_without_a_specification_is_answered_with_those_that_have_one() {
     let cache = tempfile::tempdir().unwrap();

@@ -17,13 +17,15 @@
 //! | [`files`] | what a folder holds | |
 //! | [`below`] | names that stay below a directory | what an archive or a table may name |
 //! | [`bound`] | how much is read and unpacked at the most | the limits |
+//! | [`need`] | what a kernel or a lab must have, probed and judged | needs |
+//! | [`elf`] | small ELF programs, with and without flaws | what Debian does not ship |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`subject`] | the exec'd program, and what it says of itself | roles, fields of state |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
 //! | [`cases`] | starts made up by chance, shrunk, printed as scenarios | what chance tries |
-//! | [`guest`] | PID 1, runner, launcher in the kernel under test | what happens around a scenario |
+//! | [`guest`] | PID 1, runner, launcher in the kernel under test; keeper of the native lab | what happens around a scenario |
 //! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
@@ -39,6 +41,8 @@
 extern crate alloc;
 
 pub mod arch;
+#[cfg(test)]
+mod arrows;
 pub mod baseline;
 pub mod below;
 pub mod bound;
@@ -46,12 +50,14 @@ pub mod cases;
 pub mod cli;
 pub mod contract;
 pub mod diff;
+pub mod elf;
 pub mod fetch;
 pub mod files;
 pub mod guest;
 pub mod model;
 pub mod monitor;
 pub mod native;
+pub mod need;
 pub mod observer;
 pub mod project;
 pub mod records;

@@ -72,10 +72,10 @@ pub fn only(record: &Record, shown: &[Name]) -> Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::record;
     use crate::scenario::select;
     use crate::trail::Outcome;
     use crate::view::STAGES;
+    use crate::view::tests::record;
 
     #[test]
     fn the_trail_is_always_observed() {

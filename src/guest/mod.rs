@@ -5,26 +5,28 @@
 //! scenario that forks a launcher, in which the scenario's code runs, and a monitor. Nothing about
 //! snapshots is in here: the host alone compares.
 
+mod cgroup;
 mod chance;
 mod channel;
 mod command;
 mod fault;
 mod init;
+pub mod keeper;
 mod launcher;
 mod leftover;
-mod look;
 mod observers;
 mod report;
+mod root;
 mod runner;
 mod undo;
 mod unpack;
 
 use std::process::ExitCode;
 
-pub use look::{Contents, View, flags as open_flags, running_kernel};
-pub use undo::knows_format;
+pub use cgroup::{left, sweep_all};
 pub use unpack::unpack;
 
+use crate::scenario::{Contents, View, running_kernel};
 use crate::subject::{ROLE, Role};
 use crate::trail::Lab;
 use crate::wire::{HOME, IDENTITY};
@@ -40,7 +42,7 @@ pub fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (role, detail) = (arguments.next(), arguments.next());
     if role.as_deref() == Some("keeper") {
-        return crate::native::keeper::main(detail.as_deref());
+        return keeper::main(detail.as_deref());
     }
     // What follows kills every process that it sees, and ends the machine.
     if std::process::id() != 1 {

@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
-use crate::scenario::asked;
 use crate::trail::{Lab, Run};
 use crate::wire::{Failure, Lost, Sent};
 

@@ -139,16 +139,6 @@ impl Change {
     }
 }
 
-/// Whether binfmt_misc would take a rule, without its name; nothing is left of it.
-#[must_use]
-pub fn knows_format(lab: Lab, rule: &str) -> bool {
-    let known = Undo::new(lab).and_then(|mut undo| {
-        let known = undo.format("probe", &format!(":probe:{rule}")).is_ok();
-        undo.all().map(|()| known)
-    });
-    known.unwrap_or(false)
-}
-
 /// One mount of our namespace.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {

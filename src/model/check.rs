@@ -358,8 +358,8 @@ fn show_expected(step: &Step) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elf::Elf;
     use crate::model::sample::{Sample, call};
-    use crate::scenario::Elf;
 
     fn disagreements(trail: &str) -> Vec<String> {
         found(trail).disagreements

@@ -272,9 +272,9 @@ fn libraries<B: Bytes + ?Sized>(bytes: &B, segments: &[Segment], machine: u16, e
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{self, Flaw};
+    use crate::elf::{Elf as Built, Flaw};
 
-    fn elf(program: &scenario::Elf) -> Elf {
+    fn elf(program: &Built) -> Elf {
         Image::of(program.build().as_slice()).elf.unwrap()
     }
 
@@ -286,10 +286,7 @@ mod tests {
 
     #[test]
     fn the_interpreter_and_the_libraries_are_found() {
-        let elf = elf(&scenario::Elf::new()
-            .interpreter("/l")
-            .needs("a.so")
-            .runpath("/r"));
+        let elf = elf(&Built::new().interpreter("/l").needs("a.so").runpath("/r"));
         assert_eq!(elf.interpreter, Some(Interpreter::Path("/l".into())));
         assert_eq!(
             (elf.needed, elf.runpath),
@@ -299,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_narrow_program_is_read_by_its_own_headers() {
-        let elf = elf(&scenario::Elf::new_32().interpreter("/l").needs("a.so"));
+        let elf = elf(&Built::new_32().interpreter("/l").needs("a.so"));
         assert_eq!(
             (elf.machine, elf.needed),
             (header::EM_386, vec!["a.so".into()])
@@ -308,18 +305,18 @@ mod tests {
 
     #[test]
     fn an_interpreter_without_a_nul_is_malformed() {
-        let elf = elf(&scenario::Elf::new().interpreter_bytes(b"/lib/x"));
+        let elf = elf(&Built::new().interpreter_bytes(b"/lib/x"));
         assert_eq!(elf.interpreter, Some(Interpreter::Malformed));
     }
 
     #[test]
     fn an_interpreter_behind_the_end_is_cut() {
-        let elf = elf(&scenario::Elf::new().interpreter("/l").flaw(Flaw::Truncated));
+        let elf = elf(&Built::new().interpreter("/l").flaw(Flaw::Truncated));
         assert_eq!(elf.interpreter, Some(Interpreter::Cut));
     }
 
     #[test]
     fn an_address_beyond_user_space_is_noticed() {
-        assert!(!elf(&scenario::Elf::new().flaw(Flaw::Address)).addresses);
+        assert!(!elf(&Built::new().flaw(Flaw::Address)).addresses);
     }
 }

@@ -290,9 +290,9 @@ impl Loader<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elf::Elf as Built;
     use crate::model::sample::{Sample, call, libraries};
     use crate::model::{Call, Elf as Headers};
-    use crate::scenario;
 
     const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
@@ -309,7 +309,7 @@ mod tests {
 
     /// A program `/a` that needs `x.so`, which needs `z.so`, and `y.so`.
     fn sample() -> Sample {
-        let elf = scenario::Elf::new();
+        let elf = Built::new();
         let program = elf.clone().interpreter(LOADER).needs("x.so").needs("y.so");
         let folders = ["/etc", "/lib", "/lib64", "/usr", "/usr/lib", "/tmp"];
         let sample = folders
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn an_interpreter_that_is_no_loader_is_not_predicted() {
-        let program = scenario::Elf::new().interpreter("/x").needs("y");
+        let program = Built::new().interpreter("/x").needs("y");
         let sample = sample().program(LOADER, &program);
         assert!(matches!(
             libraries(&sample, &call("/a"), "").1,

@@ -1,6 +1,6 @@
 //! Small worlds for the tests of the model.
 
-use crate::scenario;
+use crate::elf::Elf as Built;
 use crate::trail::Release;
 
 use super::{
@@ -29,7 +29,7 @@ impl Sample {
         self.mode(path, bytes, 0o755)
     }
 
-    pub fn program(self, path: &str, program: &scenario::Elf) -> Sample {
+    pub fn program(self, path: &str, program: &Built) -> Sample {
         self.file(path, &program.build())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Three processes of ours take part:
 //! - the host's thread ([`run`]) starts the keeper, follows the records and ends it at a deadline;
-//! - the keeper ([`keeper`]) makes the cgroup and the namespaces and outlives everything in them: it
+//! - the keeper ([`crate::guest::keeper`]) makes the cgroup and the namespaces and outlives everything in them: it
 //!   ends when the other end of its standard input is closed, also when its parent was killed;
 //! - PID 1 of the new pid namespace builds the root and becomes the guest's runner. When it ends,
 //!   the kernel kills whatever is left in the namespace.
@@ -10,14 +10,11 @@
 //! What must stay true: only the private tmpfs is marked; nothing outside of it is written to
 //! (`/proc/sys` is read-only there, sysctls are refused); nothing is left behind, whoever is killed.
 
-mod cgroup;
-pub mod keeper;
-mod root;
 mod session;
 
 use anyhow::{Result, bail};
 
-pub use cgroup::left;
+pub use crate::guest::left;
 pub use session::{Lab, run};
 
 /// Whether this process may run the native lab.

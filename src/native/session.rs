@@ -13,8 +13,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::cgroup;
-use super::keeper::{FIXTURE_FD, LAUNCHER_FD, PLAN_FD, SUBJECT_FD};
+use crate::guest::keeper::{FIXTURE_FD, LAUNCHER_FD, PLAN_FD, SUBJECT_FD};
+use crate::guest::sweep_all;
 use crate::subject::SUBJECT;
 use crate::trail::printable;
 use crate::vm::session::{Breakdown, Patience};
@@ -57,7 +57,7 @@ pub fn run(
     let mut session = Session::start(lab).map_err(broken)?;
     let result = session.follow(stop, heard);
     let complaints = session.end();
-    cgroup::sweep_all();
+    sweep_all();
     match (result, complaints.trim()) {
         (Err(Breakdown::Broken(reason)), complaints) if !complaints.is_empty() => {
             Err(Breakdown::Broken(format!("{reason}\n{complaints}")))

@@ -17,7 +17,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::scenario::Need;
+use crate::need::Need;
 use crate::trail::{Lab, Mask, Run};
 use crate::wire::{Failure, Lost, Policy};
 

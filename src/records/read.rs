@@ -104,8 +104,8 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
 mod tests {
     use super::super::keep;
     use super::*;
-    use crate::report::tests;
     use crate::trail::Outcome;
+    use crate::view::tests;
 
     fn record(kernel: &str) -> Record {
         tests::record("start/a", kernel, Outcome::Broken)

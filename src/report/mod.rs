@@ -125,31 +125,8 @@ fn by_kernel<'a>(rows: &[Row<'a>]) -> Vec<(&'a str, Vec<Row<'a>>)> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::trail::{KernelInfo, Lab, Trail, parse};
-    use crate::view::trail::Steps;
-    use crate::view::{Body, Judged, Seen, TRAIL, rows};
-
-    /// A trail that says nothing.
-    pub fn trail() -> Trail {
-        parse("start p1 by launcher: execve /a\nend p1: exit 0\n").unwrap()
-    }
-
-    /// A record of the view trail; what gave none has the reason "because".
-    pub fn record(scenario: &str, kernel: &str, outcome: Outcome) -> Record {
-        let none = matches!(outcome, Outcome::Unsupported | Outcome::Broken);
-        Record {
-            scenario: scenario.into(),
-            kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), Lab::Vm),
-            seen: vec![Seen {
-                view: TRAIL,
-                outcome,
-                reason: none.then(|| "because".into()),
-                body: (!none).then(|| Body::new::<Steps>(trail())),
-                judged: (!none).then(Judged::default),
-            }],
-            model: None,
-        }
-    }
+    use crate::view::rows;
+    pub use crate::view::tests::record;
 
     /// What a format writes for these records.
     pub fn shown(format: &mut dyn Format, records: &[Record]) -> String {

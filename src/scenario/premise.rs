@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use nix::libc;
 use serde::{Deserialize, Serialize};
 
-use super::Exec;
-use crate::guest::{Contents, View, open_flags, running_kernel};
+use super::{Contents, Exec, View, open_flags, running_kernel};
 use crate::model::{
     self, Answer, Call, Caller, Either, Ending, Files as _, Format, Node, Recording, Target, World,
 };

@@ -16,8 +16,7 @@ use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::premise::{Premise, Surroundings};
-use super::{Claim, Exec, Seen, launch};
-use crate::guest::{Contents, View};
+use super::{Claim, Contents, Exec, Seen, View, launch};
 use crate::model::Format;
 use crate::trail::{Call, Exit, Fact, How, Verdict, Word};
 use crate::wire::{Act, Link, Policy, SUBJECT};

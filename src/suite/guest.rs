@@ -309,8 +309,8 @@ fn join(known: &mut Record, other: Record) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::record;
     use crate::view::STAGES;
+    use crate::view::tests::record;
 
     #[test]
     fn a_further_pass_adds_its_views() {

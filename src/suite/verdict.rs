@@ -3,7 +3,7 @@
 //! Needs are judged on both sides. Only when guest and host find the same ones unmet is something
 //! unsupported; when they disagree one of them is wrong, and it is broken.
 
-use crate::scenario::{KernelFacts, Need, asked};
+use crate::need::{KernelFacts, Need, asked};
 use crate::trail::Outcome;
 use crate::wire::Failure;
 
@@ -55,7 +55,7 @@ fn unmet<'a>(needs: &'a [Need], facts: &KernelFacts<'_>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Host;
+    use crate::need::Host;
     use crate::trail::Lab;
 
     const NEEDS: &[Need] = &[

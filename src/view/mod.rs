@@ -38,3 +38,32 @@ pub static VIEWS: &[&dyn AnyView] = &[&trail::Steps, &stages::Stages];
 pub const TRAIL: Name = <trail::Steps as View>::NAME;
 /// Where inside the kernel each step falls.
 pub const STAGES: Name = <stages::Stages as View>::NAME;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::trail::Steps;
+    use super::{Body, Judged, Record, Seen, TRAIL};
+    use crate::trail::{KernelInfo, Lab, Outcome, Trail, parse};
+
+    /// A trail that says nothing.
+    pub fn trail() -> Trail {
+        parse("start p1 by launcher: execve /a\nend p1: exit 0\n").unwrap()
+    }
+
+    /// A record of the view trail; what gave none has the reason "because".
+    pub fn record(scenario: &str, kernel: &str, outcome: Outcome) -> Record {
+        let none = matches!(outcome, Outcome::Unsupported | Outcome::Broken);
+        Record {
+            scenario: scenario.into(),
+            kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), Lab::Vm),
+            seen: vec![Seen {
+                view: TRAIL,
+                outcome,
+                reason: none.then(|| "because".into()),
+                body: (!none).then(|| Body::new::<Steps>(trail())),
+                judged: (!none).then(Judged::default),
+            }],
+            model: None,
+        }
+    }
+}

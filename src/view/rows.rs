@@ -49,8 +49,8 @@ pub fn rows(records: &[Record]) -> Vec<Row<'_>> {
 mod tests {
     use super::super::STAGES;
     use super::*;
-    use crate::report::tests::record;
     use crate::trail::Outcome;
+    use crate::view::tests::record;
 
     #[test]
     fn each_view_is_a_row_and_those_of_one_view_stand_together() {

@@ -1,9 +1,9 @@
 //! One case of each rule.
 
 use super::*;
+use crate::elf::{Elf, Flaw};
 use crate::model::Image;
 use crate::model::sample::{Sample, call, running, start};
-use crate::scenario::{Elf, Flaw};
 use crate::trail::Release;
 
 fn by_descriptor(cloexec: bool) -> Call {

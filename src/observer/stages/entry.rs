@@ -138,7 +138,7 @@ fn entry(start: &[u8]) -> Option<(u64, bool)> {
 #[cfg(test)]
 mod tests {
     use super::entry;
-    use crate::scenario::Elf;
+    use crate::elf::Elf;
 
     #[test]
     fn the_entry_point_of_a_program_is_found_in_its_file() {

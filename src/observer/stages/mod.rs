@@ -13,7 +13,7 @@ mod marker;
 mod symbols;
 mod tracer;
 
-use crate::scenario::{Host, Need};
+use crate::need::{Host, Need};
 use crate::trail::Lab;
 
 use instance::BUSY;

@@ -349,8 +349,8 @@ fn paragraphs(docs: &str) -> Vec<Paragraph> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests;
     use crate::view::View as _;
+    use crate::view::tests;
     use crate::view::trail::Steps;
 
     fn record(kernel: &str, comm: &str) -> Record {

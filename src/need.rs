@@ -86,7 +86,7 @@ impl Need {
     }
 }
 
-/// Needs that several scenarios share.
+/// Needs that several scenarios share, and that are probed without an observer.
 pub mod needs {
     use super::{Host, Lab, Need, Path};
 
@@ -158,15 +158,6 @@ pub mod needs {
         probe: |_| Path::new("/proc/self/ns/user").exists(),
     };
 
-    /// A permission event can be refused with an errno of choice.
-    ///
-    /// Commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response").
-    pub const DENY_ERRNO: Need = Need {
-        what: "FAN_DENY_ERRNO",
-        host: Host::Since(&["6.14"]),
-        probe: |_| crate::observer::fanotify::can_deny_with_errno(),
-    };
-
     /// The kernel can be asked whether it would execute a file.
     ///
     /// Commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)").
@@ -193,13 +184,6 @@ pub mod needs {
         what: "cgroups of version 1 (CONFIG_CGROUPS)",
         host: Host::Config("CONFIG_CGROUPS"),
         probe: |_| file_system("cgroup"),
-    };
-
-    /// Entries of binfmt_misc that are transparent, or take the ELF interpreter's place.
-    pub const BINFMT_MISC_LOADER: Need = Need {
-        what: "transparent and loader entries of binfmt_misc",
-        host: Host::Since(&["7.3"]),
-        probe: |lab| crate::guest::knows_format(lab, "M::EXETRAIL-PROBE::/usr/bin/true:T"),
     };
 
     fn file_system(name: &str) -> bool {

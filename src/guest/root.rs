@@ -13,8 +13,8 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{chdir, chroot, dup2_stdin, execve, pivot_root, setsid};
 
 use super::keeper::{FIXTURE_FD, LAUNCHER_FD, SUBJECT_FD};
+use super::unpack;
 use crate::below::Below;
-use crate::guest::unpack;
 use crate::sys;
 use crate::wire::{HOME, LAUNCHER, SUBJECT};
 

@@ -1,0 +1,42 @@
+//! Needs that several scenarios share.
+
+use std::fs;
+use std::path::Path;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+pub use crate::need::needs::*;
+use crate::need::{Host, Need};
+use crate::trail::Lab;
+
+/// A permission event can be refused with an errno of choice.
+///
+/// Commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response").
+pub const DENY_ERRNO: Need = Need {
+    what: "FAN_DENY_ERRNO",
+    host: Host::Since(&["6.14"]),
+    probe: |_| crate::observer::fanotify::can_deny_with_errno(),
+};
+
+/// Entries of binfmt_misc that are transparent, or take the ELF interpreter's place.
+pub const BINFMT_MISC_LOADER: Need = Need {
+    what: "transparent and loader entries of binfmt_misc",
+    host: Host::Since(&["7.3"]),
+    probe: |lab| lab == Lab::Vm && knows_format("M::EXETRAIL-PROBE::/usr/bin/true:T"),
+};
+
+/// Whether binfmt_misc would take a rule, without its name; nothing is left of it.
+fn knows_format(rule: &str) -> bool {
+    const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
+    let kind = Some("binfmt_misc");
+    let register = Path::new(FORMATS).join("register");
+    let mounted =
+        !register.exists() && mount(kind, FORMATS, kind, MsFlags::empty(), None::<&str>).is_ok();
+    let known = fs::write(register, format!(":probe:{rule}")).is_ok()
+        && fs::write(Path::new(FORMATS).join("probe"), "-1").is_ok();
+    if mounted {
+        // A scenario that mounts it itself does not mind another one below.
+        let _ = umount2(FORMATS, MntFlags::MNT_DETACH);
+    }
+    known
+}
