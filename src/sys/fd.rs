@@ -63,3 +63,16 @@ pub fn place_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     let result = unsafe { libc::dup3(fd.as_raw_fd(), number, libc::O_CLOEXEC) };
     Errno::result(result).map(drop)
 }
+
+/// How many bytes can be read from a descriptor without waiting (ioctl(2), `FIONREAD`).
+///
+/// # Errors
+///
+/// What ioctl says.
+pub fn readable_bytes(fd: BorrowedFd<'_>) -> nix::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the call fills one integer.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    Errno::result(result)?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}

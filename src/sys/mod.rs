@@ -22,7 +22,7 @@ mod timer;
 
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, socket};
-pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd};
+pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd, readable_bytes};
 pub use map::{Edge, Mapping};
 pub use memory::{
     Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,
@@ -42,6 +42,6 @@ pub use signal::{
     block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,
     usable_signals,
 };
-pub use timer::{Interval, arm_interval, arm_timer};
+pub use timer::{DeadMan, Interval, arm_interval, arm_timer};
 
 pub use nix::unistd::ForkResult;

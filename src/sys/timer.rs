@@ -63,3 +63,57 @@ pub fn arm_timer(signal: i32, nanoseconds: i64) -> nix::Result<()> {
     };
     Errno::result(result).map(drop)
 }
+
+/// A timer that kills this process unless it is put off in time (timer_create(2) with SIGKILL).
+///
+/// The kernel delivers it to a process that is stopped, traced or frozen (cgroup v2) as well.
+/// It is gone with the process, or when dropped.
+#[derive(Debug)]
+pub struct DeadMan {
+    timer: i32,
+}
+
+impl DeadMan {
+    /// Makes one that is not armed.
+    ///
+    /// # Errors
+    ///
+    /// What timer_create says.
+    pub fn new() -> nix::Result<DeadMan> {
+        let mut timer: i32 = 0;
+        // SAFETY: all zeros is a valid sigevent; the call reads it and fills the timer's id.
+        let made = unsafe {
+            let mut event: libc::sigevent = std::mem::zeroed();
+            event.sigev_notify = libc::SIGEV_SIGNAL;
+            event.sigev_signo = libc::SIGKILL;
+            let call = libc::SYS_timer_create;
+            libc::syscall(call, libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer)
+        };
+        Errno::result(made).map(|_| DeadMan { timer })
+    }
+
+    /// Has it kill this process so many milliseconds from now, and not before.
+    ///
+    /// # Errors
+    ///
+    /// What timer_settime says.
+    pub fn put_off(&self, milliseconds: i64) -> nix::Result<()> {
+        // SAFETY: all zeros is a valid itimerspec, which the call reads; null asks for no old one.
+        let set = unsafe {
+            let mut time: libc::itimerspec = std::mem::zeroed();
+            time.it_value.tv_sec = milliseconds / 1000;
+            time.it_value.tv_nsec = milliseconds % 1000 * 1_000_000;
+            let none = std::ptr::null_mut::<libc::itimerspec>();
+            let call = libc::SYS_timer_settime;
+            libc::syscall(call, self.timer, 0, &raw const time, none)
+        };
+        Errno::result(set).map(drop)
+    }
+}
+
+impl Drop for DeadMan {
+    fn drop(&mut self) {
+        // SAFETY: the call takes an integer, the id of a timer of this process.
+        unsafe { libc::syscall(libc::SYS_timer_delete, self.timer) };
+    }
+}

@@ -9,6 +9,8 @@ use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags}
 
 use super::event::METADATA;
 use super::{Event, parse_events};
+use crate::sys;
+use crate::trail::Mask;
 
 /// What a permission event is answered with.
 const FAN_ALLOW: u32 = 1;
@@ -27,7 +29,19 @@ pub enum Class {
 
 /// How many events are read at once: each brings a descriptor, and the kernel denies an open whose
 /// event's descriptor does not fit into our table any more.
-const AT_ONCE: usize = 128;
+pub const AT_ONCE: usize = 128;
+
+/// `FAN_REPORT_FD_ERROR` (include/uapi/linux/fanotify.h).
+const FAN_REPORT_FD_ERROR: u32 = 0x2000;
+
+/// What becomes of an event whose file the kernel could not open for the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unopened {
+    /// It comes with the errno in place of the descriptor (`FAN_REPORT_FD_ERROR`).
+    Reported,
+    /// The read fails, or ends before it: events are read one by one, so that each one is noticed.
+    Noticed,
+}
 
 /// Whose id an event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +59,7 @@ pub enum Ids {
 pub struct Group {
     fanotify: Fanotify,
     buffer: Vec<u8>,
+    unopened: Unopened,
 }
 
 impl Group {
@@ -54,7 +69,7 @@ impl Group {
     ///
     /// Not root (`EPERM`), or a kernel without `CONFIG_FANOTIFY_ACCESS_PERMISSIONS` (`EINVAL`).
     pub fn new(ids: Ids, class: Class) -> Result<Group> {
-        Group::with(ids, class, EventFFlags::empty())
+        Group::with(ids, class, EventFFlags::empty(), Unopened::Noticed)
     }
 
     /// Makes a group whose read(2) never waits for a lease on a file to be broken.
@@ -63,16 +78,22 @@ impl Group {
     /// fs/notify/fanotify/fanotify_user.c), and that open waits for another process's lease, for up to
     /// `lease-break-time`. With `O_NONBLOCK` among the descriptors' flags it fails instead
     /// (`__break_lease` in fs/locks.c): the kernel denies that one open, begins to break the lease all
-    /// the same, and the read reports nothing.
+    /// the same. Read it with [`Group::read_each`].
     ///
     /// # Errors
     ///
     /// As for [`Group::new`].
     pub fn impatient(ids: Ids, class: Class) -> Result<Group> {
-        Group::with(ids, class, EventFFlags::O_NONBLOCK)
+        let flags = EventFFlags::O_NONBLOCK;
+        Group::with(ids, class, flags, Unopened::Reported)
+            .or_else(|_| Group::with(ids, class, flags, Unopened::Noticed))
     }
 
-    fn with(ids: Ids, class: Class, more: EventFFlags) -> Result<Group> {
+    fn with(ids: Ids, class: Class, more: EventFFlags, unopened: Unopened) -> Result<Group> {
+        let errors = match unopened {
+            Unopened::Reported => InitFlags::from_bits_retain(FAN_REPORT_FD_ERROR),
+            Unopened::Noticed => InitFlags::empty(),
+        };
         let own = match ids {
             Ids::Process => InitFlags::empty(),
             Ids::Thread => InitFlags::FAN_REPORT_TID,
@@ -82,6 +103,7 @@ impl Group {
             Class::PreContent => InitFlags::FAN_CLASS_PRE_CONTENT,
         };
         let flags = own
+            | errors
             | class
             | InitFlags::FAN_CLOEXEC
             | InitFlags::FAN_NONBLOCK
@@ -100,6 +122,7 @@ impl Group {
         Ok(Group {
             fanotify,
             buffer: vec![0; AT_ONCE * METADATA],
+            unopened,
         })
     }
 
@@ -150,6 +173,43 @@ impl Group {
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(Vec::new()),
             Err(errno) => Err(errno).context("failed to read fanotify events"),
         }
+    }
+
+    /// Reads at most [`AT_ONCE`] of the events that wait; one whose file the kernel could not open
+    /// for us has the errno, negative, in place of its descriptor. That open was denied
+    /// (`fanotify_read` and `copy_event_to_user` in fs/notify/fanotify/fanotify_user.c).
+    ///
+    /// Without `FAN_REPORT_FD_ERROR` such an event has neither mask nor process, and one whose
+    /// process was killed just then looks the same.
+    ///
+    /// # Errors
+    ///
+    /// What read(2) says of the group, or events that cannot be understood.
+    pub fn read_each(&mut self) -> Result<Vec<Event>> {
+        if self.unopened == Unopened::Reported {
+            return self.read();
+        }
+        let bytes = sys::readable_bytes(self.fanotify.as_fd());
+        let waiting = bytes.context("failed to ask how many events wait")? / METADATA;
+        let mut events = Vec::new();
+        for _ in 0..waiting.min(AT_ONCE) {
+            match nix::unistd::read(&self.fanotify, &mut self.buffer[..METADATA]) {
+                Ok(length) => events.extend(
+                    parse_events(&self.buffer[..length])
+                        .context("failed to read fanotify events")?,
+                ),
+                Err(Errno::EINTR) => break,
+                Err(errno @ (Errno::EBADF | Errno::EINVAL | Errno::EFAULT)) => {
+                    return Err(errno).context("failed to read fanotify events");
+                }
+                Err(errno) => events.push(Event {
+                    mask: Mask(0),
+                    fd: -(errno as i32),
+                    pid: 0,
+                }),
+            }
+        }
+        Ok(events)
     }
 
     /// Lets the process go on that waits behind this event.

@@ -14,7 +14,7 @@ mod stat;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
-pub use group::{Class, Group, Ids, can_deny_with_errno};
+pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
 pub use observer::KIND;
 pub use process::{Parent, Process};
 pub use quiet::never_dump;
