@@ -3,8 +3,14 @@
 //! Needs root; everything happens on a tmpfs in a mount namespace of its own. A few seconds by
 //! default; `EXETRAIL_STORM_SECONDS=60 EXETRAIL_STORM_ROUNDS=50` is the long form.
 
+#[path = "storm/ending.rs"]
+mod ending;
+#[path = "storm/place.rs"]
+mod place;
 #[path = "storm/rig.rs"]
 mod rig;
+#[path = "storm/vm.rs"]
+mod vm;
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::unix::net::UnixDatagram;
@@ -45,7 +51,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, Test); 10] = [
+    let tests: [(&str, Test); 26] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),
@@ -56,6 +62,25 @@ fn main() -> ExitCode {
         ("dies_of_a_core_signal", dies_of_a_core_signal),
         ("stopped_at_the_terminal", stopped_at_the_terminal),
         ("leased_file", leased_file),
+        ("monitor_killed", ending::monitor_killed),
+        ("guard_killed", ending::guard_killed),
+        ("syslog_is_told", ending::syslog_is_told),
+        ("monitor_stopped", ending::monitor_stopped),
+        ("guard_stopped", ending::guard_stopped),
+        ("both_stopped", ending::both_stopped),
+        ("job_stopped", ending::job_stopped),
+        ("longest_hold", ending::longest_hold),
+        ("cgroup_frozen", ending::cgroup_frozen),
+        ("unmounted", place::unmounted),
+        ("part_of_a_mount", place::part_of_a_mount),
+        ("path_without_a_name", place::path_without_a_name),
+        ("served_by_a_process", place::served_by_a_process),
+        (
+            "command_that_cannot_start",
+            place::command_that_cannot_start,
+        ),
+        ("core_to_a_helper", vm::core_to_a_helper),
+        ("stands_still", vm::stands_still),
     ];
     let trials = tests.map(|(name, test)| {
         let rig = rig.clone();
@@ -77,9 +102,9 @@ fn complete(rig: &Rig) -> Result<()> {
     let watch = Watch::start(rig, &["--format", "json"], out.into())?;
     let storm = Storm::start(rig);
     storm.last(Duration::from_millis(seconds * 250))?;
-    let early = rss(watch.pid())?;
+    let early = rss(watch.monitor()?)?;
     storm.last(Duration::from_millis(seconds * 750))?;
-    let late = rss(watch.pid())?;
+    let late = rss(watch.monitor()?)?;
     let started = storm.end()?;
     let said = watch.end(Signal::SIGTERM)?;
 
@@ -188,10 +213,10 @@ fn dies_of_a_core_signal(rig: &Rig) -> Result<()> {
     let storm = Storm::start(rig);
     for signal in [Signal::SIGABRT, Signal::SIGQUIT, Signal::SIGTRAP] {
         let mut watch = Watch::start(rig, &[], Stdio::null())?;
-        watch.kill(signal);
-        let status = watch.wait_status()?;
-        ensure!(status.signal() == Some(signal as i32), "{signal}: {status}");
-        ensure!(!status.core_dumped(), "{signal}: it dumped core");
+        watch.kill_monitor(signal)?;
+        let said = watch.ends_unwatched()?;
+        ensure!(said.contains(signal.as_str()), "{signal}: {said}");
+        ensure!(!said.contains("dumped"), "{signal}: it dumped core");
         storm.goes_on()?;
     }
     storm.end()?;
@@ -207,6 +232,7 @@ fn stopped_at_the_terminal(rig: &Rig) -> Result<()> {
     let watch = Watch::start(rig, &[], Stdio::null())?;
     for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
         watch.kill(signal);
+        watch.kill_monitor(signal)?;
         storm.goes_on()?;
     }
     let said = watch.end(Signal::SIGTERM)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -108,16 +108,22 @@ impl Rig {
             None::<&str>,
         )
         .context("failed to cover /dev")?;
-        for (name, minor) in [("null", 3), ("zero", 5), ("urandom", 9)] {
+        for (name, major, minor) in [
+            ("null", 1, 3),
+            ("zero", 1, 5),
+            ("urandom", 1, 9),
+            ("fuse", 10, 229),
+        ] {
             let mode = Mode::from_bits_truncate(0o666);
             mknod(
                 format!("/dev/{name}").as_str(),
                 SFlag::S_IFCHR,
                 mode,
-                makedev(1, minor),
+                makedev(major, minor),
             )
             .context("failed to make a device")?;
         }
+        std::os::unix::fs::symlink("/proc/self/fd", "/dev/fd").context("failed to make /dev/fd")?;
         Ok(rig)
     }
 
@@ -129,6 +135,11 @@ impl Rig {
     /// A disk that is soon full.
     pub fn small(&self) -> PathBuf {
         self.folder.path().join("small")
+    }
+
+    /// A place for further mounts.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The program of one way.
@@ -146,7 +157,8 @@ impl Drop for Rig {
     }
 }
 
-fn tmpfs(place: &Path, options: &str) -> Result<()> {
+/// Mounts one on a directory that it makes.
+pub fn tmpfs(place: &Path, options: &str) -> Result<()> {
     fs::create_dir(place).context("failed to make a folder")?;
     let kind = Some("tmpfs");
     mount(kind, place, kind, MsFlags::empty(), Some(options)).context("failed to mount a tmpfs")
@@ -307,13 +319,17 @@ impl Watch {
     /// Starts one and waits until it watches.
     pub fn start(rig: &Rig, args: &[&str], output: Stdio) -> Result<Watch> {
         let mut watch = Watch::spawn(rig, args, output, None)?;
-        let mut line = String::new();
-        watch
-            .stderr
-            .read_line(&mut line)
-            .context("the monitor says nothing")?;
-        ensure!(line.contains("watching"), "the monitor says {line}");
+        watch.begins()?;
         Ok(watch)
+    }
+
+    /// Waits until it watches.
+    pub fn begins(&mut self) -> Result<()> {
+        let mut line = String::new();
+        let read = self.stderr.read_line(&mut line);
+        read.context("the monitor says nothing")?;
+        ensure!(line.contains("watching"), "the monitor says {line}");
+        Ok(())
     }
 
     /// Starts one and does not wait.
@@ -323,11 +339,22 @@ impl Watch {
         output: Stdio,
         program: Option<PathBuf>,
     ) -> Result<Watch> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-        command.arg("monitor").args(args).arg(rig.watched());
+        let mut command = Watch::command(args, &rig.watched());
         if let Some(program) = program {
             command.arg("--").arg(program);
         }
+        Watch::of(command, output)
+    }
+
+    /// How one is started.
+    pub fn command(args: &[&str], place: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+        command.arg("monitor").args(args).arg(place);
+        command
+    }
+
+    /// Starts one as that command says, and does not wait.
+    pub fn of(mut command: Command, output: Stdio) -> Result<Watch> {
         command
             .stdin(Stdio::null())
             .stdout(output)
@@ -340,15 +367,46 @@ impl Watch {
         })
     }
 
-    /// Its process.
-    pub fn pid(&self) -> Pid {
+    /// The guard, which is what was started.
+    pub fn guard(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Sends it a signal.
+    /// The monitor, which the guard forked; call it while it watches.
+    pub fn monitor(&self) -> Result<Pid> {
+        let path = format!("/proc/{0}/task/{0}/children", self.guard());
+        let children = fs::read_to_string(path).context("no list of children")?;
+        let first = children.split_whitespace().next();
+        let pid = first.context("the guard has no child")?.parse();
+        Ok(Pid::from_raw(pid.context("no number")?))
+    }
+
+    /// Sends the guard a signal.
     pub fn kill(&self, signal: Signal) {
         // It is not reaped yet, so the id is its own.
-        let _ = kill(self.pid(), signal);
+        let _ = kill(self.guard(), signal);
+    }
+
+    /// Sends the monitor a signal.
+    pub fn kill_monitor(&self, signal: Signal) -> Result<()> {
+        kill(self.monitor()?, signal).context("failed to signal the monitor")
+    }
+
+    /// What guard and monitor say until both have ended.
+    pub fn said(&mut self) -> Result<String> {
+        let mut said = String::new();
+        let read = self.stderr.read_to_string(&mut said);
+        read.context("failed to read what it said")?;
+        Ok(said)
+    }
+
+    /// Waits for its end, which must be that nothing is watched any more; what it said.
+    pub fn ends_unwatched(&mut self) -> Result<String> {
+        let status = self.wait_status()?;
+        let said = self.said()?;
+        ensure!(status.code() == Some(3), "it ended with {status}: {said}");
+        ensure!(said.contains("unwatched: "), "it says {said}");
+        Ok(said.trim().to_owned())
     }
 
     /// Waits for its end.
@@ -360,16 +418,7 @@ impl Watch {
     pub fn wait_status(&mut self) -> Result<ExitStatus> {
         // Our child, not reaped yet: the id is its own.
         let ended = pidfd_open(self.child.id().cast_signed()).context("no such monitor")?;
-        let deadline = Instant::now() + HANGS;
-        loop {
-            let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, until(deadline)) {
-                Ok(0) => bail!("the monitor does not end"),
-                Ok(_) => break,
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno).context("failed to wait for the monitor"),
-            }
-        }
+        ends(&ended, HANGS).context("the monitor does not end")?;
         self.child.wait().context("failed to reap the monitor")
     }
 
@@ -382,6 +431,20 @@ impl Watch {
             .read_to_string(&mut text)
             .context("failed to read what it said")?;
         Ok(text.trim().to_owned())
+    }
+}
+
+/// Waits for the end of a process.
+pub fn ends(process: &OwnedFd, time: Duration) -> Result<()> {
+    let deadline = Instant::now() + time;
+    loop {
+        let mut fds = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, until(deadline)) {
+            Ok(0) => bail!("it goes on after {time:?}"),
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to wait for a process"),
+        }
     }
 }
 

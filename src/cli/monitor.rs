@@ -13,7 +13,7 @@ use crate::observer::fanotify::Ids;
 /// Arguments of `exetrail monitor`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Any path on the mount to watch
+    /// What to watch: its mount is marked, and what is at or below it is shown
     #[arg(value_name = "MOUNT", default_value = "/")]
     place: PathBuf,
     /// Send the lines to syslog (daemon, info) instead of standard output
@@ -69,7 +69,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
         time: args.time,
         command: args.command,
     };
-    Ok(ExitCode::from(run(options)?.status))
+    Ok(ExitCode::from(run(options)?))
 }
 
 /// Reads a time; a bare number is seconds.

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -11,50 +11,36 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::census::Census;
 use super::look::Look;
+use super::pulse::Life;
 use super::queue::Inlet;
 use super::tree::Tree;
 use super::{Filter, Summary};
-use crate::observer::fanotify::{Event, Group, Ids, Stat};
+use crate::observer::fanotify::{AT_ONCE, Event, Group, Ids, Stat};
 use crate::sys;
 
-/// Since when a process is being held, for whoever watches over us.
-#[derive(Debug)]
-pub struct Hold {
-    epoch: Instant,
-    /// Microseconds since the epoch, plus one; 0 while nobody is held.
-    since: AtomicU64,
+/// How long events are waited for at once, so that the guard sees signs of life.
+const TICK_MS: u8 = 100;
+/// By how much such a wait may be late before it means that we stood still.
+const LATE: Duration = Duration::from_millis(50);
+
+/// Opens that the kernel denied because it could not hand their events out, for who tells of them.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    count: AtomicU64,
+    errno: AtomicI32,
 }
 
-impl Hold {
-    /// Nobody is held.
+impl Refusals {
+    fn note(&self, errno: i32) {
+        self.errno.store(errno, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many, and why the last one.
     #[must_use]
-    pub fn new() -> Arc<Hold> {
-        Arc::new(Hold {
-            epoch: Instant::now(),
-            since: AtomicU64::new(0),
-        })
-    }
-
-    /// How long the process that is held now has been held.
-    #[must_use]
-    pub fn time(&self) -> Duration {
-        match self.since.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            since => self
-                .epoch
-                .elapsed()
-                .saturating_sub(Duration::from_micros(since - 1)),
-        }
-    }
-
-    fn begin(&self, now: Instant) {
-        let since = now.duration_since(self.epoch).as_micros();
-        let since = u64::try_from(since).unwrap_or(u64::MAX - 1) + 1;
-        self.since.store(since, Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        self.since.store(0, Ordering::Relaxed);
+    pub fn so_far(&self) -> (u64, Errno) {
+        let errno = Errno::from_raw(self.errno.load(Ordering::Relaxed));
+        (self.count.load(Ordering::Relaxed), errno)
     }
 }
 
@@ -73,14 +59,18 @@ pub struct Answerer {
     pub left: Option<u64>,
     /// Where looks go.
     pub inlet: Inlet,
-    /// For the one who watches over us.
-    pub hold: Arc<Hold>,
+    /// What the kernel denied.
+    pub refusals: Arc<Refusals>,
     /// Closed at its other end when the watch is to end.
     pub stop: OwnedFd,
     /// What is counted.
     pub summary: Summary,
     /// Who was seen.
     pub census: Census,
+    /// When it was last known that nobody waits.
+    pub idle: Instant,
+    /// Dropped after the group: signs of life are missed until that is closed.
+    pub life: Life,
 }
 
 impl Answerer {
@@ -90,53 +80,69 @@ impl Answerer {
     ///
     /// The group cannot be read or written; then it is closed, and everybody goes on.
     pub fn run(mut self) -> Result<Summary> {
-        while self.left != Some(0) && self.wait()? {
-            // From here on somebody waits for us, also while read(2) does not return.
-            let read = Instant::now();
-            self.hold.begin(read);
-            let events = match self.group.read() {
-                Ok(events) if events.is_empty() => {
-                    // Readable, and nothing to read: that open was denied, because the file could not
-                    // be opened for us without waiting.
-                    self.summary.unread += 1;
-                    self.hold.end();
-                    continue;
-                }
-                Ok(events) => events,
-                Err(error) if is_one_events_own(&error) => {
-                    // The kernel has denied that open: it could not make us a descriptor.
-                    self.summary.unread += 1;
-                    self.hold.end();
-                    continue;
-                }
-                Err(error) => return Err(error),
+        while self.left != Some(0) {
+            let Some(since) = self.wait()? else {
+                break;
             };
-            for event in events {
-                self.serve(event, read)?;
+            let asked = Instant::now();
+            let events = self.group.read_each()?;
+            if events.len() < AT_ONCE {
+                // All that there was; whoever came meanwhile came after this.
+                self.idle = asked;
             }
-            self.hold.end();
+            for event in events {
+                self.serve(event, since)?;
+            }
         }
         self.summary.processes = self.census.count();
         Ok(self.summary)
     }
 
-    /// Waits for events; false when it is time to stop.
-    fn wait(&self) -> Result<bool> {
+    /// Waits for events: since when they may have waited for us, or none when it is time to stop.
+    ///
+    /// Events that are there already may have come at any time since nobody waited. Events that
+    /// end a wait came just now, unless the wait took longer than it can: then we stood still.
+    fn wait(&mut self) -> Result<Option<Instant>> {
+        loop {
+            let begun = Instant::now();
+            self.life.beat(begun)?;
+            match self.poll(PollTimeout::ZERO)? {
+                Woken::Stop => return Ok(None),
+                Woken::Events => return Ok(Some(self.idle)),
+                Woken::Nothing => self.idle = begun,
+            }
+            let woken = self.poll(PollTimeout::from(TICK_MS))?;
+            let now = Instant::now();
+            let late = now - begun > Duration::from_millis(TICK_MS.into()) + LATE;
+            match woken {
+                Woken::Stop => return Ok(None),
+                Woken::Events if late => return Ok(Some(self.idle)),
+                Woken::Events => return Ok(Some(now)),
+                Woken::Nothing => {}
+            }
+        }
+    }
+
+    fn poll(&self, time: PollTimeout) -> Result<Woken> {
         let mut fds = [
             PollFd::new(self.group.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
         ];
-        match nix::poll::poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
+        match nix::poll::poll(&mut fds, time) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(Woken::Nothing),
+            Ok(_) => {}
             Err(errno) => return Err(errno).context("failed to wait for events"),
         }
         let [_, stop] = fds.map(|fd| fd.any().unwrap_or(true));
-        Ok(!stop)
+        Ok(if stop { Woken::Stop } else { Woken::Events })
     }
 
-    fn serve(&mut self, event: Event, read: Instant) -> Result<()> {
+    /// Answers one event, of somebody who may have waited since that time.
+    fn serve(&mut self, event: Event, since: Instant) -> Result<()> {
         if event.fd < 0 {
+            // The kernel has denied that open: it could not open the file for us.
             self.summary.unread += 1;
+            self.refusals.note(-event.fd);
             return Ok(());
         }
         let file = sys::adopt_fd(event.fd);
@@ -146,7 +152,9 @@ impl Answerer {
             None => true,
         };
         self.group.allow(file.as_fd())?;
-        self.summary.held(read.elapsed());
+        let now = Instant::now();
+        self.summary.held(now - since);
+        self.life.beat(now)?;
         drop(file);
         self.summary.events += 1;
         self.census.meet(look.pid, look.start);
@@ -161,39 +169,13 @@ impl Answerer {
     }
 }
 
+/// What ended a wait.
+enum Woken {
+    Events,
+    Stop,
+    Nothing,
+}
+
 fn look_up(pid: i32) -> Option<(u64, i32)> {
     Stat::read(pid).map(|stat| (stat.start, stat.ppid))
-}
-
-/// Whether a read failed for one event alone; all others mean that the group is of no use.
-fn is_one_events_own(error: &anyhow::Error) -> bool {
-    let errno = error.downcast_ref::<Errno>();
-    errno.is_some_and(|errno| !matches!(errno, Errno::EBADF | Errno::EINVAL | Errno::EFAULT))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_held_at_first() {
-        assert_eq!(Hold::new().time(), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_hold_is_measured_until_it_ends() {
-        let hold = Hold::new();
-        hold.begin(hold.epoch);
-        std::thread::yield_now();
-        assert!(hold.time() > Duration::ZERO);
-        hold.end();
-        assert_eq!(hold.time(), Duration::ZERO);
-    }
-
-    #[test]
-    fn an_event_without_a_descriptor_does_not_end_the_watch() {
-        let error = |errno: Errno| anyhow::Error::from(errno).context("failed to read");
-        assert!(is_one_events_own(&error(Errno::EMFILE)));
-        assert!(!is_one_events_own(&error(Errno::EBADF)));
-    }
 }

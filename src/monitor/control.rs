@@ -1,6 +1,6 @@
 //! The main thread: puts everything into place, then waits for signals, time and ends.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -8,50 +8,45 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::libc;
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
-use super::answer::{Answerer, Hold};
+use super::answer::{Answerer, Refusals};
 use super::census::Census;
 use super::command::Gated;
+use super::guard::{self, Order, Origin, Side, Ward, say_unwatched};
 use super::output::{Output, tell};
+use super::place::{self, Place};
+use super::pulse::Life;
 use super::queue::{Account, Bounds, queue};
 use super::syslog::{SOCKET, Syslog};
 use super::tree::Tree;
 use super::writer::{Sink, Writer};
-use super::{Options, Scope, Summary, Target};
+use super::{Options, Scope, Summary, Target, UNWATCHED, cgroup, signals};
 use crate::observer::fanotify::{Class, Group, Stat, never_dump};
-use crate::sys;
 use crate::wire::until;
 
-/// How often it is looked whether a process is held for too long.
-const GLANCE: Duration = Duration::from_secs(1);
-/// What no look at a process takes: then we are stuck, and end at once so that the others go on.
-const TOO_LONG: Duration = Duration::from_secs(10);
 /// How long a slow reader is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How a watch ended.
-#[derive(Debug)]
-pub struct Ending {
-    /// What was counted.
-    pub summary: Summary,
-    /// The command's status; 0 without one.
-    pub status: u8,
-}
-
-/// Watches until signals, time, count or the command end it.
+/// Watches until signals, time, count or the command end it; the status to end with.
+///
+/// It returns twice: in the guard, which this process becomes, and in the monitor, its child.
 ///
 /// # Errors
 ///
 /// What cannot be watched, and why.
-pub fn run(options: Options) -> Result<Ending> {
-    let signals = listen()?;
+pub fn run(options: Options) -> Result<u8> {
+    let place = Place::find(&options.place)?;
+    signals::block()?;
+    let ward = match guard::split()? {
+        Side::Guard(guard) => return guard.keep(options.target),
+        Side::Monitor(ward) => ward,
+    };
     let command = match options.command.is_empty() {
         true => None,
         // While this process has one thread and no group.
@@ -61,56 +56,62 @@ pub fn run(options: Options) -> Result<Ending> {
         // What the command leaves behind becomes ours, and so stays in its tree.
         nix::sys::prctl::set_child_subreaper(true).context("failed to become the subreaper")?;
     }
-    let mut threads = Threads::start(&options, command.as_ref())?;
-    tell(&header(&options));
+    // Who stops a job stops its process group: the guard and the command, but not this process.
+    nix::unistd::setpgid(Pid::this(), Pid::this()).context("failed to leave the process group")?;
+    // Where it cannot be left, the guard has said so for both.
+    let _ = cgroup::leave_freezer();
+    ward.wait()?;
+    let mut threads = Threads::start(&options, &place, command.as_ref(), &ward)?;
+    tell(&header(&options, &place));
     let mut control = Control {
-        signals,
+        signals: signals::listen()?,
+        ward,
         command,
         status: None,
         asked: 0,
+        told: 0,
+        place,
     };
     if let Some(command) = &control.command {
         command.open()?;
     }
     let deadline = options.time.map(|time| Instant::now() + time);
-    control.follow(&threads, deadline)?;
-    let summary = threads.end()?;
+    let mut end = control.follow(&threads, deadline)?;
+    let (summary, trouble) = threads.end()?;
+    control.tell_refusals(&threads);
+    if let Some(reason) = trouble {
+        end = End::Unwatched(reason);
+    }
     tell(&summary.to_string());
-    let status = control.finish()?;
-    Ok(Ending { summary, status })
+    if let End::Unwatched(reason) = end {
+        say_unwatched(&reason, options.target);
+        // The command goes on; the guard, who is to wait for it, may be gone.
+        return Ok(UNWATCHED);
+    }
+    control.finish()
 }
 
-fn header(options: &Options) -> String {
-    let what = match options.scope {
-        Scope::Mount => "mount",
-        Scope::Filesystem => "file system",
+/// Why a watch is over.
+enum End {
+    /// A signal, the time, the count, the command or the reader.
+    Asked,
+    /// Something else, while it should have gone on.
+    Unwatched(String),
+}
+
+fn header(options: &Options, place: &Place) -> String {
+    let what = match (options.scope, &place.mount, place.part()) {
+        (Scope::Filesystem, ..) => {
+            format!("the whole file system of {}", options.place.display())
+        }
+        (Scope::Mount, Some(mount), Some(part)) => format!(
+            "the mount of {}, lines only for {}",
+            mount.display(),
+            part.display()
+        ),
+        (Scope::Mount, ..) => format!("the mount of {}", options.place.display()),
     };
-    format!(
-        "watching the {what} of {}: open, execute; Ctrl-C ends",
-        options.place.display()
-    )
-}
-
-/// Becomes readable at a signal.
-fn listen() -> Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    for signal in [
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGCHLD,
-    ] {
-        mask.add(signal);
-    }
-    let mut blocked = mask;
-    // What stops a job at its terminal would stop everybody who waits for an answer; they stay
-    // pending for ever. SIGSTOP cannot be blocked.
-    for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
-        blocked.add(signal);
-    }
-    blocked.thread_block().context("failed to block signals")?;
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    SignalFd::with_flags(&mask, flags).context("failed to listen for signals")
+    format!("watching {what}: open, execute; Ctrl-C ends")
 }
 
 /// The two threads, and the pipes by whose ends they are told to stop and tell that they did.
@@ -122,11 +123,18 @@ struct Threads {
     wrote: OwnedFd,
     stop_writing: Option<OwnedFd>,
     account: Arc<Account>,
-    hold: Arc<Hold>,
+    refusals: Arc<Refusals>,
+    /// The group's descriptor, for looking at it alone: the answering thread owns it.
+    group: RawFd,
 }
 
 impl Threads {
-    fn start(options: &Options, command: Option<&Gated>) -> Result<Threads> {
+    fn start(
+        options: &Options,
+        place: &Place,
+        command: Option<&Gated>,
+        ward: &Ward,
+    ) -> Result<Threads> {
         let pipe = || pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe");
         let sink = match options.target {
             Target::Stdout => {
@@ -152,7 +160,7 @@ impl Threads {
         never_dump()?;
         let group = Group::impatient(options.ids, Class::Content)?;
         let (inlet, outlet, account) = queue(Bounds::default());
-        let hold = Hold::new();
+        let (refusals, raw) = (Arc::new(Refusals::default()), group.as_fd().as_raw_fd());
         let ((stop, stop_writing), (wrote, writing)) = (pipe()?, pipe()?);
         let writer = Writer {
             sink,
@@ -168,16 +176,21 @@ impl Threads {
             group,
             ids: options.ids,
             tree,
-            filter: options.filter.clone(),
+            filter: match options.scope {
+                Scope::Mount => options.filter.clone().below(place.part()),
+                Scope::Filesystem => options.filter.clone(),
+            },
             left: options.count,
             inlet,
-            hold: Arc::clone(&hold),
+            refusals: Arc::clone(&refusals),
             stop,
             summary: Summary::default(),
             census: Census::default(),
+            idle: Instant::now(),
+            life: Life::begin(ward.pulse)?,
         };
         let (sender, marked) = mpsc::channel();
-        let (scope, place) = (options.scope, options.place.clone());
+        let (scope, place) = (options.scope, place.path.clone());
         let answerer = spawn("answerer", answering, move || {
             // From the mark on, the next open waits for this very thread.
             let result = match scope {
@@ -202,21 +215,25 @@ impl Threads {
             wrote,
             stop_writing: Some(stop_writing),
             account,
-            hold,
+            refusals,
+            group: raw,
         })
     }
 
-    /// Closes the group, gives the writer a moment, and counts.
-    fn end(&mut self) -> Result<Summary> {
+    /// Closes the group, gives the writer a moment, and counts; also why answering failed, if it did.
+    fn end(&mut self) -> Result<(Summary, Option<String>)> {
         drop(self.stop_answering.take());
         let answerer = self.answerer.take().context("ended twice")?;
         let summary = answerer
             .join()
-            .map_err(|_| anyhow!("the answering thread panicked"))?;
+            .unwrap_or_else(|_| Err(anyhow!("the answering thread panicked")));
         let mut written = ends_within(&self.wrote, PATIENCE);
         drop(self.stop_writing.take());
         written = written || ends_within(&self.wrote, PATIENCE);
-        let mut summary = summary?;
+        let (mut summary, trouble) = match summary {
+            Ok(summary) => (summary, None),
+            Err(error) => (Summary::default(), Some(format!("{error:#}"))),
+        };
         summary.shown = self.account.written();
         summary.lost = self.account.lost_at_the_end();
         // A writer that is stuck in a write ends with the process.
@@ -225,7 +242,7 @@ impl Threads {
         {
             writer.end(&summary);
         }
-        Ok(summary)
+        Ok((summary, trouble))
     }
 }
 
@@ -260,17 +277,26 @@ fn ends_within(pipe: &OwnedFd, time: Duration) -> bool {
 /// What the main thread waits for.
 struct Control {
     signals: SignalFd,
+    ward: Ward,
     command: Option<Gated>,
     status: Option<u8>,
     asked: u32,
+    /// How many refusals were told of.
+    told: u64,
+    place: Place,
 }
 
 impl Control {
-    /// Waits until the watch is to end.
-    fn follow(&mut self, threads: &Threads, deadline: Option<Instant>) -> Result<()> {
+    /// Waits until the watch is to end; why.
+    fn follow(&mut self, threads: &Threads, deadline: Option<Instant>) -> Result<End> {
         let mut reader_gone = false;
+        let mut glance = Instant::now() + Ward::GLANCE;
+        // Without it, that a mount is gone cannot be noticed.
+        let marked = place::is_marked(threads.group) == Some(true);
+        if !marked {
+            tell("this kernel does not tell of marks: an unmount will not be noticed");
+        }
         loop {
-            let glance = Instant::now() + GLANCE;
             let next = deadline.map_or(glance, |deadline| deadline.min(glance));
             let wanted = if reader_gone {
                 PollFlags::empty()
@@ -281,28 +307,60 @@ impl Control {
                 PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(threads.answered.as_fd(), PollFlags::POLLIN),
                 PollFd::new(threads.wrote.as_fd(), wanted),
+                PollFd::new(self.ward.orders().as_fd(), PollFlags::POLLIN),
             ];
             match poll(&mut fds, until(next)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno).context("failed to wait"),
             }
-            let [_, answered, wrote] = fds.map(|fd| fd.any().unwrap_or(true));
-            if threads.hold.time() > TOO_LONG {
-                tell(
-                    "a process is held for too long: ending at once, so that it goes on unwatched",
-                );
-                sys::exit_now(2);
+            let [_, answered, wrote, ordered] = fds.map(|fd| fd.any().unwrap_or(true));
+            if ordered {
+                match self.ward.order() {
+                    Some(Order::Gone) => return Ok(End::Unwatched("the guard has ended".into())),
+                    Some(Order::Signal(signal, origin)) if self.asked_to_end(signal, origin) => {
+                        return Ok(End::Asked);
+                    }
+                    Some(Order::Signal(..)) | None => {}
+                }
             }
             if self.heard()? || answered || deadline.is_some_and(|at| at <= Instant::now()) {
-                return Ok(());
+                return Ok(End::Asked);
             }
             if wrote && !reader_gone {
                 reader_gone = true;
                 // Without a command there is nothing left to do it for.
                 if self.command.is_none() {
-                    return Ok(());
+                    return Ok(End::Asked);
                 }
             }
+            if glance <= Instant::now() {
+                glance = Instant::now() + Ward::GLANCE;
+                self.tell_refusals(threads);
+                if self.ward.guard_stands_still() {
+                    return Ok(End::Unwatched("the guard stands still".into()));
+                }
+                if marked && place::is_marked(threads.group) == Some(false) {
+                    let place = self.place.path.display();
+                    return Ok(End::Unwatched(format!("what {place} was on is unmounted")));
+                }
+            }
+        }
+    }
+
+    /// Says what the kernel denied since it was last said.
+    fn tell_refusals(&mut self, threads: &Threads) {
+        let (count, errno) = threads.refusals.so_far();
+        if count > self.told {
+            let more = count - self.told;
+            self.told = count;
+            let why = match errno {
+                Errno::EAGAIN => "somebody has a lease on the file, which is being broken",
+                errno => errno.desc(),
+            };
+            tell(&format!(
+                "{more} opens were denied by the kernel, which could not open the file for the \
+                 monitor; the last one: {errno:?}, {why}"
+            ));
         }
     }
 
@@ -317,7 +375,7 @@ impl Control {
             let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
             match Signal::try_from(number) {
                 Ok(Signal::SIGCHLD) => end |= self.reap()?,
-                Ok(other) => end |= self.asked_to_end(other, signal.ssi_code),
+                Ok(other) => end |= self.asked_to_end(other, Origin::of(signal.ssi_code)),
                 Err(_) => {}
             }
         }
@@ -325,14 +383,14 @@ impl Control {
     }
 
     /// The first signal is the command's business; the second one ends it.
-    fn asked_to_end(&mut self, signal: Signal, code: i32) -> bool {
+    fn asked_to_end(&mut self, signal: Signal, origin: Origin) -> bool {
         self.asked += 1;
         match &self.command {
             None => true,
             Some(_) if self.status.is_some() => true,
             Some(command) if self.asked == 1 => {
                 // A key at the terminal has reached the command already.
-                if code != libc::SI_KERNEL {
+                if origin == Origin::Process {
                     command.signal(signal);
                 }
                 false
@@ -370,10 +428,24 @@ impl Control {
     /// Waits for a command that outlives the watch; its status, or 0 without one.
     fn finish(&mut self) -> Result<u8> {
         while self.command.is_some() && self.status.is_none() {
-            let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, until(Instant::now() + GLANCE)) {
+            let mut fds = [
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.ward.orders().as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno).context("failed to wait for the command"),
+            }
+            let [_, ordered] = fds.map(|fd| fd.any().unwrap_or(true));
+            if ordered {
+                match self.ward.order() {
+                    // Nobody waits for a status any more.
+                    Some(Order::Gone) => return Ok(UNWATCHED),
+                    Some(Order::Signal(signal, origin)) => {
+                        self.asked_to_end(signal, origin);
+                    }
+                    None => {}
+                }
             }
             self.heard()?;
         }

@@ -7,17 +7,19 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::look::Look;
+use super::look::{Look, Name, Who};
 
 /// Patterns that a line's fields must match to be shown; without any, everything is shown.
 ///
-/// `*` matches `/` as well. What has no exe link matches by its word, such as `kernel-thread`.
+/// `*` matches `/` as well. What has no exe link matches by its word, such as `kernel-thread`. What the
+/// kernel does not tell, because it is too long, is always shown: it may be what is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// The root of the only tree that is shown.
     pub tree: Option<i32>,
     exe: Option<GlobMatcher>,
     path: Option<GlobMatcher>,
+    below: Option<Vec<u8>>,
 }
 
 impl Filter {
@@ -31,13 +33,34 @@ impl Filter {
             tree,
             exe: exe.map(glob).transpose()?,
             path: path.map(glob).transpose()?,
+            below: None,
         })
+    }
+
+    /// Shows only this place and what is below it.
+    #[must_use]
+    pub fn below(mut self, place: Option<&Path>) -> Filter {
+        self.below = place.map(|place| place.as_os_str().as_bytes().to_vec());
+        self
     }
 
     /// Whether exe and path match; the tree is not asked here.
     #[must_use]
     pub fn shows(&self, look: &Look) -> bool {
-        matches(self.exe.as_ref(), look.who.name()) && matches(self.path.as_ref(), &look.path)
+        let exe = look.who == Who::TooLong || matches(self.exe.as_ref(), look.who.name());
+        let path = match &look.path {
+            Name::Path(path) => matches(self.path.as_ref(), path) && self.is_below(path),
+            Name::TooLong | Name::Unreadable => true,
+        };
+        exe && path
+    }
+
+    fn is_below(&self, path: &[u8]) -> bool {
+        self.below.as_ref().is_none_or(|place| {
+            path.strip_prefix(place.as_slice()).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with(b"/") || rest == b" (deleted)"
+            })
+        })
     }
 }
 
@@ -56,7 +79,6 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::monitor::look::Who;
     use crate::trail::Mask;
 
     fn shows(exe: Option<&str>, path: Option<&str>, who: Who) -> bool {
@@ -69,7 +91,7 @@ mod tests {
             start: 0,
             who,
             comm: Vec::new(),
-            path: b"/usr/lib/a.so".to_vec(),
+            path: Name::Path(b"/usr/lib/a.so".to_vec()),
         };
         Filter::new(None, exe, path).unwrap().shows(&look)
     }
@@ -99,6 +121,36 @@ mod tests {
     fn what_has_no_program_matches_by_its_word() {
         assert!(shows(Some("kernel-thread"), None, Who::KernelThread));
         assert!(!shows(Some("/*"), None, Who::KernelThread));
+    }
+
+    fn named(path: Name) -> Look {
+        Look {
+            time: SystemTime::UNIX_EPOCH,
+            mask: Mask::OPEN,
+            pid: 1,
+            tid: None,
+            ppid: 0,
+            start: 0,
+            who: bash(),
+            comm: Vec::new(),
+            path,
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_slips_through_no_pattern() {
+        let filter = Filter::new(None, None, Some("/etc/*")).unwrap();
+        let filter = filter.below(Some(Path::new("/etc")));
+        assert!(filter.shows(&named(Name::TooLong)));
+        assert!(!filter.shows(&named(Name::Path(b"/usr/a".to_vec()))));
+    }
+
+    #[test]
+    fn a_place_is_itself_and_what_is_below_it() {
+        let filter = Filter::default().below(Some(Path::new("/mnt/sub")));
+        let shows = |path: &[u8]| filter.shows(&named(Name::Path(path.to_vec())));
+        assert!(shows(b"/mnt/sub") && shows(b"/mnt/sub/a"));
+        assert!(!shows(b"/mnt/subway") && !shows(b"/mnt/a"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::look::{Look, Who};
+use super::look::{Look, Name, Who};
 use super::{LineFormat, Summary};
 use crate::trail::{Mask, printable};
 
@@ -22,7 +22,7 @@ struct Json {
     exe: Option<String>,
     kind: &'static str,
     comm: String,
-    path: String,
+    path: Option<String>,
 }
 
 /// An object that stands where lines are missing.
@@ -50,7 +50,7 @@ impl LineFormat {
                     let _ = write!(out, "tid={tid} ");
                 }
                 let exe = printable(look.who.name());
-                let path = printable(&look.path);
+                let path = printable(look.path.name());
                 let _ = writeln!(out, "ppid={} exe={exe} : path={path}", look.ppid);
             }
             LineFormat::Json => json(&Json::of(look), out),
@@ -87,6 +87,7 @@ impl Json {
             Who::KernelThread => (None, "kernel-thread"),
             Who::Dead => (None, "dead"),
             Who::Outside => (None, "outside"),
+            Who::TooLong => (None, "too-long"),
             Who::Unreadable => (None, "unreadable"),
         };
         Json {
@@ -99,7 +100,10 @@ impl Json {
             exe,
             kind,
             comm: printable(&look.comm),
-            path: printable(&look.path),
+            path: match &look.path {
+                Name::Path(path) => Some(printable(path)),
+                Name::TooLong | Name::Unreadable => None,
+            },
         }
     }
 }
@@ -132,7 +136,7 @@ mod tests {
             start: 0,
             who,
             comm: b"bash".to_vec(),
-            path: path.to_vec(),
+            path: Name::Path(path.to_vec()),
         }
     }
 

@@ -29,8 +29,42 @@ pub struct Look {
     /// Its name; empty when it is gone.
     pub comm: Vec<u8>,
     /// The file that is being opened.
-    pub path: Vec<u8>,
+    pub path: Name,
 }
+
+/// The name of a file that is being opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// Its path.
+    Path(Vec<u8>),
+    /// It is longer than 4,095 bytes, and the kernel does not tell it (`ENAMETOOLONG`).
+    TooLong,
+    /// The link cannot be read.
+    Unreadable,
+}
+
+impl Name {
+    /// The path, or a word that is no path.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        match self {
+            Name::Path(path) => path,
+            Name::TooLong => TOO_LONG,
+            Name::Unreadable => b"unreadable",
+        }
+    }
+
+    fn of(link: nix::Result<Vec<u8>>) -> Name {
+        match link {
+            Ok(path) => Name::Path(path),
+            Err(Errno::ENAMETOOLONG) => Name::TooLong,
+            Err(_) => Name::Unreadable,
+        }
+    }
+}
+
+/// What stands for a path that the kernel does not tell.
+const TOO_LONG: &[u8] = b"too-long";
 
 /// What a process is, as far as its exe link tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +77,8 @@ pub enum Who {
     Dead,
     /// It is in no pid namespace that we see.
     Outside,
+    /// The link's target is longer than 4,095 bytes, and the kernel does not tell it.
+    TooLong,
     /// The link cannot be read.
     Unreadable,
 }
@@ -56,6 +92,7 @@ impl Who {
             Who::KernelThread => b"kernel-thread",
             Who::Dead => b"dead",
             Who::Outside => b"outside",
+            Who::TooLong => TOO_LONG,
             Who::Unreadable => b"unreadable",
         }
     }
@@ -84,7 +121,7 @@ impl Look {
             start,
             who,
             comm,
-            path: path.unwrap_or_default(),
+            path: Name::of(path),
         }
     }
 
@@ -95,7 +132,7 @@ impl Look {
             Who::Program(exe) => exe.len(),
             _ => 0,
         };
-        size_of::<Look>() + exe + self.comm.len() + self.path.len()
+        size_of::<Look>() + exe + self.comm.len() + self.path.name().len()
     }
 }
 
@@ -105,6 +142,7 @@ fn who(pid: i32, stat: Option<&Stat>) -> Who {
     }
     match (read_link(&format!("/proc/{pid}/exe")), stat) {
         (Ok(exe), _) => Who::Program(exe),
+        (Err(Errno::ENAMETOOLONG), _) => Who::TooLong,
         (Err(_), None) => Who::Dead,
         (Err(_), Some(stat)) if stat.is_dead() => Who::Dead,
         (Err(_), Some(stat)) if stat.is_kernel_thread() => Who::KernelThread,

@@ -11,31 +11,43 @@
 //! | `writer`, `line`, `output`, `syslog` | from what was seen to lines, and where they go |
 //! | `census`, `summary` | what is counted |
 //! | `control` | signals, time, the end |
+//! | `place` | the mount that is watched, and what of it is shown |
+//! | `guard`, `pulse`, `cgroup`, `signals` | who ends a monitor that stands still |
 //!
 //! What must stay true, because a watched system stands still when it is not:
 //! - the answering thread opens nothing but `/proc`, and never waits for the queue, the output or a
 //!   lock that a writer holds;
 //! - everything that is written to is open before the group exists; a write is no open;
-//! - no process but this one has the group, and nothing is forked while it exists: when this
-//!   process ends, by whatever signal, the kernel lets everybody go.
+//! - no process but the monitor has the group, and nothing is forked while it exists: when it ends,
+//!   by whatever signal, the kernel releases everybody;
+//! - a monitor that stands still is ended: by the guard, and should that stand still as well, by a
+//!   timer of the kernel's.
 
 mod answer;
 mod census;
+mod cgroup;
 mod command;
 mod control;
 mod filter;
+mod guard;
 mod line;
 mod look;
 mod options;
 mod output;
+mod place;
 mod program;
+mod pulse;
 mod queue;
+mod signals;
 mod summary;
 mod syslog;
 mod tree;
 mod writer;
 
-pub use control::{Ending, run};
+pub use control::run;
 pub use filter::Filter;
 pub use options::{LineFormat, Options, Scope, Target};
 pub use summary::Summary;
+
+/// Exit status when a watch ended that should have gone on: nothing is held, and nothing is seen.
+pub const UNWATCHED: u8 = 3;

@@ -1,0 +1,272 @@
+//! The guard: the process that the user started, which ends the monitor when that one stands still.
+//!
+//! It forks the monitor before the group exists, so it holds nobody; it opens nothing once something
+//! is watched. It passes signals on, and ends with the monitor's status or says that nothing is
+//! watched any more. The monitor watches it in turn: a guard that is gone or stands still ends it.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::signalfd::SignalFd;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, pipe2};
+
+use super::cgroup::{self, Standing};
+use super::output::tell;
+use super::pulse::{Pulse, Stethoscope};
+use super::signals;
+use super::syslog::{SOCKET, Syslog};
+use super::{Target, UNWATCHED};
+use crate::observer::fanotify::never_dump;
+use crate::sys::{self, ForkResult};
+use crate::wire::until;
+
+/// How often the guard looks.
+const TICK: Duration = Duration::from_millis(200);
+/// So many looks without a sign of life are a monitor that stands still: 3 s.
+const SILENT: u32 = 15;
+
+/// Where a signal came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A key at the terminal, which reaches the command as well.
+    Terminal,
+    /// A process.
+    Process,
+}
+
+impl Origin {
+    /// From the code of a signal (sigaction(2), `si_code`).
+    #[must_use]
+    pub fn of(code: i32) -> Origin {
+        match code {
+            libc::SI_KERNEL => Origin::Terminal,
+            _ => Origin::Process,
+        }
+    }
+}
+
+/// Which of the two processes this is.
+#[derive(Debug)]
+pub enum Side {
+    /// The one that the user started.
+    Guard(Guard),
+    /// Its child.
+    Monitor(Ward),
+}
+
+/// The guard's end.
+#[derive(Debug)]
+pub struct Guard {
+    monitor: Pid,
+    signals: SignalFd,
+    orders: OwnedFd,
+    own: Pulse,
+    ear: Stethoscope,
+    killed: bool,
+}
+
+/// The monitor's end.
+#[derive(Debug)]
+pub struct Ward {
+    /// What the answering thread beats.
+    pub pulse: Pulse,
+    orders: OwnedFd,
+    ear: Stethoscope,
+}
+
+/// What the guard has for the monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A signal that it was sent.
+    Signal(Signal, Origin),
+    /// Nothing more, for ever: it has ended.
+    Gone,
+}
+
+/// Forks the monitor; the process must have one thread and block its signals.
+///
+/// # Errors
+///
+/// What fork(2), pipe2(2), mmap(2) or prctl(2) says.
+pub fn split() -> Result<Side> {
+    let (monitor, own) = (Pulse::new()?, Pulse::new()?);
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    match sys::fork().context("failed to fork the monitor")? {
+        ForkResult::Child => {
+            drop(write);
+            Ok(Side::Monitor(Ward {
+                pulse: monitor,
+                orders: read,
+                ear: Stethoscope::new(own),
+            }))
+        }
+        ForkResult::Parent { child } => {
+            drop(read);
+            never_dump()?;
+            // For whoever looks at the process list.
+            let _ = nix::sys::prctl::set_name(c"exetrail-guard");
+            Ok(Side::Guard(Guard {
+                monitor: child,
+                signals: signals::listen()?,
+                orders: write,
+                own,
+                ear: Stethoscope::new(monitor),
+                killed: false,
+            }))
+        }
+    }
+}
+
+impl Guard {
+    /// Watches over the monitor until it ends; the status to end with.
+    ///
+    /// # Errors
+    ///
+    /// What waiting for signals or for the monitor says.
+    pub fn keep(mut self, target: Target) -> Result<u8> {
+        for standing in [cgroup::leave(), cgroup::leave_freezer()] {
+            if let Standing::Within(reason) = standing {
+                tell(&format!(
+                    "the guard stays in the monitor's cgroup, and is frozen with it: {reason}"
+                ));
+            }
+        }
+        self.own.beat();
+        // The monitor waits for this before it marks anything.
+        self.order([0, 0]);
+        let mut next = Instant::now() + TICK;
+        loop {
+            let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, until(next)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("failed to wait for signals"),
+            }
+            while let Some(signal) = self
+                .signals
+                .read_signal()
+                .context("failed to read signals")?
+            {
+                let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
+                if number == libc::SIGCHLD {
+                    if let Some(status) = self.reap(target)? {
+                        return Ok(status);
+                    }
+                } else {
+                    let origin = u8::from(Origin::of(signal.ssi_code) == Origin::Process);
+                    self.order([u8::try_from(number).unwrap_or(0), origin]);
+                }
+            }
+            if Instant::now() >= next {
+                next = Instant::now() + TICK;
+                self.own.beat();
+                self.look();
+            }
+        }
+    }
+
+    fn order(&self, order: [u8; 2]) {
+        // A monitor that is gone is noticed by its end.
+        let _ = nix::unistd::write(&self.orders, &order);
+    }
+
+    fn look(&mut self) {
+        let silent = self.ear.listen();
+        if silent == SILENT {
+            self.killed = true;
+            // Our child, not reaped yet: the id is its own.
+            let _ = kill(self.monitor, Signal::SIGKILL);
+        } else if silent == 2 * SILENT {
+            tell("the monitor stands still and cannot be killed: what it watched may stand still");
+        }
+    }
+
+    /// The status to end with, once the monitor has ended.
+    fn reap(&self, target: Target) -> Result<Option<u8>> {
+        match waitpid(self.monitor, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(_, status)) => Ok(Some(u8::try_from(status).unwrap_or(u8::MAX))),
+            Ok(WaitStatus::Signaled(_, signal, dumped)) => {
+                let dumped = if dumped { ", and dumped core" } else { "" };
+                let why = match self.killed {
+                    true => "the monitor stood still and was killed by its guard".to_owned(),
+                    false => format!("the monitor was ended by {signal}{dumped}"),
+                };
+                say_unwatched(&why, target);
+                Ok(Some(UNWATCHED))
+            }
+            Ok(_) | Err(Errno::EINTR) => Ok(None),
+            Err(errno) => Err(errno).context("failed to wait for the monitor"),
+        }
+    }
+}
+
+/// Says on standard error, and in syslog where lines go there, that nothing is watched any more.
+pub fn say_unwatched(reason: &str, target: Target) {
+    let text = format!("unwatched: {reason}");
+    tell(&text);
+    if target == Target::Syslog
+        && let Ok(syslog) = Syslog::connect(SOCKET.as_ref())
+        && let Ok((stop, ringer)) = pipe2(OFlag::O_CLOEXEC)
+    {
+        // A daemon that does not read is not waited for.
+        drop(ringer);
+        let _ = syslog.send(text.as_bytes(), stop.as_fd());
+    }
+}
+
+impl Ward {
+    /// Waits until the guard is where it will stay.
+    ///
+    /// # Errors
+    ///
+    /// It has ended before.
+    pub fn wait(&self) -> Result<()> {
+        let mut order = [0; 2];
+        loop {
+            match nix::unistd::read(&self.orders, &mut order) {
+                Ok(2) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Ok(_) | Err(_) => bail!("the guard has ended before anything was watched"),
+            }
+        }
+    }
+
+    /// Readable when there is an order.
+    #[must_use]
+    pub fn orders(&self) -> &OwnedFd {
+        &self.orders
+    }
+
+    /// Reads an order; call it when there is one.
+    #[must_use]
+    pub fn order(&self) -> Option<Order> {
+        let mut order = [0; 2];
+        match nix::unistd::read(&self.orders, &mut order) {
+            Ok(2) => {
+                let [number, origin] = order;
+                let signal = Signal::try_from(i32::from(number)).ok()?;
+                let origin = match origin {
+                    0 => Origin::Terminal,
+                    _ => Origin::Process,
+                };
+                Some(Order::Signal(signal, origin))
+            }
+            Err(Errno::EINTR) => None,
+            Ok(_) | Err(_) => Some(Order::Gone),
+        }
+    }
+
+    /// Looks whether the guard goes on; call it every [`Ward::GLANCE`].
+    pub fn guard_stands_still(&mut self) -> bool {
+        self.ear.listen() >= 6
+    }
+
+    /// How often to look: six looks are the same 3 s.
+    pub const GLANCE: Duration = Duration::from_millis(500);
+}
