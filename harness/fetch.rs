@@ -336,8 +336,9 @@ fn said(scene: &Scene, args: &[&str]) -> String {
 fn a_damaged_kernel_is_not_used_and_fetched_again() {
     let vmlinux = "cache/kernels/9.9/vmlinux";
     // Cut, another content of the same size, gone, writable by everybody.
-    let damages: [(&str, fn(&Path)); 4] = [
-        ("it has 3 bytes, it should have 15", |file| {
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 4] = [
+        ("it has 3 bytes, it should have 14", |file| {
             fs::write(file, "cut").unwrap()
         }),
         ("its sha256 is", |file| {
