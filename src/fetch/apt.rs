@@ -23,6 +23,12 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 ///
 /// As [`Apt::prepare`].
 pub fn prepare_root(cache: &Path, suites: &[String]) -> Result<()> {
+    // Asking apt for the mirror takes a second, so only where there is none, or one from another place.
+    let root = cache.join("apt").join(suites.join("+"));
+    let config = std::fs::read_to_string(root.join("apt.conf")).unwrap_or_default();
+    if config.contains(&format!("\"{}/lists\"", root.display())) {
+        return Ok(());
+    }
     Apt::prepare(cache, suites).map(drop)
 }
 

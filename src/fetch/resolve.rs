@@ -250,14 +250,19 @@ mod tests {
 
     #[test]
     fn when_it_is_gone_the_newest_that_can_be_had_takes_its_place() {
+        // The list is in no order: the first of it and the newest are both wrong.
         let fake = Fake {
-            listed: vec![package("k-6.1.8", "8"), package("k-6.1.9", "9")],
-            gone: vec!["7", "9"],
+            listed: vec![
+                package("k-6.1.8", "8"),
+                package("k-6.1.10", "10"),
+                package("k-6.1.9", "9"),
+            ],
+            gone: vec!["7", "10"],
             ..Fake::default()
         };
         assert_eq!(
             get(&fake, &[package("k-6.1.7", "7")], &["k-{release}"]).unwrap(),
-            ["k-6.1.8 8"]
+            ["k-6.1.9 9"]
         );
     }
 
