@@ -92,6 +92,8 @@ impl Rig {
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
             .context("failed to make mounts private")?;
         let folder = tempfile::tempdir().context("failed to make a folder")?;
+        // A monitor that dumps core, which none should, leaves the dump where it goes away.
+        std::env::set_current_dir(folder.path()).context("failed to change to a directory")?;
         let rig = Rig { folder };
         tmpfs(&rig.watched(), "size=2g")?;
         tmpfs(&rig.small(), "size=64k")?;
