@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
+use super::output::written;
 use super::{pending, run};
 use crate::project::Project;
 use crate::records;
@@ -46,7 +47,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .try_for_each(|record| format.record(record, &mut out))
         .and_then(|()| format.end(&rows(&records), &notes(&records), &mut out))
         .and_then(|()| out.flush());
-    shown.context("failed to write the output")?;
+    written(shown)?;
     if args.pending {
         pending::write(&project, &records)?;
     }

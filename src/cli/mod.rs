@@ -13,6 +13,7 @@ mod list;
 mod live;
 mod model;
 mod monitor;
+mod output;
 mod pending;
 mod progress;
 mod report;
@@ -103,13 +104,7 @@ pub fn main() -> ExitCode {
         None => run::main(&run::Args::default()),
     };
     result.unwrap_or_else(|error| {
-        // Whoever reads has seen enough: `exetrail list | head`.
-        let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
-        if error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref())
-            .any(closed)
-        {
+        if output::nobody_reads(&error) {
             return ExitCode::SUCCESS;
         }
         eprintln!("exetrail: {error:#}");

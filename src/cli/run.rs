@@ -4,8 +4,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
+use super::output::written;
 use super::progress::Progress;
 use super::{live, pending, views};
 use crate::project::Project;
@@ -130,9 +131,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
         let mut out = std::io::stdout().lock();
         complete = run.round(&order, &mut |record| {
-            format
-                .record(&views::only(&record, &args.view), &mut out)
-                .context("failed to write the output")?;
+            written(format.record(&views::only(&record, &args.view), &mut out))?;
             if let Some(folder) = &args.records {
                 records::keep(folder, &record)?;
             }
@@ -159,10 +158,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .map(|record| views::only(record, &args.view))
         .collect();
     let mut out = std::io::stdout().lock();
-    format
-        .end(&rows(&shown), &notes, &mut out)
-        .context("failed to write the output")?;
-    out.flush().context("failed to write the output")?;
+    let ended = format.end(&rows(&shown), &notes, &mut out);
+    written(ended.and_then(|()| out.flush()))?;
     if !complete {
         eprintln!("interrupted: {} of the results are there", records.len());
         return Ok(ExitCode::from(130));

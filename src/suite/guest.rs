@@ -61,11 +61,13 @@ impl Guest<'_> {
                 |scenario: &&&'static Registered| number == 1 || !pass.further(scenario).is_empty();
             let own = scenarios.iter().filter(applies).copied().collect();
             self.pass(&pass, own, stop, sender, &mut |record| {
-                match records
-                    .iter_mut()
-                    .find(|known| known.scenario == record.scenario)
-                {
-                    Some(known) => join(known, record),
+                let mut known = records.iter_mut();
+                match known.find(|known| known.scenario == record.scenario) {
+                    Some(known) => {
+                        let registered = Registered::find(&record.scenario);
+                        let views = registered.map(|found| pass.further(found));
+                        join(known, &record, &views.unwrap_or_default());
+                    }
                     None => records.push(record),
                 }
                 if boots.len() == 1 {
@@ -288,19 +290,23 @@ impl Pass<'_> {
     }
 }
 
-/// Adds what a further pass saw to a record; the trail has to be the one that is known.
-fn join(known: &mut Record, other: Record) {
-    let text = |record: &Record| record.of(TRAIL).and_then(Seen::text);
-    let same = text(known) == text(&other);
-    for seen in other.seen {
-        if seen.view == TRAIL {
-            continue;
-        }
-        known.seen.push(match same {
-            true => seen,
-            false => {
+/// Adds what these views of a further pass saw to a record; the trail has to be the one that is known.
+fn join(known: &mut Record, other: &Record, views: &[Name]) {
+    let trail = |record: &Record| record.of(TRAIL).and_then(Seen::text);
+    // Where the record has no trail, it says why already.
+    let Some(text) = trail(known) else { return };
+    for view in views {
+        known.seen.push(match (trail(other), other.of(*view)) {
+            (Some(other), Some(seen)) if other == text => seen.clone(),
+            (Some(_), _) => {
                 let reason = "the trail of its boot is another one";
-                Seen::nothing(seen.view, Outcome::Broken, reason)
+                Seen::nothing(*view, Outcome::Broken, reason)
+            }
+            (None, _) => {
+                let seen = other.of(TRAIL);
+                let reason = seen.and_then(|seen| seen.reason.as_deref());
+                let reason = format!("in its boot: {}", reason.unwrap_or("there was no trail"));
+                Seen::nothing(*view, Outcome::Broken, reason)
             }
         });
     }
@@ -309,29 +315,40 @@ fn join(known: &mut Record, other: Record) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::STAGES;
     use crate::view::tests::record;
+    use crate::view::{STAGES, View as _};
+
+    /// What becomes of a view whose pass gave this outcome of the trail.
+    fn joined(outcome: Outcome, change: impl Fn(&mut Record)) -> Seen {
+        let mut known = record("start/a", "6.1", Outcome::Same);
+        let mut other = record("start/a", "6.1", outcome);
+        let own = Seen::nothing(STAGES, Outcome::Unsupported, "because");
+        other.seen.push(own);
+        change(&mut other);
+        join(&mut known, &other, &[STAGES]);
+        assert_eq!(known.seen.len(), 2);
+        known.of(STAGES).unwrap().clone()
+    }
 
     #[test]
     fn a_further_pass_adds_its_views() {
-        let mut known = record("start/a", "6.1", Outcome::Same);
-        let mut other = known.clone();
-        other
-            .seen
-            .push(Seen::nothing(STAGES, Outcome::Unsupported, "because"));
-        join(&mut known, other);
-        assert_eq!(known.of(STAGES).unwrap().outcome, Outcome::Unsupported);
-        assert_eq!(known.seen.len(), 2);
+        let seen = joined(Outcome::Same, |_| {});
+        assert_eq!(seen.outcome, Outcome::Unsupported);
     }
 
     #[test]
     fn a_view_beside_another_trail_is_broken() {
-        let mut known = record("start/a", "6.1", Outcome::Same);
-        let mut other = record("start/a", "6.1", Outcome::Broken);
-        other
-            .seen
-            .push(Seen::nothing(STAGES, Outcome::Unsupported, "because"));
-        join(&mut known, other);
-        assert_eq!(known.of(STAGES).unwrap().outcome, Outcome::Broken);
+        let seen = joined(Outcome::Same, |other| {
+            let text = "start p1 by launcher: execve /b\nend p1: exit 0\n";
+            other.seen[0].body = Steps::parse(text).ok().map(Body::new::<Steps>);
+        });
+        assert_eq!(seen.outcome, Outcome::Broken);
+    }
+
+    #[test]
+    fn a_view_whose_boot_broke_says_so() {
+        let seen = joined(Outcome::Broken, |other| other.seen.truncate(1));
+        assert_eq!(seen.outcome, Outcome::Broken);
+        assert_eq!(seen.reason.as_deref(), Some("in its boot: because"));
     }
 }
