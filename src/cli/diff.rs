@@ -88,7 +88,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let verb = if different == 1 { "differs" } else { "differ" };
         writeln!(
             out,
-            "{} of {different} of {of} scenarios {verb} between {} and {}",
+            "{different} of {of} scenarios {verb} in {} between {} and {}",
             view.name(),
             names.0,
             names.1

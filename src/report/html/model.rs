@@ -60,6 +60,8 @@ struct Family {
 #[derive(Debug, Serialize)]
 struct Section {
     name: String,
+    /// Its name within the family, which may break after each word.
+    short: String,
     anchor: String,
     summary: String,
     docs: Vec<Paragraph>,
@@ -228,6 +230,7 @@ fn section(chapter: &Chapter, records: &[&Record], kernels: &[Column]) -> Sectio
         pairs: pairs.collect(),
         further: further(records),
         name: chapter.name.clone(),
+        short: short(&chapter.name),
         anchor: chapter.name.replace('/', "-"),
         summary: chapter.summary.clone(),
         docs: paragraphs(&chapter.docs),
@@ -245,6 +248,12 @@ fn section(chapter: &Chapter, records: &[&Record], kernels: &[Column]) -> Sectio
             })
             .collect(),
     }
+}
+
+/// The name within the family, with a place to break after each underscore (U+200B).
+fn short(name: &str) -> String {
+    let own = name.rsplit('/').next().unwrap_or(name);
+    own.replace('_', "_\u{200b}")
 }
 
 /// The number of a record's behaviour; none when it has no trail.
@@ -398,6 +407,11 @@ mod tests {
         let page = page(&[record("6.1", "a"), record("6.12", "b"), record("7.0", "a")]);
         let behaviours = &page.families[0].sections[0].behaviours;
         assert_eq!(behaviours[0].kernels, ["6.1", "7.0"]);
+    }
+
+    #[test]
+    fn a_name_in_the_table_is_short_and_may_break() {
+        assert_eq!(short("start/script_deepest"), "script_\u{200b}deepest");
     }
 
     #[test]
