@@ -57,6 +57,8 @@ pub struct Source {
 pub struct Fixture {
     /// The cpio archive.
     pub archive: PathBuf,
+    /// SHA-256 of its files.
+    pub digest: String,
     /// Said with every result when a pinned package was not to be had.
     pub substituted: Option<String>,
 }
@@ -169,6 +171,7 @@ pub fn load_fixture(
     });
     Ok(Some(Fixture {
         archive: directory.join(ARCHIVE),
+        digest: found.contents.digest(),
         substituted,
     }))
 }
