@@ -108,7 +108,7 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         "exetrail/launcher",
         Entry::File {
             mode: 0o755,
-            bytes: leaving_init(),
+            bytes: leaving_init().into(),
         },
     )?;
     let memory = memfd_create(c"bare", MFdFlags::MFD_CLOEXEC).context("failed to make a file")?;

@@ -59,7 +59,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         terminal: on_terminal,
     };
     let mut failed = None;
-    let status = suite.command(&target, job, terminal, &stop, &mut |message| {
+    let load = suite.whole();
+    let status = suite.command(&target, job, &load, terminal, &stop, &mut |message| {
         if let Message::Output { stream, bytes } = message {
             let written = match stream {
                 Stream::Stdout => std::io::stdout().write_all(bytes),

@@ -50,7 +50,7 @@ fn prepare() -> Result<std::convert::Infallible> {
     load_modules()?;
     fs::create_dir_all(ROOT).with_context(|| format!("failed to make {ROOT}"))?;
     attach("tmpfs", ROOT, "mode=0755")?;
-    unpack(&Path::new(HOME).join("fixture.cpio"), Path::new(ROOT))?;
+    unpack(&Path::new(HOME).join("root.cpio"), Path::new(ROOT))?;
     let home = format!("{ROOT}{HOME}");
     mount(
         Some(HOME),

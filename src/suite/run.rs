@@ -17,7 +17,7 @@ use crate::scenario::Registered;
 use crate::trail::Lab;
 use crate::view::{Name, Record, VIEWS};
 use crate::vm::accel::{Accel, Choice, choose};
-use crate::vm::image::Ingredients;
+use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown};
@@ -103,7 +103,7 @@ pub enum Event {
 /// Everything that boots have in common.
 #[derive(Debug)]
 pub struct Suite {
-    ingredients: Ingredients,
+    pub(super) ingredients: Ingredients,
     pub(super) store: Store,
     pub(super) lineage: Lineage,
     cache: PathBuf,
@@ -129,7 +129,7 @@ impl Suite {
         stop: &Stop,
     ) -> Result<Suite> {
         let fixture = project.fixture()?;
-        let ingredients = Ingredients::read(Programs::beside(command)?, &fixture.archive)?;
+        let ingredients = Ingredients::new(Programs::beside(command)?, fixture.archives);
         let suite = Suite {
             ingredients,
             cache: project.cache.clone(),
@@ -148,6 +148,12 @@ impl Suite {
     #[must_use]
     pub fn accel(&self) -> Option<Choice> {
         self.accel.lock().ok().and_then(|choice| choice.clone())
+    }
+
+    /// The fixture with all its parts.
+    #[must_use]
+    pub fn whole(&self) -> Load {
+        self.ingredients.whole()
     }
 
     fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
@@ -208,6 +214,7 @@ impl Suite {
         &self,
         target: &Target,
         job: Job,
+        load: &Load,
         terminal: Terminal,
         stop: &Stop,
         sink: &mut dyn FnMut(&Message),
@@ -217,7 +224,7 @@ impl Suite {
             ..Plan::default()
         };
         let accel = self.choose(target, stop)?;
-        let mut machine = machine(&self.ingredients, target, accel, &plan)?;
+        let mut machine = machine(&self.ingredients, target, accel, load, &plan)?;
         machine.terminal = terminal;
         let mut result = None;
         let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
@@ -243,7 +250,7 @@ impl Suite {
     pub(super) fn follow(
         &self,
         target: &Target,
-        plan: &Plan,
+        (load, plan): (&Load, &Plan),
         options: &Options,
         limit: Duration,
         stop: &Stop,
@@ -253,17 +260,18 @@ impl Suite {
         match target.lab() {
             Lab::Vm => {
                 let accel = self.choose(target, stop).map_err(broken)?;
-                let machine = machine(&self.ingredients, target, accel, plan);
+                let machine = machine(&self.ingredients, target, accel, load, plan);
                 let mut machine = machine.map_err(broken)?;
                 machine.cpus = options.cpus;
                 machine.parameters = &options.parameters;
                 session::run(machine, options.boot, stop.as_fd(), heard)
             }
             Lab::Native => {
+                let root = self.ingredients.root(load).map_err(broken)?;
                 let lab = native::Lab {
                     executable: self.ingredients.programs().executable(),
                     launcher: self.ingredients.programs().launcher(),
-                    fixture: self.ingredients.fixture(),
+                    root: &root,
                     plan,
                     limit,
                 };
@@ -277,10 +285,11 @@ fn machine<'a>(
     ingredients: &Ingredients,
     target: &'a Target,
     accel: Accel,
+    load: &Load,
     plan: &Plan,
 ) -> Result<Machine<'a>> {
     let image = ingredients
-        .image(&target.modules, plan)
+        .image(&target.modules, load, plan)
         .with_context(|| format!("failed to build the image for {}", target.id))?;
     let kernel = target.kernel.as_ref();
     let kernel = kernel.context("the running kernel takes no command: run it here")?;
@@ -300,7 +309,8 @@ const KVM_TRIAL: Duration = Duration::from_secs(30);
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
     let plan = Plan::default();
-    let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
+    let load = Load::default();
+    let machine = machine(ingredients, target, Accel::Kvm, &load, &plan)?;
     session::run(machine, KVM_TRIAL, stop.as_fd(), &mut |_| Some(KVM_TRIAL))?;
     Ok(())
 }

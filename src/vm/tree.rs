@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -24,7 +25,7 @@ pub enum Entry {
         /// Permission bits.
         mode: u32,
         /// Content.
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
     },
     /// A symbolic link with its target.
     Link(String),
@@ -65,6 +66,20 @@ impl Tree {
     /// Takes an entry out.
     pub fn remove(&mut self, path: &str) -> Option<Entry> {
         self.entries.remove(path)
+    }
+
+    /// Takes these entries out, as a tree of their own with the directories above them.
+    ///
+    /// # Errors
+    ///
+    /// There is no such entry.
+    pub fn split<'a>(&mut self, paths: impl IntoIterator<Item = &'a String>) -> Result<Tree> {
+        let mut own = Tree::default();
+        for path in paths {
+            let entry = self.remove(path);
+            own.add(path, entry.with_context(|| format!("there is no {path}"))?)?;
+        }
+        Ok(own)
     }
 
     /// Every entry, a folder before what is in it.
@@ -175,7 +190,7 @@ mod tests {
     fn file() -> Entry {
         Entry::File {
             mode: 0o755,
-            bytes: b"x".to_vec(),
+            bytes: b"x".as_slice().into(),
         }
     }
 
@@ -226,6 +241,16 @@ mod tests {
             &[("a", link), ("a", Entry::Folder(0o755))],
             "is no directory",
         );
+    }
+
+    #[test]
+    fn what_is_split_off_is_in_one_of_the_two_trees_alone() {
+        let mut tree = Tree::default();
+        tree.add("a/b", file()).unwrap();
+        tree.add("a/c", file()).unwrap();
+        let own = tree.split(&["a/b".to_owned()]).unwrap();
+        assert_eq!((own.get("a/b"), own.get("a/c")), (Some(&file()), None));
+        assert_eq!((tree.get("a/b"), tree.get("a/c")), (None, Some(&file())));
     }
 
     #[test]
