@@ -108,7 +108,10 @@ impl FixtureTable {
             if let Some(part) = &source.part {
                 word::part("package.part", part)?;
                 if part == BASE {
-                    bail!("package.part of {} is base, which needs no name", source.name);
+                    bail!(
+                        "package.part of {} is base, which needs no name",
+                        source.name
+                    );
                 }
             }
             for pattern in &source.files {
@@ -206,7 +209,10 @@ fn file_of(part: &str) -> String {
 fn place(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<PathBuf> {
     let pinned = serde_json::to_string(&lock.of("fixture")).context("failed to write a lock")?;
     let digest = Sha256::digest(format!("{}\n{pinned}", table.fingerprint()?));
-    let key: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let key: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(cache.join("fixtures").join(key))
 }
 

@@ -11,10 +11,11 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot, execve};
 
-use super::{channel, unpack};
+use super::channel;
 use crate::files;
 use crate::sys;
 use crate::trail::Lab;
+use crate::unpack::unpack;
 use crate::wire::{HOME, LAUNCHER, Message};
 
 /// Where the fixture is built before it becomes the root.

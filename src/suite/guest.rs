@@ -182,8 +182,14 @@ impl Guest<'_> {
             }
             _ => Some(grace),
         };
-        self.suite
-            .follow(self.target, (&load, &plan), self.options, limit, stop, &mut heard)
+        self.suite.follow(
+            self.target,
+            (&load, &plan),
+            self.options,
+            limit,
+            stop,
+            &mut heard,
+        )
     }
 
     /// Judges what the observers say; without a trail the others have nothing to be placed in.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -21,7 +21,7 @@ use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Fault, Job, Message, Plan};
+use crate::wire::{Fault, Input, Job, Message, Plan};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -205,7 +205,8 @@ impl Suite {
         !stop.is_asked_for()
     }
 
-    /// Runs one command in one kernel and hands out what it writes; returns its exit status.
+    /// Runs one command in one kernel and hands out what it writes; returns its exit status, or none when
+    /// its time was over.
     ///
     /// # Errors
     ///
@@ -213,33 +214,70 @@ impl Suite {
     pub fn command(
         &self,
         target: &Target,
-        job: Job,
-        load: &Load,
-        terminal: Terminal,
+        bench: &Bench,
         stop: &Stop,
-        sink: &mut dyn FnMut(&Message),
-    ) -> Result<u8> {
+        sink: &mut dyn FnMut(Message),
+    ) -> Result<Option<u8>> {
         let plan = Plan {
-            job,
+            job: bench.job.clone(),
             ..Plan::default()
         };
         let accel = self.choose(target, stop)?;
-        let mut machine = machine(&self.ingredients, target, accel, load, &plan)?;
-        machine.terminal = terminal;
+        let mut machine = machine(&self.ingredients, target, accel, &bench.load, &plan)?;
+        machine.terminal = match &bench.job {
+            Job::Command { input, .. } => match input {
+                Input::None => Terminal::None,
+                Input::Host => Terminal::Host,
+                Input::Terminal => Terminal::Ours,
+            },
+            _ => Terminal::None,
+        };
+        machine.cpus = bench.cpus;
+        machine.parameters = &bench.parameters;
+        machine.memory = bench.memory;
         let mut result = None;
+        let mut until: Option<Instant> = None;
         let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
+            if let Message::Hello { .. } = message {
+                until = bench.limit.map(|limit| Instant::now() + limit);
+            }
             if let Message::Exited { status } = message {
                 result = Some(status);
             }
-            sink(&message);
-            None
+            sink(message);
+            until.map(|until| until.saturating_duration_since(Instant::now()))
         });
+        let over = until.is_some_and(|until| Instant::now() >= until);
         match (end, result) {
-            (_, Some(status)) => Ok(status),
+            (_, Some(status)) => Ok(Some(status)),
+            (Err(Breakdown::Broken(_)), None) if over => Ok(None),
             (Err(breakdown), None) => Err(breakdown.into()),
             (Ok(()), None) => anyhow::bail!("the guest ended without a status"),
         }
     }
+
+    /// The archives of the fixture, by part.
+    #[must_use]
+    pub fn fixture(&self) -> &BTreeMap<String, PathBuf> {
+        self.ingredients.fixture()
+    }
+}
+
+/// What one command is run with.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// The command.
+    pub job: Job,
+    /// The guest's root.
+    pub load: Load,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Parameters of the kernel beside ours.
+    pub parameters: String,
+    /// Memory in MiB; by what is in the image where none is said.
+    pub memory: Option<u64>,
+    /// How long the command may take.
+    pub limit: Option<Duration>,
 }
 
 impl Suite {
@@ -300,6 +338,7 @@ fn machine<'a>(
         cpus: 1,
         parameters: "",
         terminal: Terminal::None,
+        memory: None,
     })
 }
 

@@ -56,6 +56,15 @@ impl Default for Load {
 }
 
 impl Load {
+    /// One archive, and nothing of the fixture.
+    #[must_use]
+    pub fn own(archive: Arc<[u8]>) -> Load {
+        Load {
+            parts: BTreeSet::new(),
+            over: vec![archive],
+        }
+    }
+
     /// The fixture's base and these parts.
     #[must_use]
     pub fn with(parts: impl IntoIterator<Item = impl Into<String>>) -> Load {
@@ -80,6 +89,12 @@ impl Ingredients {
     #[must_use]
     pub fn programs(&self) -> &Programs {
         &self.programs
+    }
+
+    /// The archives of the fixture, by part.
+    #[must_use]
+    pub fn fixture(&self) -> &BTreeMap<String, PathBuf> {
+        &self.fixture
     }
 
     /// Everything that the fixture has.
@@ -218,9 +233,6 @@ mod tests {
         let (_dir, ingredients) = ingredients(&[BASE, "musl"]);
         let error = ingredients.root(&Load::with(["python"])).unwrap_err();
         let text = error.to_string();
-        assert_eq!(
-            text,
-            "the fixture has no part python, it has base, musl"
-        );
+        assert_eq!(text, "the fixture has no part python, it has base, musl");
     }
 }

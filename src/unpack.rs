@@ -1,11 +1,13 @@
 //! Unpacks cpio archives below a directory. Nothing else in exetrail unpacks one.
 //!
+//! A guest unpacks its root, and the host what it fetches from a guest.
+//!
 //! In the native lab this is root on the user's own machine, so the archive is not believed: a name
 //! that is absolute, has `..` or leads through a symlink ends it.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -39,6 +41,7 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
         let context = || format!("failed to unpack {}", place.display());
         let mode = reader.entry().mode();
         let permissions = fs::Permissions::from_mode(mode & 0o7777);
+        let owner = (reader.entry().uid(), reader.entry().gid());
         // Not with the capacity that the archive claims.
         let mut content = Vec::new();
         reader.read_to_end(&mut content).with_context(context)?;
@@ -47,21 +50,33 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
             0o040_000 if fs::symlink_metadata(&place).is_ok_and(|found| found.is_dir()) => {}
             0o040_000 => {
                 fs::create_dir(&place).with_context(context)?;
+                own(&place, owner).with_context(context)?;
                 fs::set_permissions(&place, permissions).with_context(context)?;
             }
             0o100_000 => {
                 let mut file = fs::File::create_new(&place).with_context(context)?;
                 file.write_all(&content).with_context(context)?;
+                // A change of owner clears bits of the mode.
+                own(&place, owner).with_context(context)?;
                 file.set_permissions(permissions).with_context(context)?;
             }
             0o120_000 => {
                 let target = String::from_utf8(content).with_context(context)?;
                 symlink(target, &place).with_context(context)?;
+                own(&place, owner).with_context(context)?;
             }
             other => bail!("{}: unknown kind of file {other:o}", place.display()),
         }
     }
     Ok(())
+}
+
+/// What is nobody's in particular belongs to who unpacks it.
+fn own(place: &Path, (uid, gid): (u32, u32)) -> std::io::Result<()> {
+    match (uid, gid) {
+        (0, 0) => Ok(()),
+        (uid, gid) => lchown(place, Some(uid), Some(gid)),
+    }
 }
 
 #[cfg(test)]
