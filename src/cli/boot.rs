@@ -184,7 +184,7 @@ fn run(
     })
 }
 
-/// Our terminal in raw mode, so that keys reach the guest; put back when dropped.
+/// Our terminal in raw mode, so that keys reach the guest; restored when dropped.
 struct Raw(Termios);
 
 impl Raw {

@@ -80,7 +80,7 @@ impl Root {
         };
         if kind.is_dir() {
             if !place.is_empty() {
-                self.entry(place, Entry::Folder(mode), owner);
+                self.entry(place, Entry::Directory(mode), owner);
             }
             for inner in files::list(host)? {
                 let name = inner.file_name().and_then(|name| name.to_str());

@@ -177,7 +177,7 @@ fn read(data: impl Read, tree: &mut Tree) -> Result<()> {
                 .to_owned())
         };
         let made = match header.entry_type() {
-            tar::EntryType::Directory => Entry::Folder(mode),
+            tar::EntryType::Directory => Entry::Directory(mode),
             tar::EntryType::Symlink => Entry::Link(link()?),
             tar::EntryType::Link => {
                 let target = link()?;

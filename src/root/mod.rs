@@ -93,7 +93,7 @@ impl Root {
 
     fn entry(&mut self, place: &str, entry: Entry, owner: Owner) {
         let what = match &entry {
-            Entry::Folder(mode) => format!("directory {mode:o}"),
+            Entry::Directory(mode) => format!("directory {mode:o}"),
             Entry::Link(target) => format!("symlink {target:?}"),
             Entry::File { mode, bytes } => {
                 format!("file {mode:o} {}", hex(&Sha256::digest(bytes)))
@@ -216,7 +216,7 @@ impl Root {
         }
         for (place, mode) in SKELETON {
             if tree.resolve(place).is_none() {
-                tree.put(place, Entry::Folder(mode), Owner::default())?;
+                tree.put(place, Entry::Directory(mode), Owner::default())?;
             }
         }
         for (place, text) in [("etc/passwd", PASSWD), ("etc/group", GROUP)] {

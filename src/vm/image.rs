@@ -152,7 +152,7 @@ impl Ingredients {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
-        tree.add("dev", Entry::Folder(0o755))?;
+        tree.add("dev", Entry::Directory(0o755))?;
         tree.add("exetrail/launcher", file(self.programs.launcher().into()))?;
         tree.add("exetrail/subject", file(SUBJECT.into()))?;
         tree.add("exetrail/root.cpio", file(self.root(load)?))?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::below::Below;
 
-/// Files, links and folders by path (no leading `/`), in the order of their names.
+/// Files, links and directories by path (no leading `/`), in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     entries: BTreeMap<String, Entry>,
@@ -24,8 +24,8 @@ pub struct Owner(pub u32, pub u32);
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// A folder with its permission bits.
-    Folder(u32),
+    /// A directory with its permission bits.
+    Directory(u32),
     /// A regular file.
     File {
         /// Permission bits.
@@ -47,23 +47,25 @@ impl Tree {
         for parent in Below::parse(path)?.parents() {
             match self.entries.get(parent) {
                 None => {
-                    let folder = Entry::Folder(0o755);
-                    self.entries.insert(parent.to_owned(), folder);
+                    let directory = Entry::Directory(0o755);
+                    self.entries.insert(parent.to_owned(), directory);
                 }
-                Some(Entry::Folder(_)) => {}
+                Some(Entry::Directory(_)) => {}
                 Some(Entry::Link(target)) => {
                     bail!("{path:?} leads through {parent}, a symlink to {target}")
                 }
                 Some(Entry::File { .. }) => bail!("{path:?} is below {parent}, which is a file"),
             }
         }
-        if !matches!(entry, Entry::Folder(_)) && matches!(self.get(path), Some(Entry::Folder(_))) {
+        if !matches!(entry, Entry::Directory(_))
+            && matches!(self.get(path), Some(Entry::Directory(_)))
+        {
             bail!("{path:?} is a directory already");
         }
-        if matches!(entry, Entry::Folder(_))
-            && !matches!(self.get(path), None | Some(Entry::Folder(_)))
+        if matches!(entry, Entry::Directory(_))
+            && !matches!(self.get(path), None | Some(Entry::Directory(_)))
         {
-            bail!("{path:?} is there already, and is no directory");
+            bail!("{path:?} is there already, and is not a directory");
         }
         self.entries.insert(path.to_owned(), entry);
         Ok(())
@@ -83,21 +85,21 @@ impl Tree {
         for part in directory.split('/').filter(|part| !part.is_empty()) {
             let next = join(&here, part);
             here = match self.entries.get(&next) {
-                Some(Entry::Folder(_)) => next,
+                Some(Entry::Directory(_)) => next,
                 Some(Entry::File { .. }) => bail!("{path:?} is below {next}, which is a file"),
                 Some(Entry::Link(target)) => {
                     let to = self.resolve(&next);
-                    let is_folder = |to: &String| {
-                        to.is_empty() || matches!(self.get(to), Some(Entry::Folder(_)))
+                    let is_directory = |to: &String| {
+                        to.is_empty() || matches!(self.get(to), Some(Entry::Directory(_)))
                     };
-                    to.filter(is_folder).with_context(|| {
+                    to.filter(is_directory).with_context(|| {
                         format!(
                             "{path:?} leads through {next}, a symlink to {target}, no directory"
                         )
                     })?
                 }
                 None => {
-                    self.entries.insert(next.clone(), Entry::Folder(0o755));
+                    self.entries.insert(next.clone(), Entry::Directory(0o755));
                     next
                 }
             };
@@ -105,14 +107,14 @@ impl Tree {
         let place = join(&here, name);
         match (self.entries.get(&place), &entry) {
             // Merged directories stay so.
-            (Some(Entry::Link(_)), Entry::Folder(_))
+            (Some(Entry::Link(_)), Entry::Directory(_))
                 if self
                     .resolve(&place)
-                    .is_some_and(|to| matches!(self.get(&to), Some(Entry::Folder(_)))) =>
+                    .is_some_and(|to| matches!(self.get(&to), Some(Entry::Directory(_)))) =>
             {
                 return Ok(());
             }
-            (Some(Entry::Folder(_)), Entry::File { .. } | Entry::Link(_)) => {
+            (Some(Entry::Directory(_)), Entry::File { .. } | Entry::Link(_)) => {
                 bail!("{path:?} is a directory already")
             }
             _ => {}
@@ -161,7 +163,7 @@ impl Tree {
         Ok(own)
     }
 
-    /// Every entry, a folder before what is in it.
+    /// Every entry, a directory before what is in it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries
             .iter()
@@ -200,13 +202,14 @@ impl Tree {
                     }
                     rest.extend(parts(target).rev());
                 }
-                Entry::Folder(_) | Entry::File { .. } => {}
+                Entry::Directory(_) | Entry::File { .. } => {}
             }
         }
         Some(done.join("/"))
     }
 
-    /// Writes the tree below an empty directory of the host: no name leads out of it or through a symlink.
+    /// Writes the tree below an empty directory of the host: no name leads out of it or through a
+    /// symlink.
     ///
     /// # Errors
     ///
@@ -216,7 +219,7 @@ impl Tree {
         for (path, entry) in self.iter() {
             let place = root.join(path);
             let result = match entry {
-                Entry::Folder(_) => std::fs::create_dir_all(&place),
+                Entry::Directory(_) => std::fs::create_dir_all(&place),
                 Entry::Link(target) => symlink(target, &place),
                 Entry::File { mode, bytes } => std::fs::write(&place, bytes).and_then(|()| {
                     std::fs::set_permissions(&place, std::fs::Permissions::from_mode(*mode))
@@ -237,7 +240,7 @@ impl Tree {
     pub fn write_cpio(&self, mut out: impl Write) -> Result<()> {
         for ((path, entry), inode) in self.iter().zip(1..) {
             let (mode, bytes): (u32, &[u8]) = match entry {
-                Entry::Folder(mode) => (0o040_000 | mode, b""),
+                Entry::Directory(mode) => (0o040_000 | mode, b""),
                 Entry::File { mode, bytes } => (0o100_000 | mode, bytes),
                 Entry::Link(target) => (0o120_777, target.as_bytes()),
             };
@@ -276,7 +279,7 @@ impl Tree {
             member.read_to_end(&mut content)?;
             member.finish()?;
             let entry = match mode & 0o170_000 {
-                0o040_000 => Entry::Folder(mode & 0o7777),
+                0o040_000 => Entry::Directory(mode & 0o7777),
                 0o100_000 => Entry::File {
                     mode: mode & 0o7777,
                     bytes: content.into(),
@@ -314,10 +317,10 @@ mod tests {
     }
 
     #[test]
-    fn folders_above_a_file_are_made() {
+    fn directories_above_a_file_are_made() {
         let mut tree = Tree::default();
         tree.add("a/b", file()).unwrap();
-        assert_eq!(tree.get("a"), Some(&Entry::Folder(0o755)));
+        assert_eq!(tree.get("a"), Some(&Entry::Directory(0o755)));
     }
 
     fn refused(entries: &[(&str, Entry)], why: &str) {
@@ -350,15 +353,15 @@ mod tests {
     }
 
     #[test]
-    fn a_link_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_link() {
+    fn a_link_does_not_take_the_place_of_a_directory_nor_a_directory_that_of_a_link() {
         let link = Entry::Link("/etc".into());
         refused(
             &[("a/b", file()), ("a", link.clone())],
             "is a directory already",
         );
         refused(
-            &[("a", link), ("a", Entry::Folder(0o755))],
-            "is no directory",
+            &[("a", link), ("a", Entry::Directory(0o755))],
+            "is not a directory",
         );
     }
 
@@ -402,7 +405,7 @@ mod tests {
         let mut tree = merged();
         let owner = Owner(1, 2);
         tree.put("bin/y", file(), owner).unwrap();
-        tree.put("bin", Entry::Folder(0o755), Owner::default())
+        tree.put("bin", Entry::Directory(0o755), Owner::default())
             .unwrap();
         assert_eq!(
             (tree.get("usr/bin/y"), tree.owner("usr/bin/y")),
