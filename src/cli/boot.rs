@@ -153,11 +153,12 @@ fn run(
             failed = failed.take().or(written.err());
         }
         Message::Piece { place, bytes } => archives.entry(place).or_default().extend(bytes),
-        Message::Fetched { place, result } => {
-            if let Err(reason) = result {
-                archives.remove(&place);
-                problems.push(format!("{place}: {reason}"));
-            }
+        Message::Fetched {
+            place,
+            result: Err(reason),
+        } => {
+            archives.remove(&place);
+            problems.push(format!("{place}: {reason}"));
         }
         _ => {}
     });

@@ -390,7 +390,10 @@ mod tests {
     fn a_library_is_found_by_runpath_and_origin_before_the_usual_places() {
         let dir = tempfile::tempdir().unwrap();
         let library = file(dir.path(), "libown.so", &Made::new().build());
-        let program = Made::new().needs("libown.so").runpath("$ORIGIN");
+        let program = Made::new()
+            .interpreter("/lib64/ld-linux-x86-64.so.2")
+            .needs("libown.so")
+            .runpath("$ORIGIN");
         let program = file(dir.path(), "program", &program.build());
         let (taken, missing) = closure(&program);
         assert!(taken.contains(&library), "{taken:?} {missing:?}");
