@@ -98,7 +98,7 @@ impl Undo {
             result = result.and(change.undo());
         }
         result = result.and(self.unmount());
-        let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
+        let cleaned = clear(Path::new("/tmp"), &self.fixture).context("failed to clear /tmp");
         result.and(cleaned).and_then(|()| self.fixture.compare())
     }
 
@@ -181,12 +181,16 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Removes everything in a directory.
-fn clear(directory: &Path) -> Result<()> {
+/// Removes what is in a directory and was not there before; a user's root may have files there.
+fn clear(directory: &Path, before: &Fixture) -> Result<()> {
     for path in files::list(directory)? {
+        let known = before.has(&path);
         if path.is_dir() && !path.is_symlink() {
-            fs::remove_dir_all(&path)?;
-        } else {
+            match known {
+                true => clear(&path, before)?,
+                false => fs::remove_dir_all(&path)?,
+            }
+        } else if !known {
             fs::remove_file(&path)?;
         }
     }

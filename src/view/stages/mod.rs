@@ -28,7 +28,7 @@ impl View for Stages {
     const WHOM: &'static str = "scenarios of the family start";
 
     fn applies(scenario: &Registered) -> bool {
-        scenario.family() == "start"
+        scenario.is_start()
     }
 
     fn unpack(sent: Value, trail: &Trail) -> Result<Story, String> {

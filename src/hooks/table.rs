@@ -1,0 +1,142 @@
+//! What a symbol is on several kernels, alike ones together.
+
+use std::fmt::Write as _;
+
+use super::{Offer, Passed};
+
+/// One symbol on one kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The kernel.
+    pub kernel: String,
+    /// What it offers.
+    pub offer: Offer,
+    /// How a successful exec passes it; none where that is not recorded.
+    pub passed: Option<Passed>,
+    /// Of how many failing execs that are recorded it sees how many.
+    pub failing: (usize, usize),
+}
+
+/// One symbol on all kernels that were asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The symbol.
+    pub symbol: String,
+    /// Kernel by kernel, in the order of the question.
+    pub sides: Vec<Side>,
+}
+
+impl Hook {
+    /// The kernels on which it cannot be hooked.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&str> {
+        let missing = self
+            .sides
+            .iter()
+            .filter(|side| side.offer.ways().is_empty());
+        missing.map(|side| side.kernel.as_str()).collect()
+    }
+}
+
+/// A hook in words.
+#[must_use]
+pub fn show(hook: &Hook) -> String {
+    let mut groups: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+    for side in &hook.sides {
+        let lines = lines(side);
+        match groups.iter_mut().find(|(known, _)| *known == lines) {
+            Some((_, kernels)) => kernels.push(&side.kernel),
+            None => groups.push((lines, vec![&side.kernel])),
+        }
+    }
+    let mut text = format!("{}\n", hook.symbol);
+    for (lines, kernels) in groups {
+        // Writing into memory does not fail.
+        let _ = writeln!(text, "  {}", kernels.join(" "));
+        for line in lines {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    text
+}
+
+fn lines(side: &Side) -> Vec<String> {
+    let offer = &side.offer;
+    let ways = offer.ways();
+    if ways.is_empty() {
+        return vec![
+            match (offer.functions.is_empty(), offer.blacklisted.is_empty()) {
+                (false, false) => {
+                    "cannot be hooked: no kprobe is allowed there (kprobes/blacklist)".to_owned()
+                }
+                (false, true) => "cannot be hooked".to_owned(),
+                (true, _) => {
+                    "is not there: neither a function, which may be inlined, nor a tracepoint"
+                        .to_owned()
+                }
+            },
+        ];
+    }
+    let mut lines = vec![ways.join(", ")];
+    lines.extend(
+        offer
+            .signature
+            .clone()
+            .map(|signature| format!("{}{signature}", offer.symbol)),
+    );
+    if let Some(passed) = &side.passed {
+        let when = |after: bool| if after { "after" } else { "before" };
+        let times = match passed.times {
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        lines.push(format!(
+            "in a successful exec {times}, stage {}: {} exe, {} comm, {} the credentials change",
+            passed.stage,
+            when(passed.after_exe),
+            when(passed.after_comm),
+            when(passed.after_credentials)
+        ));
+    }
+    let (seen, all) = side.failing;
+    if all > 0 && (side.passed.is_some() || seen > 0) {
+        lines.push(format!("in {seen} of {all} recorded execs that fail"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(kernel: &str, function: Option<&str>) -> Side {
+        Side {
+            kernel: kernel.into(),
+            offer: Offer {
+                symbol: "f".into(),
+                functions: function.into_iter().map(ToOwned::to_owned).collect(),
+                ..Offer::default()
+            },
+            passed: None,
+            failing: (0, 0),
+        }
+    }
+
+    #[test]
+    fn kernels_that_are_alike_stand_together_and_missing_ones_are_named() {
+        let hook = Hook {
+            symbol: "f".into(),
+            sides: vec![
+                side("5.10", Some("f")),
+                side("6.1", Some("f")),
+                side("7.3", None),
+            ],
+        };
+        assert_eq!(hook.missing(), ["7.3"]);
+        let text = show(&hook);
+        assert!(
+            text.starts_with("f\n  5.10 6.1\n    kprobe\n  7.3\n    is not there"),
+            "{text}"
+        );
+    }
+}
