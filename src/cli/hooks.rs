@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{live, run};
 use crate::baseline::Lineage;
-use crate::hooks::{Hook, Offer, Passed, Side, look, passed, show};
+use crate::hooks::{Hook, Offer, Passed, Side, is_recorded, look, passed, show};
 use crate::project::Project;
 use crate::scenario::select;
 use crate::stages::Inside;
@@ -90,6 +90,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
                 kernel: target.label().to_owned(),
                 offer,
                 passed,
+                recorded: known && is_recorded(&hook.symbol),
                 failing,
             });
         }

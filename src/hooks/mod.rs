@@ -9,7 +9,7 @@ mod recorded;
 mod table;
 
 pub use here::look;
-pub use recorded::{Passed, passed};
+pub use recorded::{Passed, is_recorded, passed};
 pub use table::{Hook, Side, show};
 
 use serde::{Deserialize, Serialize};

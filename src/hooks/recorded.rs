@@ -1,6 +1,6 @@
 //! When an exec passes a symbol, from the stages that were accepted.
 
-use crate::stages::{Inside, Mark, Point};
+use crate::stages::{Inside, Mark, Point, Source};
 
 /// How one story of stages passes a symbol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,16 @@ pub fn passed(story: &Inside, symbol: &str) -> Option<Passed> {
         }
     }
     found
+}
+
+/// Whether the stages that are recorded would show a symbol.
+#[must_use]
+pub fn is_recorded(symbol: &str) -> bool {
+    Source::all().any(|source| match source {
+        Source::Function(name) => name == symbol,
+        Source::Event(group, name) => name == symbol || format!("{group}:{name}") == symbol,
+        Source::Return(_) | Source::Entry => false,
+    })
 }
 
 fn is(mark: &Mark, symbol: &str) -> bool {

@@ -13,6 +13,8 @@ pub struct Side {
     pub offer: Offer,
     /// How a successful exec passes it; none where that is not recorded.
     pub passed: Option<Passed>,
+    /// The stages that are recorded of this kernel would show it.
+    pub recorded: bool,
     /// Of how many failing execs that are recorded it sees how many.
     pub failing: (usize, usize),
 }
@@ -98,8 +100,11 @@ fn lines(side: &Side) -> Vec<String> {
             when(passed.after_credentials)
         ));
     }
+    if side.recorded && side.passed.is_none() {
+        lines.push("no successful exec that is recorded passes it".to_owned());
+    }
     let (seen, all) = side.failing;
-    if all > 0 && (side.passed.is_some() || seen > 0) {
+    if all > 0 && side.recorded {
         lines.push(format!("in {seen} of {all} recorded execs that fail"));
     }
     lines
@@ -118,8 +123,29 @@ mod tests {
                 ..Offer::default()
             },
             passed: None,
+            recorded: false,
             failing: (0, 0),
         }
+    }
+
+    #[test]
+    fn what_could_be_hooked_and_is_never_passed_is_said() {
+        let mut side = side("7.3", Some("f"));
+        side.recorded = true;
+        side.failing = (1, 15);
+        let hook = Hook {
+            symbol: "f".into(),
+            sides: vec![side],
+        };
+        let text = show(&hook);
+        assert!(
+            text.contains("no successful exec that is recorded passes it"),
+            "{text}"
+        );
+        assert!(
+            text.contains("in 1 of 15 recorded execs that fail"),
+            "{text}"
+        );
     }
 
     #[test]
