@@ -18,6 +18,7 @@ mod monitor;
 mod output;
 mod pending;
 mod progress;
+mod provenance;
 mod report;
 mod run;
 mod trial;

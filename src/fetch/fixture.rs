@@ -39,7 +39,7 @@ pub struct FixtureTable {
     #[serde(rename = "package")]
     pub packages: Vec<Source>,
     /// Directories with their modes.
-    pub folders: BTreeMap<String, u32>,
+    pub directories: BTreeMap<String, u32>,
     /// Symbolic links with their targets.
     pub links: BTreeMap<String, String>,
     /// Small files with their content.
@@ -64,6 +64,8 @@ pub struct Source {
 pub struct Fixture {
     /// The cpio archive of each part, the base's among them.
     pub archives: BTreeMap<String, PathBuf>,
+    /// SHA-256 of its files.
+    pub digest: String,
     /// Said with every result when a pinned package was not to be had.
     pub substituted: Option<String>,
 }
@@ -124,8 +126,8 @@ impl FixtureTable {
 
     /// Adds directories, symlinks and small files.
     fn add_to(&self, tree: &mut Tree) -> Result<()> {
-        for (path, mode) in &self.folders {
-            let key = || format!("folders.{path:?}");
+        for (path, mode) in &self.directories {
+            let key = || format!("directories.{path:?}");
             if mode & !0o7777 != 0 {
                 bail!("{} = {mode:#o} is not a mode of a directory", key());
             }
@@ -197,6 +199,7 @@ pub fn load_fixture(
     });
     Ok(Some(Fixture {
         archives,
+        digest: found.contents.digest(),
         substituted,
     }))
 }
@@ -377,7 +380,7 @@ mod tests {
         if !rest.contains("[[package]]") {
             text += "package = []\n";
         }
-        for section in ["[folders]", "[links]", "[texts]"] {
+        for section in ["[directories]", "[links]", "[texts]"] {
             if !rest.contains(section) {
                 text += &format!("{section}\n");
             }
@@ -388,8 +391,8 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_out_is_an_error_that_names_the_key() {
-        for section in ["folders", "links", "texts"] {
-            let value = if section == "folders" {
+        for section in ["directories", "links", "texts"] {
+            let value = if section == "directories" {
                 "0o755"
             } else {
                 "\"x\""
@@ -414,8 +417,8 @@ mod tests {
 
     #[test]
     fn a_mode_that_is_more_than_permissions_is_an_error_that_names_the_key() {
-        let text = error("[folders]\n\"etc\" = 0o120777");
-        assert!(text.contains("folders.\"etc\" = 0o120777"), "{text}");
+        let text = error("[directories]\n\"etc\" = 0o120777");
+        assert!(text.contains("directories.\"etc\" = 0o120777"), "{text}");
     }
 
     #[test]
@@ -425,7 +428,7 @@ mod tests {
         let text = error("[[package]]\nname = \"x\"\nfiles = [\"../x\"]");
         assert!(text.contains("package.files of x: "), "{text}");
         let hostile = "suites = [\"s main\\ndeb [trusted=yes] file:/x s\"]\npackage = []\n\
-                       [folders]\n[links]\n[texts]\n";
+                       [directories]\n[links]\n[texts]\n";
         let text = format!("{:#}", FixtureTable::parse(hostile, "x").unwrap_err());
         assert!(text.contains("suites = \"s main"), "{text}");
     }

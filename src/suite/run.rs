@@ -112,6 +112,8 @@ pub struct Suite {
     cache: PathBuf,
     /// How guests run, and why; not known before the first one is to be booted.
     accel: Mutex<Option<Choice>>,
+    /// SHA-256 of the fixture.
+    pub fixture: String,
     /// Said with every result: what is not as the locks ask for.
     pub note: Option<String>,
 }
@@ -143,6 +145,7 @@ impl Suite {
                 Some(own) => own.loads(&project.cache)?,
                 None => BTreeMap::new(),
             },
+            fixture: fixture.digest,
             note: fixture.substituted,
         };
         if trial.lab() == Lab::Vm {
