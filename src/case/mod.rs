@@ -32,7 +32,8 @@ pub struct Case {
     /// More about it, in Markdown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub docs: String,
-    /// What the kernel must have, by the names that `exetrail list --needs` shows.
+    /// What the kernel must have, such as `overlay` or `binfmt-misc`; a name that is none is answered with
+    /// those that there are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// Parts of the fixture beside its base (`musl`, `i386`).
