@@ -1,7 +1,5 @@
 //! `exetrail boot` as its user meets it: files and input in, output, files and status out, and an end.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};

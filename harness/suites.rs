@@ -93,14 +93,14 @@ fn a_program_that_was_tried_becomes_a_case_that_is_run() {
     ]);
     assert_eq!(tried.status.code(), Some(0), "{}", text(&tried));
     assert!(
-        text(&tried).contains(&format!("path={script}")),
+        text(&tried).contains(&format!("execute  {script}")),
         "{}",
         text(&tried)
     );
     let run = exetrail(&["run", "--suite", suite, "-k", KERNEL, "own/script"]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run));
     assert!(
-        text(&run).contains(&format!("path={script}")),
+        text(&run).contains(&format!("execute  {script}")),
         "{}",
         text(&run)
     );

@@ -94,10 +94,17 @@ impl Undo {
     /// What is left even so, in the fixture, is named as well.
     pub fn all(&mut self) -> Result<()> {
         let mut result = Ok(());
-        while let Some(change) = self.changes.pop() {
+        // What is mounted on a path goes before it, and after the formats, whose files are on a mount.
+        let (paths, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.changes)
+            .into_iter()
+            .partition(|change| matches!(change, Change::Path(_)));
+        for change in others.iter().rev() {
             result = result.and(change.undo());
         }
         result = result.and(self.unmount());
+        for change in paths.iter().rev() {
+            result = result.and(change.undo());
+        }
         let cleaned = clear(Path::new("/tmp"), &self.fixture).context("failed to clear /tmp");
         result.and(cleaned).and_then(|()| self.fixture.compare())
     }
