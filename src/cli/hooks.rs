@@ -19,8 +19,8 @@ use crate::view::{STAGES, stages};
 use crate::vm::image::Load;
 use crate::wire::{Input, Job, Message, Stream};
 
-/// The scenario whose stages say when a symbol is passed.
-const USUAL: &str = "start/normal";
+/// The scenarios whose stages say when a symbol is passed by the first exec, and what that is of.
+const USUAL: [(&str, &str); 2] = [("a program", "start/normal"), ("a script", "start/shebang")];
 /// The scenarios whose exec fails.
 const FAILING: &str = "start/fail_*";
 
@@ -83,14 +83,13 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         eprintln!("{}: asking {}", target.label(), target.release);
         let offers = ask(&suite, target, &args.symbols, &stop)?;
         for (hook, offer) in hooks.iter_mut().zip(offers) {
-            let known = project.table.find(&target.id).is_some();
+            let known = project.table.find(&target.id).is_some() && is_recorded(&hook.symbol);
             let recorded = known.then(|| stories.of(&target.id, &hook.symbol));
             let (passed, failing) = recorded.unwrap_or_default();
             hook.sides.push(Side {
                 kernel: target.label().to_owned(),
                 offer,
                 passed,
-                recorded: known && is_recorded(&hook.symbol),
                 failing,
             });
         }
@@ -146,10 +145,13 @@ fn ask(suite: &Suite, target: &Target, symbols: &[String], stop: &Stop) -> Resul
         .with_context(|| format!("failed to read what {} says", target.label()))
 }
 
+/// What is recorded of a symbol: how execs pass it that succeed, and how many of those that fail.
+type Recorded = (Vec<(&'static str, Option<Passed>)>, (usize, usize));
+
 /// The accepted stages, by scenario and kernel.
 struct Stories {
     lineage: Lineage,
-    usual: BTreeMap<KernelId, Inside>,
+    usual: Vec<(&'static str, BTreeMap<KernelId, Inside>)>,
     failing: Vec<BTreeMap<KernelId, Inside>>,
 }
 
@@ -170,7 +172,10 @@ impl Stories {
         let failing = select(&[FAILING.to_owned()])?;
         Ok(Stories {
             lineage: project.table.lineage(),
-            usual: read(USUAL)?,
+            usual: USUAL
+                .iter()
+                .map(|(what, scenario)| Ok((*what, read(scenario)?)))
+                .collect::<Result<_>>()?,
             failing: failing
                 .iter()
                 .map(|one| read(one.name))
@@ -178,14 +183,18 @@ impl Stories {
         })
     }
 
-    /// When a successful exec passes a symbol, and how many of those that fail.
-    fn of(&self, id: &KernelId, symbol: &str) -> (Option<Passed>, (usize, usize)) {
+    /// When successful execs pass a symbol, and how many of those that fail.
+    fn of(&self, id: &KernelId, symbol: &str) -> Recorded {
         let at = |all: &BTreeMap<KernelId, Inside>| {
             let found = self.lineage.at(id, all).map(|(_, story)| story);
             found.map(|story| passed(story, symbol))
         };
+        let usual = self.usual.iter();
+        let usual = usual
+            .filter_map(|(what, all)| Some((*what, at(all)?)))
+            .collect();
         let failing: Vec<_> = self.failing.iter().filter_map(at).collect();
         let seen = failing.iter().filter(|passed| passed.is_some()).count();
-        (at(&self.usual).flatten(), (seen, failing.len()))
+        (usual, (seen, failing.len()))
     }
 }

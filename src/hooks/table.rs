@@ -11,10 +11,8 @@ pub struct Side {
     pub kernel: String,
     /// What it offers.
     pub offer: Offer,
-    /// How a successful exec passes it; none where that is not recorded.
-    pub passed: Option<Passed>,
-    /// The stages that are recorded of this kernel would show it.
-    pub recorded: bool,
+    /// How successful execs pass it, and which; empty where the recorded stages would not show it.
+    pub passed: Vec<(&'static str, Option<Passed>)>,
     /// Of how many failing execs that are recorded it sees how many.
     pub failing: (usize, usize),
 }
@@ -86,28 +84,46 @@ fn lines(side: &Side) -> Vec<String> {
             .clone()
             .map(|signature| format!("{}{signature}", offer.symbol)),
     );
-    if let Some(passed) = &side.passed {
-        let when = |after: bool| if after { "after" } else { "before" };
-        let times = match passed.times {
-            1 => "once".to_owned(),
-            times => format!("{times} times"),
-        };
-        lines.push(format!(
-            "in a successful exec {times}, stage {}: {} exe, {} comm, {} the credentials change",
-            passed.stage,
-            when(passed.after_exe),
-            when(passed.after_comm),
-            when(passed.after_credentials)
-        ));
-    }
-    if side.recorded && side.passed.is_none() {
-        lines.push("no successful exec that is recorded passes it".to_owned());
+    for (which, passed) in &side.passed {
+        lines.push(match passed {
+            None => format!("in a successful exec of {which}: never"),
+            Some(passed) => format!("in a successful exec of {which}: {}", moment(passed)),
+        });
     }
     let (seen, all) = side.failing;
-    if all > 0 && side.recorded {
+    if all > 0 && !side.passed.is_empty() {
         lines.push(format!("in {seen} of {all} recorded execs that fail"));
     }
     lines
+}
+
+fn moment(passed: &Passed) -> String {
+    let times = match passed.times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    let all = [
+        ("exe", passed.after_exe),
+        ("comm", passed.after_comm),
+        ("credentials", passed.after_credentials),
+    ];
+    let of = |after| {
+        let names = all
+            .iter()
+            .filter(|(_, is)| *is == after)
+            .map(|(name, _)| *name);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let parts = [("before", of(false)), ("after", of(true))];
+    let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+    let parts: Vec<_> = parts
+        .map(|(when, names)| format!("{when} {names}"))
+        .collect();
+    format!(
+        "{times}, at {}, {} changes",
+        passed.stage,
+        parts.join(" and ")
+    )
 }
 
 #[cfg(test)]
@@ -122,8 +138,7 @@ mod tests {
                 functions: function.into_iter().map(ToOwned::to_owned).collect(),
                 ..Offer::default()
             },
-            passed: None,
-            recorded: false,
+            passed: Vec::new(),
             failing: (0, 0),
         }
     }
@@ -131,7 +146,12 @@ mod tests {
     #[test]
     fn what_could_be_hooked_and_is_never_passed_is_said() {
         let mut side = side("7.3", Some("f"));
-        side.recorded = true;
+        let script = Passed {
+            times: 1,
+            stage: "open-interpreter".into(),
+            ..Passed::default()
+        };
+        side.passed = vec![("a program", None), ("a script", Some(script))];
         side.failing = (1, 15);
         let hook = Hook {
             symbol: "f".into(),

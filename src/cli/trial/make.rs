@@ -9,7 +9,7 @@ use super::Args;
 use crate::case::{self, Case, Deny, Fd, Kind, Mount, Open, Registered, Way};
 use crate::own::Own;
 use crate::project::Project;
-use crate::root::{Built, Closure, Foreign, Root, search};
+use crate::root::{Added, Built, Closure, Foreign, Root, search};
 use crate::vm::tree::{Entry, Tree};
 
 /// The descriptor of `--fd`.
@@ -100,15 +100,17 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
         .iter()
         .map(|path| Ok((std::path::absolute(path)?, "--preload")));
     wanted.extend(libraries.collect::<Result<Vec<_>>>()?);
-    for added in &args.add {
-        // A program at its own place takes along what it needs.
-        let own = Path::new(&added.guest) == added.host && added.host.is_file();
-        match own && args.root.is_none() {
-            true => wanted.push((added.host.clone(), "--add")),
-            false => root.add(added)?,
-        }
-    }
+    // A program at its own place takes along what it needs.
+    let programs = |added: &&Added| added.own && added.host.is_file() && args.root.is_none();
+    let (programs, others): (Vec<_>, Vec<_>) = args.add.iter().partition(programs);
+    wanted.extend(
+        programs
+            .iter()
+            .map(|added| (PathBuf::from(&added.guest), "--add")),
+    );
     along(&mut root, foreign, &wanted, args)?;
+    // After those, whose symlinks of directories they may lead through.
+    others.into_iter().try_for_each(|added| root.add(added))?;
     let Built { archive, tree } = root.build(&project.cache)?;
     if args.root.is_some() {
         inside(&case, &tree)?;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::diff::Side;
 use crate::trail::{Agreement, Outcome};
-use crate::view::{Colour, Name, Paint, Record, STAGES, TRAIL, VIEWS};
+use crate::view::{Colour, Length, Name, Paint, Record, STAGES, TRAIL, VIEWS};
 
 /// What is shown.
 pub struct Shown<'a> {
@@ -187,7 +187,7 @@ impl Shown<'_> {
         let behaviours = behaviours(records, STAGES);
         for (_, kernels) in &behaviours {
             let body = kernels[0].of(STAGES).and_then(|seen| seen.body.as_ref());
-            if let Some(story) = body.and_then(|body| view.explain(body)) {
+            if let Some(story) = body.and_then(|body| view.explain(body, Length::Brief)) {
                 writeln!(
                     out,
                     "\nwhat the kernel does, on {}:\n\n{}",
