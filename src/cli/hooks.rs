@@ -26,6 +26,9 @@ const FAILING: &str = "start/fail_*";
 
 /// Arguments of `exetrail hooks`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0 all can be hooked on all kernels, 1 one is missing on one, 2 a kernel could not be asked."
+)]
 pub struct Args {
     /// Functions, tracepoints (sched:sched_process_exec), or LSM hooks (bprm_check_security)
     #[arg(value_name = "SYMBOL", required = true)]

@@ -158,10 +158,10 @@ mod tests {
             sides: vec![side],
         };
         let text = show(&hook);
-        assert!(
-            text.contains("no successful exec that is recorded passes it"),
-            "{text}"
-        );
+        assert!(text.contains("of a program: never\n"), "{text}");
+        let script =
+            "of a script: once, at open-interpreter, before exe, comm, credentials changes";
+        assert!(text.contains(script), "{text}");
         assert!(
             text.contains("in 1 of 15 recorded execs that fail"),
             "{text}"
