@@ -18,6 +18,7 @@ mod observed;
 mod old;
 mod paint;
 mod record;
+pub mod reported;
 mod rows;
 pub mod stages;
 pub mod trail;
@@ -31,8 +32,14 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, Seen};
 pub use rows::{Row, label, rows};
 
+use reported::{ProcConnector, Reported};
+
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
-pub static VIEWS: &[&dyn AnyView] = &[&trail::Steps, &stages::Stages];
+pub static VIEWS: &[&dyn AnyView] = &[
+    &trail::Steps,
+    &stages::Stages,
+    &Reported::<ProcConnector>::new(),
+];
 
 /// The view that every scenario has: what the permission monitor held, step by step.
 pub const TRAIL: Name = <trail::Steps as View>::NAME;
