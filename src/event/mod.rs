@@ -9,9 +9,11 @@
 mod field;
 mod place;
 mod report;
+mod trace;
 mod text;
 
 pub use field::{Field, Fields};
 pub use place::{Child, Raw, place};
 pub use report::{Event, Kind, Report};
 pub use text::{ParseError, parse, text};
+pub use trace::events;

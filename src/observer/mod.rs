@@ -7,11 +7,14 @@
 //! the others gave it; being disarmed first, it tells them which processes there were. What fails in
 //! one of the others costs its own view and never the trail. No observer uses another.
 
-pub mod connector;
+mod connector;
 pub mod fanotify;
 mod look;
 mod notes;
+mod poll;
 pub mod stages;
+mod tracefs;
+mod tracepoints;
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -25,7 +28,14 @@ use crate::trail::{Lab, Mask, Run};
 use crate::wire::{Failure, Lost, Policy};
 
 /// Every observer, in the order in which they are armed.
-pub static OBSERVERS: &[Kind] = &[stages::KIND, connector::KIND, fanotify::KIND];
+pub static OBSERVERS: &[Kind] = &[
+    stages::KIND,
+    tracepoints::KIND,
+    connector::KIND,
+    poll::KIND,
+    fanotify::NOTIFY,
+    fanotify::KIND,
+];
 
 /// What is known of an observer before there is one.
 #[derive(Debug)]

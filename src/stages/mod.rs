@@ -17,10 +17,11 @@ mod table;
 mod text;
 
 pub use arrange::arrange;
+pub(crate) use arrange::errno;
 pub use claims::{CLAIMS, Change, Claim, Exec, Held, WRONG, changes, execs};
 pub use explain::explain;
 pub use inside::{Inside, Mark, Point};
-pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain};
+pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain, result};
 pub use packed::Packed;
 pub use parse::{Story, parse};
 pub use table::{ABSENT, Scope, Source, WORDS, Word};

@@ -32,13 +32,16 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, Seen};
 pub use rows::{Row, label, rows};
 
-use reported::{ProcConnector, Reported};
+use reported::{FanotifyNotify, ProcConnector, ProcPoll, Reported, Tracepoints};
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
 pub static VIEWS: &[&dyn AnyView] = &[
     &trail::Steps,
     &stages::Stages,
+    &Reported::<FanotifyNotify>::new(),
+    &Reported::<Tracepoints>::new(),
     &Reported::<ProcConnector>::new(),
+    &Reported::<ProcPoll>::new(),
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.

@@ -9,8 +9,7 @@
 //! waits for a grace period of tasks); a file's inode stays as long as its probe.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
@@ -19,8 +18,9 @@ use anyhow::{Context as _, Result};
 use goblin::elf::program_header::{PF_W, PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, header};
 
-use super::instance::{GROUP, TRACING};
+use super::instance::GROUP;
 use super::marker::Marker;
+use crate::observer::tracefs::{TRACING, append as write};
 use crate::stages::{BRIEF, LASTING};
 
 /// A file, by device and inode; written as in the name of its probe.
@@ -100,16 +100,6 @@ fn lasts(file: BorrowedFd<'_>, id: Id) -> Result<bool> {
         .context("failed to look at the file of a step")?;
     let found = fs::metadata(&path).map(|data| Id(data.dev(), data.ino()));
     Ok(!path.starts_with("/tmp") && found.is_ok_and(|found| found == id))
-}
-
-/// Appends: opened for writing alone, the list of probes would be emptied.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    let context = || format!("failed to write {text:?} to {}", path.display());
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(path)
-        .with_context(context)?;
-    file.write_all(text.as_bytes()).with_context(context)
 }
 
 /// Where the first instruction lies in the file, and whether its segment is writable.

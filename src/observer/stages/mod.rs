@@ -17,7 +17,8 @@ use crate::need::{Host, Need};
 use crate::trail::Lab;
 
 use instance::BUSY;
-pub use instance::{GROUP, TRACING};
+pub use super::tracefs::TRACING;
+pub use instance::GROUP;
 pub use tracer::KIND;
 
 /// What the view needs from kernel and lab.

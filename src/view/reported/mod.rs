@@ -2,6 +2,9 @@
 //! here says its name, what it is and to whom it applies, and no more.
 
 mod connector;
+mod notify;
+mod poll;
+mod tracepoints;
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -13,6 +16,9 @@ use crate::event::{self, Report};
 use crate::scenario::Registered;
 
 pub use connector::ProcConnector;
+pub use notify::FanotifyNotify;
+pub use poll::ProcPoll;
+pub use tracepoints::Tracepoints;
 
 /// One way of watching.
 pub trait Way: Debug + Send + Sync + 'static {
