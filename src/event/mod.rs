@@ -6,14 +6,26 @@
 //! does not have is absent; one that it has is written as it came, also where it is wrong: whether it
 //! is, is for [`judge`] to say, which holds a report against trail and stages.
 
+mod attempt;
 mod field;
+mod judge;
 mod place;
 mod report;
+mod show;
+mod sign;
+mod survey;
+mod table;
 mod trace;
 mod text;
 
+pub use attempt::{Attempt, End, attempts};
 pub use field::{Field, Fields};
+pub use judge::{Chain, Heard, Identity, Judged, Path, judge};
 pub use place::{Child, Raw, place};
 pub use report::{Event, Kind, Report};
+pub use show::{json, markdown, table_text};
+pub use sign::{SIGNS, Says, Sign};
+pub use survey::{SURVEY, verdicts};
+pub use table::{Cell, Column, Row, Scene, Table, of_trail};
 pub use text::{ParseError, parse, text};
 pub use trace::events;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Field, Fields, Kind};
-use crate::trail::{Names, Run};
+use crate::trail::{Names, Run, comm};
 
 /// Process of the tree that no step tells of, so that the trail has no name for it.
 const UNSEEN: &str = "unseen";
@@ -81,6 +81,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
                 Field::Path | Field::Interp | Field::File | Field::Exe | Field::Cwd => {
                     *value = names.path(value);
                 }
+                Field::Comm => *value = comm(value),
                 _ => {}
             }
         }

@@ -36,11 +36,13 @@ pub enum Kind {
     Dump,
     /// What `/proc` said of a process while it was held.
     Look,
+    /// `/proc` has nothing of a process any more.
+    Gone,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Call,
         Kind::Return,
         Kind::Open,
@@ -55,6 +57,7 @@ impl Kind {
         Kind::Trace,
         Kind::Dump,
         Kind::Look,
+        Kind::Gone,
     ];
 
     /// The kind as a word.
@@ -75,6 +78,7 @@ impl Kind {
             Kind::Trace => "trace",
             Kind::Dump => "dump",
             Kind::Look => "look",
+            Kind::Gone => "gone",
         }
     }
 

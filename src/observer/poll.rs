@@ -61,7 +61,10 @@ impl Observer for Poll {
         let ended = own(&watch.run).into_iter();
         looks.extend(ended.map(|pid| Look(all, pid, look(pid))));
         let raw = looks.into_iter().map(|Look(after, pid, fields)| Raw {
-            kind: event::Kind::Look,
+            kind: match fields.is_empty() {
+                true => event::Kind::Gone,
+                false => event::Kind::Look,
+            },
             source: "/proc".to_owned(),
             tid: pid,
             pid: Some(pid),

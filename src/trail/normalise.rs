@@ -83,7 +83,7 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
 /// A kernel worker's comm carries its pool, number and work (`kworker/u4:2-events`): keep the name.
 ///
 /// Source: `wq_worker_comm` in kernel/workqueue.c.
-fn comm(comm: &str) -> String {
+pub(crate) fn comm(comm: &str) -> String {
     match comm.strip_prefix("kworker/") {
         Some(_) => "kworker".to_owned(),
         None => comm.to_owned(),

@@ -101,8 +101,8 @@ fn raw(what: u32, data: &[u8]) -> Option<Raw> {
             (Kind::Dump, "COREDUMP")
         }
         0x8000_0000 => {
+            // The parent is told as well, unless it has reaped by then: that is random.
             fields.insert(Field::Result, ended(at(2)?));
-            fields.insert(Field::Parent, id(5)?.to_string());
             (Kind::Exit, "EXIT")
         }
         _ => return None,

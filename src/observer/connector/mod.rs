@@ -105,7 +105,7 @@ impl Observer for Connector {
                 let (raw, lost) = told(notes.all()?)?;
                 let alive = alive(&watch.run, &raw);
                 if alive.is_empty() || lost != Lost::default() {
-                    return Ok((raw, lost));
+                    return Ok((last_ends(raw), lost));
                 }
                 socket.wait(watch.deadline).with_context(|| {
                     format!("no message tells of the end of {alive:?}")
@@ -161,10 +161,26 @@ fn told(notes: Vec<Note>) -> Result<(Vec<Raw>, Lost)> {
     Ok((raw, Lost { missed }))
 }
 
+/// The events without the ends of threads, and those of a leader that another thread replaces.
+///
+/// A thread's message comes after everybody could see that it has ended, and so does not come before
+/// or after what the others do: `exit_notify` comes before `proc_exit_connector` in kernel/exit.c.
+fn last_ends(raw: Vec<Raw>) -> Vec<Raw> {
+    let is_end = |raw: &Raw| raw.kind == event::Kind::Exit;
+    let mut last = BTreeMap::new();
+    for (place, raw) in raw.iter().enumerate() {
+        if raw.pid == Some(raw.tid) && is_end(raw) {
+            last.insert(raw.tid, place);
+        }
+    }
+    let kept = raw.into_iter().enumerate();
+    let kept = kept.filter(|(place, raw)| !is_end(raw) || last.get(&raw.tid) == Some(place));
+    kept.map(|(_, raw)| raw).collect()
+}
+
 /// The processes of a run whose end was not told yet.
 ///
-/// All of them have ended; but whoever waits for a process hears of it first (`exit_notify` comes
-/// before `proc_exit_connector` in kernel/exit.c).
+/// All of them have ended; but whoever waits for a process hears of it first.
 fn alive(run: &Run, raw: &[Raw]) -> Vec<i32> {
     let mut alive = BTreeMap::new();
     for raw in raw.iter().filter(|raw| raw.pid == Some(raw.tid)) {

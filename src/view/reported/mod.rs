@@ -59,6 +59,10 @@ impl<W: Way> View for Reported<W> {
         Ok(event::parse(text)?)
     }
 
+    fn report(body: &Report) -> Option<Report> {
+        Some(body.clone())
+    }
+
     fn marks(body: &Report, process: &str) -> Vec<Vec<Mark>> {
         let mut groups: Vec<Vec<Mark>> = Vec::new();
         for event in body.events.iter().filter(|event| event.process == process) {
