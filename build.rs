@@ -70,10 +70,10 @@ fn build(root: &Path) -> u64 {
     for name in &files {
         println!("cargo::rerun-if-changed={}", name.display());
     }
-    for folder in ["src", "scenarios"] {
-        println!("cargo::rerun-if-changed={folder}");
+    for directory in ["src", "scenarios"] {
+        println!("cargo::rerun-if-changed={directory}");
         for extension in ["rs", "toml", "html"] {
-            files.extend(files_below(&root.join(folder), extension));
+            files.extend(files_below(&root.join(directory), extension));
         }
     }
     let mut hash = DefaultHasher::new();
@@ -143,13 +143,13 @@ fn docs(path: &Path) -> String {
     docs.join("\n")
 }
 
-fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else {
+    let Ok(entries) = fs::read_dir(directory) else {
         return files;
     };
     for entry in entries {
-        let path = entry.expect("a readable folder").path();
+        let path = entry.expect("a readable directory").path();
         if path.is_dir() {
             println!("cargo::rerun-if-changed={}", path.display());
             files.extend(files_below(&path, extension));

@@ -1,9 +1,9 @@
 //! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
 //!
 //! What the headers show is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
-//! errors of a format come out otherwise: an interpreter's name that lies behind the end is a read
+//! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
 //! that is too short, EIO (`elf_read`); a segment that cannot be mapped, and a program that has
-//! nothing to load, are found behind the point of no return, and the process dies of SIGSEGV.
+//! nothing to load, are found after the point of no return, and the process dies of SIGSEGV.
 //!
 //! See execve(2), ENOEXEC.
 
@@ -38,15 +38,15 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("no program headers", flawed(Flaw::NoHeaders)),
         ("program headers of another size", flawed(Flaw::HeaderSize)),
         (
-            "program headers behind its end",
+            "program headers after its end",
             flawed(Flaw::HeadersOutside),
         ),
         ("interpreter's name without a NUL", named(b"/tmp/ld")),
         ("interpreter's name empty", named(b"\0")),
         ("interpreter's name of 4097 bytes", named(&[b'/'; 4097])),
-        ("interpreter's name behind its end", outside.build()),
+        ("interpreter's name after its end", outside.build()),
         ("segment beyond user space", flawed(Flaw::Address)),
-        ("segment behind its end", flawed(Flaw::Truncated)),
+        ("segment after its end", flawed(Flaw::Truncated)),
         ("nothing to load", flawed(Flaw::NothingLoaded)),
     ] {
         let name = what.replace([' ', '#', '!', '\''], "-");

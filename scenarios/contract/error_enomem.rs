@@ -6,7 +6,7 @@
 //! (`insert_vm_struct` in mm, called by `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
 //! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.
 //!
-//! A limit of the address space (RLIMIT_AS) is found behind the point of no return: SIGSEGV.
+//! A limit of the address space (RLIMIT_AS) is found after the point of no return: SIGSEGV.
 //!
 //! See execve(2), ENOMEM, and proc_sys_vm(5).
 
@@ -25,7 +25,7 @@ pub const SCENARIO: Scenario = Scenario {
 const MODE: &str = "/proc/sys/vm/overcommit_memory";
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.folder("unwatched")?;
+    let place = stage.directory("unwatched")?;
     stage.mount("tmpfs", "none", &place, "mode=755")?;
     stage.file("unwatched/program", &Elf::new().build(), 0o755)?;
     stage.sysctl("vm/overcommit_memory", "0")?;

@@ -1,4 +1,4 @@
-//! An exec of a program whose segments lie behind its end.
+//! An exec of a program whose segments lie after its end.
 //!
 //! The headers are whole, and the kernel does not ask whether the file holds what they promise: the
 //! point of no return is passed and the process dies of a signal, under the new exe.
@@ -8,7 +8,7 @@
 use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a program that ends behind its headers",
+    summary: "exec of a program that ends after its headers",
     run,
     ..Scenario::DEFAULT
 };

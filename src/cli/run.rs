@@ -132,8 +132,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         complete = run.round(&order, &mut |record| {
             written(format.record(&views::only(&record, &args.view), &mut out))?;
-            if let Some(folder) = &args.records {
-                records::keep(folder, &record)?;
+            if let Some(directory) = &args.records {
+                records::keep(directory, &record)?;
             }
             records.push(record);
             Ok(())

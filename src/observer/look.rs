@@ -10,22 +10,22 @@ use crate::trail::printable;
 #[must_use]
 pub fn look(pid: i32) -> Fields {
     let mut fields = Fields::new();
-    let folder = format!("/proc/{pid}");
-    let status = fs::read(format!("{folder}/status")).unwrap_or_default();
+    let directory = format!("/proc/{pid}");
+    let status = fs::read(format!("{directory}/status")).unwrap_or_default();
     fields.extend(of_status(&String::from_utf8_lossy(&status)));
     for (field, name) in [(Field::Exe, "exe"), (Field::Cwd, "cwd")] {
-        if let Ok(path) = fs::read_link(format!("{folder}/{name}")) {
+        if let Ok(path) = fs::read_link(format!("{directory}/{name}")) {
             fields.insert(field, printable(path.as_os_str().as_bytes()));
         }
     }
-    if let Ok(comm) = fs::read(format!("{folder}/comm")) {
+    if let Ok(comm) = fs::read(format!("{directory}/comm")) {
         let comm = comm.strip_suffix(b"\n").unwrap_or(&comm);
         fields.insert(Field::Comm, printable(comm));
     }
-    if let Ok(line) = fs::read(format!("{folder}/cmdline")) {
+    if let Ok(line) = fs::read(format!("{directory}/cmdline")) {
         fields.insert(Field::Argv, arguments(&line));
     }
-    if let Ok(groups) = fs::read_to_string(format!("{folder}/cgroup")) {
+    if let Ok(groups) = fs::read_to_string(format!("{directory}/cgroup")) {
         fields.extend(of_cgroup(&groups).map(|path| (Field::Cgroup, path)));
     }
     fields

@@ -20,7 +20,7 @@ const BUFFER: &str = "512";
 /// An instance; it is there until it is removed.
 #[derive(Debug)]
 pub struct Instance {
-    folder: PathBuf,
+    directory: PathBuf,
     /// Nothing is in the buffer: what was read is gone.
     empty: bool,
 }
@@ -32,10 +32,10 @@ impl Instance {
     ///
     /// tracefs refuses something.
     pub fn make(name: &str) -> Result<Instance> {
-        let folder = Path::new(TRACING).join("instances").join(name);
-        fs::create_dir(&folder).context("failed to make an instance of the tracer")?;
+        let directory = Path::new(TRACING).join("instances").join(name);
+        fs::create_dir(&directory).context("failed to make an instance of the tracer")?;
         let instance = Instance {
-            folder,
+            directory,
             empty: false,
         };
         instance.put("tracing_on", "0")?;
@@ -47,13 +47,13 @@ impl Instance {
     /// Whether this kernel has an event: `GROUP/NAME`.
     #[must_use]
     pub fn has(&self, event: &str) -> bool {
-        self.folder.join("events").join(event).exists()
+        self.directory.join("events").join(event).exists()
     }
 
     /// Whether this kernel has an event of that name in any group.
     #[must_use]
     pub fn has_anywhere(&self, name: &str) -> bool {
-        let groups = files::list(&self.folder.join("events")).unwrap_or_default();
+        let groups = files::list(&self.directory.join("events")).unwrap_or_default();
         groups.iter().any(|group| group.join(name).exists())
     }
 
@@ -67,7 +67,7 @@ impl Instance {
     }
 
     fn put(&self, name: &str, value: &str) -> Result<()> {
-        append(&self.folder.join(name), value)
+        append(&self.directory.join(name), value)
     }
 
     /// Empties the buffer and begins to trace; the marker is for the monitor.
@@ -78,10 +78,10 @@ impl Instance {
     pub fn begin(&mut self) -> Result<Marker> {
         if !std::mem::take(&mut self.empty) {
             // Opened with O_TRUNC, the trace is emptied.
-            let path = self.folder.join("trace");
+            let path = self.directory.join("trace");
             fs::write(&path, "").context("failed to empty the trace")?;
         }
-        let marker = self.folder.join("trace_marker");
+        let marker = self.directory.join("trace_marker");
         let file = OpenOptions::new().write(true).open(marker);
         self.put("tracing_on", "1")?;
         Ok(Marker(file.context("failed to open trace_marker")?))
@@ -94,11 +94,11 @@ impl Instance {
     /// Something was lost, or cannot be understood.
     pub fn end(&mut self) -> Result<Vec<Line>> {
         self.put("tracing_on", "0")?;
-        let lost = lost(&self.folder)?;
+        let lost = lost(&self.directory)?;
         if lost > 0 {
             bail!("{lost} lines of the kernel's trace were lost");
         }
-        let text = take(&self.folder).context("failed to read the trace")?;
+        let text = take(&self.directory).context("failed to read the trace")?;
         self.empty = true;
         lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
     }
@@ -111,7 +111,7 @@ impl Instance {
     pub fn remove(self) -> Result<()> {
         self.put("tracing_on", "0")?;
         self.put("events/enable", "0")?;
-        fs::remove_dir(&self.folder).context("failed to remove an instance of the tracer")
+        fs::remove_dir(&self.directory).context("failed to remove an instance of the tracer")
     }
 }
 
@@ -147,9 +147,9 @@ pub fn append(path: &Path, text: &str) -> Result<()> {
 /// # Errors
 ///
 /// They do not say.
-pub fn lost(folder: &Path) -> Result<u64> {
+pub fn lost(directory: &Path) -> Result<u64> {
     let mut all = 0;
-    for cpu in files::list(&folder.join("per_cpu"))? {
+    for cpu in files::list(&directory.join("per_cpu"))? {
         let path = cpu.join("stats");
         let stats = fs::read_to_string(&path);
         let stats = stats.with_context(|| format!("failed to read {}", path.display()))?;
@@ -173,10 +173,10 @@ fn lost_of(stats: &str) -> u64 {
 /// # Errors
 ///
 /// What read(2) says.
-pub fn take(folder: &Path) -> std::io::Result<Vec<u8>> {
+pub fn take(directory: &Path) -> std::io::Result<Vec<u8>> {
     let mut options = File::options();
     let options = options.read(true).custom_flags(libc::O_NONBLOCK);
-    let mut pipe = options.open(folder.join("trace_pipe"))?;
+    let mut pipe = options.open(directory.join("trace_pipe"))?;
     let mut text = Vec::new();
     match pipe.read_to_end(&mut text) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(text),

@@ -62,7 +62,7 @@ struct State {
     elf: bool,
     /// What is opened next is an interpreter.
     interpreter: bool,
-    /// It has switched to the new memory map.
+    /// It has switched to the new address space.
     switched: bool,
     /// The ELF interpreter of the program that is being started.
     loader: Option<String>,

@@ -44,14 +44,15 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Finds a kernel by its id, as `native`, or by the path of an image, a build tree or a package.
+    /// Finds a kernel by its id, as `native`, or by the path of an image, a build tree or a
+    /// package.
     ///
     /// `modules` is where the modules of a kernel outside of the table are.
     ///
     /// # Errors
     ///
-    /// There is no such kernel, the file is no kernel image, or this process may not run the native
-    /// lab.
+    /// There is no such kernel, the file is not a kernel image, or this process may not run the
+    /// native lab.
     pub fn find(project: &Project, word: &str, modules: Option<&Path>) -> Result<Wanted> {
         if word == NATIVE {
             native::check()?;
@@ -125,7 +126,7 @@ impl Target {
         let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
         let release = uname.release().to_string_lossy().into_owned();
         let id = KernelId::of_release(&release)
-            .with_context(|| format!("\"{release}\" is no release of a kernel"))?;
+            .with_context(|| format!("\"{release}\" is not a release of a kernel"))?;
         Ok(Target {
             id,
             config: config_of_running(&release),

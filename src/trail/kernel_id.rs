@@ -48,7 +48,9 @@ impl FromStr for KernelId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let id = KernelId::of_release(text).filter(|id| id.to_string() == text);
-        id.ok_or_else(|| format!("\"{text}\" is no kernel series, expected one such as \"6.12\""))
+        id.ok_or_else(|| {
+            format!("\"{text}\" is not a kernel series, expected one such as \"6.12\"")
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Ended, Found, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
 ///
-/// The kernel hands out process ids in rising order and starts again behind `pid_max`
+/// The kernel hands out process ids in rising order and starts again after `pid_max`
 /// (`alloc_pid` with `idr_alloc_cyclic`), so that the distance from the launcher's id is the order
 /// of creation, whichever process was first seen in an event.
 #[must_use]
@@ -149,7 +149,7 @@ impl Names {
         own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
     }
 
-    /// Replaces what is random in a path: inode numbers of pipes and sockets, process ids in `/proc`.
+    /// Replaces numbers that differ from boot to boot: inode numbers of pipes and sockets, process ids in `/proc`.
     pub(crate) fn path(&self, path: &str) -> String {
         for kind in ["pipe", "socket"] {
             let inode = path

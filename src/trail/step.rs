@@ -26,7 +26,7 @@ pub struct Step {
     pub comm: String,
     /// The file that is being opened.
     pub path: String,
-    /// The errno that the monitor gave instead of the file, by name; none when it let go.
+    /// The errno that the monitor gave instead of the file, by name; none when it allowed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
 }

@@ -69,7 +69,7 @@ impl fmt::Display for ToldTo {
 }
 
 impl ToldTo {
-    /// Reads what `Display` wrote behind the word `told`.
+    /// Reads what `Display` wrote after the word `told`.
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<ToldTo> {
         let (process, rest) = rest.split_once(": execfn=")?;

@@ -79,7 +79,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// Reads what `Display` wrote behind the word `verdict`.
+    /// Reads what `Display` wrote after the word `verdict`.
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<Verdict> {
         let (head, evidence) = rest.split_once(": ")?;
@@ -143,7 +143,7 @@ impl fmt::Display for Found {
 }
 
 impl Found {
-    /// Reads what `Display` wrote behind the word `found`.
+    /// Reads what `Display` wrote after the word `found`.
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<Found> {
         let (process, fact) = rest.split_once(": ")?;
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_verdict_reads_back_as_it_was_written() {
-        let text = "error/EISDIR contradicted: a folder: errno EACCES";
+        let text = "error/EISDIR contradicted: a directory: errno EACCES";
         let verdict = Verdict::parse(text).unwrap();
         assert_eq!(verdict.verdict, Judgement::Contradicted);
         assert_eq!(verdict.to_string(), format!("verdict {text}"));

@@ -113,7 +113,7 @@ impl Kept {
     }
 }
 
-/// Refuses an outcome that nothing stands behind, and a failure without its reason.
+/// Refuses an outcome without anything to show for it, and a failure without its reason.
 fn whole(seen: &Seen) -> Result<(), String> {
     let Seen {
         view,
