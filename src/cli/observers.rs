@@ -61,7 +61,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     if kernels.is_empty() {
-        kernels = project.table.kernels.iter().map(|entry| entry.id.clone()).collect();
+        kernels = project
+            .table
+            .kernels
+            .iter()
+            .map(|entry| entry.id.clone())
+            .collect();
     }
     let columns = columns(&project, &kernels, &chosen)?;
     let table = Table::new(&columns, &views);

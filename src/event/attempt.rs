@@ -67,10 +67,16 @@ pub fn attempts(story: &Story) -> Vec<Attempt> {
         }
     }
     for process in processes {
-        let start = story.trail.started.iter().find(|start| start.process == process);
+        let start = story
+            .trail
+            .started
+            .iter()
+            .find(|start| start.process == process);
         let mut reader = Reader {
             process,
-            passed: start.filter(|start| start.call.is_some()).and_then(|start| start.path.clone()),
+            passed: start
+                .filter(|start| start.call.is_some())
+                .and_then(|start| start.path.clone()),
             steps: 0,
             last: None,
             open: None,

@@ -28,6 +28,8 @@ pub enum Field {
     Path,
     /// The path of the interpreter, in whatever form this way has it.
     Interp,
+    /// Names of further files that the kernel looked up in the call.
+    Items,
     /// The file that was opened, resolved by the kernel.
     File,
     /// Target of the exe link.
@@ -46,7 +48,7 @@ pub enum Field {
 
 impl Field {
     /// Every field.
-    pub const ALL: [Field; 15] = [
+    pub const ALL: [Field; 16] = [
         Field::Child,
         Field::Parent,
         Field::Was,
@@ -55,6 +57,7 @@ impl Field {
         Field::Auid,
         Field::Path,
         Field::Interp,
+        Field::Items,
         Field::File,
         Field::Exe,
         Field::Comm,
@@ -76,6 +79,7 @@ impl Field {
             Field::Auid => "auid",
             Field::Path => "path",
             Field::Interp => "interp",
+            Field::Items => "items",
             Field::File => "file",
             Field::Exe => "exe",
             Field::Comm => "comm",

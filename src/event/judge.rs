@@ -88,7 +88,11 @@ pub enum Identity {
 /// What a sign makes of the execs of a scenario.
 #[must_use]
 pub fn judge(sign: &Sign, attempts: &[Attempt], report: &Report) -> Vec<Judged> {
-    let events: Vec<&Event> = report.events.iter().filter(|event| sign.is_of(event)).collect();
+    let events: Vec<&Event> = report
+        .events
+        .iter()
+        .filter(|event| sign.is_of(event))
+        .collect();
     let judged = attempts.iter().enumerate().map(|(place, attempt)| {
         let heard = heard(sign, place, attempts, &events);
         one(sign, attempt, &heard)
@@ -104,7 +108,9 @@ fn heard<'a>(
     events: &[&'a Event],
 ) -> Vec<&'a Event> {
     let attempt = &attempts[place];
-    let own = events.iter().filter(|event| event.process == attempt.process);
+    let own = events
+        .iter()
+        .filter(|event| event.process == attempt.process);
     // The n-th of its kind in its process: events of one process are in order.
     let nth = |counts: &dyn Fn(&Attempt) -> bool| {
         let before = attempts[..place].iter();
@@ -118,16 +124,22 @@ fn heard<'a>(
         Says::Asked | Says::Returned => own.copied().nth(nth(&|_| true)).into_iter().collect(),
         Says::Opened => {
             let inside = |event: &&&Event| {
-                event.after.is_some_and(|after| attempt.from <= after && after <= attempt.to)
+                event
+                    .after
+                    .is_some_and(|after| attempt.from <= after && after <= attempt.to)
             };
             own.filter(inside).copied().collect()
         }
         Says::Is => {
             let next = attempts[place + 1..].iter();
             let mut next = next.filter(|one| one.process == attempt.process);
-            let until = next.find(|one| executed(one)).map_or(usize::MAX, |one| one.to);
+            let until = next
+                .find(|one| executed(one))
+                .map_or(usize::MAX, |one| one.to);
             let since = |event: &&&Event| {
-                event.after.is_some_and(|after| attempt.to <= after && after < until)
+                event
+                    .after
+                    .is_some_and(|after| attempt.to <= after && after < until)
             };
             match executed(attempt) {
                 true => own.filter(since).copied().take(1).collect(),

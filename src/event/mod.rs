@@ -7,6 +7,7 @@
 //! is, is for [`judge`] to say, which holds a report against trail and stages.
 
 mod attempt;
+mod audit;
 mod field;
 mod judge;
 mod place;
@@ -15,10 +16,11 @@ mod show;
 mod sign;
 mod survey;
 mod table;
-mod trace;
 mod text;
+mod trace;
 
 pub use attempt::{Attempt, End, attempts};
+pub use audit::calls;
 pub use field::{Field, Fields};
 pub use judge::{Chain, Heard, Identity, Judged, Path, judge};
 pub use place::{Child, Raw, place};

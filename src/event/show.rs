@@ -34,14 +34,20 @@ pub fn table_text(table: &Table) -> String {
             };
             let told = HEADINGS.iter().zip(&words);
             let told = told.filter(|(_, word)| !word.is_empty() && *word != "-");
-            let told: Vec<_> = told.map(|(heading, word)| format!("{heading}: {word}")).collect();
+            let told: Vec<_> = told
+                .map(|(heading, word)| format!("{heading}: {word}"))
+                .collect();
             let _ = writeln!(text, "  {kernels}: {}", told.join("; "));
         }
         for (what, scenarios, columns) in row.exceptions() {
             let kernels = on(&table.kernels, &columns);
             let _ = writeln!(text, "    {what} ({kernels}): {}", scenarios.join(" "));
         }
-        let _ = writeln!(text, "    can the watched process lie to it? {}\n", sign.lie);
+        let _ = writeln!(
+            text,
+            "    can the watched process lie to it? {}\n",
+            sign.lie
+        );
     }
     text
 }

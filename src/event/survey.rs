@@ -71,7 +71,8 @@ fn connector_late(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     );
     let heard = |cell: &Cell| {
         let all = cell.executed();
-        all.filter(|(_, judged)| judged.heard != Heard::Missed).count()
+        all.filter(|(_, judged)| judged.heard != Heard::Missed)
+            .count()
     };
     let (told, looked) = (heard(told), heard(looked));
     let evidence = format!(
@@ -111,7 +112,10 @@ fn tracepoints_relative(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (_, judged) = cell.executed().find(relative)?;
     let told = judged.told.as_deref()?;
     let evidence = format!("sched_process_exec tells {told}");
-    Some((holds_or(!told.starts_with('/'), Judgement::Contradicted), evidence))
+    Some((
+        holds_or(!told.starts_with('/'), Judgement::Contradicted),
+        evidence,
+    ))
 }
 
 fn tracepoints_open_exec(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
@@ -124,15 +128,26 @@ fn tracepoints_open_exec(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn poll_short(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("/proc, polled")?;
     let seen = cell.gone;
-    let evidence = format!("{seen} processes of {} have nothing in /proc when they have ended", cell.ended);
-    Some((holds_or(seen == cell.ended, Judgement::Contradicted), evidence))
+    let evidence = format!(
+        "{seen} processes of {} have nothing in /proc when they have ended",
+        cell.ended
+    );
+    Some((
+        holds_or(seen == cell.ended, Judgement::Contradicted),
+        evidence,
+    ))
 }
 
 fn fanotify_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("fanotify, notification")?;
-    let missed = cell.executed().filter(|(_, judged)| judged.heard == Heard::Missed);
+    let missed = cell
+        .executed()
+        .filter(|(_, judged)| judged.heard == Heard::Missed);
     let (missed, all) = (missed.count(), cell.executed().count());
-    let wrong = cell.paths().filter(|(path, _)| *path != Path::Right).count();
+    let wrong = cell
+        .paths()
+        .filter(|(path, _)| *path != Path::Right)
+        .count();
     let evidence = format!(
         "of {all} execs {missed} are not told, because nobody watches the file's file system, and \
          {wrong} have another path"
@@ -142,7 +157,10 @@ fn fanotify_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 
 fn fanotify_exec(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("fanotify, notification")?;
-    let alike = cell.failed().filter(|(_, judged)| judged.heard == Heard::Unsettled).count();
+    let alike = cell
+        .failed()
+        .filter(|(_, judged)| judged.heard == Heard::Unsettled)
+        .count();
     let evidence = format!(
         "{alike} calls that fail are told as well, and so is every interpreter and ELF interpreter"
     );

@@ -72,14 +72,19 @@ impl Table {
             let mut scenes = column.scenes.iter();
             scenes.any(|scene| scene.scenario == name)
         };
-        let first = columns.first().map_or(&[] as &[Scene], |column| &column.scenes);
+        let first = columns
+            .first()
+            .map_or(&[] as &[Scene], |column| &column.scenes);
         let common = first.iter().map(|scene| scene.scenario.as_str());
         let common = common.filter(|name| columns.iter().all(|column| has(column, name)));
         let common: Vec<&str> = common.collect();
         let shown = |sign: &&Sign| views.is_empty() || views.iter().any(|view| view == sign.view);
         let row = |sign: &'static Sign| Row {
             sign,
-            cells: columns.iter().map(|column| cell(sign, column, &common)).collect(),
+            cells: columns
+                .iter()
+                .map(|column| cell(sign, column, &common))
+                .collect(),
         };
         Table {
             kernels: columns.iter().map(|column| column.kernel.clone()).collect(),
@@ -99,7 +104,9 @@ fn cell(sign: &Sign, column: &Column, common: &[&str]) -> Option<Cell> {
     let mut cell = Cell::default();
     let mut any = false;
     for scene in &column.scenes {
-        let Some(report) = scene.reports.get(sign.view) else { continue };
+        let Some(report) = scene.reports.get(sign.view) else {
+            continue;
+        };
         if !common.contains(&scene.scenario.as_str()) {
             continue;
         }
@@ -109,7 +116,8 @@ fn cell(sign: &Sign, column: &Column, common: &[&str]) -> Option<Cell> {
         let (gone, ended) = ended(report);
         (cell.gone, cell.ended) = (cell.gone + gone, cell.ended + ended);
         let judged = judge(sign, &scene.attempts, report).into_iter();
-        cell.judged.extend(judged.map(|judged| (scene.scenario.clone(), judged)));
+        cell.judged
+            .extend(judged.map(|judged| (scene.scenario.clone(), judged)));
     }
     any.then_some(cell)
 }
@@ -182,11 +190,22 @@ impl Cell {
     #[must_use]
     pub fn words(&self) -> [String; 7] {
         if let Some(deaf) = &self.deaf {
-            return [format!("deaf: {deaf}"), "".into(), "".into(), "".into(), "".into(), "".into(), "".into()];
+            return [
+                format!("deaf: {deaf}"),
+                "".into(),
+                "".into(),
+                "".into(),
+                "".into(),
+                "".into(),
+                "".into(),
+            ];
         }
         let chains = self.executed().filter_map(|(_, judged)| judged.chain);
         let identities = self.executed().filter_map(|(_, judged)| judged.identity);
-        let wrong = self.executed().filter(|(_, judged)| judged.in_order == Some(false)).count();
+        let wrong = self
+            .executed()
+            .filter(|(_, judged)| judged.in_order == Some(false))
+            .count();
         let placed = self.executed().any(|(_, judged)| judged.in_order.is_some());
         let container = self.executed().any(|(_, judged)| judged.container);
         let heard = |one: &(String, Judged)| one.1.heard;
@@ -238,7 +257,10 @@ impl Row {
         }
         let mut all: Vec<(String, Vec<String>, Vec<usize>)> = Vec::new();
         for ((what, scenario), columns) in by_scenario {
-            match all.iter_mut().find(|(known, _, same)| *known == what && *same == columns) {
+            match all
+                .iter_mut()
+                .find(|(known, _, same)| *known == what && *same == columns)
+            {
                 Some((_, scenarios, _)) => scenarios.push(scenario),
                 None => all.push((what, vec![scenario], columns)),
             }
@@ -350,10 +372,19 @@ mod tests {
 
     #[test]
     fn what_is_not_right_is_named_with_its_scenarios() {
-        let table = table(&[("1", vec![scene("a", "nothing\n"), scene("b", &exec("link"))])]);
+        let table = table(&[(
+            "1",
+            vec![scene("a", "nothing\n"), scene("b", &exec("link"))],
+        )]);
         let found = table.row("sched_process_exec").unwrap().exceptions();
-        assert_eq!(found[0], ("an exec is missed".into(), vec!["a".into()], vec![0]));
-        assert_eq!(found[1], ("the path is as passed".into(), vec!["b".into()], vec![0]));
+        assert_eq!(
+            found[0],
+            ("an exec is missed".into(), vec!["a".into()], vec![0])
+        );
+        assert_eq!(
+            found[1],
+            ("the path is as passed".into(), vec!["b".into()], vec![0])
+        );
     }
 
     #[test]

@@ -150,7 +150,9 @@ mod tests {
     fn a_value_with_spaces_and_quotes_reads_back() {
         let value = "a \"b\" comm=c";
         let mut report = parse("event=exec    pid=p1 : EXEC\n").unwrap();
-        report.events[0].fields.insert(Field::Argv, value.to_owned());
+        report.events[0]
+            .fields
+            .insert(Field::Argv, value.to_owned());
         let back = parse(&text(&report)).unwrap();
         assert_eq!(back.events[0].get(Field::Argv), Some(value));
     }

@@ -18,7 +18,8 @@ pub fn events(lines: &[Line]) -> Result<Vec<Raw>, String> {
         match &line.said {
             Said::Marker(_) => after += 1,
             Said::Event(name, text) => {
-                let raw = raw(name, text).ok_or_else(|| format!("not understood: {name}: {text}"))?;
+                let raw =
+                    raw(name, text).ok_or_else(|| format!("not understood: {name}: {text}"))?;
                 events.push(Raw {
                     tid: line.tid,
                     after: Some(after),
@@ -134,7 +135,8 @@ mod tests {
     #[test]
     fn a_prepared_exec_has_the_interpreter_and_the_comm() {
         let raw = one("sched_prepare_exec: interp=/i filename=/f pid=9 comm=c d");
-        let found = [Field::Interp, Field::Path, Field::Comm].map(|field| raw.fields[&field].clone());
+        let found =
+            [Field::Interp, Field::Path, Field::Comm].map(|field| raw.fields[&field].clone());
         assert_eq!(found, ["/i", "/f", "c d"]);
     }
 
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_string_behind_the_pointer_is_the_path() {
-        let raw = one("sys_execveat(fd: 3, filename: 0x7f00 \"a b\", argv: 0x1, envp: 2, flags: 0)");
+        let raw =
+            one("sys_execveat(fd: 3, filename: 0x7f00 \"a b\", argv: 0x1, envp: 2, flags: 0)");
         assert_eq!(raw.fields[&Field::Path], "a b");
         assert_eq!(raw.source, "sys_enter_execveat");
     }

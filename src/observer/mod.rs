@@ -7,6 +7,7 @@
 //! the others gave it; being disarmed first, it tells them which processes there were. What fails in
 //! one of the others costs its own view and never the trail. No observer uses another.
 
+mod audit;
 mod connector;
 pub mod fanotify;
 mod look;
@@ -33,6 +34,7 @@ pub static OBSERVERS: &[Kind] = &[
     tracepoints::KIND,
     connector::KIND,
     poll::KIND,
+    audit::KIND,
     fanotify::NOTIFY,
     fanotify::KIND,
 ];

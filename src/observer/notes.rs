@@ -24,7 +24,9 @@ impl Notes {
     /// What memfd_create(2) says.
     pub fn new() -> Result<Notes> {
         let fd = memfd_create(c"exetrail-notes", MFdFlags::MFD_CLOEXEC);
-        Ok(Notes(File::from(fd.context("failed to make a memory file")?)))
+        Ok(Notes(File::from(
+            fd.context("failed to make a memory file")?,
+        )))
     }
 
     /// The same list, for a hook.

@@ -61,7 +61,9 @@ impl Tracepoints {
         for event in EVENTS {
             match instance.has(event) {
                 true => instance.enable(event)?,
-                false => self.absent.push(event.rsplit('/').next().unwrap_or(event).to_owned()),
+                false => self
+                    .absent
+                    .push(event.rsplit('/').next().unwrap_or(event).to_owned()),
             }
         }
         if !instance.has_anywhere(NAMED) {

@@ -24,5 +24,5 @@ pub use inside::{Inside, Mark, Point};
 pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain, result};
 pub use packed::Packed;
 pub use parse::{Story, parse};
-pub use table::{ABSENT, Scope, Source, WORDS, Word};
+pub use table::{ABSENT, CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN, Scope, Source, WORDS, Word};
 pub use text::text;

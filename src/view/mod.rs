@@ -32,7 +32,7 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, Seen};
 pub use rows::{Row, label, rows};
 
-use reported::{FanotifyNotify, ProcConnector, ProcPoll, Reported, Tracepoints};
+use reported::{Audit, FanotifyNotify, ProcConnector, ProcPoll, Reported, Tracepoints};
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
 pub static VIEWS: &[&dyn AnyView] = &[
@@ -42,6 +42,7 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<Tracepoints>::new(),
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
+    &Reported::<Audit>::new(),
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.

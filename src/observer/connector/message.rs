@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn an_end_has_its_status_and_says_nothing_of_a_core() {
-        let result = |code| raw_of(0x8000_0000, &[7, 7, code, 17, 1, 1]).fields[&Field::Result].clone();
+        let result =
+            |code| raw_of(0x8000_0000, &[7, 7, code, 17, 1, 1]).fields[&Field::Result].clone();
         assert_eq!(result(0x300), "exit 3");
         assert_eq!(result(0x8b), "signal SIGSEGV");
     }

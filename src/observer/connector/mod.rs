@@ -107,9 +107,9 @@ impl Observer for Connector {
                 if alive.is_empty() || lost != Lost::default() {
                     return Ok((last_ends(raw), lost));
                 }
-                socket.wait(watch.deadline).with_context(|| {
-                    format!("no message tells of the end of {alive:?}")
-                })?;
+                socket
+                    .wait(watch.deadline)
+                    .with_context(|| format!("no message tells of the end of {alive:?}"))?;
             }
         };
         let (raw, lost) = end().map_err(broken)?;
@@ -137,7 +137,10 @@ fn told(notes: Vec<Note>) -> Result<(Vec<Raw>, Lost)> {
         match note {
             Note::Message(after, bytes) => {
                 let Some(message) = message::parse(&bytes, Some(after)) else {
-                    bail!("a message of {} bytes is no event of a process", bytes.len());
+                    bail!(
+                        "a message of {} bytes is no event of a process",
+                        bytes.len()
+                    );
                 };
                 // The answer to our own message belongs to no CPU.
                 if message.number.0 != u32::MAX {
@@ -187,7 +190,9 @@ fn alive(run: &Run, raw: &[Raw]) -> Vec<i32> {
         alive.insert(raw.tid, raw.kind != event::Kind::Exit);
     }
     let own = own(run);
-    let alive = alive.into_iter().filter(|(pid, alive)| *alive && own.contains(pid));
+    let alive = alive
+        .into_iter()
+        .filter(|(pid, alive)| *alive && own.contains(pid));
     alive.map(|(pid, _)| pid).collect()
 }
 

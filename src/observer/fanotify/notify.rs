@@ -60,10 +60,7 @@ impl Observer for Notify {
         Ok(())
     }
 
-    fn disarm(
-        &mut self,
-        watch: &mut Watch,
-    ) -> Result<Option<crate::observer::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<crate::observer::Report>, Failure> {
         let Some((queue, mut notes)) = self.watch.take() else {
             return Ok(None);
         };

@@ -16,8 +16,8 @@ mod tracer;
 use crate::need::{Host, Need};
 use crate::trail::Lab;
 
-use instance::BUSY;
 pub use super::tracefs::TRACING;
+use instance::BUSY;
 pub use instance::GROUP;
 pub use tracer::KIND;
 

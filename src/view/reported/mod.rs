@@ -1,6 +1,7 @@
 //! The views of the other ways of watching: each reports events ([`crate::event`]), so that a file
 //! here says its name, what it is and to whom it applies, and no more.
 
+mod audit;
 mod connector;
 mod notify;
 mod poll;
@@ -15,6 +16,7 @@ use super::{Mark, Name, View};
 use crate::event::{self, Report};
 use crate::scenario::Registered;
 
+pub use audit::Audit;
 pub use connector::ProcConnector;
 pub use notify::FanotifyNotify;
 pub use poll::ProcPoll;
