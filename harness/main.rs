@@ -72,14 +72,19 @@ fn run() -> Result<ExitCode> {
     trials.push(Trial::test("model::few_are_unpredicted", || {
         model::few_are_unpredicted()
     }));
-    let (directory, root_of_docs) = (root.join("snapshots"), root.clone());
+    let directory = root.join("snapshots");
     trials.push(Trial::test("snapshots::sound", move || {
         soundness::check(&directory)
     }));
 
-    trials.push(Trial::test("docs::contract", move || {
-        soundness::contract(&root_of_docs)
-    }));
+    let pages: [(&str, fn(&Path) -> Result<(), Failed>); 2] = [
+        ("docs::contract", soundness::contract),
+        ("docs::observers", soundness::observers),
+    ];
+    for (name, page) in pages {
+        let root = root.clone();
+        trials.push(Trial::test(name, move || page(&root)));
+    }
 
     let conclusion = libtest_mimic::run(&args, trials);
     let records = collector.finish();

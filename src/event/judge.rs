@@ -154,11 +154,11 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Judged {
     let told = match sign.says {
         // Several files are opened; the right one is among them or it is not.
         Says::Opened => {
-            let mut files = events.iter().filter_map(|event| event.get(Field::File));
+            let mut files = events.iter().filter_map(|event| told_path(sign, event));
             let right = files.clone().find(|file| Some(*file) == attempt.program());
             right.or_else(|| files.next())
         }
-        _ => sign.path.iter().find_map(|field| get(*field)),
+        _ => events.iter().find_map(|event| told_path(sign, event)),
     };
     let is_heard = !events.is_empty();
     Judged {
@@ -176,6 +176,12 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Judged {
         container: get(Field::Cgroup).is_some(),
         attempt: attempt.clone(),
     }
+}
+
+/// The path that an event of a sign tells.
+fn told_path<'a>(sign: &Sign, event: &'a Event) -> Option<&'a str> {
+    let mut fields = sign.path.iter();
+    fields.find_map(|field| event.get(*field))
 }
 
 fn told_result(attempt: &Attempt, result: Option<&str>) -> Heard {
@@ -202,9 +208,10 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         _ if passed == Some(told) => Path::AsPassed,
         // A path of the kernel's own making for a descriptor (`alloc_bprm` in fs/exec.c), and one
         // that is relative, are what they were given.
-        _ if told.starts_with("/dev/fd/") || !told.starts_with('/') && !told.contains(" (") => {
-            Path::AsPassed
-        }
+        _ if told.starts_with("/dev/fd/") => Path::AsPassed,
+        Some(_) if told.starts_with(".../") => Path::Cut,
+        Some(_) if told.starts_with("memfd:") => Path::Another,
+        _ if !told.starts_with('/') => Path::AsPassed,
         None => Path::Unknown,
         Some(_) if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
         Some(program) if program.starts_with(told) => Path::Cut,

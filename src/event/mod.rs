@@ -30,4 +30,4 @@ pub use sign::{SIGNS, Says, Sign};
 pub use survey::{SURVEY, verdicts};
 pub use table::{Cell, Column, Row, Scene, Table, of_trail};
 pub use text::{ParseError, parse, text};
-pub use trace::events;
+pub use trace::{DEPTH, events};

@@ -72,6 +72,10 @@ fn raw(name: &str, text: &str) -> Option<Raw> {
                 fields.insert(Field::Comm, comm.to_owned());
                 Kind::Exit
             }
+            _ if name.starts_with("security_bprm_") => {
+                fields = probed(text)?;
+                Kind::Inside
+            }
             _ => return None,
         };
         (kind, name.to_owned())
@@ -95,6 +99,48 @@ fn given(arguments: &str) -> Option<String> {
     let quoted = rest.strip_prefix('"')?;
     let end = quoted.rfind("\", argv: ")?;
     Some(quoted[..end].to_owned())
+}
+
+/// How many components of a file's path a probe fetches.
+pub const DEPTH: usize = 8;
+
+/// `(FUNCTION+0x0/0x60) path="/a" interp="/a" n0="a" n1="/" ...`; what could not be read is
+/// `(fault)`, without quotes.
+fn probed(text: &str) -> Option<Fields> {
+    let mut rest = text;
+    let mut value = |key: &str| {
+        let (_, after) = rest.split_once(&format!(" {key}="))?;
+        rest = after;
+        let quoted = after.strip_prefix('"');
+        quoted.map(|quoted| quoted.find('"').map_or(quoted, |end| &quoted[..end]))
+    };
+    let mut fields = Fields::new();
+    for (key, field) in [("path", Field::Path), ("interp", Field::Interp)] {
+        fields.insert(field, value(key).unwrap_or("(fault)").to_owned());
+    }
+    let names: Vec<_> = (0..DEPTH).map(|level| value(&format!("n{level}"))).collect();
+    fields.extend(joined(&names).map(|file| (Field::File, file)));
+    Some(fields)
+}
+
+/// The path from the names of a dentry and of those above it; the root is called `/`, and is its own
+/// parent, as is whatever lies in no directory.
+fn joined(names: &[Option<&str>]) -> Option<String> {
+    let first = names.first().copied().flatten()?;
+    let mut path = String::new();
+    for name in names {
+        match name {
+            Some("/") => return Some(path),
+            Some(name) if *name == first && !path.is_empty() => break,
+            Some(name) => path = format!("/{name}{path}"),
+            None => break,
+        }
+    }
+    // It does not come to a root: a memfd, or a path of more components.
+    Some(match path == format!("/{first}") {
+        true => first.to_owned(),
+        false => format!("...{path}"),
+    })
 }
 
 /// `pid=9 comm=a clone_flags=1200000 oom_score_adj=0`; a comm may hold anything.
@@ -152,6 +198,22 @@ mod tests {
             one("sys_execveat(fd: 3, filename: 0x7f00 \"a b\", argv: 0x1, envp: 2, flags: 0)");
         assert_eq!(raw.fields[&Field::Path], "a b");
         assert_eq!(raw.source, "sys_enter_execveat");
+    }
+
+    #[test]
+    fn a_probe_tells_a_file_by_its_components() {
+        let names = r#"n0="ls" n1="bin" n2="/" n3="/" n4="/" n5="/" n6="/" n7="/""#;
+        let text = format!("(f+0x0/0x60) path=\"l\" interp=(fault) {names}");
+        let raw = one(&format!("security_bprm_check: {text}"));
+        let found = [Field::Path, Field::Interp, Field::File].map(|field| raw.fields[&field].clone());
+        assert_eq!(found, ["l", "(fault)", "/bin/ls"]);
+    }
+
+    #[test]
+    fn components_that_come_to_no_root_are_said_to_be_cut() {
+        assert_eq!(joined(&[Some("a"), Some("b"), Some("c")]).unwrap(), ".../c/b/a");
+        assert_eq!(joined(&[Some("memfd:a"), Some("memfd:a")]).unwrap(), "memfd:a");
+        assert_eq!(joined(&[None]), None);
     }
 
     #[test]

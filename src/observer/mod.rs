@@ -10,6 +10,7 @@
 mod audit;
 mod connector;
 pub mod fanotify;
+mod kprobes;
 mod look;
 mod notes;
 mod poll;
@@ -32,6 +33,7 @@ use crate::wire::{Failure, Lost, Policy};
 pub static OBSERVERS: &[Kind] = &[
     stages::KIND,
     tracepoints::KIND,
+    kprobes::KIND,
     connector::KIND,
     poll::KIND,
     audit::KIND,

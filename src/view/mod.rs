@@ -32,7 +32,7 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, Seen};
 pub use rows::{Row, label, rows};
 
-use reported::{Audit, FanotifyNotify, ProcConnector, ProcPoll, Reported, Tracepoints};
+use reported::{Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints};
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
 pub static VIEWS: &[&dyn AnyView] = &[
@@ -40,6 +40,7 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &stages::Stages,
     &Reported::<FanotifyNotify>::new(),
     &Reported::<Tracepoints>::new(),
+    &Reported::<Kprobes>::new(),
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),

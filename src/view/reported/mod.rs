@@ -3,6 +3,7 @@
 
 mod audit;
 mod connector;
+mod kprobes;
 mod notify;
 mod poll;
 mod tracepoints;
@@ -18,6 +19,7 @@ use crate::scenario::Registered;
 
 pub use audit::Audit;
 pub use connector::ProcConnector;
+pub use kprobes::Kprobes;
 pub use notify::FanotifyNotify;
 pub use poll::ProcPoll;
 pub use tracepoints::Tracepoints;
