@@ -82,6 +82,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
                     *value = names.path(value);
                 }
                 Field::Comm => *value = comm(value),
+                Field::Argv => *value = numbers(value, &tree, &name),
                 _ => {}
             }
         }
@@ -108,6 +109,25 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
     };
     events.sort_by_key(|(pid, _)| place(*pid));
     events.into_iter().map(|(_, event)| event).collect()
+}
+
+/// Arguments in which the number of a process of the tree gives way to its name, as in a core's name.
+fn numbers(text: &str, tree: &BTreeMap<i32, i32>, name: &impl Fn(i32) -> String) -> String {
+    let mut named = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let end = digits.find(|letter: char| !letter.is_ascii_digit());
+        let (digits, after) = digits.split_at(end.unwrap_or(digits.len()));
+        let known = digits
+            .parse()
+            .ok()
+            .filter(|pid: &i32| tree.contains_key(pid));
+        named += before;
+        named += &known.map_or_else(|| digits.to_owned(), name);
+        rest = after;
+    }
+    named + rest
 }
 
 #[cfg(test)]
@@ -187,6 +207,13 @@ mod tests {
         };
         let lines = lines(&run(&[101, 102, 101, 102]), vec![event]);
         assert_eq!(lines, ["event=exec    pid=p2 after=1 : x"]);
+    }
+
+    #[test]
+    fn a_process_in_the_arguments_is_named() {
+        let tree = BTreeMap::from([(101, 101)]);
+        let named = numbers("a | core.101 | 1011", &tree, &|pid| format!("<{pid}>"));
+        assert_eq!(named, "a | core.<101> | 1011");
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn given(arguments: &str) -> Option<String> {
 }
 
 /// How many components of a file's path a probe fetches.
-pub const DEPTH: usize = 8;
+pub const DEPTH: usize = 6;
 
 /// `(FUNCTION+0x0/0x60) path="/a" interp="/a" n0="a" n1="/" ...`; what could not be read is
 /// `(fault)`, without quotes.
@@ -118,7 +118,9 @@ fn probed(text: &str) -> Option<Fields> {
     for (key, field) in [("path", Field::Path), ("interp", Field::Interp)] {
         fields.insert(field, value(key).unwrap_or("(fault)").to_owned());
     }
-    let names: Vec<_> = (0..DEPTH).map(|level| value(&format!("n{level}"))).collect();
+    let names: Vec<_> = (0..DEPTH)
+        .map(|level| value(&format!("n{level}")))
+        .collect();
     fields.extend(joined(&names).map(|file| (Field::File, file)));
     Some(fields)
 }
@@ -205,14 +207,21 @@ mod tests {
         let names = r#"n0="ls" n1="bin" n2="/" n3="/" n4="/" n5="/" n6="/" n7="/""#;
         let text = format!("(f+0x0/0x60) path=\"l\" interp=(fault) {names}");
         let raw = one(&format!("security_bprm_check: {text}"));
-        let found = [Field::Path, Field::Interp, Field::File].map(|field| raw.fields[&field].clone());
+        let found =
+            [Field::Path, Field::Interp, Field::File].map(|field| raw.fields[&field].clone());
         assert_eq!(found, ["l", "(fault)", "/bin/ls"]);
     }
 
     #[test]
     fn components_that_come_to_no_root_are_said_to_be_cut() {
-        assert_eq!(joined(&[Some("a"), Some("b"), Some("c")]).unwrap(), ".../c/b/a");
-        assert_eq!(joined(&[Some("memfd:a"), Some("memfd:a")]).unwrap(), "memfd:a");
+        assert_eq!(
+            joined(&[Some("a"), Some("b"), Some("c")]).unwrap(),
+            ".../c/b/a"
+        );
+        assert_eq!(
+            joined(&[Some("memfd:a"), Some("memfd:a")]).unwrap(),
+            "memfd:a"
+        );
         assert_eq!(joined(&[None]), None);
     }
 

@@ -3,8 +3,26 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+
 use crate::event::{Field, Fields};
 use crate::trail::printable;
+
+/// Makes `/proc/PID/cgroup` tell of the one hierarchy: it does from its first mount on, and for good
+/// (`cgrp_dfl_visible` in kernel/cgroup/cgroup.c).
+///
+/// # Errors
+///
+/// What mount(2) says; a kernel without cgroups has nothing to tell.
+pub fn show_cgroups() -> Result<()> {
+    let place = "/sys/fs/cgroup";
+    match mount(Some("none"), place, Some("cgroup2"), MsFlags::empty(), None::<&str>) {
+        Ok(()) | Err(Errno::ENODEV | Errno::ENOENT | Errno::EBUSY) => Ok(()),
+        Err(errno) => Err(errno).context("failed to mount the hierarchy of cgroups"),
+    }
+}
 
 /// Reads what there is of a process; nothing at all of one that is gone.
 #[must_use]

@@ -9,17 +9,22 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::look::look;
+use super::look::{look, show_cgroups};
 use super::notes::Notes;
 use super::{Held, Hook, Kind, Observer, OnHeld, Watch, broken};
 use crate::event::{self, Fields, Raw, Report};
+use crate::need::{Host, Need};
 use crate::trail::{Lab, own};
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which looks at each step.
 pub const KIND: Kind = Kind {
     name: "proc-poll",
-    needs: &[],
+    needs: &[Need {
+        what: "a virtual machine: ids and cgroups are the machine's own",
+        host: Host::Vm,
+        probe: |lab| lab == Lab::Vm,
+    }],
     takes: None,
     make: || Box::new(Poll::default()),
 };
@@ -35,7 +40,7 @@ struct Poll {
 
 impl Observer for Poll {
     fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
-        Ok(())
+        show_cgroups().map_err(broken)
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {

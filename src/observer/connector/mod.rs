@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{MsgFlags, NetlinkAddr, bind, recv, send, setsockopt, sockopt};
 use serde::{Deserialize, Serialize};
 
-use super::look::look;
+use super::look::{look, show_cgroups};
 use super::notes::Notes;
 use super::{Held, Hook, Kind, Observer, OnHeld, Watch, broken};
 use crate::event::{self, Fields, Raw, Report};
@@ -72,7 +72,7 @@ struct Connector {
 
 impl Observer for Connector {
     fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
-        Ok(())
+        show_cgroups().map_err(broken)
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {

@@ -97,7 +97,11 @@ impl Btf {
                         members.push(Member {
                             name: string(place(part)?)?,
                             kind: place(part + 4)?,
-                            bits: if info >> 31 == 1 { bits & 0x00ff_ffff } else { bits },
+                            bits: if info >> 31 == 1 {
+                                bits & 0x00ff_ffff
+                            } else {
+                                bits
+                            },
                         });
                     }
                     Type::Members(members)
@@ -153,7 +157,10 @@ mod tests {
     fn btf(types: &[u32]) -> Option<Btf> {
         let mut bytes = vec![0x9f, 0xeb, 1, 0];
         let length = types.len() as u32 * 4;
-        for word in [24, 0, length, length, NAMES.len() as u32].iter().chain(types) {
+        for word in [24, 0, length, length, NAMES.len() as u32]
+            .iter()
+            .chain(types)
+        {
             bytes.extend(word.to_le_bytes());
         }
         bytes.extend(NAMES);
@@ -163,11 +170,37 @@ mod tests {
     /// An int, a union without a name that holds `b`, and `s` with `a`, that union and `c`, which is a `t`.
     fn example() -> Btf {
         btf(&[
-            0, 1 << 24, 4, 32, // 1: int
-            0, 5 << 24 | 1, 4, 5, 1, 0, // 2: union { b }
-            7, 4 << 24 | 1, 8, 5, 1, 32, // 3: struct t { b at 4 }
-            0, 10 << 24, 3, // 4: const struct t
-            1, 4 << 24 | 3, 24, 3, 1, 0, 0, 2, 64, 9, 4, 128, // 5: struct s
+            0,
+            1 << 24,
+            4,
+            32, // 1: int
+            0,
+            5 << 24 | 1,
+            4,
+            5,
+            1,
+            0, // 2: union { b }
+            7,
+            4 << 24 | 1,
+            8,
+            5,
+            1,
+            32, // 3: struct t { b at 4 }
+            0,
+            10 << 24,
+            3, // 4: const struct t
+            1,
+            4 << 24 | 3,
+            24,
+            3,
+            1,
+            0,
+            0,
+            2,
+            64,
+            9,
+            4,
+            128, // 5: struct s
         ])
         .unwrap()
     }
@@ -191,7 +224,18 @@ mod tests {
 
     #[test]
     fn with_bit_fields_the_upper_byte_is_no_distance() {
-        let btf = btf(&[0, 1 << 24, 4, 32, 1, 1 << 31 | 4 << 24 | 1, 8, 3, 1, 5 << 24 | 32]);
+        let btf = btf(&[
+            0,
+            1 << 24,
+            4,
+            32,
+            1,
+            1 << 31 | 4 << 24 | 1,
+            8,
+            3,
+            1,
+            5 << 24 | 32,
+        ]);
         assert_eq!(btf.unwrap().offset("s", &["a"]), Some(4));
     }
 

@@ -67,7 +67,9 @@ impl Kprobes {
     fn make(&mut self) -> Result<()> {
         let bytes = fs::read(TYPES).with_context(|| format!("failed to read {TYPES}"))?;
         let fetched = fetched(&Btf::parse(&bytes).context("the kernel's types are damaged")?)
-            .context("the kernel's types have no struct linux_binprm, file or dentry as known here")?;
+            .context(
+                "the kernel's types have no struct linux_binprm, file or dentry as known here",
+            )?;
         for function in FUNCTIONS {
             let rule = format!("p:{GROUP}/{function} {function} {fetched}");
             append(&Path::new(TRACING).join("kprobe_events"), &rule)?;
@@ -92,9 +94,7 @@ fn fetched(btf: &Btf) -> Option<String> {
         btf.offset("dentry", &["d_name", "name"])?,
         btf.offset("dentry", &["d_parent"])?,
     );
-    let mut text = format!(
-        "path=+0(+{filename}($arg1)):string interp=+0(+{interp}($arg1)):string"
-    );
+    let mut text = format!("path=+0(+{filename}($arg1)):string interp=+0(+{interp}($arg1)):string");
     let mut place = format!("+{dentry}(+{file}($arg1))");
     for level in 0..DEPTH {
         text += &format!(" n{level}=+0(+{name}({place})):string");
@@ -156,7 +156,9 @@ fn missed() -> Result<u64> {
         let words: Vec<_> = line.split_ascii_whitespace().collect();
         match words.as_slice() {
             [name, _, count] if FUNCTIONS.contains(name) => {
-                missed += count.parse::<u64>().context("failed to read kprobe_profile")?;
+                missed += count
+                    .parse::<u64>()
+                    .context("failed to read kprobe_profile")?;
             }
             [_, _, _] | [] => {}
             _ => bail!("kprobe_profile has a line that is not understood: {line}"),
