@@ -101,8 +101,9 @@ fn given(arguments: &str) -> Option<String> {
     Some(quoted[..end].to_owned())
 }
 
-/// How many components of a file's path a probe fetches.
-pub const DEPTH: usize = 6;
+/// How many components of a file's path a probe fetches: 7.3 lets an argument have eight nested reads
+/// (`TRACEPROBE_MAX_NESTED_LEVEL` in kernel/trace/trace_probe.h).
+pub const DEPTH: usize = 5;
 
 /// `(FUNCTION+0x0/0x60) path="/a" interp="/a" n0="a" n1="/" ...`; what could not be read is
 /// `(fault)`, without quotes.
