@@ -52,6 +52,9 @@ fn main() {
 
     let build = build(&root);
     println!("cargo::rustc-env=EXETRAIL_BUILD={build:016x}");
+    if let Some(commit) = commit(&root) {
+        println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
+    }
     subject(&root, &out.join("exetrail-subject"));
     // The launcher is not relocated: it is executed at every boot, under emulation. The command is
     // position independent, as .cargo/config.toml has it by default.
@@ -83,6 +86,32 @@ fn build(root: &Path) -> u64 {
         fs::read(&path).unwrap_or_default().hash(&mut hash);
     }
     hash.finish()
+}
+
+/// The commit whose sources these are; none where nobody knows, or they are no commit's. A later
+/// commit that does not touch them builds nothing anew, and they are still those of this one.
+fn commit(root: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        let output = git.arg("-C").arg(root).args(arguments).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    // A package that was unpacked in somebody's checkout is not of that checkout.
+    git(&["ls-files", "--error-unmatch", "build.rs"])?;
+    let changed = git(&[
+        "status",
+        "--porcelain",
+        "--",
+        "build.rs",
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "scenarios",
+        "snapshots",
+        "vm",
+    ])?;
+    changed.is_empty().then(|| git(&["rev-parse", "HEAD"]))?
 }
 
 /// Compiles the subject: small in every profile, and with nothing that is relocated.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::output::written;
 use super::progress::Progress;
-use super::{live, pending, views};
+use super::{live, pending, provenance, views};
 use crate::project::Project;
 use crate::records;
 use crate::report::FormatName;
@@ -141,6 +141,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         if !complete {
             break;
         }
+    }
+    if let Some(directory) = &args.records {
+        records::note(directory, &provenance::of(&suite, &targets, &options))?;
     }
     let place = |record: &Record| {
         let label = record.kernel.label();

@@ -10,6 +10,7 @@ pub type Fields = BTreeMap<Field, String>;
 
 /// Something that an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
     /// The process that was started.

@@ -6,6 +6,7 @@ use super::{Field, Fields};
 
 /// What happened, as the way of watching has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A call that asks for an exec begins.
@@ -91,6 +92,7 @@ impl Kind {
 
 /// One thing that a way of watching reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// What happened.
@@ -119,6 +121,7 @@ impl Event {
 
 /// What one way of watching reports of one scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// Why it is never called, although it is attached: by the kernel's configuration.

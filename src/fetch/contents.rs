@@ -14,8 +14,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use super::checksum::Checksum;
+use super::checksum::{self, Checksum};
 use super::own;
 use crate::below::Below;
 use crate::files;
@@ -78,6 +79,16 @@ impl Contents {
         let contents = Contents(sums);
         write_stamps(directory, &contents.stamps(directory)?)?;
         Ok(contents)
+    }
+
+    /// One SHA-256 of all files, by names and checksums, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for (name, checksum) in &self.0 {
+            digest.update(format!("{}  {name}\n", checksum.sha256));
+        }
+        checksum::hexadecimal(&digest.finalize())
     }
 
     /// The names of the files.

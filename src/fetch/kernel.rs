@@ -31,6 +31,8 @@ pub struct CachedKernel {
     /// Upstream release with its patch level, such as `5.10.251`, which a distribution's release
     /// may hide behind a number of its own (`5.10.0-43`).
     pub upstream: String,
+    /// The packages that it is from.
+    pub packages: Vec<Pinned>,
     /// Said with every result when the pinned packages were not to be had.
     pub substituted: Option<String>,
 }
@@ -108,6 +110,7 @@ pub fn load_kernel(
         modules: module_files(&found.contents, &directory),
         directory,
         release: found.release,
+        packages: found.taken,
         substituted,
     }))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::provenance;
 use crate::trail::{KernelId, Lab};
 use crate::view::{Record, SCHEMA};
 
@@ -61,13 +62,15 @@ pub fn read(directories: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec
     Ok(found.into_values().map(|(_, record)| record).collect())
 }
 
-/// Every file below a directory but hidden ones, by name.
+/// Every record below a directory: all files but hidden ones and what tells of their origin, by
+/// name.
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let context = || format!("failed to list the records in {}", directory.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(context)? {
         let entry = entry.with_context(context)?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") || name == provenance::FILE {
             continue;
         }
         match entry.file_type().with_context(context)?.is_dir() {
@@ -185,6 +188,13 @@ mod tests {
     #[test]
     fn a_record_of_what_is_no_kernel_is_foreign() {
         assert!(refused(|text| text.replace("\"6.1\"", "\"six\"")).contains("foreign"));
+    }
+
+    #[test]
+    fn where_records_come_from_is_no_record() {
+        let dir = kept(&[record("6.1")]);
+        fs::write(dir.path().join(provenance::FILE), "{\"runs\":[]}").unwrap();
+        assert_eq!(read_all(&[&dir]).unwrap().len(), 1);
     }
 
     #[test]

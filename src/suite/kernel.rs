@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::fetch::CachedKernel;
+use crate::fetch::{CachedKernel, Pinned};
 use crate::native;
 use crate::project::Project;
 use crate::trail::{KernelId, KernelInfo, Lab};
@@ -30,6 +30,8 @@ pub struct Target {
     pub modules: BTreeMap<String, Arc<[u8]>>,
     /// Its configuration, where it is known.
     pub config: Option<String>,
+    /// The packages that it is from; none for a kernel that is not of the table.
+    pub packages: Vec<Pinned>,
     /// Said with every result.
     pub note: Option<String>,
 }
@@ -93,6 +95,7 @@ impl Wanted {
             kernel: Some(Kernel::File(cached.vmlinux())),
             modules: modules(&cached)?,
             config: Some(config),
+            packages: cached.packages,
             note: cached.substituted,
         }))
     }
@@ -134,6 +137,7 @@ impl Target {
             release,
             kernel: None,
             modules: BTreeMap::new(),
+            packages: Vec::new(),
             note: None,
         })
     }

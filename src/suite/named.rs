@@ -57,6 +57,7 @@ impl Target {
             kernel: Some(keep(&vmlinux)?),
             modules: parts.modules,
             config,
+            packages: Vec::new(),
             note: None,
         })
     }

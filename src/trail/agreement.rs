@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a scenario agrees with the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Agreement {
     /// Starts of programs that the model predicted, also those that failed.
     pub starts: usize,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A kernel series such as `5.10` or `7.3`; `5.10` comes before `6.1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct KernelId {
     major: u32,

@@ -8,6 +8,7 @@ use super::{Fact, Found, Mask, ToldTo, Verdict};
 
 /// One permission event, with the identity that the process had while the kernel held it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Name of the process: `launcher`, `p1`, `p2`, ...
@@ -33,6 +34,7 @@ pub struct Step {
 
 /// How a process came into the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Started {
     /// Name of the process.
@@ -47,6 +49,7 @@ pub struct Started {
 
 /// How a process ended; known for the processes that the launcher reaps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ended {
     /// Name of the process.
     pub process: String,
@@ -57,6 +60,7 @@ pub struct Ended {
 
 /// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum How {
     /// It exited with this status.
@@ -81,6 +85,7 @@ impl fmt::Display for How {
 ///
 /// Steps of one process are in their true order; between processes the order means nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Trail {
     /// Processes in the order in which they were created.
     pub started: Vec<Started>,
@@ -119,6 +124,7 @@ impl Trail {
 
 /// One of several starts that a scenario observes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Case {
     /// What is special about it.
     pub heading: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What became of one claim of a specification on one kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// The claim's id, such as `error/E2BIG`.
@@ -19,6 +20,7 @@ pub struct Verdict {
 
 /// The four verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Judgement {
     /// Every stated reason gives what is stated.
@@ -94,6 +96,7 @@ impl Verdict {
 
 /// Something that was found out, with the name that the scenario gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     /// What it is about, such as `longest argument`.
@@ -128,6 +131,7 @@ impl Fact {
 
 /// What a program of ours found of its own state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Found {
     /// Name of the process.
     pub process: String,

@@ -9,6 +9,7 @@ use crate::trail::{Agreement, KernelInfo, Outcome, Trail};
 
 /// A record in its present form.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
     schema: u32,
@@ -20,6 +21,7 @@ pub(super) struct Kept {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct One {
     view: Name,

@@ -20,6 +20,8 @@ mod paint;
 mod record;
 pub mod reported;
 mod rows;
+#[cfg(test)]
+mod schema;
 pub mod stages;
 pub mod trail;
 

@@ -67,6 +67,11 @@ impl<W: Way> View for Reported<W> {
         Some(body.clone())
     }
 
+    #[cfg(test)]
+    fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<Report>()
+    }
+
     fn marks(body: &Report, process: &str) -> Vec<Vec<Mark>> {
         let mut groups: Vec<Vec<Mark>> = Vec::new();
         for event in body.events.iter().filter(|event| event.process == process) {
