@@ -28,7 +28,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let groups = stage.directory("groups")?;
     stage.mount("cgroup2", "none", &groups, "")?;
     fs::create_dir(GROUP)?;
-    for directory in ["root/usr", "root/app", "root/etc", "root/old"] {
+    for directory in ["root/usr", "root/app", "root/etc", "root/proc", "root/old"] {
         stage.directory(directory)?;
     }
     stage.link("usr/lib64", "root/lib64")?;
@@ -52,6 +52,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             ("/usr", "/tmp/root/usr"),
             ("/usr/bin", "/tmp/root/app"),
             ("/etc", "/tmp/root/etc"),
+            ("/proc", "/tmp/root/proc"),
         ];
         for (from, to) in binds {
             mount(Some(from), to, none, MsFlags::MS_BIND, none)?;

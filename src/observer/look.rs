@@ -18,7 +18,13 @@ use crate::trail::printable;
 /// What mount(2) says; a kernel without cgroups has nothing to tell.
 pub fn show_cgroups() -> Result<()> {
     let place = "/sys/fs/cgroup";
-    match mount(Some("none"), place, Some("cgroup2"), MsFlags::empty(), None::<&str>) {
+    match mount(
+        Some("none"),
+        place,
+        Some("cgroup2"),
+        MsFlags::empty(),
+        None::<&str>,
+    ) {
         Ok(()) | Err(Errno::ENODEV | Errno::ENOENT | Errno::EBUSY) => Ok(()),
         Err(errno) => Err(errno).context("failed to mount the hierarchy of cgroups"),
     }

@@ -44,6 +44,12 @@ impl<W> Reported<W> {
     }
 }
 
+impl<W> Default for Reported<W> {
+    fn default() -> Reported<W> {
+        Reported::new()
+    }
+}
+
 impl<W: Way> View for Reported<W> {
     type Body = Report;
 
