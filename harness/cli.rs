@@ -259,7 +259,9 @@ fn what_an_observer_reports_is_an_object_for_each_exec_way_and_kernel() {
     let arguments = [&arguments[..], &["--format", "json"]].concat();
     let output = exetrail(&arguments, Path::new(ROOT), cache.path()).output();
     let text = String::from_utf8(output.unwrap().stdout).unwrap();
-    let line = text.lines().find(|line| line.contains("sched_process_exec"));
+    let line = text
+        .lines()
+        .find(|line| line.contains("sched_process_exec"));
     let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
     assert_eq!(line["kernel"], "6.12");
     assert_eq!(line["heard"], "known");
@@ -271,5 +273,8 @@ fn what_an_observer_reports_is_an_object_for_each_exec_way_and_kernel() {
 fn a_kernel_that_the_table_of_observers_lacks_is_named_with_the_way_to_see_it() {
     let cache = tempfile::tempdir().unwrap();
     let command = exetrail(&["observers", "-k", "4.19"], Path::new(ROOT), cache.path());
-    fails(command, &["the table has no kernel 4.19", "exetrail run -k 4.19"]);
+    fails(
+        command,
+        &["the table has no kernel 4.19", "exetrail run -k 4.19"],
+    );
 }

@@ -77,13 +77,9 @@ fn run() -> Result<ExitCode> {
         soundness::check(&directory)
     }));
 
-    let pages: [(&str, fn(&Path) -> Result<(), Failed>); 2] = [
-        ("docs::contract", soundness::contract),
-        ("docs::observers", soundness::observers),
-    ];
-    for (name, page) in pages {
+    for (name, page) in soundness::PAGES {
         let root = root.clone();
-        trials.push(Trial::test(name, move || page(&root)));
+        trials.push(Trial::test(format!("docs::{name}"), move || page(&root)));
     }
 
     let conclusion = libtest_mimic::run(&args, trials);

@@ -9,15 +9,21 @@ use exetrail::scenario::Registered;
 use exetrail::view::Name;
 use libtest_mimic::Failed;
 
+/// Checks a page of the documentation, below this directory.
+type Check = fn(&Path) -> Result<(), Failed>;
+
+/// The pages that are generated from the snapshots.
+pub const PAGES: [(&str, Check); 2] = [("contract", contract), ("observers", observers)];
+
 /// Checks that `docs/contract.md` is what the snapshots say.
-pub fn contract(root: &Path) -> Result<(), Failed> {
+fn contract(root: &Path) -> Result<(), Failed> {
     page(root, "contract", |project| {
         exetrail::cli::document(project, "execve")
     })
 }
 
 /// Checks that `docs/observers.md` is what the snapshots say.
-pub fn observers(root: &Path) -> Result<(), Failed> {
+fn observers(root: &Path) -> Result<(), Failed> {
     page(root, "observers", exetrail::cli::observers_document)
 }
 

@@ -1,8 +1,9 @@
-//! A program in a container: a cgroup and all namespaces of its own, and a root of bind mounts.
+//! A program in a container: a cgroup and namespaces of its own, and a root of bind mounts.
 //!
 //! Each of these changes what one way of watching can say. The path is from a root that others do not
-//! see (`/app/true`), the process calls itself 1, and its cgroup is the one thing that names the
-//! container: by `/proc/PID/cgroup`, as long as the process is there.
+//! see (`/app/true`), and the cgroup is the one thing that names the container: by `/proc/PID/cgroup`,
+//! as long as the process is there. (`start/pid_namespace` has the namespace of process ids, which is
+//! the children's alone.)
 //!
 //! See cgroups(7), namespaces(7), pivot_root(2); `prepend_path` in fs/d_path.c.
 
@@ -16,7 +17,7 @@ use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started in a container",
-    needs: &[needs::OWN_SETTINGS, needs::CGROUP_V2, needs::USER_NAMESPACES],
+    needs: &[needs::OWN_SETTINGS, needs::CGROUP_V2],
     run,
     ..Scenario::DEFAULT
 };
@@ -28,23 +29,19 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let groups = stage.directory("groups")?;
     stage.mount("cgroup2", "none", &groups, "")?;
     fs::create_dir(GROUP)?;
-    for directory in ["root/usr", "root/app", "root/etc", "root/proc", "root/old"] {
+    for directory in ["root/usr", "root/app", "root/etc", "root/old"] {
         stage.directory(directory)?;
     }
     stage.link("usr/lib64", "root/lib64")?;
     stage.link("usr/lib", "root/lib")?;
-    let exec = Exec::by("execve in a container", "/app/true", |args| {
-        args.execve_in_child()
-    })?;
-    let exec = exec.before(|| {
+    let exec = Exec::path("/app/true")?.before(|| {
         fs::write(format!("{GROUP}/cgroup.procs"), "0")?;
         unshare(
             CloneFlags::CLONE_NEWNS
                 | CloneFlags::CLONE_NEWCGROUP
                 | CloneFlags::CLONE_NEWUTS
                 | CloneFlags::CLONE_NEWIPC
-                | CloneFlags::CLONE_NEWNET
-                | CloneFlags::CLONE_NEWPID,
+                | CloneFlags::CLONE_NEWNET,
         )?;
         let (none, root) = (None::<&str>, "/tmp/root");
         let binds = [
@@ -52,7 +49,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             ("/usr", "/tmp/root/usr"),
             ("/usr/bin", "/tmp/root/app"),
             ("/etc", "/tmp/root/etc"),
-            ("/proc", "/tmp/root/proc"),
         ];
         for (from, to) in binds {
             mount(Some(from), to, none, MsFlags::MS_BIND, none)?;

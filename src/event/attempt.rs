@@ -82,6 +82,7 @@ pub fn attempts(story: &Story) -> Vec<Attempt> {
             open: None,
             elf: false,
             loader: false,
+            file: false,
             done: Vec::new(),
         };
         let own = story.inside.stages.iter();
@@ -108,6 +109,8 @@ struct Reader<'a> {
     elf: bool,
     /// What is opened next is the ELF interpreter.
     loader: bool,
+    /// The next file that is opened is the program or an interpreter; others are layers of an overlay.
+    file: bool,
     done: Vec<Attempt>,
 }
 
@@ -126,7 +129,7 @@ impl<'a> Reader<'a> {
             "bprm" if self.open.as_ref().is_none_or(|open| open.returned) => self.begin(),
             "try-elf" => self.elf = true,
             "try-script" | "try-misc" => (self.elf, self.loader) = (false, false),
-            "open-interpreter" => self.loader = self.elf,
+            "open-interpreter" => (self.loader, self.file) = (self.elf, true),
             _ => {}
         }
         let Some(open) = &mut self.open else { return };
@@ -159,8 +162,9 @@ impl<'a> Reader<'a> {
             // The first step of a new program, where nothing said that the call came back.
             if open.attempt.end == End::Executed {
                 self.close();
-            } else if step.mask == Mask::EXECUTE && !self.loader {
+            } else if step.mask == Mask::EXECUTE && !self.loader && self.file {
                 open.attempt.files.push(step.path.clone());
+                self.file = false;
             }
         }
         self.steps += 1;
@@ -174,7 +178,7 @@ impl<'a> Reader<'a> {
 
     fn begin(&mut self) {
         self.close();
-        (self.elf, self.loader) = (false, false);
+        (self.elf, self.loader, self.file) = (false, false, true);
         let old = self.last.map(|step| (step.exe.clone(), step.comm.clone()));
         self.open = Some(Open {
             attempt: Attempt {
@@ -247,6 +251,14 @@ end p1: exit 0
                     stage=call                   pid=p1 : syscalls:sys_enter_execve\n\
                     end p1: signal SIGKILL\n";
         assert_eq!(attempts(&parse(text).unwrap())[0].end, End::Killed);
+    }
+
+    #[test]
+    fn a_layer_of_an_overlay_is_no_interpreter() {
+        let layer = "perm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/layer/s\n";
+        let open = "stage=try-script             pid=p1 : load_script\n";
+        let text = SCRIPT.replace(open, &format!("{layer}{open}"));
+        assert_eq!(attempts(&parse(&text).unwrap())[0].files, ["/s", "/i"]);
     }
 
     #[test]

@@ -204,16 +204,15 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
     let passed = attempt.passed.as_deref();
     match attempt.program() {
         _ if told.is_empty() => Path::Empty,
+        None => Path::Unknown,
         Some(program) if program == told => Path::Right,
         _ if passed == Some(told) => Path::AsPassed,
         // A path of the kernel's own making for a descriptor (`alloc_bprm` in fs/exec.c), and one
         // that is relative, are what they were given.
         _ if told.starts_with("/dev/fd/") => Path::AsPassed,
-        Some(_) if told.starts_with(".../") => Path::Cut,
-        Some(_) if told.starts_with("memfd:") => Path::Another,
+        _ if told.starts_with(".../") => Path::Cut,
         _ if !told.starts_with('/') => Path::AsPassed,
-        None => Path::Unknown,
-        Some(_) if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
+        _ if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
         Some(program) if program.starts_with(told) => Path::Cut,
         Some(_) => Path::Another,
     }
@@ -235,15 +234,21 @@ fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
     }
 }
 
+/// Whose exe and comm are told; what both have in common says nothing.
 fn identity(attempt: &Attempt, exe: Option<&str>, comm: Option<&str>) -> Option<Identity> {
     let old = attempt.old.as_ref();
-    let of = |told: &str, new: Option<&str>, old: Option<&String>| match () {
-        () if new == Some(told) => Identity::New,
-        () if old.is_some_and(|old| old == told) => Identity::Old,
-        () => Identity::Other,
+    let of = |told: Option<&str>, new: Option<&str>, old: Option<&String>| {
+        let (told, new) = (told?, new?);
+        let is_old = old.is_some_and(|old| old == told);
+        match (new == told, is_old) {
+            (true, true) => None,
+            (true, false) => Some(Identity::New),
+            (false, true) => Some(Identity::Old),
+            (false, false) => Some(Identity::Other),
+        }
     };
-    let exe = exe.map(|exe| of(exe, attempt.image(), old.map(|old| &old.0)));
-    let comm = comm.map(|comm| of(comm, attempt.comm.as_deref(), old.map(|old| &old.1)));
+    let exe = of(exe, attempt.image(), old.map(|old| &old.0));
+    let comm = of(comm, attempt.comm.as_deref(), old.map(|old| &old.1));
     match (exe, comm) {
         (Some(exe), Some(comm)) if exe == comm => Some(exe),
         (Some(Identity::Other), _) | (_, Some(Identity::Other)) => Some(Identity::Other),
@@ -353,6 +358,11 @@ mod tests {
         assert_eq!(of(Some("/bin/cat")), Path::Another);
         assert_eq!(of(None), Path::Absent);
         assert_eq!(path(&script(), Some("/i")), Path::Interpreter);
+        let unwatched = Attempt {
+            files: Vec::new(),
+            ..attempt()
+        };
+        assert_eq!(path(&unwatched, Some("link")), Path::Unknown);
     }
 
     #[test]
@@ -387,6 +397,19 @@ mod tests {
     fn an_exe_of_the_new_program_with_the_old_comm_is_mixed() {
         let identity = identity(&attempt(), Some("/bin/ls"), Some("x"));
         assert_eq!(identity, Some(Identity::Mixed));
+    }
+
+    #[test]
+    fn what_old_and_new_have_in_common_says_nothing() {
+        let same = Attempt {
+            comm: Some("x".into()),
+            ..attempt()
+        };
+        assert_eq!(
+            identity(&same, Some("/bin/ls"), Some("x")),
+            Some(Identity::New)
+        );
+        assert_eq!(identity(&same, None, Some("x")), None);
     }
 
     #[test]

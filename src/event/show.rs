@@ -37,11 +37,13 @@ pub fn table_text(table: &Table) -> String {
             let told: Vec<_> = told
                 .map(|(heading, word)| format!("{heading}: {word}"))
                 .collect();
-            let _ = writeln!(text, "  {kernels}: {}", told.join("; "));
+            let _ = writeln!(text, "  {kernels}:");
+            wrapped(&mut text, "    ", &told, "; ");
         }
         for (what, scenarios, columns) in row.exceptions() {
             let kernels = on(&table.kernels, &columns);
-            let _ = writeln!(text, "    {what} ({kernels}): {}", scenarios.join(" "));
+            let _ = writeln!(text, "  {what} ({kernels}):");
+            wrapped(&mut text, "    ", &scenarios, " ");
         }
         let _ = writeln!(
             text,
@@ -50,6 +52,20 @@ pub fn table_text(table: &Table) -> String {
         );
     }
     text
+}
+
+/// Words in lines of at most 100 columns.
+fn wrapped(text: &mut String, indent: &str, words: &[String], between: &str) {
+    let mut line = String::new();
+    for word in words {
+        if !line.is_empty() && indent.len() + line.len() + word.len() + between.len() > 100 {
+            let _ = writeln!(text, "{indent}{}", line.trim_end());
+            line.clear();
+        }
+        line += word;
+        line += between;
+    }
+    let _ = writeln!(text, "{indent}{}", line.trim_end_matches(between));
 }
 
 /// The table for a page.
@@ -134,4 +150,18 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn a_long_list_stands_in_lines_of_a_hundred_columns() {
+        let words = vec!["x".repeat(40); 3];
+        let mut text = String::new();
+        wrapped(&mut text, "  ", &words, "; ");
+        let lines: Vec<_> = text.lines().map(str::len).collect();
+        assert_eq!(lines, [2 + 40 + 2 + 40 + 1, 2 + 40]);
+    }
 }

@@ -279,6 +279,7 @@ mod tests {
             stage=call                   pid=p1 : syscalls:sys_enter_execve\n\
             perm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
             stage=memory-map             pid=p1 : membarrier_exec_mmap\n\
+            stage=comm                   pid=p1 : task:task_rename = l\n\
             stage=return                 pid=p1 : syscalls:sys_exit_execve = 0\n\
             end p1: exit 0\n";
         let scene = Scene {

@@ -56,6 +56,8 @@ pub struct Cell {
     pub deaf: Option<String>,
     /// What this kernel does not have of it.
     pub absent: Vec<String>,
+    /// Whether the sign itself is among that.
+    pub missing: bool,
     /// Processes of which nothing was found when they had ended.
     pub gone: usize,
     /// All processes that were looked for at the end.
@@ -113,6 +115,7 @@ fn cell(sign: &Sign, column: &Column, common: &[&str]) -> Option<Cell> {
         any = true;
         cell.deaf = cell.deaf.or_else(|| report.deaf.clone());
         cell.absent.clone_from(&report.absent);
+        cell.missing = report.absent.iter().any(|name| sign.sources == [name]);
         let (gone, ended) = ended(report);
         (cell.gone, cell.ended) = (cell.gone + gone, cell.ended + ended);
         let judged = judge(sign, &scene.attempts, report).into_iter();
@@ -189,16 +192,12 @@ impl Cell {
     /// The columns of the table: execs, failed calls, path, script, identity, order, container.
     #[must_use]
     pub fn words(&self) -> [String; 7] {
-        if let Some(deaf) = &self.deaf {
-            return [
-                format!("deaf: {deaf}"),
-                "".into(),
-                "".into(),
-                "".into(),
-                "".into(),
-                "".into(),
-                "".into(),
-            ];
+        let deaf = self.deaf.as_ref().map(|deaf| format!("deaf: {deaf}"));
+        let alone = deaf.or_else(|| self.missing.then(|| "not offered".to_owned()));
+        if let Some(alone) = alone {
+            let mut words: [String; 7] = Default::default();
+            words[0] = alone;
+            return words;
         }
         let chains = self.executed().filter_map(|(_, judged)| judged.chain);
         let identities = self.executed().filter_map(|(_, judged)| judged.identity);
@@ -246,7 +245,8 @@ impl Row {
     pub fn exceptions(&self) -> Vec<(String, Vec<String>, Vec<usize>)> {
         let mut by_scenario: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (column, cell) in self.cells.iter().enumerate() {
-            for (scenario, judged) in cell.iter().flat_map(|cell| &cell.judged) {
+            let offered = cell.iter().filter(|cell| !cell.missing);
+            for (scenario, judged) in offered.flat_map(|cell| &cell.judged) {
                 for what in exceptions(judged) {
                     let own = by_scenario.entry((what, scenario.clone())).or_default();
                     if own.last() != Some(&column) {
@@ -368,6 +368,17 @@ mod tests {
         let table = table(&[("1", vec![scene("a", "nothing\n")])]);
         assert!(table.row("process connector").unwrap().cells[0].is_none());
         assert!(table.row("sched_process_exec").unwrap().cells[0].is_some());
+    }
+
+    #[test]
+    fn a_tracepoint_that_a_kernel_lacks_misses_nothing() {
+        let table = table(&[(
+            "1",
+            vec![scene("a", "absent: sched_prepare_exec\nnothing\n")],
+        )]);
+        let row = table.row("sched_prepare_exec").unwrap();
+        assert_eq!(row.groups()[0].0.as_ref().unwrap()[0], "not offered");
+        assert!(row.exceptions().is_empty());
     }
 
     #[test]

@@ -75,6 +75,8 @@ impl Kprobes {
             append(&Path::new(TRACING).join("kprobe_events"), &rule)?;
         }
         let instance = self.instance.insert(Instance::make(KIND.name)?);
+        // A probe tells a thread; this tells whose.
+        instance.enable("task/task_newtask")?;
         let mut functions = FUNCTIONS.iter();
         functions.try_for_each(|function| instance.enable(&format!("{GROUP}/{function}")))
     }
@@ -120,8 +122,10 @@ impl Observer for Kprobes {
     fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
         let lines = self.instance()?.end().map_err(broken)?;
         let raw = event::events(&lines).map_err(|what| broken(anyhow!("the trace is {what}")))?;
+        let mut events = event::place(&watch.run, raw);
+        events.retain(|event| event.kind == event::Kind::Inside);
         let report = Report {
-            events: event::place(&watch.run, raw),
+            events,
             ..Report::default()
         };
         let missed = missed().map_err(broken)?;

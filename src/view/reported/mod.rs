@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 use anyhow::Result;
 
-use super::{Mark, Name, View};
+use super::{Name, View};
 use crate::event::{self, Report};
 use crate::scenario::Registered;
 
@@ -76,34 +76,5 @@ impl<W: Way> View for Reported<W> {
     #[cfg(test)]
     fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         generator.subschema_for::<Report>()
-    }
-
-    fn marks(body: &Report, process: &str) -> Vec<Vec<Mark>> {
-        let mut groups: Vec<Vec<Mark>> = Vec::new();
-        for event in body.events.iter().filter(|event| event.process == process) {
-            let after = event.after.unwrap_or(0);
-            groups.resize_with(groups.len().max(after + 1), Vec::new);
-            groups[after].push(Mark {
-                name: event.source.clone(),
-                title: event.to_string(),
-                named: event.kind == event::Kind::Exec,
-            });
-        }
-        groups
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_stands_behind_the_steps_that_came_before() {
-        let text = "event=exec    pid=p1 after=2 : EXEC\n";
-        let report = event::parse(text).unwrap();
-        let marks = Reported::<ProcConnector>::marks(&report, "p1");
-        let counts: Vec<_> = marks.iter().map(Vec::len).collect();
-        assert_eq!(counts, [0, 0, 1]);
-        assert!(Reported::<ProcConnector>::marks(&report, "p2").is_empty());
     }
 }
