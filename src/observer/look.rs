@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
 use crate::event::{Field, Fields};
+use crate::proc::{Cgroups, Status};
 use crate::trail::printable;
 
 /// Makes `/proc/PID/cgroup` tell of the one hierarchy: it does from its first mount on, and for good
@@ -35,8 +36,9 @@ pub fn show_cgroups() -> Result<()> {
 pub fn look(pid: i32) -> Fields {
     let mut fields = Fields::new();
     let directory = format!("/proc/{pid}");
-    let status = fs::read(format!("{directory}/status")).unwrap_or_default();
-    fields.extend(of_status(&String::from_utf8_lossy(&status)));
+    if let Some(status) = Status::read(pid) {
+        fields.extend(of_status(&status));
+    }
     for (field, name) in [(Field::Exe, "exe"), (Field::Cwd, "cwd")] {
         if let Ok(path) = fs::read_link(format!("{directory}/{name}")) {
             fields.insert(field, printable(path.as_os_str().as_bytes()));
@@ -49,32 +51,33 @@ pub fn look(pid: i32) -> Fields {
     if let Ok(line) = fs::read(format!("{directory}/cmdline")) {
         fields.insert(Field::Argv, arguments(&line));
     }
-    if let Ok(groups) = fs::read_to_string(format!("{directory}/cgroup")) {
-        fields.extend(of_cgroup(&groups).map(|path| (Field::Cgroup, path)));
-    }
+    let groups = Cgroups::of(pid);
+    fields.extend(
+        groups
+            .v2()
+            .map(|path| (Field::Cgroup, printable(path.as_bytes()))),
+    );
     fields
 }
 
 /// Parent, user and group: `PPid:`, and of `Uid:` and `Gid:` the real and the effective one.
-fn of_status(status: &str) -> Fields {
-    let mut fields = Fields::new();
-    for line in status.lines() {
-        let Some((name, rest)) = line.split_once(':') else {
-            continue;
-        };
-        let mut ids = rest.split_ascii_whitespace().map(ToOwned::to_owned);
-        let field = match name {
-            "PPid" => Field::Parent,
-            "Uid" => Field::Uid,
-            "Gid" => Field::Gid,
-            _ => continue,
-        };
-        let Some(first) = ids.next() else { continue };
-        let both = |second| format!("{first}/{second}");
-        let value = ids.next().map_or(first.clone(), both);
-        fields.insert(field, value);
-    }
-    fields
+fn of_status(status: &Status) -> Fields {
+    let both = |name| {
+        let (real, effective) = (status.number(name, 0)?, status.number(name, 1)?);
+        Some(format!("{real}/{effective}"))
+    };
+    let found = [
+        (
+            Field::Parent,
+            status.number("PPid:", 0).map(|pid| pid.to_string()),
+        ),
+        (Field::Uid, both("Uid:")),
+        (Field::Gid, both("Gid:")),
+    ];
+    let found = found.into_iter();
+    found
+        .filter_map(|(field, value)| Some((field, value?)))
+        .collect()
 }
 
 /// The arguments of a command line, with a bar between them; each ends with a zero byte.
@@ -85,32 +88,21 @@ pub fn arguments(line: &[u8]) -> String {
     words.join(" | ")
 }
 
-/// The path in the one hierarchy of version 2: `0::/path`.
-fn of_cgroup(groups: &str) -> Option<String> {
-    let line = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    line.map(|path| printable(path.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_real_and_effective() {
-        let fields = of_status("Name:\ta\nPPid:\t7\nUid:\t1000\t0\t0\t0\n");
-        assert_eq!(fields[&Field::Parent], "7");
-        assert_eq!(fields[&Field::Uid], "1000/0");
+    fn we_ourselves_have_a_parent_and_ids_real_and_effective() {
+        let fields = look(std::process::id().cast_signed());
+        assert!(fields[&Field::Parent].parse::<i32>().unwrap() > 0);
+        assert!(fields[&Field::Uid].contains('/'), "{fields:?}");
     }
 
     #[test]
     fn an_empty_argument_keeps_its_place() {
         assert_eq!(arguments(b"a\0\0b\0"), "a |  | b");
         assert_eq!(arguments(b""), "");
-    }
-
-    #[test]
-    fn the_cgroup_is_that_of_version_2() {
-        assert_eq!(of_cgroup("1:name=x:/y\n0::/z\n").as_deref(), Some("/z"));
     }
 
     #[test]

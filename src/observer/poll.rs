@@ -88,11 +88,6 @@ impl Observer for Poll {
     fn abandon(&mut self) {
         self.notes = None;
     }
-
-    fn tear_down(&mut self) -> Result<()> {
-        self.abandon();
-        Ok(())
-    }
 }
 
 /// The hook that the monitor calls.

@@ -17,7 +17,7 @@ pub const TRACING: &str = "/sys/kernel/tracing";
 /// Kilobytes of the buffer of each CPU.
 const BUFFER: &str = "512";
 
-/// An instance; it is there until it is removed.
+/// An instance; it goes with the boot.
 #[derive(Debug)]
 pub struct Instance {
     directory: PathBuf,
@@ -101,17 +101,6 @@ impl Instance {
         let text = take(&self.directory).context("failed to read the trace")?;
         self.empty = true;
         lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
-    }
-
-    /// Takes the instance away.
-    ///
-    /// # Errors
-    ///
-    /// tracefs refuses it.
-    pub fn remove(self) -> Result<()> {
-        self.put("tracing_on", "0")?;
-        self.put("events/enable", "0")?;
-        fs::remove_dir(&self.directory).context("failed to remove an instance of the tracer")
     }
 }
 

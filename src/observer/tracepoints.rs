@@ -111,8 +111,4 @@ impl Observer for Tracepoints {
             let _ = instance.end();
         }
     }
-
-    fn tear_down(&mut self) -> Result<()> {
-        self.instance.take().map_or(Ok(()), Instance::remove)
-    }
 }

@@ -26,6 +26,15 @@ pub struct Mark {
     pub named: bool,
 }
 
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// What a reader in a hurry wants.
+    Brief,
+    /// Everything that was observed.
+    Full,
+}
+
 /// Everything that is particular about one view. Only the first few items have no default.
 pub trait View: Debug + Sync + 'static {
     /// What it saw of one scenario.
@@ -94,7 +103,7 @@ pub trait View: Debug + Sync + 'static {
     }
 
     /// The story in words; none for a view that has nothing to tell beyond its text.
-    fn explain(_: &Self::Body) -> Option<String> {
+    fn explain(_: &Self::Body, _: Length) -> Option<String> {
         None
     }
 
@@ -161,7 +170,7 @@ pub trait AnyView: Debug + Sync {
     /// See [`View::compare`].
     fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison;
     /// See [`View::explain`].
-    fn explain(&self, body: &Body) -> Option<String>;
+    fn explain(&self, body: &Body, length: Length) -> Option<String>;
     /// See [`View::report`].
     fn report(&self, body: &Body) -> Option<Report>;
     /// See [`View::show`].
@@ -229,8 +238,8 @@ impl<V: View> AnyView for V {
         }
     }
 
-    fn explain(&self, body: &Body) -> Option<String> {
-        body.get::<V>().and_then(V::explain)
+    fn explain(&self, body: &Body, length: Length) -> Option<String> {
+        body.get::<V>().and_then(|body| V::explain(body, length))
     }
 
     fn report(&self, body: &Body) -> Option<Report> {

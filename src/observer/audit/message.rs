@@ -11,8 +11,6 @@ pub const GET: u16 = 1000;
 pub const SET: u16 = 1001;
 /// `AUDIT_ADD_RULE`.
 pub const ADD_RULE: u16 = 1011;
-/// `AUDIT_DEL_RULE`.
-pub const DEL_RULE: u16 = 1012;
 /// `AUDIT_TRUSTED_APP`: a word of user space, which is queued behind all records before it.
 pub const WORD: u16 = 1121;
 
@@ -31,11 +29,11 @@ pub fn message(kind: u16, data: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A status that turns auditing on or off, with room for many records.
+/// A status that turns auditing on, with room for many records.
 #[must_use]
-pub fn status(enabled: u32) -> Vec<u8> {
+pub fn status() -> Vec<u8> {
     // AUDIT_STATUS_ENABLED and AUDIT_STATUS_BACKLOG_LIMIT.
-    let words = [0x0001 | 0x0010, enabled, 0, 0, 0, 8192, 0, 0, 0, 0];
+    let words = [0x0001 | 0x0010, 1, 0, 0, 0, 8192, 0, 0, 0, 0];
     words
         .iter()
         .flat_map(|word: &u32| word.to_ne_bytes())
@@ -89,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_message_comes_apart_as_it_was_made() {
-        let message = message(SET, &status(1));
+        let message = message(SET, &status());
         let (kind, data) = parse(&message).unwrap();
         assert_eq!((kind, data.len()), (SET, 40));
         assert_eq!(lost(data), Some(0));

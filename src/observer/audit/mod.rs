@@ -65,7 +65,7 @@ impl Audit {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, READERS))
             .context("failed to join the readers of the log")?;
         let socket = self.socket.insert(socket);
-        tell(socket, message::SET, &message::status(1))?;
+        tell(socket, message::SET, &message::status())?;
         for rule in message::RULES {
             tell(socket, message::ADD_RULE, &message::rule(rule))?;
         }
@@ -133,16 +133,6 @@ impl Observer for Audit {
     }
 
     fn abandon(&mut self) {}
-
-    fn tear_down(&mut self) -> Result<()> {
-        if let Some(socket) = self.socket.take() {
-            for rule in message::RULES {
-                tell(&socket, message::DEL_RULE, &message::rule(rule))?;
-            }
-            tell(&socket, message::SET, &message::status(0))?;
-        }
-        Ok(())
-    }
 }
 
 fn tell(socket: &OwnedFd, kind: u16, data: &[u8]) -> Result<()> {

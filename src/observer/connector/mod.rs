@@ -123,11 +123,6 @@ impl Observer for Connector {
     fn abandon(&mut self) {
         self.watch = None;
     }
-
-    fn tear_down(&mut self) -> Result<()> {
-        self.abandon();
-        Ok(())
-    }
 }
 
 /// The events of the notes, and what is known to be missing.

@@ -11,7 +11,6 @@ mod notify;
 mod observer;
 mod process;
 mod quiet;
-mod stat;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
@@ -20,4 +19,3 @@ pub use notify::KIND as NOTIFY;
 pub use observer::KIND;
 pub use process::{Parent, Process};
 pub use quiet::never_dump;
-pub use stat::Stat;

@@ -86,11 +86,6 @@ impl Observer for Notify {
     fn abandon(&mut self) {
         self.watch = None;
     }
-
-    fn tear_down(&mut self) -> Result<()> {
-        self.abandon();
-        Ok(())
-    }
 }
 
 /// A group of class `FAN_CLASS_NOTIF`.

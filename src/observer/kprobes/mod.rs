@@ -139,16 +139,6 @@ impl Observer for Kprobes {
             let _ = instance.end();
         }
     }
-
-    fn tear_down(&mut self) -> Result<()> {
-        let Some(instance) = self.instance.take() else {
-            return Ok(());
-        };
-        instance.remove()?;
-        let probes = Path::new(TRACING).join("kprobe_events");
-        let mut functions = FUNCTIONS.iter();
-        functions.try_for_each(|function| append(&probes, &format!("-:{GROUP}/{function}")))
-    }
 }
 
 /// How many hits of our probes were missed: `NAME HITS MISSED` a line.
