@@ -26,13 +26,16 @@
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`subject`] | the exec'd program, and what it says of itself | roles, fields of state |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
+//! | [`case`] | a start and what surrounds it as data, and its text | what a case file may say |
 //! | [`cases`] | randomly generated execs, shrunk, printed as scenarios | what is generated |
+//! | [`hooks`] | what a kernel offers to hook, and when an exec passes it | `exetrail hooks` |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test; keeper of the native lab | what happens around a scenario |
 //! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
 //! | [`root`] | a guest's root that the user puts together | what `--add`, `--root`, `--packages` take |
 //! | [`unpack`] | archives, unpacked below a directory | |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
+//! | [`own`] | a suite of the user's own | `exetrail.toml` |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
 //! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
 //! | [`records`] | records kept in directories, one file each | how shards are joined |
@@ -50,6 +53,7 @@ mod arrows;
 pub mod baseline;
 pub mod below;
 pub mod bound;
+pub mod case;
 pub mod cases;
 pub mod cli;
 pub mod contract;
@@ -59,11 +63,13 @@ pub mod event;
 pub mod fetch;
 pub mod files;
 pub mod guest;
+pub mod hooks;
 pub mod model;
 pub mod monitor;
 pub mod native;
 pub mod need;
 pub mod observer;
+pub mod own;
 pub mod proc;
 pub mod project;
 pub mod records;
