@@ -58,7 +58,7 @@ impl<W: Way> View for Reported<W> {
     const WHOM: &'static str = "scenarios of the family start";
 
     fn applies(scenario: &Registered) -> bool {
-        scenario.family() == "start"
+        scenario.is_start()
     }
 
     fn text(body: &Report) -> String {
