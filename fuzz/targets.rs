@@ -1,0 +1,214 @@
+//! What each fuzz target does with its input: read it as what it claims to be, and hold what was
+//! understood against what must then be true. A target fails by a panic.
+//!
+//! `fuzz/fuzz_targets/` runs these under libFuzzer, `harness/corpus.rs` on the committed corpora.
+
+use clap::ValueEnum as _;
+use exetrail::baseline::read_snapshot;
+use exetrail::below::Below;
+use exetrail::fetch::{FixtureTable, KernelPackage, Lock, read_module};
+use exetrail::model::Image;
+use exetrail::report::{FormatName, Show};
+use exetrail::suite::Talk;
+use exetrail::trail::{Run, Trail, foreign, normalise};
+use exetrail::view::trail::Steps;
+use exetrail::view::{Colour, Record, TRAIL, View as _, rows};
+use exetrail::vm::console::Console;
+use exetrail::vm::payload;
+use exetrail::vm::table::Table;
+use exetrail::wire::{Ask, Job, Link, Message};
+use exetrail::{stages, trail};
+
+/// A name and what is done.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("channel", channel),
+    ("console", console),
+    ("elf", elf),
+    ("kernel", kernel),
+    ("lock", lock),
+    ("module", module),
+    ("package", package),
+    ("record", record),
+    ("run", run),
+    ("snapshot", snapshot),
+    ("stages", story),
+    ("table", table),
+    ("trace", trace),
+    ("trail", steps),
+];
+
+fn text(data: &[u8]) -> &str {
+    std::str::from_utf8(data).unwrap_or_default()
+}
+
+/// What a guest sends, up to where it is believed no more.
+pub fn channel(data: &[u8]) {
+    let ask = |scenario: &str| Ask {
+        scenario: scenario.to_owned(),
+        observe: vec!["trail".to_owned()],
+    };
+    let mut talk = Talk::new(&Job::Scenarios(vec![ask("a"), ask("b")]));
+    let Ok((reader, writer)) = nix::unistd::pipe() else {
+        return;
+    };
+    // A pipe holds that much without a reader (pipe(7)).
+    let data = &data[..data.len().min(1 << 16)];
+    if nix::unistd::write(&writer, data) != Ok(data.len()) && !data.is_empty() {
+        return;
+    }
+    drop(writer);
+    let mut link = Link::new(reader);
+    while link.fill().is_ok() {
+        while let Ok(Some(message)) = link.hear() {
+            if talk.hear(&message).is_err() {
+                return;
+            }
+            if let Message::Finished { seen, .. } = message {
+                for sent in seen {
+                    let body = sent.result.map(|body| Steps::read(body, &Trail::default()));
+                    if let Ok(Ok(body)) = body {
+                        is_whole(&body);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A console's bytes; what an error would show has a limit.
+pub fn console(data: &[u8]) {
+    let mut console = Console::default();
+    for chunk in data.chunks(7) {
+        console.feed(chunk);
+    }
+    assert!(console.tail().len() < 1 << 17);
+    assert!(!console.tail().contains('\u{1b}'));
+    let _ = (console.reason(), console.is_hopeless());
+}
+
+/// A program as the model looks at it.
+pub fn elf(data: &[u8]) {
+    let image = Image::of(data);
+    if let Some(elf) = image.elf {
+        let _ = (elf.is_program(), elf.is_ours(), elf.is_narrow());
+    }
+}
+
+/// A kernel image that a user names.
+pub fn kernel(data: &[u8]) {
+    if let Ok(release) = payload::release(data) {
+        assert!(trail::is_release(&release));
+    }
+    let vmlinux = payload::vmlinux(data);
+    let vmlinux = vmlinux.as_deref().unwrap_or(data);
+    if payload::check_machine(vmlinux).is_ok() {
+        let _ = payload::banner_release(vmlinux);
+    }
+    let _ = payload::config(vmlinux);
+}
+
+/// A lock: every word of it is fit for a path or a URI.
+pub fn lock(data: &[u8]) {
+    if let Ok(lock) = Lock::parse(text(data), "x.lock") {
+        for pinned in lock.packages {
+            assert!(Below::parse(&pinned.path).is_ok());
+            assert!(!pinned.name.contains(['/', '\n', ' ']));
+        }
+    }
+}
+
+/// A kernel module, compressed or not.
+pub fn module(data: &[u8]) {
+    let _ = read_module(data.to_vec());
+}
+
+/// A Debian package of a kernel.
+pub fn package(data: &[u8]) {
+    let _ = KernelPackage::read(data, &["binfmt_misc".to_owned()]);
+}
+
+/// A kept record: it is written as it was read, and shown in every form.
+pub fn record(data: &[u8]) {
+    let Ok(record) = serde_json::from_slice::<Record>(data) else {
+        return;
+    };
+    let written = serde_json::to_string(&record).expect("a record is plain data");
+    let again: Record = serde_json::from_str(&written).expect("it is read as it was written");
+    assert_eq!(serde_json::to_string(&again).expect("plain data"), written);
+    for form in FormatName::value_variants() {
+        let mut out = Vec::new();
+        let mut format = form.make(Colour::No, Some(Show::All));
+        format.record(&record, &mut out).expect("memory is written");
+        let records = std::slice::from_ref(&record);
+        format
+            .end(&rows(records), &[], &mut out)
+            .expect("memory is written");
+        let shown = String::from_utf8(out).expect("text");
+        let hidden = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!shown.contains(hidden), "{form:?}: {shown:?}");
+    }
+}
+
+/// What a monitor saw, named.
+pub fn run(data: &[u8]) {
+    let json = serde_json::from_slice(data).map(foreign);
+    if let Ok(run) = json.and_then(serde_json::from_value::<Run>) {
+        let _ = normalise(&run).to_string();
+    }
+}
+
+/// A snapshot file.
+pub fn snapshot(data: &[u8]) {
+    if let Ok(text) = read_snapshot(text(data), "x.snap", TRAIL) {
+        steps(text.as_bytes());
+    }
+}
+
+/// The text of the view `stages`.
+pub fn story(data: &[u8]) {
+    let Ok(story) = stages::parse(text(data)) else {
+        return;
+    };
+    let written = stages::text(&story.trail, &story.inside);
+    if let Ok(again) = stages::parse(&written) {
+        assert_eq!(stages::text(&again.trail, &again.inside), written);
+    }
+    let _ = stages::explain(&story);
+}
+
+/// The tables of kernels and of the fixture.
+pub fn table(data: &[u8]) {
+    if let Ok(table) = Table::parse(text(data), "kernels.toml") {
+        let lineage = table.lineage();
+        assert_eq!(lineage.parents_first().len(), table.kernels.len());
+    }
+    let _ = FixtureTable::parse(text(data), "fixture.toml");
+}
+
+/// Lines of the kernel's trace.
+pub fn trace(data: &[u8]) {
+    if let Ok(lines) = stages::lines(data) {
+        let run = Run {
+            launcher: 100,
+            pid_max: 32768,
+            parents: vec![(101, 100), (102, 101)],
+            ..Run::default()
+        };
+        let _ = stages::arrange(&run, &lines);
+    }
+}
+
+/// The text of a trail: what is understood is written as it was understood.
+pub fn steps(data: &[u8]) {
+    if let Ok(trail) = trail::parse(text(data)) {
+        is_whole(&trail);
+    }
+}
+
+fn is_whole(trail: &Trail) {
+    let again = trail::parse(&trail.to_string());
+    assert_eq!(again.as_ref(), Ok(trail), "{trail}");
+}
