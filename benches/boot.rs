@@ -15,7 +15,7 @@ use exetrail::suite::{Options, Stop, Suite, Target, Wanted, Work};
 use exetrail::vm::accel::Accel;
 use exetrail::vm::image::Image;
 use exetrail::vm::machine::{Machine, Terminal};
-use exetrail::vm::session;
+use exetrail::vm::session::{self, Limits};
 use exetrail::vm::tree::{Entry, Tree};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -132,9 +132,13 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         terminal: Terminal::None,
         memory: None,
     };
+    let limits = Limits {
+        boot: session::BOOT,
+        whole: session::BOOT,
+    };
     let start = Instant::now();
     // It ends without a word, which is what a session calls broken.
-    let _ = session::run(machine, session::BOOT, stop.as_fd(), &mut |_| None);
+    let _ = session::run(machine, limits, stop.as_fd(), &mut |_| Ok(None));
     Ok(start.elapsed())
 }
 

@@ -2,6 +2,11 @@
 //! kernels that are none. Each costs its own scenario and nothing else, within its deadline.
 #![expect(clippy::expect_used, reason = "a trial fails by panicking")]
 
+#[path = "faults/hostile.rs"]
+mod hostile;
+#[path = "faults/kernel.rs"]
+mod kernel;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +20,7 @@ use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, STAGES, TRAIL};
+use exetrail::vm::accel::Accel;
 use exetrail::vm::machine::Kernel;
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -39,7 +45,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 12] = [
+    let table: [(&str, Check); 15] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
@@ -50,14 +56,18 @@ fn main() -> ExitCode {
         ("tracefs_is_missing", tracefs_is_missing),
         ("tracefs_should_be_there", tracefs_should_be_there),
         ("qemu_is_killed", qemu_is_killed),
+        ("qemu_is_confined", qemu_is_confined),
+        ("qemu_is_stopped", qemu_is_stopped),
+        ("host_is_suspended", host_is_suspended),
         ("kernel_is_truncated", kernel_is_truncated),
         ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
     ];
-    let trials = table.map(|(name, check)| {
+    let all = table.into_iter().chain(hostile::TRIALS);
+    let trials = all.map(|(name, check)| {
         let lab = Arc::clone(&lab);
         Trial::ignorable_test(name, move || lab.run(check))
     });
-    libtest_mimic::run(&args, trials.into()).exit_code()
+    libtest_mimic::run(&args, trials.collect()).exit_code()
 }
 
 /// The newest kernel that is fetched, and what boots it.
@@ -101,9 +111,20 @@ impl Lab {
 
     /// Runs the three scenarios; returns their records by name and how often a guest was booted.
     fn boot(&self, target: Target, options: Options, on: &mut dyn FnMut(&Event)) -> Result<Seen> {
-        let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
-        let suite = Suite::prepare(&self.project, program, &self.target(), &self.stop)?;
-        let scenarios: Vec<&Registered> = select(&SCENARIOS.map(ToOwned::to_owned))?;
+        self.boot_for(&SCENARIOS, target, options, on)
+    }
+
+    /// The same for other scenarios.
+    fn boot_for(
+        &self,
+        names: &[&str],
+        target: Target,
+        options: Options,
+        on: &mut dyn FnMut(&Event),
+    ) -> Result<Seen> {
+        let suite = self.suite()?;
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let scenarios: Vec<&Registered> = select(&names)?;
         let mut seen = Seen::default();
         suite.run(
             &[Work { target, scenarios }],
@@ -123,6 +144,22 @@ impl Lab {
         Ok(seen)
     }
 
+    fn suite(&self) -> Result<Suite> {
+        let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
+        Suite::prepare(&self.project, program, &self.target(), &self.stop)
+    }
+
+    /// Runs scenarios on a kernel that is given in bytes.
+    fn boot_kernel(&self, bytes: &[u8], names: &[&str], options: Options) -> Result<Seen> {
+        let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
+        fs::write(file.path(), bytes).context("failed to write a kernel")?;
+        let target = Target {
+            kernel: Some(Kernel::File(file.path().to_owned())),
+            ..self.target()
+        };
+        self.boot_for(names, target, options, &mut |_| {})
+    }
+
     fn with_fault(&self, fault: Fault) -> Result<Seen> {
         self.boot(self.target(), faulty(fault), &mut |_| {})
     }
@@ -133,6 +170,14 @@ fn faulty(fault: Fault) -> Options {
         faults: BTreeMap::from([(FAULTY.to_owned(), fault)]),
         deadline: Some(Duration::from_secs(2)),
         grace: Duration::from_secs(3),
+        ..Options::default()
+    }
+}
+
+/// A kernel that does not come up is given up soon.
+fn soon() -> Options {
+    Options {
+        boot: Duration::from_secs(2),
         ..Options::default()
     }
 }
@@ -313,71 +358,96 @@ fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
     seen.check(2, &["QEMU ended in the guest, killed by signal 9"])
 }
 
+/// Sends a signal to QEMU when the first scenario begins.
+fn signal_first(event: &Event, signal: Signal) -> bool {
+    let first = matches!(event, Event::Running { scenario, .. } if scenario == SCENARIOS[0]);
+    for pid in own_qemu().into_iter().filter(|_| first) {
+        kill(Pid::from_raw(pid), signal).expect("it is our child");
+    }
+    first
+}
+
+/// A machine that stands still for ever costs one scenario, whichever it had come to.
+fn qemu_is_stopped(lab: &Lab) -> Result<(), Failed> {
+    let options = Options {
+        faults: BTreeMap::new(),
+        ..faulty(Fault::Hang)
+    };
+    let mut stopped = false;
+    let seen = lab.boot(lab.target(), options, &mut |event| {
+        if !stopped {
+            stopped = signal_first(event, Signal::SIGSTOP);
+        }
+    })?;
+    let all = seen.records.values().map(trail_of);
+    let (broken, others): (Vec<_>, Vec<_>) =
+        all.partition(|(outcome, _)| *outcome == Outcome::Broken);
+    let same = others.iter().all(|(outcome, _)| *outcome == Outcome::Same);
+    match broken.as_slice() {
+        [(_, reason)] if same && seen.boots == 2 && reason.contains("nothing came for 5 s") => {
+            no_qemu_is_left()
+        }
+        _ => Err(format!("{} boots, {broken:?}, {others:?}", seen.boots).into()),
+    }
+}
+
+/// A machine that stands still for a while, as with a host that sleeps, changes nothing.
+fn host_is_suspended(lab: &Lab) -> Result<(), Failed> {
+    let seen = lab.boot(lab.target(), Options::default(), &mut |event| {
+        if signal_first(event, Signal::SIGSTOP) {
+            std::thread::sleep(Duration::from_secs(3));
+            signal_first(event, Signal::SIGCONT);
+        }
+    })?;
+    let all: Vec<_> = seen.records.values().map(trail_of).collect();
+    match all.iter().all(|(outcome, _)| *outcome == Outcome::Same) && seen.boots == 1 {
+        true => no_qemu_is_left(),
+        false => Err(format!("{} boots, {all:?}", seen.boots).into()),
+    }
+}
+
+/// QEMU has a seccomp filter, and is nobody where we are root.
+fn qemu_is_confined(lab: &Lab) -> Result<(), Failed> {
+    let mut seen = Vec::new();
+    lab.boot(lab.target(), faulty(Fault::Hang), &mut |event| {
+        if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
+            for pid in own_qemu() {
+                seen.push(fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default());
+            }
+        }
+    })?;
+    let accel = lab.suite()?.accel().map(|choice| choice.accel);
+    let nobody = nix::unistd::geteuid().is_root() && accel == Some(Accel::Tcg);
+    for status in &seen {
+        let filtered = status.contains("\nSeccomp:\t2\n");
+        let dropped = status.contains("\nUid:\t65534\t65534\t65534\t65534\n")
+            && status.contains("\nGid:\t65534\t65534\t65534\t65534\n")
+            && status.contains("\nCapEff:\t0000000000000000\n");
+        if !filtered || (nobody && !dropped) {
+            return Err(status.clone().into());
+        }
+    }
+    match seen.len() {
+        1 => no_qemu_is_left(),
+        count => Err(format!("{count} QEMUs were seen").into()),
+    }
+}
+
 fn kernel_is_truncated(lab: &Lab) -> Result<(), Failed> {
     let Some(Kernel::File(path)) = lab.target().kernel else {
         return Err("the table's kernels are files".into());
     };
     let whole = fs::read(&path).map_err(|error| error.to_string())?;
-    let seen = boot_bytes(lab, &whole[..whole.len() / 2])?;
+    let seen = lab.boot_kernel(&whole[..whole.len() / 2], &SCENARIOS, soon())?;
     seen.check_all_broken(&["before PID 1 came up", "QEMU says"])
 }
 
 fn kernel_never_reaches_pid_1(lab: &Lab) -> Result<(), Failed> {
-    let seen = boot_bytes(lab, &halting_kernel())?;
+    let seen = lab.boot_kernel(&kernel::halting(), &SCENARIOS, soon())?;
     seen.check_all_broken(&[
         "nothing came for 2 s, before PID 1 came up",
         "the console is empty",
     ])
-}
-
-fn boot_bytes(lab: &Lab, bytes: &[u8]) -> Result<Seen> {
-    let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
-    fs::write(file.path(), bytes).context("failed to write a kernel")?;
-    let target = Target {
-        kernel: Some(Kernel::File(file.path().to_owned())),
-        ..lab.target()
-    };
-    let options = Options {
-        boot: Duration::from_secs(2),
-        ..Options::default()
-    };
-    lab.boot(target, options, &mut |_| {})
-}
-
-/// A kernel that stops at once: an ELF file with a PVH entry point at `hlt; jmp -3`.
-fn halting_kernel() -> Vec<u8> {
-    let address = 0x10_0000_u64;
-    let words = |words: &[u64]| {
-        words
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect::<Vec<_>>()
-    };
-    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
-    file.resize(16, 0);
-    // ET_EXEC, x86-64, version 1; entry, program headers at 64, no sections.
-    file.extend([2, 0, 62, 0, 1, 0, 0, 0]);
-    file.extend(words(&[address, 64, 0]));
-    file.extend([0, 0, 0, 0, 64, 0, 56, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
-    // PT_LOAD and PT_NOTE: type, flags, offset, addresses, sizes, alignment.
-    file.extend([1, 0, 0, 0, 7, 0, 0, 0]);
-    file.extend(words(&[
-        0,
-        address - 0x100,
-        address - 0x100,
-        0x103,
-        0x103,
-        4096,
-    ]));
-    file.extend([4, 0, 0, 0, 4, 0, 0, 0]);
-    file.extend(words(&[176, 0, 0, 20, 20, 4]));
-    // The note: name "Xen", XEN_ELFNOTE_PHYS32_ENTRY (18), a 32-bit address.
-    for word in [4, 4, 18, u32::from_le_bytes(*b"Xen\0"), 0x10_0000] {
-        file.extend(u32::to_le_bytes(word));
-    }
-    file.resize(0x100, 0);
-    file.extend([0xf4, 0xeb, 0xfd]);
-    file
 }
 
 /// Every QEMU that this process has started and not reaped.

@@ -17,7 +17,7 @@ use crate::guest::keeper::{FIXTURE_FD, LAUNCHER_FD, PLAN_FD, SUBJECT_FD};
 use crate::guest::sweep_all;
 use crate::subject::SUBJECT;
 use crate::trail::printable;
-use crate::vm::session::{Breakdown, Patience};
+use crate::vm::session::{Breakdown, Hear};
 use crate::wire::{Link, LinkError, Message, Plan, until};
 
 /// How long namespaces, mounts and the unpacking of the fixture may take on a busy machine.
@@ -48,11 +48,7 @@ pub struct Lab<'a> {
 /// # Errors
 ///
 /// A [`Breakdown`]: what happened, and what the lab complained of.
-pub fn run(
-    lab: &Lab<'_>,
-    stop: BorrowedFd<'_>,
-    heard: &mut dyn FnMut(Message) -> Patience,
-) -> Result<(), Breakdown> {
+pub fn run(lab: &Lab<'_>, stop: BorrowedFd<'_>, heard: &mut Hear<'_>) -> Result<(), Breakdown> {
     let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
     let mut session = Session::start(lab).map_err(broken)?;
     let result = session.follow(stop, heard);
@@ -107,20 +103,23 @@ impl Session {
         })
     }
 
-    fn follow(
-        &mut self,
-        stop: BorrowedFd<'_>,
-        heard: &mut dyn FnMut(Message) -> Patience,
-    ) -> Result<(), Breakdown> {
+    fn follow(&mut self, stop: BorrowedFd<'_>, heard: &mut Hear<'_>) -> Result<(), Breakdown> {
         let broken = |reason: String| Err(Breakdown::Broken(reason));
         let mut patience = START;
         let mut deadline = Instant::now() + patience;
         loop {
             loop {
-                match self.records.take() {
+                match self.records.hear() {
                     Ok(Some(Message::Done)) => return Ok(()),
                     Ok(Some(Message::Failed { reason })) => return broken(reason),
-                    Ok(Some(message)) => patience = heard(message).unwrap_or(START),
+                    Ok(Some(message)) => match heard(message) {
+                        Ok(next) => patience = next.unwrap_or(START),
+                        Err(what) => {
+                            return broken(format!(
+                                "the lab says what no lab of ours does: {what}"
+                            ));
+                        }
+                    },
                     Ok(None) => break,
                     Err(error) => return broken(format!("the record channel failed: {error}")),
                 }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::provenance;
+use crate::bound;
 use crate::trail::{KernelId, Lab};
 use crate::view::{Record, SCHEMA};
 
@@ -83,9 +84,9 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> {
-    let text = fs::read_to_string(file)?;
+    let text = bound::file(file, bound::RECORD)?;
     let json: serde_json::Value =
-        serde_json::from_str(&text).context("it is damaged, or no JSON at all")?;
+        serde_json::from_slice(&text).context("it is damaged, or no JSON at all")?;
     let head =
         Head::deserialize(&json).context("it is not a record of exetrail: it has no schema")?;
     if head.schema > SCHEMA {

@@ -26,12 +26,15 @@ pub fn parse(text: &str) -> Result<Story, ParseError> {
     // The line of each stage, and the process whose section it stands in.
     let mut marks: Vec<(usize, Mark)> = Vec::new();
     let mut section: Option<&str> = None;
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in text.split('\n').enumerate() {
         let fail = |what| ParseError {
             line: number + 1,
             what,
             text: line.to_owned(),
         };
+        if !line.chars().all(trail::is_visible) {
+            return Err(fail("a character that nobody sees"));
+        }
         if let Some(start) = line.strip_prefix("start ") {
             section = start.split(' ').next();
         }
@@ -126,6 +129,15 @@ stage=return                 pid=p2 : syscalls:sys_exit_execve = ENOENT
     fn a_cut_stage_is_refused_with_its_number() {
         let error = parse(&TEXT.replace("call                   pid", "call")).unwrap_err();
         assert_eq!((error.line, error.what), (4, "no stage"));
+    }
+
+    #[test]
+    fn a_character_that_nobody_sees_is_refused_in_every_line() {
+        for (number, _) in TEXT.match_indices('\n') {
+            let text = format!("{}\r{}", &TEXT[..number], &TEXT[number..]);
+            let error = parse(&text).unwrap_err();
+            assert_eq!(error.what, "a character that nobody sees");
+        }
     }
 
     #[test]

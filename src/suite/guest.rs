@@ -141,10 +141,12 @@ impl Guest<'_> {
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
         let grace = self.options.grace;
-        let limit = together
-            .iter()
-            .map(|scenario| scenario.scenario.deadline + grace);
-        let limit = limit.sum::<Duration>() + self.options.boot;
+        let own = |scenario: &Registered| {
+            let own = self.options.deadline;
+            own.unwrap_or(scenario.scenario.deadline) + grace
+        };
+        let limit = together.iter().map(|scenario| own(scenario));
+        let limit = limit.sum::<Duration>() + self.options.boot + grace;
         let mut release = self.target.release.clone();
         let mut heard = |message| match message {
             Message::Hello { release: seen, .. } => {
@@ -153,8 +155,7 @@ impl Guest<'_> {
             }
             Message::Started { scenario } => {
                 let found = left.iter().find(|registered| registered.name == scenario);
-                let own = found.map_or(Duration::ZERO, |found| found.scenario.deadline);
-                let patience = self.options.deadline.unwrap_or(own) + grace;
+                let patience = found.map_or(grace, |found| own(found));
                 *running = Some(scenario.clone());
                 let _ = sender.send(Event::Running {
                     kernel: self.kernel,

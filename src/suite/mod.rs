@@ -13,6 +13,7 @@ mod modules;
 mod named;
 mod run;
 mod stop;
+mod talk;
 mod verdict;
 
 pub use cases::Tally;
@@ -20,3 +21,4 @@ pub use judge::judge_again;
 pub use kernel::{NATIVE, Target, Wanted};
 pub use run::{Bench, Event, Options, Suite, Work};
 pub use stop::Stop;
+pub use talk::Talk;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::guest::Guest;
+use super::talk::Talk;
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
 use crate::native;
@@ -21,7 +22,7 @@ use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::programs::Programs;
-use crate::vm::session::{self, Breakdown};
+use crate::vm::session::{self, Breakdown, FOR_EVER, Limits};
 use crate::wire::{Fault, Input, Job, Message, Plan};
 
 /// How a run is made.
@@ -252,7 +253,13 @@ impl Suite {
         machine.memory = bench.memory;
         let mut result = None;
         let mut until: Option<Instant> = None;
-        let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
+        let mut talk = Talk::new(&plan.job);
+        let limits = Limits {
+            boot: session::BOOT,
+            whole: FOR_EVER,
+        };
+        let end = session::run(machine, limits, stop.as_fd(), &mut |message| {
+            talk.hear(&message)?;
             if let Message::Hello { .. } = message {
                 until = bench.limit.map(|limit| Instant::now() + limit);
             }
@@ -260,7 +267,7 @@ impl Suite {
                 result = Some(status);
             }
             sink(message);
-            until.map(|until| until.saturating_duration_since(Instant::now()))
+            Ok(until.map(|until| until.saturating_duration_since(Instant::now())))
         });
         let over = until.is_some_and(|until| Instant::now() >= until);
         match (end, result) {
@@ -298,8 +305,8 @@ pub struct Bench {
 impl Suite {
     /// Boots a kernel, or enters the native lab, and hands out what the guest says.
     ///
-    /// `heard` says how long the guest may be silent then; `limit` is for the whole, where nobody
-    /// but ourselves watches over it.
+    /// `heard` says how long the guest may be silent then; `limit` is for the whole. A guest that says
+    /// what this plan gives no reason for is broken.
     pub(super) fn follow(
         &self,
         target: &Target,
@@ -310,6 +317,11 @@ impl Suite {
         heard: &mut dyn FnMut(Message) -> Option<Duration>,
     ) -> Result<(), Breakdown> {
         let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
+        let mut talk = Talk::new(&plan.job);
+        let mut heard = |message| {
+            talk.hear(&message)?;
+            Ok(heard(message))
+        };
         match target.lab() {
             Lab::Vm => {
                 let accel = self.choose(target, stop).map_err(broken)?;
@@ -317,7 +329,11 @@ impl Suite {
                 let mut machine = machine.map_err(broken)?;
                 machine.cpus = options.cpus;
                 machine.parameters = &options.parameters;
-                session::run(machine, options.boot, stop.as_fd(), heard)
+                let limits = Limits {
+                    boot: options.boot,
+                    whole: limit,
+                };
+                session::run(machine, limits, stop.as_fd(), &mut heard)
             }
             Lab::Native => {
                 let root = self.ingredients.root(load).map_err(broken)?;
@@ -328,7 +344,7 @@ impl Suite {
                     plan,
                     limit,
                 };
-                native::run(&lab, stop.as_fd(), heard)
+                native::run(&lab, stop.as_fd(), &mut heard)
             }
         }
     }
@@ -365,6 +381,10 @@ fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()
     let plan = Plan::default();
     let load = Load::default();
     let machine = machine(ingredients, target, Accel::Kvm, &load, &plan)?;
-    session::run(machine, KVM_TRIAL, stop.as_fd(), &mut |_| Some(KVM_TRIAL))?;
+    let limits = Limits {
+        boot: KVM_TRIAL,
+        whole: 2 * KVM_TRIAL,
+    };
+    session::run(machine, limits, stop.as_fd(), &mut |_| Ok(Some(KVM_TRIAL)))?;
     Ok(())
 }

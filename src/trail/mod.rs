@@ -7,12 +7,16 @@
 
 mod agreement;
 mod escape;
+mod field;
+mod foreign;
 mod kernel_id;
 mod kernel_info;
 mod mask;
 mod normalise;
 mod outcome;
 mod parse;
+#[cfg(test)]
+mod property;
 mod release;
 mod sighting;
 mod step;
@@ -21,7 +25,8 @@ mod told;
 mod verdict;
 
 pub use agreement::Agreement;
-pub use escape::printable;
+pub use escape::{is_visible, printable};
+pub use foreign::{foreign, shown};
 pub use kernel_id::KernelId;
 pub use kernel_info::{KernelInfo, Lab};
 pub use mask::Mask;
@@ -29,8 +34,8 @@ pub use normalise::normalise;
 pub(crate) use normalise::{Names, comm, own, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
-pub use release::Release;
+pub use release::{Release, is_release};
 pub use sighting::{Call, Exit, Run, Sighting, Word};
-pub use step::{Case, Ended, How, Started, Step, Trail};
+pub use step::{Case, Ended, How, LONGEST, Started, Step, Trail};
 pub use told::{Told, ToldTo};
 pub use verdict::{Fact, Found, Judgement, Verdict};

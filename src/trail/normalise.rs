@@ -120,7 +120,9 @@ impl Names {
         let own =
             |pid: &i32| special(*pid).is_none() && *pid != run.launcher && !workers.contains(pid);
         let mut order: Vec<i32> = seen.chain(related).chain(started).filter(own).collect();
-        let age = |pid: i32| (pid - run.launcher).rem_euclid(run.pid_max.max(1));
+        // Wider than a process id, so that no number overflows.
+        let (launcher, max) = (i64::from(run.launcher), i64::from(run.pid_max.max(1)));
+        let age = |pid: i32| (i64::from(pid) - launcher).rem_euclid(max);
         order.sort_by_key(|pid| (age(*pid), *pid));
         order.dedup();
         let own = order
@@ -387,5 +389,17 @@ mod tests {
             normalise(&run(vec![sighting])).steps[0].step,
             "open+0x100000000"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_normalised_stays_as_it_is(value in super::super::property::value()) {
+            let names = Names::of(&run(vec![seen(101, 100)]));
+            for inode in [&*value, "pipe:[7]", &format!("socket:[{value}]"), &format!("/proc/101/{value}")] {
+                let once = text(inode, &names);
+                proptest::prop_assert_eq!(text(&once, &names), once);
+            }
+            proptest::prop_assert_eq!(comm(&comm(&value)), comm(&value));
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use thiserror::Error;
 
-use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict};
+use super::escape::is_visible;
+use super::text::{COMM, PATH};
+use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict, field};
 
 /// A line that no trail has.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -26,7 +28,8 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
     let mut trail = Trail::default();
     // Nothing was started yet: steps of the launcher, and of others outside of the scenario.
     let mut current: Option<String> = None;
-    for (number, line) in text.lines().enumerate() {
+    // Not `lines`, which would take a carriage return at a line's end for a part of its end.
+    for (number, line) in text.split('\n').enumerate() {
         let fail = |what| ParseError {
             line: number + 1,
             what,
@@ -34,6 +37,9 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
         };
         if line.is_empty() {
             continue;
+        }
+        if !line.chars().all(is_visible) {
+            return Err(fail("a character that nobody sees"));
         }
         let (verdict, fact) = (line.strip_prefix("verdict "), line.strip_prefix("fact "));
         if verdict.or(fact).is_some() {
@@ -65,7 +71,13 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
             trail.hang = Some(hang.to_owned());
         } else if let Some(rest) = line.strip_prefix("start ") {
             let started = started(rest).ok_or_else(|| fail("no start of a process"))?;
-            current = Some(started.process.clone());
+            let process = &started.process;
+            if trail.started.iter().any(|known| known.process == *process)
+                || trail.steps.iter().any(|step| step.process == *process)
+            {
+                return Err(fail("a start of a process that is there already"));
+            }
+            current = Some(process.clone());
             trail.started.push(started);
         } else if line.starts_with("perm=") || line.starts_with("deny=") {
             let step = step(line).ok_or_else(|| fail("no step"))?;
@@ -74,6 +86,16 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 .is_some_and(|current| *current != step.process)
             {
                 return Err(fail("a step of another process than its section's"));
+            }
+            let last = trail.steps.last().map(|last| &last.process);
+            if current.is_none()
+                && last != Some(&step.process)
+                && trail
+                    .steps
+                    .iter()
+                    .any(|known| known.process == step.process)
+            {
+                return Err(fail("a step after those of another process"));
             }
             trail.steps.push(step);
         } else if let Some(rest) = line.strip_prefix("told ") {
@@ -145,19 +167,20 @@ fn step(line: &str) -> Option<Step> {
     let (perm, rest) = rest.split_once(" pid=")?;
     let (process, rest) = rest.split_once(" ppid=")?;
     let (parent, rest) = rest.split_once(" exe=")?;
-    let (rest, path) = rest.split_once(" : path=")?;
-    let (exe, comm) = rest.rsplit_once(" comm=")?;
+    let (rest, path) = rest.split_once(PATH)?;
+    let (link, comm) = rest.rsplit_once(COMM)?;
+    let (exe, comm) = (field::read(link), field::read(comm));
     let mask = Mask::from_name(perm.trim_end())?;
     Some(Step {
         process: word(process)?,
         parent: word(parent)?,
         step: mask.name().into_owned(),
         mask,
-        exe: exe.to_owned(),
         // A link's target is a path, or a name with a colon as pipes and sockets have; a comm that
-        // stands for a missing link is the comm beside it.
-        exe_link: exe != comm || exe.contains('/'),
-        comm: comm.to_owned(),
+        // stands for a missing link is the comm beside it, and shows no slash.
+        exe_link: exe != comm || link.contains('/'),
+        exe,
+        comm,
         path: path.to_owned(),
         denied,
     })
@@ -260,6 +283,28 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
     }
 
     #[test]
+    fn a_process_that_starts_twice_is_refused() {
+        let what = "a start of a process that is there already";
+        let text = format!("{TEXT}\nstart p1 by p2\n");
+        assert_eq!(parse(&text).unwrap_err().what, what);
+        let step = "perm=open    pid=p1 ppid=init exe=/a comm=a : path=/l\n";
+        let text = format!("{step}\n{TEXT}");
+        assert_eq!(parse(&text).unwrap_err().what, what);
+    }
+
+    #[test]
+    fn steps_of_processes_by_turns_are_refused() {
+        let step =
+            |process| format!("perm=open    pid={process} ppid=init exe=/a comm=a : path=/l\n");
+        let text = ["outside", "launcher", "outside"].map(step).concat();
+        let error = parse(&text).unwrap_err();
+        assert_eq!(
+            (error.line, error.what),
+            (3, "a step after those of another process")
+        );
+    }
+
+    #[test]
     fn an_unknown_word_in_a_mask_is_refused() {
         assert_eq!(
             parse(&TEXT.replace("perm=open", "perm=opne"))
@@ -267,6 +312,41 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
                 .line,
             3
         );
+    }
+
+    #[test]
+    fn a_character_that_nobody_sees_is_refused() {
+        for hidden in ["\r", "\u{1b}", "\u{202e}"] {
+            let text = TEXT.replacen('\n', &format!("{hidden}\n"), 1);
+            assert_eq!(
+                parse(&text).unwrap_err().what,
+                "a character that nobody sees"
+            );
+        }
+    }
+
+    /// A step with this exe, or none, and this comm, read back.
+    fn step(exe: Option<&str>, comm: &str) {
+        let mut trail = parse(TEXT).unwrap();
+        let step = &mut trail.steps[1];
+        step.exe = exe.unwrap_or(comm).to_owned();
+        step.exe_link = exe.is_some();
+        step.comm = comm.to_owned();
+        assert_eq!(parse(&trail.to_string()).unwrap(), trail, "{trail}");
+    }
+
+    #[test]
+    fn a_comm_that_looks_like_another_field_reads_back() {
+        step(Some("/a"), "x : path=/etc");
+        step(Some("/a"), "x comm=y");
+        step(Some("/a comm=b : path=c"), " ");
+        step(None, " : path=");
+    }
+
+    #[test]
+    fn a_comm_with_a_slash_that_stands_for_a_missing_link_reads_back() {
+        step(None, "irq/24-x");
+        step(Some("irq/24-x"), "irq/24-x");
     }
 
     #[test]

@@ -114,7 +114,24 @@ pub struct Trail {
     pub facts: Vec<Fact>,
 }
 
+/// How many lines a trail may have: what scenarios give has less than 200.
+pub const LONGEST: usize = 10_000;
+
 impl Trail {
+    /// How many lines its text has, without the empty ones.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        let cases = self.cases.iter().map(|case| 1 + case.trail.length());
+        self.started.len()
+            + self.steps.len()
+            + self.ended.len()
+            + self.told.len()
+            + self.found.len()
+            + self.verdicts.len()
+            + self.facts.len()
+            + cases.sum::<usize>()
+    }
+
     /// The steps, also those of the cases.
     pub fn every_step(&self) -> impl Iterator<Item = &Step> {
         let cases = self.cases.iter().flat_map(|case| &case.trail.steps);

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use super::{Started, Step, Trail};
+use super::{Started, Step, Trail, field};
+
+/// What stands before a step's comm.
+pub(super) const COMM: &str = " comm=";
+/// What stands before a step's path.
+pub(super) const PATH: &str = " : path=";
 
 impl fmt::Display for Trail {
     /// One section a process, parted by an empty line; inside it the start, the steps and the end.
@@ -81,19 +86,27 @@ impl fmt::Display for Step {
             process,
             parent,
             exe,
+            exe_link,
             comm,
             path,
             mask,
             denied,
             ..
         } = self;
+        let exe = field::before(exe, &[PATH]);
+        // A link's target has a slash, and a comm that stands for a missing link shows none.
+        let exe = match exe_link {
+            true => exe.into_owned(),
+            false => field::without(&exe, '/'),
+        };
+        let comm = field::before(comm, &[PATH, COMM]);
         if let Some(errno) = denied {
             write!(f, "deny={errno} ")?;
         }
         let perm = mask.name();
         write!(
             f,
-            "perm={perm:<7} pid={process} ppid={parent} exe={exe} comm={comm} : path={path}"
+            "perm={perm:<7} pid={process} ppid={parent} exe={exe}{COMM}{comm}{PATH}{path}"
         )
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::field;
+
 /// What a program found when it began to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -34,8 +36,8 @@ pub struct ToldTo {
     pub told: Told,
 }
 
-/// What stands for something that is not there.
-const NONE: &str = "none";
+/// What stands before each field but the first.
+const BEFORE: [&str; 4] = [" execfd=", " comm=", " exe=", " argv="];
 
 impl Told {
     /// Names of the fields, as the trail's text has them.
@@ -44,18 +46,26 @@ impl Told {
     /// Each field with its value as text.
     #[must_use]
     pub fn fields(&self) -> [(&'static str, String); 5] {
-        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| NONE.to_owned());
         let execfd = self.execfd.map(|fd| match &self.execfd_path {
             Some(path) => format!("{fd} -> {path}"),
             None => fd.to_string(),
         });
+        let one = |argument: &String| field::without(argument, '|');
+        let arguments = match self.argv.as_slice() {
+            [] => field::or_none(None).into_owned(),
+            [alone] => field::or_none(Some(&one(alone))).into_owned(),
+            all => all.iter().map(one).collect::<Vec<_>>().join(" | "),
+        };
+        let before = |value: &str, word| field::before(value, &[word]).into_owned();
+        let or_none =
+            |value: &Option<String>, word| before(&field::or_none(value.as_deref()), word);
         let [execfn, fd, comm, exe, argv] = Self::FIELDS;
         [
-            (execfn, or_none(&self.execfn)),
-            (fd, or_none(&execfd)),
-            (comm, self.comm.clone()),
-            (exe, or_none(&self.exe)),
-            (argv, self.argv.join(" | ")),
+            (execfn, or_none(&self.execfn, BEFORE[0])),
+            (fd, or_none(&execfd, BEFORE[1])),
+            (comm, before(&self.comm, BEFORE[2])),
+            (exe, or_none(&self.exe, BEFORE[3])),
+            (argv, arguments),
         ]
     }
 }
@@ -75,25 +85,27 @@ impl ToldTo {
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<ToldTo> {
         let (process, rest) = rest.split_once(": execfn=")?;
-        let (execfn, rest) = rest.split_once(" execfd=")?;
-        let (execfd, rest) = rest.split_once(" comm=")?;
-        let (comm, rest) = rest.split_once(" exe=")?;
-        let (exe, argv) = rest.split_once(" argv=")?;
-        let some = |text: &str| (text != NONE).then(|| text.to_owned());
+        let (execfn, rest) = rest.split_once(BEFORE[0])?;
+        let (execfd, rest) = rest.split_once(BEFORE[1])?;
+        let (comm, rest) = rest.split_once(BEFORE[2])?;
+        let (exe, argv) = rest.split_once(BEFORE[3])?;
         let (execfd, execfd_path) = match execfd.split_once(" -> ") {
-            Some((fd, path)) => (Some(fd.parse().ok()?), Some(path.to_owned())),
-            None if execfd == NONE => (None, None),
+            Some((fd, path)) => (Some(fd.parse().ok()?), Some(field::read(path))),
+            None if execfd == field::NONE => (None, None),
             None => (Some(execfd.parse().ok()?), None),
         };
-        let argv = argv.split(" | ").map(ToOwned::to_owned).collect();
+        let argv = match argv {
+            field::NONE => Vec::new(),
+            all => all.split(" | ").map(field::read).collect(),
+        };
         Some(ToldTo {
             process: process.to_owned(),
             told: Told {
-                execfn: some(execfn),
+                execfn: field::read_or_none(execfn),
                 execfd,
                 execfd_path,
-                comm: comm.to_owned(),
-                exe: some(exe),
+                comm: field::read(comm),
+                exe: field::read_or_none(exe),
                 argv,
             },
         })
@@ -109,9 +121,43 @@ mod tests {
         for text in [
             "p1: execfn=/a execfd=none comm=a exe=/a (deleted) argv=/a | -x",
             "p2: execfn=none execfd=3 -> /b comm=b c exe=none argv=",
+            "p3: execfn=none execfd=none comm=c exe=/c argv=none",
         ] {
             let told = ToldTo::parse(text).unwrap();
             assert_eq!(told.to_string(), format!("told {text}"));
         }
+    }
+
+    fn read_back(change: impl Fn(&mut Told)) {
+        let text = "p1: execfn=/a execfd=none comm=a exe=/a argv=/a";
+        let mut to = ToldTo::parse(text).unwrap();
+        change(&mut to.told);
+        let text = to.to_string();
+        let rest = text.strip_prefix("told ").unwrap();
+        assert_eq!(ToldTo::parse(rest).as_ref(), Some(&to), "{text}");
+    }
+
+    #[test]
+    fn an_empty_list_of_arguments_is_not_one_empty_argument() {
+        read_back(|told| told.argv = Vec::new());
+        read_back(|told| told.argv = vec![String::new()]);
+        read_back(|told| told.argv = vec!["none".into()]);
+    }
+
+    #[test]
+    fn arguments_that_look_like_several_read_back() {
+        read_back(|told| told.argv = vec!["a | b".into(), "| c".into(), "|".into(), " ".into()]);
+    }
+
+    #[test]
+    fn a_value_that_looks_like_another_field_reads_back() {
+        read_back(|told| told.execfn = Some("none".into()));
+        read_back(|told| told.execfn = Some("a execfd=3 comm=b".into()));
+        read_back(|told| told.comm = "a exe=/b".into());
+        read_back(|told| told.exe = Some("/a argv=b".into()));
+        read_back(|told| {
+            told.execfd = Some(3);
+            told.execfd_path = Some("/a -> b comm=c".into());
+        });
     }
 }

@@ -50,11 +50,15 @@ impl First {
             trail: self.trail.clone(),
             inside,
         };
-        let body = (self.trail != Trail::default()).then(|| Body::new::<Steps>(self.trail));
+        let body = match self.trail == Trail::default() {
+            true => None,
+            false => Some(Body::new::<Steps>(super::trail::whole(self.trail)?)),
+        };
         let mut seen = vec![one(TRAIL, self.outcome, self.reason, body)];
         if let Some(outcome) = self.stages_outcome {
             let some = !story.inside.stages.is_empty() || outcome == Outcome::Same;
-            let body = some.then(|| Body::new::<Stages>(story));
+            let body = some.then(|| super::stages::whole(story)).transpose()?;
+            let body = body.map(Body::new::<Stages>);
             seen.push(one(STAGES, outcome, self.stages_reason, body));
         }
         Ok(Record {
@@ -97,6 +101,12 @@ mod tests {
     fn a_record_without_the_second_view_has_none() {
         let text = RECORD.replace(r#","stages_outcome":"changed""#, "");
         assert!(read(&text).unwrap().of(STAGES).is_none());
+    }
+
+    #[test]
+    fn a_trail_that_its_text_does_not_tell_is_refused_here_too() {
+        let text = RECORD.replace(r#""process":"p1","exit""#, r#""process":"p2","exit""#);
+        assert!(read(&text).unwrap_err().contains("another one"));
     }
 
     #[test]

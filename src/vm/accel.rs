@@ -4,10 +4,10 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::arch;
+use crate::{arch, bound, files};
 
 /// How a guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
     }
     let host = host();
     let file = cache.join("accel.json");
-    let known = fs::read(&file)
+    let known = bound::file(&file, bound::TEXT)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
     if let Some(Remembered { choice, .. }) = known.filter(|known: &Remembered| known.host == host) {
@@ -115,7 +115,7 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
         host,
         choice: choice.clone(),
     })?;
-    fs::write(&file, remembered).with_context(|| format!("failed to write {}", file.display()))?;
+    files::replace(&file, &remembered)?;
     Ok(choice)
 }
 

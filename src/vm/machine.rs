@@ -1,17 +1,21 @@
 //! QEMU's command line, and nothing else of QEMU.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use command_fds::{CommandFdExt as _, FdMapping};
 use nix::fcntl::OFlag;
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::pipe2;
 
 use super::accel::Accel;
 use super::image::Image;
+use super::sandbox;
 use crate::arch::{self, QEMU};
 use crate::sys;
 
@@ -22,6 +26,30 @@ pub enum Kernel {
     File(PathBuf),
     /// An uncompressed kernel in memory, taken out of an image that a user named.
     Memory(std::sync::Arc<OwnedFd>),
+}
+
+impl Kernel {
+    /// A descriptor that QEMU can open again by its number, whoever it runs as.
+    fn open(&self) -> Result<OwnedFd> {
+        let path = match self {
+            Kernel::File(path) => path,
+            Kernel::Memory(memory) => {
+                return memory.try_clone().context("failed to duplicate the kernel");
+            }
+        };
+        let context = || format!("failed to read {}", path.display());
+        let mut file = File::open(path).with_context(context)?;
+        let mode = file.metadata().with_context(context)?.mode();
+        if mode & 0o004 != 0 {
+            return Ok(file.into());
+        }
+        // A file in memory is everybody's who has its descriptor.
+        let memory = memfd_create(c"exetrail-vmlinux", MFdFlags::MFD_CLOEXEC)
+            .context("failed to make a file in memory")?;
+        let mut memory = File::from(memory);
+        std::io::copy(&mut file, &mut memory).with_context(context)?;
+        Ok(memory.into())
+    }
 }
 
 /// A machine before it is started.
@@ -88,6 +116,10 @@ impl Machine<'_> {
         let (complaints, complaints_end) =
             pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
         let mut command = Command::new(QEMU);
+        // KVM's device is root's and its group's.
+        if self.accel == Accel::Tcg {
+            sandbox::drop_root(&mut command, &[&console_end, &records_end]);
+        }
         command.args(self.arguments()).stderr(complaints_end);
         if self.terminal != Terminal::Ours {
             // A process group of its own: Ctrl-C is ours to handle.
@@ -108,15 +140,10 @@ impl Machine<'_> {
                 child_fd: RECORDS_FD,
             },
         ];
-        if let Kernel::Memory(memory) = self.kernel {
-            let copy = memory
-                .try_clone()
-                .context("failed to duplicate the kernel")?;
-            fds.push(FdMapping {
-                parent_fd: copy,
-                child_fd: KERNEL_FD,
-            });
-        }
+        fds.push(FdMapping {
+            parent_fd: self.kernel.open()?,
+            child_fd: KERNEL_FD,
+        });
         let input = match self.terminal {
             Terminal::Host => {
                 let flags = SockFlag::SOCK_CLOEXEC;
@@ -149,10 +176,6 @@ impl Machine<'_> {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let kernel = match self.kernel {
-            Kernel::File(path) => path.display().to_string(),
-            Kernel::Memory(_) => format!("/dev/fd/{KERNEL_FD}"),
-        };
         // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at
         // random.
         let accel = match (self.accel, self.cpus) {
@@ -174,6 +197,7 @@ impl Machine<'_> {
         ]
         .map(ToOwned::to_owned)
         .into();
+        arguments.extend(sandbox::options().iter().map(ToString::to_string));
         let file = |id: &str, fd| format!("file,id={id},path=/dev/fd/{fd}");
         arguments.extend(
             [
@@ -182,7 +206,7 @@ impl Machine<'_> {
                     "-m",
                     format!("{}M", self.memory.unwrap_or(memory(self.image.size))),
                 ),
-                ("-kernel", kernel),
+                ("-kernel", format!("/dev/fd/{KERNEL_FD}")),
                 ("-initrd", format!("/dev/fd/{IMAGE_FD}")),
                 ("-append", append(self.parameters)),
                 ("-chardev", file("console", CONSOLE_FD)),

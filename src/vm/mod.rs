@@ -11,6 +11,7 @@ pub mod image;
 pub mod machine;
 pub mod payload;
 pub mod programs;
+mod sandbox;
 pub mod session;
 pub mod table;
 pub mod tree;

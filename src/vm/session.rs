@@ -17,7 +17,19 @@ use crate::wire::{Chunk, Link, LinkError, Message, until};
 pub const BOOT: Duration = Duration::from_secs(90);
 
 /// What "as long as it takes" is for poll(2).
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+pub const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How much of what QEMU says of itself is kept.
+const COMPLAINTS: usize = 64 << 10;
+
+/// How long a boot may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From QEMU's start to PID 1.
+    pub boot: Duration,
+    /// From QEMU's start to its end, whatever the guest says meanwhile.
+    pub whole: Duration,
+}
 
 /// Why a boot came to no good end.
 #[derive(Debug, Error)]
@@ -30,28 +42,32 @@ pub enum Breakdown {
     Broken(String),
 }
 
-/// What a session does with a message: how long the next one may take.
+/// How long the next message may take; none for as long as it takes.
 pub type Patience = Option<Duration>;
+
+/// What hears the messages of a guest. An error is what is wrong with one that no honest guest sends,
+/// and ends the session.
+pub type Hear<'a> = dyn FnMut(Message) -> Result<Patience, String> + 'a;
 
 /// Runs a machine until its guest says that it is done.
 ///
-/// `boot` is how long the kernel may take to PID 1. `heard` gets every message and says how long to wait for the next one (none: as long as it
-/// takes). `stop` becomes readable when the user wants to stop. QEMU is gone when this returns.
+/// `heard` gets every message and says how long to wait for the next one. `stop` becomes readable when
+/// the user wants to stop. QEMU is gone when this returns.
 ///
 /// # Errors
 ///
 /// A [`Breakdown`]: what happened, and the console's last lines.
 pub fn run(
     machine: Machine<'_>,
-    boot: Duration,
+    limits: Limits,
     stop: BorrowedFd<'_>,
-    heard: &mut dyn FnMut(Message) -> Patience,
+    heard: &mut Hear<'_>,
 ) -> Result<(), Breakdown> {
     let running = machine
         .start()
         .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
     let mut session = Session::new(running);
-    let result = session.follow(boot, stop, heard);
+    let result = session.follow(limits, stop, heard);
     let status = session.end();
     result.map_err(|end| session.explain(end, status))
 }
@@ -60,6 +76,8 @@ pub fn run(
 enum End {
     Interrupted,
     Deadline(Duration),
+    Whole(Duration),
+    Nonsense(String),
     Hopeless,
     Channel(LinkError),
     Guest(String),
@@ -125,14 +143,15 @@ impl Session {
 
     fn follow(
         &mut self,
-        boot: Duration,
+        limits: Limits,
         stop: BorrowedFd<'_>,
-        heard: &mut dyn FnMut(Message) -> Patience,
+        heard: &mut Hear<'_>,
     ) -> Result<(), End> {
-        let mut patience = Some(boot);
-        let mut deadline = Instant::now() + boot;
+        let mut patience = Some(limits.boot);
+        let whole = Instant::now() + limits.whole;
+        let mut deadline = Instant::now() + limits.boot;
         loop {
-            while let Some(message) = self.records.take().map_err(End::Channel)? {
+            while let Some(message) = self.records.hear().map_err(End::Channel)? {
                 self.reached = true;
                 match message {
                     Message::Done => return Ok(()),
@@ -143,7 +162,7 @@ impl Session {
                         }
                         continue;
                     }
-                    message => patience = heard(message),
+                    message => patience = heard(message).map_err(End::Nonsense)?,
                 }
                 deadline = Instant::now() + patience.unwrap_or(FOR_EVER);
             }
@@ -160,8 +179,14 @@ impl Session {
                 PollFd::new(stop, PollFlags::POLLIN),
                 PollFd::new(from, PollFlags::POLLIN),
             ];
-            match poll(&mut fds, until(deadline)) {
-                Ok(0) => return Err(End::Deadline(patience.unwrap_or(FOR_EVER))),
+            // A guest that always has something to say passes no deadline but this one.
+            if Instant::now() >= whole {
+                return Err(End::Whole(limits.whole));
+            }
+            match poll(&mut fds, until(deadline.min(whole))) {
+                Ok(0) if deadline < whole => {
+                    return Err(End::Deadline(patience.unwrap_or(FOR_EVER)));
+                }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(End::System(errno.into())),
             }
@@ -181,7 +206,7 @@ impl Session {
             }
             if complaints {
                 take(&self.complaints_fd, |bytes| {
-                    self.complaints.extend_from_slice(bytes)
+                    keep(&mut self.complaints, bytes)
                 });
             }
             if records {
@@ -206,7 +231,7 @@ impl Session {
         let status = self.child.wait().ok();
         while take(&self.console_fd, |bytes| self.console.feed(bytes)) {}
         while take(&self.complaints_fd, |bytes| {
-            self.complaints.extend_from_slice(bytes)
+            keep(&mut self.complaints, bytes)
         }) {}
         own.or(status)
     }
@@ -225,6 +250,13 @@ impl Session {
                     patience.as_secs()
                 )
             }
+            End::Whole(limit) => {
+                format!(
+                    "the guest was not done within {} s, however much it said",
+                    limit.as_secs()
+                )
+            }
+            End::Nonsense(what) => format!("the guest says what no guest of ours does: {what}"),
             End::Guest(reason) => reason,
             End::Hopeless => format!("the guest can go no further, {place}"),
             End::System(error) => format!("failed to wait for QEMU: {error:#}"),
@@ -278,6 +310,12 @@ fn indent(text: &str) -> String {
         .join("\n")
 }
 
+/// Keeps what was read, up to the limit.
+fn keep(kept: &mut Vec<u8>, bytes: &[u8]) {
+    let room = COMPLAINTS.saturating_sub(kept.len());
+    kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
 /// Reads once; false at the end.
 fn take(fd: &OwnedFd, mut sink: impl FnMut(&[u8])) -> bool {
     let mut chunk = [0; 4096];
@@ -288,5 +326,75 @@ fn take(fd: &OwnedFd, mut sink: impl FnMut(&[u8])) -> bool {
             true
         }
         Err(errno) => errno == Errno::EINTR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A session with a shell script as its machine; what it writes are its records. The pipes for
+    /// the rest stay open, and it is killed when it is dropped.
+    fn session(script: &str) -> (Session, [std::io::PipeWriter; 2]) {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let records = child.stdout.take().unwrap().into();
+        let (console, one) = std::io::pipe().unwrap();
+        let (complaints, other) = std::io::pipe().unwrap();
+        let running = Running {
+            child,
+            console: console.into(),
+            records,
+            complaints: complaints.into(),
+            input: None,
+        };
+        (Session::new(running), [one, other])
+    }
+
+    #[test]
+    fn a_guest_that_always_has_something_to_say_ends_at_the_limit_of_the_whole() {
+        let greeting = r#"{"message":"hello","release":"1.0","version":""}"#;
+        let script = format!("while echo '{greeting}'; do sleep 0.05; done");
+        let (mut session, _open) = session(&script);
+        let (never, _writer) = std::io::pipe().unwrap();
+        let limits = Limits {
+            boot: Duration::from_secs(60),
+            whole: Duration::from_millis(500),
+        };
+        let mut heard = 0;
+        let end = session.follow(limits, never.as_fd(), &mut |_| {
+            heard += 1;
+            Ok(Some(Duration::from_secs(60)))
+        });
+        assert!(matches!(end, Err(End::Whole(_))) && heard > 1);
+    }
+
+    #[test]
+    fn what_no_guest_of_ours_says_ends_the_session() {
+        let (mut session, _open) =
+            session(r#"echo '{"message":"exited","status":0}'; exec sleep 60"#);
+        let (never, _writer) = std::io::pipe().unwrap();
+        let limits = Limits {
+            boot: Duration::from_secs(60),
+            whole: Duration::from_secs(60),
+        };
+        let mut heard = |_| Err("it lies".to_owned());
+        let end = session.follow(limits, never.as_fd(), &mut heard);
+        assert!(matches!(end, Err(End::Nonsense(what)) if what == "it lies"));
+    }
+
+    #[test]
+    fn what_a_machine_complains_of_is_kept_to_its_limit() {
+        let mut kept = Vec::new();
+        for _ in 0..100 {
+            keep(&mut kept, &[b'x'; 4096]);
+        }
+        assert_eq!(kept.len(), COMPLAINTS);
     }
 }

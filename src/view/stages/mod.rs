@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Length, Mark, Name, Paint, View};
 use crate::scenario::Registered;
 use crate::stages::{self, Packed, Story};
-use crate::trail::Trail;
+use crate::trail::{LONGEST, Trail};
 
 /// The view.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl View for Stages {
         let packed: Packed = serde_json::from_value(sent).map_err(|error| error.to_string())?;
         let inside = packed.unpack(trail);
         let inside = inside.ok_or("the guest's stages are not those of its trail")?;
-        Ok(Story {
+        whole(Story {
             trail: trail.clone(),
             inside,
         })
@@ -52,7 +52,7 @@ impl View for Stages {
 
     fn read(kept: Value, trail: &Trail) -> Result<Story, String> {
         let inside = serde_json::from_value(kept).map_err(|error| error.to_string())?;
-        Ok(Story {
+        whole(Story {
             trail: trail.clone(),
             inside,
         })
@@ -79,5 +79,57 @@ impl View for Stages {
 
     fn marks(body: &Story, process: &str) -> Vec<Vec<Mark>> {
         marks::marks(&body.inside, process)
+    }
+}
+
+/// Refuses a story that its text does not tell: what is shown and compared is the text.
+pub(super) fn whole(story: Story) -> Result<Story, String> {
+    let length = story.inside.stages.len();
+    if length > LONGEST {
+        return Err(format!(
+            "it has {length} lines, more than the limit of {LONGEST}"
+        ));
+    }
+    match stages::parse(&Stages::text(&story)) {
+        Ok(same) if same.inside == story.inside => Ok(story),
+        Ok(_) => Err("its text reads back as another one".to_owned()),
+        Err(error) => Err(format!("its text does not read back: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "start p1 by launcher: execve /a\n\
+                        stage=open                   pid=p1 : do_open_execat\n\
+                        perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+
+    fn read(change: impl Fn(&mut Value)) -> Result<Story, String> {
+        let story = Stages::parse(TEXT).unwrap();
+        let mut body = Stages::write(&story);
+        change(&mut body);
+        Stages::read(body, &story.trail)
+    }
+
+    #[test]
+    fn stages_are_read_as_they_were_written() {
+        assert_eq!(read(|_| {}), Ok(Stages::parse(TEXT).unwrap()));
+    }
+
+    #[test]
+    fn a_stage_that_is_no_word_is_refused() {
+        let error = read(|body| body["stages"][0]["stage"] = "a b".into()).unwrap_err();
+        assert!(error.contains("does not read back"), "{error}");
+    }
+
+    #[test]
+    fn stages_of_processes_by_turns_are_refused() {
+        let error = read(|body| {
+            let mut other = body["stages"][0].clone();
+            other["process"] = "p2".into();
+            body["stages"].as_array_mut().unwrap().insert(1, other);
+        });
+        assert!(error.unwrap_err().contains("another one"));
     }
 }

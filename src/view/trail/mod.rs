@@ -11,7 +11,7 @@ use super::{Name, Paint, View};
 use crate::diff::{Comparison, Side};
 use crate::event::{Report, of_trail};
 use crate::scenario::Registered;
-use crate::trail::{Trail, parse};
+use crate::trail::{LONGEST, Trail, parse};
 
 /// The view; its text, parser and comparison are those of [`crate::trail`] and [`crate::diff`].
 #[derive(Debug)]
@@ -35,10 +35,7 @@ impl View for Steps {
 
     fn read(kept: Value, _: &Trail) -> Result<Trail, String> {
         let trail: Trail = serde_json::from_value(kept).map_err(|error| error.to_string())?;
-        match trail == Trail::default() {
-            true => Err("the trail is empty".to_owned()),
-            false => Ok(trail),
-        }
+        whole(trail)
     }
 
     fn text(body: &Trail) -> String {
@@ -59,5 +56,86 @@ impl View for Steps {
 
     fn show(body: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
         show::phases(body, paint, out)
+    }
+}
+
+/// Refuses a trail that its text does not tell: what is shown and compared is the text.
+pub(super) fn whole(trail: Trail) -> Result<Trail, String> {
+    if trail == Trail::default() {
+        return Err("the trail is empty".to_owned());
+    }
+    if trail.length() > LONGEST {
+        let length = trail.length();
+        return Err(format!(
+            "it has {length} lines, more than the limit of {LONGEST}"
+        ));
+    }
+    match parse(&trail.to_string()) {
+        Ok(same) if same == trail => Ok(trail),
+        Ok(_) => Err("its text reads back as another one".to_owned()),
+        Err(error) => Err(format!("its text does not read back: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn body() -> Value {
+        let text = "start p1 by launcher: execve /a\n\
+                    perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+        serde_json::to_value(parse(text).unwrap()).unwrap()
+    }
+
+    fn refused(change: impl Fn(&mut Value), why: &str) {
+        let mut body = body();
+        change(&mut body);
+        let error = Steps::read(body, &Trail::default()).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_trail_is_read_as_it_was_written() {
+        assert_eq!(
+            Steps::write(&Steps::read(body(), &Trail::default()).unwrap()),
+            body()
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_called_otherwise_than_its_mask_says_is_refused() {
+        refused(
+            |body| body["trail"][0]["step"] = json!("execute"),
+            "another one",
+        );
+    }
+
+    #[test]
+    fn a_step_of_a_process_that_is_no_word_is_refused() {
+        refused(
+            |body| body["trail"][0]["process"] = json!("p1 x"),
+            "does not read back",
+        );
+    }
+
+    #[test]
+    fn what_the_text_does_not_show_is_refused() {
+        refused(
+            |body| body["started"][0]["path"] = Value::Null,
+            "another one",
+        );
+    }
+
+    #[test]
+    fn more_lines_than_any_trail_has_are_refused_before_they_are_written() {
+        refused(
+            |body| {
+                let step = body["trail"][0].clone();
+                body["trail"] = vec![step; LONGEST].into();
+            },
+            "it has 10001 lines",
+        );
     }
 }
