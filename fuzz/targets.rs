@@ -49,6 +49,7 @@ pub fn channel(data: &[u8]) {
     let ask = |scenario: &str| Ask {
         scenario: scenario.to_owned(),
         observe: vec!["trail".to_owned()],
+        case: None,
     };
     let mut talk = Talk::new(&Job::Scenarios(vec![ask("a"), ask("b")]));
     let Ok((reader, writer)) = nix::unistd::pipe() else {

@@ -177,6 +177,7 @@ mod tests {
         let ask = |name: &str| Ask {
             scenario: name.into(),
             observe: Vec::new(),
+            case: None,
         };
         of(&Job::Scenarios(vec![ask("a"), ask("b")]), messages)
     }
