@@ -14,7 +14,7 @@ use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Options, Stop, Suite, Target, Wanted, Work};
 use exetrail::vm::accel::Accel;
 use exetrail::vm::image::Image;
-use exetrail::vm::machine::{Machine, Terminal};
+use exetrail::vm::machine::{Machine, Start, Terminal};
 use exetrail::vm::session;
 use exetrail::vm::tree::{Entry, Tree};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -124,17 +124,16 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         .as_ref()
         .context("the running kernel is not booted")?;
     let machine = Machine {
-        kernel,
-        image,
+        start: Start::Boot(kernel, image),
         accel,
         cpus: 1,
         parameters: "",
         terminal: Terminal::None,
-        memory: None,
+        memory: 256,
     };
     let start = Instant::now();
     // It ends without a word, which is what a session calls broken.
-    let _ = session::run(machine, session::BOOT, stop.as_fd(), &mut |_| None);
+    let _ = session::run(machine, &[], session::BOOT, stop.as_fd(), &mut |_| None);
     Ok(start.elapsed())
 }
 

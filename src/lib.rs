@@ -32,6 +32,7 @@
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
+//! | [`warm`] | machines that were saved, in the cache | what a saved machine depends on |
 //! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
 //! | [`records`] | records kept in directories, one file each | how shards are joined |
 //! | [`report`] | one file an output format | what a run prints |
@@ -74,4 +75,5 @@ pub mod trail;
 pub mod unpack;
 pub mod view;
 pub mod vm;
+pub mod warm;
 pub mod wire;

@@ -76,6 +76,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     );
     let mut out = std::io::stdout().lock();
     for (target, tally) in targets.iter().zip(&tallies) {
+        for note in &tally.notes {
+            eprintln!("note: {note}");
+        }
         for line in tally.complaints().lines() {
             writeln!(out, "{}: {line}", target.label())?;
         }

@@ -68,6 +68,10 @@ fn bar(
                 bar.inc(1);
             }
         }
+        Event::Note { text, .. } => {
+            // Where it cannot be printed, nobody reads.
+            let _ = all.println(format!("note: {text}"));
+        }
         Event::Ended { kernel } => {
             if let Some(bar) = bars.remove(kernel) {
                 bar.finish_and_clear();
@@ -96,6 +100,7 @@ fn line(targets: &[Target], event: &Event) {
                 record.outcome()
             );
         }
+        Event::Note { text, .. } => eprintln!("note: {text}"),
         Event::Running { .. } | Event::Ended { .. } => {}
     }
 }

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
 use super::undo::Undo;
-use super::{Contents, HOME, View, chance, channel, command, launcher, report, running_kernel};
+use super::{Contents, View, chance, channel, command, launcher, orders, report, running_kernel};
 use crate::model::{self, Either, Witness, World};
 use crate::need::asked;
 use crate::observer::Watch;
@@ -50,15 +50,8 @@ pub fn main(lab: Lab) -> ExitCode {
 }
 
 fn run(lab: Lab, link: &mut Link) -> Result<()> {
-    let plan = fs::read(Path::new(HOME).join("plan.json")).context("failed to read the plan")?;
-    let plan: Plan = serde_json::from_slice(&plan).context("failed to read the plan")?;
     limits(lab).context("failed to set limits")?;
     let children = child_signals().context("failed to ask for signals of children")?;
-    let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
-    link.send(&Message::Hello {
-        release: uname.release().to_string_lossy().into_owned(),
-        version: uname.version().to_string_lossy().into_owned(),
-    })?;
     if lab == Lab::Native {
         use_up_two().context("failed to use up process id 2")?;
     }
@@ -69,6 +62,12 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
         children,
     };
     boot.contents.read_all(Path::new("/"));
+    let plan = orders::plan(link, &mut boot.observers)?;
+    let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
+    link.send(&Message::Hello {
+        release: uname.release().to_string_lossy().into_owned(),
+        version: uname.version().to_string_lossy().into_owned(),
+    })?;
     match &plan.job {
         Job::Scenarios(asks) => {
             for ask in asks {

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::judge::judge_body;
+use super::machine::{Ears, Errand};
 use super::run::{Event, Options, Suite};
 use super::verdict::verdict;
 use super::{Stop, Target};
@@ -133,9 +134,10 @@ impl Guest<'_> {
         sender: &mpsc::Sender<Event>,
         take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
-        let asks = left.iter().map(|scenario| pass.ask(scenario));
+        let asks: Vec<_> = left.iter().map(|scenario| pass.ask(scenario)).collect();
+        let prepare = wanted_by_all(&asks);
         let plan = Plan {
-            job: Job::Scenarios(asks.collect()),
+            job: Job::Scenarios(asks),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
@@ -182,14 +184,22 @@ impl Guest<'_> {
             }
             _ => Some(grace),
         };
-        self.suite.follow(
-            self.target,
-            (&load, &plan),
-            self.options,
+        let errand = Errand {
+            load: &load,
+            plan,
+            prepare,
             limit,
-            stop,
-            &mut heard,
-        )
+        };
+        let mut told = |text| {
+            let kernel = self.kernel;
+            let _ = sender.send(Event::Note { kernel, text });
+        };
+        let mut ears = Ears {
+            heard: &mut heard,
+            told: &mut told,
+        };
+        self.suite
+            .follow(self.target, &errand, self.options, stop, &mut ears)
     }
 
     /// Judges what the observers say; without a trail the others have nothing to be placed in.
@@ -297,6 +307,16 @@ impl Pass<'_> {
             observe: names.map(|name| name.to_string()).collect(),
         }
     }
+}
+
+/// The observers that every scenario wants: these are set up before the first one.
+fn wanted_by_all(asks: &[Ask]) -> Vec<String> {
+    let (first, rest) = match asks.split_first() {
+        Some((first, rest)) => (first.observe.as_slice(), rest),
+        None => (&[] as &[String], asks),
+    };
+    let all = |name: &&String| rest.iter().all(|ask| ask.observe.contains(name));
+    first.iter().filter(all).cloned().collect()
 }
 
 /// Adds what these views of a further pass saw to a record; the trail has to be the one that is known.

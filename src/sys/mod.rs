@@ -16,6 +16,7 @@ mod module;
 mod mount;
 mod power;
 mod process;
+mod random;
 mod ring;
 mod signal;
 mod timer;
@@ -37,6 +38,7 @@ pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
     handled, on_exec, own_terminal, reset_signals, share_fs, with_clean_signals,
 };
+pub use random::reseed;
 pub use ring::Ring;
 pub use signal::{
     block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,

@@ -7,6 +7,7 @@
 
 pub mod accel;
 pub mod console;
+pub mod control;
 pub mod image;
 pub mod machine;
 pub mod payload;
