@@ -138,8 +138,17 @@ impl Suite {
         session::run(machine, &[order], options.boot, stop.as_fd(), ears.heard)
     }
 
-    /// What a state of this guest would be; none where none is kept: under hardware virtualisation a
-    /// boot is as fast, and a kernel that a user names is mostly booted once.
+    /// Whether guests of this kernel begin with a state: under hardware virtualisation a boot is as
+    /// fast, and a kernel that a user names is mostly booted once.
+    pub(super) fn is_warm(&self, target: &Target, options: &Options) -> bool {
+        let emulated = self
+            .accel()
+            .is_some_and(|choice| choice.accel == Accel::Tcg);
+        let kernel = matches!(target.kernel, Some(Kernel::File(_)));
+        options.begin == Begin::Warm && emulated && kernel
+    }
+
+    /// What a state of this guest would be; none where none is kept.
     fn warm<'a>(
         &'a self,
         target: &'a Target,
@@ -147,11 +156,12 @@ impl Suite {
         options: &'a Options,
         accel: Accel,
     ) -> Result<Option<Warm<'a>>> {
-        let (Begin::Warm, Accel::Tcg, Some(Kernel::File(kernel))) =
-            (options.begin, accel, &target.kernel)
-        else {
+        let Some(Kernel::File(kernel)) = &target.kernel else {
             return Ok(None);
         };
+        if !self.is_warm(target, options) {
+            return Ok(None);
+        }
         let root = self.ingredients.root(errand.load)?;
         let pieces = self.ingredients.pieces(&target.modules, &root);
         let size = pieces.iter().map(|piece| piece.len() as u64).sum();
