@@ -148,7 +148,6 @@ impl Suite {
             let errand = Errand {
                 load: &self.whole(),
                 plan,
-                prepare: Vec::new(),
                 limit: PATIENCE * count,
             };
             let mut notes = Vec::new();

@@ -155,10 +155,9 @@ impl Guest<'_> {
         sender: &mpsc::Sender<Event>,
         take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
-        let asks: Vec<_> = left.iter().map(|scenario| pass.ask(scenario)).collect();
-        let prepare = wanted_by_all(&asks);
+        let asks = left.iter().map(|scenario| pass.ask(scenario));
         let plan = Plan {
-            job: Job::Scenarios(asks),
+            job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
@@ -208,7 +207,6 @@ impl Guest<'_> {
         let errand = Errand {
             load: &load,
             plan,
-            prepare,
             limit,
         };
         let mut told = |text| {
@@ -328,16 +326,6 @@ impl Pass<'_> {
             observe: names.map(|name| name.to_string()).collect(),
         }
     }
-}
-
-/// The observers that every scenario wants: these are set up before the first one.
-fn wanted_by_all(asks: &[Ask]) -> Vec<String> {
-    let (first, rest) = match asks.split_first() {
-        Some((first, rest)) => (first.observe.as_slice(), rest),
-        None => (&[] as &[String], asks),
-    };
-    let all = |name: &&String| rest.iter().all(|ask| ask.observe.contains(name));
-    first.iter().filter(all).cloned().collect()
 }
 
 /// Adds what these views of a further pass saw to a record; the trail has to be the one that is known.

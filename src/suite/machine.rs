@@ -15,7 +15,7 @@ use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{self, Kernel, Machine, Start, Terminal};
 use crate::vm::session::{self, Breakdown, Patience};
 use crate::warm::{Key, LIMIT, State, Store, new_memory};
-use crate::wire::{Message, Order, Plan};
+use crate::wire::{Job, Message, Order, Plan};
 
 /// What a guest's serial port holds while nobody reads it: a terminal's buffer takes 64 KiB and drops
 /// the rest (`tty_buffer_alloc` in drivers/tty/tty_buffer.c). A larger plan stands in the image.
@@ -36,8 +36,6 @@ pub(super) struct Errand<'a> {
     pub load: &'a Load,
     /// What it does.
     pub plan: Plan,
-    /// Observers that are set up before it has its plan, as every scenario of it wants them.
-    pub prepare: Vec<String>,
     /// How long it may take, where nobody but ourselves watches over it.
     pub limit: Duration,
 }
@@ -183,7 +181,7 @@ impl Suite {
         let made_from = [
             hardware.join(" "),
             options.parameters.clone(),
-            errand.prepare.join(" "),
+            wanted_by_all(&errand.plan).join(" "),
             kernel_stamp,
             qemu_stamp(),
         ];
@@ -240,14 +238,10 @@ impl Warm<'_> {
             Start::Boot(kernel, image) => Start::ToBeSaved(kernel, image, shared),
             other => other,
         };
-        let prepare = Order::Prepare(self.errand.prepare.clone());
-        let orders: &[Order] = match self.errand.prepare.is_empty() {
-            true => &[],
-            false => &[prepare],
-        };
+        let orders = [Order::Prepare(wanted_by_all(&self.errand.plan))];
         let boot = self.options.boot;
         let machine = self.machine(start);
-        session::save(machine, orders, boot, stop.as_fd(), draft.machine())
+        session::save(machine, &orders, boot, stop.as_fd(), draft.machine())
             .map_err(Unmade::Guest)?;
         let kept = self.store.keep(&self.key, draft, &memory);
         kept.and_then(|()| self.store.prune(LIMIT))
@@ -280,6 +274,20 @@ fn order(plan: &Plan) -> Result<Order> {
     })
 }
 
+/// The observers that every scenario of a plan wants: they are set up before it comes.
+fn wanted_by_all(plan: &Plan) -> Vec<String> {
+    let asks = match &plan.job {
+        Job::Scenarios(asks) => asks.as_slice(),
+        _ => &[],
+    };
+    let (first, rest) = match asks.split_first() {
+        Some((first, rest)) => (first.observe.as_slice(), rest),
+        None => (&[] as &[String], asks),
+    };
+    let all = |name: &&String| rest.iter().all(|ask| ask.observe.contains(name));
+    first.iter().filter(all).cloned().collect()
+}
+
 /// What changes with a file.
 fn stamp(file: &Path) -> String {
     let Ok(data) = std::fs::metadata(file) else {
@@ -296,4 +304,32 @@ fn qemu_stamp() -> String {
     let mut places = std::env::split_paths(&path).map(|place| place.join(QEMU));
     let found = places.find(|place| place.is_file());
     found.map_or_else(String::new, |place| stamp(&place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Ask;
+
+    fn plan(observe: &[&[&str]]) -> Plan {
+        let ask = |names: &&[&str]| Ask {
+            scenario: "start/a".to_owned(),
+            observe: names.iter().map(ToString::to_string).collect(),
+        };
+        Plan {
+            job: Job::Scenarios(observe.iter().map(ask).collect()),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn an_observer_that_one_scenario_does_not_want_is_not_set_up_beforehand() {
+        let plan = plan(&[&["trail", "stages"], &["trail"]]);
+        assert_eq!(wanted_by_all(&plan), ["trail"]);
+    }
+
+    #[test]
+    fn a_plan_without_scenarios_wants_nobody() {
+        assert!(wanted_by_all(&Plan::default()).is_empty());
+    }
 }
