@@ -280,12 +280,11 @@ fn wanted_by_all(plan: &Plan) -> Vec<String> {
         Job::Scenarios(asks) => asks.as_slice(),
         _ => &[],
     };
-    let (first, rest) = match asks.split_first() {
-        Some((first, rest)) => (first.observe.as_slice(), rest),
-        None => (&[] as &[String], asks),
+    let Some((first, rest)) = asks.split_first() else {
+        return Vec::new();
     };
     let all = |name: &&String| rest.iter().all(|ask| ask.observe.contains(name));
-    first.iter().filter(all).cloned().collect()
+    first.observe.iter().filter(all).cloned().collect()
 }
 
 /// What changes with a file.
