@@ -57,7 +57,9 @@ fn main() -> Result<ExitCode> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let project = Project::open_at(Some(root.clone()), cache_directory()?)?;
     let id = std::env::var("EXETRAIL_BENCH_KERNEL").unwrap_or_else(|_| "6.12".to_owned());
-    let Wanted::Ready(target) = Wanted::of_table(&project, &id.parse()?)? else {
+    let Wanted::Ready(target) =
+        Wanted::of_table(&project, &id.parse().map_err(anyhow::Error::msg)?)?
+    else {
         bail!("kernel {id} is not fetched: vm/setup {id} fetches it");
     };
     let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
