@@ -19,16 +19,17 @@ use crate::wire::{Link, Message, Order, Plan};
 /// The host gives its order at once or ends the machine; a saved one sleeps, and its clock with it.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Returns the plan, after everything that comes before it.
-pub fn plan(link: &mut Link, observers: &mut Observers) -> Result<Plan> {
+/// The plan that stands in the image; none where it is to come.
+pub fn in_image() -> Result<Option<Plan>> {
     match fs::read(Path::new(HOME).join("plan.json")) {
-        Err(error) if error.kind() == ErrorKind::NotFound => await_plan(link, observers),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).context("failed to read the plan"),
         Ok(text) => serde_json::from_slice(&text).context("failed to read the plan"),
     }
 }
 
-fn await_plan(link: &mut Link, observers: &mut Observers) -> Result<Plan> {
+/// Follows orders until one of them is a plan.
+pub fn await_plan(link: &mut Link, observers: &mut Observers) -> Result<Plan> {
     loop {
         link.send(&Message::Ready).context("failed to report")?;
         let order = link.receive(Instant::now() + PATIENCE);

@@ -314,6 +314,7 @@ mod tests {
         let ask = |names: &&[&str]| Ask {
             scenario: "start/a".to_owned(),
             observe: names.iter().map(ToString::to_string).collect(),
+            case: None,
         };
         Plan {
             job: Job::Scenarios(observe.iter().map(ask).collect()),

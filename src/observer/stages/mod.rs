@@ -42,4 +42,6 @@ const NEEDS: &[Need] = &[
         host: Host::Config("CONFIG_KPROBE_EVENTS"),
         probe: |lab| lab == Lab::Native || instance::has_probes(),
     },
+    // Its handler is asked first about every file: without it each story lacks two stages.
+    crate::need::needs::BINFMT_MISC,
 ];
