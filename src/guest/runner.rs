@@ -22,7 +22,7 @@ use super::{Contents, HOME, View, chance, channel, command, launcher, report, ru
 use crate::model::{self, Either, Witness, World};
 use crate::need::asked;
 use crate::observer::Watch;
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Stage};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Stage, keep_counting};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
 use crate::wire::{Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
@@ -53,6 +53,7 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
     let plan = fs::read(Path::new(HOME).join("plan.json")).context("failed to read the plan")?;
     let plan: Plan = serde_json::from_slice(&plan).context("failed to read the plan")?;
     limits(lab).context("failed to set limits")?;
+    keep_counting();
     let children = child_signals().context("failed to ask for signals of children")?;
     let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
     link.send(&Message::Hello {

@@ -236,7 +236,7 @@ impl Check<'_> {
                 }
                 How::Errno("ENOEXEC".to_owned())
             }
-            Ending::Signal(signal) => How::Signal((*signal).to_owned()),
+            Ending::Signal(signal) => How::SignalInExec((*signal).to_owned()),
             Ending::Checked => How::Exit(0),
             // The opener is let go by the death of the listener.
             Ending::Hang | Ending::Runs(_) => return,
@@ -247,7 +247,11 @@ impl Check<'_> {
     fn ends(&mut self, name: &str, expected: &How) {
         let mut ended = self.witness.trail.ended.iter();
         let seen = ended.find(|ended| ended.process == name);
-        let killed = |how: &How| self.witness.cut && *how == How::Signal("SIGKILL".to_owned());
+        let killed = |how: &How| {
+            let signal = "SIGKILL".to_owned();
+            let either = [How::Signal(signal.clone()), How::SignalInExec(signal)];
+            self.witness.cut && either.contains(how)
+        };
         match seen {
             Some(seen) if seen.how != *expected && !killed(&seen.how) => {
                 self.disagree(name, &format!("end {}, expected {expected}", seen.how));
@@ -260,11 +264,10 @@ impl Check<'_> {
     fn runs(&mut self, name: &str, running: &Running, loaded: &Loaded) {
         let trail = self.witness.trail;
         let seen = trail.ended.iter().find(|ended| ended.process == name);
-        if let Some(How::Errno(errno)) = seen.map(|seen| &seen.how) {
-            self.disagree(
-                name,
-                &format!("errno {errno}, expected a program that runs"),
-            );
+        if let Some(how @ (How::Errno(_) | How::SignalInExec(_))) = seen.map(|seen| &seen.how)
+            && !self.witness.cut
+        {
+            self.disagree(name, &format!("{how}, expected a program that runs"));
         }
         if trail.hang.is_some() {
             self.disagree(name, "a hang, expected a program that runs");
@@ -423,6 +426,19 @@ mod tests {
     fn an_errno_where_a_program_should_run_is_noticed() {
         let found = disagreements(&(kernels("/caller") + "end p1: errno EPERM\n"));
         assert_eq!(found, ["p1: errno EPERM, expected a program that runs"]);
+    }
+
+    #[test]
+    fn an_end_inside_the_call_where_a_program_should_run_is_noticed() {
+        let found = disagreements(&(kernels("/caller") + "end p1: signal SIGSEGV in execve\n"));
+        let wanted = "p1: signal SIGSEGV in execve, expected a program that runs";
+        assert_eq!(found, [wanted]);
+    }
+
+    #[test]
+    fn a_crash_of_the_program_is_its_own_affair() {
+        let crash = kernels("/caller") + "end p1: signal SIGSEGV\n";
+        assert_eq!(disagreements(&crash), [""; 0]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsi
 use serde::{Deserialize, Serialize};
 
 use super::Exec;
+use super::execs::Execs;
 use super::premise::{Premise, Surroundings};
 use crate::subject::{TELL_FD, say_state};
 use crate::sys::{self, ForkResult};
@@ -67,9 +68,11 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
         ForkResult::Parent { child } => child,
     };
     drop((write, tell, gate));
-    let premise = wait_at_gate(&ours)
+    let stands = wait_at_gate(&ours);
+    let premise = stands
         .then(|| surroundings?.look(exec, child.as_raw()))
         .flatten();
+    let execs = (stands && exec.is_itself()).then(|| Execs::of(child.as_raw()));
     // It goes on when the gate is gone.
     drop(ours);
     let mut failed = Vec::new();
@@ -101,6 +104,13 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
             pid: child.as_raw(),
             how,
         });
+    }
+    for exit in exits.iter_mut().filter(|exit| exit.pid == child.as_raw()) {
+        if let (How::Signal(signal), Some(execs)) = (&exit.how, &execs)
+            && !execs.have_succeeded()?
+        {
+            exit.how = How::SignalInExec(signal.clone());
+        }
     }
     let words = words(heard)?;
     if exec.is_telling() && words.is_empty() && exits.iter().any(|exit| exit.how == How::Exit(0)) {

@@ -14,6 +14,7 @@ mod map;
 mod memory;
 mod module;
 mod mount;
+mod perf;
 mod power;
 mod process;
 mod ring;
@@ -30,6 +31,7 @@ pub use memory::{
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
+pub use perf::Passes;
 pub use power::{
     prctl, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
 };

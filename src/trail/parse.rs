@@ -168,7 +168,10 @@ fn ended(rest: &str) -> Option<Ended> {
     let (kind, value) = how.split_once(' ')?;
     let how = match kind {
         "exit" => How::Exit(value.parse().ok()?),
-        "signal" => How::Signal(word(value)?),
+        "signal" => match value.strip_suffix(" in execve") {
+            Some(name) => How::SignalInExec(word(name)?),
+            None => How::Signal(word(value)?),
+        },
         "errno" => How::Errno(word(value)?),
         _ => return None,
     };
@@ -199,6 +202,12 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
     #[test]
     fn a_trail_reads_back_as_it_was_written() {
         assert_eq!(parse(TEXT).unwrap().to_string(), TEXT);
+    }
+
+    #[test]
+    fn an_end_inside_the_call_reads_back() {
+        let text = TEXT.replace("SIGSEGV", "SIGSEGV in execve");
+        assert_eq!(parse(&text).unwrap().to_string(), text);
     }
 
     #[test]

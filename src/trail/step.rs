@@ -63,6 +63,10 @@ pub enum How {
     Exit(i32),
     /// This signal ended it; by name (`SIGSEGV`).
     Signal(String),
+    /// This signal ended it inside its call: the kernel gave up behind the point of no return, or it
+    /// was killed while it waited, and no program of the call ever ran.
+    #[serde(rename = "signal_in_exec")]
+    SignalInExec(String),
     /// The call that should have started a program failed with this errno, by name (`ENOENT`).
     Errno(String),
 }
@@ -72,6 +76,7 @@ impl fmt::Display for How {
         match self {
             How::Exit(status) => write!(f, "exit {status}"),
             How::Signal(name) => write!(f, "signal {name}"),
+            How::SignalInExec(name) => write!(f, "signal {name} in execve"),
             How::Errno(name) => write!(f, "errno {name}"),
         }
     }

@@ -106,14 +106,30 @@ impl Instance {
                 let path = format!("{group}/{name}");
                 let there = self.folder.join("events").join(&path).exists();
                 if there {
+                    if let Some(filter) = source.filter() {
+                        let place = self.folder.join("events").join(&path).join("filter");
+                        write(&place, filter)?;
+                    }
                     self.enable(&path)?;
                 }
                 Ok(there)
             }
+            Source::With(function) => self.on_entry(function),
             Source::Return(function) => self.on_return(function, symbols),
             Source::Entry => Ok(Path::new(TRACING).join("uprobe_events").exists()),
             Source::Function(_) => Ok(false),
         }
+    }
+
+    /// Probes the entry of a function, with its second argument.
+    fn on_entry(&self, function: &str) -> Result<bool> {
+        let rule = format!("p:{GROUP}/a_{function} {function} second=%si:x64");
+        let probes = Path::new(TRACING).join("kprobe_events");
+        if write(&probes, &rule).is_err() {
+            return Ok(false);
+        }
+        self.enable(&format!("{GROUP}/a_{function}"))?;
+        Ok(true)
     }
 
     /// Probes the return of every function with this name: there are two ELF handlers, and a name
@@ -197,7 +213,7 @@ impl Instance {
         }
         let missed = missed(&read(&Path::new(TRACING).join("kprobe_profile"))?);
         if missed > 0 {
-            bail!("{missed} returns of the kernel's functions were missed");
+            bail!("{missed} entries or returns of the kernel's functions were missed");
         }
         let text = self.take().context("failed to read the trace")?;
         lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
@@ -240,7 +256,7 @@ impl Instance {
         let own = self.folder.join("events").join(GROUP);
         for path in files::list(&own)? {
             let name = files::name(&path);
-            if name.starts_with("r_") {
+            if OURS.iter().any(|begin| name.starts_with(begin)) {
                 write(&path.join("enable"), "0")?;
                 write(
                     &Path::new(TRACING).join("kprobe_events"),
@@ -280,11 +296,14 @@ fn lost(stats: &str) -> u64 {
     number("overrun:") + number("commit overrun:") + number("dropped events:")
 }
 
+/// How the names of our probes of functions begin: of entries and of returns.
+const OURS: [&str; 2] = ["a_", "r_"];
+
 /// How many hits our probes have missed: `NAME HITS MISSED` a line.
 fn missed(profile: &str) -> u64 {
     let own = profile
         .lines()
-        .filter(|line| line.trim_start().starts_with("r_"));
+        .filter(|line| OURS.iter().any(|begin| line.trim_start().starts_with(begin)));
     own.filter_map(|line| line.split_ascii_whitespace().nth(2)?.parse::<u64>().ok())
         .sum()
 }
