@@ -45,7 +45,9 @@ impl Case {
             });
         }
         match self.refused {
-            Some(nth) => stage.refuse(&exec, Act::Deny, nth, "whatever it is"),
+            Some(nth) => stage
+                .refuse(&exec, Act::Deny, nth, "whatever it is")
+                .map(drop),
             None => stage.observe(&exec).map(drop),
         }
     }

@@ -158,6 +158,9 @@ impl Check<'_> {
             bounding: u64::MAX,
             inheritable: 0,
             stack: 8 << 20,
+            space: u64::MAX,
+            no_descriptor: false,
+            large_table: false,
         };
         // A helper of the kernel has another environment.
         let environment = known.filter(|_| step.exe_link);

@@ -12,6 +12,9 @@ pub const HEAD: usize = 256;
 /// Longest interpreter that an ELF file may name, with its NUL: `PATH_MAX`.
 const PATH_MAX: u64 = 4096;
 
+/// Size of a page.
+pub(super) const PAGE: u64 = 4096;
+
 /// What is in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
@@ -36,6 +39,8 @@ pub struct Elf {
     pub interpreter: Option<Interpreter>,
     /// No segment is at an address that a process cannot have.
     pub addresses: bool,
+    /// How many pages the segments that are loaded take; none where nothing is loaded.
+    pub pages: u64,
     /// `DT_NEEDED`, in order.
     pub needed: Vec<String>,
     /// `DT_SONAME`.
@@ -119,6 +124,14 @@ struct Segment {
     memory: u64,
 }
 
+impl Segment {
+    /// How many pages it takes in memory.
+    fn pages(&self) -> u64 {
+        let begin = self.address % PAGE;
+        begin.saturating_add(self.memory).div_ceil(PAGE)
+    }
+}
+
 fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
     let mut fixed = [0; header64::SIZEOF_EHDR];
     fixed.copy_from_slice(&head[..header64::SIZEOF_EHDR]);
@@ -135,6 +148,7 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         headers: segments.is_some(),
         interpreter: None,
         addresses: true,
+        pages: 0,
         needed: Vec::new(),
         soname: None,
         runpath: None,
@@ -152,6 +166,10 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         let end = load.address.checked_add(load.memory);
         end.is_some_and(|end| end <= arch::END_OF_ADDRESSES)
     });
+    let loads = segments
+        .iter()
+        .filter(|segment| segment.kind == program_header::PT_LOAD);
+    elf.pages = loads.map(Segment::pages).sum();
     libraries(bytes, &segments, machine, &mut elf);
     elf
 }

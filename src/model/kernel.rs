@@ -7,7 +7,7 @@ use super::differences::{
     ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
     LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
 };
-use super::image::Interpreter;
+use super::image::{Interpreter, PAGE};
 use super::walk::{Found, walk};
 use super::{Answer, Call, Ending, File, Files, Format, Matches, Observer, Running, Step, Target};
 use crate::sys::AT_EXECVE_CHECK;
@@ -38,6 +38,7 @@ pub fn exec(
         observer,
         argv: call.argv.clone(),
         room: 0,
+        stack: size_of::<usize>() as u64,
         keeps_open: false,
         executable: None,
         transparent: None,
@@ -58,6 +59,8 @@ struct Exec<'a, 'o> {
     argv: Vec<String>,
     /// How many bytes of arguments still fit.
     room: i64,
+    /// How many bytes of the new stack are taken; there is a word at its top.
+    stack: u64,
     /// The program gets a descriptor of the file that it interprets (binfmt_misc, `O`).
     keeps_open: bool,
     /// That file.
@@ -198,7 +201,11 @@ impl Exec<'_, '_> {
 
     fn copy(&mut self, string: &str) -> Result<(), Ending> {
         self.room -= string.len() as i64 + 1;
-        match self.room < 0 {
+        self.stack += string.len() as u64 + 1;
+        // The first page is there; to add one `may_expand_vm` asks the limit (`get_arg_page`).
+        let pages = self.stack.div_ceil(PAGE);
+        let too_many = pages > 1 && pages > self.call.caller.space / PAGE;
+        match self.room < 0 || too_many {
             true => Err(errno("E2BIG")),
             false => Ok(()),
         }
@@ -208,6 +215,7 @@ impl Exec<'_, '_> {
     fn remove_argument(&mut self) {
         let removed = self.argv.remove(0);
         self.room += removed.len() as i64 + 1;
+        self.stack -= removed.len() as u64 + 1;
     }
 
     /// `copy_string_kernel`.
@@ -434,11 +442,14 @@ impl Exec<'_, '_> {
         if !self.may_give_capabilities(file) {
             return Err(errno("EPERM"));
         }
-        let whole = interpreter.as_ref().is_none_or(|interpreter| {
-            let elf = interpreter.image().elf.as_ref();
-            elf.is_some_and(|elf| elf.is_program() && elf.addresses)
+        let loader = interpreter.as_ref().map(|found| found.image());
+        let loader = loader.map(|image| image.elf.as_ref());
+        // `load_elf_interp` wants something to load, where a program may have nothing.
+        let whole = loader.is_none_or(|elf| {
+            elf.is_some_and(|elf| elf.is_program() && elf.addresses && elf.pages > 0)
         });
-        if !elf.addresses || !whole {
+        let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
+        if !elf.addresses || !whole || !self.has_descriptors() || !self.has_space(pages) {
             return Err(Ending::Signal("SIGSEGV"));
         }
         let exe = self.transparent.take().unwrap_or_else(|| file.clone());
@@ -454,6 +465,18 @@ impl Exec<'_, '_> {
             secure: self.is_secure(file),
             caller: self.call.caller.clone(),
         })))
+    }
+
+    /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.
+    fn has_descriptors(&self) -> bool {
+        let caller = &self.call.caller;
+        !caller.large_table && !(caller.no_descriptor && self.executable.is_some())
+    }
+
+    /// `setup_arg_pages` makes room for 32 pages of stack, then come the segments: `may_expand_vm`.
+    fn has_space(&self, segments: u64) -> bool {
+        let stack = self.stack.div_ceil(PAGE) + 32;
+        stack + segments <= self.call.caller.space / PAGE
     }
 
     /// `bprm_caps_from_vfs_caps` in security/commoncap.c: a program that does not know about

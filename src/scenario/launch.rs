@@ -27,6 +27,8 @@ pub struct Launched {
     pub call: Call,
     /// Ends of the child and of what became the launcher's by its parent's death.
     pub exits: Vec<Exit>,
+    /// The child dumped core, by its wait status.
+    pub dumped: bool,
     /// What programs of ours said of themselves.
     pub words: Vec<Word>,
     /// What the model is told of the call.
@@ -85,9 +87,13 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
         path: exec.what(),
     };
     let mut exits = Vec::new();
+    let mut dumped = false;
     loop {
         match waitpid(None::<Pid>, None) {
-            Ok(status) => exits.extend(exit(status)),
+            Ok(status) => {
+                dumped |= matches!(status, WaitStatus::Signaled(pid, _, true) if pid == child);
+                exits.extend(exit(status));
+            }
             Err(Errno::EINTR) => {}
             Err(Errno::ECHILD) => break,
             Err(errno) => return Err(errno).context("failed to wait for the scenario's processes"),
@@ -119,6 +125,7 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
     Ok(Launched {
         call,
         exits,
+        dumped,
         words,
         premise,
     })

@@ -395,9 +395,26 @@ impl Stage {
     ///
     /// As for [`Stage::observe`].
     pub fn refuse_each(&mut self, exec: &Exec) -> Result<()> {
-        let (_, events) = self.start(exec, Some("allow all".to_owned()), None)?;
-        for (nth, event) in (1..).zip(events) {
-            self.refuse(exec, Act::Deny, nth, &event)?;
+        self.look_at_each_refusal(exec, |_, _, _| Ok(()))
+    }
+
+    /// As [`Stage::refuse_each`], with a look at what each of the starts has left: it gets the name
+    /// of the case and what was seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`], or what the look says.
+    pub fn look_at_each_refusal(
+        &mut self,
+        exec: &Exec,
+        mut look: impl FnMut(&mut Stage, &str, &Seen) -> Result<()>,
+    ) -> Result<()> {
+        let all = "allow all";
+        let seen = self.started(exec, Some(all.to_owned()), None)?;
+        look(self, all, &seen)?;
+        for (nth, event) in (1..).zip(&seen.events) {
+            let seen = self.refuse(exec, Act::Deny, nth, event)?;
+            look(self, &format!("deny {nth}"), &seen)?;
         }
         Ok(())
     }
@@ -422,7 +439,7 @@ impl Stage {
     /// # Errors
     ///
     /// As for [`Stage::observe`].
-    pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<()> {
+    pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<Seen> {
         let what = match act {
             Act::Deny => "deny".to_owned(),
             Act::Errno(errno) => format!("deny with {:?}", Errno::from_raw(errno)),
@@ -432,8 +449,7 @@ impl Stage {
             Act::Signal(number) => format!("signal {number} at"),
         };
         let heading = format!("{what} {nth}: {event}");
-        self.start(exec, Some(heading), Some(Policy { nth, act }))?;
-        Ok(())
+        self.started(exec, Some(heading), Some(Policy { nth, act }))
     }
 
     /// Starts a program that is sent a signal while it waits for the answer to one event, and
@@ -484,6 +500,7 @@ impl Stage {
         let launch::Launched {
             call,
             exits,
+            dumped,
             words,
             premise,
         } = launch::launch(exec, Some(&surroundings))?;
@@ -504,7 +521,12 @@ impl Stage {
                 .is_some_and(|policy| matches!(policy.act, Act::Die | Act::Kill | Act::Signal(_))),
         };
         match self.call(&Request::Disarm(Box::new(ending)))? {
-            Reply::Seen(events) => Ok(Seen { how, events, found }),
+            Reply::Seen(events) => Ok(Seen {
+                how,
+                dumped,
+                events,
+                found,
+            }),
             other => bail!("the runner said {other:?} instead of what was seen"),
         }
     }

@@ -14,6 +14,7 @@ mod map;
 mod memory;
 mod module;
 mod mount;
+mod narrow;
 mod perf;
 mod power;
 mod process;
@@ -31,13 +32,14 @@ pub use memory::{
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
+pub use narrow::execve_narrow;
 pub use perf::Passes;
 pub use power::{
     prctl, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
-    handled, on_exec, own_terminal, reset_signals, share_fs,
+    handled, on_exec, own_terminal, reset_signals, share_descriptors, share_fs,
 };
 pub use ring::Ring;
 pub use signal::{

@@ -2,6 +2,7 @@
 //!
 //! `docs/trail-format.md` lists every placeholder that this file writes.
 
+use super::step::NO_EXE;
 use super::{Ended, Found, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
@@ -72,7 +73,7 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
         exe: sighting
             .exe
             .as_deref()
-            .map_or_else(|| comm.clone(), |exe| text(exe, names)),
+            .map_or_else(|| NO_EXE.to_owned(), |exe| text(exe, names)),
         exe_link: sighting.exe.is_some(),
         comm,
         path: text(&sighting.path, names),
@@ -307,7 +308,8 @@ mod tests {
         };
         let trail = normalise(&run(vec![helper]));
         assert_eq!(trail.started[0].by, "kthreadd");
-        assert_eq!(trail.steps[0].exe, "kworker");
+        assert_eq!(trail.steps[0].exe, "none");
+        assert_eq!(trail.steps[0].comm, "kworker");
         assert!(!trail.steps[0].exe_link);
     }
 

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::step::NO_EXE;
 use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict};
 
 /// A line that no trail has.
@@ -154,9 +155,7 @@ fn step(line: &str) -> Option<Step> {
         step: mask.name().into_owned(),
         mask,
         exe: exe.to_owned(),
-        // A link's target is a path, or a name with a colon as pipes and sockets have; a comm that
-        // stands for a missing link is the comm beside it.
-        exe_link: exe != comm || exe.contains('/'),
+        exe_link: exe != NO_EXE,
         comm: comm.to_owned(),
         path: path.to_owned(),
         denied,
@@ -196,7 +195,7 @@ perm=open    pid=p1 ppid=launcher exe=/a (deleted) comm=a : path=/l
 end p1: signal SIGSEGV
 
 start p2 by kthreadd
-perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
+perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
 ";
 
     #[test]

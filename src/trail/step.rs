@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, Found, Mask, ToldTo, Verdict};
 
+/// What stands for an exe link that is not there: a path begins with a slash, and what is no path
+/// has a colon.
+pub(super) const NO_EXE: &str = "none";
+
 /// One permission event, with the identity that the process had while the kernel held it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,7 +22,7 @@ pub struct Step {
     pub step: String,
     /// The event mask as the kernel gave it.
     pub mask: Mask,
-    /// Target of `/proc/PID/exe`; the normalised comm where there is no such link.
+    /// Target of `/proc/PID/exe`; `none` where there is no such link.
     pub exe: String,
     /// Whether `/proc/PID/exe` led anywhere (a kernel thread has none).
     pub exe_link: bool,
