@@ -14,22 +14,15 @@
 use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "32-bit call of execve",
+    summary: "32-bit call of execve that starts a 64-bit program",
     needs: &[needs::BITS_32],
     run,
     ..Scenario::DEFAULT
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let wide = stage.file("wide", &Elf::new().build(), 0o755)?;
-    let narrow = stage.file("narrow", &Elf::new_32().build(), 0o755)?;
-    for (heading, path) in [
-        ("a 64-bit program", wide),
-        ("a 32-bit program", narrow),
-        ("no program", "/tmp/none".into()),
-    ] {
-        let exec = Exec::by("execve by int 0x80", path, |args| args.execve_narrow())?;
-        stage.case(heading, &exec.itself())?;
-    }
+    let program = stage.file("wide", &Elf::new().build(), 0o755)?;
+    let exec = Exec::by("execve by int 0x80", program, |args| args.execve_narrow())?;
+    stage.observe(&exec.itself())?;
     Ok(())
 }
