@@ -52,6 +52,9 @@ fn main() {
 
     let build = build(&root);
     println!("cargo::rustc-env=EXETRAIL_BUILD={build:016x}");
+    if let Some(commit) = commit(&root) {
+        println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
+    }
     subject(&root, &out.join("exetrail-subject"));
     // The launcher is not relocated: it is executed at every boot, under emulation. The command is
     // position independent, as .cargo/config.toml has it by default.
@@ -70,10 +73,10 @@ fn build(root: &Path) -> u64 {
     for name in &files {
         println!("cargo::rerun-if-changed={}", name.display());
     }
-    for folder in ["src", "scenarios"] {
-        println!("cargo::rerun-if-changed={folder}");
+    for directory in ["src", "scenarios"] {
+        println!("cargo::rerun-if-changed={directory}");
         for extension in ["rs", "toml", "html"] {
-            files.extend(files_below(&root.join(folder), extension));
+            files.extend(files_below(&root.join(directory), extension));
         }
     }
     let mut hash = DefaultHasher::new();
@@ -83,6 +86,32 @@ fn build(root: &Path) -> u64 {
         fs::read(&path).unwrap_or_default().hash(&mut hash);
     }
     hash.finish()
+}
+
+/// The commit whose sources these are; none where nobody knows, or they are no commit's. A later
+/// commit that does not touch them builds nothing anew, and they are still those of this one.
+fn commit(root: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        let output = git.arg("-C").arg(root).args(arguments).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    // A package that was unpacked in somebody's checkout is not of that checkout.
+    git(&["ls-files", "--error-unmatch", "build.rs"])?;
+    let changed = git(&[
+        "status",
+        "--porcelain",
+        "--",
+        "build.rs",
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "scenarios",
+        "snapshots",
+        "vm",
+    ])?;
+    changed.is_empty().then(|| git(&["rev-parse", "HEAD"]))?
 }
 
 /// Compiles the subject: small in every profile, and with nothing that is relocated.
@@ -143,13 +172,13 @@ fn docs(path: &Path) -> String {
     docs.join("\n")
 }
 
-fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else {
+    let Ok(entries) = fs::read_dir(directory) else {
         return files;
     };
     for entry in entries {
-        let path = entry.expect("a readable folder").path();
+        let path = entry.expect("a readable directory").path();
         if path.is_dir() {
             println!("cargo::rerun-if-changed={}", path.display());
             files.extend(files_below(&path, extension));

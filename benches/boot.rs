@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use exetrail::project::{Project, cache_folder};
+use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Options, Stop, Suite, Target, Wanted, Work};
 use exetrail::vm::accel::Accel;
@@ -32,7 +32,7 @@ const SCENARIOS: [&str; 6] = [
 fn main() -> Result<()> {
     let stop = Stop::listen()?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let project = Project::open_at(Some(root), cache_folder()?)?;
+    let project = Project::open_at(Some(root), cache_directory()?)?;
     let mut targets = Vec::new();
     for entry in &project.table.kernels {
         if let Wanted::Ready(target) = Wanted::of_table(&project, &entry.id)? {
@@ -103,7 +103,7 @@ fn matrix(
 /// Boots a kernel whose init asks for a reboot, which ends QEMU.
 fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
     let mut tree = Tree::default();
-    tree.add("dev", Entry::Folder(0o755))?;
+    tree.add("dev", Entry::Directory(0o755))?;
     tree.add(
         "exetrail/launcher",
         Entry::File {

@@ -9,11 +9,11 @@ use std::process::{Command, Output};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The command in an empty cache, with nothing of the environment that would change its mind.
-fn exetrail(arguments: &[&str], folder: &Path, cache: &Path) -> Command {
+fn exetrail(arguments: &[&str], directory: &Path, cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
     command
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .env("EXETRAIL_CACHE", cache);
     command
         .env_remove("EXETRAIL_ACCEL")

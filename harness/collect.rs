@@ -1,8 +1,8 @@
 //! Boots what the trials want, once, and lets each of them wait for its own result.
 //!
 //! Under `cargo test` all trials are threads of one process. Under nextest each is a process: the
-//! first one that wants a kernel boots it and keeps its records in a folder of the run, the others
-//! wait for its lock and read them.
+//! first one that wants a kernel boots it and keeps its records in a directory of the run, the
+//! others wait for its lock and read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -36,7 +36,7 @@ pub struct Collector {
 #[derive(Default)]
 struct State {
     wanted: BTreeMap<Subject, Vec<&'static Registered>>,
-    /// Kernels that play starts by chance, after all scenarios.
+    /// Kernels that run randomly generated execs, after all scenarios.
     cases: BTreeSet<Subject>,
     tallies: BTreeMap<String, Tally>,
     found: BTreeMap<Key, Record>,
@@ -66,14 +66,14 @@ impl Collector {
         }
     }
 
-    /// Asks for starts by chance.
+    /// Asks for randomly generated execs.
     pub fn want_cases(&self, subject: &Subject) {
         self.state().cases.insert(subject.clone());
     }
 
     /// Waits for what became of them.
     pub fn wait_for_cases(self: &Arc<Self>, subject: &Subject) -> Result<Tally, String> {
-        if nextest_folder().is_some() {
+        if nextest_directory().is_some() {
             // A process of its own, which nobody else waits for.
             let tally = self.play([subject.clone()].into());
             let tally = tally.map_err(|error| format!("{error:#}"))?;
@@ -89,9 +89,9 @@ impl Collector {
         subject: &Subject,
         scenario: &Registered,
     ) -> Result<Record, String> {
-        if let Some(folder) = nextest_folder() {
+        if let Some(directory) = nextest_directory() {
             return self
-                .wait_as_process(&folder, subject, scenario)
+                .wait_as_process(&directory, subject, scenario)
                 .map_err(|error| format!("{error:#}"));
         }
         let key = (subject.name(), scenario.name);
@@ -130,8 +130,8 @@ impl Collector {
             // It catches its own errors; a panic of it has been printed.
             let _ = thread.join();
         }
-        if let Some(folder) = nextest_folder() {
-            return read_all(&folder).unwrap_or_default();
+        if let Some(directory) = nextest_directory() {
+            return read_all(&directory).unwrap_or_default();
         }
         std::mem::take(&mut self.state().found)
             .into_values()
@@ -165,7 +165,7 @@ impl Collector {
         self.changed.notify_all();
     }
 
-    /// Plays starts by chance on these kernels.
+    /// Runs randomly generated execs on these kernels.
     fn play(&self, subjects: BTreeSet<Subject>) -> Result<BTreeMap<String, Tally>> {
         let mut targets = Vec::new();
         for subject in subjects {
@@ -230,14 +230,14 @@ impl Collector {
     /// One process a trial: the first that wants a kernel boots it with every scenario.
     fn wait_as_process(
         &self,
-        folder: &Path,
+        directory: &Path,
         subject: &Subject,
         scenario: &Registered,
     ) -> Result<Record> {
-        let lock = lock(folder, &subject.name())?;
-        let file = folder.join(format!("{}.jsonl", subject.name()));
+        let lock = lock(directory, &subject.name())?;
+        let file = directory.join(format!("{}.jsonl", subject.name()));
         if !file.exists() {
-            let partial = folder.join(format!("{}.partial", subject.name()));
+            let partial = directory.join(format!("{}.partial", subject.name()));
             let mut out = File::create(&partial).context("failed to keep records")?;
             let wanted = BTreeMap::from([(subject.clone(), select(&[])?)]);
             let mut written = Ok(());
@@ -260,24 +260,25 @@ impl Collector {
     }
 }
 
-/// The folder of this run of nextest; none under `cargo test`. Folders of older runs go away.
-fn nextest_folder() -> Option<PathBuf> {
+/// The directory of this run of nextest; none under `cargo test`. Directories of older runs go
+/// away.
+fn nextest_directory() -> Option<PathBuf> {
     let run = std::env::var("NEXTEST_RUN_ID").ok()?;
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nextest");
-    let folder = parent.join(&run);
-    fs::create_dir_all(&folder).ok()?;
+    let directory = parent.join(&run);
+    fs::create_dir_all(&directory).ok()?;
     for old in fs::read_dir(&parent).ok()?.flatten() {
         if old.file_name() != run.as_str() {
             // Another process of this run may be faster.
             let _ = fs::remove_dir_all(old.path());
         }
     }
-    Some(folder)
+    Some(directory)
 }
 
 /// Holds a lock of the run until the file is closed.
-pub fn lock(folder: &Path, name: &str) -> Result<File> {
-    let path = folder.join(format!("{name}.lock"));
+pub fn lock(directory: &Path, name: &str) -> Result<File> {
+    let path = directory.join(format!("{name}.lock"));
     let file = File::create(&path).with_context(|| format!("failed to make {}", path.display()))?;
     file.lock()
         .with_context(|| format!("failed to lock {}", path.display()))?;
@@ -293,9 +294,9 @@ fn read(file: &Path) -> Result<Vec<Record>> {
         .with_context(|| format!("failed to read {}", file.display()))
 }
 
-fn read_all(folder: &Path) -> Result<Vec<Record>> {
+fn read_all(directory: &Path) -> Result<Vec<Record>> {
     let mut all = Vec::new();
-    for path in files::list(folder)? {
+    for path in files::list(directory)? {
         if path
             .extension()
             .is_some_and(|extension| extension == "jsonl")

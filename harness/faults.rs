@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use exetrail::project::{Project, cache_folder};
+use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
 use exetrail::trail::Outcome;
@@ -71,7 +71,7 @@ impl Lab {
     fn open() -> Result<Lab> {
         let stop = Stop::listen()?;
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open_at(Some(root), cache_folder()?)?;
+        let project = Project::open_at(Some(root), cache_directory()?)?;
         let mut target = None;
         for entry in &project.table.kernels {
             if let Wanted::Ready(ready) = Wanted::of_table(&project, &entry.id)? {

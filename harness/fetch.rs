@@ -22,8 +22,8 @@ impl Scene {
     fn new(deb: &[u8], sha256: &str) -> Scene {
         let dir = tempfile::tempdir().unwrap();
         let scene = Scene { dir };
-        for folder in ["checkout/vm", "archive/debian/pool", "cache"] {
-            fs::create_dir_all(scene.path(folder)).unwrap();
+        for directory in ["checkout/vm", "archive/debian/pool", "cache"] {
+            fs::create_dir_all(scene.path(directory)).unwrap();
         }
         for file in ["Cargo.toml", "vm/fixture.toml", "vm/fixture.lock"] {
             let place = scene.path("checkout").join(file);
@@ -72,7 +72,7 @@ impl Scene {
             .unwrap()
     }
 
-    /// Nothing but the private apt root and an empty work folder is in the cache.
+    /// Nothing but the private apt root and an empty work directory is in the cache.
     fn is_clean(&self) -> bool {
         let files = |name: &str| fs::read_dir(self.path(name)).map_or(0, Iterator::count);
         files("cache/kernels") == 0 && files("cache/partial") == 0
@@ -318,7 +318,7 @@ fn a_symlink_in_the_place_of_the_work_is_refused_and_its_target_stays() {
     let output = scene.fetch();
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        text(&output).contains("partial is no directory, but a symlink"),
+        text(&output).contains("partial is not a directory, but a symlink"),
         "{}",
         text(&output)
     );

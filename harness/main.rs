@@ -3,8 +3,9 @@
 //! A trial is named `6.12::start/shebang`. Only what the filter lets through is booted, each kernel
 //! once per run; `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
-//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the same
-//! run; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five sentences of the story, `6.12::story::program_runs_last`.
+//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the
+//! same run; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five
+//! sentences of the story, `6.12::story::program_runs_last`.
 //!
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
 //!   running one where its series is in the table and this is root)
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use exetrail::project::{Project, cache_folder};
+use exetrail::project::{Project, cache_directory};
 use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::Stop;
@@ -49,7 +50,7 @@ fn run() -> Result<ExitCode> {
     // Before any thread: everybody inherits the blocked signals.
     let stop = Stop::listen()?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let project = Project::open_at(Some(root.clone()), cache_folder()?)?;
+    let project = Project::open_at(Some(root.clone()), cache_directory()?)?;
     let subjects = Subject::chosen(&project)?;
     let scenarios = select(&[])?;
 
@@ -71,9 +72,9 @@ fn run() -> Result<ExitCode> {
     trials.push(Trial::test("model::few_are_unpredicted", || {
         model::few_are_unpredicted()
     }));
-    let (folder, root_of_docs) = (root.join("snapshots"), root.clone());
+    let (directory, root_of_docs) = (root.join("snapshots"), root.clone());
     trials.push(Trial::test("snapshots::sound", move || {
-        soundness::check(&folder)
+        soundness::check(&directory)
     }));
 
     trials.push(Trial::test("docs::contract", move || {

@@ -1,5 +1,5 @@
 //! The model on every kernel: against each scenario, a trial each (`6.12::start/shebang::model`),
-//! and against starts by chance (`6.12::model::cases`).
+//! and against randomly generated execs (`6.12::model::cases`).
 
 use std::sync::Arc;
 

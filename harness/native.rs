@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use exetrail::native;
-use exetrail::project::{Project, cache_folder};
+use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::select;
 use exetrail::suite::{Event, Options, Stop, Suite, Target, Work};
 use exetrail::trail::Outcome;
@@ -140,7 +140,7 @@ impl Rig {
         // Whatever a lab leaves becomes our child.
         nix::sys::prctl::set_child_subreaper(true).context("failed to become the subreaper")?;
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open_at(Some(root), cache_folder()?)?;
+        let project = Project::open_at(Some(root), cache_directory()?)?;
         Ok(Rig { project, stop })
     }
 

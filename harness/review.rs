@@ -15,10 +15,10 @@ use exetrail::view::stages::Stages;
 use exetrail::view::trail::Steps;
 use exetrail::view::{Body, Name, Record, STAGES, Seen, TRAIL};
 
-/// Calls exetrail in a folder.
-fn call(folder: &Path, args: &[&str]) -> Output {
+/// Calls exetrail in a directory.
+fn call(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(args).current_dir(folder);
+    command.args(args).current_dir(directory);
     command.env_remove("EXETRAIL_REQUIRE");
     command.output().unwrap()
 }
@@ -255,8 +255,8 @@ fn two_shards_give_the_bytes_of_one_run() {
     let dir = tempfile::tempdir().unwrap();
     let one = record("start/shebang", "6.1");
     let other = record("start/fexecve", "6.12");
-    for (folder, record) in [("a", &one), ("b", &other), ("all", &one), ("all", &other)] {
-        keep(&dir.path().join(folder), record).unwrap();
+    for (directory, record) in [("a", &one), ("b", &other), ("all", &one), ("all", &other)] {
+        keep(&dir.path().join(directory), record).unwrap();
     }
     let joined = call(dir.path(), &["report", "b", "a", "-o", "-"]);
     let whole = call(dir.path(), &["report", "all", "-o", "-"]);
@@ -278,8 +278,8 @@ fn the_report_loads_nothing_from_anywhere() {
 fn a_snapshot_whose_name_is_no_kernel_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = dir.path().join("snapshots/start/shebang/trail");
-    fs::create_dir_all(&folder).unwrap();
+    let directory = dir.path().join("snapshots/start/shebang/trail");
+    fs::create_dir_all(&directory).unwrap();
     fs::create_dir(dir.path().join("vm")).unwrap();
     for name in [
         "Cargo.toml",
@@ -290,12 +290,12 @@ fn a_snapshot_whose_name_is_no_kernel_is_named() {
     ] {
         fs::copy(root.join(name), dir.path().join(name)).unwrap();
     }
-    fs::write(folder.join("six.snap"), "---\n---\n").unwrap();
+    fs::write(directory.join("six.snap"), "---\n---\n").unwrap();
     let output = call(dir.path(), &["diff", "6.1", "6.12", "shebang"]);
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
-        errors.contains("six.snap is no snapshot of a kernel"),
+        errors.contains("six.snap is not a snapshot of a kernel"),
         "{errors}"
     );
 }

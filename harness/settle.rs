@@ -1,15 +1,15 @@
 //! From what was seen to snapshot files.
 //!
-//! insta asserts that a text is the snapshot's, so that `cargo insta` knows which files are used. What
-//! differs is written as pending (`.snap.new`) by the same code as `exetrail run --pending`, for
-//! `cargo insta review`.
+//! insta asserts that a text is the snapshot's, so that `cargo insta` knows which files are used.
+//! What differs is written as pending (`.snap.new`) by the same code as `exetrail run --pending`,
+//! for `cargo insta review`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::Result;
 use exetrail::cli::write_pending;
-use exetrail::project::{Project, cache_folder};
+use exetrail::project::{Project, cache_directory};
 use exetrail::trail::{KernelId, Lab, Outcome};
 use exetrail::view::{Name, Record, Row};
 
@@ -71,6 +71,6 @@ pub fn write(records: &[Record], root: &Path) -> Result<()> {
     if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "no") {
         return Ok(());
     }
-    let project = Project::open_at(Some(root.to_owned()), cache_folder()?)?;
+    let project = Project::open_at(Some(root.to_owned()), cache_directory()?)?;
     write_pending(&project, records)
 }

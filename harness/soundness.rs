@@ -1,10 +1,10 @@
-//! The snapshot folder itself: nothing damaged, stale or redundant. Boots nothing.
+//! The snapshot directory itself: nothing damaged, stale or redundant. Boots nothing.
 
 use std::path::{Path, PathBuf};
 
 use exetrail::baseline::{Store, plan};
 use exetrail::files;
-use exetrail::project::{Project, cache_folder};
+use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::Registered;
 use exetrail::view::Name;
 use libtest_mimic::Failed;
@@ -12,7 +12,7 @@ use libtest_mimic::Failed;
 /// Checks that `docs/contract.md` is what the snapshots say.
 pub fn contract(root: &Path) -> Result<(), Failed> {
     let context = |error| Failed::from(format!("{error:#}"));
-    let cache = cache_folder().map_err(context)?;
+    let cache = cache_directory().map_err(context)?;
     let project = Project::open_at(Some(root.to_owned()), cache).map_err(context)?;
     let said = exetrail::cli::document(&project, "execve").map_err(context)?;
     let written = std::fs::read_to_string(root.join("docs/contract.md")).unwrap_or_default();
@@ -27,21 +27,24 @@ pub fn contract(root: &Path) -> Result<(), Failed> {
 }
 
 /// Checks every file below `snapshots/`; the message names all that are wrong.
-pub fn check(folder: &Path) -> Result<(), Failed> {
-    let problems = problems(folder).map_err(|error| Failed::from(format!("{error:#}")))?;
+pub fn check(directory: &Path) -> Result<(), Failed> {
+    let problems = problems(directory).map_err(|error| Failed::from(format!("{error:#}")))?;
     match problems.is_empty() {
         true => Ok(()),
         false => Err(problems.join("\n").into()),
     }
 }
 
-fn problems(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let root = folder.parent().map(Path::to_owned);
-    let lineage = Project::open_at(root, cache_folder()?)?.table.lineage();
-    let store = Store::Folder(folder.to_owned());
+fn problems(directory: &Path) -> anyhow::Result<Vec<String>> {
+    let root = directory.parent().map(Path::to_owned);
+    let lineage = Project::open_at(root, cache_directory()?)?.table.lineage();
+    let store = Store::Directory(directory.to_owned());
     let mut problems = Vec::new();
-    for found in folders(folder, 3)? {
-        let relative = found.strip_prefix(folder)?.to_string_lossy().into_owned();
+    for found in directories(directory, 3)? {
+        let relative = found
+            .strip_prefix(directory)?
+            .to_string_lossy()
+            .into_owned();
         let (scenario, name) = relative.rsplit_once('/').unwrap_or((&relative, ""));
         let view = name.parse::<Name>().ok().and_then(Name::view);
         let registered = Registered::find(scenario);
@@ -76,15 +79,15 @@ fn problems(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(problems)
 }
 
-/// The folders at a depth below one.
-fn folders(folder: &Path, depth: usize) -> anyhow::Result<Vec<PathBuf>> {
+/// The directories at a depth below one.
+fn directories(directory: &Path, depth: usize) -> anyhow::Result<Vec<PathBuf>> {
     if depth == 0 {
-        return Ok(vec![folder.to_owned()]);
+        return Ok(vec![directory.to_owned()]);
     }
     let mut found = Vec::new();
-    for path in files::list(folder)? {
+    for path in files::list(directory)? {
         if path.is_dir() {
-            found.extend(folders(&path, depth - 1)?);
+            found.extend(directories(&path, depth - 1)?);
         }
     }
     Ok(found)

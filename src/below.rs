@@ -48,7 +48,8 @@ impl<'a> Below<'a> {
         name.match_indices('/').map(move |(end, _)| &name[..end])
     }
 
-    /// Its place in a directory of this file system, when its parents are directories and no symlinks.
+    /// Its place in a directory of this file system, when its parents are directories and no
+    /// symlinks.
     ///
     /// Nobody else may change the directory meanwhile.
     ///
@@ -76,7 +77,7 @@ impl<'a> Below<'a> {
             }
             if !kind.is_dir() {
                 bail!(
-                    "the name {:?} is below {parent}, which is no directory",
+                    "the name {:?} is below {parent}, which is not a directory",
                     self.0
                 );
             }

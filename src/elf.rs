@@ -32,7 +32,7 @@ pub enum Flaw {
     Machine,
     /// The segment's memory is at an address beyond user space.
     Address,
-    /// It ends behind the program headers.
+    /// It ends after the program headers.
     Truncated,
     /// It ends inside the ELF header.
     Short,
@@ -42,15 +42,15 @@ pub enum Flaw {
     NoHeaders,
     /// Its program headers claim to be of another size.
     HeaderSize,
-    /// Its program headers are behind its end.
+    /// Its program headers are after its end.
     HeadersOutside,
-    /// The name of its interpreter is behind its end.
+    /// The name of its interpreter is after its end.
     InterpreterOutside,
     /// It has program headers, and none of them is loaded.
     NothingLoaded,
 }
 
-/// A place behind the end of every program that is built here.
+/// A place after the end of every program that is built here.
 const OUTSIDE: usize = 1 << 20;
 
 /// Where the program is loaded, relative to the base that the kernel chooses.
@@ -94,7 +94,7 @@ impl Elf {
         self
     }
 
-    /// Asks for another ELF interpreter in a `PT_INTERP` behind the first.
+    /// Asks for another ELF interpreter in a `PT_INTERP` after the first.
     #[must_use]
     pub fn second_interpreter(mut self, path: &str) -> Elf {
         let mut bytes = path.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! What a folder holds, for everybody who walks one.
+//! What a directory holds, for everybody who walks one.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// The paths in a folder, in the order of their names; none for a folder that does not exist.
+/// The paths in a directory, in the order of their names; none for a directory that does not exist.
 ///
 /// # Errors
 ///
-/// The folder cannot be read; the message names it.
-pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("failed to list {}", folder.display());
-    let entries = match fs::read_dir(folder) {
+/// The directory cannot be read; the message names it.
+pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
+    let context = || format!("failed to list {}", directory.display());
+    let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(context),

@@ -14,7 +14,7 @@
 //! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
 //! | [`model`] | what the kernel and the loader will do, predicted; pure | the rules, and where kernels differ |
 //! | [`wire`] | what host and guest tell each other | the record channel |
-//! | [`files`] | what a folder holds | |
+//! | [`files`] | what a directory holds | |
 //! | [`below`] | names that stay below a directory | what an archive or a table may name |
 //! | [`bound`] | how much is read and unpacked at the most | the limits |
 //! | [`need`] | what a kernel or a lab must have, probed and judged | needs |
@@ -24,14 +24,14 @@
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`subject`] | the exec'd program, and what it says of itself | roles, fields of state |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
-//! | [`cases`] | starts made up by chance, shrunk, printed as scenarios | what chance tries |
+//! | [`cases`] | randomly generated execs, shrunk, printed as scenarios | what is generated |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test; keeper of the native lab | what happens around a scenario |
 //! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
 //! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
-//! | [`records`] | records kept in folders, one file each | how shards are joined |
+//! | [`records`] | records kept in directories, one file each | how shards are joined |
 //! | [`report`] | one file an output format | what a run prints |
 //! | [`cli`] | one file a subcommand | the command line |
 //!

@@ -23,8 +23,8 @@ pub struct Need {
 pub enum Host {
     /// The kernel's configuration has this option, built in or as a module of the image.
     Config(&'static str),
-    /// The feature came with these releases: a mainline series (`6.14`), then what it was backported to
-    /// (`6.12.15`).
+    /// The feature came with these releases: a mainline series (`6.14`), then what it was
+    /// backported to (`6.12.15`).
     Since(&'static [&'static str]),
     /// The lab is a virtual machine.
     Vm,
@@ -164,7 +164,7 @@ pub mod needs {
     pub const EXECVE_CHECK: Need = Need {
         what: "AT_EXECVE_CHECK of execveat(2)",
         host: Host::Since(&["6.14"]),
-        // A folder is EACCES; an unknown flag is EINVAL before that.
+        // A directory is EACCES; an unknown flag is EINVAL before that.
         probe: |_| {
             let image = crate::sys::Image::new(&[], &[]);
             let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);

@@ -42,7 +42,7 @@ impl Project {
     /// A table that is wrong, or no place for a cache.
     pub fn open() -> Result<Project> {
         let here = std::env::current_dir().context("failed to find the working directory")?;
-        Project::open_at(checkout_around(&here), cache_folder()?)
+        Project::open_at(checkout_around(&here), cache_directory()?)
     }
 
     /// Reads the tables of a checkout, or the built-in ones where there is none.
@@ -71,7 +71,7 @@ impl Project {
     #[must_use]
     pub fn store(&self) -> Store {
         match &self.root {
-            Some(root) => Store::Folder(root.join("snapshots")),
+            Some(root) => Store::Directory(root.join("snapshots")),
             None => Store::Embedded,
         }
     }
@@ -120,26 +120,27 @@ impl Project {
     }
 }
 
-/// `EXETRAIL_CACHE`, else `exetrail` in the user's cache folder.
+/// `EXETRAIL_CACHE`, else `exetrail` in the user's cache directory.
 ///
 /// # Errors
 ///
 /// None of the variables that would name it is set.
-pub fn cache_folder() -> Result<PathBuf> {
+pub fn cache_directory() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let folder = set("EXETRAIL_CACHE")
+    let directory = set("EXETRAIL_CACHE")
         .map(PathBuf::from)
         .or_else(|| set("XDG_CACHE_HOME").map(|base| PathBuf::from(base).join("exetrail")))
         .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache/exetrail")));
-    let folder = folder.context("no place for a cache: set EXETRAIL_CACHE to a folder")?;
-    std::path::absolute(&folder).with_context(|| format!("{} is no path", folder.display()))
+    let directory = directory.context("no place for a cache: set EXETRAIL_CACHE to a directory")?;
+    std::path::absolute(&directory)
+        .with_context(|| format!("{} is not a path", directory.display()))
 }
 
-/// The nearest folder upwards that is a checkout of this project.
+/// The nearest directory upwards that is a checkout of this project.
 fn checkout_around(start: &Path) -> Option<PathBuf> {
-    let is_checkout = |folder: &&Path| {
-        folder.join("vm/kernels.toml").is_file()
-            && std::fs::read_to_string(folder.join("Cargo.toml"))
+    let is_checkout = |directory: &&Path| {
+        directory.join("vm/kernels.toml").is_file()
+            && std::fs::read_to_string(directory.join("Cargo.toml"))
                 .is_ok_and(|text| text.contains("name = \"exetrail\""))
     };
     start.ancestors().find(is_checkout).map(Path::to_owned)

@@ -30,7 +30,7 @@ pub fn unmounted(rig: &Rig) -> Result<()> {
     umount(&place).context("failed to unmount")
 }
 
-/// Of a directory that is no mount, the whole mount is marked, and what is below it shown.
+/// Of a directory that is not a mount, the whole mount is marked, and what is below it shown.
 pub fn part_of_a_mount(rig: &Rig) -> Result<()> {
     let part = rig.watched().join("part");
     fs::create_dir(&part).context("failed to make a directory")?;

@@ -37,7 +37,7 @@ pub fn number(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// A while by chance, of at most 100 ms: a fault comes at any moment, and nothing waits for it.
+/// A random while, of at most 100 ms: a fault comes at any moment, and nothing waits for it.
 pub fn moment() -> Duration {
     Duration::from_micros(fastrand::u64(0..100_000))
 }
@@ -50,7 +50,7 @@ pub fn rss(pid: Pid) -> Result<u64> {
     number
         .context("no VmRSS")?
         .parse()
-        .context("VmRSS is no number")
+        .context("VmRSS is not a number")
 }
 
 /// The smallest static program: `exit(0)`, 132 bytes of ELF (elf(5)).
@@ -81,7 +81,7 @@ fn program() -> Vec<u8> {
 
 /// A mount namespace of our own with what is watched, a small disk, and a `/dev` for a socket.
 pub struct Rig {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Rig {
@@ -91,10 +91,10 @@ impl Rig {
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
             .context("failed to make mounts private")?;
-        let folder = tempfile::tempdir().context("failed to make a folder")?;
+        let directory = tempfile::tempdir().context("failed to make a directory")?;
         // A monitor that dumps core, which none should, leaves the dump where it goes away.
-        std::env::set_current_dir(folder.path()).context("failed to change to a directory")?;
-        let rig = Rig { folder };
+        std::env::set_current_dir(directory.path()).context("failed to change to a directory")?;
+        let rig = Rig { directory };
         tmpfs(&rig.watched(), "size=2g")?;
         tmpfs(&rig.small(), "size=64k")?;
         for way in 0..WAYS {
@@ -131,17 +131,17 @@ impl Rig {
 
     /// The mount that is watched.
     pub fn watched(&self) -> PathBuf {
-        self.folder.path().join("watched")
+        self.directory.path().join("watched")
     }
 
     /// A disk that is soon full.
     pub fn small(&self) -> PathBuf {
-        self.folder.path().join("small")
+        self.directory.path().join("small")
     }
 
     /// A place for further mounts.
     pub fn place(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// The program of one way.
@@ -161,7 +161,7 @@ impl Drop for Rig {
 
 /// Mounts one on a directory that it makes.
 pub fn tmpfs(place: &Path, options: &str) -> Result<()> {
-    fs::create_dir(place).context("failed to make a folder")?;
+    fs::create_dir(place).context("failed to make a directory")?;
     let kind = Some("tmpfs");
     mount(kind, place, kind, MsFlags::empty(), Some(options)).context("failed to mount a tmpfs")
 }

@@ -1,8 +1,8 @@
-//! The claims are tried on tmpfs, whose files are nothing but memory. This tries those about files on
-//! ext4 as well, on a disk, the same triggers side by side.
+//! The claims are tried on tmpfs, whose files are nothing but memory. This tries those about files
+//! on ext4 as well, on a disk, the same triggers side by side.
 //!
-//! Nothing in fs/exec.c and fs/namei.c asks which file system it is; what could differ is where a file
-//! system keeps writers (`i_writecount`), modes and attributes, and on both that is the inode.
+//! Nothing in fs/exec.c and fs/namei.c asks which file system it is; what could differ is where a
+//! file system keeps writers (`i_writecount`), modes and attributes, and on both that is the inode.
 //!
 //! See execve(2).
 
@@ -35,10 +35,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     for (what, name) in [
         ("program", "program"),
         ("no x bit", "data"),
-        ("folder", "closed"),
+        ("directory", "closed"),
         ("link to itself", "loop"),
         ("nothing there", "missing"),
-        ("file as folder", "program/file"),
+        ("file as directory", "program/file"),
         ("empty file", "empty"),
         ("ELF interpreter without x bit", "dynamic"),
         ("interpreter of a script without x bit", "script"),
@@ -49,7 +49,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             Exec::path(format!("/tmp/{place}/{name}"))
         })?;
     }
-    same(stage, &mut claim, "closed folder, by a user", |place| {
+    same(stage, &mut claim, "closed directory, by a user", |place| {
         Ok(Exec::path(format!("/tmp/{place}/closed/program"))?.as_user())
     })?;
     same(
@@ -108,10 +108,10 @@ fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
         ("noexec", MsFlags::MS_NOEXEC),
         ("nosuid", MsFlags::MS_NOSUID),
     ] {
-        let folder = stage.folder(&name(mounted))?;
-        stage.bind(Path::new("/tmp").join(place), &folder)?;
+        let directory = stage.directory(&name(mounted))?;
+        stage.bind(Path::new("/tmp").join(place), &directory)?;
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flag;
-        mount(None::<&str>, &folder, None::<&str>, flags, None::<&str>)?;
+        mount(None::<&str>, &directory, None::<&str>, flags, None::<&str>)?;
     }
     let busy = Path::new("/tmp").join(name("busy"));
     Ok(File::options().write(true).open(busy)?)

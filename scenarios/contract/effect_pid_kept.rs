@@ -3,7 +3,7 @@
 //! When another thread than the leader calls, `de_thread` (fs/exec.c) swaps the ids of the two
 //! (`exchange_tids`): the process keeps its own, and it is the thread that gets another one.
 //!
-//! The child leads a session, whose id is its own from before the start; behind the start it still
+//! The child leads a session, whose id is its own from before the start; after the start it still
 //! is. See execve(2): "All threads other than the calling thread are destroyed".
 
 use crate::scenario::{Claim, Exec, Scenario, Stage};

@@ -1,6 +1,6 @@
-//! Every other thread of the process is gone behind the start; a call that fails kills none.
+//! Every other thread of the process is gone after the start; a call that fails kills none.
 //!
-//! `de_thread` (fs/exec.c) is behind all that is opened and checked, so that a program that is
+//! `de_thread` (fs/exec.c) comes after all that is opened and checked, so that a program that is
 //! missing or no program costs no thread.
 //!
 //! See execve(2), "All threads other than the calling thread are destroyed".
@@ -29,9 +29,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         THREADS + 1,
         missing.found("threads")?,
     )?;
-    let garbage = stage.look("the file is no program", &with_threads(garbage)?)?;
+    let garbage = stage.look("the file is not a program", &with_threads(garbage)?)?;
     claim.control(
-        "the file is no program",
+        "the file is not a program",
         THREADS + 1,
         garbage.found("threads")?,
     )?;

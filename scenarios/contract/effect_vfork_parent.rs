@@ -5,7 +5,7 @@
 //! parent not gone on, nobody would ever end.
 //!
 //! The other side: a call that fails does not let the parent go on; only the child's end does, and
-//! what the child wrote behind its call is there by then.
+//! what the child wrote after its call is there by then.
 //! See vfork(2): "the calling thread is suspended until the child terminates ... or it makes a call
 //! to execve(2)".
 
@@ -31,7 +31,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.verdict(&claim)
 }
 
-const FAILED: &str = "goes on behind the child's last step";
+const FAILED: &str = "goes on after the child's last step";
 const RUNS: &str = "goes on while the program runs";
 
 fn held(path: &str) -> anyhow::Result<Exec> {

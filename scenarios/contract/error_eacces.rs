@@ -3,8 +3,8 @@
 //!
 //! Search permission is what an ordinary user lacks; root passes (`CAP_DAC_READ_SEARCH` in
 //! `generic_permission`). Execute permission is missing for root as well when no one of the three x
-//! bits is set. What is not regular is refused in `may_open` (fs/namei.c, since commit 633fb6ac3980,
-//! 5.9), in front of every event.
+//! bits is set. What is not regular is refused in `may_open` (fs/namei.c, since commit
+//! 633fb6ac3980, 5.9), before every event.
 //!
 //! See execve(2), EACCES.
 
@@ -43,13 +43,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
 
     let mut claim = ErrnoClaim::new(stage, "error/EACCES", Errno::EACCES);
     claim.starts(
-        "closed folder, by root",
+        "closed directory, by root",
         &Exec::path("/tmp/closed/program")?,
     )?;
     for (what, path) in [
-        ("closed folder", "/tmp/closed/program"),
+        ("closed directory", "/tmp/closed/program"),
         (
-            "interpreter of a script in a closed folder",
+            "interpreter of a script in a closed directory",
             "/tmp/script-closed",
         ),
         ("executable for its owner alone", "/tmp/owned"),
@@ -57,7 +57,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         claim.stated(&format!("{what}, by a user"), &Exec::path(path)?.as_user())?;
     }
     for (what, path) in [
-        ("folder", "/tmp"),
+        ("directory", "/tmp"),
         ("pipe", "/tmp/fifo"),
         ("socket", "/tmp/socket"),
         ("device", "/dev/null"),
@@ -68,7 +68,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         claim.stated(&format!("{what}, by root"), &Exec::path(path)?)?;
     }
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOEXEC;
-    let place = claim.stage().folder("noexec")?;
+    let place = claim.stage().directory("noexec")?;
     claim.stage().bind("/usr/bin", &place)?;
     mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
     claim.other("mount with noexec", &Exec::path("/tmp/noexec/true")?)?;

@@ -2,7 +2,7 @@
 //!
 //! NULL for filename is such an address (`getname`); NULL for argv or envp is none: it is an empty
 //! array (`contract/param_argv`). Arrays are read by `get_user_arg_ptr`, strings by `copy_strings`
-//! (fs/exec.c); before 6.8 that comes in front of the open, and no file is opened.
+//! (fs/exec.c); before 6.8 that comes before the open, and no file is opened.
 //!
 //! See execve(2), EFAULT.
 

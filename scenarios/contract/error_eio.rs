@@ -1,12 +1,12 @@
 //! EIO: an I/O error while reading.
 //!
-//! The file is on a disk that ends in front of its first block: reading it is refused by the block
-//! layer (`bio_check_eod` in block/blk-core.c), and `prepare_binprm` (fs/exec.c) hands that on. Both
-//! events are seen before: who watches is asked about a file that cannot be read.
+//! The file is on a disk that ends before its first block: reading it is refused by the block
+//! layer (`bio_check_eod` in block/blk-core.c), and `prepare_binprm` (fs/exec.c) hands that on.
+//! Both events are seen before: who watches is asked about a file that cannot be read.
 //!
-//! The same errno comes without any I/O error: what `elf_read` (fs/binfmt_elf.c) gets less of than it
-//! asked for is EIO. That is an ELF interpreter shorter than its header, and an interpreter's name
-//! that lies behind the end of the program; by the specification the one is ELIBBAD, the other
+//! The same errno comes without any I/O error: what `elf_read` (fs/binfmt_elf.c) gets less of than
+//! it asked for is EIO. That is an ELF interpreter shorter than its header, and an interpreter's
+//! name that lies after the end of the program; by the specification the one is ELIBBAD, the other
 //! ENOEXEC.
 //!
 //! See execve(2), EIO.
@@ -44,13 +44,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let mut claim = ErrnoClaim::new(stage, "error/EIO", Errno::EIO);
     claim.starts("file on the disk", &Exec::path(&good)?)?;
     for (what, path) in [
-        ("file behind the disk's end", bad.as_path()),
+        ("file after the disk's end", bad.as_path()),
         (
-            "interpreter of a script behind the disk's end",
+            "interpreter of a script after the disk's end",
             Path::new("/tmp/script"),
         ),
         (
-            "ELF interpreter behind the disk's end",
+            "ELF interpreter after the disk's end",
             Path::new("/tmp/dynamic"),
         ),
     ] {
@@ -61,7 +61,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         &Exec::path("/tmp/with-short")?,
     )?;
     claim.other(
-        "interpreter's name behind the end",
+        "interpreter's name after the end",
         &Exec::path("/tmp/outside")?,
     )?;
     claim.verdict()

@@ -1,10 +1,10 @@
 //! EISDIR: the ELF interpreter is a directory.
 //!
-//! It is EACCES, in front of every event of the interpreter: `may_open` (fs/namei.c) gives EISDIR
-//! for a folder that is to be written and EACCES for one that is to be executed, and `open_exec`
+//! It is EACCES, before every event of the interpreter: `may_open` (fs/namei.c) gives EISDIR
+//! for a directory that is to be written and EACCES for one that is to be executed, and `open_exec`
 //! opens interpreters as it opens programs. On the way of an exec there is no other place: the
 //! remaining EISDIR of fs/namei.c are for `O_CREAT`, unlink and rename, and the one of `generic
-//! read` (`generic_read_dir`) is behind `S_ISREG` in `do_open_execat`.
+//! read` (`generic_read_dir`) comes after `S_ISREG` in `do_open_execat`.
 //!
 //! See execve(2), EISDIR, which says the same as the specification.
 
@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "EISDIR: the ELF interpreter is a folder",
+    summary: "EISDIR: the ELF interpreter is a directory",
     run,
     ..Scenario::DEFAULT
 };
@@ -34,6 +34,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     claim.other("interpreter of a script", &Exec::path("/tmp/script")?)?;
     claim.other("the file itself", &Exec::path("/tmp")?)?;
-    claim.other("the file with a slash behind it", &Exec::path("/tmp/")?)?;
+    claim.other("the file with a slash after it", &Exec::path("/tmp/")?)?;
     claim.verdict()
 }

@@ -1,9 +1,9 @@
 //! ELIBBAD: the ELF interpreter is not in a recognised format.
 //!
-//! `load_elf_binary` (fs/binfmt_elf.c) reads an ELF header's size from the interpreter and wants all
-//! of it: a shorter file is EIO (`elf_read`). Then magic, machine and the size and place of the
+//! `load_elf_binary` (fs/binfmt_elf.c) reads an ELF header's size from the interpreter and wants
+//! all of it: a shorter file is EIO (`elf_read`). Then magic, machine and the size and place of the
 //! program headers are looked at: ELIBBAD. Whether it is of a kind that can be loaded, and has
-//! anything to load, `load_elf_interp` finds out behind the point of no return, and the process dies
+//! anything to load, `load_elf_interp` finds out after the point of no return, and the process dies
 //! of SIGSEGV.
 //!
 //! See execve(2), ELIBBAD.
@@ -26,7 +26,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("for another machine", flawed(Flaw::Machine)),
         ("for i386", Elf::new_32().build()),
         ("headers of another size", flawed(Flaw::HeaderSize)),
-        ("headers behind its end", flawed(Flaw::HeadersOutside)),
+        ("headers after its end", flawed(Flaw::HeadersOutside)),
         ("no headers", flawed(Flaw::NoHeaders)),
         ("a text of 10 bytes", vec![b'x'; 10]),
         ("empty", Vec::new()),

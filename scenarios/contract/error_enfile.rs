@@ -1,7 +1,7 @@
 //! ENFILE: the system's limit of open files is reached.
 //!
 //! `alloc_empty_file` (fs/file_table.c) lets a caller with `CAP_SYS_ADMIN` pass. The limit is
-//! reached in front of the first event.
+//! reached before the first event.
 //!
 //! See execve(2), ENFILE, and proc_sys_fs(5), file-max: privileged processes can override it.
 

@@ -26,7 +26,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.link("none", "link")?;
     let mut claim = ErrnoClaim::new(stage, "error/ENOENT", Errno::ENOENT);
     claim.stated("file is not there", &Exec::path("/tmp/none")?)?;
-    claim.stated("folder is not there", &Exec::path("/none/program")?)?;
+    claim.stated("directory is not there", &Exec::path("/none/program")?)?;
     claim.stated(
         "interpreter of a script is not there",
         &Exec::path("/tmp/script")?,

@@ -1,8 +1,8 @@
 //! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
 //!
 //! What the headers show is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
-//! errors of a format come out otherwise: an interpreter's name that lies behind the end is a read
-//! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found behind the point of
+//! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
+//! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
 //! no return, and the call ends by SIGSEGV. Two more are not found at all: a segment beyond the
 //! file's end, and a program that has nothing to load. The call succeeds, and it is the program that
 //! dies of SIGSEGV, by its own first instruction; with an ELF interpreter and nothing to load it runs.
@@ -42,15 +42,15 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("no program headers", flawed(Flaw::NoHeaders)),
         ("program headers of another size", flawed(Flaw::HeaderSize)),
         (
-            "program headers behind its end",
+            "program headers after its end",
             flawed(Flaw::HeadersOutside),
         ),
         ("interpreter's name without a NUL", named(b"/tmp/ld")),
         ("interpreter's name empty", named(b"\0")),
         ("interpreter's name of 4097 bytes", named(&[b'/'; 4097])),
-        ("interpreter's name behind its end", outside.build()),
+        ("interpreter's name after its end", outside.build()),
         ("segment beyond user space", flawed(Flaw::Address)),
-        ("segment behind its end", flawed(Flaw::Truncated)),
+        ("segment after its end", flawed(Flaw::Truncated)),
         ("nothing to load", flawed(Flaw::NothingLoaded)),
         ("nothing to load but an ELF interpreter", loaded.build()),
     ] {

@@ -7,9 +7,9 @@
 //! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.
 //!
 //! A limit of the address space (RLIMIT_AS) is no ENOMEM either. The new stack has one page, whatever
-//! the limit; arguments that need a second one are E2BIG, in front of the point of no return
+//! the limit; arguments that need a second one are E2BIG, before the point of no return
 //! (`get_arg_page`, whose stack may not grow: `may_expand_vm`). With less than that it is found by
-//! `setup_arg_pages`, behind it: SIGSEGV out of the call.
+//! `setup_arg_pages`, after it: SIGSEGV out of the call.
 //!
 //! See execve(2), ENOMEM, and proc_sys_vm(5).
 
@@ -28,7 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
 const MODE: &str = "/proc/sys/vm/overcommit_memory";
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.folder("unwatched")?;
+    let place = stage.directory("unwatched")?;
     stage.mount("tmpfs", "none", &place, "mode=755")?;
     stage.file("unwatched/program", &Elf::new().build(), 0o755)?;
     stage.sysctl("vm/overcommit_memory", "0")?;

@@ -1,7 +1,7 @@
-//! ENOTDIR: a component of the path's prefix is no directory.
+//! ENOTDIR: a component of the path's prefix is not a directory.
 //!
-//! `link_path_walk` in fs/namei.c, in front of every open; the same for interpreters, for a slash
-//! behind the name of a file, and for execveat(2) relative to a descriptor that is no folder.
+//! `link_path_walk` in fs/namei.c, before every open; the same for interpreters, for a slash
+//! after the name of a file, and for execveat(2) relative to a descriptor that is not a directory.
 //!
 //! See execve(2), ENOTDIR.
 
@@ -28,7 +28,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     claim.stated("device in the prefix", &Exec::path("/dev/null/x")?)?;
     claim.other("interpreter of a script", &Exec::path("/tmp/script")?)?;
     claim.other("ELF interpreter", &Exec::path("/tmp/dynamic")?)?;
-    claim.other("slash behind a file", &Exec::path("/tmp/program/")?)?;
+    claim.other("slash after a file", &Exec::path("/tmp/program/")?)?;
     let relative = Exec::at("execveat", "x below a file", 5, c"x", 0)?;
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     claim.other(

@@ -1,9 +1,10 @@
 //! EPERM: mounted nosuid, caller not root, file with the set-user-ID or set-group-ID bit.
 //!
 //! The bits are ignored and the program starts under the caller's own ids (`bprm_fill_uid`,
-//! `mnt_may_suid`): no errno. The same for a caller who is traced, has no_new_privs, or is in another
-//! user namespace. What gives EPERM is a file with capabilities, of which the effective ones are not
-//! all allowed by the bounding set (`bprm_caps_from_vfs_caps` in security/commoncap.c).
+//! `mnt_may_suid`): no errno. The same for a caller who is traced, has no_new_privs, or is in
+//! another user namespace. What gives EPERM is a file with capabilities, of which the effective
+//! ones are not all allowed by the bounding set (`bprm_caps_from_vfs_caps` in
+//! security/commoncap.c).
 //!
 //! See execve(2), EPERM, which names nosuid as well, and capabilities(7), "Safety checking for
 //! capability-dumb binaries".
@@ -24,8 +25,8 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let nosuid = stage.folder("nosuid")?;
-    stage.folder("files")?;
+    let nosuid = stage.directory("nosuid")?;
+    stage.directory("files")?;
     stage.ours("files/suid")?;
     stage.ours("files/sgid")?;
     let mode = std::fs::Permissions::from_mode;
@@ -41,8 +42,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("set-user-ID", "suid", "uids", "1000 0 0 0"),
         ("set-group-ID", "sgid", "gids", "1000 0 0 0"),
     ] {
-        let exec = |folder: &str| -> anyhow::Result<Exec> {
-            Ok(Exec::path(format!("/tmp/{folder}/{path}"))?
+        let exec = |directory: &str| -> anyhow::Result<Exec> {
+            Ok(Exec::path(format!("/tmp/{directory}/{path}"))?
                 .reports(&[ids])?
                 .as_user())
         };

@@ -2,10 +2,10 @@
 //!
 //! Depth: `exec_binprm` (fs/exec.c) goes round at most six times, five scripts and a program.
 //!
-//! The line: the kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`), and the last of them is kept for
-//! the end (`load_script` in fs/binfmt_script.c). So there is room for 253 characters behind `#!`,
-//! not for the 255 that execve(2) says: an interpreter's name of 254 is ENOEXEC, and an argument is
-//! cut, without a word, so that name, blank and argument are 253 together.
+//! The line: the kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`), and the last of them is kept
+//! for the end (`load_script` in fs/binfmt_script.c). So there is room for 253 characters after
+//! `#!`, not for the 255 that execve(2) says: an interpreter's name of 254 is ENOEXEC, and an
+//! argument is cut, without a word, so that name, blank and argument are 253 together.
 //!
 //! See execve(2), "Interpreter scripts".
 

@@ -1,4 +1,4 @@
-//! A failure behind the point of no return, read by the specification's words, is -1 and errno.
+//! A failure after the point of no return, read by the specification's words, is -1 and errno.
 //!
 //! There is nobody left who could be told: the old program is gone. `bprm_execve` (fs/exec.c) sends
 //! SIGSEGV ("If past the point of no return ensure the code never returns to the userspace
@@ -15,7 +15,7 @@ use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "failure behind the point of no return",
+    summary: "failure after the point of no return",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,4 +1,4 @@
-//! The signal that the parent gets at the end is SIGCHLD behind the start, whatever clone(2) asked
+//! The signal that the parent gets at the end is SIGCHLD after the start, whatever clone(2) asked
 //! for.
 //!
 //! `de_thread` sets `exit_signal` to SIGCHLD; the kernel says why: "we

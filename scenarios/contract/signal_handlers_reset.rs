@@ -1,7 +1,7 @@
-//! Every signal that has a handler has its default behind the start, realtime signals too.
+//! Every signal that has a handler has its default after the start, realtime signals too.
 //!
 //! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec`) puts `SIG_DFL` where
-//! anything but `SIG_IGN` is. A call that fails in front of the point of no return resets none: the
+//! anything but `SIG_IGN` is. A call that fails before the point of no return resets none: the
 //! caller, which says what it finds, still has them all.
 //!
 //! See execve(2), "Effect on process attributes", and signal(7), "Signal dispositions".

@@ -1,4 +1,4 @@
-//! Ignored signals stay ignored; handled and default ones are not ignored behind the start.
+//! Ignored signals stay ignored; handled and default ones are not ignored after the start.
 //!
 //! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec` without `force_default`)
 //! leaves `SIG_IGN` alone. SIGCHLD is the case that POSIX leaves open; Linux keeps it ignored too.

@@ -4,8 +4,8 @@
 //! queue of each other thread and wakes it, and waits until they are gone. Two threads block every
 //! signal, one asleep and one that computes; a third is the leader, when another one calls.
 //!
-//! The other side: nobody is touched when the call fails in front of the point of no return, and a
-//! process that only shares memory (vfork) is no thread of this one; see `effect/vfork_parent`.
+//! The other side: nobody is touched when the call fails before the point of no return, and a
+//! process that only shares memory (vfork) is not a thread of this one; see `effect/vfork_parent`.
 //!
 //! See execve(2), "All threads other than the calling thread are destroyed".
 

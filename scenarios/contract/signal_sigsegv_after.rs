@@ -1,4 +1,4 @@
-//! A failure behind the point of no return ends the process by SIGSEGV, also when it ignores or
+//! A failure after the point of no return ends the process by SIGSEGV, also when it ignores or
 //! blocks that signal.
 //!
 //! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16, commit
@@ -6,7 +6,7 @@
 //! lost. Three triggers: a segment at an address of the kernel, an address space too small for the
 //! program, a loader without a segment that can be mapped.
 //!
-//! The other side: a mistake that is found in front of the point, another machine, is an errno.
+//! The other side: a mistake that is found before the point, another machine, is an errno.
 //!
 //! See `bprm_execve` in fs/exec.c and `load_elf_binary` in fs/binfmt_elf.c.
 
@@ -18,7 +18,7 @@ use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a failure behind the point of no return sends SIGSEGV",
+    summary: "a failure after the point of no return sends SIGSEGV",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,4 +1,4 @@
-//! A traced process stops with SIGTRAP behind a successful start, but only when it is traced in the
+//! A traced process stops with SIGTRAP after a successful start, but only when it is traced in the
 //! old way, and only when it does not block the signal.
 //!
 //! `ptrace_event` (include/linux/ptrace.h) sends SIGTRAP to a process that was taken by

@@ -102,7 +102,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         "no bit, user ids 1000 1001 before, no_new_privs",
         seen.found("uids")?,
     )?;
-    let place = stage.folder("nosuid")?;
+    let place = stage.directory("nosuid")?;
     stage.bind("/tmp", &place)?;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;
     mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;

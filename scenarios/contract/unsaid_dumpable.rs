@@ -8,7 +8,7 @@
 //! seen later, by `commit_creds` (kernel/cred.c).
 //!
 //! prctl(2) warns of what follows for everybody else: a process that made itself not dumpable is
-//! dumpable again behind its next start.
+//! dumpable again after its next start.
 //!
 //! See prctl(2), `PR_SET_DUMPABLE`, and proc_sys_fs(5), `suid_dumpable`.
 

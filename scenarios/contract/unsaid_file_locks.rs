@@ -1,11 +1,11 @@
-//! Locks of open file descriptions are kept with their descriptor. Record locks are kept too, except
-//! when the start closes another descriptor of the same file.
+//! Locks of open file descriptions are kept with their descriptor. Record locks are kept too,
+//! except when the start closes another descriptor of the same file.
 //!
 //! A record lock belongs to the table of descriptors (`files_struct`). Once a process of several
 //! threads, which share the table, was given a copy at the start, and when the old table went its
-//! record locks went with it. Since commit b6043501289e ("exec: Move unshare_files to fix posix file
-//! locking during exec", 5.11, carried back to 5.10.220) the copy is made behind `de_thread`, when
-//! nobody shares it any more: all kernels here keep them.
+//! record locks went with it. Since commit b6043501289e ("exec: Move unshare_files to fix posix
+//! file locking during exec", 5.11, backported to 5.10.220) the copy is made after `de_thread`,
+//! when nobody shares it any more: all kernels here keep them.
 //!
 //! A record lock is lost when the start closes another descriptor of the same file:
 //! that is the rule of POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close.

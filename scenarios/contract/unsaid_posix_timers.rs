@@ -1,6 +1,6 @@
-//! POSIX timers are gone behind the start; a call that fails keeps them.
+//! POSIX timers are gone after the start; a call that fails keeps them.
 //!
-//! `exit_itimers` deletes them, called by `begin_new_exec` behind the point of no return (stage
+//! `exit_itimers` deletes them, called by `begin_new_exec` after the point of no return (stage
 //! `timers` of `start/normal`). What they have already sent goes with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!

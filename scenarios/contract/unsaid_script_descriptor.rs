@@ -1,12 +1,13 @@
-//! A script that is executed by a descriptor with close-on-exec cannot be opened by its interpreter,
-//! and the call fails with ENOENT before the interpreter is looked for.
+//! A script that is executed by a descriptor with close-on-exec cannot be opened by its
+//! interpreter, and the call fails with ENOENT before the interpreter is looked for.
 //!
 //! The interpreter would be given `/dev/fd/5`, which the start itself closes. `alloc_bprm` notes it
 //! (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The
 //! errno says that a file is missing, which it is not.
 //!
-//! It is the same for a script below a folder's descriptor. Without close-on-exec the interpreter
-//! finds the script, and the descriptor stays open in it. A program by such a descriptor runs.
+//! It is the same for a script below a directory's descriptor. Without close-on-exec the
+//! interpreter finds the script, and the descriptor stays open in it. A program by such a
+//! descriptor runs.
 //!
 //! See execveat(2), BUGS.
 
@@ -44,13 +45,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let file = by_file("/tmp/script")?.opened(5, &script, closing);
     let seen = stage.look("with close-on-exec", &file)?;
     claim.stated("with close-on-exec", "errno ENOENT", &seen.how);
-    let folder = Exec::at("execveat", "/tmp/script", 5, c"script", 0)?;
-    let folder = folder
+    let directory = Exec::at("execveat", "/tmp/script", 5, c"script", 0)?;
+    let directory = directory
         .reports(&["argv"])?
         .opened(5, "/tmp", closing | OFlag::O_DIRECTORY);
-    let seen = stage.look("below a folder with close-on-exec", &folder)?;
+    let seen = stage.look("below a directory with close-on-exec", &directory)?;
     claim.stated(
-        "below a folder with close-on-exec",
+        "below a directory with close-on-exec",
         "errno ENOENT",
         &seen.how,
     );

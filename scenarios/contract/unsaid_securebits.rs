@@ -27,7 +27,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.ours_with_mode("user", 0o4755)?;
     let with = |path: &str, bits: u64| {
         let exec = Exec::path(path)?.reports(&["securebits"])?;
-        // In front of the change to another user, which may not set them.
+        // Before the change to another user, which may not set them.
         let exec = exec.before(move || {
             Ok(sys::set_attribute_of_process(
                 libc::PR_SET_SECUREBITS,

@@ -6,7 +6,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
-//! Finding: comm behind the point of no return, as in `start/fexecve`.
+//! Finding: comm after the point of no return, as in `start/fexecve`.
 
 use crate::scenario::{Exec, Scenario, Stage};
 

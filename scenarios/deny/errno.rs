@@ -1,7 +1,7 @@
 //! Refusals with an errno of the listener's choice (`FAN_DENY_ERRNO`).
 //!
 //! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
-//! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. In front of the point of no return the caller of
+//! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. Before the point of no return the caller of
 //! execve gets it; the loader treats them all alike and looks for a library once more
 //! (`deny/program`). Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
 //!

@@ -1,6 +1,6 @@
 //! A listener that dies while it holds an event.
 //!
-//! The kernel lets go everybody who waits when the group's last descriptor is closed
+//! The kernel allows every event that waits when the group's last descriptor is closed
 //! (`fanotify_release` answers with `FAN_ALLOW`): the program starts, and nobody watches any more.
 //! A policy is open, not closed, while its daemon is being restarted.
 //!

@@ -4,7 +4,7 @@
 //! such module: the refusal of the helper is nobody's error. That errno alone would prove nothing,
 //! because no module is loaded here when all is allowed either; so the helper leaves a file, and
 //! whether it ran is told. (Where the open of that file is refused it is there all the same: `O_CREAT`
-//! makes it in front of the event, `path_openat` in fs/namei.c.)
+//! makes it before the event, `path_openat` in fs/namei.c.)
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

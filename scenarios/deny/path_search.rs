@@ -1,7 +1,7 @@
 //! What a refusal does to a program that is looked for in `PATH` by execvp(3), here by env.
 //!
-//! execvp goes on to the next folder when it is told EACCES, but not when it is told EPERM, which
-//! is what a refusal says: the search ends. env exits with 126.
+//! execvp goes on to the next directory when it is told EACCES, but not when it is told EPERM,
+//! which is what a refusal says: the search ends. env exits with 126.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

@@ -2,10 +2,10 @@
 //!
 //! Up to the point of no return the caller is told: execve fails with EPERM and the process is
 //! still the old one, whether the program or its ELF interpreter was refused. A refused `execute`
-//! has no `open` behind it. Behind the point the loader gets the EPERM: a cache that it may not
-//! open is passed over; so is a library, at first: the loader looks for it in its default folders
-//! and opens the same file once more, which is not refused in this scenario, and all is well. See
-//! `deny/files` for a policy that has the same answer each time.
+//! has no `open` after it. After the point the loader gets the EPERM: a cache that it may not
+//! open is passed over; so is a library, at first: the loader looks for it in its default
+//! directories and opens the same file once more, which is not refused in this scenario, and all is
+//! well. See `deny/files` for a policy that has the same answer each time.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

@@ -2,7 +2,7 @@
 //!
 //! `AT_EXECFN` is the script, comm is the script's name, and exe is the interpreter; argv[0], which
 //! the caller gave, is gone: the kernel puts the interpreter's path in its place and the script's
-//! behind it (`load_script` in fs/binfmt_script.c).
+//! after it (`load_script` in fs/binfmt_script.c).
 //!
 //! See execve(2), "Interpreter scripts"; `start/shebang` for the steps.
 

@@ -1,6 +1,6 @@
 //! What an interpreter is told when the first line of a script has more than its name.
 //!
-//! Everything behind the name is one argument, blanks in the middle and all; blanks at the end are
+//! Everything after the name is one argument, blanks in the middle and all; blanks at the end are
 //! cut. Other systems split it.
 //!
 //! See execve(2), "Interpreter scripts".

@@ -1,8 +1,9 @@
-//! What an interpreter is told of a script that ends in a blank, without a newline: an empty argument.
+//! What an interpreter is told of a script that ends in a blank, without a newline: an empty
+//! argument.
 //!
 //! `load_script` takes blanks from the end of the line, but where there is no newline it takes the
-//! end of its buffer for the end of the line, and in front of that are zeros and no blanks. The
-//! blank behind the name then begins an argument, which a zero ends at once. With a newline there
+//! end of its buffer for the end of the line, and ahead of that are zeros and no blanks. The
+//! blank after the name then begins an argument, which a zero ends at once. With a newline there
 //! is no argument.
 //!
 //! Finding: execve(2) speaks of an "optional-arg" and not of one that is empty.

@@ -3,7 +3,7 @@
 //! The interpreter is opened when the format is registered, and that very file is used for ever: it
 //! may be gone, or out of reach in another mount namespace. The use still opens it anew, from the
 //! file that is held (`file_clone_open` in `load_misc_binary`), so that both events come, with "
-//! (deleted)" behind a path that leads nowhere; a policy that looks the path up finds no file, or
+//! (deleted)" after a path that leads nowhere; a policy that looks the path up finds no file, or
 //! another one.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.

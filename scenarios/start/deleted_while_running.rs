@@ -1,4 +1,4 @@
-//! A program whose file is removed. exe has " (deleted)" behind it from then on, which is part of
+//! A program whose file is removed. exe has " (deleted)" after it from then on, which is part of
 //! the text and not of any name: a program that is really called so cannot be told from one that is
 //! gone.
 //!

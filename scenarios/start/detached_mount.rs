@@ -2,7 +2,7 @@
 //!
 //! The mark on the file system sees it. The path of the event begins at the root of the detached
 //! mount, so that it shows `/true` where the file is `/usr/bin/true`, and so does exe: a policy by
-//! path mistakes it for a file in the root folder.
+//! path mistakes it for a file in the root directory.
 //!
 //! See open_tree(2), `OPEN_TREE_CLONE`; `prepend_path` in fs/d_path.c.
 

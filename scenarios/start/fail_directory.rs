@@ -1,4 +1,4 @@
-//! An exec of a folder: EACCES, and no step.
+//! An exec of a directory: EACCES, and no step.
 //!
 //! `do_open_execat` asks for a regular file (`MAY_EXEC` with `acc_mode`, `S_ISREG`) before it opens
 //! anything, so that no permission event is made.
@@ -8,7 +8,7 @@
 use crate::scenario::{Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a folder",
+    summary: "exec of a directory",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,7 +1,7 @@
 //! An exec of a program whose ELF interpreter is a script.
 //!
 //! The kernel opens it as it would any interpreter, `execute` and `open`, and only then finds that
-//! it is no ELF file: an ELF interpreter cannot be a script. The caller is still itself.
+//! it is not an ELF file: an ELF interpreter cannot be a script. The caller is still itself.
 //!
 //! execve(2) says ELIBBAD.
 

@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.folder("noexec")?;
+    let place = stage.directory("noexec")?;
     stage.copy("/usr/bin/busybox", "tools/busybox")?;
     let none = None::<&str>;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOEXEC;

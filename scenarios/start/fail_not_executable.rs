@@ -1,6 +1,6 @@
 //! An exec of a file that nobody may execute: EACCES, and no step, even for root.
 //!
-//! The mode is checked in the walk (`may_open`, `inode_permission`), in front of fanotify.
+//! The mode is checked in the walk (`may_open`, `inode_permission`), before fanotify.
 //!
 //! See execve(2), EACCES.
 

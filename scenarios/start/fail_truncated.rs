@@ -1,4 +1,4 @@
-//! An exec of a program whose segments lie behind its end.
+//! An exec of a program whose segments lie after its end.
 //!
 //! The headers are whole, and the kernel does not ask whether the file holds what they promise: the
 //! exec succeeds. The program is started and dies by itself, of its first instruction, which is not
@@ -11,7 +11,7 @@
 use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a program that ends behind its headers",
+    summary: "exec of a program that ends after its headers",
     run,
     ..Scenario::DEFAULT
 };

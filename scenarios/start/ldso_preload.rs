@@ -2,7 +2,7 @@
 //!
 //! It is `start/direct_ldso` and `start/ld_preload` at once, without a variable in the environment
 //! that a policy could look for: the program is opened by the loader, without `execute`, and then
-//! the library in front of the others, all under the loader's exe.
+//! the library ahead of the others, all under the loader's exe.
 //!
 //! See ld.so(8), `--preload`.
 

@@ -3,8 +3,8 @@
 //! The file is on the kernel's own mount of tmpfs, which no mark on the fixture covers: the program
 //! itself is never seen (the first step is the caller's, which reads what it puts there). What
 //! shows is its ELF interpreter, opened by a process that is still the caller, and then an exe that
-//! is no path, `/memfd:NAME (deleted)`. A policy that knows programs by their events has none for
-//! this one.
+//! is not a path, `/memfd:NAME (deleted)`. A policy that knows programs by their events has none
+//! for this one.
 //!
 //! Finding: comm, as in `start/fexecve`: the descriptor's number, or `memfd:NAME` where it is taken
 //! from the file.

@@ -1,6 +1,6 @@
 //! A program started in a mount namespace whose root is another file system, as in a container.
 //!
-//! The new root is a bind mount of a folder of the fixture. The monitor, in another namespace,
+//! The new root is a bind mount of a directory of the fixture. The monitor, in another namespace,
 //! cannot reach that mount: the kernel prints the path from the root of that namespace, `/busybox`,
 //! and an observer that takes it for a path of its own looks at the wrong file.
 //!
@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     stage.copy("/usr/bin/busybox", "root/busybox")?;
-    stage.folder("root/old")?;
+    stage.directory("root/old")?;
     let exec = Exec::path("/busybox")?
         .argv(&["busybox", "true"])?
         .before(|| {

@@ -19,7 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let groups = stage.folder("groups")?;
+    let groups = stage.directory("groups")?;
     stage.mount("cgroup", "none", &groups, "none,name=exetrail")?;
     fs::write("/tmp/groups/release_agent", "/usr/bin/true")?;
     fs::create_dir("/tmp/groups/one")?;

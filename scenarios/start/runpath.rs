@@ -8,7 +8,7 @@
 use crate::scenario::{Elf, Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program that names the folder of its libraries",
+    summary: "program that names the directory of its libraries",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,10 +1,10 @@
 //! A script that is nothing but `#!`: EACCES.
 //!
-//! It is a script, by its first two bytes. Behind them the buffer is full of zeros, and the first of
+//! It is a script, by its first two bytes. After them the buffer is full of zeros, and the first of
 //! them is where the interpreter's name begins and ends: the name is empty (`load_script`;
 //! `next_non_spacetab` does not take NUL for a blank). `open_exec` walks no step from the working
-//! directory, and a directory cannot be executed. With a newline behind it, or blanks alone, it is no
-//! script and ends with ENOEXEC.
+//! directory, and a directory cannot be executed. With a newline after it, or blanks alone, it is
+//! no script and ends with ENOEXEC.
 //!
 //! Finding: neither execve(2) nor anything else says so.
 //!

@@ -8,7 +8,7 @@
 use crate::scenario::{Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "script that ends behind its interpreter's name",
+    summary: "script that ends after its interpreter's name",
     run,
     ..Scenario::DEFAULT
 };

@@ -99,7 +99,7 @@ impl Lineage {
         files.get(self.owner(self.parent(id)?, files)?)
     }
 
-    /// The kernels, each behind the one that it inherits from.
+    /// The kernels, each after the one that it inherits from.
     #[must_use]
     pub fn parents_first(&self) -> Vec<&KernelId> {
         let depth =

@@ -11,25 +11,30 @@ use crate::files;
 /// What the harness writes as the place of its assertion; the review shows it.
 const HEADER: &str = "---\nsource: harness/settle.rs\n---\n";
 
-/// Writes a plan's files as pending (`.snap.new`) into the folder of one view of one scenario.
+/// Writes a plan's files as pending (`.snap.new`) into the directory of one view of one scenario.
 ///
 /// Pending files of an earlier run that the plan does not ask for go away. Returns what was
 /// written.
 ///
 /// # Errors
 ///
-/// The folder cannot be written.
-pub fn write_pending(folder: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
-    let context = || format!("failed to write pending snapshots in {}", folder.display());
-    for path in files::list(folder)? {
+/// The directory cannot be written.
+pub fn write_pending(directory: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
+    let context = || {
+        format!(
+            "failed to write pending snapshots in {}",
+            directory.display()
+        )
+    };
+    for path in files::list(directory)? {
         if files::name(&path).ends_with(".snap.new") {
             fs::remove_file(&path).with_context(context)?;
         }
     }
     let mut written = Vec::new();
     for (id, text) in &plan.write {
-        fs::create_dir_all(folder).with_context(context)?;
-        let path = folder.join(format!("{id}.snap.new"));
+        fs::create_dir_all(directory).with_context(context)?;
+        let path = directory.join(format!("{id}.snap.new"));
         fs::write(&path, format!("{HEADER}{text}")).with_context(context)?;
         written.push(path);
     }

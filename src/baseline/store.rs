@@ -19,8 +19,8 @@ pub type Baselines = BTreeMap<KernelId, String>;
 /// Where snapshots come from.
 #[derive(Clone, Debug)]
 pub enum Store {
-    /// The `snapshots` folder of a checkout.
-    Folder(PathBuf),
+    /// The `snapshots` directory of a checkout.
+    Directory(PathBuf),
     /// What the binary was built with.
     Embedded,
 }
@@ -30,10 +30,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// A damaged file, or one whose name is no kernel; pending files (`.snap.new`) are not read.
+    /// A damaged file, or one whose name is not a kernel; pending files (`.snap.new`) are not read.
     pub fn load(&self, scenario: &str, view: Name) -> Result<Baselines> {
         match self {
-            Store::Folder(root) => load_folder(&root.join(scenario).join(view), view),
+            Store::Directory(root) => load_directory(&root.join(scenario).join(view), view),
             Store::Embedded => {
                 let prefix = format!("{scenario}/{view}/");
                 let own = EMBEDDED.iter().filter_map(|(path, content)| {
@@ -46,9 +46,9 @@ impl Store {
     }
 }
 
-fn load_folder(folder: &Path, view: Name) -> Result<Baselines> {
+fn load_directory(directory: &Path, view: Name) -> Result<Baselines> {
     let mut baselines = BTreeMap::new();
-    for path in files::list(folder)? {
+    for path in files::list(directory)? {
         let name = files::name(&path);
         if name.ends_with(".snap.new") || name.starts_with('.') {
             continue;
@@ -63,7 +63,9 @@ fn load_folder(folder: &Path, view: Name) -> Result<Baselines> {
 
 fn entry(name: &str, path: &str, content: &str, view: Name) -> Result<(KernelId, String)> {
     let Some(id) = name.strip_suffix(".snap").and_then(|id| id.parse().ok()) else {
-        bail!("{path} is no snapshot of a kernel: its name should be a series, such as 6.12.snap");
+        bail!(
+            "{path} is not a snapshot of a kernel: its name should be a series, such as 6.12.snap"
+        );
     };
     Ok((id, read_snapshot(content, path, view)?))
 }
@@ -75,12 +77,12 @@ mod tests {
 
     fn store(files: &[(&str, &str)]) -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("start/a/trail");
-        std::fs::create_dir_all(&folder).unwrap();
+        let directory = dir.path().join("start/a/trail");
+        std::fs::create_dir_all(&directory).unwrap();
         for (name, content) in files {
-            std::fs::write(folder.join(name), content).unwrap();
+            std::fs::write(directory.join(name), content).unwrap();
         }
-        let store = Store::Folder(dir.path().to_owned());
+        let store = Store::Directory(dir.path().to_owned());
         (dir, store)
     }
 
@@ -103,7 +105,7 @@ mod tests {
         let (_dir, store) = store(&[("six.snap", GOOD)]);
         let error = store.load("start/a", TRAIL).unwrap_err().to_string();
         assert!(
-            error.contains("six.snap is no snapshot of a kernel"),
+            error.contains("six.snap is not a snapshot of a kernel"),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Starts that nobody thought of: made up by chance, played like a scenario, held against the
+//! Randomly generated execs, run like scenarios, held against the
 //! model, and printed as a scenario file when it disagrees.
 //!
 //! A case is its seed: the same seed is the same case, on every kernel and machine.
@@ -49,8 +49,8 @@ pub enum Content {
     Program(Program),
     /// A symbolic link.
     Link(String),
-    /// A folder.
-    Folder,
+    /// A directory.
+    Directory,
     /// A copy of a file of the fixture.
     Copy(String),
 }
@@ -91,7 +91,7 @@ pub enum Start {
     /// execveat(2) of a path, from the descriptor 5 of `/tmp` or from the working directory.
     At {
         /// From `/tmp`.
-        folder: bool,
+        directory: bool,
         /// The path.
         path: String,
         /// The flags.

@@ -75,7 +75,7 @@ impl Made {
                 .file(&self.name, &program.elf().build(), mode)
                 .map(drop),
             Content::Link(target) => stage.link(target, &self.name).map(drop),
-            Content::Folder => stage.folder(&self.name).map(drop),
+            Content::Directory => stage.directory(&self.name).map(drop),
             Content::Copy(from) => {
                 let bytes = fs::read(from).with_context(|| format!("failed to read {from}"))?;
                 stage.file(&self.name, &bytes, mode).map(drop)
@@ -125,15 +125,15 @@ impl Start {
                 Ok(Exec::at("execveat", "fd 5", 5, c"", flags)?.opened(5, path, open))
             }
             Start::At {
-                folder,
+                directory,
                 path,
                 flags,
             } => {
                 let path = CString::new(path.as_str()).context("a NUL in a path")?;
-                let fd = if *folder { 5 } else { libc::AT_FDCWD };
+                let fd = if *directory { 5 } else { libc::AT_FDCWD };
                 let exec = Exec::at("execveat", Path::new("a path"), fd, &path, *flags)?;
                 let open = OFlag::O_PATH | OFlag::O_CLOEXEC;
-                Ok(if *folder {
+                Ok(if *directory {
                     exec.opened(5, "/tmp", open)
                 } else {
                     exec

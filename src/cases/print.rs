@@ -8,7 +8,7 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "//! Found by chance: say here what it shows, and where that is from.\n"
+            "//! Found by a generated case: say here what it shows, and where that is from.\n"
         )?;
         let body = self.body();
         if body.contains("libc::") {
@@ -37,7 +37,7 @@ impl fmt::Display for Case {
         writeln!(f, "\npub const SCENARIO: Scenario = Scenario {{")?;
         writeln!(
             f,
-            "    summary: \"found by chance\",\n    run,\n    ..Scenario::DEFAULT\n}};\n"
+            "    summary: \"found by a generated case\",\n    run,\n    ..Scenario::DEFAULT\n}};\n"
         )?;
         writeln!(
             f,
@@ -88,7 +88,7 @@ impl Made {
                 )
             }
             Content::Link(target) => format!("stage.link({target:?}, {name:?})?;"),
-            Content::Folder => format!("stage.folder({name:?})?;"),
+            Content::Directory => format!("stage.directory({name:?})?;"),
             Content::Copy(from) if mode == 0o755 => format!("stage.copy({from:?}, {name:?})?;"),
             Content::Copy(from) => {
                 format!("stage.file({name:?}, &std::fs::read({from:?})?, 0o{mode:o})?;")
@@ -137,11 +137,11 @@ impl Start {
                 )
             }
             Start::At {
-                folder,
+                directory,
                 path,
                 flags,
             } => {
-                let (fd, open) = match folder {
+                let (fd, open) = match directory {
                     true => (
                         "5",
                         ".opened(5, \"/tmp\", OFlag::O_PATH | OFlag::O_CLOEXEC)",

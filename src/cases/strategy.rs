@@ -93,7 +93,7 @@ fn content() -> impl Strategy<Value = Content> {
         3 => path().prop_map(Content::Link),
         2 => select(vec!["/usr/bin/true", "/usr/bin/busybox"])
             .prop_map(|path| Content::Copy(path.to_owned())),
-        1 => Just(Content::Folder),
+        1 => Just(Content::Directory),
         2 => nonsense().prop_map(Content::Text),
     ]
 }
@@ -203,9 +203,9 @@ fn start() -> impl Strategy<Value = Start> {
                 flags,
             },
         ),
-        2 => (any::<bool>(), name(), flags).prop_map(|(folder, name, flags)| Start::At {
-            folder,
-            path: if folder { name.to_owned() } else { format!("/tmp/{name}") },
+        2 => (any::<bool>(), name(), flags).prop_map(|(directory, name, flags)| Start::At {
+            directory,
+            path: if directory { name.to_owned() } else { format!("/tmp/{name}") },
             flags,
         }),
     ]

@@ -74,7 +74,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
 }
 
-/// Our terminal in raw mode, so that keys reach the guest; put back when dropped.
+/// Our terminal in raw mode, so that keys reach the guest; restored when dropped.
 struct Raw(Termios);
 
 impl Raw {

@@ -21,7 +21,7 @@ use crate::view::{Record, VIEWS, rows};
 pub struct Args {
     /// Directories that `run --records` wrote; several are joined
     #[arg(value_name = "DIR", required = true)]
-    folders: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
@@ -33,7 +33,7 @@ pub struct Args {
 /// Judges again and shows; the exit status is that of the run.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let records = read(&project, &args.folders)?;
+    let records = read(&project, &args.directories)?;
     let missing = missing(&project, &records);
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
     for what in &missing {
@@ -59,13 +59,13 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 /// # Errors
 ///
 /// A record that cannot be vouched for; see [`records::read`].
-pub fn read(project: &Project, folders: &[PathBuf]) -> Result<Vec<Record>> {
-    for folder in folders {
-        if !folder.is_dir() {
-            bail!("{} is no directory of records", folder.display());
+pub fn read(project: &Project, directories: &[PathBuf]) -> Result<Vec<Record>> {
+    for directory in directories {
+        if !directory.is_dir() {
+            bail!("{} is not a directory of records", directory.display());
         }
     }
-    let records = records::read(folders, &|name| Registered::find(name).is_some())?;
+    let records = records::read(directories, &|name| Registered::find(name).is_some())?;
     let (store, lineage) = (project.store(), project.table.lineage());
     let again = |record| judge_again((&store, &lineage), record).map_err(anyhow::Error::msg);
     records.into_iter().map(again).collect()

@@ -16,6 +16,7 @@ mod monitor;
 mod output;
 mod pending;
 mod progress;
+mod provenance;
 mod report;
 mod run;
 mod views;

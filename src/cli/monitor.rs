@@ -88,7 +88,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn wrong(text: &str) -> String {
-    format!("\"{text}\" is no time, expected one such as 10s, 500ms or 2m")
+    format!("\"{text}\" is not a duration, expected one such as 10s, 500ms or 2m")
 }
 
 #[cfg(test)]

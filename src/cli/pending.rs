@@ -38,13 +38,13 @@ pub fn write(project: &Project, records: &[Record]) -> Result<()> {
             }
         };
         let plan = plan(&lineage, &files, observed);
-        let folder = root.join("snapshots").join(scenario).join(view);
-        for path in write_pending(&folder, &plan)? {
+        let directory = root.join("snapshots").join(scenario).join(view);
+        for path in write_pending(&directory, &plan)? {
             eprintln!("pending: {}", path.display());
             count += 1;
         }
         for id in plan.redundant {
-            let file = folder.join(format!("{id}.snap"));
+            let file = directory.join(format!("{id}.snap"));
             eprintln!(
                 "redundant once that is accepted, remove it: {}",
                 file.display()

@@ -18,7 +18,7 @@ use crate::view::{Judged, Record, Seen, VIEWS};
 pub struct Args {
     /// Directories that `run --records` wrote; several are joined [default: the accepted snapshots]
     #[arg(value_name = "DIR")]
-    folders: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
     /// The page; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -27,9 +27,9 @@ pub struct Args {
 /// Writes the page.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let (records, source) = match args.folders.is_empty() {
+    let (records, source) = match args.directories.is_empty() {
         true => (accepted(&project)?, "The accepted snapshots"),
-        false => (check::read(&project, &args.folders)?, "Kept records"),
+        false => (check::read(&project, &args.directories)?, "Kept records"),
     };
     let chapters = select(&[])?
         .into_iter()

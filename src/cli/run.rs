@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::output::written;
 use super::progress::Progress;
-use super::{live, pending, views};
+use super::{live, pending, provenance, views};
 use crate::project::Project;
 use crate::records;
 use crate::report::FormatName;
@@ -132,8 +132,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         complete = run.round(&order, &mut |record| {
             written(format.record(&views::only(&record, &args.view), &mut out))?;
-            if let Some(folder) = &args.records {
-                records::keep(folder, &record)?;
+            if let Some(directory) = &args.records {
+                records::keep(directory, &record)?;
             }
             records.push(record);
             Ok(())
@@ -141,6 +141,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         if !complete {
             break;
         }
+    }
+    if let Some(directory) = &args.records {
+        records::note(directory, &provenance::of(&suite, &targets, &options))?;
     }
     let place = |record: &Record| {
         let label = record.kernel.label();

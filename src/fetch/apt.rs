@@ -16,14 +16,15 @@ use super::{Archive, Pinned, Unavailable, own};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Writes the configuration of a private apt root for these suites, for a user who wants their sources;
-/// reads no list.
+/// Writes the configuration of a private apt root for these suites, for a user who wants their
+/// sources; reads no list.
 ///
 /// # Errors
 ///
 /// As [`Apt::prepare`].
 pub fn prepare_root(cache: &Path, suites: &[String]) -> Result<()> {
-    // Asking apt for the mirror takes a second, so only where there is none, or one from another place.
+    // Asking apt for the mirror takes a second, so only where there is none, or one from another
+    // place.
     let root = cache.join("apt").join(suites.join("+"));
     let config = std::fs::read_to_string(root.join("apt.conf")).unwrap_or_default();
     if config.contains(&format!("\"{}/lists\"", root.display())) {
@@ -73,8 +74,8 @@ impl Apt {
     }
 
     fn write_files(&self) -> Result<()> {
-        for folder in ["lists/partial", "cache/archives/partial"] {
-            std::fs::create_dir_all(self.root.join(folder))?;
+        for directory in ["lists/partial", "cache/archives/partial"] {
+            std::fs::create_dir_all(self.root.join(directory))?;
         }
         own::metadata(&self.root)?;
         let mut sources = String::new();
@@ -149,7 +150,7 @@ impl Apt {
     /// apt fails or writes something that is no package list.
     pub fn candidates(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>> {
         let matcher = Glob::new(pattern)
-            .with_context(|| format!("\"{pattern}\" is no pattern of package names"))?
+            .with_context(|| format!("\"{pattern}\" is not a pattern of package names"))?
             .compile_matcher();
         let prefix = pattern.split('*').next().unwrap_or_default();
         let names = self.run("apt-cache", &["pkgnames", prefix])?;

@@ -1,6 +1,5 @@
 //! Size and SHA-256 of a file.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -38,10 +37,7 @@ impl Checksum {
             digest.update(buffer.get(..count).unwrap_or_default());
             size += count as u64;
         }
-        let mut sha256 = String::with_capacity(64);
-        for byte in digest.finalize() {
-            write!(sha256, "{byte:02x}").context("failed to write a checksum")?;
-        }
+        let sha256 = hexadecimal(&digest.finalize());
         Ok(Checksum { size, sha256 })
     }
 
@@ -67,6 +63,11 @@ impl Checksum {
         }
         Ok(())
     }
+}
+
+/// Bytes as people write checksums.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What an entry of the cache holds, and whether it still does.
 //!
-//! When an entry is made, the size and the SHA-256 of each of its files are written into its description.
-//! Whoever uses it checks them; what costs time is hashing, so a file is hashed again only when its
-//! [`Stamp`] is another than when it was hashed last. The stamps are in a file of their own beside the
-//! description. They save time and are no promise: an entry without them is hashed.
+//! When an entry is made, the size and the SHA-256 of each of its files are written into its
+//! description. Whoever uses it checks them; what costs time is hashing, so a file is hashed again
+//! only when its [`Stamp`] is another than when it was hashed last. The stamps are in a file of
+//! their own beside the description. They save time and are no promise: an entry without them is
+//! hashed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -13,8 +14,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use super::checksum::Checksum;
+use super::checksum::{self, Checksum};
 use super::own;
 use crate::below::Below;
 use crate::files;
@@ -61,21 +63,32 @@ impl Contents {
     /// # Errors
     ///
     /// A file cannot be read, or the stamps cannot be written.
-    pub fn of(folder: &Path) -> Result<Contents> {
+    pub fn of(directory: &Path) -> Result<Contents> {
         let mut sums = BTreeMap::new();
-        let mut left = vec![folder.to_owned()];
-        while let Some(directory) = left.pop() {
-            for path in files::list(&directory)? {
+        let mut left = vec![directory.to_owned()];
+        while let Some(below) = left.pop() {
+            for path in files::list(&below)? {
                 if path.is_dir() {
                     left.push(path);
-                } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
+                } else if let Some(name) = path.strip_prefix(directory).ok().and_then(Path::to_str)
+                {
                     sums.insert(name.to_owned(), Checksum::of(&path)?);
                 }
             }
         }
         let contents = Contents(sums);
-        write_stamps(folder, &contents.stamps(folder)?)?;
+        write_stamps(directory, &contents.stamps(directory)?)?;
         Ok(contents)
+    }
+
+    /// One SHA-256 of all files, by names and checksums, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for (name, checksum) in &self.0 {
+            digest.update(format!("{}  {name}\n", checksum.sha256));
+        }
+        checksum::hexadecimal(&digest.finalize())
     }
 
     /// The names of the files.
@@ -88,40 +101,40 @@ impl Contents {
     /// # Errors
     ///
     /// The first file that is not, with its path and what is wrong with it.
-    pub fn verify(&self, folder: &Path, trust: Trust) -> Result<()> {
+    pub fn verify(&self, directory: &Path, trust: Trust) -> Result<()> {
         if self.0.is_empty() {
             bail!(
                 "{} was fetched by a version that kept no checksums",
-                folder.display()
+                directory.display()
             );
         }
-        let now = self.stamps(folder)?;
+        let now = self.stamps(directory)?;
         let known = match trust {
-            Trust::Stamps => read_stamps(folder),
+            Trust::Stamps => read_stamps(directory),
             Trust::Nothing => BTreeMap::new(),
         };
         for (name, sum) in &self.0 {
             if known.contains_key(name) && known.get(name) == now.get(name) {
                 continue;
             }
-            let path = folder.join(name);
+            let path = directory.join(name);
             Checksum::of(&path)?
                 .expect(sum)
                 .with_context(|| format!("{} is damaged", path.display()))?;
         }
         if known != now {
             // A cache that cannot be written is hashed each time, which costs time alone.
-            let _ = write_stamps(folder, &now);
+            let _ = write_stamps(directory, &now);
         }
         Ok(())
     }
 
-    fn stamps(&self, folder: &Path) -> Result<BTreeMap<String, Stamp>> {
+    fn stamps(&self, directory: &Path) -> Result<BTreeMap<String, Stamp>> {
         let stamp = |name: &String| {
-            let path = Below::parse(name)?.place(folder)?;
+            let path = Below::parse(name)?.place(directory)?;
             match own::metadata(&path)? {
                 Some(found) if found.is_file() => Ok((name.clone(), Stamp::of(&found))),
-                Some(_) => bail!("{} is no file", path.display()),
+                Some(_) => bail!("{} is not a file", path.display()),
                 None => bail!("{} is missing", path.display()),
             }
         };
@@ -130,18 +143,18 @@ impl Contents {
 }
 
 /// What cannot be read is no stamp.
-fn read_stamps(folder: &Path) -> BTreeMap<String, Stamp> {
-    let text = fs::read(folder.join(STAMPS)).unwrap_or_default();
+fn read_stamps(directory: &Path) -> BTreeMap<String, Stamp> {
+    let text = fs::read(directory.join(STAMPS)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// Writes them in one step, for readers beside us.
-fn write_stamps(folder: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<()> {
-    let context = || format!("failed to write the stamps of {}", folder.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(context)?;
+fn write_stamps(directory: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<()> {
+    let context = || format!("failed to write the stamps of {}", directory.display());
+    let mut file = tempfile::NamedTempFile::new_in(directory).with_context(context)?;
     file.write_all(&serde_json::to_vec(stamps)?)
         .with_context(context)?;
-    file.persist(folder.join(STAMPS)).with_context(context)?;
+    file.persist(directory.join(STAMPS)).with_context(context)?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::below::Below;
 use crate::bound::{self, Bounded};
 
-/// One file, folder or link of a package.
+/// One file, directory or link of a package.
 #[derive(Debug)]
 pub struct Member {
     /// Path without a leading `/` or `./`.
@@ -29,12 +29,12 @@ pub enum MemberKind {
     Link(String),
 }
 
-/// Reads the files and links whose path `wants` says yes to; folders are not reported.
+/// Reads the files and links whose path `wants` says yes to; directories are not reported.
 ///
 /// # Errors
 ///
-/// The file is no Debian package, is cut, uses a compression that Debian does not, names a file outside
-/// of the root, or unpacks to more than the limit.
+/// The file is not a Debian package, is cut, uses a compression that Debian does not, names a file
+/// outside of the root, or unpacks to more than the limit.
 pub fn read_deb(file: &Path, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
     let name = || format!("failed to read the package {}", file.display());
     let mut archive = ar::Archive::new(File::open(file).with_context(name)?);
@@ -58,7 +58,7 @@ pub fn read_deb(file: &Path, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
         return read_tar(data, wants).with_context(name);
     }
     bail!(
-        "{} is no Debian package: it has no data.tar",
+        "{} is not a Debian package: it has no data.tar",
         file.display()
     )
 }

@@ -38,7 +38,7 @@ pub fn check_needs(tree: &Tree) -> Result<()> {
         for library in &elf.libraries {
             let found = LIBRARY_PATHS
                 .iter()
-                .any(|folder| tree.resolve(&format!("{folder}/{library}")).is_some());
+                .any(|directory| tree.resolve(&format!("{directory}/{library}")).is_some());
             if !found {
                 bail!(
                     "/{path} needs the library {library}, which no package of the fixture brings: \

@@ -34,7 +34,7 @@ pub struct FixtureTable {
     /// Packages and what is taken from them.
     #[serde(rename = "package")]
     pub packages: Vec<Source>,
-    /// Folders with their modes.
+    /// Directories with their modes.
     pub folders: BTreeMap<String, u32>,
     /// Symbolic links with their targets.
     pub links: BTreeMap<String, String>,
@@ -57,6 +57,8 @@ pub struct Source {
 pub struct Fixture {
     /// The cpio archive.
     pub archive: PathBuf,
+    /// SHA-256 of its files.
+    pub digest: String,
     /// Said with every result when a pinned package was not to be had.
     pub substituted: Option<String>,
 }
@@ -104,9 +106,9 @@ impl FixtureTable {
         for (path, mode) in &self.folders {
             let key = || format!("folders.{path:?}");
             if mode & !0o7777 != 0 {
-                bail!("{} = {mode:#o} is no mode of a directory", key());
+                bail!("{} = {mode:#o} is not a mode of a directory", key());
             }
-            tree.add(path, Entry::Folder(*mode)).with_context(key)?;
+            tree.add(path, Entry::Directory(*mode)).with_context(key)?;
         }
         for (path, target) in &self.links {
             tree.add(path, Entry::Link(target.clone()))
@@ -136,17 +138,18 @@ pub fn load_fixture(
     lock: &Lock,
     trust: Trust,
 ) -> Result<Option<Fixture>> {
-    let folder = cache.join("fixture");
-    let Some(found) = super::read_description::<Description>(cache, &folder.join("fixture.json"))?
+    let directory = cache.join("fixture");
+    let Some(found) =
+        super::read_description::<Description>(cache, &directory.join("fixture.json"))?
     else {
         return Ok(None);
     };
     if found.pinned != lock.of("fixture") || found.table != table.fingerprint()? {
         return Ok(None);
     }
-    found.contents.verify(&folder, trust)?;
+    found.contents.verify(&directory, trust)?;
     if !found.contents.names().any(|known| known == ARCHIVE) {
-        bail!("{} has no checksum", folder.join(ARCHIVE).display());
+        bail!("{} has no checksum", directory.join(ARCHIVE).display());
     }
     let others = found
         .taken
@@ -167,7 +170,8 @@ pub fn load_fixture(
         )
     });
     Ok(Some(Fixture {
-        archive: folder.join(ARCHIVE),
+        archive: directory.join(ARCHIVE),
+        digest: found.contents.digest(),
         substituted,
     }))
 }
@@ -217,7 +221,7 @@ pub fn fetch_fixture(
     finish(table, &mut tree, work.path())?;
     check_needs(&tree)?;
     let new = work.path().join("new");
-    fs::create_dir(&new).context("failed to make the fixture's folder")?;
+    fs::create_dir(&new).context("failed to make the fixture's directory")?;
     let archive = fs::File::create(new.join(ARCHIVE)).context("failed to write the fixture")?;
     let mut archive = std::io::BufWriter::new(archive);
     tree.write_cpio(&mut archive)
@@ -272,7 +276,7 @@ fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<()> {
 fn globs(patterns: &[String]) -> Result<GlobSet> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(Glob::new(pattern).with_context(|| format!("\"{pattern}\" is no pattern"))?);
+        set.add(Glob::new(pattern).with_context(|| format!("\"{pattern}\" is not a pattern"))?);
     }
     set.build().context("failed to combine patterns")
 }
@@ -285,7 +289,7 @@ fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
         bail!("no package of the fixture brings /{LDCONFIG}: add it to vm/fixture.toml");
     }
     let root = work.join("root");
-    fs::create_dir(&root).context("failed to make a folder for ldconfig")?;
+    fs::create_dir(&root).context("failed to make a directory for ldconfig")?;
     tree.write_to(&root)?;
     // -X makes no links and -i keeps no state; the program is static, so any host can run it.
     let output = Command::new(root.join(LDCONFIG))

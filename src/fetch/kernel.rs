@@ -22,15 +22,17 @@ use super::{Lock, Pinned};
 /// A kernel that is ready to boot.
 #[derive(Clone, Debug)]
 pub struct CachedKernel {
-    /// Its folder in the cache.
-    pub folder: PathBuf,
+    /// Its directory in the cache.
+    pub directory: PathBuf,
     /// Kernel modules by name, decompressed.
     pub modules: BTreeMap<String, PathBuf>,
     /// Release, as uname(2) will say it.
     pub release: String,
-    /// Upstream release with its patch level, such as `5.10.251`, which a distribution's release may
-    /// hide behind a number of its own (`5.10.0-43`).
+    /// Upstream release with its patch level, such as `5.10.251`, which a distribution's release
+    /// may hide behind a number of its own (`5.10.0-43`).
     pub upstream: String,
+    /// The packages that it is from.
+    pub packages: Vec<Pinned>,
     /// Said with every result when the pinned packages were not to be had.
     pub substituted: Option<String>,
 }
@@ -55,17 +57,17 @@ impl CachedKernel {
     /// The uncompressed kernel.
     #[must_use]
     pub fn vmlinux(&self) -> PathBuf {
-        self.folder.join("vmlinux")
+        self.directory.join("vmlinux")
     }
 
     /// The configuration that the kernel was built with.
     #[must_use]
     pub fn config(&self) -> PathBuf {
-        self.folder.join("config")
+        self.directory.join("config")
     }
 }
 
-fn folder(cache: &Path, id: &KernelId) -> PathBuf {
+fn directory(cache: &Path, id: &KernelId) -> PathBuf {
     cache.join("kernels").join(id.to_string())
 }
 
@@ -81,18 +83,19 @@ pub fn load_kernel(
     modules: &[String],
     trust: Trust,
 ) -> Result<Option<CachedKernel>> {
-    let folder = folder(cache, id);
-    let Some(found) = super::read_description::<Description>(cache, &folder.join("kernel.json"))?
+    let directory = directory(cache, id);
+    let Some(found) =
+        super::read_description::<Description>(cache, &directory.join("kernel.json"))?
     else {
         return Ok(None);
     };
     if found.pinned != lock.of(&id.to_string()) || found.modules != modules {
         return Ok(None);
     }
-    found.contents.verify(&folder, trust)?;
+    found.contents.verify(&directory, trust)?;
     for name in ["vmlinux", "config"] {
         if !found.contents.names().any(|known| known == name) {
-            bail!("{} has no checksum", folder.join(name).display());
+            bail!("{} has no checksum", directory.join(name).display());
         }
     }
     let substituted = (found.taken != found.pinned && !found.pinned.is_empty()).then(|| {
@@ -104,18 +107,19 @@ pub fn load_kernel(
     });
     Ok(Some(CachedKernel {
         upstream: upstream(version(&found.taken), &found.release).to_owned(),
-        modules: module_files(&found.contents, &folder),
-        folder,
+        modules: module_files(&found.contents, &directory),
+        directory,
         release: found.release,
+        packages: found.taken,
         substituted,
     }))
 }
 
 /// Only what has a checksum: a file that somebody puts beside them is no module of this kernel.
-fn module_files(contents: &Contents, folder: &Path) -> BTreeMap<String, PathBuf> {
+fn module_files(contents: &Contents, directory: &Path) -> BTreeMap<String, PathBuf> {
     let module = |name: &str| {
         let module = name.strip_prefix("modules/")?.strip_suffix(".ko")?;
-        Some((module.to_owned(), folder.join(name)))
+        Some((module.to_owned(), directory.join(name)))
     };
     contents.names().filter_map(module).collect()
 }
@@ -182,22 +186,22 @@ pub fn fetch_kernel(
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the kernel")?;
-    put_in_place(&new, &folder(cache, &entry.id))?;
+    put_in_place(&new, &directory(cache, &entry.id))?;
     Ok(got.packages)
 }
 
-fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
-    fs::create_dir_all(folder.join("modules"))?;
+fn unpack(got: &Got, modules: &[String], directory: &Path) -> Result<String> {
+    fs::create_dir_all(directory.join("modules"))?;
     let mut release = None;
     let mut configured = false;
     for file in &got.files {
         let package = read_kernel_package(file, modules)?;
         if let Some(image) = package.image {
             release = Some(payload::release(&image)?);
-            fs::write(folder.join("vmlinux"), payload::vmlinux(&image)?)?;
+            fs::write(directory.join("vmlinux"), payload::vmlinux(&image)?)?;
         }
         if let Some(config) = package.config {
-            fs::write(folder.join("config"), config)?;
+            fs::write(directory.join("config"), config)?;
             configured = true;
         }
         for (name, bytes) in package.modules {
@@ -208,7 +212,7 @@ fn unpack(got: &Got, modules: &[String], folder: &Path) -> Result<String> {
                      vm/kernels.toml"
                 );
             }
-            fs::write(folder.join("modules").join(format!("{name}.ko")), bytes)?;
+            fs::write(directory.join("modules").join(format!("{name}.ko")), bytes)?;
         }
     }
     if !configured {

@@ -47,11 +47,15 @@ impl Pinned {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/.+~_:%-".contains(c);
         let path = Below::parse(&self.path).with_context(|| format!("{}: path", of()))?;
         if !path.as_str().starts_with("pool/") || !path.as_str().chars().all(plain) {
-            bail!("{}: path = {:?} is no path of an archive", of(), self.path);
+            bail!(
+                "{}: path = {:?} is not a path of an archive",
+                of(),
+                self.path
+            );
         }
         let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
         if self.sha256.len() != 64 || !self.sha256.chars().all(hex) {
-            bail!("{}: sha256 = {:?} is no SHA-256", of(), self.sha256);
+            bail!("{}: sha256 = {:?} is not an SHA-256", of(), self.sha256);
         }
         Ok(())
     }

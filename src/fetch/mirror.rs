@@ -26,7 +26,7 @@ impl Mirror {
         {
             // It becomes a word of sources.list(5).
             if mirror.contains(|c: char| c.is_whitespace() || c.is_control() || c == '[') {
-                bail!("EXETRAIL_MIRROR={mirror:?} is no URI");
+                bail!("EXETRAIL_MIRROR={mirror:?} is not a URI");
             }
             return Ok(Mirror::named(&mirror));
         }

@@ -23,7 +23,7 @@ pub struct KernelPackage {
 ///
 /// # Errors
 ///
-/// The file is no Debian package or is cut.
+/// The file is not a Debian package or is cut.
 pub fn read_kernel_package(file: &Path, modules: &[String]) -> Result<KernelPackage> {
     let mut package = KernelPackage::default();
     for member in read_deb(file, |path| wants(path, modules))? {

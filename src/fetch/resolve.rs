@@ -62,15 +62,15 @@ impl Wanted<'_> {
     ///
     /// # Errors
     ///
-    /// The pinned packages are there and cannot be downloaded; or they are gone and no other release of
-    /// the series can be had, with both reasons.
-    pub fn get(&self, archive: &dyn Archive, folder: &Path) -> Result<Got> {
+    /// The pinned packages are there and cannot be downloaded; or they are gone and no other
+    /// release of the series can be had, with both reasons.
+    pub fn get(&self, archive: &dyn Archive, directory: &Path) -> Result<Got> {
         if self.pinned.is_empty() {
-            return self.get_newest(archive, folder);
+            return self.get_newest(archive, directory);
         }
-        match download_all(archive, self.pinned, folder) {
+        match download_all(archive, self.pinned, directory) {
             Ok(got) => Ok(got),
-            Err(Unavailable::Gone(gone)) => self.get_newest(archive, folder).map_err(|error| {
+            Err(Unavailable::Gone(gone)) => self.get_newest(archive, directory).map_err(|error| {
                 anyhow::anyhow!("{gone}; and the newest of the series instead: {error:#}")
             }),
             Err(Unavailable::Failed(error)) => Err(error),
@@ -84,7 +84,7 @@ impl Wanted<'_> {
     /// # Errors
     ///
     /// No release of the series is in the archive, or one that is cannot be downloaded.
-    pub fn get_newest(&self, archive: &dyn Archive, folder: &Path) -> Result<Got> {
+    pub fn get_newest(&self, archive: &dyn Archive, directory: &Path) -> Result<Got> {
         let Some(first) = self.packages.first() else {
             bail!("{} names no package", self.of)
         };
@@ -92,7 +92,7 @@ impl Wanted<'_> {
         let candidates = newest_first(archive.listed(&pattern, self.of)?)?;
         let mut reasons = Vec::new();
         for candidate in candidates {
-            match self.get_release(archive, folder, first, candidate) {
+            match self.get_release(archive, directory, first, candidate) {
                 Ok(got) => return Ok(got),
                 Err(Unavailable::Gone(reason)) => reasons.push(reason),
                 Err(Unavailable::Failed(error)) => return Err(error),
@@ -108,7 +108,7 @@ impl Wanted<'_> {
     fn get_release(
         &self,
         archive: &dyn Archive,
-        folder: &Path,
+        directory: &Path,
         first: &str,
         candidate: Pinned,
     ) -> Result<Got, Unavailable> {
@@ -123,7 +123,7 @@ impl Wanted<'_> {
             let name = name.replace("{release}", &release);
             packages.push(self.listed_or_pinned(archive, &name, &packages[0].version)?);
         }
-        download_all(archive, &packages, folder)
+        download_all(archive, &packages, directory)
     }
 
     /// A package of the same version; from the lock when the lists have forgotten it.
@@ -148,7 +148,7 @@ fn newest_first(packages: Vec<Pinned>) -> Result<Vec<Pinned>> {
         let version: Result<Version, _> = package.version.parse();
         let version = version.map_err(|_| {
             let (name, version) = (&package.name, &package.version);
-            anyhow::anyhow!("{name} is listed with {version:?}, which is no version")
+            anyhow::anyhow!("{name} is listed with {version:?}, which is not a version")
         })?;
         Ok((version, package))
     };
@@ -160,11 +160,11 @@ fn newest_first(packages: Vec<Pinned>) -> Result<Vec<Pinned>> {
 fn download_all(
     archive: &dyn Archive,
     packages: &[Pinned],
-    folder: &Path,
+    directory: &Path,
 ) -> Result<Got, Unavailable> {
     let mut files = Vec::new();
     for package in packages {
-        let file = folder.join(format!("{}.deb", package.name));
+        let file = directory.join(format!("{}.deb", package.name));
         archive.download(package, &file)?;
         files.push(file);
     }

@@ -1,7 +1,8 @@
 //! Work in progress: a directory below `partial/` in the cache, held by a lock while it is made.
 //!
-//! A lock (flock(2)) ends with its holder, however that ends, and is seen across pid namespaces, so two
-//! containers can share a cache. Only a directory whose lock is free is somebody's who was killed.
+//! A lock (flock(2)) ends with its holder, however that ends, and is seen across pid namespaces, so
+//! two containers can share a cache. Only a directory whose lock is free is somebody's who was
+//! killed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -119,7 +120,7 @@ fn parent(cache: &Path) -> Result<PathBuf> {
         .with_context(|| format!("failed to read {}", parent.display()))?;
     if !found.is_dir() {
         bail!(
-            "{} is no directory, but {}: it is where unfinished work is made and removed, so \
+            "{} is not a directory, but {}: it is where unfinished work is made and removed, so \
              remove it yourself",
             parent.display(),
             if found.is_symlink() {
@@ -202,7 +203,7 @@ mod tests {
         std::os::unix::fs::symlink(precious.path(), cache.path().join("partial")).unwrap();
         let error = clean_up(cache.path()).unwrap_err().to_string();
         assert!(
-            error.contains("partial is no directory, but a symlink"),
+            error.contains("partial is not a directory, but a symlink"),
             "{error}"
         );
         assert!(Work::begin(cache.path()).is_err());

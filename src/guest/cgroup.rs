@@ -17,7 +17,7 @@ const EMPTY: Duration = Duration::from_secs(2);
 /// A cgroup of ours; removed when dropped.
 #[derive(Debug)]
 pub struct Cgroup {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Cgroup {
@@ -31,11 +31,11 @@ impl Cgroup {
         sweep(&parents);
         let mut last = None;
         for parent in &parents {
-            let folder = parent.join(format!("{PREFIX}{}", std::process::id()));
-            match fs::create_dir(&folder) {
+            let directory = parent.join(format!("{PREFIX}{}", std::process::id()));
+            match fs::create_dir(&directory) {
                 Ok(()) => {
-                    let cgroup = Cgroup { folder };
-                    let limit = cgroup.folder.join("pids.max");
+                    let cgroup = Cgroup { directory };
+                    let limit = cgroup.directory.join("pids.max");
                     // In v2 the controller may not be delegated to us: then it only holds together.
                     if limit.exists() {
                         fs::write(&limit, PROCESSES)
@@ -43,13 +43,13 @@ impl Cgroup {
                     }
                     return Ok(cgroup);
                 }
-                Err(error) => last = Some((folder, error)),
+                Err(error) => last = Some((directory, error)),
             }
         }
-        let Some((folder, error)) = last else {
+        let Some((directory, error)) = last else {
             anyhow::bail!("no cgroup file system is mounted: mount cgroup2 on /sys/fs/cgroup");
         };
-        Err(error).with_context(|| format!("failed to make {}", folder.display()))
+        Err(error).with_context(|| format!("failed to make {}", directory.display()))
     }
 
     /// Puts a process, and so all that it will start, into it.
@@ -58,7 +58,7 @@ impl Cgroup {
     ///
     /// What the kernel says, with the path.
     pub fn take(&self, pid: Pid) -> Result<()> {
-        let place = self.folder.join("cgroup.procs");
+        let place = self.directory.join("cgroup.procs");
         fs::write(&place, pid.to_string())
             .with_context(|| format!("failed to write {}", place.display()))
     }
@@ -68,7 +68,7 @@ impl Drop for Cgroup {
     fn drop(&mut self) {
         let deadline = Instant::now() + EMPTY;
         // The kernel tells nobody when the last zombie has left; it takes microseconds.
-        while fs::remove_dir(&self.folder).is_err() && Instant::now() < deadline {
+        while fs::remove_dir(&self.directory).is_err() && Instant::now() < deadline {
             std::thread::yield_now();
         }
     }
@@ -83,9 +83,9 @@ pub fn sweep_all() {
 }
 
 fn sweep(parents: &[PathBuf]) {
-    for folder in orphans(parents) {
+    for directory in orphans(parents) {
         // One that still has processes stays: they are about to be killed with their PID 1.
-        let _ = fs::remove_dir(folder);
+        let _ = fs::remove_dir(directory);
     }
 }
 
@@ -108,14 +108,14 @@ fn orphans(parents: &[PathBuf]) -> Vec<PathBuf> {
     orphans.map(|entry| entry.path()).collect()
 }
 
-/// Our own cgroups' folders in the hierarchies that can limit processes, v1 first.
+/// Our own cgroups' directories in the hierarchies that can limit processes, v1 first.
 fn parents() -> Result<Vec<PathBuf>> {
     let own = fs::read_to_string("/proc/self/cgroup").context("failed to read our cgroup")?;
     let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read our mounts")?;
-    Ok(folders(&own, &mounts))
+    Ok(directories(&own, &mounts))
 }
 
-fn folders(own: &str, mounts: &str) -> Vec<PathBuf> {
+fn directories(own: &str, mounts: &str) -> Vec<PathBuf> {
     let v1 = own.lines().find_map(|line| {
         let (_, rest) = line.split_once(':')?;
         let (controllers, path) = rest.split_once(':')?;
@@ -155,10 +155,10 @@ mod tests {
     use super::*;
 
     fn found(own: &str, mounts: &str) -> Vec<String> {
-        let folders = folders(own, mounts);
-        folders
+        let directories = directories(own, mounts);
+        directories
             .iter()
-            .map(|folder| folder.display().to_string())
+            .map(|directory| directory.display().to_string())
             .collect()
     }
 

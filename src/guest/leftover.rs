@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, bail};
 #[derive(Debug)]
 pub struct Fixture(BTreeMap<PathBuf, Looks>);
 
-/// What a file looks like: mode, owner, group, and for what is no folder inode, size and time.
+/// What a file looks like: mode, owner, group, and for what is not a directory inode, size and
+/// time.
 type Looks = (u32, u32, u32, [u64; 3]);
 
 impl Fixture {
@@ -43,16 +44,16 @@ impl Fixture {
     }
 }
 
-fn walk(folder: &Path, device: u64, found: &mut BTreeMap<PathBuf, Looks>) -> Result<()> {
-    let context = || format!("failed to look at {}", folder.display());
-    for entry in fs::read_dir(folder).with_context(context)? {
+fn walk(directory: &Path, device: u64, found: &mut BTreeMap<PathBuf, Looks>) -> Result<()> {
+    let context = || format!("failed to look at {}", directory.display());
+    for entry in fs::read_dir(directory).with_context(context)? {
         let path = entry.with_context(context)?.path();
         let data = path.symlink_metadata().with_context(context)?;
         if data.dev() != device {
             continue;
         }
         let content = match data.is_dir() {
-            // A folder's size and time change with what comes and goes in it.
+            // A directory's size and time change with what comes and goes in it.
             true => [0; 3],
             false => [data.ino(), data.size(), data.mtime_nsec().unsigned_abs()],
         };

@@ -85,7 +85,7 @@ fn mount_point(stage: &Path, place: &str) -> Result<()> {
     let path = Below::parse(place.trim_start_matches('/'))?.place(stage)?;
     match fs::symlink_metadata(&path) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => bail!("{place} of the fixture is no directory to mount on"),
+        Ok(_) => bail!("{place} of the fixture is not a directory to mount on"),
         Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
     }
 }
@@ -126,7 +126,7 @@ fn devices() -> Result<()> {
         .with_context(|| format!("failed to link {descriptors}"))
 }
 
-/// Makes the stage the root and lets go of everything that was there before.
+/// Makes the stage the root and drops everything that was there before.
 fn switch() -> Result<()> {
     chdir(STAGE).with_context(|| format!("failed to change to {STAGE}"))?;
     match pivot_root(".", ".") {
@@ -165,6 +165,6 @@ mod tests {
         std::os::unix::fs::symlink("/etc", dir.path().join("proc")).unwrap();
         mount_point(dir.path(), "/sys").unwrap();
         let error = mount_point(dir.path(), "/proc").unwrap_err().to_string();
-        assert_eq!(error, "/proc of the fixture is no directory to mount on");
+        assert_eq!(error, "/proc of the fixture is not a directory to mount on");
     }
 }

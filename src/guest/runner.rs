@@ -381,8 +381,8 @@ fn pid_max() -> Result<i32> {
 
 /// Kills and reaps everything that is left of a scenario.
 ///
-/// The monitor is gone by now and has let everybody go; what cannot be killed even so is stuck in
-/// the kernel, and then the host gives up on this boot.
+/// The monitor is gone by now and has allowed every pending event; what cannot be killed even so is
+/// stuck in the kernel, and then the host gives up on this boot.
 pub(super) fn end_everybody(children: &SignalFd) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(5);
     match kill(Pid::from_raw(-1), Signal::SIGKILL) {

@@ -1,4 +1,4 @@
-//! What scenarios changed outside of themselves, and how it is put back.
+//! What scenarios changed outside of themselves, and how it is restored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
 enum Change {
     /// A setting with its old value.
     Sysctl(PathBuf, Vec<u8>),
-    /// A file or folder that was not there.
+    /// A file or directory that was not there.
     Path(PathBuf),
     /// A format of binfmt_misc, by its file.
     Format(PathBuf),
@@ -89,7 +89,7 @@ impl Undo {
         Ok(())
     }
 
-    /// Puts everything back; goes on when one thing fails and names the first that did.
+    /// Restores everything; goes on when one thing fails and names the first that did.
     ///
     /// What is left even so, in the fixture, is named as well.
     pub fn all(&mut self) -> Result<()> {
@@ -163,8 +163,8 @@ fn mounts() -> Result<Vec<Mount>> {
     Ok(text.lines().filter_map(mount).collect())
 }
 
-fn remove_groups(folder: &Path) -> Result<()> {
-    for path in files::list(folder)? {
+fn remove_groups(directory: &Path) -> Result<()> {
+    for path in files::list(directory)? {
         if path.is_dir() {
             fs::remove_dir(&path)
                 .with_context(|| format!("failed to remove the group {}", path.display()))?;
@@ -181,9 +181,9 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Removes everything in a folder.
-fn clear(folder: &Path) -> Result<()> {
-    for path in files::list(folder)? {
+/// Removes everything in a directory.
+fn clear(directory: &Path) -> Result<()> {
+    for path in files::list(directory)? {
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(&path)?;
         } else {

@@ -19,7 +19,7 @@ pub struct Witness<'a> {
     pub files: &'a dyn Files,
     /// The kernel.
     pub kernel: Release,
-    /// Nothing was seen behind the last step, though more happened: the listener died, or the
+    /// Nothing was seen after the last step, though more happened: the listener died, or the
     /// process that waited.
     pub cut: bool,
 }
@@ -241,7 +241,7 @@ impl Check<'_> {
             }
             Ending::Signal(signal) => How::SignalInExec((*signal).to_owned()),
             Ending::Checked => How::Exit(0),
-            // The opener is let go by the death of the listener.
+            // The death of the listener allows the event.
             Ending::Hang | Ending::Runs(_) => return,
         };
         self.ends(name, &expected);

@@ -9,7 +9,7 @@ use super::Image;
 
 /// Where the model looks files up.
 pub trait Files {
-    /// What is at an absolute path without `.`, `..` and links in front of its last part, as the
+    /// What is at an absolute path without `.`, `..` and links before its last part, as the
     /// process sees it; none for what is not there.
     fn node(&self, path: &str) -> Option<Node>;
 }
@@ -18,8 +18,8 @@ pub trait Files {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Node {
-    /// A folder.
-    Folder(Owned),
+    /// A directory.
+    Directory(Owned),
     /// A symbolic link with its target.
     Link(String),
     /// A regular file.
@@ -40,14 +40,14 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Whether this user may execute the file, or search the folder.
+    /// Whether this user may execute the file, or search the directory.
     ///
     /// Root may execute what anybody may, and search everything: `generic_permission` in
     /// fs/namei.c.
     #[must_use]
-    pub fn may_execute(self, uid: u32, gid: u32, folder: bool) -> bool {
+    pub fn may_execute(self, uid: u32, gid: u32, directory: bool) -> bool {
         match uid {
-            0 => folder || self.mode & 0o111 != 0,
+            0 => directory || self.mode & 0o111 != 0,
             _ => self.may(uid, gid, 0o1),
         }
     }

@@ -13,7 +13,7 @@ use super::{Answer, Call, Ending, File, Files, Format, Matches, Observer, Runnin
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
-/// How many interpreters the kernel puts in front of a program before it gives up with ELOOP.
+/// How many interpreters the kernel puts ahead of a program before it gives up with ELOOP.
 const DEPTH: usize = 5;
 /// Longest comm, without its NUL: `TASK_COMM_LEN`.
 const COMM: usize = 15;
@@ -155,7 +155,8 @@ impl Exec<'_, '_> {
         processes.is_some_and(|(limit, count)| count > limit)
     }
 
-    /// `getname` and `alloc_bprm`: the name that the program is known by, and where its path begins.
+    /// `getname` and `alloc_bprm`: the name that the program is known by, and where its path
+    /// begins.
     fn names(&self) -> Result<(String, String, String), Ending> {
         let caller = &self.call.caller;
         let (fd, path, flags) = match &self.call.target {
@@ -241,14 +242,14 @@ impl Exec<'_, '_> {
     /// Opens a file to execute it: `do_filp_open`, `may_open` in fs/namei.c, `deny_write_access`.
     fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, Ending> {
         let caller = &self.call.caller;
-        // `alloc_empty_file`, in front of the walk.
+        // `alloc_empty_file`, before the walk.
         if caller.no_files {
             return Err(errno("ENFILE"));
         }
         let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
             Found::File(file) => *file,
             Found::Link => return Err(errno("ELOOP")),
-            Found::Folder(_) | Found::Other => return Err(errno("EACCES")),
+            Found::Directory(_) | Found::Other => return Err(errno("EACCES")),
         };
         let allowed = file.owned.may_execute(caller.uid, caller.gid, false);
         if !allowed || file.noexec {
@@ -263,7 +264,7 @@ impl Exec<'_, '_> {
 
     /// The events of one open: `fsnotify_open_perm` asks for the execution, then for the open.
     ///
-    /// An overlay's file opens another one behind it (`ovl_open_realfile`).
+    /// An overlay's file opens another one underneath (`ovl_open_realfile`).
     fn steps(&mut self, file: &File) -> Result<(), Ending> {
         let layer = file.layer.as_deref().filter(|layer| layer.watched);
         if layer.is_some() && file.watched && LISTENER_WAITS_FOR_ITSELF.is_in(self.kernel) {
@@ -437,8 +438,8 @@ impl Exec<'_, '_> {
                 return Err(errno("ELIBBAD"));
             }
         }
-        // `begin_new_exec`: first the credentials, then the point of no return. What fails from there
-        // on is a signal.
+        // `begin_new_exec`: first the credentials, then the point of no return. What fails from
+        // there on is a signal.
         if !self.may_give_capabilities(file) {
             return Err(errno("EPERM"));
         }
@@ -514,7 +515,7 @@ impl Exec<'_, '_> {
     }
 }
 
-/// Interpreter and argument of a `#!` line; none when this is no script.
+/// Interpreter and argument of a `#!` line; none when this is not a script.
 ///
 /// `load_script` line by line, since 5.0: only the first 256 bytes count, and a line that does not
 /// end in them must at least end its interpreter's name there.

@@ -1,8 +1,8 @@
 //! What the dynamic loader opens between the point of no return and the program's first
 //! instruction: ld.so(8), elf/rtld.c and elf/dl-load.c of glibc 2.41.
 //!
-//! The cache is taken to know what stands in the default folders. Not predicted: auditing
-//! libraries, `DT_RPATH` of a library's loader, folders for special processors, musl's search.
+//! The cache is taken to know what stands in the default directories. Not predicted: auditing
+//! libraries, `DT_RPATH` of a library's loader, directories for special processors, musl's search.
 
 use super::walk::{Found, walk};
 use super::{Answer, Elf, File, Files, Observer, Running, Step};
@@ -212,15 +212,15 @@ impl Loader<'_, '_> {
         Ok(())
     }
 
-    /// Where a library without a folder is looked for, in order.
+    /// Where a library without a directory is looked for, in order.
     fn search(&mut self, name: &str, requester: &Elf) -> Result<File, Missing> {
         let rpath = requester
             .rpath
             .clone()
             .filter(|_| requester.runpath.is_none());
-        let folders = [rpath, self.library_path.clone(), requester.runpath.clone()];
-        for list in folders.into_iter().flatten() {
-            match self.folders(&list, name) {
+        let directories = [rpath, self.library_path.clone(), requester.runpath.clone()];
+        for list in directories.into_iter().flatten() {
+            match self.directories(&list, name) {
                 Err(Missing::Nothing | Missing::Refused) => {}
                 done => return done,
             }
@@ -234,19 +234,19 @@ impl Loader<'_, '_> {
             self.cache = Some(self.open(CACHE).is_ok());
         }
         if self.cache == Some(true) {
-            match self.folders(default, name) {
-                // What the cache says is looked for in the folders again.
+            match self.directories(default, name) {
+                // What the cache says is looked for in the directories again.
                 Err(Missing::Nothing | Missing::Refused) => {}
                 done => return done,
             }
         }
-        self.folders(default, name)
+        self.directories(default, name)
     }
 
     /// `open_path`: a refusal ends the list, what is missing does not.
-    fn folders(&mut self, list: &str, name: &str) -> Result<File, Missing> {
-        for folder in list.split([':', ';']) {
-            match self.library(&format!("{folder}/{name}")) {
+    fn directories(&mut self, list: &str, name: &str) -> Result<File, Missing> {
+        for directory in list.split([':', ';']) {
+            match self.library(&format!("{directory}/{name}")) {
                 Err(Missing::Nothing) => {}
                 done => return done,
             }
@@ -311,10 +311,10 @@ mod tests {
     fn sample() -> Sample {
         let elf = Built::new();
         let program = elf.clone().interpreter(LOADER).needs("x.so").needs("y.so");
-        let folders = ["/etc", "/lib", "/lib64", "/usr", "/usr/lib", "/tmp"];
-        let sample = folders
+        let directories = ["/etc", "/lib", "/lib64", "/usr", "/usr/lib", "/tmp"];
+        let sample = directories
             .iter()
-            .fold(Sample::new(), |sample, path| sample.folder(path));
+            .fold(Sample::new(), |sample, path| sample.directory(path));
         let sample = sample.file(CACHE, b"").program("/a", &program);
         let sample = sample.program(LOADER, &elf).program("/tmp/p.so", &elf);
         let sample = sample.with(LOADER, |file| library(file, "ld-linux-x86-64.so.2", &[]));
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_cache_the_folders_are_searched() {
+    fn without_the_cache_the_directories_are_searched() {
         let (steps, loaded) = libraries(&sample(), &call("/a"), CACHE);
         assert_eq!((steps[1].as_str(), loaded), ("/lib/x.so", Loaded::Runs));
     }

@@ -74,8 +74,8 @@ pub struct Caller {
     pub gid: u32,
     /// Working directory.
     pub cwd: String,
-    /// How many processes the user may have, and has; only for who became this user when there were
-    /// too many (`PF_NPROC_EXCEEDED`).
+    /// How many processes the user may have, and has; only for who became this user when there
+    /// were too many (`PF_NPROC_EXCEEDED`).
     pub processes: Option<(u64, u64)>,
     /// The system has no file left for this user (`fs.file-max`).
     pub no_files: bool,
@@ -112,12 +112,13 @@ pub struct Format {
 pub enum Matches {
     /// Bytes at the beginning of the file.
     Magic(String),
-    /// What stands behind the last dot of the name.
+    /// What stands after the last dot of the name.
     Extension(String),
 }
 
 impl Format {
-    /// Reads a rule as it is written to `register`, without its name: `M::MAGIC::INTERPRETER:FLAGS`.
+    /// Reads a rule as it is written to `register`, without its name:
+    /// `M::MAGIC::INTERPRETER:FLAGS`.
     ///
     /// Nothing for a rule with an offset or a mask, which no scenario has.
     #[must_use]

@@ -14,11 +14,11 @@ pub struct Sample(pub World);
 
 impl Sample {
     pub fn new() -> Sample {
-        Sample::default().folder("/")
+        Sample::default().directory("/")
     }
 
-    pub fn folder(self, path: &str) -> Sample {
-        self.node(path, Node::Folder(owned(0o755)))
+    pub fn directory(self, path: &str) -> Sample {
+        self.node(path, Node::Directory(owned(0o755)))
     }
 
     pub fn link(self, path: &str, target: &str) -> Sample {

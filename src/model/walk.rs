@@ -13,8 +13,8 @@ const NAME: usize = 255;
 pub enum Found {
     /// A regular file, with the last part of its own path.
     File(Box<File>),
-    /// A folder.
-    Folder(Owned),
+    /// A directory.
+    Directory(Owned),
     /// A link that was not to be followed.
     Link,
     /// Anything else.
@@ -42,13 +42,13 @@ pub fn walk(
     };
     let mut rest: Vec<String> = parts(path).collect();
     rest.reverse();
-    // A path that ends in a slash is a folder's, and a link at its end is followed.
-    let mut folder = path.ends_with('/');
+    // A path that ends in a slash is a directory's, and a link at its end is followed.
+    let mut directory = path.ends_with('/');
     let mut links = 0;
     let mut end = None;
     while let Some(part) = rest.pop() {
         let here = files.node(&join(&place)).ok_or("ENOENT")?;
-        let Node::Folder(owned) = here else {
+        let Node::Directory(owned) = here else {
             return Err("ENOTDIR");
         };
         if !owned.may_execute(caller.uid, caller.gid, true) {
@@ -66,14 +66,14 @@ pub fn walk(
             _ => place.push(part),
         }
         match files.node(&join(&place)).ok_or("ENOENT")? {
-            Node::Link(target) if follow || folder || !rest.is_empty() => {
+            Node::Link(target) if follow || directory || !rest.is_empty() => {
                 links += 1;
                 if links > LINKS {
                     return Err("ELOOP");
                 }
                 place.pop();
                 // So is what a link at the end leads to, by its own last slash.
-                folder |= rest.is_empty() && target.ends_with('/');
+                directory |= rest.is_empty() && target.ends_with('/');
                 if target.starts_with('/') {
                     place.clear();
                 }
@@ -82,15 +82,15 @@ pub fn walk(
                 rest.extend(parts);
             }
             Node::Link(_) => end = Some(Found::Link),
-            Node::File(file) if rest.is_empty() && !folder => end = Some(Found::File(file)),
-            Node::Other if rest.is_empty() && !folder => end = Some(Found::Other),
-            Node::Folder(_) => {}
+            Node::File(file) if rest.is_empty() && !directory => end = Some(Found::File(file)),
+            Node::Other if rest.is_empty() && !directory => end = Some(Found::Other),
+            Node::Directory(_) => {}
             Node::File(_) | Node::Other => return Err("ENOTDIR"),
         }
     }
     match (end, files.node(&join(&place)).ok_or("ENOENT")?) {
         (Some(found), _) => Ok(found),
-        (None, Node::Folder(owned)) => Ok(Found::Folder(owned)),
+        (None, Node::Directory(owned)) => Ok(Found::Directory(owned)),
         // The base itself, for a path without any part.
         (None, Node::File(file)) => Ok(Found::File(file)),
         (None, _) => Ok(Found::Other),
@@ -105,9 +105,9 @@ pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> 
             let may = file.owned.may_read(caller.uid, caller.gid);
             may.then_some(Node::File(file))
         }
-        Found::Folder(owned) => {
+        Found::Directory(owned) => {
             let may = owned.may_read(caller.uid, caller.gid);
-            may.then_some(Node::Folder(owned))
+            may.then_some(Node::Directory(owned))
         }
         Found::Link | Found::Other => Some(Node::Other),
     }
@@ -130,7 +130,7 @@ mod tests {
     fn found(sample: &Sample, path: &str, follow: bool) -> String {
         match walk(&sample.0, &call("/").caller, "/", path, follow) {
             Ok(Found::File(file)) => file.name,
-            Ok(Found::Folder(_)) => "a folder".to_owned(),
+            Ok(Found::Directory(_)) => "a directory".to_owned(),
             Ok(Found::Link) => "a link".to_owned(),
             Ok(Found::Other) => "something".to_owned(),
             Err(errno) => errno.to_owned(),
@@ -138,13 +138,13 @@ mod tests {
     }
 
     fn sample() -> Sample {
-        let sample = Sample::new().folder("/d").file("/d/f", b"");
+        let sample = Sample::new().directory("/d").file("/d/f", b"");
         let sample = sample.link("/l", "d/f").link("/loop", "/loop");
         sample.link("/up", "/d/../d")
     }
 
     #[test]
-    fn a_relative_link_begins_in_its_own_folder() {
+    fn a_relative_link_begins_in_its_own_directory() {
         assert_eq!(found(&sample(), "/l", true), "/d/f");
     }
 
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_wants_a_folder() {
+    fn a_slash_at_the_end_wants_a_directory() {
         assert_eq!(found(&sample(), "/d/f/", true), "ENOTDIR");
-        assert_eq!(found(&sample(), "/d/", true), "a folder");
+        assert_eq!(found(&sample(), "/d/", true), "a directory");
     }
 
     #[test]
-    fn a_link_whose_target_ends_in_a_slash_wants_a_folder() {
+    fn a_link_whose_target_ends_in_a_slash_wants_a_directory() {
         assert_eq!(found(&sample().link("/s", "/d/f/"), "/s", true), "ENOTDIR");
     }
 

@@ -47,7 +47,7 @@ impl Refusals {
 /// Everything that answering takes.
 #[derive(Debug)]
 pub struct Answerer {
-    /// What is watched; dropped first, which lets everybody go.
+    /// What is watched; dropped first, which allows every pending event.
     pub group: Group,
     /// Whether events carry thread ids.
     pub ids: Ids,

@@ -11,8 +11,8 @@ use super::look::{Look, Name, Who};
 
 /// Patterns that a line's fields must match to be shown; without any, everything is shown.
 ///
-/// `*` matches `/` as well. What has no exe link matches by its word, such as `kernel-thread`. What the
-/// kernel does not tell, because it is too long, is always shown: it may be what is looked for.
+/// `*` matches `/` as well. What has no exe link matches by its word, such as `kernel-thread`. What
+/// the kernel does not tell, because it is too long, is always shown: it may be what is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// The root of the only tree that is shown.
@@ -66,7 +66,7 @@ impl Filter {
 
 fn glob(pattern: &str) -> Result<GlobMatcher> {
     let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-    let glob = glob.with_context(|| format!("\"{pattern}\" is no pattern"))?;
+    let glob = glob.with_context(|| format!("\"{pattern}\" is not a pattern"))?;
     Ok(glob.compile_matcher())
 }
 

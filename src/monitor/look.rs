@@ -44,7 +44,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// The path, or a word that is no path.
+    /// The path, or a word that is not a path.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         match self {
@@ -84,7 +84,7 @@ pub enum Who {
 }
 
 impl Who {
-    /// The program's path, or a word that is no path.
+    /// The program's path, or a word that is not a path.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         match self {

@@ -12,7 +12,8 @@ use nix::errno::Errno;
 
 /// Where programs are looked for without `PATH` (execvp(3), "the default search path").
 const SEARCHED: &str = "/bin:/usr/bin";
-/// How much of a file's first line the kernel reads (`BINPRM_BUF_SIZE` in include/uapi/linux/binfmts.h).
+/// How much of a file's first line the kernel reads (`BINPRM_BUF_SIZE` in
+/// include/uapi/linux/binfmts.h).
 const HEAD: usize = 256;
 
 /// The paths under which a program is tried, in this order.
@@ -25,7 +26,8 @@ pub struct Program {
 #[derive(Debug)]
 struct Candidate {
     path: CString,
-    /// What the file there names as its interpreter; none when there is no such file, or it names none.
+    /// What the file there names as its interpreter; none when there is no such file, or it names
+    /// none.
     interpreter: Option<OsString>,
 }
 
@@ -106,7 +108,7 @@ impl Program {
     }
 }
 
-/// What a file names behind `#!` (execve(2), "Interpreter scripts") or in `PT_INTERP` (elf(5)).
+/// What a file names after `#!` (execve(2), "Interpreter scripts") or in `PT_INTERP` (elf(5)).
 fn interpreter(path: &OsStr) -> Option<OsString> {
     let kind = std::fs::metadata(path).ok()?.file_type();
     // A FIFO or a device would be waited for.

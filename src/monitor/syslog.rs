@@ -87,14 +87,14 @@ mod tests {
     use super::*;
 
     fn socket() -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        (folder, path)
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        (directory, path)
     }
 
     #[test]
     fn a_line_goes_out_as_daemon_info() {
-        let (_folder, path) = socket();
+        let (_directory, path) = socket();
         let daemon = UnixDatagram::bind(&path).unwrap();
         let (stop, _ringer) = pipe2(OFlag::O_CLOEXEC).unwrap();
         Syslog::connect(&path)
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_daemon_that_does_not_read_is_given_up_when_told_so() {
-        let (_folder, path) = socket();
+        let (_directory, path) = socket();
         let _daemon = UnixDatagram::bind(&path).unwrap();
         let (stop, ringer) = pipe2(OFlag::O_CLOEXEC).unwrap();
         drop(ringer);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_daemon_that_was_started_anew_gets_the_line() {
-        let (_folder, path) = socket();
+        let (_directory, path) = socket();
         let daemon = UnixDatagram::bind(&path).unwrap();
         let (stop, _ringer) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let syslog = Syslog::connect(&path).unwrap();
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn without_a_daemon_the_socket_is_named() {
-        let (_folder, path) = socket();
+        let (_directory, path) = socket();
         let error = format!("{:#}", Syslog::connect(&path).unwrap_err());
         assert!(error.contains(&path.display().to_string()), "{error}");
     }

@@ -116,7 +116,7 @@ enum Count {
     Nothing,
 }
 
-/// Sends a batch line by line; goes on behind one that is refused.
+/// Sends a batch line by line; goes on after one that is refused.
 fn send(syslog: &Syslog, batch: &[u8], stop: &OwnedFd) -> (Result<(), Trouble>, u64) {
     let mut done = 0;
     let mut result = Ok(());

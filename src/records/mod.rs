@@ -1,13 +1,15 @@
-//! Records kept in folders, so that what was seen can be judged again without a VM.
+//! Records kept in directories, so that what was seen can be judged again without a VM.
 //!
-//! A record is one file, `FOLDER/<family>/<scenario>/<kernel>.json` (`native.json` for
-//! the running kernel): shards of a run, whichever way
-//! it was split, can be copied into one folder or read from several. [`read`] refuses what it
-//! cannot vouch for, with the file's name, and returns the same list whatever folder a record was
-//! in: nothing of the machine or the time is in a record.
+//! A record is one file, `DIRECTORY/<family>/<scenario>/<kernel>.json` (`native.json` for the
+//! running kernel): shards of a run, whichever way it was split, can be copied into one directory or
+//! read from several. [`read`] refuses what it cannot vouch for, with the file's name, and returns
+//! the same list whatever directory a record was in: nothing of the machine or the time is in a
+//! record. What they were made with stands beside them, in `provenance.json` ([`Provenance`]).
 
 mod keep;
+mod provenance;
 mod read;
 
 pub use keep::keep;
+pub use provenance::{Kernel, Machine, Package, Program, Provenance, note};
 pub use read::read;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::provenance;
 use crate::trail::{KernelId, Lab};
 use crate::view::{Record, SCHEMA};
 
@@ -19,18 +20,18 @@ struct Head {
 /// Scenario and kernel; the running kernel comes last, whatever its series.
 type Key = (String, bool, Option<KernelId>);
 
-/// All records below these folders, by scenario, then by kernel.
+/// All records below these directories, by scenario, then by kernel.
 ///
 /// `knows` tells whether there is a scenario of that name.
 ///
 /// # Errors
 ///
-/// The first file that is no record, damaged, newer than this program, of an unknown scenario or
+/// The first file that is not a record, damaged, newer than this program, of an unknown scenario or
 /// kernel, or there twice; with its name.
-pub fn read(folders: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec<Record>> {
+pub fn read(directories: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec<Record>> {
     let mut found: BTreeMap<Key, (PathBuf, Record)> = BTreeMap::new();
-    for folder in folders {
-        for file in files(folder)? {
+    for directory in directories {
+        for file in files(directory)? {
             let (id, record) = one(&file, knows)
                 .with_context(|| format!("failed to read the record {}", file.display()))?;
             let native = record.kernel.lab == Lab::Native;
@@ -49,7 +50,10 @@ pub fn read(folders: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec<Rec
         }
     }
     if found.is_empty() {
-        let names: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
+        let names: Vec<_> = directories
+            .iter()
+            .map(|f| f.display().to_string())
+            .collect();
         bail!(
             "there are no records in {}: `exetrail run --records DIR` keeps them",
             names.join(", ")
@@ -58,13 +62,15 @@ pub fn read(folders: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec<Rec
     Ok(found.into_values().map(|(_, record)| record).collect())
 }
 
-/// Every file below a folder but hidden ones, by name.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("failed to list the records in {}", folder.display());
+/// Every record below a directory: all files but hidden ones and what tells of their origin, by
+/// name.
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let context = || format!("failed to list the records in {}", directory.display());
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
+    for entry in fs::read_dir(directory).with_context(context)? {
         let entry = entry.with_context(context)?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") || name == provenance::FILE {
             continue;
         }
         match entry.file_type().with_context(context)?.is_dir() {
@@ -80,7 +86,8 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
     let text = fs::read_to_string(file)?;
     let json: serde_json::Value =
         serde_json::from_str(&text).context("it is damaged, or no JSON at all")?;
-    let head = Head::deserialize(&json).context("it is no record of exetrail: it has no schema")?;
+    let head =
+        Head::deserialize(&json).context("it is not a record of exetrail: it has no schema")?;
     if head.schema > SCHEMA {
         bail!(
             "it was written by a newer exetrail: its schema is {}, this one reads up to {SCHEMA}",
@@ -88,7 +95,7 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
         );
     }
     let record: Record =
-        serde_json::from_value(json).context("it is no record of exetrail, or a damaged one")?;
+        serde_json::from_value(json).context("it is not a record of exetrail, or a damaged one")?;
     if !knows(&record.scenario) {
         bail!(
             "it is foreign: this exetrail has no scenario \"{}\"",
@@ -119,12 +126,15 @@ mod tests {
         dir
     }
 
-    fn read_all(folders: &[&tempfile::TempDir]) -> Result<Vec<Record>, String> {
-        let folders: Vec<_> = folders.iter().map(|dir| dir.path().to_owned()).collect();
-        read(&folders, &|name| name == "start/a").map_err(|error| format!("{error:#}"))
+    fn read_all(directories: &[&tempfile::TempDir]) -> Result<Vec<Record>, String> {
+        let directories: Vec<_> = directories
+            .iter()
+            .map(|dir| dir.path().to_owned())
+            .collect();
+        read(&directories, &|name| name == "start/a").map_err(|error| format!("{error:#}"))
     }
 
-    /// The error for a folder whose only record's text was changed.
+    /// The error for a directory whose only record's text was changed.
     fn refused(change: impl Fn(&str) -> String) -> String {
         let dir = kept(&[record("6.1")]);
         let file = dir.path().join("start/a/6.1.json");
@@ -136,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_in_the_order_of_kernels_whatever_folder_they_are_in() {
+    fn records_come_in_the_order_of_kernels_whatever_directory_they_are_in() {
         let (one, other) = (
             kept(&[record("6.12")]),
             kept(&[record("6.1"), record("7.0")]),
@@ -181,12 +191,19 @@ mod tests {
     }
 
     #[test]
-    fn other_json_is_no_record() {
-        assert!(refused(|_| "{\"name\":\"x\"}".to_owned()).contains("no record"));
+    fn where_records_come_from_is_no_record() {
+        let dir = kept(&[record("6.1")]);
+        fs::write(dir.path().join(provenance::FILE), "{\"runs\":[]}").unwrap();
+        assert_eq!(read_all(&[&dir]).unwrap().len(), 1);
     }
 
     #[test]
-    fn an_empty_folder_is_an_error() {
+    fn other_json_is_no_record() {
+        assert!(refused(|_| "{\"name\":\"x\"}".to_owned()).contains("not a record"));
+    }
+
+    #[test]
+    fn an_empty_directory_is_an_error() {
         assert!(read_all(&[&kept(&[])]).unwrap_err().contains("no records"));
     }
 }

@@ -9,7 +9,7 @@ use crate::trail::Outcome;
 
 /// Builds the table: a letter shared by two kernels means the same trail.
 ///
-/// The letters count up from the oldest kernel's `a`; a mark behind one tells what is not `same`.
+/// The letters count up from the oldest kernel's `a`; a mark after one tells what is not `same`.
 #[must_use]
 pub fn matrix(rows: &[Row<'_>]) -> String {
     let mut kernels: Vec<&str> = Vec::new();

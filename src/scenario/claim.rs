@@ -166,32 +166,32 @@ mod tests {
 
     #[test]
     fn a_claim_whose_every_reason_gives_it_holds() {
-        let claim = claim(&[("folder", "errno EACCES"), ("pipe", "errno EACCES")]);
-        assert_eq!(said(&claim), (Judgement::Holds, "folder; pipe".into()));
+        let claim = claim(&[("directory", "errno EACCES"), ("pipe", "errno EACCES")]);
+        assert_eq!(said(&claim), (Judgement::Holds, "directory; pipe".into()));
     }
 
     #[test]
     fn another_reason_does_not_change_the_verdict() {
-        let mut claim = claim(&[("folder", "errno EACCES")]);
+        let mut claim = claim(&[("directory", "errno EACCES")]);
         claim.also("noexec");
         assert_eq!(
             said(&claim),
-            (Judgement::Holds, "folder; also: noexec".into())
+            (Judgement::Holds, "directory; also: noexec".into())
         );
     }
 
     #[test]
     fn a_claim_of_which_nothing_comes_true_is_contradicted() {
-        let told = "folder: exit 0, not errno EACCES".into();
+        let told = "directory: exit 0, not errno EACCES".into();
         assert_eq!(
-            said(&claim(&[("folder", "exit 0")])),
+            said(&claim(&[("directory", "exit 0")])),
             (Judgement::Contradicted, told)
         );
     }
 
     #[test]
     fn a_claim_of_which_one_reason_fails_holds_partly() {
-        let claim = claim(&[("folder", "errno EACCES"), ("pipe", "exit 0")]);
+        let claim = claim(&[("directory", "errno EACCES"), ("pipe", "exit 0")]);
         let told = "pipe: exit 0, not errno EACCES".into();
         assert_eq!(said(&claim), (Judgement::Partly, told));
     }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_was_reached_cannot_be_called_unreachable() {
-        let mut claim = claim(&[("folder", "errno EACCES")]);
+        let mut claim = claim(&[("directory", "errno EACCES")]);
         claim.unreachable("nobody returns it");
         assert!(claim.verdict().is_err());
     }

@@ -33,7 +33,7 @@ impl Stage {
     ///
     /// It cannot be made or mounted; the reason is what busybox says.
     pub fn disk(&mut self) -> Result<Disk> {
-        let place = self.folder("disk")?;
+        let place = self.directory("disk")?;
         let image = self.file("disk.img", &[], 0o600)?;
         File::options().write(true).open(&image)?.set_len(SIZE)?;
         let name = image.to_string_lossy();
@@ -53,14 +53,14 @@ impl Stage {
 }
 
 impl Disk {
-    /// Ends the disk in front of a file's first block, so that it can no more be read: the kernel's
-    /// block layer refuses what is behind the end with EIO (`bio_check_eod` in block/blk-core.c).
+    /// Ends the disk before a file's first block, so that it can no more be read: the kernel's
+    /// block layer refuses what is after the end with EIO (`bio_check_eod` in block/blk-core.c).
     ///
     /// # Errors
     ///
     /// The file is not on this disk, or the device does not take its new size.
     pub fn end_before(&self, path: &Path) -> Result<()> {
-        let context = || format!("failed to end the disk in front of {}", path.display());
+        let context = || format!("failed to end the disk before {}", path.display());
         let file = File::open(path).with_context(context)?;
         nix::unistd::sync();
         let block = sys::first_block(file.as_fd()).with_context(context)?;

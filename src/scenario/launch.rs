@@ -131,7 +131,7 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
     })
 }
 
-/// Whether the child stands in front of its call; false when it never came so far.
+/// Whether the child stands before its call; false when it never came so far.
 fn wait_at_gate(gate: &OwnedFd) -> bool {
     let mut ready = [0; 1];
     loop {

@@ -37,7 +37,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Reads a file, or every file below a folder; nobody may watch it.
+    /// Reads a file, or every file below a directory; nobody may watch it.
     ///
     /// Also on what is mounted there, as long as files are only stored there.
     pub fn read_all(&self, path: &Path) {
@@ -133,7 +133,7 @@ impl<'a> View<'a> {
             false => OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW,
         };
         if path == "/proc/self" {
-            return Ok(Node::Folder(Owned {
+            return Ok(Node::Directory(Owned {
                 mode: 0o555,
                 uid: 0,
                 gid: 0,
@@ -147,7 +147,7 @@ impl<'a> View<'a> {
             gid: stat.st_gid,
         };
         Ok(match stat.st_mode & libc::S_IFMT {
-            libc::S_IFDIR => Node::Folder(owned),
+            libc::S_IFDIR => Node::Directory(owned),
             libc::S_IFLNK => {
                 let target = fs::read_link(&real).map_err(errno)?;
                 Node::Link(target.to_string_lossy().into_owned())
@@ -199,14 +199,14 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
-    /// The file behind a file of an overlay, named from the root of its layer, as the kernel's own
+    /// The file under a file of an overlay, named from the root of its layer, as the kernel's own
     /// mount of the layer has it. All layers of our scenarios are on the fixture.
     fn layer(&self, name: &Path, file: &model::File) -> model::File {
         let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
         let mount = name
             .ancestors()
             .skip(1)
-            .take_while(|folder| device(folder) == device(name.parent().unwrap_or(name)))
+            .take_while(|directory| device(directory) == device(name.parent().unwrap_or(name)))
             .last();
         let inner = mount.and_then(|mount| name.strip_prefix(mount).ok());
         model::File {

@@ -25,11 +25,11 @@ pub enum Obstacle {
     Filename,
     /// The system has too many open files.
     Files,
-    /// A folder on the way is closed to the user.
+    /// A directory on the way is closed to the user.
     Search,
     /// The file is not there.
     Missing,
-    /// A file stands where a folder should.
+    /// A file stands where a directory should.
     Prefix,
     /// A link leads to itself.
     Loop,
@@ -62,8 +62,8 @@ use Obstacle::*;
 enum About {
     /// Which file is meant.
     Path,
-    /// The folder that the file is in.
-    Folder,
+    /// The directory that the file is in.
+    Directory,
     /// What is in the file.
     Content,
     /// The file itself, in any other way.
@@ -102,7 +102,7 @@ impl Obstacle {
             Filename => ("filename not mapped", Errno::EFAULT),
             Processes => ("too many processes", Errno::EAGAIN),
             Files => ("too many open files", Errno::ENFILE),
-            Search => ("closed folder", Errno::EACCES),
+            Search => ("closed directory", Errno::EACCES),
             Missing => ("missing file", Errno::ENOENT),
             Prefix => ("file in the prefix", Errno::ENOTDIR),
             Loop => ("link to itself", Errno::ELOOP),
@@ -122,7 +122,7 @@ impl Obstacle {
     fn about(self) -> About {
         match self {
             Filename | Missing | Prefix | Loop => About::Path,
-            Search => About::Folder,
+            Search => About::Directory,
             Format | Interpreter | InterpreterFormat => About::Content,
             Mode | Writer | Capability => About::File,
             Argv | LongArgument => About::Arguments,
@@ -136,7 +136,7 @@ impl Obstacle {
         let (one, two) = (self.about(), other.about());
         let same = one == two && !matches!(one, About::File | About::Caller);
         // Where no file is found there is nothing that could be wrong with it.
-        let file = |about| matches!(about, About::Folder | About::Content | About::File);
+        let file = |about| matches!(about, About::Directory | About::Content | About::File);
         let nowhere = one == About::Path && file(two) || two == About::Path && file(one);
         !same && !nowhere && self.told().1 != other.told().1
     }
@@ -263,7 +263,8 @@ fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
 
 const FILE_MAX: &str = "/proc/sys/fs/file-max";
 
-/// Has the ordinary user another process, which ends with this one; for the child that makes a call.
+/// Has the ordinary user another process, which ends with this one; for the child that makes a
+/// call.
 ///
 /// # Errors
 ///

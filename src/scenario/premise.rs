@@ -1,4 +1,4 @@
-//! What the model is told of a start, looked up while the child stands in front of its call.
+//! Inputs of the model, read while the child is stopped just before execve.
 
 use std::fs;
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ impl Registered {
         SCENARIOS.iter().find(|registered| registered.name == name)
     }
 
-    /// The folder that it is in.
+    /// The directory that it is in.
     #[must_use]
     pub fn family(&self) -> &'static str {
         self.name.split('/').next().unwrap_or_default()

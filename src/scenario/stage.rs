@@ -40,7 +40,7 @@ pub enum Request {
         /// New value.
         value: String,
     },
-    /// The scenario will make this file or folder: remove it afterwards.
+    /// The scenario will make this file or directory: remove it afterwards.
     Remove(PathBuf),
     /// Register a format with binfmt_misc, and take it out afterwards.
     Format {
@@ -123,7 +123,7 @@ impl Stage {
         self.file(name, text.as_bytes(), 0o755)
     }
 
-    /// Makes a file in `/tmp`, and the folders above it, and returns its path.
+    /// Makes a file in `/tmp`, and the directories above it, and returns its path.
     ///
     /// # Errors
     ///
@@ -153,7 +153,8 @@ impl Stage {
         Ok(path)
     }
 
-    /// Copies the subject, a static program of ours, to `/tmp`; [`Exec::role`] says what it does there.
+    /// Copies the subject, a static program of ours, to `/tmp`; [`Exec::role`] says what it does
+    /// there.
     ///
     /// # Errors
     ///
@@ -195,12 +196,12 @@ impl Stage {
         Ok(path)
     }
 
-    /// Makes a folder in `/tmp` and returns its path.
+    /// Makes a directory in `/tmp` and returns its path.
     ///
     /// # Errors
     ///
-    /// The folder cannot be made.
-    pub fn folder(&mut self, name: &str) -> Result<PathBuf> {
+    /// The directory cannot be made.
+    pub fn directory(&mut self, name: &str) -> Result<PathBuf> {
         let path = Path::new("/tmp").join(name);
         fs::create_dir_all(&path).with_context(|| format!("failed to make {}", path.display()))?;
         Ok(path)
@@ -213,8 +214,8 @@ impl Stage {
     ///
     /// What mkdir(2), open(2) or mount(2) says.
     pub fn overlay(&mut self) -> Result<()> {
-        for folder in ["lower/bin", "upper", "work", "merged"] {
-            self.folder(folder)?;
+        for directory in ["lower/bin", "upper", "work", "merged"] {
+            self.directory(directory)?;
         }
         self.copy("/usr/bin/true", "lower/bin/true")?;
         let layers = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work";
@@ -232,7 +233,7 @@ impl Stage {
             .with_context(|| format!("failed to mount {kind} on {}", place.display()))
     }
 
-    /// Mounts a file or folder at a second place; the runner unmounts it.
+    /// Mounts a file or directory at a second place; the runner unmounts it.
     ///
     /// # Errors
     ///
@@ -248,7 +249,7 @@ impl Stage {
         self.also.push(path.as_ref().to_owned());
     }
 
-    /// Announces a file or folder outside of `/tmp`, for the runner to remove it afterwards.
+    /// Announces a file or directory outside of `/tmp`, for the runner to remove it afterwards.
     ///
     /// # Errors
     ///
@@ -388,7 +389,7 @@ impl Stage {
         self.ask(&Request::Verdict(claim.verdict()?))
     }
 
-    /// Starts a program once with every event let go, and then once for each of these events, with
+    /// Starts a program once with every event allowed, and then once for each of these events, with
     /// that one refused.
     ///
     /// # Errors
@@ -432,7 +433,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts a program with something else done to one event than to let it go.
+    /// Runs a program and answers one event with something other than FAN_ALLOW.
     ///
     /// `event` is only for the heading, beside the event's number.
     ///

@@ -62,7 +62,7 @@ struct State {
     elf: bool,
     /// What is opened next is an interpreter.
     interpreter: bool,
-    /// The new memory map has its file: no other thread is left.
+    /// The new address space has its file: no other thread is left.
     alone: bool,
     /// The ELF interpreter of the program that is being started.
     loader: Option<String>,

@@ -40,7 +40,7 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "exe_changes_past_the_point_of_no_return",
-        says: "then comes the point of no return: exe_file of the new memory map is set, and the \
+        says: "then comes the point of no return: exe_file of the new address space is set, and the \
                process switches to that map",
         check: exe_changes,
     },
@@ -161,7 +161,7 @@ impl<'a> Exec<'a> {
     }
 
     /// The last `execute` before the point of no return, or the last that was not of the ELF
-    /// interpreter; with the `open` behind it.
+    /// interpreter; with the `open` after it.
     fn opened(&self, loader: bool) -> Option<(usize, usize)> {
         let end = self.stage("begin-new-exec")?;
         let interpreter = self.elf_interpreter();
@@ -256,7 +256,7 @@ impl Exec<'_> {
 /// One thing that an observer knows a process by, and where in an exec it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What changes: exe, comm, credentials, memory map.
+    /// What changes: exe, comm, credentials, address space.
     pub what: &'static str,
     /// The last step before.
     pub before: Option<String>,
@@ -266,11 +266,11 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// Where exe, comm, credentials and the memory map change in an exec, pinned from both sides.
+/// Where exe, comm, credentials and the address space change in an exec, pinned from both sides.
 #[must_use]
 pub fn changes(exec: &Exec<'_>) -> Vec<Change> {
     let found = [
-        ("exe and memory map", "memory-map"),
+        ("exe and address space", "memory-map"),
         ("comm", "comm"),
         ("credentials", "credentials"),
     ];

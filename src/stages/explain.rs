@@ -169,7 +169,7 @@ fn of_mark(mark: &Mark, file: &str, next: Option<&str>) -> String {
     format!("{says} [{}]", mark.symbol)
 }
 
-/// Where exe, comm, credentials and memory map change, from both sides.
+/// Where exe, comm, credentials and address space change, from both sides.
 fn moments(story: &Story) -> String {
     let mut text = String::new();
     for exec in execs(&story.inside.stages) {

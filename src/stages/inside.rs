@@ -6,6 +6,7 @@ use crate::trail::Step;
 
 /// A stage that a process has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mark {
     /// Name of the process.
@@ -21,6 +22,7 @@ pub struct Mark {
 
 /// One point of the story: a stage inside the kernel, or a step that the monitor held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Point {
     /// Inside the kernel.
@@ -42,6 +44,7 @@ impl Point {
 
 /// The stages of one scenario: the body of the view in a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Inside {
     /// Steps and stages, grouped by process; inside a group the order is the kernel's own.

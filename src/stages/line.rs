@@ -80,7 +80,7 @@ fn said(what: &str) -> Option<Said> {
             None => Said::Event("tracing_mark_write".to_owned(), marker.to_owned()),
         });
     }
-    // The return of a function is told with an arrow as well, behind the probe's name.
+    // The return of a function is told with an arrow as well, after the probe's name.
     if let Some((function, _caller)) = what.split_once(" <-")
         && !function.contains(' ')
     {
@@ -109,13 +109,13 @@ pub fn plain(symbol: &str) -> &str {
     symbol.split_once('.').map_or(symbol, |(name, _)| name)
 }
 
-/// The value behind `ret=`, as our probes print it.
+/// The value after `ret=`, as our probes print it.
 #[must_use]
 pub fn returned(text: &str) -> Option<i64> {
     text.rsplit_once("ret=")?.1.trim().parse().ok()
 }
 
-/// The result behind the arrow of a syscall's exit: a 64-bit number in hexadecimal.
+/// The result after the arrow of a syscall's exit: a 64-bit number in hexadecimal.
 #[must_use]
 pub fn result(text: &str) -> Option<i64> {
     let digits = text.trim().strip_prefix("0x")?;

@@ -7,6 +7,7 @@ use crate::trail::{self, ParseError, Trail};
 
 /// A story as a snapshot or a record tells it: starts and ends, and everything between.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Story {
     /// Starts, steps and ends.
     pub trail: Trail,

@@ -35,7 +35,7 @@ pub struct Word {
     pub sources: &'static [Source],
     /// Where it counts.
     pub scope: Scope,
-    /// What it means, for a reader who does not know the kernel; fits behind "the kernel ...".
+    /// What it means, for a reader who does not know the kernel; fits after "the kernel ...".
     pub meaning: &'static str,
 }
 
@@ -84,7 +84,7 @@ pub const WORDS: &[Word] = &[
     word(
         "bprm",
         &[Function("alloc_bprm")],
-        "makes the record of this exec (struct linux_binprm), with a new and empty memory map",
+        "makes the record of this exec (struct linux_binprm), with a new and empty address space",
     ),
     word(
         "open",
@@ -204,7 +204,7 @@ pub const WORDS: &[Word] = &[
     word(
         "exe-file-set",
         &[With("set_mm_exe_file")],
-        "writes the program's file into the new memory map, which nobody can see yet",
+        "writes the program's file into the new address space, which nobody can see yet",
     ),
     within(
         "memory-map-left",
@@ -212,12 +212,12 @@ pub const WORDS: &[Word] = &[
             Function("exec_mm_release"),
             Function("mm_exit_exec_release"),
         ],
-        "lets go of what user space had registered in the old memory map",
+        "lets go of what user space had registered in the old address space",
     ),
     word(
         "memory-map",
         &[Function("membarrier_exec_mmap")],
-        "switches to the new memory map: from here on the exe link is the new program's",
+        "switches to the new address space: from here on the exe link is the new program's",
     ),
     word(
         "namespaces",
@@ -262,7 +262,7 @@ pub const WORDS: &[Word] = &[
     within(
         "old-map-owner",
         &[Function("mm_update_next_owner")],
-        "hands the old memory map to whoever shares it, or to nobody",
+        "hands the old address space to whoever shares it, or to nobody",
     ),
     word(
         "stack",

@@ -280,7 +280,7 @@ fn posix_timers() -> String {
 
 /// Open descriptors by number, without those that are the lab's own.
 fn descriptors() -> String {
-    // Asked one by one: reading the folder would need a descriptor of its own.
+    // Asked one by one: reading the directory would need a descriptor of its own.
     let open =
         (0..100).filter(|number| bare::read_link(&format!("/proc/self/fd/{number}")).is_ok());
     let open: Vec<_> = open.map(|number: i32| number.to_string()).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::fetch::CachedKernel;
+use crate::fetch::{CachedKernel, Pinned};
 use crate::native;
 use crate::project::Project;
 use crate::trail::{KernelId, KernelInfo, Lab};
@@ -30,6 +30,8 @@ pub struct Target {
     pub modules: BTreeMap<String, Arc<[u8]>>,
     /// Its configuration, where it is known.
     pub config: Option<String>,
+    /// The packages that it is from; none for a kernel that is not of the table.
+    pub packages: Vec<Pinned>,
     /// Said with every result.
     pub note: Option<String>,
 }
@@ -44,14 +46,15 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Finds a kernel by its id, as `native`, or by the path of an image, a build tree or a package.
+    /// Finds a kernel by its id, as `native`, or by the path of an image, a build tree or a
+    /// package.
     ///
     /// `modules` is where the modules of a kernel outside of the table are.
     ///
     /// # Errors
     ///
-    /// There is no such kernel, the file is no kernel image, or this process may not run the native
-    /// lab.
+    /// There is no such kernel, the file is not a kernel image, or this process may not run the
+    /// native lab.
     pub fn find(project: &Project, word: &str, modules: Option<&Path>) -> Result<Wanted> {
         if word == NATIVE {
             native::check()?;
@@ -92,6 +95,7 @@ impl Wanted {
             kernel: Some(Kernel::File(cached.vmlinux())),
             modules: modules(&cached)?,
             config: Some(config),
+            packages: cached.packages,
             note: cached.substituted,
         }))
     }
@@ -125,7 +129,7 @@ impl Target {
         let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
         let release = uname.release().to_string_lossy().into_owned();
         let id = KernelId::of_release(&release)
-            .with_context(|| format!("\"{release}\" is no release of a kernel"))?;
+            .with_context(|| format!("\"{release}\" is not a release of a kernel"))?;
         Ok(Target {
             id,
             config: config_of_running(&release),
@@ -133,6 +137,7 @@ impl Target {
             release,
             kernel: None,
             modules: BTreeMap::new(),
+            packages: Vec::new(),
             note: None,
         })
     }

@@ -10,20 +10,20 @@ use anyhow::{Context as _, Result, bail};
 use crate::bound;
 use crate::fetch::read_module;
 
-/// The modules with these names below a folder such as `/lib/modules/RELEASE`.
+/// The modules with these names below a directory such as `/lib/modules/RELEASE`.
 ///
 /// # Errors
 ///
-/// The folder cannot be read, holds no module at all, or a module cannot be read.
-pub fn below(folder: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8]>>> {
+/// The directory cannot be read, holds no module at all, or a module cannot be read.
+pub fn below(directory: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8]>>> {
     let mut found = BTreeMap::new();
     let mut any = false;
-    let mut left = vec![folder.to_owned()];
-    while let Some(folder) = left.pop() {
-        let context = || format!("failed to list the modules in {}", folder.display());
-        for entry in fs::read_dir(&folder).with_context(context)? {
+    let mut left = vec![directory.to_owned()];
+    while let Some(directory) = left.pop() {
+        let context = || format!("failed to list the modules in {}", directory.display());
+        for entry in fs::read_dir(&directory).with_context(context)? {
             let entry = entry.with_context(context)?;
-            // `build` and `source` are links that lead out of the folder.
+            // `build` and `source` are links that lead out of the directory.
             let kind = entry.file_type().with_context(context)?;
             let path = entry.path();
             if kind.is_dir() {
@@ -39,7 +39,7 @@ pub fn below(folder: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8
         }
     }
     if !any {
-        bail!("{} holds no kernel modules (*.ko)", folder.display());
+        bail!("{} holds no kernel modules (*.ko)", directory.display());
     }
     Ok(found)
 }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_modules_is_an_error_that_names_it() {
+    fn a_directory_without_modules_is_an_error_that_names_it() {
         let dir = tempfile::tempdir().unwrap();
         let error = below(dir.path(), &[]).unwrap_err().to_string();
         assert!(error.contains(&*dir.path().to_string_lossy()), "{error}");

@@ -28,22 +28,22 @@ struct Parts {
 }
 
 impl Target {
-    /// Reads the kernel at a path; `names` are the modules that the image wants, `folder` is where
-    /// the user says that they are.
+    /// Reads the kernel at a path; `names` are the modules that the image wants, `directory` is
+    /// where the user says that they are.
     ///
     /// # Errors
     ///
-    /// It is no kernel for x86-64, or not a whole one; with the file's name.
-    pub fn at_path(path: &Path, names: &[String], folder: Option<&Path>) -> Result<Target> {
+    /// It is not a kernel for x86-64, or not a whole one; with the file's name.
+    pub fn at_path(path: &Path, names: &[String], directory: Option<&Path>) -> Result<Target> {
         let mut parts = parts(path, names)?;
-        if let Some(folder) = folder {
-            parts.modules = modules::below(folder, names)?;
+        if let Some(directory) = directory {
+            parts.modules = modules::below(directory, names)?;
         }
         let context = || format!("{} cannot be booted", path.display());
         let (release, vmlinux) = unpack(&parts.image).with_context(context)?;
         payload::check_machine(&vmlinux).with_context(context)?;
         let id = KernelId::of_release(&release)
-            .with_context(|| format!("\"{release}\" is no release of a kernel"))
+            .with_context(|| format!("\"{release}\" is not a release of a kernel"))
             .with_context(context)?;
         // What the kernel carries in itself cannot be another kernel's.
         let config = payload::config(&vmlinux)
@@ -57,6 +57,7 @@ impl Target {
             kernel: Some(keep(&vmlinux)?),
             modules: parts.modules,
             config,
+            packages: Vec::new(),
             note: None,
         })
     }
@@ -89,21 +90,21 @@ fn parts(path: &Path, names: &[String]) -> Result<Parts> {
     })
 }
 
-fn tree(folder: &Path, names: &[String]) -> Result<Parts> {
-    let found = arch::IMAGES.iter().map(|name| folder.join(name));
+fn tree(directory: &Path, names: &[String]) -> Result<Parts> {
+    let found = arch::IMAGES.iter().map(|name| directory.join(name));
     let Some(image) = found.into_iter().find(|image| image.is_file()) else {
         bail!(
-            "{} is no kernel build tree, or one that is not built: it has none of {}; build one \
+            "{} is not a kernel build tree, or one that is not built: it has none of {}; build one \
              with make bzImage",
-            folder.display(),
+            directory.display(),
             arch::IMAGES.join(", ")
         );
     };
     let bytes = fs::read(&image).with_context(|| format!("failed to read {}", image.display()))?;
     Ok(Parts {
         image: bytes,
-        config: fs::read_to_string(folder.join(".config")).ok(),
-        modules: modules::of_tree(folder, names)?,
+        config: fs::read_to_string(directory.join(".config")).ok(),
+        modules: modules::of_tree(directory, names)?,
     })
 }
 
@@ -118,13 +119,13 @@ fn unpack(image: &[u8]) -> Result<(String, Vec<u8>)> {
 
 /// The configuration where build trees and distributions keep it.
 fn config_beside(image: &Path, release: &str) -> Option<String> {
-    let folder = image.parent()?;
-    let installed = folder.join(format!("config-{release}"));
+    let directory = image.parent()?;
+    let installed = directory.join(format!("config-{release}"));
     let of_tree = image
         .ends_with(arch::IMAGES[0])
         .then(|| image.ancestors().nth(4))
         .flatten();
-    let own = folder.join(".config");
+    let own = directory.join(".config");
     let places: [Option<PathBuf>; 3] = [
         Some(installed),
         of_tree.map(|tree| tree.join(".config")),
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_named() {
-        assert!(error(b"hello").contains("this is no bzImage"));
+        assert!(error(b"hello").contains("this is not a bzImage"));
     }
 
     #[test]
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_an_image_says_what_to_build() {
+    fn a_directory_without_an_image_says_what_to_build() {
         let dir = tempfile::tempdir().unwrap();
         let error = Target::at_path(dir.path(), &[], None).unwrap_err();
         assert!(error.to_string().contains("make bzImage"), "{error}");

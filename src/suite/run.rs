@@ -109,6 +109,8 @@ pub struct Suite {
     cache: PathBuf,
     /// How guests run, and why; not known before the first one is to be booted.
     accel: Mutex<Option<Choice>>,
+    /// SHA-256 of the fixture.
+    pub fixture: String,
     /// Said with every result: what is not as the locks ask for.
     pub note: Option<String>,
 }
@@ -136,6 +138,7 @@ impl Suite {
             accel: Mutex::new(None),
             store: project.store(),
             lineage: project.table.lineage(),
+            fixture: fixture.digest,
             note: fixture.substituted,
         };
         if trial.lab() == Lab::Vm {

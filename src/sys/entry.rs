@@ -138,8 +138,8 @@ extern "C" fn _Unwind_Resume() -> ! {
     bare::exit(97)
 }
 
-// What the compiler calls by name (memcpy(3) and its like). By instructions, because a loop would be
-// compiled to a call of the function that it is in.
+// What the compiler calls by name (memcpy(3) and its like). By instructions, because a loop would
+// be compiled to a call of the function that it is in.
 
 // SAFETY: no other symbol of this program has the name; so for those below.
 #[unsafe(no_mangle)]
@@ -159,7 +159,7 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, size: usize) -> *mut 
         // SAFETY: going upwards reads every byte before it is overwritten.
         return unsafe { memcpy(to, from, size) };
     }
-    // SAFETY: as for memcpy; downwards, from the last byte, and the direction is put back.
+    // SAFETY: as for memcpy; downwards, from the last byte, and the direction is restored.
     unsafe {
         let (last_to, last_from) = (
             to.wrapping_add(size).wrapping_sub(1),

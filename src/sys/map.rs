@@ -1,4 +1,4 @@
-//! Memory of the kernel's making: a page of a file, and bytes with nothing behind them.
+//! Memory of the kernel's making: a page of a file, and bytes with nothing after them.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
@@ -45,7 +45,7 @@ impl Drop for Mapping {
     }
 }
 
-/// Bytes that end where the memory ends: behind the last one nobody can read.
+/// Bytes that end where the memory ends: after the last one nobody can read.
 #[derive(Debug)]
 pub struct Edge {
     page: *mut libc::c_void,
@@ -53,7 +53,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Puts the bytes, a page of them at most, in front of a page that is not there.
+    /// Puts the bytes, a page of them at most, before a page that is not there.
     ///
     /// # Errors
     ///
@@ -62,8 +62,8 @@ impl Edge {
         let length = bytes.len().min(PAGE);
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: the kernel chooses the address of two pages; the second is given back at once, and
-        // what is written lies in the first.
+        // SAFETY: the kernel chooses the address of two pages; the second is given back at once,
+        // and what is written lies in the first.
         unsafe {
             let page = libc::mmap(std::ptr::null_mut(), 2 * PAGE, access, kind, -1, 0);
             if page == libc::MAP_FAILED {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a scenario agrees with the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Agreement {
     /// Starts of programs that the model predicted, also those that failed.
     pub starts: usize,
@@ -15,7 +16,8 @@ pub struct Agreement {
     pub own: usize,
     /// Where it disagrees in the kernel's part, the loader's, or what programs are told.
     pub disagreements: Vec<String>,
-    /// Steps of programs under a name that it did not predict; behind each it goes on from that name.
+    /// Steps of programs under a name that it did not predict; after each it goes on from that
+    /// name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renamed: Vec<String>,
     /// What it does not predict of the loader, and why.

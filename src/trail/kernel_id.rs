@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A kernel series such as `5.10` or `7.3`; `5.10` comes before `6.1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct KernelId {
     major: u32,
@@ -48,7 +49,9 @@ impl FromStr for KernelId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let id = KernelId::of_release(text).filter(|id| id.to_string() == text);
-        id.ok_or_else(|| format!("\"{text}\" is no kernel series, expected one such as \"6.12\""))
+        id.ok_or_else(|| {
+            format!("\"{text}\" is not a kernel series, expected one such as \"6.12\"")
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::arch;
 
 /// Which kernel, and where it ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KernelInfo {
     /// The id: `6.12`, which stands for the series' release in the kernel table.
@@ -66,6 +67,7 @@ fn flavour(release: &str) -> String {
 
 /// Where scenarios run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Lab {
     /// A kernel of the table in QEMU.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Source: `struct fanotify_event_metadata` in fanotify(7), bits in `include/uapi/linux/fanotify.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct Mask(pub u64);
 

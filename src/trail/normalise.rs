@@ -7,7 +7,7 @@ use super::{Ended, Found, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
 ///
-/// The kernel hands out process ids in rising order and starts again behind `pid_max`
+/// The kernel hands out process ids in rising order and starts again after `pid_max`
 /// (`alloc_pid` with `idr_alloc_cyclic`), so that the distance from the launcher's id is the order
 /// of creation, whichever process was first seen in an event.
 #[must_use]
@@ -91,7 +91,8 @@ fn comm(comm: &str) -> String {
     }
 }
 
-/// Replaces what is a number by chance: inode numbers of pipes and sockets, process ids in `/proc`.
+/// Replaces numbers that differ from boot to boot: inode numbers of pipes and sockets, process ids
+/// in `/proc`.
 fn text(path: &str, names: &Names) -> String {
     for kind in ["pipe", "socket"] {
         let inode = path

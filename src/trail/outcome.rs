@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What became of one scenario on one kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The trail is what the baseline says.

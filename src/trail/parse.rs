@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
         let (verdict, fact) = (line.strip_prefix("verdict "), line.strip_prefix("fact "));
         if verdict.or(fact).is_some() {
             if trail != Trail::default() || !whole.cases.is_empty() {
-                return Err(fail("what is said of the whole behind a part of it"));
+                return Err(fail("what is said of the whole after a part of it"));
             }
             if let Some(rest) = verdict {
                 let verdict = Verdict::parse(rest).ok_or_else(|| fail("no verdict"))?;
@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
             match whole.cases.last_mut() {
                 Some(case) => case.trail = finished,
                 None if finished == Trail::default() => {}
-                None => return Err(fail("a case behind what belongs to none")),
+                None => return Err(fail("a case after what belongs to none")),
             }
             let heading = heading.to_owned();
             whole.cases.push(Case {
@@ -240,7 +240,7 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
     #[test]
     fn a_verdict_behind_a_step_is_refused() {
         let text = format!("{TEXT}verdict a/b holds: x\n");
-        let what = "what is said of the whole behind a part of it";
+        let what = "what is said of the whole after a part of it";
         assert_eq!(parse(&text).unwrap_err().what, what);
     }
 

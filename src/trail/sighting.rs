@@ -19,7 +19,7 @@ pub struct Sighting {
     pub comm: Option<String>,
     /// The file that is being opened.
     pub path: String,
-    /// The errno that the opener gets instead of the file, by name; none when it was let go.
+    /// The errno that the opener gets instead of the file, by name; none when it was allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
 }

@@ -12,6 +12,7 @@ pub(super) const NO_EXE: &str = "none";
 
 /// One permission event, with the identity that the process had while the kernel held it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Name of the process: `launcher`, `p1`, `p2`, ...
@@ -30,13 +31,14 @@ pub struct Step {
     pub comm: String,
     /// The file that is being opened.
     pub path: String,
-    /// The errno that the monitor gave instead of the file, by name; none when it let go.
+    /// The errno that the monitor gave instead of the file, by name; none when it allowed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
 }
 
 /// How a process came into the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Started {
     /// Name of the process.
@@ -51,6 +53,7 @@ pub struct Started {
 
 /// How a process ended; known for the processes that the launcher reaps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ended {
     /// Name of the process.
     pub process: String,
@@ -61,13 +64,14 @@ pub struct Ended {
 
 /// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum How {
     /// It exited with this status.
     Exit(i32),
     /// This signal ended it; by name (`SIGSEGV`).
     Signal(String),
-    /// This signal ended it inside its call: the kernel gave up behind the point of no return, or it
+    /// This signal ended it inside its call: the kernel gave up after the point of no return, or it
     /// was killed while it waited, and no program of the call ever ran.
     #[serde(rename = "signal_in_exec")]
     SignalInExec(String),
@@ -90,6 +94,7 @@ impl fmt::Display for How {
 ///
 /// Steps of one process are in their true order; between processes the order means nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Trail {
     /// Processes in the order in which they were created.
     pub started: Vec<Started>,
@@ -128,6 +133,7 @@ impl Trail {
 
 /// One of several starts that a scenario observes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Case {
     /// What is special about it.
     pub heading: String,

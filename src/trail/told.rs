@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a program found when it began to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Told {
     /// `AT_EXECFN` of getauxval(3).
@@ -24,6 +25,7 @@ pub struct Told {
 
 /// What a process of a trail was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToldTo {
     /// Name of the process.
     pub process: String,
@@ -69,7 +71,7 @@ impl fmt::Display for ToldTo {
 }
 
 impl ToldTo {
-    /// Reads what `Display` wrote behind the word `told`.
+    /// Reads what `Display` wrote after the word `told`.
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<ToldTo> {
         let (process, rest) = rest.split_once(": execfn=")?;

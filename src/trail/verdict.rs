@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What became of one claim of a specification on one kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// The claim's id, such as `error/E2BIG`.
@@ -19,6 +20,7 @@ pub struct Verdict {
 
 /// The four verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Judgement {
     /// Every stated reason gives what is stated.
@@ -79,7 +81,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// Reads what `Display` wrote behind the word `verdict`.
+    /// Reads what `Display` wrote after the word `verdict`.
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<Verdict> {
         let (head, evidence) = rest.split_once(": ")?;
@@ -94,6 +96,7 @@ impl Verdict {
 
 /// Something that was found out, with the name that the scenario gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     /// What it is about, such as `longest argument`.
@@ -128,6 +131,7 @@ impl Fact {
 
 /// What a program of ours found of its own state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Found {
     /// Name of the process.
     pub process: String,
@@ -143,7 +147,7 @@ impl fmt::Display for Found {
 }
 
 impl Found {
-    /// Reads what `Display` wrote behind the word `found`.
+    /// Reads what `Display` wrote after the word `found`.
     #[must_use]
     pub(super) fn parse(rest: &str) -> Option<Found> {
         let (process, fact) = rest.split_once(": ")?;
@@ -160,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_verdict_reads_back_as_it_was_written() {
-        let text = "error/EISDIR contradicted: a folder: errno EACCES";
+        let text = "error/EISDIR contradicted: a directory: errno EACCES";
         let verdict = Verdict::parse(text).unwrap();
         assert_eq!(verdict.verdict, Judgement::Contradicted);
         assert_eq!(verdict.to_string(), format!("verdict {text}"));

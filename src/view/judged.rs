@@ -6,6 +6,7 @@ use crate::trail::{KernelId, Outcome};
 
 /// What a body was compared with, and what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     /// The kernel whose snapshot applies; none for what is new.

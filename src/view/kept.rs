@@ -9,6 +9,7 @@ use crate::trail::{Agreement, KernelInfo, Outcome, Trail};
 
 /// A record in its present form.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
     schema: u32,
@@ -20,6 +21,7 @@ pub(super) struct Kept {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct One {
     view: Name,
@@ -113,7 +115,7 @@ impl Kept {
     }
 }
 
-/// Refuses an outcome that nothing stands behind, and a failure without its reason.
+/// Refuses an outcome without anything to show for it, and a failure without its reason.
 fn whole(seen: &Seen) -> Result<(), String> {
     let Seen {
         view,

@@ -40,6 +40,12 @@ pub trait View: Debug + Sync + 'static {
     /// Whether it applies to a scenario.
     fn applies(scenario: &Registered) -> bool;
 
+    /// The JSON schema of the body in a record; `true` says nothing of it.
+    #[cfg(test)]
+    fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
+    }
+
     /// Reads what the observer sent, beside the trail of the same run.
     ///
     /// # Errors
@@ -119,6 +125,9 @@ pub trait AnyView: Debug + Sync {
     fn whom(&self) -> &'static str;
     /// See [`View::applies`].
     fn applies(&self, scenario: &Registered) -> bool;
+    /// See [`View::schema`].
+    #[cfg(test)]
+    fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema;
     /// See [`View::unpack`].
     ///
     /// # Errors
@@ -173,6 +182,11 @@ impl<V: View> AnyView for V {
 
     fn applies(&self, scenario: &Registered) -> bool {
         V::applies(scenario)
+    }
+
+    #[cfg(test)]
+    fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        V::schema(generator)
     }
 
     fn unpack(&self, sent: Value, trail: &Trail) -> Result<Body, String> {

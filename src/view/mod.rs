@@ -19,6 +19,8 @@ mod old;
 mod paint;
 mod record;
 mod rows;
+#[cfg(test)]
+mod schema;
 pub mod stages;
 pub mod trail;
 

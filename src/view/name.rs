@@ -11,6 +11,7 @@ use super::{AnyView, VIEWS};
 
 /// The name of a view that this program has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Name(&'static str);
 
 impl Name {

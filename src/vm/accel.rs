@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::arch;
+
 /// How a guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,13 +28,30 @@ pub struct Choice {
     pub why: String,
 }
 
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.accel {
+impl Accel {
+    /// What QEMU calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Accel::Kvm => "kvm",
             Accel::Tcg => "tcg",
-        };
-        write!(f, "{name}, because {}", self.why)
+        }
+    }
+
+    /// The CPU model of a guest. It is the same with both, so that trails are too, but for what
+    /// emulation cannot do.
+    #[must_use]
+    pub fn cpu(self) -> &'static str {
+        match self {
+            Accel::Kvm => arch::CPU,
+            Accel::Tcg => arch::CPU_EMULATED,
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, because {}", self.accel.name(), self.why)
     }
 }
 
@@ -124,16 +143,18 @@ fn quick_no() -> Option<String> {
     }
 }
 
-fn host() -> String {
-    let version = fs::read_to_string("/proc/version").unwrap_or_default();
-    let qemu = std::process::Command::new(crate::arch::QEMU)
+/// The first line of what QEMU says of its version; empty when it cannot be asked.
+#[must_use]
+pub fn qemu() -> String {
+    let output = std::process::Command::new(arch::QEMU)
         .arg("--version")
         .output();
-    let qemu = qemu.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let qemu = qemu.unwrap_or_default();
-    format!(
-        "{}; {}",
-        version.trim(),
-        qemu.lines().next().unwrap_or_default()
-    )
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn host() -> String {
+    let version = fs::read_to_string("/proc/version").unwrap_or_default();
+    format!("{}; {}", version.trim(), qemu())
 }

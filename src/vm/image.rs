@@ -58,13 +58,13 @@ impl Ingredients {
     ///
     /// # Errors
     ///
-    /// No memory for the image, a module whose name is no file name, or a command that cannot be
+    /// No memory for the image, a module whose name is not a file name, or a command that cannot be
     /// read for a guest that runs one.
     pub fn image(&self, modules: &BTreeMap<String, Arc<[u8]>>, plan: &Plan) -> Result<Image> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
-        tree.add("dev", Entry::Folder(0o755))?;
+        tree.add("dev", Entry::Directory(0o755))?;
         tree.add("exetrail/launcher", file(self.programs.launcher().to_vec()))?;
         tree.add("exetrail/subject", file(SUBJECT.to_vec()))?;
         tree.add("exetrail/fixture.cpio", file(self.fixture.clone()))?;

@@ -131,11 +131,11 @@ impl Machine<'_> {
             Kernel::File(path) => path.display().to_string(),
             Kernel::Memory(_) => format!("/dev/fd/{KERNEL_FD}"),
         };
-        // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at random. The CPU model is the same with KVM, so that trails are too.
-        let (cpu, accel) = match (&self.accel, self.cpus) {
-            (Accel::Kvm, _) => (arch::CPU, "kvm"),
-            (Accel::Tcg, 1) => (arch::CPU_EMULATED, "tcg"),
-            (Accel::Tcg, _) => (arch::CPU_EMULATED, "tcg,thread=single"),
+        // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at
+        // random.
+        let accel = match (self.accel, self.cpus) {
+            (Accel::Tcg, 2..) => "tcg,thread=single",
+            (accel, _) => accel.name(),
         };
         let mut arguments: Vec<String> = [
             "-no-user-config",
@@ -146,7 +146,7 @@ impl Machine<'_> {
             "-machine",
             arch::BOARD,
             "-cpu",
-            cpu,
+            self.accel.cpu(),
             "-accel",
             accel,
         ]

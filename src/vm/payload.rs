@@ -31,7 +31,7 @@ pub fn release(image: &[u8]) -> Result<String> {
         .copied()
         .take_while(|byte| *byte != 0 && *byte != b' ')
         .collect();
-    String::from_utf8(text).context("the version in the image is no text")
+    String::from_utf8(text).context("the version in the image is not text")
 }
 
 /// The uncompressed kernel, an ELF file.
@@ -56,7 +56,7 @@ pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>> {
     };
     let kernel = decompress(payload)?;
     if !kernel.starts_with(b"\x7fELF") {
-        bail!("what the image holds is no ELF file");
+        bail!("what the image holds is not an ELF file");
     }
     Ok(kernel)
 }
@@ -65,7 +65,7 @@ pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// There is no banner: it is no kernel.
+/// There is no banner: it is not a kernel.
 pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
     const BANNER: &[u8] = b"Linux version ";
     let mut banners = vmlinux
@@ -91,7 +91,8 @@ pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
 ///
 /// What it is instead, or by how much it is cut.
 pub fn check_machine(vmlinux: &[u8]) -> Result<()> {
-    let header = goblin::elf::Elf::parse_header(vmlinux).context("the kernel is no ELF file")?;
+    let header =
+        goblin::elf::Elf::parse_header(vmlinux).context("the kernel is not an ELF file")?;
     if header.e_machine != arch::ELF {
         bail!(
             "the kernel is for {}, only {} boots here",
@@ -146,7 +147,7 @@ fn check(image: &[u8]) -> Result<()> {
         bail!("the kernel is for {other}, only {} boots here", arch::NAME);
     }
     if image.get(MAGIC..MAGIC + 4) != Some(b"HdrS") {
-        bail!("this is no bzImage: the x86 setup header (HdrS) is missing");
+        bail!("this is not a bzImage: the x86 setup header (HdrS) is missing");
     }
     Ok(())
 }
@@ -311,7 +312,7 @@ mod tests {
             vmlinux(b"MZ")
                 .unwrap_err()
                 .to_string()
-                .contains("no bzImage")
+                .contains("not a bzImage")
         );
     }
 
@@ -321,7 +322,7 @@ mod tests {
             vmlinux(&image(&gzip(b"text")))
                 .unwrap_err()
                 .to_string()
-                .contains("no ELF")
+                .contains("not an ELF")
         );
     }
 }

@@ -102,7 +102,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
             "{} is of another build, {other} instead of {BUILD}; {help}",
             path.display()
         ),
-        None => bail!("{} is no launcher of exetrail; {help}", path.display()),
+        None => bail!("{} is not a launcher of exetrail; {help}", path.display()),
     }
 }
 
@@ -153,7 +153,7 @@ fn build(command: &Path) -> Result<()> {
 ///
 /// The program is no 64-bit ELF file, or asks for an interpreter.
 fn loadable(bytes: &[u8]) -> Result<Vec<u8>> {
-    let elf = Elf::parse(bytes).context("it is no ELF file")?;
+    let elf = Elf::parse(bytes).context("it is not an ELF file")?;
     if elf
         .program_headers
         .iter()

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::below::Below;
 
-/// Files, links and folders by path (no leading `/`), in the order of their names.
+/// Files, links and directories by path (no leading `/`), in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     entries: BTreeMap<String, Entry>,
@@ -17,8 +17,8 @@ pub struct Tree {
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// A folder with its permission bits.
-    Folder(u32),
+    /// A directory with its permission bits.
+    Directory(u32),
     /// A regular file.
     File {
         /// Permission bits.
@@ -40,23 +40,25 @@ impl Tree {
         for parent in Below::parse(path)?.parents() {
             match self.entries.get(parent) {
                 None => {
-                    let folder = Entry::Folder(0o755);
-                    self.entries.insert(parent.to_owned(), folder);
+                    let directory = Entry::Directory(0o755);
+                    self.entries.insert(parent.to_owned(), directory);
                 }
-                Some(Entry::Folder(_)) => {}
+                Some(Entry::Directory(_)) => {}
                 Some(Entry::Link(target)) => {
                     bail!("{path:?} leads through {parent}, a symlink to {target}")
                 }
                 Some(Entry::File { .. }) => bail!("{path:?} is below {parent}, which is a file"),
             }
         }
-        if !matches!(entry, Entry::Folder(_)) && matches!(self.get(path), Some(Entry::Folder(_))) {
+        if !matches!(entry, Entry::Directory(_))
+            && matches!(self.get(path), Some(Entry::Directory(_)))
+        {
             bail!("{path:?} is a directory already");
         }
-        if matches!(entry, Entry::Folder(_))
-            && !matches!(self.get(path), None | Some(Entry::Folder(_)))
+        if matches!(entry, Entry::Directory(_))
+            && !matches!(self.get(path), None | Some(Entry::Directory(_)))
         {
-            bail!("{path:?} is there already, and is no directory");
+            bail!("{path:?} is there already, and is not a directory");
         }
         self.entries.insert(path.to_owned(), entry);
         Ok(())
@@ -67,7 +69,7 @@ impl Tree {
         self.entries.remove(path)
     }
 
-    /// Every entry, a folder before what is in it.
+    /// Every entry, a directory before what is in it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries
             .iter()
@@ -106,13 +108,14 @@ impl Tree {
                     }
                     rest.extend(parts(target).rev());
                 }
-                Entry::Folder(_) | Entry::File { .. } => {}
+                Entry::Directory(_) | Entry::File { .. } => {}
             }
         }
         Some(done.join("/"))
     }
 
-    /// Writes the tree below an empty directory of the host: no name leads out of it or through a symlink.
+    /// Writes the tree below an empty directory of the host: no name leads out of it or through a
+    /// symlink.
     ///
     /// # Errors
     ///
@@ -122,7 +125,7 @@ impl Tree {
         for (path, entry) in self.iter() {
             let place = root.join(path);
             let result = match entry {
-                Entry::Folder(_) => std::fs::create_dir_all(&place),
+                Entry::Directory(_) => std::fs::create_dir_all(&place),
                 Entry::Link(target) => symlink(target, &place),
                 Entry::File { mode, bytes } => std::fs::write(&place, bytes).and_then(|()| {
                     std::fs::set_permissions(&place, std::fs::Permissions::from_mode(*mode))
@@ -143,7 +146,7 @@ impl Tree {
     pub fn write_cpio(&self, mut out: impl Write) -> Result<()> {
         for ((path, entry), inode) in self.iter().zip(1..) {
             let (mode, bytes): (u32, &[u8]) = match entry {
-                Entry::Folder(mode) => (0o040_000 | mode, b""),
+                Entry::Directory(mode) => (0o040_000 | mode, b""),
                 Entry::File { mode, bytes } => (0o100_000 | mode, bytes),
                 Entry::Link(target) => (0o120_777, target.as_bytes()),
             };
@@ -180,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn folders_above_a_file_are_made() {
+    fn directories_above_a_file_are_made() {
         let mut tree = Tree::default();
         tree.add("a/b", file()).unwrap();
-        assert_eq!(tree.get("a"), Some(&Entry::Folder(0o755)));
+        assert_eq!(tree.get("a"), Some(&Entry::Directory(0o755)));
     }
 
     fn refused(entries: &[(&str, Entry)], why: &str) {
@@ -216,15 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn a_link_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_link() {
+    fn a_link_does_not_take_the_place_of_a_directory_nor_a_directory_that_of_a_link() {
         let link = Entry::Link("/etc".into());
         refused(
             &[("a/b", file()), ("a", link.clone())],
             "is a directory already",
         );
         refused(
-            &[("a", link), ("a", Entry::Folder(0o755))],
-            "is no directory",
+            &[("a", link), ("a", Entry::Directory(0o755))],
+            "is not a directory",
         );
     }
 

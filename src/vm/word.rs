@@ -1,4 +1,5 @@
-//! Words of a table that become part of a path, a URI or a line for apt, checked where they are read.
+//! Words of a table that become part of a path, a URI or a line for apt, checked where they are
+//! read.
 
 use anyhow::{Result, bail};
 
@@ -11,7 +12,7 @@ pub fn suite(key: &str, word: &str) -> Result<()> {
     let first = word.starts_with(|c: char| c.is_ascii_alphanumeric());
     match first && only(word, "._+~-") {
         true => Ok(()),
-        false => bail!("{key} = {word:?} is no name of a Debian suite"),
+        false => bail!("{key} = {word:?} is not a name of a Debian suite"),
     }
 }
 
@@ -25,7 +26,7 @@ pub fn package(key: &str, word: &str) -> Result<()> {
     let first = plain.starts_with(|c: char| c.is_ascii_alphanumeric());
     match first && only(&plain, "+.-") {
         true => Ok(()),
-        false => bail!("{key} = {word:?} is no name of a Debian package"),
+        false => bail!("{key} = {word:?} is not a name of a Debian package"),
     }
 }
 
@@ -37,7 +38,7 @@ pub fn package(key: &str, word: &str) -> Result<()> {
 pub fn release(key: &str, word: &str) -> Result<()> {
     match !word.is_empty() && only(word, "*+.~-") {
         true => Ok(()),
-        false => bail!("{key} = {word:?} is no pattern of releases"),
+        false => bail!("{key} = {word:?} is not a pattern of releases"),
     }
 }
 
@@ -49,7 +50,7 @@ pub fn release(key: &str, word: &str) -> Result<()> {
 pub fn module(key: &str, word: &str) -> Result<()> {
     match !word.is_empty() && only(word, "_-") {
         true => Ok(()),
-        false => bail!("{key} = {word:?} is no name of a kernel module"),
+        false => bail!("{key} = {word:?} is not a name of a kernel module"),
     }
 }
 

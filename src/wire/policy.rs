@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One event that is not simply let go.
+/// The permission event that gets another response than FAN_ALLOW.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Which event since the watch began, from 1.
@@ -11,7 +11,7 @@ pub struct Policy {
     pub act: Act,
 }
 
-/// What is done with an event that is not simply let go.
+/// What is done with an event that is not simply allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Act {
@@ -25,6 +25,6 @@ pub enum Act {
     Die,
     /// The process that waits is killed before it is answered.
     Kill,
-    /// The process that waits is sent this signal, which does not end the wait, and let go.
+    /// The process that waits is sent this signal, which does not end the wait, and allowed.
     Signal(i32),
 }

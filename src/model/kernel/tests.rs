@@ -68,9 +68,9 @@ fn a_script_by_a_descriptor_that_will_be_closed_is_not_found() {
         .program("/a", &Elf::new())
         .file("/proc/self/fd/5", b"#!/a\n");
     let sample = sample
-        .folder("/proc")
-        .folder("/proc/self")
-        .folder("/proc/self/fd");
+        .directory("/proc")
+        .directory("/proc/self")
+        .directory("/proc/self/fd");
     assert_eq!(
         start(&sample, &by_descriptor(true), "7.3").1,
         errno("ENOENT")
@@ -85,9 +85,9 @@ fn a_script_by_a_descriptor_that_will_be_closed_is_not_found() {
 fn comm_by_descriptor_depends_on_the_kernel() {
     let sample = Sample::new().program("/proc/self/fd/5", &Elf::new());
     let sample = sample
-        .folder("/proc")
-        .folder("/proc/self")
-        .folder("/proc/self/fd");
+        .directory("/proc")
+        .directory("/proc/self")
+        .directory("/proc/self/fd");
     let sample = sample.with("/proc/self/fd/5", |file| file.name = "/bin/true".into());
     let comm = |release| match start(&sample, &by_descriptor(true), release).1 {
         Ending::Runs(running) => running.comm,

@@ -38,7 +38,7 @@ pub enum EventError {
 
 /// Splits what was read from a fanotify group into events.
 ///
-/// Records behind the metadata (`FAN_REPORT_*`) are skipped by their length: we ask for none.
+/// Records after the metadata (`FAN_REPORT_*`) are skipped by their length: we ask for none.
 /// Source: fanotify(7), "Reading fanotify events".
 ///
 /// # Errors

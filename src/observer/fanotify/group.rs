@@ -54,7 +54,7 @@ pub enum Ids {
 
 /// A group that hears of every open and every open for execution before it happens.
 ///
-/// When it is dropped, or its process ends, the kernel lets everybody go who still waits.
+/// When it is dropped, or its process ends, the kernel allows every event that still waits.
 #[derive(Debug)]
 pub struct Group {
     fanotify: Fanotify,
@@ -75,10 +75,10 @@ impl Group {
     /// Makes a group whose read(2) never waits for a lease on a file to be broken.
     ///
     /// To hand an event out the kernel opens the file for the listener (`create_fd` in
-    /// fs/notify/fanotify/fanotify_user.c), and that open waits for another process's lease, for up to
-    /// `lease-break-time`. With `O_NONBLOCK` among the descriptors' flags it fails instead
-    /// (`__break_lease` in fs/locks.c): the kernel denies that one open, begins to break the lease all
-    /// the same. Read it with [`Group::read_each`].
+    /// fs/notify/fanotify/fanotify_user.c), and that open waits for another process's lease, for up
+    /// to `lease-break-time`. With `O_NONBLOCK` among the descriptors' flags it fails instead
+    /// (`__break_lease` in fs/locks.c): the kernel denies that one open, begins to break the lease
+    /// all the same. Read it with [`Group::read_each`].
     ///
     /// # Errors
     ///
@@ -212,7 +212,7 @@ impl Group {
         Ok(events)
     }
 
-    /// Lets the process go on that waits behind this event.
+    /// Lets the process go on that waits for this event.
     ///
     /// # Errors
     ///

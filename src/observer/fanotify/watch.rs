@@ -157,7 +157,7 @@ impl Watch {
         self.alive.is_empty() && helper.as_ref().is_none_or(came)
     }
 
-    /// Looks at the process while it is held, then answers: it is let go, or what the policy says.
+    /// Looks at the process while it is held, then answers: allow, or what the policy says.
     fn serve(&mut self, event: Event) -> Result<Next> {
         if event.fd < 0 {
             bail!("the event queue has overflowed: events were lost");
@@ -220,7 +220,8 @@ impl Watch {
         Ok(next)
     }
 
-    /// Lets the other observers look at the process that is held; one that fails is not asked again.
+    /// Lets the other observers look at the process that is held; one that fails is not asked
+    /// again.
     fn look(&mut self, event: Held<'_>) {
         let failed = &mut self.failed;
         self.hooks.retain_mut(|hook| match hook.call.held(event) {

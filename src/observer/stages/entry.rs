@@ -5,8 +5,9 @@
 //! probe is there.
 //!
 //! A probe carries the file's identity in its name. Those of the fixture's own files stay for the
-//! whole boot, because the kernel takes a tenth of a second to give one up (`uprobe_unregister_sync`
-//! waits for a grace period of tasks); a file's inode stays as long as its probe.
+//! whole boot, because the kernel takes a tenth of a second to give one up
+//! (`uprobe_unregister_sync` waits for a grace period of tasks); a file's inode stays as long as
+//! its probe.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -56,7 +57,11 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
     if !data.is_file() || marker.known.contains(&id) {
         return Ok(Sight::Nothing);
     }
-    let enable = |name: &str| marker.folder.join(format!("events/{GROUP}/{name}/enable"));
+    let enable = |name: &str| {
+        marker
+            .directory
+            .join(format!("events/{GROUP}/{name}/enable"))
+    };
     if enable(&format!("{LASTING}{id}")).exists() {
         marker.known.push(id);
         return Ok(Sight::Clear(id));

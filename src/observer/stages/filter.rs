@@ -1,8 +1,8 @@
 //! Which functions are traced: chosen by their place in the kernel's list.
 //!
-//! A name costs a walk through all of the kernel's functions, 60 ms each under emulation; a place in
-//! the list costs nothing (`add_rec_by_index` in kernel/trace/ftrace.c). So the list is read once, and
-//! what was chosen is read back: places are worth nothing unless they mean what we think.
+//! A name costs a walk through all of the kernel's functions, 60 ms each under emulation; a place
+//! in the list costs nothing (`add_rec_by_index` in kernel/trace/ftrace.c). So the list is read
+//! once, and what was chosen is read back: places are worth nothing unless they mean what we think.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use crate::stages::plain;
 /// # Errors
 ///
 /// tracefs refuses something.
-pub fn choose<'a>(top: &Path, folder: &Path, wanted: &[&'a str]) -> Result<Vec<&'a str>> {
+pub fn choose<'a>(top: &Path, directory: &Path, wanted: &[&'a str]) -> Result<Vec<&'a str>> {
     let path = top.join("available_filter_functions");
     let context = || format!("failed to read {}", path.display());
     let list = BufReader::with_capacity(1 << 16, File::open(&path).with_context(context)?);
@@ -28,7 +28,7 @@ pub fn choose<'a>(top: &Path, folder: &Path, wanted: &[&'a str]) -> Result<Vec<&
         .collect::<std::io::Result<Vec<_>>>()
         .with_context(context)?;
     let places = places(lines.iter().map(String::as_str), wanted);
-    let filter = folder.join("set_ftrace_filter");
+    let filter = directory.join("set_ftrace_filter");
     let numbers = places.values().flatten().map(|place| format!("{place} "));
     let numbers = numbers.collect::<String>();
     let chosen = write(&filter, &format!("{numbers}\n"))

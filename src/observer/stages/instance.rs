@@ -29,7 +29,7 @@ pub const BUSY: &str = "another tracer is active";
 /// A set-up instance.
 #[derive(Debug)]
 pub struct Instance {
-    folder: PathBuf,
+    directory: PathBuf,
     /// What this kernel offers of the vocabulary.
     there: Vec<Source>,
     /// Nothing is in the buffer: what was read is gone.
@@ -67,10 +67,10 @@ impl Instance {
     pub fn make() -> Result<Instance> {
         let top = Path::new(TRACING);
         refuse_busy()?;
-        let folder = top.join("instances").join(GROUP);
-        fs::create_dir(&folder).context("failed to make an instance of the tracer")?;
+        let directory = top.join("instances").join(GROUP);
+        fs::create_dir(&directory).context("failed to make an instance of the tracer")?;
         let mut instance = Instance {
-            folder,
+            directory,
             there: Vec::new(),
             empty: false,
         };
@@ -84,7 +84,7 @@ impl Instance {
         self.put("buffer_size_kb", BUFFER)?;
         let top = Path::new(TRACING);
         let functions: Vec<_> = Source::all().filter_map(Source::function).collect();
-        let found = filter::choose(top, &self.folder, &functions)?;
+        let found = filter::choose(top, &self.directory, &functions)?;
         let symbols = symbols()?;
         for source in Source::all() {
             let there = match source {
@@ -104,7 +104,7 @@ impl Instance {
         match source {
             Source::Event(group, name) => {
                 let path = format!("{group}/{name}");
-                let there = self.folder.join("events").join(&path).exists();
+                let there = self.directory.join("events").join(&path).exists();
                 if there {
                     if let Some(filter) = source.filter() {
                         let place = self.folder.join("events").join(&path).join("filter");
@@ -152,11 +152,14 @@ impl Instance {
     }
 
     fn enable(&self, event: &str) -> Result<()> {
-        write(&self.folder.join("events").join(event).join("enable"), "1")
+        write(
+            &self.directory.join("events").join(event).join("enable"),
+            "1",
+        )
     }
 
     fn put(&self, name: &str, value: &str) -> Result<()> {
-        write(&self.folder.join(name), value)
+        write(&self.directory.join(name), value)
     }
 
     /// What this kernel offers of the vocabulary.
@@ -174,10 +177,10 @@ impl Instance {
         refuse_busy()?;
         if !std::mem::take(&mut self.empty) {
             // Opened with O_TRUNC, the trace is emptied.
-            let path = self.folder.join("trace");
+            let path = self.directory.join("trace");
             fs::write(&path, "").context("failed to empty the trace")?;
         }
-        let marker = self.folder.join("trace_marker");
+        let marker = self.directory.join("trace_marker");
         let file = OpenOptions::new()
             .write(true)
             .open(marker)
@@ -185,7 +188,7 @@ impl Instance {
         self.put("tracing_on", "1")?;
         Ok(Marker {
             file,
-            folder: self.folder.clone(),
+            directory: self.directory.clone(),
             known: Vec::new(),
         })
     }
@@ -205,7 +208,7 @@ impl Instance {
     }
 
     fn read(&self) -> Result<Vec<Line>> {
-        for cpu in files::list(&self.folder.join("per_cpu"))? {
+        for cpu in files::list(&self.directory.join("per_cpu"))? {
             let lost = lost(&read(&cpu.join("stats"))?);
             if lost > 0 {
                 bail!("{lost} lines of the kernel's trace were lost");
@@ -223,7 +226,7 @@ impl Instance {
     fn take(&self) -> std::io::Result<Vec<u8>> {
         let mut options = File::options();
         let options = options.read(true).custom_flags(libc::O_NONBLOCK);
-        let mut pipe = options.open(self.folder.join("trace_pipe"))?;
+        let mut pipe = options.open(self.directory.join("trace_pipe"))?;
         let mut text = Vec::new();
         match pipe.read_to_end(&mut text) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(text),
@@ -233,7 +236,7 @@ impl Instance {
 
     /// Removes the probes of first instructions whose names begin like that.
     fn forget(&self, begins: &[&str]) -> Result<()> {
-        for path in files::list(&self.folder.join("events").join(GROUP))? {
+        for path in files::list(&self.directory.join("events").join(GROUP))? {
             let name = files::name(&path);
             if begins.iter().any(|begin| name.starts_with(begin)) {
                 write(&path.join("enable"), "0")?;
@@ -253,7 +256,7 @@ impl Instance {
         self.put("tracing_on", "0")?;
         self.put("current_tracer", "nop")?;
         self.forget(&[BRIEF, LASTING])?;
-        let own = self.folder.join("events").join(GROUP);
+        let own = self.directory.join("events").join(GROUP);
         for path in files::list(&own)? {
             let name = files::name(&path);
             if OURS.iter().any(|begin| name.starts_with(begin)) {
@@ -264,7 +267,7 @@ impl Instance {
                 )?;
             }
         }
-        fs::remove_dir(&self.folder).context("failed to remove the instance of the tracer")
+        fs::remove_dir(&self.directory).context("failed to remove the instance of the tracer")
     }
 }
 

@@ -15,8 +15,8 @@ use crate::trail::Mask;
 #[derive(Debug)]
 pub struct Marker {
     pub(super) file: File,
-    /// The instance's folder.
-    pub(super) folder: PathBuf,
+    /// The instance's directory.
+    pub(super) directory: PathBuf,
     /// Files whose first instruction was looked for since the watch began.
     pub(super) known: Vec<entry::Id>,
 }

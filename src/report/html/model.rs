@@ -49,7 +49,7 @@ struct Column {
     release: String,
 }
 
-/// Scenarios of one folder.
+/// Scenarios of one directory.
 #[derive(Debug, Serialize)]
 struct Family {
     name: String,

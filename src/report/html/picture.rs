@@ -81,7 +81,7 @@ struct Shown {
     step: String,
     /// The last part of the path, and what is before it.
     name: String,
-    folder: String,
+    directory: String,
     /// The errno that the monitor gave instead of the file.
     denied: Option<String>,
     /// Marks before it.
@@ -207,7 +207,7 @@ fn shown(step: &Step, marks: Vec<Mark>) -> Shown {
     Shown {
         step: step.step.clone(),
         name: path[at..].to_owned(),
-        folder: path[..at].to_owned(),
+        directory: path[..at].to_owned(),
         denied: step.denied.clone(),
         marks,
     }

@@ -31,6 +31,11 @@ impl View for Stages {
         scenario.family() == "start"
     }
 
+    #[cfg(test)]
+    fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<stages::Inside>()
+    }
+
     fn unpack(sent: Value, trail: &Trail) -> Result<Story, String> {
         let packed: Packed = serde_json::from_value(sent).map_err(|error| error.to_string())?;
         let inside = packed.unpack(trail);

@@ -27,6 +27,11 @@ impl View for Steps {
         true
     }
 
+    #[cfg(test)]
+    fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<Trail>()
+    }
+
     fn read(kept: Value, _: &Trail) -> Result<Trail, String> {
         let trail: Trail = serde_json::from_value(kept).map_err(|error| error.to_string())?;
         match trail == Trail::default() {

@@ -1,0 +1,40 @@
+//! What the records of a run stand on, for the file beside them.
+
+use crate::records::{Kernel, Machine, Package, Program, Provenance};
+use crate::suite::{Options, Suite, Target};
+use crate::vm::accel;
+use crate::wire::BUILD;
+
+/// Of a run that has ended: how guests ran is known then.
+#[must_use]
+pub fn of(suite: &Suite, targets: &[Target], options: &Options) -> Provenance {
+    let machine = suite.accel().map(|choice| Machine {
+        qemu: accel::qemu(),
+        accelerator: choice.accel.name().to_owned(),
+        cpu: choice.accel.cpu().to_owned(),
+        cpus: options.cpus,
+        parameters: options.parameters.clone(),
+    });
+    let kernels = targets.iter().map(|target| {
+        let packages = target.packages.iter().map(|package| Package {
+            name: package.name.clone(),
+            version: package.version.clone(),
+            sha256: package.sha256.clone(),
+        });
+        let kernel = Kernel {
+            release: target.release.clone(),
+            packages: packages.collect(),
+        };
+        (target.label().to_owned(), kernel)
+    });
+    Provenance {
+        exetrail: Program {
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("EXETRAIL_COMMIT").map(ToOwned::to_owned),
+            build: BUILD.to_owned(),
+        },
+        machine,
+        fixture: suite.fixture.clone(),
+        kernels: kernels.collect(),
+    }
+}

@@ -1,0 +1,185 @@
+//! Where records come from: which exetrail, on which machine, of which files.
+//!
+//! It stands in one file beside the records, because a record is the same bytes whoever made it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+/// The name of the file in a directory of records.
+pub const FILE: &str = "provenance.json";
+
+/// What one run stood on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The program that made the records.
+    pub exetrail: Program,
+    /// How guests ran; none for a run of the running kernel alone.
+    pub machine: Option<Machine>,
+    /// One SHA-256 of the files of the fixture, the root of every guest.
+    pub fixture: String,
+    /// The kernels, by the name that they have in records.
+    pub kernels: BTreeMap<String, Kernel>,
+}
+
+/// The program that made the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Its release.
+    pub release: String,
+    /// The commit that it was built from; none for sources that were no commit's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// A hash of its sources, as command and launcher know each other by.
+    pub build: String,
+}
+
+/// How guests ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// What QEMU says of itself.
+    pub qemu: String,
+    /// `kvm` or `tcg`.
+    pub accelerator: String,
+    /// The CPU model of a guest.
+    pub cpu: String,
+    /// Virtual CPUs of a guest.
+    pub cpus: u32,
+    /// Parameters of the kernels beside exetrail's own.
+    pub parameters: String,
+}
+
+/// A kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Kernel {
+    /// Its release, as far as it was known before the boot.
+    pub release: String,
+    /// The packages that it is from; none for a kernel that is not of the table.
+    pub packages: Vec<Package>,
+}
+
+/// A package of a distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its file.
+    pub sha256: String,
+}
+
+/// The file: every run that put records into the directory, in the order in which they came.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct Runs {
+    runs: Vec<Provenance>,
+}
+
+/// Notes in a directory of records where those of this run come from; a run that is noted already
+/// changes nothing.
+///
+/// # Errors
+///
+/// The file cannot be read or written.
+pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
+    let file = directory.join(FILE);
+    let context = || {
+        format!(
+            "failed to note where records come from in {}",
+            file.display()
+        )
+    };
+    fs::create_dir_all(directory).with_context(context)?;
+    let mut known: Runs = match fs::read(&file) {
+        Ok(text) => serde_json::from_slice(&text).with_context(context)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Runs::default(),
+        Err(error) => return Err(error).with_context(context),
+    };
+    if known.runs.contains(provenance) {
+        return Ok(());
+    }
+    known.runs.push(provenance.clone());
+    let text = serde_json::to_string_pretty(&known).with_context(context)? + "\n";
+    let mut new = tempfile::NamedTempFile::new_in(directory).with_context(context)?;
+    new.write_all(text.as_bytes()).with_context(context)?;
+    new.persist(&file).with_context(context)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provenance(build: &str) -> Provenance {
+        Provenance {
+            exetrail: Program {
+                release: "1.0.0".into(),
+                commit: None,
+                build: build.into(),
+            },
+            machine: None,
+            fixture: "00".into(),
+            kernels: BTreeMap::new(),
+        }
+    }
+
+    fn noted(builds: &[&str]) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        for build in builds {
+            note(directory.path(), &provenance(build)).unwrap();
+        }
+        fs::read_to_string(directory.path().join(FILE)).unwrap()
+    }
+
+    #[test]
+    fn the_same_run_twice_is_noted_once() {
+        assert_eq!(noted(&["a", "a"]), noted(&["a"]));
+    }
+
+    #[test]
+    fn another_build_is_noted_after_the_first() {
+        let text = noted(&["b", "a"]);
+        assert!(text.find("\"b\"").unwrap() < text.find("\"a\"").unwrap());
+    }
+
+    #[test]
+    fn what_is_damaged_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(FILE);
+        fs::write(&file, "{").unwrap();
+        let error = note(directory.path(), &provenance("a")).unwrap_err();
+        assert!(format!("{error:#}").contains(FILE), "{error:#}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "{");
+    }
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/provenance.json");
+        let schema = schemars::schema_for!(Runs);
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let written = fs::read_to_string(path).unwrap_or_default();
+        if text != written {
+            fs::write(path, &text).unwrap();
+        }
+        assert!(
+            text == written,
+            "docs/schema/provenance.json has changed: look at its difference"
+        );
+    }
+}
