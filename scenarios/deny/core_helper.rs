@@ -29,7 +29,10 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     // It is waited for, so that its file is whole when the process that dumped is reaped.
     stage.sysctl("kernel/core_pipe_limit", "1")?;
-    stage.sysctl("kernel/core_pattern", "|/usr/bin/busybox dd bs=64k of=/tmp/dump")?;
+    stage.sysctl(
+        "kernel/core_pattern",
+        "|/usr/bin/busybox dd bs=64k of=/tmp/dump",
+    )?;
     let dump = Path::new("/tmp/dump");
     let mut log = KernelLog::from_now()?;
     let exec = Exec::path(LAUNCHER)?.role(Role::Crash)?;
@@ -44,6 +47,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let is_race = !kept && said == "nothing";
         let flag = if is_race { "a race" } else { word(seen.dumped) };
         let kept = word(kept);
-        stage.fact(case, format!("dump kept {kept}, core flag {flag}, kernel log {said}"))
+        stage.fact(
+            case,
+            format!("dump kept {kept}, core flag {flag}, kernel log {said}"),
+        )
     })
 }

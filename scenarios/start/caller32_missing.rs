@@ -13,7 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::by("execve by int 0x80", "/tmp/none", |args| args.execve_narrow())?;
+    let exec = Exec::by("execve by int 0x80", "/tmp/none", |args| {
+        args.execve_narrow()
+    })?;
     stage.observe(&exec.itself())?;
     Ok(())
 }

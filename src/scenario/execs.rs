@@ -1,6 +1,6 @@
 //! Whether a call has started a program, told by the kernel and not by how the process ended.
 //!
-//! A program that faults in its first instruction and a start that the kernel gives up behind the
+//! A program that faults in its first instruction and a start that the kernel gives up after the
 //! point of no return both end by SIGSEGV. The tracepoint `sched_process_exec` is passed between the
 //! two, in `exec_binprm` (fs/exec.c) when a handler has done its work, and a counter of perf tells
 //! how often: nothing of the process is changed or held for it.

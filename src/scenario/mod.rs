@@ -19,6 +19,7 @@ mod obstacle;
 mod premise;
 mod registry;
 mod seen;
+mod siblings;
 mod stage;
 mod traced;
 
@@ -41,6 +42,7 @@ pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{Registered, select};
 pub use seen::Seen;
+pub use siblings::{beside, its_turn, open};
 pub use stage::{Ending, Reply, Request, Stage};
 pub use traced::{Hold, traced};
 

@@ -146,7 +146,9 @@ fn descriptors(pid: i32) -> Vec<(u64, bool)> {
 /// Whether one of the numbers below the limit is free when the exec has closed what it closes.
 fn has_number_left(pid: i32, limit: u64) -> bool {
     let kept = descriptors(pid);
-    let kept = kept.iter().filter(|(number, closed)| *number < limit && !closed);
+    let kept = kept
+        .iter()
+        .filter(|(number, closed)| *number < limit && !closed);
     (kept.count() as u64) < limit
 }
 
@@ -157,7 +159,9 @@ fn has_large_table(pid: i32) -> bool {
     let most = fs::read_to_string("/proc/sys/fs/nr_open").unwrap_or_default();
     let most = most.trim().parse().unwrap_or(u64::MAX);
     let numbers = descriptors(pid).into_iter().map(|(number, _)| number);
-    let is_large = numbers.max().is_some_and(|last| last / WORD > (most - 1) / WORD);
+    let is_large = numbers
+        .max()
+        .is_some_and(|last| last / WORD > (most - 1) / WORD);
     let entries = || fs::read_dir("/proc").into_iter().flatten().flatten();
     let others = || entries().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     is_large && others().any(|other: i32| other != pid && sys::share_descriptors(pid, other))

@@ -448,6 +448,7 @@ impl Stage {
             Act::Die => "monitor dies at".to_owned(),
             Act::Kill => "kill at".to_owned(),
             Act::Signal(number) => format!("signal {number} at"),
+            Act::Late(until) => format!("answer when event {until} comes, at"),
         };
         let heading = format!("{what} {nth}: {event}");
         self.started(exec, Some(heading), Some(Policy { nth, act }))
@@ -466,6 +467,17 @@ impl Stage {
         };
         let heading = Some(format!("{signal} at event {nth}"));
         self.started(exec, heading, Some(Policy { nth, act }))
+    }
+
+    /// Starts a program of which one event is answered only when a later one, `until`, has come; the
+    /// process is sent SIGUSR1 when the first has, so that another of its threads can act meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn answered_late(&mut self, exec: &Exec, nth: usize, until: usize) -> Result<Seen> {
+        let act = Act::Late(until);
+        self.started(exec, None, Some(Policy { nth, act }))
     }
 
     fn start(

@@ -183,7 +183,9 @@ impl Story<'_> {
         } else if name == "sys_exit" {
             // Some other call of a 64-bit program has the same number.
             let inside = self.states.get(&process).is_some_and(|state| state.inside);
-            let value = text.rsplit_once(" = ").and_then(|(_, value)| value.trim().parse().ok());
+            let value = text
+                .rsplit_once(" = ")
+                .and_then(|(_, value)| value.trim().parse().ok());
             if let Some(value) = value.filter(|_| inside) {
                 let symbol = "raw_syscalls:sys_exit".to_owned();
                 self.pass(process, RETURN, symbol, Some(errno(value)));
@@ -317,6 +319,8 @@ mod tests {
             comm: Some("x".into()),
             path: format!("/{pid}"),
             denied: None,
+            thread: None,
+            later: None,
         };
         Run {
             launcher: 100,
@@ -399,7 +403,10 @@ mod tests {
 
     #[test]
     fn a_thread_that_the_exec_has_killed_leaves_no_stage_of_it() {
-        let set = (101, "a_set_mm_exe_file: (set_mm_exe_file+0x0/0x90) second=0x1");
+        let set = (
+            101,
+            "a_set_mm_exe_file: (set_mm_exe_file+0x0/0x90) second=0x1",
+        );
         let owner = (101, "mm_update_next_owner <-a");
         let parts = [STEP, (101, "alloc_bprm <-a"), owner, set, owner];
         let story = story(&parts).unwrap();
@@ -409,7 +416,13 @@ mod tests {
     #[test]
     fn a_call_of_a_32_bit_program_has_its_end() {
         let exit = (101, "sys_exit: NR 11 = -2");
-        let parts = [exit, (101, "__ia32_compat_sys_execve <-a"), STEP, exit, exit];
+        let parts = [
+            exit,
+            (101, "__ia32_compat_sys_execve <-a"),
+            STEP,
+            exit,
+            exit,
+        ];
         let story = story(&parts).unwrap();
         assert_eq!(story, ["p1 call", "p1 step", "p1 return ENOENT"]);
     }

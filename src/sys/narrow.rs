@@ -71,5 +71,7 @@ pub fn execve_narrow(path: &CStr, argv: &[CString], environment: &[CString]) -> 
             options(nostack),
         );
     }
-    Errno::result(result as i32).map(drop).map_err(|_| Errno::from_raw(-(result as i32)))
+    Errno::result(result as i32)
+        .map(drop)
+        .map_err(|_| Errno::from_raw(-(result as i32)))
 }

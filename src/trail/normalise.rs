@@ -78,7 +78,25 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
         comm,
         path: text(&sighting.path, names),
         denied: sighting.denied.clone(),
+        thread: sighting.thread.clone(),
+        later: sighting.later.as_ref().map(|later| {
+            let own = identity(&later.exe, &later.comm, names);
+            let thread = later.thread.as_ref();
+            let thread = thread.map(|thread| identity(&thread.exe, &thread.comm, names));
+            format!(
+                "process {own}, thread {}",
+                thread.as_deref().unwrap_or("gone")
+            )
+        }),
     }
+}
+
+/// Exe and comm at a second look.
+fn identity(exe: &Option<String>, comm: &Option<String>, names: &Names) -> String {
+    let exe = exe
+        .as_ref()
+        .map_or(NO_EXE.to_owned(), |exe| text(exe, names));
+    format!("exe={exe} comm={}", comm.as_deref().unwrap_or("gone"))
 }
 
 /// A kernel worker's comm carries its pool, number and work (`kworker/u4:2-events`): keep the name.
@@ -237,6 +255,8 @@ mod tests {
             comm: Some("a".into()),
             path: "/b".into(),
             denied: None,
+            thread: None,
+            later: None,
         }
     }
 

@@ -77,6 +77,16 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 return Err(fail("a step of another process than its section's"));
             }
             trail.steps.push(step);
+        } else if let Some(rest) = line.strip_prefix("later ") {
+            let later = rest.split_once(": ");
+            let step = trail.steps.last_mut();
+            let (Some((process, later)), Some(step)) = (later, step) else {
+                return Err(fail("a second look at nothing"));
+            };
+            if step.process != process || step.later.is_some() {
+                return Err(fail("a second look at another step"));
+            }
+            step.later = Some(later.to_owned());
         } else if let Some(rest) = line.strip_prefix("told ") {
             let told = ToldTo::parse(rest).ok_or_else(|| fail("nothing that was told"))?;
             if current.as_ref() != Some(&told.process) {
@@ -148,6 +158,10 @@ fn step(line: &str) -> Option<Step> {
     let (parent, rest) = rest.split_once(" exe=")?;
     let (rest, path) = rest.split_once(" : path=")?;
     let (exe, comm) = rest.rsplit_once(" comm=")?;
+    let (comm, thread) = match comm.split_once(" thread=") {
+        Some((comm, thread)) => (comm, Some(thread.to_owned())),
+        None => (comm, None),
+    };
     let mask = Mask::from_name(perm.trim_end())?;
     Some(Step {
         process: word(process)?,
@@ -159,6 +173,8 @@ fn step(line: &str) -> Option<Step> {
         comm: comm.to_owned(),
         path: path.to_owned(),
         denied,
+        thread,
+        later: None,
     })
 }
 
@@ -207,6 +223,16 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
     fn an_end_inside_the_call_reads_back() {
         let text = TEXT.replace("SIGSEGV", "SIGSEGV in execve");
         assert_eq!(parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_thread_and_a_second_look_read_back() {
+        let step = " comm=a : path=/l\n";
+        let late = " comm=a thread=b : path=/l\nlater p1: process exe=/c comm=c, thread gone\n";
+        let text = TEXT.replace(step, late);
+        let trail = parse(&text).unwrap();
+        assert_eq!(trail.steps[1].thread.as_deref(), Some("b"));
+        assert_eq!(trail.to_string(), text);
     }
 
     #[test]

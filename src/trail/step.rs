@@ -27,13 +27,19 @@ pub struct Step {
     pub exe: String,
     /// Whether `/proc/PID/exe` led anywhere (a kernel thread has none).
     pub exe_link: bool,
-    /// `/proc/PID/comm`, at most 15 bytes.
+    /// `/proc/PID/comm`, which is the leader's, at most 15 bytes.
     pub comm: String,
+    /// Comm of the thread that waits, where it is not the leader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// The file that is being opened.
     pub path: String,
     /// The errno that the monitor gave instead of the file, by name; none when it allowed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
+    /// What a second look found, just before an answer that was put off, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<String>,
 }
 
 /// How a process came into the trail.

@@ -85,6 +85,8 @@ impl fmt::Display for Step {
             path,
             mask,
             denied,
+            thread,
+            later,
             ..
         } = self;
         if let Some(errno) = denied {
@@ -93,7 +95,15 @@ impl fmt::Display for Step {
         let perm = mask.name();
         write!(
             f,
-            "perm={perm:<7} pid={process} ppid={parent} exe={exe} comm={comm} : path={path}"
-        )
+            "perm={perm:<7} pid={process} ppid={parent} exe={exe} comm={comm}"
+        )?;
+        if let Some(thread) = thread {
+            write!(f, " thread={thread}")?;
+        }
+        write!(f, " : path={path}")?;
+        match later {
+            Some(later) => write!(f, "\nlater {process}: {later}"),
+            None => Ok(()),
+        }
     }
 }

@@ -248,7 +248,10 @@ fn an_elf_interpreter_with_nothing_to_load_is_found_when_nobody_can_be_told() {
 #[test]
 fn a_program_with_nothing_to_load_starts() {
     let sample = Sample::new().program("/a", &Elf::new().flaw(Flaw::NothingLoaded));
-    assert!(matches!(start(&sample, &call("/a"), "7.3").1, Ending::Runs(_)));
+    assert!(matches!(
+        start(&sample, &call("/a"), "7.3").1,
+        Ending::Runs(_)
+    ));
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Instance {
                 let there = self.directory.join("events").join(&path).exists();
                 if there {
                     if let Some(filter) = source.filter() {
-                        let place = self.folder.join("events").join(&path).join("filter");
+                        let place = self.directory.join("events").join(&path).join("filter");
                         write(&place, filter)?;
                     }
                     self.enable(&path)?;
@@ -304,9 +304,10 @@ const OURS: [&str; 2] = ["a_", "r_"];
 
 /// How many hits our probes have missed: `NAME HITS MISSED` a line.
 fn missed(profile: &str) -> u64 {
-    let own = profile
-        .lines()
-        .filter(|line| OURS.iter().any(|begin| line.trim_start().starts_with(begin)));
+    let own = profile.lines().filter(|line| {
+        OURS.iter()
+            .any(|begin| line.trim_start().starts_with(begin))
+    });
     own.filter_map(|line| line.split_ascii_whitespace().nth(2)?.parse::<u64>().ok())
         .sum()
 }
