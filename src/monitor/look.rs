@@ -144,12 +144,23 @@ fn who(pid: i32, stat: Option<&Stat>) -> Who {
         (Ok(exe), _) => Who::Program(exe),
         (Err(Errno::ENAMETOOLONG), _) => Who::TooLong,
         (Err(_), None) => Who::Dead,
-        (Err(_), Some(stat)) if stat.is_dead() => Who::Dead,
+        // Its leader has ended; the process may have not.
+        (Err(_), Some(stat)) if stat.is_dead() => thread_exe(pid).map_or(Who::Dead, Who::Program),
         (Err(_), Some(stat)) if stat.is_kernel_thread() => Who::KernelThread,
         // A helper of the kernel before its exec: no kernel thread by its flag, and no program.
         (Err(Errno::ENOENT), Some(_)) => Who::KernelThread,
         (Err(_), Some(_)) => Who::Unreadable,
     }
+}
+
+/// The exe of a process whose leader has ended: its other threads still have it
+/// (proc_pid_task(5)); none when there is none left.
+fn thread_exe(pid: i32) -> Option<Vec<u8>> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut ids = threads
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    ids.find_map(|tid| read_link(&format!("/proc/{pid}/task/{tid}/exe")).ok())
 }
 
 fn read_link(path: &str) -> nix::Result<Vec<u8>> {

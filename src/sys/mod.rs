@@ -7,6 +7,7 @@
 )]
 
 pub mod bare;
+mod confine;
 mod disk;
 mod exec;
 mod fd;
@@ -22,6 +23,7 @@ mod ring;
 mod signal;
 mod timer;
 
+pub use confine::{execute_nothing, filter_execve};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, socket};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd, readable_bytes};
