@@ -108,7 +108,7 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         "exetrail/launcher",
         Entry::File {
             mode: 0o755,
-            bytes: leaving_init(),
+            bytes: leaving_init().into(),
         },
     )?;
     let memory = memfd_create(c"bare", MFdFlags::MFD_CLOEXEC).context("failed to make a file")?;
@@ -130,6 +130,7 @@ fn bare(target: &Target, accel: Accel, stop: &Stop) -> Result<Duration> {
         cpus: 1,
         parameters: "",
         terminal: Terminal::None,
+        memory: None,
     };
     let start = Instant::now();
     // It ends without a word, which is what a session calls broken.

@@ -14,6 +14,7 @@ pub struct Elf {
     needed: Vec<&'static str>,
     runpath: Option<&'static str>,
     flaw: Option<Flaw>,
+    read_only: bool,
 }
 
 /// Machine and width.
@@ -67,6 +68,7 @@ impl Elf {
             needed: Vec::new(),
             runpath: None,
             flaw: None,
+            read_only: false,
         }
     }
 
@@ -114,6 +116,14 @@ impl Elf {
     #[must_use]
     pub fn runpath(mut self, path: &'static str) -> Elf {
         self.runpath = Some(path);
+        self
+    }
+
+    /// Maps it without the right to write, so that its first instruction can be probed; not for a
+    /// program that a loader has to relocate.
+    #[must_use]
+    pub fn read_only(mut self) -> Elf {
+        self.read_only = true;
         self
     }
 
@@ -215,7 +225,8 @@ impl Elf {
         } else {
             1
         };
-        file.segment(kind, 7, 0, end, address, PAGE);
+        let rights = if self.read_only { 5 } else { 7 };
+        file.segment(kind, rights, 0, end, address, PAGE);
         if dynamic {
             file.segment(2, 6, table, table_size, 0, word as u64);
         }

@@ -27,6 +27,8 @@
 //! | [`cases`] | randomly generated execs, shrunk, printed as scenarios | what is generated |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test; keeper of the native lab | what happens around a scenario |
 //! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
+//! | [`root`] | a guest's root that the user puts together | what `--add`, `--root`, `--packages` take |
+//! | [`unpack`] | archives, unpacked below a directory | |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
@@ -62,12 +64,14 @@ pub mod observer;
 pub mod project;
 pub mod records;
 pub mod report;
+pub mod root;
 pub mod scenario;
 pub mod stages;
 pub mod subject;
 pub mod suite;
 pub mod sys;
 pub mod trail;
+pub mod unpack;
 pub mod view;
 pub mod vm;
 pub mod wire;

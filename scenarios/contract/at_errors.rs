@@ -22,6 +22,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
+/// A claim's id, its errno, and the starts that are stated to give it.
+type Stated = (&'static str, Errno, Vec<(&'static str, Exec)>);
+
 /// execveat of an empty path, by the descriptor 5 of what is at this path.
 fn by_descriptor(path: &str, flags: OFlag) -> anyhow::Result<Exec> {
     let what = format!("fd 5 of {path}");
@@ -52,7 +55,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let directory = by_descriptor("/tmp/directory", path_only)?;
     let prefix = at("inner below fd 5 of /tmp/good", 5, c"inner", 0)?;
     let none = at("none below fd 5 of /tmp/directory", 5, c"none", 0)?;
-    let claims: Vec<(&'static str, Errno, Vec<(&str, Exec)>)> = vec![
+    let claims: Vec<Stated> = vec![
         (
             "at-error/EBADF",
             Errno::EBADF,

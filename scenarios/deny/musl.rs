@@ -9,6 +9,7 @@ use crate::scenario::{Elf, Exec, Scenario, Stage};
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program with musl's loader refused",
     deadline: std::time::Duration::from_secs(60),
+    parts: &["musl"],
     run,
     ..Scenario::DEFAULT
 };

@@ -11,6 +11,7 @@
 //!
 //! See fanotify_mark(2), `FAN_MARK_MOUNT` and `FAN_MARK_FILESYSTEM`.
 
+use std::ffi::{CStr, CString};
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
@@ -32,7 +33,6 @@ type Mark = fn(&Group, &Path) -> anyhow::Result<()>;
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let watched = stage.directory("watched")?;
     let bound = stage.directory("bound")?;
-    let later = stage.directory("later")?;
     stage.mount("tmpfs", "none", &watched, "mode=755")?;
     let program = stage.file("watched/program", &Elf::new().build(), 0o755)?;
     stage.bind(&watched, &bound)?;
@@ -41,21 +41,19 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("filesystem", &watched, Group::watch_filesystem),
         ("inode", &program, Group::watch_inode),
     ];
-    let mut listeners = Vec::new();
     for (name, path, mark) in marks {
         let group = Group::new(Ids::Process, Class::Content)?;
         mark(&group, path)?;
-        listeners.push((name, group));
-    }
-    stage.mount("tmpfs", "none", &later, "mode=755")?;
-    stage.file("later/program", &Elf::new().build(), 0o755)?;
-    for (name, group) in listeners {
+        let later = stage.directory(&format!("later-{name}"))?;
+        stage.mount("tmpfs", "none", &later, "mode=755")?;
+        stage.file(&format!("later-{name}/program"), &Elf::new().build(), 0o755)?;
+        let new = CString::new(format!("/tmp/later-{name}/program"))?;
         let mut listener = [Listener {
             name: "",
             group,
             refuses: false,
         }];
-        let mut hear = |path: &'static std::ffi::CStr, elsewhere: bool| {
+        let mut hear = |path: &CStr, elsewhere: bool| {
             hear(&mut listener, move || {
                 if elsewhere {
                     unshare(CloneFlags::CLONE_NEWNS)?;
@@ -69,7 +67,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let through = hear(c"/tmp/watched/program", false)?;
         let bind = hear(c"/tmp/bound/program", false)?;
         let namespace = hear(c"/tmp/watched/program", true)?;
-        let new = hear(c"/tmp/later/program", false)?;
+        let new = hear(&new, false)?;
         stage.fact(&format!("{name} mark, through its mount"), through)?;
         stage.fact(&format!("{name} mark, through a bind mount"), bind)?;
         stage.fact(

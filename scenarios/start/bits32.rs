@@ -11,6 +11,7 @@ use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
 pub const SCENARIO: Scenario = Scenario {
     summary: "32-bit program with its own loader",
     needs: &[needs::BITS_32],
+    parts: &["i386"],
     run,
     ..Scenario::DEFAULT
 };

@@ -21,7 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.file("wide", &Elf::new().build(), 0o755)?;
+    let program = stage.file("wide", &Elf::new().read_only().build(), 0o755)?;
     let exec = Exec::by("execve by int 0x80", program, |args| args.execve_narrow())?;
     stage.observe(&exec.itself())?;
     Ok(())

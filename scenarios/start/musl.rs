@@ -10,6 +10,7 @@ use crate::scenario::{Elf, Exec, Scenario, Stage};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program with the loader of musl",
+    parts: &["musl"],
     run,
     ..Scenario::DEFAULT
 };

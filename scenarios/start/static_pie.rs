@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
     // Without an interpreter what is built here is just that.
-    let program = stage.file("static-pie", &Elf::new().build(), 0o755)?;
+    let program = stage.file("static-pie", &Elf::new().read_only().build(), 0o755)?;
     stage.observe(&Exec::path(program)?)?;
     Ok(())
 }

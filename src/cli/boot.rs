@@ -1,16 +1,25 @@
-//! `exetrail boot`: a shell, or one command, in a kernel.
+//! `exetrail boot`: a shell, or one command, in a kernel, with files in and out.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
+use super::fetched::{self, Fetched};
+use crate::fetch::fetch_packages;
 use crate::project::Project;
-use crate::suite::{Stop, Suite, Wanted};
-use crate::vm::machine::Terminal;
-use crate::wire::{Job, Message, Stream};
+use crate::root::{Added, Root};
+use crate::suite::{Bench, Stop, Suite, Target, Wanted};
+use crate::trail::Lab;
+use crate::vm::image::Load;
+use crate::wire::{Input, Job, Message, Stream};
+
+/// Exit status of a command whose time was over, as of timeout(1).
+const OVER: u8 = 124;
 
 /// Arguments of `exetrail boot`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +29,33 @@ pub struct Args {
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
+    /// Put a file or directory into the guest; without a place of its own it is where it is here
+    #[arg(long, value_name = "HOST[:GUEST]")]
+    add: Vec<Added>,
+    /// Put Debian packages, with what they depend on, into the guest: their files, nothing is configured
+    #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
+    packages: Vec<String>,
+    /// Bring a file or directory back when the command has ended; into the working directory unless
+    /// another place is given
+    #[arg(long, value_name = "GUEST[:HOST]")]
+    fetch: Vec<Fetched>,
+    /// Parameters for the kernel, beside our own (kernel-parameters.txt)
+    #[arg(
+        long,
+        value_name = "PARAMETERS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    append: String,
+    /// Memory of the guest in MiB [default: by the size of its files]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(128..=65536))]
+    memory: Option<u64>,
+    /// Virtual CPUs of the guest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    cpus: u32,
+    /// End the guest after so many seconds, with exit status 124
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
     /// Command to run; a shell when there is none and this is a terminal
     #[arg(last = true)]
     command: Vec<String>,
@@ -37,41 +73,116 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             args.kernel
         );
     };
+    if target.lab() == Lab::Native {
+        bail!("the running kernel is booted already: run the command here");
+    }
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if args.command.is_empty() && !on_terminal {
         bail!("a shell takes a terminal: give a command after --");
     }
+    for fetched in &args.fetch {
+        fetched.check()?;
+    }
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, &target, &stop)?;
-    // A command without a terminal has its output and its errors kept apart.
-    let terminal = if on_terminal {
-        Terminal::Ours
-    } else {
-        Terminal::None
+    let input = match (on_terminal, std::io::stdin().is_terminal()) {
+        (true, _) => Input::Terminal,
+        // Whoever sits there talks to this command, whose output goes elsewhere.
+        (false, true) => Input::None,
+        (false, false) => Input::Host,
     };
     let argv = match args.command.is_empty() {
         true => vec!["/usr/bin/bash".to_owned(), "-i".to_owned()],
         false => args.command.clone(),
     };
-    let _raw = on_terminal.then(Raw::set).transpose()?;
-    let job = Job::Command {
-        argv,
-        terminal: on_terminal,
+    let bench = Bench {
+        job: Job::Command {
+            argv,
+            input,
+            fetch: args.fetch.iter().map(|one| one.guest.clone()).collect(),
+        },
+        load: load(args, &project, &suite)?,
+        cpus: args.cpus,
+        parameters: args.append.clone(),
+        memory: args.memory,
+        limit: args.timeout.map(Duration::from_secs),
     };
+    run(args, &suite, &target, &bench, &stop)
+}
+
+/// The guest's root: the fixture as it is, or with the user's files.
+fn load(args: &Args, project: &Project, suite: &Suite) -> Result<Load> {
+    if args.add.is_empty() && args.packages.is_empty() {
+        return Ok(suite.whole());
+    }
+    let mut root = Root::of_fixture(suite.fixture())?;
+    if !args.packages.is_empty() {
+        let suites = &project.fixture.suites;
+        root.packages(&fetch_packages(&project.cache, suites, &args.packages)?)?;
+    }
+    for added in &args.add {
+        root.add(added)?;
+    }
+    Ok(Load::own(root.build(&project.cache)?.archive))
+}
+
+fn run(
+    args: &Args,
+    suite: &Suite,
+    target: &Target,
+    bench: &Bench,
+    stop: &Stop,
+) -> Result<ExitCode> {
+    let raw = matches!(
+        &bench.job,
+        Job::Command {
+            input: Input::Terminal,
+            ..
+        }
+    );
+    let raw = raw.then(Raw::set).transpose()?;
     let mut failed = None;
-    let status = suite.command(&target, job, terminal, &stop, &mut |message| {
-        if let Message::Output { stream, bytes } = message {
+    let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    let status = suite.command(target, bench, stop, &mut |message| match message {
+        Message::Output { stream, bytes } => {
             let written = match stream {
-                Stream::Stdout => std::io::stdout().write_all(bytes),
-                Stream::Stderr => std::io::stderr().write_all(bytes),
+                Stream::Stdout => std::io::stdout().write_all(&bytes),
+                Stream::Stderr => std::io::stderr().write_all(&bytes),
             };
             failed = failed.take().or(written.err());
         }
-    })?;
-    match failed {
-        Some(error) => Err(error).context("failed to write the command's output"),
-        None => Ok(ExitCode::from(status)),
+        Message::Piece { place, bytes } => archives.entry(place).or_default().extend(bytes),
+        Message::Fetched {
+            place,
+            result: Err(reason),
+        } => {
+            archives.remove(&place);
+            problems.push(format!("{place}: {reason}"));
+        }
+        _ => {}
+    });
+    drop(raw);
+    let status = status?;
+    for wanted in &args.fetch {
+        if let Some(archive) = archives.get(&wanted.guest) {
+            fetched::unpack(archive, wanted)?;
+        }
     }
+    if !problems.is_empty() {
+        bail!("failed to fetch {}", problems.join("; "));
+    }
+    if let Some(error) = failed {
+        return Err(error).context("failed to write the command's output");
+    }
+    Ok(match (status, args.timeout) {
+        (Some(status), _) => ExitCode::from(status),
+        (None, limit) => {
+            let limit = limit.unwrap_or_default();
+            eprintln!("exetrail: the command did not end within {limit} s");
+            ExitCode::from(OVER)
+        }
+    })
 }
 
 /// Our terminal in raw mode, so that keys reach the guest; restored when dropped.

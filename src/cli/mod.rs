@@ -7,6 +7,7 @@ mod contract;
 mod diff;
 mod explain;
 mod fetch;
+mod fetched;
 mod history;
 mod kernels;
 mod list;

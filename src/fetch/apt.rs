@@ -143,6 +143,49 @@ impl Apt {
         Ok(())
     }
 
+    /// Reads the lists once a run. apt does not wait for another's lock on its lists.
+    fn update_once(&self) -> Result<()> {
+        if self.updated.get().is_none() {
+            let path = self.root.join("update.lock");
+            let context = || format!("failed to lock {}", path.display());
+            let lock = File::create(&path).with_context(context)?;
+            lock.lock().with_context(context)?;
+            self.update()?;
+            self.updated.get_or_init(|| ());
+        }
+        Ok(())
+    }
+
+    /// Downloads packages with what they depend on, as apt resolves it for a system that has nothing.
+    ///
+    /// # Errors
+    ///
+    /// The suites have no such package, or it cannot be downloaded.
+    pub fn install(&self, names: &[String], directory: &Path) -> Result<()> {
+        self.update_once()?;
+        let place = format!("Dir::Cache::archives={}", directory.display());
+        let mut words = vec![
+            "--download-only",
+            "--no-install-recommends",
+            "-y",
+            "-o",
+            &place,
+        ];
+        // Nothing is installed: no state of apt is there to be locked.
+        words.extend(["-o", "Debug::NoLocking=1", "install", "--"]);
+        words.extend(names.iter().map(String::as_str));
+        let output = self.run("apt-get", &words)?;
+        if !output.status.success() {
+            bail!(
+                "failed to fetch {} from {}: {}",
+                names.join(", "),
+                self.suites.join(", "),
+                complaint(&output)
+            );
+        }
+        Ok(())
+    }
+
     /// The packages in the lists whose name fits a pattern, in any order.
     ///
     /// # Errors
@@ -206,15 +249,7 @@ impl Archive for Apt {
     }
 
     fn listed(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>> {
-        // Once is enough for a run. apt does not wait for another's lock on its lists.
-        if self.updated.get().is_none() {
-            let path = self.root.join("update.lock");
-            let context = || format!("failed to lock {}", path.display());
-            let lock = File::create(&path).with_context(context)?;
-            lock.lock().with_context(context)?;
-            self.update()?;
-            self.updated.get_or_init(|| ());
-        }
+        self.update_once()?;
         self.candidates(pattern, of)
     }
 }

@@ -97,6 +97,19 @@ fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
                     .context("a symbolic link without a target")?;
                 MemberKind::Link(target.to_string_lossy().into_owned())
             }
+            // A hard link names a file that came before.
+            tar::EntryType::Link => {
+                let target = entry.link_name()?.context("a hard link without a target")?;
+                let target = target.to_string_lossy().into_owned();
+                let target = target.strip_prefix("./").unwrap_or(&target);
+                let known = members
+                    .iter()
+                    .find(|member: &&Member| member.path == target);
+                match known.map(|member| &member.kind) {
+                    Some(MemberKind::File(bytes)) => MemberKind::File(bytes.clone()),
+                    _ => continue,
+                }
+            }
             _ => continue,
         };
         members.push(Member { path, mode, kind });

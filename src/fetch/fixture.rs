@@ -1,6 +1,10 @@
-//! The fixture: the root file system in which programs are started, as one cpio archive.
+//! The fixture: the root file system in which programs are started, as one cpio archive a part.
+//!
+//! Every guest has the base; a further part goes to those alone whose scenarios declare it. What all
+//! have in common, such as `/etc/ld.so.cache`, is made from all of them and lies in the base, so that a
+//! scenario sees the same whatever else its guest carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::apt::Apt;
 use super::contents::{Contents, Trust};
@@ -17,11 +22,10 @@ use super::resolve::Wanted;
 use super::work::{Work, put_in_place};
 use super::{Lock, Pinned};
 use crate::below::Below;
+use crate::vm::image::BASE;
 use crate::vm::tree::{Entry, Tree};
 use crate::vm::word;
 
-/// The archive in the cache.
-const ARCHIVE: &str = "fixture.cpio";
 /// The static program that makes `/etc/ld.so.cache`.
 const LDCONFIG: &str = "usr/sbin/ldconfig";
 
@@ -35,7 +39,7 @@ pub struct FixtureTable {
     #[serde(rename = "package")]
     pub packages: Vec<Source>,
     /// Directories with their modes.
-    pub folders: BTreeMap<String, u32>,
+    pub directories: BTreeMap<String, u32>,
     /// Symbolic links with their targets.
     pub links: BTreeMap<String, String>,
     /// Small files with their content.
@@ -50,13 +54,16 @@ pub struct Source {
     pub name: String,
     /// Patterns of the paths that are taken.
     pub files: Vec<String>,
+    /// The part that they go to; none for the base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
 }
 
 /// A fixture that is ready to use.
 #[derive(Clone, Debug)]
 pub struct Fixture {
-    /// The cpio archive.
-    pub archive: PathBuf,
+    /// The cpio archive of each part, the base's among them.
+    pub archives: BTreeMap<String, PathBuf>,
     /// SHA-256 of its files.
     pub digest: String,
     /// Said with every result when a pinned package was not to be had.
@@ -87,12 +94,28 @@ impl FixtureTable {
         Ok(table)
     }
 
+    /// The names of the parts, without the base.
+    #[must_use]
+    pub fn parts(&self) -> BTreeSet<&str> {
+        let parts = self.packages.iter();
+        parts.filter_map(|source| source.part.as_deref()).collect()
+    }
+
     fn check(&self) -> Result<()> {
         for name in &self.suites {
             word::suite("suites", name)?;
         }
         for source in &self.packages {
             word::package("package.name", &source.name)?;
+            if let Some(part) = &source.part {
+                word::part("package.part", part)?;
+                if part == BASE {
+                    bail!(
+                        "package.part of {} is base, which needs no name",
+                        source.name
+                    );
+                }
+            }
             for pattern in &source.files {
                 Below::parse(pattern)
                     .with_context(|| format!("package.files of {}", source.name))?;
@@ -103,8 +126,8 @@ impl FixtureTable {
 
     /// Adds directories, symlinks and small files.
     fn add_to(&self, tree: &mut Tree) -> Result<()> {
-        for (path, mode) in &self.folders {
-            let key = || format!("folders.{path:?}");
+        for (path, mode) in &self.directories {
+            let key = || format!("directories.{path:?}");
             if mode & !0o7777 != 0 {
                 bail!("{} = {mode:#o} is not a mode of a directory", key());
             }
@@ -115,7 +138,7 @@ impl FixtureTable {
                 .with_context(|| format!("links.{path:?}"))?;
         }
         for (path, text) in &self.texts {
-            let bytes = text.clone().into_bytes();
+            let bytes = text.clone().into_bytes().into();
             tree.add(path, Entry::File { mode: 0o644, bytes })
                 .with_context(|| format!("texts.{path:?}"))?;
         }
@@ -138,7 +161,7 @@ pub fn load_fixture(
     lock: &Lock,
     trust: Trust,
 ) -> Result<Option<Fixture>> {
-    let directory = cache.join("fixture");
+    let directory = place(cache, table, lock)?;
     let Some(found) =
         super::read_description::<Description>(cache, &directory.join("fixture.json"))?
     else {
@@ -148,8 +171,13 @@ pub fn load_fixture(
         return Ok(None);
     }
     found.contents.verify(&directory, trust)?;
-    if !found.contents.names().any(|known| known == ARCHIVE) {
-        bail!("{} has no checksum", directory.join(ARCHIVE).display());
+    let mut archives = BTreeMap::new();
+    for part in table.parts().into_iter().chain([BASE]) {
+        let name = file_of(part);
+        if !found.contents.names().any(|known| known == name) {
+            bail!("{} has no checksum", directory.join(name).display());
+        }
+        archives.insert(part.to_owned(), directory.join(name));
     }
     let others = found
         .taken
@@ -170,10 +198,26 @@ pub fn load_fixture(
         )
     });
     Ok(Some(Fixture {
-        archive: directory.join(ARCHIVE),
+        archives,
         digest: found.contents.digest(),
         substituted,
     }))
+}
+
+/// The archive of a part, in the entry's directory.
+fn file_of(part: &str) -> String {
+    format!("{part}.cpio")
+}
+
+/// Where the fixture of a table and a lock is: checkouts that differ in them share a cache.
+fn place(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<PathBuf> {
+    let pinned = serde_json::to_string(&lock.of("fixture")).context("failed to write a lock")?;
+    let digest = Sha256::digest(format!("{}\n{pinned}", table.fingerprint()?));
+    let key: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(cache.join("fixtures").join(key))
 }
 
 /// Downloads the fixture's packages and builds the archive; returns what it was built from.
@@ -191,6 +235,7 @@ pub fn fetch_fixture(
     let work = Work::begin(cache)?;
     let apt = Apt::prepare(cache, &table.suites)?;
     let mut tree = Tree::default();
+    let mut parts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut taken = Vec::new();
     let locked = lock.of("fixture");
     for source in &table.packages {
@@ -214,7 +259,10 @@ pub fn fetch_fixture(
         let got =
             got.with_context(|| format!("failed to fetch {} for the fixture", source.name))?;
         for file in &got.files {
-            take(source, file, &mut tree)?;
+            let paths = take(source, file, &mut tree)?;
+            if let Some(part) = &source.part {
+                parts.entry(part).or_default().extend(paths);
+            }
         }
         taken.extend(got.packages);
     }
@@ -222,12 +270,14 @@ pub fn fetch_fixture(
     check_needs(&tree)?;
     let new = work.path().join("new");
     fs::create_dir(&new).context("failed to make the fixture's directory")?;
-    let archive = fs::File::create(new.join(ARCHIVE)).context("failed to write the fixture")?;
-    let mut archive = std::io::BufWriter::new(archive);
-    tree.write_cpio(&mut archive)
-        .context("failed to write the fixture")?;
-    std::io::Write::flush(&mut archive).context("failed to write the fixture")?;
+    for (part, paths) in parts {
+        let own = tree.split(&paths)?;
+        write(&own, &new.join(file_of(part)))?;
+    }
+    write(&tree, &new.join(file_of(BASE)))?;
     let pinned = if update { taken.clone() } else { locked };
+    let mut lock = Lock::default();
+    lock.packages.clone_from(&pinned);
     let description = Description {
         table: table.fingerprint()?,
         pinned,
@@ -239,19 +289,27 @@ pub fn fetch_fixture(
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the fixture")?;
-    put_in_place(&new, &cache.join("fixture"))?;
+    put_in_place(&new, &place(cache, table, &lock)?)?;
     Ok(taken)
 }
 
-fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<()> {
+fn write(tree: &Tree, file: &Path) -> Result<()> {
+    let context = || format!("failed to write {}", file.display());
+    let archive = fs::File::create(file).with_context(context)?;
+    let mut archive = std::io::BufWriter::new(archive);
+    tree.write_cpio(&mut archive).with_context(context)?;
+    std::io::Write::flush(&mut archive).with_context(context)
+}
+
+/// Adds what is wanted of a package to the tree and returns its paths.
+fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<Vec<String>> {
     let patterns = globs(&source.files)?;
-    let mut found = 0;
+    let mut found = Vec::new();
     for member in read_deb(file, |path| patterns.is_match(path))? {
-        found += 1;
         let entry = match member.kind {
             MemberKind::File(bytes) => Entry::File {
                 mode: member.mode,
-                bytes,
+                bytes: bytes.into(),
             },
             MemberKind::Link(target) => Entry::Link(target),
         };
@@ -262,15 +320,16 @@ fn take(source: &Source, file: &Path, tree: &mut Tree) -> Result<()> {
         };
         tree.add(&path, entry)
             .with_context(|| format!("package {} is refused", source.name))?;
+        found.push(path);
     }
-    if found == 0 {
+    if found.is_empty() {
         bail!(
             "package {} holds none of {}",
             source.name,
             source.files.join(", ")
         );
     }
-    Ok(())
+    Ok(found)
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet> {
@@ -305,6 +364,7 @@ fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
         );
     }
     let bytes = fs::read(root.join("etc/ld.so.cache")).context("ldconfig wrote no ld.so.cache")?;
+    let bytes = bytes.into();
     tree.add("etc/ld.so.cache", Entry::File { mode: 0o644, bytes })?;
     tree.remove(LDCONFIG);
     Ok(())
@@ -320,7 +380,7 @@ mod tests {
         if !rest.contains("[[package]]") {
             text += "package = []\n";
         }
-        for section in ["[folders]", "[links]", "[texts]"] {
+        for section in ["[directories]", "[links]", "[texts]"] {
             if !rest.contains(section) {
                 text += &format!("{section}\n");
             }
@@ -331,8 +391,8 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_out_is_an_error_that_names_the_key() {
-        for section in ["folders", "links", "texts"] {
-            let value = if section == "folders" {
+        for section in ["directories", "links", "texts"] {
+            let value = if section == "directories" {
                 "0o755"
             } else {
                 "\"x\""
@@ -357,8 +417,8 @@ mod tests {
 
     #[test]
     fn a_mode_that_is_more_than_permissions_is_an_error_that_names_the_key() {
-        let text = error("[folders]\n\"etc\" = 0o120777");
-        assert!(text.contains("folders.\"etc\" = 0o120777"), "{text}");
+        let text = error("[directories]\n\"etc\" = 0o120777");
+        assert!(text.contains("directories.\"etc\" = 0o120777"), "{text}");
     }
 
     #[test]
@@ -368,7 +428,7 @@ mod tests {
         let text = error("[[package]]\nname = \"x\"\nfiles = [\"../x\"]");
         assert!(text.contains("package.files of x: "), "{text}");
         let hostile = "suites = [\"s main\\ndeb [trusted=yes] file:/x s\"]\npackage = []\n\
-                       [folders]\n[links]\n[texts]\n";
+                       [directories]\n[links]\n[texts]\n";
         let text = format!("{:#}", FixtureTable::parse(hostile, "x").unwrap_err());
         assert!(text.contains("suites = \"s main"), "{text}");
     }

@@ -19,15 +19,18 @@ mod lock;
 mod mirror;
 mod own;
 mod package;
+mod packages;
 mod resolve;
 mod work;
 
 pub use apt::prepare_root;
 pub use contents::Trust;
+pub use deb::{Member, MemberKind, read_deb};
 pub use fixture::{Fixture, FixtureTable, fetch_fixture, load_fixture};
 pub use kernel::{CachedKernel, fetch_kernel, load_kernel};
 pub use lock::{Lock, Pinned};
 pub use package::{KernelPackage, read_kernel_package, read_module};
+pub use packages::fetch_packages;
 pub use resolve::{Archive, Unavailable};
 pub use work::clean_up;
 

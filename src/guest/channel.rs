@@ -14,7 +14,7 @@ use crate::trail::Lab;
 use crate::wire::Link;
 
 /// Opens the port so that every byte goes through as it is.
-fn open_port(port: &str) -> Result<OwnedFd> {
+pub fn open_port(port: &str) -> Result<OwnedFd> {
     let fd = open_terminal(port)?;
     let mut settings = tcgetattr(&fd).with_context(|| format!("failed to read {port}'s modes"))?;
     cfmakeraw(&mut settings);

@@ -1,67 +1,125 @@
-//! `exetrail boot KERNEL -- COMMAND`: one command in the guest, its output and its status.
+//! `exetrail boot KERNEL -- COMMAND`: one command in the guest, its input, output, files and status.
 
-use std::io::Read;
-use std::os::fd::AsFd as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Command, ExitStatus, Stdio};
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::signalfd::SignalFd;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
-use super::channel;
+use super::{channel, pack};
 use crate::arch;
-use crate::wire::{Link, Message, Stream};
+use crate::sys;
+use crate::wire::{Chunk, Input, Link, Message, Stream};
 
-/// The third serial port is the terminal of an interactive command.
 /// Where busybox's commands are linked.
 const APPLETS: &str = "/exetrail/bin";
+/// What is mounted for a command beside what every guest has.
+const MOUNTS: [(&str, &str, &str); 3] = [
+    ("devpts", "/dev/pts", "mode=0620,ptmxmode=0666"),
+    ("tmpfs", "/dev/shm", "mode=1777"),
+    ("binfmt_misc", "/proc/sys/fs/binfmt_misc", ""),
+];
 
-/// Runs a command to its end and sends its status.
-pub fn run(argv: &[String], terminal: bool, link: &Link) -> Result<()> {
-    let (program, arguments) = argv.split_first().context("an empty command")?;
-    install_busybox();
+/// What a command is.
+#[derive(Debug)]
+pub struct Task<'a> {
+    /// Program and arguments.
+    pub argv: &'a [String],
+    /// Where its input comes from.
+    pub input: Input,
+    /// What is sent back when it has ended.
+    pub fetch: &'a [String],
+}
+
+/// Runs a command to its end, ends what it left, and sends its files and its status.
+pub fn run(task: &Task<'_>, children: &SignalFd, link: &Link) -> Result<()> {
+    let (program, arguments) = task.argv.split_first().context("an empty command")?;
+    furnish();
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/");
     command
-        .env("PATH", "/exetrail:/usr/bin:/exetrail/bin")
+        .env(
+            "PATH",
+            "/exetrail:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/exetrail/bin",
+        )
         .env("HOME", "/root")
         .env("TERM", "linux");
-    let started = if terminal {
-        interactive(&mut command)
-    } else {
-        piped(&mut command, link)
+    // PID 1 blocks SIGCHLD: a shell that inherits that waits for ever.
+    sys::with_clean_signals(&mut command);
+    let started = match task.input {
+        Input::Terminal => on_terminal(&mut command),
+        Input::Host | Input::None => on_pipes(&mut command, task.input),
     };
-    let status = match started {
-        Ok(status) => status
-            .code()
-            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+    let status = match started.and_then(|pipes| follow(pipes, children, link)) {
+        Ok(status) => status,
         Err(error) => {
             let text = format!("exetrail: failed to run {program}: {error:#}\n");
-            let bytes = text.into_bytes();
-            link.send(&Message::Output {
-                stream: Stream::Stderr,
-                bytes,
-            })?;
-            127
+            say(link, Stream::Stderr, text.into_bytes())?;
+            let missing = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+            let missing = error.downcast_ref().is_some_and(missing);
+            // As a shell has it: not found, or found and not executed.
+            if missing { 127 } else { 126 }
         }
     };
-    link.send(&Message::Exited {
-        status: u8::try_from(status).unwrap_or(u8::MAX),
-    })?;
+    end_the_rest();
+    for path in task.fetch {
+        pack::send(Path::new(path), link)?;
+    }
+    link.send(&Message::Exited { status })?;
     Ok(())
 }
 
-/// Gives a person what the fixture lacks (ps, mount, uname, ...), away from the watched root.
-fn install_busybox() {
-    // Without it there are fewer commands, which is no reason to refuse the one that is asked for.
-    let _ = std::fs::create_dir(APPLETS).and_then(|()| {
+/// Makes what programs of a usual system count on; what a kernel or a root lacks is no reason to
+/// refuse the command.
+fn furnish() {
+    for (kind, place, options) in MOUNTS {
+        let flags = MsFlags::empty();
+        if fs::create_dir_all(place).is_ok() || Path::new(place).is_dir() {
+            let _ = mount(Some(kind), place, Some(kind), flags, Some(options));
+        }
+    }
+    let _ = std::os::unix::fs::symlink("pts/ptmx", "/dev/ptmx");
+    if !Path::new("/bin/sh").exists() {
+        let _ = std::os::unix::fs::symlink("bash", "/bin/sh");
+    }
+    // ps, mount, uname and the like, away from the watched root.
+    let _ = fs::create_dir(APPLETS).and_then(|()| {
         Command::new("/usr/bin/busybox")
             .args(["--install", "-s", APPLETS])
             .status()
     });
 }
 
-fn interactive(command: &mut Command) -> Result<ExitStatus> {
+/// The command while it runs.
+struct Running {
+    pid: Pid,
+    outputs: Vec<(Stream, OwnedFd)>,
+    input: Option<Feed>,
+}
+
+/// What is fed to the command's standard input, from the third serial port.
+struct Feed {
+    to: ChildStdin,
+    from: File,
+    /// What the host has sent and the command has not taken.
+    rest: VecDeque<u8>,
+    /// The host was asked for more and has not answered.
+    asked: bool,
+}
+
+fn on_terminal(command: &mut Command) -> Result<Running> {
     let terminal = channel::open_terminal(arch::TERMINAL)?;
     let copy = || {
         terminal
@@ -69,53 +127,169 @@ fn interactive(command: &mut Command) -> Result<ExitStatus> {
             .context("failed to duplicate the terminal")
     };
     command.stdin(copy()?).stdout(copy()?).stderr(copy()?);
-    crate::sys::own_terminal(command);
-    command.status().context("failed to start it")
+    sys::own_terminal(command);
+    let child = command.spawn()?;
+    Ok(Running {
+        pid: pid(child.id()),
+        outputs: Vec::new(),
+        input: None,
+    })
 }
 
-fn piped(command: &mut Command, link: &Link) -> Result<ExitStatus> {
+fn on_pipes(command: &mut Command, input: Input) -> Result<Running> {
+    let stdin = match input {
+        Input::Host => Stdio::piped(),
+        _ => Stdio::null(),
+    };
     command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
     let mut child = command.spawn()?;
-    let mut out = child.stdout.take().context("no standard output")?;
-    let mut err = child.stderr.take().context("no standard error")?;
-    let mut open = [true, true];
-    while open != [false, false] {
-        let wanted = |open: bool| {
-            if open {
-                PollFlags::POLLIN
-            } else {
-                PollFlags::empty()
-            }
-        };
-        let mut fds = [
-            PollFd::new(out.as_fd(), wanted(open[0])),
-            PollFd::new(err.as_fd(), wanted(open[1])),
-        ];
-        nix::poll::poll(&mut fds, PollTimeout::NONE).context("failed to wait for output")?;
-        let [out_ready, err_ready] = fds.map(|fd| fd.any().unwrap_or(true));
-        if open[0] && out_ready {
-            open[0] = forward(&mut out, Stream::Stdout, link)?;
-        }
-        if open[1] && err_ready {
-            open[1] = forward(&mut err, Stream::Stderr, link)?;
-        }
-    }
-    child.wait().context("failed to wait for it")
+    let out = child.stdout.take().context("no standard output")?;
+    let err = child.stderr.take().context("no standard error")?;
+    let input = child.stdin.take().map(Feed::new).transpose()?;
+    Ok(Running {
+        pid: pid(child.id()),
+        outputs: vec![(Stream::Stdout, out.into()), (Stream::Stderr, err.into())],
+        input,
+    })
 }
 
-/// Sends what there is; false at the end.
-fn forward(from: &mut impl Read, stream: Stream, link: &Link) -> Result<bool> {
-    let mut chunk = [0; 4096];
-    let length = from.read(&mut chunk).context("failed to read its output")?;
-    if length > 0 {
-        link.send(&Message::Output {
-            stream,
-            bytes: chunk[..length].to_vec(),
-        })?;
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.cast_signed())
+}
+
+/// Carries input and output until the command has ended, and reaps everybody who ends meanwhile.
+fn follow(mut running: Running, children: &SignalFd, link: &Link) -> Result<u8> {
+    loop {
+        if let Some(feed) = &mut running.input {
+            feed.ask(link)?;
+        }
+        let mut fds = vec![PollFd::new(children.as_fd(), PollFlags::POLLIN)];
+        let outputs = running.outputs.iter();
+        fds.extend(outputs.map(|(_, fd)| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
+        if let Some(feed) = &running.input {
+            let (fd, flags) = feed.waits_for();
+            fds.push(PollFd::new(fd, flags));
+        }
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to wait for the command"),
+        }
+        let ready: Vec<_> = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect();
+        let mut still = Vec::new();
+        for ((stream, fd), ready) in running.outputs.drain(..).zip(&ready[1..]) {
+            if !ready || forward(&fd, stream, link)? {
+                still.push((stream, fd));
+            }
+        }
+        let outputs = still.len();
+        running.outputs = still;
+        if running.input.is_some() && ready.last() == Some(&true) {
+            running.input = running.input.take().and_then(Feed::go_on);
+        }
+        if ready[0] {
+            while let Ok(Some(_)) = children.read_signal() {}
+            if let Some(status) = reap(running.pid)? {
+                // Who holds the pipes now is none of ours: what is in them is still the command's.
+                for (stream, fd) in &running.outputs[..outputs] {
+                    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+                    while forward(fd, *stream, link)? {}
+                }
+                return Ok(status);
+            }
+        }
     }
-    Ok(length > 0)
+}
+
+/// Reaps everybody who has ended; the status of the command when it is among them.
+fn reap(command: Pid) -> Result<Option<u8>> {
+    let mut own = None;
+    loop {
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
+                own = u8::try_from(status).ok()
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
+                own = Some(128 + u8::try_from(signal as i32).unwrap_or(0));
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(own),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to reap"),
+        }
+    }
+}
+
+/// What a command leaves ends with it, before its files are taken.
+fn end_the_rest() {
+    let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    loop {
+        match waitpid(None::<Pid>, None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+impl Feed {
+    fn new(to: ChildStdin) -> Result<Feed> {
+        fcntl(&to, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("failed to prepare its input")?;
+        Ok(Feed {
+            to,
+            from: channel::open_port(arch::TERMINAL)?.into(),
+            rest: VecDeque::new(),
+            asked: false,
+        })
+    }
+
+    /// Asks the host for more when the command has taken everything: a serial port has no other way
+    /// to say that its reader is slow.
+    fn ask(&mut self, link: &Link) -> Result<()> {
+        if self.rest.is_empty() && !self.asked {
+            link.send(&Message::More)?;
+            self.asked = true;
+        }
+        Ok(())
+    }
+
+    fn waits_for(&self) -> (BorrowedFd<'_>, PollFlags) {
+        match self.rest.is_empty() {
+            true => (self.from.as_fd(), PollFlags::POLLIN),
+            false => (self.to.as_fd(), PollFlags::POLLOUT),
+        }
+    }
+
+    /// Takes a chunk of the host or hands one on; none at the end of the input, or when nobody reads.
+    fn go_on(mut self) -> Option<Feed> {
+        use std::io::Write as _;
+        if self.rest.is_empty() {
+            let chunk = Chunk::read(&mut self.from).ok()?;
+            self.asked = false;
+            self.rest.extend(chunk.0);
+            return (!self.rest.is_empty()).then_some(self);
+        }
+        match self.to.write(self.rest.make_contiguous()) {
+            Ok(written) => drop(self.rest.drain(..written)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return None,
+        }
+        Some(self)
+    }
+}
+
+/// Sends what there is; false at the end, or when there is nothing just now.
+fn forward(from: &OwnedFd, stream: Stream, link: &Link) -> Result<bool> {
+    let mut chunk = [0; 8192];
+    match nix::unistd::read(from, &mut chunk) {
+        Ok(0) | Err(Errno::EAGAIN) => Ok(false),
+        Ok(length) => say(link, stream, chunk[..length].to_vec()).map(|()| true),
+        Err(Errno::EINTR) => Ok(true),
+        Err(errno) => Err(errno).context("failed to read the command's output"),
+    }
+}
+
+fn say(link: &Link, stream: Stream, bytes: Vec<u8>) -> Result<()> {
+    Ok(link.send(&Message::Output { stream, bytes })?)
 }

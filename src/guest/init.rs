@@ -11,10 +11,11 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot, execve};
 
-use super::{channel, unpack};
+use super::channel;
 use crate::files;
 use crate::sys;
 use crate::trail::Lab;
+use crate::unpack::unpack;
 use crate::wire::{HOME, LAUNCHER, Message};
 
 /// Where the fixture is built before it becomes the root.
@@ -50,7 +51,7 @@ fn prepare() -> Result<std::convert::Infallible> {
     load_modules()?;
     fs::create_dir_all(ROOT).with_context(|| format!("failed to make {ROOT}"))?;
     attach("tmpfs", ROOT, "mode=0755")?;
-    unpack(&Path::new(HOME).join("fixture.cpio"), Path::new(ROOT))?;
+    unpack(&Path::new(HOME).join("root.cpio"), Path::new(ROOT))?;
     let home = format!("{ROOT}{HOME}");
     mount(
         Some(HOME),

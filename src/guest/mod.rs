@@ -15,16 +15,15 @@ pub mod keeper;
 mod launcher;
 mod leftover;
 mod observers;
+mod pack;
 mod report;
 mod root;
 mod runner;
 mod undo;
-mod unpack;
 
 use std::process::ExitCode;
 
 pub use cgroup::{left, sweep_all};
-pub use unpack::unpack;
 
 use crate::scenario::{Contents, View, running_kernel};
 use crate::subject::{ROLE, Role};

@@ -13,9 +13,9 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{chdir, chroot, dup2_stdin, execve, pivot_root, setsid};
 
 use super::keeper::{FIXTURE_FD, LAUNCHER_FD, SUBJECT_FD};
-use super::unpack;
 use crate::below::Below;
 use crate::sys;
+use crate::unpack::unpack;
 use crate::wire::{HOME, LAUNCHER, SUBJECT};
 
 /// Where the root is built, covering in our namespace alone what is there.

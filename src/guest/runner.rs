@@ -103,8 +103,12 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
                 chance::one(seed, link, &mut boot)?;
             }
         }
-        Job::Command { argv, terminal } => match lab {
-            Lab::Vm => command::run(argv, *terminal, link)?,
+        Job::Command { argv, input, fetch } => match lab {
+            Lab::Vm => {
+                let input = *input;
+                let task = command::Task { argv, input, fetch };
+                command::run(&task, &boot.children, link)?;
+            }
             Lab::Native => bail!("the native lab runs scenarios alone"),
         },
     }

@@ -471,7 +471,7 @@ impl Exec<'_, '_> {
     /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.
     fn has_descriptors(&self) -> bool {
         let caller = &self.call.caller;
-        !caller.large_table && !(caller.no_descriptor && self.executable.is_some())
+        !(caller.large_table || caller.no_descriptor && self.executable.is_some())
     }
 
     /// `setup_arg_pages` makes room for 32 pages of stack, then come the segments: `may_expand_vm`.

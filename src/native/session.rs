@@ -32,8 +32,8 @@ pub struct Lab<'a> {
     pub executable: &'a Path,
     /// The launcher without what is never loaded: what becomes PID 1.
     pub launcher: &'a [u8],
-    /// The fixture's archive.
-    pub fixture: &'a [u8],
+    /// The archives of the root.
+    pub root: &'a [u8],
     /// What is to be done.
     pub plan: &'a Plan,
     /// However it goes, it is over then.
@@ -80,7 +80,7 @@ impl Session {
         };
         let mappings = vec![
             file(memory(lab.launcher)?, LAUNCHER_FD),
-            file(memory(lab.fixture)?, FIXTURE_FD),
+            file(memory(lab.root)?, FIXTURE_FD),
             file(memory(&plan)?, PLAN_FD),
             file(memory(SUBJECT)?, SUBJECT_FD),
         ];

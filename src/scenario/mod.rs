@@ -65,6 +65,9 @@ pub struct Scenario {
     pub summary: &'static str,
     /// What the kernel and the lab must have; checked before it runs, on both sides.
     pub needs: &'static [Need],
+    /// Parts of the fixture that it starts or loads something of, beside the base
+    /// (`vm/fixture.toml`).
+    pub parts: &'static [&'static str],
     /// How long it may take; it is broken then.
     pub deadline: Duration,
     /// What it is when the listener itself hangs until the deadline.
@@ -90,6 +93,7 @@ impl Scenario {
     pub const DEFAULT: Scenario = Scenario {
         summary: "",
         needs: &[],
+        parts: &[],
         deadline: Duration::from_secs(20),
         hang: Hang::Fault,
         unpredicted: None,

@@ -144,7 +144,7 @@ impl Suite {
             let count = u32::try_from(left.end - first).unwrap_or(u32::MAX);
             let end = self.follow(
                 target,
-                &plan,
+                (&self.whole(), &plan),
                 options,
                 PATIENCE * count,
                 stop,

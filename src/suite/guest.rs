@@ -13,6 +13,7 @@ use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
 use crate::trail::{Outcome, Trail};
 use crate::view::trail::Steps;
 use crate::view::{Body, Name, Record, Seen, TRAIL, VIEWS};
+use crate::vm::image::Load;
 use crate::vm::session::Breakdown;
 use crate::wire::{Ask, Failure, Job, Lost, Message, Plan, Sent};
 
@@ -138,6 +139,8 @@ impl Guest<'_> {
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
+        let parts = left.iter().flat_map(|one| one.scenario.parts);
+        let load = Load::with(parts.copied());
         let grace = self.options.grace;
         let limit = left
             .iter()
@@ -179,8 +182,14 @@ impl Guest<'_> {
             }
             _ => Some(grace),
         };
-        self.suite
-            .follow(self.target, &plan, self.options, limit, stop, &mut heard)
+        self.suite.follow(
+            self.target,
+            (&load, &plan),
+            self.options,
+            limit,
+            stop,
+            &mut heard,
+        )
     }
 
     /// Judges what the observers say; without a trail the others have nothing to be placed in.

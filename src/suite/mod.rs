@@ -18,5 +18,5 @@ mod verdict;
 pub use cases::Tally;
 pub use judge::judge_again;
 pub use kernel::{NATIVE, Target, Wanted};
-pub use run::{Event, Options, Suite, Work};
+pub use run::{Bench, Event, Options, Suite, Work};
 pub use stop::Stop;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -17,11 +17,11 @@ use crate::scenario::Registered;
 use crate::trail::Lab;
 use crate::view::{Name, Record, VIEWS};
 use crate::vm::accel::{Accel, Choice, choose};
-use crate::vm::image::Ingredients;
+use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{Machine, Terminal};
 use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Fault, Job, Message, Plan};
+use crate::wire::{Fault, Input, Job, Message, Plan};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ pub enum Event {
 /// Everything that boots have in common.
 #[derive(Debug)]
 pub struct Suite {
-    ingredients: Ingredients,
+    pub(super) ingredients: Ingredients,
     pub(super) store: Store,
     pub(super) lineage: Lineage,
     cache: PathBuf,
@@ -131,7 +131,7 @@ impl Suite {
         stop: &Stop,
     ) -> Result<Suite> {
         let fixture = project.fixture()?;
-        let ingredients = Ingredients::read(Programs::beside(command)?, &fixture.archive)?;
+        let ingredients = Ingredients::new(Programs::beside(command)?, fixture.archives);
         let suite = Suite {
             ingredients,
             cache: project.cache.clone(),
@@ -151,6 +151,12 @@ impl Suite {
     #[must_use]
     pub fn accel(&self) -> Option<Choice> {
         self.accel.lock().ok().and_then(|choice| choice.clone())
+    }
+
+    /// The fixture with all its parts.
+    #[must_use]
+    pub fn whole(&self) -> Load {
+        self.ingredients.whole()
     }
 
     fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
@@ -202,7 +208,8 @@ impl Suite {
         !stop.is_asked_for()
     }
 
-    /// Runs one command in one kernel and hands out what it writes; returns its exit status.
+    /// Runs one command in one kernel and hands out what it writes; returns its exit status, or none when
+    /// its time was over.
     ///
     /// # Errors
     ///
@@ -210,32 +217,70 @@ impl Suite {
     pub fn command(
         &self,
         target: &Target,
-        job: Job,
-        terminal: Terminal,
+        bench: &Bench,
         stop: &Stop,
-        sink: &mut dyn FnMut(&Message),
-    ) -> Result<u8> {
+        sink: &mut dyn FnMut(Message),
+    ) -> Result<Option<u8>> {
         let plan = Plan {
-            job,
+            job: bench.job.clone(),
             ..Plan::default()
         };
         let accel = self.choose(target, stop)?;
-        let mut machine = machine(&self.ingredients, target, accel, &plan)?;
-        machine.terminal = terminal;
+        let mut machine = machine(&self.ingredients, target, accel, &bench.load, &plan)?;
+        machine.terminal = match &bench.job {
+            Job::Command { input, .. } => match input {
+                Input::None => Terminal::None,
+                Input::Host => Terminal::Host,
+                Input::Terminal => Terminal::Ours,
+            },
+            _ => Terminal::None,
+        };
+        machine.cpus = bench.cpus;
+        machine.parameters = &bench.parameters;
+        machine.memory = bench.memory;
         let mut result = None;
+        let mut until: Option<Instant> = None;
         let end = session::run(machine, session::BOOT, stop.as_fd(), &mut |message| {
+            if let Message::Hello { .. } = message {
+                until = bench.limit.map(|limit| Instant::now() + limit);
+            }
             if let Message::Exited { status } = message {
                 result = Some(status);
             }
-            sink(&message);
-            None
+            sink(message);
+            until.map(|until| until.saturating_duration_since(Instant::now()))
         });
+        let over = until.is_some_and(|until| Instant::now() >= until);
         match (end, result) {
-            (_, Some(status)) => Ok(status),
+            (_, Some(status)) => Ok(Some(status)),
+            (Err(Breakdown::Broken(_)), None) if over => Ok(None),
             (Err(breakdown), None) => Err(breakdown.into()),
             (Ok(()), None) => anyhow::bail!("the guest ended without a status"),
         }
     }
+
+    /// The archives of the fixture, by part.
+    #[must_use]
+    pub fn fixture(&self) -> &BTreeMap<String, PathBuf> {
+        self.ingredients.fixture()
+    }
+}
+
+/// What one command is run with.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// The command.
+    pub job: Job,
+    /// The guest's root.
+    pub load: Load,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Parameters of the kernel beside ours.
+    pub parameters: String,
+    /// Memory in MiB; by what is in the image where none is said.
+    pub memory: Option<u64>,
+    /// How long the command may take.
+    pub limit: Option<Duration>,
 }
 
 impl Suite {
@@ -246,7 +291,7 @@ impl Suite {
     pub(super) fn follow(
         &self,
         target: &Target,
-        plan: &Plan,
+        (load, plan): (&Load, &Plan),
         options: &Options,
         limit: Duration,
         stop: &Stop,
@@ -256,17 +301,18 @@ impl Suite {
         match target.lab() {
             Lab::Vm => {
                 let accel = self.choose(target, stop).map_err(broken)?;
-                let machine = machine(&self.ingredients, target, accel, plan);
+                let machine = machine(&self.ingredients, target, accel, load, plan);
                 let mut machine = machine.map_err(broken)?;
                 machine.cpus = options.cpus;
                 machine.parameters = &options.parameters;
                 session::run(machine, options.boot, stop.as_fd(), heard)
             }
             Lab::Native => {
+                let root = self.ingredients.root(load).map_err(broken)?;
                 let lab = native::Lab {
                     executable: self.ingredients.programs().executable(),
                     launcher: self.ingredients.programs().launcher(),
-                    fixture: self.ingredients.fixture(),
+                    root: &root,
                     plan,
                     limit,
                 };
@@ -280,10 +326,11 @@ fn machine<'a>(
     ingredients: &Ingredients,
     target: &'a Target,
     accel: Accel,
+    load: &Load,
     plan: &Plan,
 ) -> Result<Machine<'a>> {
     let image = ingredients
-        .image(&target.modules, plan)
+        .image(&target.modules, load, plan)
         .with_context(|| format!("failed to build the image for {}", target.id))?;
     let kernel = target.kernel.as_ref();
     let kernel = kernel.context("the running kernel takes no command: run it here")?;
@@ -294,6 +341,7 @@ fn machine<'a>(
         cpus: 1,
         parameters: "",
         terminal: Terminal::None,
+        memory: None,
     })
 }
 
@@ -303,7 +351,8 @@ const KVM_TRIAL: Duration = Duration::from_secs(30);
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
     let plan = Plan::default();
-    let machine = machine(ingredients, target, Accel::Kvm, &plan)?;
+    let load = Load::default();
+    let machine = machine(ingredients, target, Accel::Kvm, &load, &plan)?;
     session::run(machine, KVM_TRIAL, stop.as_fd(), &mut |_| Some(KVM_TRIAL))?;
     Ok(())
 }

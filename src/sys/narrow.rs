@@ -71,7 +71,6 @@ pub fn execve_narrow(path: &CStr, argv: &[CString], environment: &[CString]) -> 
             options(nostack),
         );
     }
-    Errno::result(result as i32)
-        .map(drop)
-        .map_err(|_| Errno::from_raw(-(result as i32)))
+    // Without a library the errno is the result, negative.
+    Err(Errno::from_raw(-(result as i32)))
 }

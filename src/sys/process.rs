@@ -122,6 +122,13 @@ pub fn on_exec(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(prepare) }
 }
 
+/// Starts a command with no signal blocked or ignored, whatever this process does with them.
+pub fn with_clean_signals(command: &mut Command) -> &mut Command {
+    let prepare = || Ok(reset_signals()?);
+    // SAFETY: between fork and exec only system calls are made, nothing is allocated or locked.
+    unsafe { command.pre_exec(prepare) }
+}
+
 /// Ends a forked child without running what its parent has registered for its own end (_exit(2)).
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: the call takes an integer and does not return.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result};
 use command_fds::{CommandFdExt as _, FdMapping};
 use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::pipe2;
 
 use super::accel::Accel;
@@ -38,6 +39,8 @@ pub struct Machine<'a> {
     pub parameters: &'a str,
     /// What the third serial port is connected to.
     pub terminal: Terminal,
+    /// Memory in MiB; by the image's size where the user has not said.
+    pub memory: Option<u64>,
 }
 
 /// What the third serial port is connected to.
@@ -47,6 +50,8 @@ pub enum Terminal {
     None,
     /// Our own standard input and output.
     Ours,
+    /// Us, who hand on our standard input.
+    Host,
 }
 
 /// A machine that runs; its output comes through pipes.
@@ -60,6 +65,8 @@ pub struct Running {
     pub records: OwnedFd,
     /// What QEMU itself says.
     pub complaints: OwnedFd,
+    /// The third serial port, where we hand on our input.
+    pub input: Option<OwnedFd>,
 }
 
 /// Numbers of the descriptors in QEMU.
@@ -67,6 +74,7 @@ const IMAGE_FD: i32 = 10;
 const CONSOLE_FD: i32 = 11;
 const RECORDS_FD: i32 = 12;
 const KERNEL_FD: i32 = 13;
+const INPUT_FD: i32 = 14;
 
 impl Machine<'_> {
     /// Starts QEMU; it ends with the calling thread.
@@ -81,7 +89,7 @@ impl Machine<'_> {
             pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
         let mut command = Command::new(QEMU);
         command.args(self.arguments()).stderr(complaints_end);
-        if self.terminal == Terminal::None {
+        if self.terminal != Terminal::Ours {
             // A process group of its own: Ctrl-C is ours to handle.
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
             command.stdin(Stdio::null()).stdout(Stdio::null());
@@ -109,6 +117,19 @@ impl Machine<'_> {
                 child_fd: KERNEL_FD,
             });
         }
+        let input = match self.terminal {
+            Terminal::Host => {
+                let flags = SockFlag::SOCK_CLOEXEC;
+                let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
+                    .context("failed to make a pair of sockets")?;
+                fds.push(FdMapping {
+                    parent_fd: theirs,
+                    child_fd: INPUT_FD,
+                });
+                Some(ours)
+            }
+            Terminal::None | Terminal::Ours => None,
+        };
         command
             .fd_mappings(fds)
             .context("failed to prepare QEMU's descriptors")?;
@@ -123,6 +144,7 @@ impl Machine<'_> {
             console,
             records,
             complaints,
+            input,
         })
     }
 
@@ -156,7 +178,10 @@ impl Machine<'_> {
         arguments.extend(
             [
                 ("-smp", self.cpus.to_string()),
-                ("-m", format!("{}M", memory(self.image.size))),
+                (
+                    "-m",
+                    format!("{}M", self.memory.unwrap_or(memory(self.image.size))),
+                ),
                 ("-kernel", kernel),
                 ("-initrd", format!("/dev/fd/{IMAGE_FD}")),
                 ("-append", append(self.parameters)),
@@ -168,8 +193,13 @@ impl Machine<'_> {
             .into_iter()
             .flat_map(|(option, value)| [option.to_owned(), value]),
         );
-        if self.terminal == Terminal::Ours {
-            arguments.extend(["-chardev", "stdio,id=terminal,signal=off"].map(Into::into));
+        let terminal = match self.terminal {
+            Terminal::None => None,
+            Terminal::Ours => Some("stdio,id=terminal,signal=off".to_owned()),
+            Terminal::Host => Some(format!("socket,id=terminal,fd={INPUT_FD}")),
+        };
+        if let Some(terminal) = terminal {
+            arguments.extend(["-chardev".to_owned(), terminal]);
             arguments.extend(["-serial", "chardev:terminal"].map(Into::into));
         }
         arguments

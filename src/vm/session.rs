@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::console::Console;
 use super::machine::{Machine, Running};
-use crate::wire::{Link, LinkError, Message, until};
+use crate::wire::{Chunk, Link, LinkError, Message, until};
 
 /// How long a kernel may take from QEMU's start to PID 1, under emulation on a busy machine.
 pub const BOOT: Duration = Duration::from_secs(90);
@@ -74,6 +74,29 @@ struct Session {
     console: Console,
     complaints: Vec<u8>,
     reached: bool,
+    input: Option<Input>,
+}
+
+/// Our standard input on its way into a guest.
+struct Input {
+    to: std::fs::File,
+    /// The guest has asked for more.
+    wanted: bool,
+}
+
+impl Input {
+    /// Reads what there is and sends it; an end, or an input that cannot be read, as an empty chunk.
+    fn hand_on(&mut self) {
+        let mut chunk = [0; Chunk::MOST];
+        let length = match nix::unistd::read(std::io::stdin(), &mut chunk) {
+            Ok(length) => length,
+            Err(Errno::EINTR | Errno::EAGAIN) => return,
+            Err(_) => 0,
+        };
+        self.wanted = false;
+        // A machine that is gone is noticed elsewhere.
+        let _ = Chunk(chunk[..length].to_vec()).write(&self.to);
+    }
 }
 
 impl Session {
@@ -83,6 +106,7 @@ impl Session {
             console,
             records,
             complaints,
+            input,
         } = running;
         Session {
             child,
@@ -92,6 +116,10 @@ impl Session {
             console: Console::default(),
             complaints: Vec::new(),
             reached: false,
+            input: input.map(|fd| Input {
+                to: fd.into(),
+                wanted: false,
+            }),
         }
     }
 
@@ -109,6 +137,12 @@ impl Session {
                 match message {
                     Message::Done => return Ok(()),
                     Message::Failed { reason } => return Err(End::Guest(reason)),
+                    Message::More => {
+                        if let Some(input) = &mut self.input {
+                            input.wanted = true;
+                        }
+                        continue;
+                    }
                     message => patience = heard(message),
                 }
                 deadline = Instant::now() + patience.unwrap_or(FOR_EVER);
@@ -116,20 +150,31 @@ impl Session {
             if self.console.is_hopeless() || self.is_paused() {
                 return Err(End::Hopeless);
             }
+            let stdin = std::io::stdin();
+            let wanted = self.input.as_ref().is_some_and(|input| input.wanted);
+            let from = if wanted { stdin.as_fd() } else { stop };
             let mut fds = [
                 PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.console_fd.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.complaints_fd.as_fd(), PollFlags::POLLIN),
                 PollFd::new(stop, PollFlags::POLLIN),
+                PollFd::new(from, PollFlags::POLLIN),
             ];
             match poll(&mut fds, until(deadline)) {
                 Ok(0) => return Err(End::Deadline(patience.unwrap_or(FOR_EVER))),
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(End::System(errno.into())),
             }
-            let [records, console, complaints, stop] = fds.map(|fd| fd.any().unwrap_or(true));
+            let [records, console, complaints, stop, input] =
+                fds.map(|fd| fd.any().unwrap_or(true));
             if stop {
                 return Err(End::Interrupted);
+            }
+            if wanted
+                && input
+                && let Some(input) = &mut self.input
+            {
+                input.hand_on();
             }
             if console {
                 take(&self.console_fd, |bytes| self.console.feed(bytes));

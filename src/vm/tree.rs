@@ -1,8 +1,9 @@
 //! A file system in memory, and its cpio form: same tree, same bytes.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,7 +13,13 @@ use crate::below::Below;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     entries: BTreeMap<String, Entry>,
+    /// Whose they are, where that is not root.
+    owners: BTreeMap<String, Owner>,
 }
+
+/// User and group that something belongs to; root by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owner(pub u32, pub u32);
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +31,7 @@ pub enum Entry {
         /// Permission bits.
         mode: u32,
         /// Content.
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
     },
     /// A symbolic link with its target.
     Link(String),
@@ -64,9 +71,96 @@ impl Tree {
         Ok(())
     }
 
+    /// Puts an entry where its path leads in this tree, through symlinks of directories, in the place of a
+    /// file or a symlink that is there.
+    ///
+    /// # Errors
+    ///
+    /// The name leads out of the tree, below a file, or through a symlink that leads nowhere; or it would
+    /// take the place of a directory.
+    pub fn put(&mut self, path: &str, entry: Entry, owner: Owner) -> Result<()> {
+        let path = Below::parse(path)?.as_str();
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut here = String::new();
+        for part in directory.split('/').filter(|part| !part.is_empty()) {
+            let next = join(&here, part);
+            here = match self.entries.get(&next) {
+                Some(Entry::Directory(_)) => next,
+                Some(Entry::File { .. }) => bail!("{path:?} is below {next}, which is a file"),
+                Some(Entry::Link(target)) => {
+                    let to = self.resolve(&next);
+                    let is_directory = |to: &String| {
+                        to.is_empty() || matches!(self.get(to), Some(Entry::Directory(_)))
+                    };
+                    to.filter(is_directory).with_context(|| {
+                        format!(
+                            "{path:?} leads through {next}, a symlink to {target}, no directory"
+                        )
+                    })?
+                }
+                None => {
+                    self.entries.insert(next.clone(), Entry::Directory(0o755));
+                    next
+                }
+            };
+        }
+        let place = join(&here, name);
+        match (self.entries.get(&place), &entry) {
+            // Merged directories stay so.
+            (Some(Entry::Link(_)), Entry::Directory(_))
+                if self
+                    .resolve(&place)
+                    .is_some_and(|to| matches!(self.get(&to), Some(Entry::Directory(_)))) =>
+            {
+                return Ok(());
+            }
+            (Some(Entry::Directory(_)), Entry::File { .. } | Entry::Link(_)) => {
+                bail!("{path:?} is a directory already")
+            }
+            _ => {}
+        }
+        match owner == Owner::default() {
+            true => drop(self.owners.remove(&place)),
+            false => drop(self.owners.insert(place.clone(), owner)),
+        }
+        self.entries.insert(place, entry);
+        Ok(())
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, path: &str) -> Option<Entry> {
+        self.owners.remove(path);
         self.entries.remove(path)
+    }
+
+    /// Takes out everything below a directory, which stays; the root is an empty path.
+    pub fn remove_below(&mut self, directory: &str) {
+        let inside = |path: &str| {
+            let rest = path.strip_prefix(directory);
+            rest.is_some_and(|rest| directory.is_empty() || rest.starts_with('/'))
+        };
+        self.entries.retain(|path, _| !inside(path));
+        self.owners.retain(|path, _| !inside(path));
+    }
+
+    /// Whose an entry is.
+    #[must_use]
+    pub fn owner(&self, path: &str) -> Owner {
+        self.owners.get(path).copied().unwrap_or_default()
+    }
+
+    /// Takes these entries out, as a tree of their own with the directories above them.
+    ///
+    /// # Errors
+    ///
+    /// There is no such entry.
+    pub fn split<'a>(&mut self, paths: impl IntoIterator<Item = &'a String>) -> Result<Tree> {
+        let mut own = Tree::default();
+        for path in paths {
+            let entry = self.remove(path);
+            own.add(path, entry.with_context(|| format!("there is no {path}"))?)?;
+        }
+        Ok(own)
     }
 
     /// Every entry, a directory before what is in it.
@@ -150,18 +244,58 @@ impl Tree {
                 Entry::File { mode, bytes } => (0o100_000 | mode, bytes),
                 Entry::Link(target) => (0o120_777, target.as_bytes()),
             };
+            let owner = self.owner(path);
             let size = u32::try_from(bytes.len())
                 .with_context(|| format!("{path} is too big for a cpio archive"))?;
             let mut member = cpio::newc::Builder::new(path)
                 .ino(inode)
                 .mode(mode)
                 .nlink(1)
+                .uid(owner.0)
+                .gid(owner.1)
                 .write(&mut out, size);
             member.write_all(bytes)?;
             member.finish()?;
         }
         cpio::newc::trailer(out)?;
         Ok(())
+    }
+
+    /// Adds what is in an archive that [`Tree::write_cpio`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// The archive is damaged, or has what no tree has.
+    pub fn read_cpio(&mut self, mut from: impl Read) -> Result<()> {
+        loop {
+            let mut member = cpio::newc::Reader::new(&mut from)?;
+            let entry = member.entry();
+            if entry.is_trailer() {
+                return Ok(());
+            }
+            let name = entry.name().to_owned();
+            let (mode, owner) = (entry.mode(), Owner(entry.uid(), entry.gid()));
+            let mut content = Vec::new();
+            member.read_to_end(&mut content)?;
+            member.finish()?;
+            let entry = match mode & 0o170_000 {
+                0o040_000 => Entry::Directory(mode & 0o7777),
+                0o100_000 => Entry::File {
+                    mode: mode & 0o7777,
+                    bytes: content.into(),
+                },
+                0o120_000 => Entry::Link(String::from_utf8(content)?),
+                other => bail!("{name}: unknown kind of file {other:o}"),
+            };
+            self.put(&name, entry, owner)?;
+        }
+    }
+}
+
+fn join(directory: &str, name: &str) -> String {
+    match directory {
+        "" => name.to_owned(),
+        directory => format!("{directory}/{name}"),
     }
 }
 
@@ -178,7 +312,7 @@ mod tests {
     fn file() -> Entry {
         Entry::File {
             mode: 0o755,
-            bytes: b"x".to_vec(),
+            bytes: b"x".as_slice().into(),
         }
     }
 
@@ -232,6 +366,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_split_off_is_in_one_of_the_two_trees_alone() {
+        let mut tree = Tree::default();
+        tree.add("a/b", file()).unwrap();
+        tree.add("a/c", file()).unwrap();
+        let own = tree.split(&["a/b".to_owned()]).unwrap();
+        assert_eq!((own.get("a/b"), own.get("a/c")), (Some(&file()), None));
+        assert_eq!((tree.get("a/b"), tree.get("a/c")), (None, Some(&file())));
+    }
+
+    #[test]
     fn links_are_followed_also_in_the_middle_of_a_path() {
         let mut tree = Tree::default();
         tree.add("usr/lib/x", file()).unwrap();
@@ -246,6 +390,62 @@ mod tests {
         let mut tree = Tree::default();
         tree.add("a", Entry::Link("a".into())).unwrap();
         assert_eq!(tree.resolve("a"), None);
+    }
+
+    /// A tree with a merged directory.
+    fn merged() -> Tree {
+        let mut tree = Tree::default();
+        tree.add("usr/bin/x", file()).unwrap();
+        tree.add("bin", Entry::Link("usr/bin".into())).unwrap();
+        tree
+    }
+
+    #[test]
+    fn what_is_put_goes_where_its_path_leads_and_merged_directories_stay() {
+        let mut tree = merged();
+        let owner = Owner(1, 2);
+        tree.put("bin/y", file(), owner).unwrap();
+        tree.put("bin", Entry::Directory(0o755), Owner::default())
+            .unwrap();
+        assert_eq!(
+            (tree.get("usr/bin/y"), tree.owner("usr/bin/y")),
+            (Some(&file()), owner)
+        );
+        assert!(matches!(tree.get("bin"), Some(Entry::Link(_))));
+    }
+
+    #[test]
+    fn what_is_put_through_a_symlink_to_nowhere_or_over_a_directory_is_an_error() {
+        let mut tree = merged();
+        tree.add("lost", Entry::Link("nowhere".into())).unwrap();
+        let mut error = |path| {
+            tree.put(path, file(), Owner::default())
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error("lost/x").contains("a symlink to nowhere, no directory"));
+        assert!(error("usr/bin").contains("is a directory already"));
+        assert!(error("bin/x/y").contains("is below usr/bin/x, which is a file"));
+    }
+
+    #[test]
+    fn what_is_below_a_directory_goes_and_its_neighbour_stays() {
+        let mut tree = merged();
+        tree.add("usr/bin2", file()).unwrap();
+        tree.remove_below("usr/bin");
+        assert_eq!(tree.get("usr/bin/x"), None);
+        assert!(tree.get("usr/bin").is_some() && tree.get("usr/bin2").is_some());
+    }
+
+    #[test]
+    fn an_archive_is_read_back_as_it_was() {
+        let mut tree = merged();
+        tree.put("usr/bin/y", file(), Owner(1, 2)).unwrap();
+        let mut bytes = Vec::new();
+        tree.write_cpio(&mut bytes).unwrap();
+        let mut read = Tree::default();
+        read.read_cpio(bytes.as_slice()).unwrap();
+        assert_eq!(read, tree);
     }
 
     #[test]

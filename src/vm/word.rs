@@ -42,6 +42,19 @@ pub fn release(key: &str, word: &str) -> Result<()> {
     }
 }
 
+/// Checks the name of a part of the fixture, which is its archive's name as well.
+///
+/// # Errors
+///
+/// The key and the word.
+pub fn part(key: &str, word: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match !word.is_empty() && word.chars().all(plain) {
+        true => Ok(()),
+        false => bail!("{key} = {word:?} is no name of a part: lower case letters, digits and -"),
+    }
+}
+
 /// Checks the name of a kernel module.
 ///
 /// # Errors

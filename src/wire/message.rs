@@ -45,7 +45,25 @@ pub enum Message {
         /// Where it wrote.
         stream: Stream,
         /// What it wrote.
+        #[serde(with = "super::bytes")]
         bytes: Vec<u8>,
+    },
+    /// The command of `exetrail boot` takes more input.
+    More,
+    /// A piece of an archive of what is fetched from the guest.
+    Piece {
+        /// The path in the guest.
+        place: String,
+        /// The next bytes of the cpio archive.
+        #[serde(with = "super::bytes")]
+        bytes: Vec<u8>,
+    },
+    /// The archive of a path is whole.
+    Fetched {
+        /// The path in the guest.
+        place: String,
+        /// Why it is not.
+        result: Result<(), String>,
     },
     /// The command of `exetrail boot` has ended.
     Exited {

@@ -4,14 +4,17 @@
 //! port (or a pipe, in the native lab). Inside the guest the runner, the launcher and the monitor
 //! talk over a [`Link`].
 
+mod bytes;
+mod chunk;
 mod link;
 mod message;
 mod place;
 mod plan;
 mod policy;
 
+pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
 pub use place::{BUILD, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
-pub use plan::{Ask, Fault, Job, Plan};
+pub use plan::{Ask, Fault, Input, Job, Plan};
 pub use policy::{Act, Policy};

@@ -52,9 +52,24 @@ pub enum Job {
     Command {
         /// Program and arguments.
         argv: Vec<String>,
-        /// Whether a person's terminal is on the third serial port.
-        terminal: bool,
+        /// Where its input comes from.
+        input: Input,
+        /// Paths that are sent back when it has ended.
+        fetch: Vec<String>,
     },
+}
+
+/// Where the input of a command comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Input {
+    /// Nowhere.
+    None,
+    /// The third serial port, where the host sends a [`super::Chunk`] for each
+    /// [`super::Message::More`].
+    Host,
+    /// A person's terminal on the third serial port, which takes the output as well.
+    Terminal,
 }
 
 /// A fault that the guest commits when it comes to a scenario.

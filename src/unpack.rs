@@ -1,18 +1,23 @@
-//! Unpacks a cpio archive below a directory. Nothing else in exetrail unpacks one.
+//! Unpacks cpio archives below a directory. Nothing else in exetrail unpacks one.
+//!
+//! A guest unpacks its root, and the host what it fetches from a guest.
 //!
 //! In the native lab this is root on the user's own machine, so the archive is not believed: a name
 //! that is absolute, has `..` or leads through a symlink ends it.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::below::Below;
 
-/// Makes the directories, files and symlinks of an archive (newc) below `root`.
+/// Makes the directories, files and symlinks of the archives (newc) in a file below `root`.
+///
+/// One archive follows the other, as the kernel has it for an initramfs. A directory that an earlier
+/// one made keeps its mode.
 ///
 /// # Errors
 ///
@@ -20,12 +25,13 @@ use crate::below::Below;
 /// what cannot be written, with its path.
 pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
     let open = || format!("failed to open {}", archive.display());
-    let mut input = fs::File::open(archive).with_context(open)?;
-    loop {
+    let mut input = BufReader::new(fs::File::open(archive).with_context(open)?);
+    while !input.fill_buf().with_context(open)?.is_empty() {
         let mut reader = cpio::newc::Reader::new(&mut input)
             .with_context(|| format!("failed to read {}", archive.display()))?;
         if reader.entry().is_trailer() {
-            return Ok(());
+            reader.finish().with_context(open)?;
+            continue;
         }
         let name = reader.entry().name().to_owned();
         let refused = || format!("failed to unpack {}", archive.display());
@@ -35,26 +41,41 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
         let context = || format!("failed to unpack {}", place.display());
         let mode = reader.entry().mode();
         let permissions = fs::Permissions::from_mode(mode & 0o7777);
+        let owner = (reader.entry().uid(), reader.entry().gid());
         // Not with the capacity that the archive claims.
         let mut content = Vec::new();
         reader.read_to_end(&mut content).with_context(context)?;
         reader.finish().with_context(context)?;
         match mode & 0o170_000 {
+            0o040_000 if fs::symlink_metadata(&place).is_ok_and(|found| found.is_dir()) => {}
             0o040_000 => {
                 fs::create_dir(&place).with_context(context)?;
+                own(&place, owner).with_context(context)?;
                 fs::set_permissions(&place, permissions).with_context(context)?;
             }
             0o100_000 => {
                 let mut file = fs::File::create_new(&place).with_context(context)?;
                 file.write_all(&content).with_context(context)?;
+                // A change of owner clears bits of the mode.
+                own(&place, owner).with_context(context)?;
                 file.set_permissions(permissions).with_context(context)?;
             }
             0o120_000 => {
                 let target = String::from_utf8(content).with_context(context)?;
                 symlink(target, &place).with_context(context)?;
+                own(&place, owner).with_context(context)?;
             }
             other => bail!("{}: unknown kind of file {other:o}", place.display()),
         }
+    }
+    Ok(())
+}
+
+/// What is nobody's in particular belongs to who unpacks it.
+fn own(place: &Path, (uid, gid): (u32, u32)) -> std::io::Result<()> {
+    match (uid, gid) {
+        (0, 0) => Ok(()),
+        (uid, gid) => lchown(place, Some(uid), Some(gid)),
     }
 }
 
@@ -67,16 +88,22 @@ mod tests {
 
     /// An archive of these entries, written without any check, unpacked into `root` of a directory.
     fn unpacked(entries: &[(&str, u32, &str)]) -> (tempfile::TempDir, Result<()>) {
+        unpacked_all(&[entries])
+    }
+
+    fn unpacked_all(archives: &[&[(&str, u32, &str)]]) -> (tempfile::TempDir, Result<()>) {
         let dir = tempfile::tempdir().unwrap();
         let mut bytes = Vec::new();
-        for (name, mode, content) in entries {
-            let size = u32::try_from(content.len()).unwrap();
-            let builder = cpio::newc::Builder::new(name).mode(*mode).nlink(1);
-            let mut member = builder.write(&mut bytes, size);
-            member.write_all(content.as_bytes()).unwrap();
-            member.finish().unwrap();
+        for entries in archives {
+            for (name, mode, content) in *entries {
+                let size = u32::try_from(content.len()).unwrap();
+                let builder = cpio::newc::Builder::new(name).mode(*mode).nlink(1);
+                let mut member = builder.write(&mut bytes, size);
+                member.write_all(content.as_bytes()).unwrap();
+                member.finish().unwrap();
+            }
+            cpio::newc::trailer(&mut bytes).unwrap();
         }
-        cpio::newc::trailer(&mut bytes).unwrap();
         let archive = dir.path().join("hostile.cpio");
         fs::write(&archive, bytes).unwrap();
         let root = dir.path().join("root");
@@ -128,6 +155,17 @@ mod tests {
         let (dir, result) = unpacked(entries);
         assert!(format!("{:#}", result.unwrap_err()).contains("File exists"));
         dir
+    }
+
+    #[test]
+    fn a_second_archive_adds_to_the_first_and_keeps_its_directories() {
+        let first: &[_] = &[("a", 0o041_777, ""), ("a/b", FILE, "x")];
+        let (dir, result) = unpacked_all(&[first, &[("a", 0o040_755, ""), ("a/c", FILE, "y")]]);
+        result.unwrap();
+        let root = dir.path().join("root/a");
+        assert_eq!(fs::read(root.join("b")).unwrap(), b"x");
+        assert_eq!(fs::read(root.join("c")).unwrap(), b"y");
+        assert_eq!(fs::metadata(root).unwrap().permissions().mode(), 0o041_777);
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! What `boot --fetch` brings back from a guest.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::files;
+use crate::unpack::unpack as unpack_archive;
+
+/// A path of the guest, and where it goes here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// In the guest.
+    pub guest: String,
+    /// On the host.
+    pub host: PathBuf,
+}
+
+impl FromStr for Fetched {
+    type Err = String;
+
+    /// Reads `GUEST` or `GUEST:HOST`; into a directory that is there it goes under its own name.
+    fn from_str(word: &str) -> Result<Fetched, String> {
+        let (guest, host) = word.split_once(':').unwrap_or((word, "."));
+        let name = Path::new(guest).file_name();
+        let name = name.ok_or_else(|| format!("{guest:?} names no file"))?;
+        if !guest.starts_with('/') {
+            return Err(format!("{guest:?} is not absolute"));
+        }
+        let host = Path::new(host);
+        let host = match host.is_dir() {
+            true => host.join(name),
+            false => host.to_owned(),
+        };
+        Ok(Fetched {
+            guest: guest.to_owned(),
+            host,
+        })
+    }
+}
+
+impl Fetched {
+    /// Refuses, before anything is booted, what could not be kept.
+    ///
+    /// # Errors
+    ///
+    /// Something is there already, or the directory that it goes to is not.
+    pub fn check(&self) -> Result<()> {
+        if self.host.symlink_metadata().is_ok() {
+            bail!(
+                "{} is there already: --fetch overwrites nothing",
+                self.host.display()
+            );
+        }
+        let parent = parent(&self.host);
+        if !parent.is_dir() {
+            bail!("{} is no directory to fetch into", parent.display());
+        }
+        Ok(())
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Unpacks what came from the guest, beside its place, and puts it there when it is whole.
+///
+/// # Errors
+///
+/// The archive has what an archive of ours does not, or cannot be written.
+pub fn unpack(archive: &[u8], wanted: &Fetched) -> Result<()> {
+    wanted.check()?;
+    let context = || {
+        format!(
+            "failed to fetch {} to {}",
+            wanted.guest,
+            wanted.host.display()
+        )
+    };
+    let work = tempfile::tempdir_in(parent(&wanted.host)).with_context(context)?;
+    let file = work.path().join("archive.cpio");
+    std::fs::write(&file, archive).with_context(context)?;
+    let inside = work.path().join("inside");
+    std::fs::create_dir(&inside).with_context(context)?;
+    unpack_archive(&file, &inside).with_context(context)?;
+    let found = files::list(&inside)?;
+    let [one] = found.as_slice() else {
+        bail!("{}: it is not one file or directory", wanted.guest);
+    };
+    std::fs::rename(one, &wanted.host).with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_goes_into_a_directory_under_its_own_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().display();
+        let fetched: Fetched = format!("/tmp/out:{own}").parse().unwrap();
+        assert_eq!(fetched.host, dir.path().join("out"));
+        let fetched: Fetched = format!("/tmp/out:{own}/other").parse().unwrap();
+        assert_eq!(fetched.host, dir.path().join("other"));
+        assert_eq!(
+            "/tmp/out".parse::<Fetched>().unwrap().host,
+            Path::new("./out")
+        );
+    }
+
+    #[test]
+    fn what_names_nothing_is_an_error() {
+        assert!("/".parse::<Fetched>().is_err());
+        assert!(
+            "out"
+                .parse::<Fetched>()
+                .unwrap_err()
+                .contains("not absolute")
+        );
+    }
+
+    #[test]
+    fn what_is_there_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("out"), "mine").unwrap();
+        let fetched: Fetched = format!("/tmp/out:{}", dir.path().display())
+            .parse()
+            .unwrap();
+        assert!(
+            fetched
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("overwrites nothing")
+        );
+    }
+}
