@@ -15,6 +15,7 @@ pub struct Elf {
     runpath: Option<&'static str>,
     flaw: Option<Flaw>,
     read_only: bool,
+    unused: usize,
 }
 
 /// Machine and width.
@@ -69,6 +70,7 @@ impl Elf {
             runpath: None,
             flaw: None,
             read_only: false,
+            unused: 0,
         }
     }
 
@@ -127,6 +129,13 @@ impl Elf {
         self
     }
 
+    /// Adds so many program headers that say nothing (`PT_NULL`).
+    #[must_use]
+    pub fn unused_headers(mut self, number: usize) -> Elf {
+        self.unused = number;
+        self
+    }
+
     /// Puts something wrong into it.
     #[must_use]
     pub fn flaw(mut self, flaw: Flaw) -> Elf {
@@ -144,7 +153,7 @@ impl Elf {
         // PT_PHDR, PT_INTERP, PT_LOAD, PT_DYNAMIC, PT_GNU_STACK; the first two must come before
         // PT_LOAD, and loaders know by PT_PHDR where the program lies.
         let dynamic = self.interpreter.is_some();
-        let count = if dynamic { 5 } else { 2 } + usize::from(self.second.is_some());
+        let count = if dynamic { 5 } else { 2 } + usize::from(self.second.is_some()) + self.unused;
         let headers = header + entry * count;
 
         let mut body = Vec::new();
@@ -231,6 +240,9 @@ impl Elf {
             file.segment(2, 6, table, table_size, 0, word as u64);
         }
         file.segment(0x6474_e551, 6, 0, 0, 0, 16);
+        for _ in 0..self.unused {
+            file.segment(0, 0, 0, 0, 0, 0);
+        }
         if self.flaw != Some(Flaw::Truncated) {
             file.bytes.extend(body);
         }

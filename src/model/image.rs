@@ -35,6 +35,8 @@ pub struct Elf {
     pub machine: u16,
     /// The program headers are as long as they must be, and all there.
     pub headers: bool,
+    /// How many bytes they take.
+    pub table: u64,
     /// The first `PT_INTERP`.
     pub interpreter: Option<Interpreter>,
     /// No segment is at an address that a process cannot have.
@@ -124,6 +126,20 @@ struct Segment {
     memory: u64,
 }
 
+/// How many bytes the program headers take.
+fn size_of_table(machine: u16, wide: &header64::Header, head: &[u8]) -> u64 {
+    let (size, count) = match machine {
+        header::EM_386 => {
+            let mut fixed = [0; header32::SIZEOF_EHDR];
+            fixed.copy_from_slice(&head[..header32::SIZEOF_EHDR]);
+            let header = header32::Header::from_bytes(&fixed);
+            (header.e_phentsize, header.e_phnum)
+        }
+        _ => (wide.e_phentsize, wide.e_phnum),
+    };
+    u64::from(size) * u64::from(count)
+}
+
 impl Segment {
     /// How many pages it takes in memory.
     fn pages(&self) -> u64 {
@@ -146,6 +162,7 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         kind,
         machine,
         headers: segments.is_some(),
+        table: size_of_table(machine, wide, head),
         interpreter: None,
         addresses: true,
         pages: 0,

@@ -5,9 +5,9 @@ use nix::libc;
 
 use super::differences::{
     ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
-    LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
+    LISTENER_WAITS_FOR_ITSELF, MANY_HEADERS, OPENS_FIRST,
 };
-use super::image::{Interpreter, PAGE};
+use super::image::{Elf, Interpreter, PAGE};
 use super::walk::{Found, walk};
 use super::{Answer, Call, Ending, File, Files, Format, Matches, Observer, Running, Step, Target};
 use crate::sys::AT_EXECVE_CHECK;
@@ -410,7 +410,7 @@ impl Exec<'_, '_> {
         let Some(elf) = &file.image().elf else {
             return Ok(Handler::NotMine);
         };
-        if !elf.is_program() || !elf.is_ours() || !elf.headers {
+        if !elf.is_program() || !elf.is_ours() || !self.reads_headers(elf) {
             return Ok(Handler::NotMine);
         }
         let interpreter = match (&elf.interpreter, self.loader.take()) {
@@ -434,7 +434,7 @@ impl Exec<'_, '_> {
                 .elf
                 .as_ref()
                 .filter(|found| found.machine == elf.machine);
-            if good.is_none_or(|found| !found.headers) {
+            if good.is_none_or(|found| !self.reads_headers(found)) {
                 return Err(errno("ELIBBAD"));
             }
         }
@@ -466,6 +466,15 @@ impl Exec<'_, '_> {
             secure: self.is_secure(file),
             caller: self.call.caller.clone(),
         })))
+    }
+
+    /// `load_elf_phdrs`, of a program or of its interpreter.
+    fn reads_headers(&self, elf: &Elf) -> bool {
+        let most = match MANY_HEADERS.is_in(self.kernel) {
+            true => 65536,
+            false => PAGE,
+        };
+        elf.headers && elf.table <= most
     }
 
     /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.

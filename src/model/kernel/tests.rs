@@ -280,3 +280,16 @@ fn a_shared_table_that_cannot_be_copied_ends_the_process() {
     let end = ends(&Elf::new(), |call| call.caller.large_table = true);
     assert_eq!(end, Ending::Signal("SIGSEGV"));
 }
+
+#[test]
+fn program_headers_of_more_than_a_page_are_read_by_newer_kernels() {
+    let end = |unused, release| {
+        let program = Elf::new().unused_headers(unused);
+        let sample = Sample::new().program("/a", &program);
+        start(&sample, &call("/a"), release).1
+    };
+    // Two are there besides: 73 times 56 bytes fit.
+    assert!(matches!(end(71, "6.16"), Ending::Runs(_)));
+    assert!(matches!(end(72, "6.16"), Ending::NoFormat { .. }));
+    assert!(matches!(end(72, "6.17"), Ending::Runs(_)));
+}
