@@ -177,6 +177,7 @@ impl Check<'_> {
     /// Explains one start with the steps that are left; `asked` where we made the call.
     fn start(&mut self, name: &str, call: &Call, rest: &mut Rest<'_>, asked: bool) {
         self.found.starts += 1;
+        self.found.afterwards += usize::from(!asked);
         let (files, kernel) = (self.witness.files, self.witness.kernel);
         let mut matching = Matching {
             rest,
@@ -471,6 +472,9 @@ mod tests {
         let next = ["execute", "open"]
             .map(|perm| step(perm, "/a", "/b"))
             .concat();
-        assert_eq!(disagreements(&(kernels("/caller") + &next + END)), [""; 0]);
+        let found = found(&(kernels("/caller") + &next + END));
+        assert_eq!(found.disagreements, [""; 0]);
+        // It was not known before that there would be one, nor of what.
+        assert_eq!((found.starts, found.afterwards), (2, 1));
     }
 }
