@@ -9,21 +9,29 @@ use exetrail::scenario::Registered;
 use exetrail::view::Name;
 use libtest_mimic::Failed;
 
-/// Checks that `docs/contract.md` is what the snapshots say.
+/// The page of each specification that is published.
+const PAGES: [(&str, &str); 2] = [
+    ("execve", "docs/contract.md"),
+    ("execveat", "docs/contract-execveat.md"),
+];
+
+/// Checks that the pages of the specifications are what the snapshots say.
 pub fn contract(root: &Path) -> Result<(), Failed> {
     let context = |error| Failed::from(format!("{error:#}"));
     let cache = cache_directory().map_err(context)?;
     let project = Project::open_at(Some(root.to_owned()), cache).map_err(context)?;
-    let said = exetrail::cli::document(&project, "execve").map_err(context)?;
-    let written = std::fs::read_to_string(root.join("docs/contract.md")).unwrap_or_default();
-    match said == written {
-        true => Ok(()),
-        false => Err(
-            "docs/contract.md is not what the snapshots say: write it anew with \
-                      `exetrail contract --format markdown > docs/contract.md`"
-                .into(),
-        ),
+    for (call, page) in PAGES {
+        let said = exetrail::cli::document(&project, call).map_err(context)?;
+        let written = std::fs::read_to_string(root.join(page)).unwrap_or_default();
+        if said != written {
+            return Err(format!(
+                "{page} is not what the snapshots say: write it anew with `exetrail contract \
+                 --call {call} --format markdown > {page}`"
+            )
+            .into());
+        }
     }
+    Ok(())
 }
 
 /// Checks every file below `snapshots/`; the message names all that are wrong.
