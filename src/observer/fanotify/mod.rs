@@ -16,6 +16,6 @@ mod watch;
 pub use event::{Event, EventError, parse_events};
 pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
 pub use observer::KIND;
-pub use process::{Parent, Process, process_of};
+pub use process::{Parent, Process, named, process_of};
 pub use quiet::never_dump;
 pub use stat::Stat;

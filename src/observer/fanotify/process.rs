@@ -1,7 +1,11 @@
 //! What `/proc` says of a process while it is held.
 
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
 
 use super::Stat;
 use crate::trail::{Later, LaterThread, printable};
@@ -54,8 +58,20 @@ impl Process {
 }
 
 fn exe(pid: i32) -> Option<String> {
-    let exe = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    Some(printable(exe.as_os_str().as_bytes()))
+    named(fs::read_link(format!("/proc/{pid}/exe")))
+}
+
+/// The target of a link in `/proc`; `too-long`, which is no path as it has no slash, for one of more
+/// than 4,095 bytes, which the kernel does not tell (`ENAMETOOLONG`).
+#[must_use]
+pub fn named(target: io::Result<PathBuf>) -> Option<String> {
+    match target {
+        Ok(path) => Some(printable(path.as_os_str().as_bytes())),
+        Err(error) if error.raw_os_error() == Some(Errno::ENAMETOOLONG as i32) => {
+            Some("too-long".to_owned())
+        }
+        Err(_) => None,
+    }
 }
 
 fn comm(pid: i32) -> Option<String> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,10 +11,10 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
-use super::{Class, Event, Group, Ids, Parent, Process, never_dump, process_of};
+use super::{Class, Event, Group, Ids, Parent, Process, named, never_dump, process_of};
 use crate::observer::{Held, Hook};
 use crate::sys;
-use crate::trail::{Sighting, printable};
+use crate::trail::Sighting;
 use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
@@ -183,8 +182,7 @@ impl Watch {
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(pid, process.ppid);
         let nth = self.sightings.len() + 1;
-        let path = path.context("failed to read the path of an event")?;
-        let path = printable(path.as_os_str().as_bytes());
+        let path = named(path).unwrap_or_else(|| "unreadable".to_owned());
         let act = self.policy.filter(|policy| {
             let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
             policy.nth == nth || again
