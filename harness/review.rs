@@ -191,6 +191,14 @@ fn a_story_is_told_in_words_from_the_snapshots() {
     let dir = tempfile::tempdir().unwrap();
     let output = call(dir.path(), &["explain", "normal", "-k", "6.12"]);
     let text = shown(&output);
+    let lines = text.lines().count();
+    assert!(
+        text.contains("p2, started by p1: as p1, stage by stage"),
+        "{text}"
+    );
+    assert!(lines < 40, "{lines} lines: {text}");
+    let output = call(dir.path(), &["explain", "normal", "-k", "6.12", "--full"]);
+    let text = shown(&output);
     assert_eq!(output.status.code(), Some(0));
     for said in [
         "p2 calls execve.",

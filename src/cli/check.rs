@@ -11,7 +11,7 @@ use super::output::written;
 use super::{pending, run};
 use crate::project::Project;
 use crate::records;
-use crate::report::FormatName;
+use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
 use crate::suite::judge_again;
 use crate::view::{Record, VIEWS, rows};
@@ -25,6 +25,9 @@ pub struct Args {
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
+    /// What the text shows [default: all of one scenario, of several the changes]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    show: Option<Show>,
     /// Write what differs as pending snapshots, for cargo insta review
     #[arg(long)]
     pending: bool,
@@ -40,7 +43,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: there is no record of {what}");
     }
-    let mut format = args.format.make(run::colour());
+    let mut format = args.format.make(run::colour(), args.show);
     let mut out = std::io::stdout().lock();
     let shown = records
         .iter()

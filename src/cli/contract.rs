@@ -20,7 +20,7 @@ use crate::view::TRAIL;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Kernels: an id such as 6.12, or what `run -k` takes, which is booted [default: the table]
-    #[arg(short, long = "kernel", value_name = "KERNEL")]
+    #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
     kernels: Vec<String>,
     /// Boot the kernels of the table as well, instead of reading their snapshots
     #[arg(long)]

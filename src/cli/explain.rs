@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::scenario::{Registered, select};
 use crate::suite::{Target, Wanted};
 use crate::trail::KernelId;
-use crate::view::{AnyView, STAGES};
+use crate::view::{AnyView, Length, STAGES};
 
 /// Arguments of `exetrail explain`.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,9 @@ pub struct Args {
     /// Boot a kernel of the table as well, instead of reading its snapshots
     #[arg(long)]
     live: bool,
+    /// Tell every stage that was observed, with what it means and what is proved by it
+    #[arg(long)]
+    full: bool,
 }
 
 /// Tells the story of each scenario.
@@ -37,15 +40,20 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .clone()
         .or(newest)
         .context("the table of kernels is empty")?;
+    let length = if args.full {
+        Length::Full
+    } else {
+        Length::Brief
+    };
     let id = word.parse::<KernelId>().ok();
     let known = id.filter(|id| project.table.find(id).is_some());
     let stories = match known {
         Some(id) if !args.live => scenarios
             .iter()
-            .map(|scenario| accepted(&project, &id, scenario))
+            .map(|scenario| accepted(&project, &id, scenario, length))
             .collect::<Result<Vec<_>>>()?,
         _ => match Wanted::find(&project, &word, None)? {
-            Wanted::Ready(target) => seen(&project, target, &scenarios)?,
+            Wanted::Ready(target) => seen(&project, target, &scenarios, length)?,
             Wanted::NotFetched(id) => bail!("kernel {id} is not fetched: vm/setup {id} fetches it"),
         },
     };
@@ -75,7 +83,12 @@ fn view() -> Result<&'static dyn AnyView> {
     STAGES.view().context("there is no view that tells a story")
 }
 
-fn accepted(project: &Project, id: &KernelId, scenario: &Registered) -> Result<Told> {
+fn accepted(
+    project: &Project,
+    id: &KernelId,
+    scenario: &Registered,
+    length: Length,
+) -> Result<Told> {
     let view = view()?;
     let files = project.store().load(scenario.name, view.name())?;
     let lineage = project.table.lineage();
@@ -86,11 +99,16 @@ fn accepted(project: &Project, id: &KernelId, scenario: &Registered) -> Result<T
         };
         return Ok(Err(why));
     };
-    let story = view.explain(&view.parse(text)?);
+    let story = view.explain(&view.parse(text)?, length);
     Ok(story.ok_or_else(|| "there is nothing to tell".to_owned()))
 }
 
-fn seen(project: &Project, target: Target, scenarios: &[&'static Registered]) -> Result<Vec<Told>> {
+fn seen(
+    project: &Project,
+    target: Target,
+    scenarios: &[&'static Registered],
+    length: Length,
+) -> Result<Vec<Told>> {
     let view = view()?;
     let records = live::observe(project, &[target], scenarios, view.name())?;
     let records = records.into_iter().next().unwrap_or_default();
@@ -100,7 +118,7 @@ fn seen(project: &Project, target: Target, scenarios: &[&'static Registered]) ->
             .find(|record| record.scenario == scenario.name);
         let record = record.ok_or("it ended without a result")?;
         let body = record.of(view.name()).and_then(|seen| seen.body.as_ref());
-        let story = body.and_then(|body| view.explain(body));
+        let story = body.and_then(|body| view.explain(body, length));
         story.ok_or_else(|| match view.applies(scenario) {
             true => live::why(record, view.name()),
             false => format!("only {} have {}", view.whom(), view.name()),

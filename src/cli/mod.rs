@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod fetch;
 mod fetched;
+mod help;
 mod history;
 mod kernels;
 mod list;
@@ -27,7 +28,7 @@ pub use pending::write as write_pending;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// How Linux kernels start programs: what an observer sees, in which order, under whose name.
 #[derive(Debug, Parser)]
@@ -79,7 +80,9 @@ pub fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|word| word == "bisect-step");
     let failure = if bisecting { bisect_step::ABORT } else { 2 };
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
+    let matches = help::grouped(Cli::command()).try_get_matches();
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = cli.unwrap_or_else(|error| {
         // Nobody is left to hear of an output that cannot be written.
         let _ = error.print();
         std::process::exit(if error.use_stderr() {

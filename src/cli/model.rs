@@ -18,7 +18,8 @@ pub struct Args {
         short = 'k',
         long = "kernel",
         value_name = "KERNEL",
-        default_value = "all"
+        default_value = "all",
+        value_delimiter = ','
     )]
     kernels: Vec<String>,
     /// How many cases each kernel plays

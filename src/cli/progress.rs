@@ -1,4 +1,5 @@
-//! What is seen while guests run: a line a guest on a terminal, plain lines elsewhere.
+//! What is seen while guests run: a line a guest on a terminal; elsewhere a line for each boot, its
+//! end, and what is not as accepted.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -6,12 +7,14 @@ use std::io::IsTerminal as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::suite::{Event, Target};
-use crate::trail::Lab;
+use crate::trail::{Lab, Outcome};
 
 /// Progress on standard error.
 pub struct Progress<'a> {
     targets: &'a [Target],
     bars: Option<(MultiProgress, BTreeMap<usize, ProgressBar>)>,
+    /// How many records came, by kernel.
+    done: Vec<usize>,
     scenarios: usize,
 }
 
@@ -25,6 +28,7 @@ impl<'a> Progress<'a> {
         Progress {
             targets,
             bars,
+            done: vec![0; targets.len()],
             scenarios,
         }
     }
@@ -33,7 +37,7 @@ impl<'a> Progress<'a> {
     pub fn show(&mut self, event: &Event) {
         match &mut self.bars {
             Some((all, bars)) => bar(all, bars, self.targets, self.scenarios, event),
-            None => line(self.targets, event),
+            None => line(self.targets, &mut self.done, self.scenarios, event),
         }
     }
 }
@@ -76,7 +80,7 @@ fn bar(
     }
 }
 
-fn line(targets: &[Target], event: &Event) {
+fn line(targets: &[Target], done: &mut [usize], scenarios: usize, event: &Event) {
     match event {
         Event::Booting { kernel, part } => {
             let target = &targets[*kernel];
@@ -89,13 +93,17 @@ fn line(targets: &[Target], event: &Event) {
             eprintln!("{}: {doing} {}{part}", target.label(), target.release);
         }
         Event::Recorded { kernel, record, .. } => {
-            eprintln!(
-                "{}: {} {}",
-                targets[*kernel].label(),
-                record.scenario,
-                record.outcome()
-            );
+            done[*kernel] += 1;
+            let outcome = record.outcome();
+            if !matches!(outcome, Outcome::Same | Outcome::Unsupported) {
+                let label = targets[*kernel].label();
+                eprintln!("{label}: {} {outcome}", record.scenario);
+            }
         }
-        Event::Running { .. } | Event::Ended { .. } => {}
+        Event::Ended { kernel } => {
+            let label = targets[*kernel].label();
+            eprintln!("{label}: {} of {scenarios} scenarios", done[*kernel]);
+        }
+        Event::Running { .. } => {}
     }
 }

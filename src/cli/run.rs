@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::{live, pending, provenance, views};
 use crate::project::Project;
 use crate::records;
-use crate::report::FormatName;
+use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
 use crate::suite::{Event, Options, Stop, Suite, Target, Wanted};
 use crate::trail::{Lab, Outcome};
@@ -25,7 +25,13 @@ pub struct Args {
     scenarios: Vec<String>,
     /// Kernels: an id such as 6.12, `all`, `native`, or the path of a bzImage, vmlinux, build tree
     /// or Debian package
-    #[arg(short, long = "kernel", value_name = "KERNEL", default_value = "all")]
+    #[arg(
+        short,
+        long = "kernel",
+        value_name = "KERNEL",
+        default_value = "all",
+        value_delimiter = ','
+    )]
     kernels: Vec<String>,
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
@@ -40,6 +46,9 @@ pub struct Args {
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
+    /// What the text shows [default: all of one scenario, of several the changes]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    show: Option<Show>,
     /// Keep the records in this directory, for `check` and `report`
     #[arg(long, value_name = "DIR", conflicts_with = "repeat")]
     records: Option<PathBuf>,
@@ -77,6 +86,7 @@ impl Default for Args {
             view: Vec::new(),
             observe: Vec::new(),
             format: FormatName::Text,
+            show: None,
             records: None,
             pending: false,
             jobs: None,
@@ -124,7 +134,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         options: &options,
         stop: &stop,
     };
-    let mut format = args.format.make(colour());
+    let mut format = args.format.make(colour(), args.show);
     let mut records = Vec::new();
     let mut complete = true;
     for round in 0..u64::from(args.repeat) {

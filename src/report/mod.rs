@@ -1,5 +1,6 @@
 //! What a run found, in the form that a reader wants; one file a format.
 
+mod brief;
 mod differences;
 mod fapolicyd;
 mod html;
@@ -39,10 +40,19 @@ pub trait Format {
     fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()>;
 }
 
+/// What the text shows of what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Show {
+    /// What is changed, new or broken, with its difference; and how many there are of the rest
+    Changes,
+    /// Every behaviour of every scenario, and a table of scenarios and kernels
+    All,
+}
+
 /// The formats by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum FormatName {
-    /// For people: trails with their two phases, differences, a table of all kernels
+    /// For people
     Text,
     /// One JSON record a line, as they are made
     Json,
@@ -57,11 +67,11 @@ pub enum FormatName {
 }
 
 impl FormatName {
-    /// Makes the format; `colour` is for text alone.
+    /// Makes the format; `colour` and `show` are for text alone.
     #[must_use]
-    pub fn make(self, colour: Colour) -> Box<dyn Format> {
+    pub fn make(self, colour: Colour, show: Option<Show>) -> Box<dyn Format> {
         match self {
-            FormatName::Text => Box::new(text::Text::new(colour)),
+            FormatName::Text => Box::new(text::Text::new(colour, show)),
             FormatName::Json => Box::new(json::Json),
             FormatName::Fapolicyd => Box::new(fapolicyd::Fapolicyd),
             FormatName::Ktap => Box::new(ktap::Ktap),

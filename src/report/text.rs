@@ -1,11 +1,12 @@
-//! For people: every behaviour once, with its kernels, its two phases and its differences.
+//! For people: what differs from the snapshots, or every behaviour once with its kernels.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use similar::{ChangeTag, TextDiff};
 
 use super::matrix::{LEGEND, matrix};
-use super::{Colour, Format, Row, summary};
+use super::{Colour, Format, Row, Show, brief, summary};
 use crate::trail::Outcome;
 use crate::view::{Paint, TRAIL};
 
@@ -13,36 +14,52 @@ use crate::view::{Paint, TRAIL};
 #[derive(Debug)]
 pub struct Text {
     colour: Colour,
+    show: Option<Show>,
 }
 
 impl Text {
-    /// Makes the format.
+    /// Makes the format; where nothing is said of what to show, it is everything of one scenario,
+    /// and of several what is not as accepted.
     #[must_use]
-    pub fn new(colour: Colour) -> Text {
-        Text { colour }
+    pub fn new(colour: Colour, show: Option<Show>) -> Text {
+        Text { colour, show }
     }
 }
 
 impl Format for Text {
     fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
         let paint = Paint::new(self.colour);
-        for own in rows.chunk_by(|a, b| a.label() == b.label()) {
-            let Some(first) = own.first().filter(|_| !is_quiet(own, rows)) else {
-                continue;
-            };
-            writeln!(out, "{}", paint.heading.apply_to(first.label()))?;
-            scenario(own, &paint, out)?;
-        }
-        let kernels = rows.iter().map(|row| row.record.kernel.label());
-        if kernels.collect::<std::collections::BTreeSet<_>>().len() > 1 {
-            write!(out, "{}", matrix(rows))?;
-            writeln!(out, "{}\n", paint.quiet.apply_to(LEGEND))?;
+        let scenarios: BTreeSet<_> = rows.iter().map(|row| &row.record.scenario).collect();
+        let show = self.show.unwrap_or(match scenarios.len() {
+            0 | 1 => Show::All,
+            _ => Show::Changes,
+        });
+        match show {
+            Show::All => everything(rows, &paint, out)?,
+            Show::Changes => brief::changes(rows, &paint, out)?,
         }
         for note in notes {
             writeln!(out, "{} {note}", paint.changed.apply_to("note:"))?;
         }
         writeln!(out, "{}", summary(rows))
     }
+}
+
+/// Every behaviour of every scenario, and the table of all kernels.
+fn everything(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    for own in rows.chunk_by(|a, b| a.label() == b.label()) {
+        let Some(first) = own.first().filter(|_| !is_quiet(own, rows)) else {
+            continue;
+        };
+        writeln!(out, "{}", paint.heading.apply_to(first.label()))?;
+        scenario(own, paint, out)?;
+    }
+    let kernels = rows.iter().map(|row| row.record.kernel.label());
+    if kernels.collect::<BTreeSet<_>>().len() > 1 {
+        write!(out, "{}", matrix(rows))?;
+        writeln!(out, "{}\n", paint.quiet.apply_to(LEGEND))?;
+    }
+    Ok(())
 }
 
 /// Whether these are of a further view that says nothing new, beside the trails.
@@ -102,7 +119,7 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
-fn show(row: &Row<'_>, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn show(row: &Row<'_>, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     match (row.seen.view.view(), &row.seen.body) {
         (Some(view), Some(body)) => view.show(body, paint, out),
         _ => Ok(()),
@@ -110,7 +127,7 @@ fn show(row: &Row<'_>, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The kernels of a behaviour, with what they have in common: "5.10 6.1: same".
-fn on(rows: &[Row<'_>], paint: &Paint) -> String {
+pub(super) fn on(rows: &[Row<'_>], paint: &Paint) -> String {
     let mut groups: Vec<(Outcome, Vec<String>)> = Vec::new();
     for row in rows {
         let (kernel, outcome) = (&row.record.kernel, row.seen.outcome);

@@ -3,10 +3,11 @@
 //! [`WORDS`] is the vocabulary. [`lines`] reads the kernel's trace, [`arrange`] keeps what belongs
 //! to the scenario's processes and lays it between the monitor's steps, [`text`] writes the view as
 //! snapshots have it and [`parse`] reads it back. [`claims`] checks the five sentences that this
-//! project rests on, and [`explain`] tells the story in words. All of it is pure; who traces is
+//! project rests on; [`brief`] tells the story in a few lines and [`explain`] in full. All of it is pure; who traces is
 //! [`crate::observer::stages`].
 
 mod arrange;
+mod brief;
 mod claims;
 mod explain;
 mod inside;
@@ -17,6 +18,7 @@ mod table;
 mod text;
 
 pub use arrange::arrange;
+pub use brief::brief;
 pub use claims::{CLAIMS, Change, Claim, Exec, Held, WRONG, changes, execs};
 pub use explain::explain;
 pub use inside::{Inside, Mark, Point};

@@ -25,6 +25,15 @@ pub struct Mark {
     pub named: bool,
 }
 
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// What a reader in a hurry wants.
+    Brief,
+    /// Everything that was observed.
+    Full,
+}
+
 /// Everything that is particular about one view. Only the first few items have no default.
 pub trait View: Debug + Sync + 'static {
     /// What it saw of one scenario.
@@ -93,7 +102,7 @@ pub trait View: Debug + Sync + 'static {
     }
 
     /// The story in words; none for a view that has nothing to tell beyond its text.
-    fn explain(_: &Self::Body) -> Option<String> {
+    fn explain(_: &Self::Body, _: Length) -> Option<String> {
         None
     }
 
@@ -155,7 +164,7 @@ pub trait AnyView: Debug + Sync {
     /// See [`View::compare`].
     fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison;
     /// See [`View::explain`].
-    fn explain(&self, body: &Body) -> Option<String>;
+    fn explain(&self, body: &Body, length: Length) -> Option<String>;
     /// See [`View::show`].
     ///
     /// # Errors
@@ -221,8 +230,8 @@ impl<V: View> AnyView for V {
         }
     }
 
-    fn explain(&self, body: &Body) -> Option<String> {
-        body.get::<V>().and_then(V::explain)
+    fn explain(&self, body: &Body, length: Length) -> Option<String> {
+        body.get::<V>().and_then(|body| V::explain(body, length))
     }
 
     fn show(&self, body: &Body, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{Mark, Name, Paint, View};
+use super::{Length, Mark, Name, Paint, View};
 use crate::scenario::Registered;
 use crate::stages::{self, Packed, Story};
 use crate::trail::Trail;
@@ -66,8 +66,11 @@ impl View for Stages {
         Ok(stages::parse(text)?)
     }
 
-    fn explain(body: &Story) -> Option<String> {
-        Some(stages::explain(body))
+    fn explain(body: &Story, length: Length) -> Option<String> {
+        Some(match length {
+            Length::Brief => stages::brief(body),
+            Length::Full => stages::explain(body),
+        })
     }
 
     fn show(body: &Story, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {

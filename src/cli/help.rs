@@ -1,0 +1,60 @@
+//! `exetrail --help`: the commands by what one wants, and the exit statuses.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+
+/// What one wants, and the commands for it.
+const GROUPS: [(&str, &[&str]); 4] = [
+    (
+        "Run scenarios on kernels",
+        &["run", "check", "bisect-step", "model"],
+    ),
+    (
+        "Read what is known",
+        &["list", "diff", "history", "explain", "contract", "report"],
+    ),
+    ("Watch the running system", &["monitor"]),
+    ("Kernels", &["kernels", "boot", "fetch"]),
+];
+
+const STATUS: &str = "\
+Exit status:
+  0    all is the same, or unsupported for a reason
+  1    something changed, or is new
+  2    something is broken or was required and not run, or the call was wrong
+  130  interrupted; what was seen until then is shown
+  bisect-step, boot, contract and monitor have their own: see their --help";
+
+/// A command whose help lists the commands by group.
+pub fn grouped(command: Command) -> Command {
+    let mut text = String::new();
+    for (heading, names) in GROUPS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{heading}:");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(text, "  {name:<12} {about}");
+        }
+        text.push('\n');
+    }
+    command
+        .help_template("{about}\n\n{usage-heading} {usage}\n{after-help}\n\nOptions:\n{options}")
+        .after_help(text + STATUS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_stands_in_one_group() {
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).collect();
+        let command = <super::super::Cli as clap::CommandFactory>::command();
+        let mut all: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+        grouped.sort();
+        all.sort_unstable();
+        assert_eq!(grouped.into_iter().copied().collect::<Vec<_>>(), all);
+    }
+}
