@@ -16,7 +16,6 @@ use crate::scenario::{Exec, Scenario, Stage, beside, its_turn, open};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a thread's sibling executes a program while it is held",
-    unpredicted: Some("a sibling becomes another program meanwhile"),
     run,
     ..Scenario::DEFAULT
 };

@@ -179,14 +179,20 @@ impl Check<'_> {
         self.found.starts += 1;
         self.found.afterwards += usize::from(!asked);
         let (files, kernel) = (self.witness.files, self.witness.kernel);
+        let caller = rest.steps.front().map(|step| step.thread.clone());
         let mut matching = Matching {
             rest,
+            caller,
             cut: self.witness.cut,
             matched: 0,
+            aside: 0,
+            renamed: Vec::new(),
             wrong: None,
         };
         let ending = exec(files, call, kernel, &mut |step| matching.step(step));
         self.found.kernel += matching.matched;
+        self.found.own += matching.aside;
+        self.found.renamed.append(&mut matching.renamed);
         if let Some(wrong) = matching.wrong.take() {
             self.disagree(name, &wrong);
             rest.steps.clear();
@@ -206,6 +212,8 @@ impl Check<'_> {
             running.comm.clone_from(&next.comm);
         }
         matching.matched = 0;
+        // From here on there is one thread.
+        matching.caller = None;
         let loaded = load(files, &running, &mut |step| matching.step(step));
         let (matched, wrong) = (matching.matched, matching.wrong.take());
         self.found.loader += matched;
@@ -312,8 +320,15 @@ impl Check<'_> {
 /// Compares predicted steps with those that are left.
 struct Matching<'r, 'a> {
     rest: &'r mut Rest<'a>,
+    /// The thread that makes the call, by its name where it is not the leader, as long as it may have
+    /// siblings.
+    caller: Option<Option<String>>,
     cut: bool,
     matched: usize,
+    /// Steps of siblings, which are not held, in between.
+    aside: usize,
+    /// Steps under a comm that a sibling gave the leader meanwhile.
+    renamed: Vec<String>,
     wrong: Option<String>,
 }
 
@@ -322,6 +337,7 @@ impl Matching<'_, '_> {
         if self.wrong.is_some() {
             return Answer::Go;
         }
+        self.leave_siblings();
         let Some(seen) = self.rest.steps.front() else {
             if !self.cut {
                 self.wrong = Some(format!(
@@ -334,7 +350,11 @@ impl Matching<'_, '_> {
         let same = (seen.step == "execute") == expected.execute
             && seen.path == expected.path
             && seen.exe == expected.exe
-            && seen.comm == expected.comm;
+            && (seen.comm == expected.comm || seen.thread.is_some());
+        if same && seen.comm != expected.comm {
+            let (seen, expected) = (show(seen), show_expected(expected));
+            self.renamed.push(format!("{seen}, expected {expected}"));
+        }
         if !same {
             self.wrong = Some(format!(
                 "{}, expected {}",
@@ -347,6 +367,16 @@ impl Matching<'_, '_> {
         self.rest.steps.pop_front();
         self.matched += 1;
         answer.map_or(Answer::Go, Answer::Refuse)
+    }
+
+    /// Leaves out what other threads open while the one that makes the call is held.
+    fn leave_siblings(&mut self) {
+        let Some(caller) = &self.caller else { return };
+        let is_aside = |step: &&trail::Step| step.step == "open" && step.thread != *caller;
+        while self.rest.steps.front().is_some_and(is_aside) {
+            self.rest.steps.pop_front();
+            self.aside += 1;
+        }
     }
 }
 
@@ -465,6 +495,16 @@ mod tests {
         assert_eq!(as_it_is.disagreements, [""; 0]);
         assert_eq!(as_it_is.renamed.len(), 1);
         assert_eq!(disagreements(&(named + &next("/a") + END)).len(), 1);
+    }
+
+    #[test]
+    fn what_a_sibling_opens_while_the_call_is_held_is_its_own() {
+        let sibling = step("open", "/caller", "/data").replace(" : path", " thread=s : path");
+        let steps = kernels("/caller");
+        let (first, rest) = steps.split_at(steps.find("perm=open").unwrap());
+        let found = found(&[first, &sibling, rest, END].concat());
+        assert_eq!(found.disagreements, [""; 0]);
+        assert_eq!((found.kernel, found.own), (4, 1));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::{Answer, Call, Ending, File, Files, Format, Matches, Observer, Runnin
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
+/// Where the descriptors of a process are, by number.
+const OWN_DESCRIPTORS: &str = "/proc/self/fd/";
 /// How many interpreters the kernel puts ahead of a program before it gives up with ELOOP.
 const DEPTH: usize = 5;
 /// Longest comm, without its NUL: `TASK_COMM_LEN`.
@@ -173,7 +175,7 @@ impl Exec<'_, '_> {
         }
         Ok(match fd {
             Some(fd) if !path.starts_with('/') => {
-                let base = format!("/proc/self/fd/{fd}");
+                let base = format!("{OWN_DESCRIPTORS}{fd}");
                 let name = match path.is_empty() {
                     true => format!("/dev/fd/{fd}"),
                     false => format!("/dev/fd/{fd}/{path}"),
@@ -245,6 +247,11 @@ impl Exec<'_, '_> {
         // `alloc_empty_file`, before the walk.
         if caller.no_files {
             return Err(errno("ENFILE"));
+        }
+        // `path_init` in fs/namei.c; an absolute path asks for no descriptor.
+        let relative = !path.starts_with('/') && base.starts_with(OWN_DESCRIPTORS);
+        if relative && self.files.node(base).is_none() {
+            return Err(errno("EBADF"));
         }
         let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
             Found::File(file) => *file,

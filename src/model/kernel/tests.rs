@@ -293,3 +293,23 @@ fn program_headers_of_more_than_a_page_are_read_by_newer_kernels() {
     assert!(matches!(end(72, "6.16"), Ending::NoFormat { .. }));
     assert!(matches!(end(72, "6.17"), Ending::Runs(_)));
 }
+
+#[test]
+fn a_descriptor_that_is_not_open_is_told_before_the_path() {
+    let sample = Sample::new().program("/a", &Elf::new());
+    let errno = Ending::Errno("EBADF".into());
+    assert_eq!(start(&sample, &by_descriptor(false), "7.3").1, errno);
+    let absolute = Call {
+        target: Target::At {
+            fd: Some(5),
+            path: "/a".into(),
+            flags: 0,
+            cloexec: false,
+        },
+        ..call("/a")
+    };
+    assert!(matches!(
+        start(&sample, &absolute, "7.3").1,
+        Ending::Runs(_)
+    ));
+}
