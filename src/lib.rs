@@ -19,6 +19,7 @@
 //! | [`bound`] | how much is read and unpacked at the most | the limits |
 //! | [`need`] | what a kernel or a lab must have, probed and judged | needs |
 //! | [`elf`] | small ELF programs, with and without flaws | what Debian does not ship |
+//! | [`proc`] | `/proc` of processes and mounts, read | what a file of `/proc` says |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
@@ -61,6 +62,7 @@ pub mod monitor;
 pub mod native;
 pub mod need;
 pub mod observer;
+pub mod proc;
 pub mod project;
 pub mod records;
 pub mod report;

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::proc::Status;
 use crate::trail::{Lab, Release};
 
 /// One need.
@@ -57,9 +58,8 @@ pub fn asked(needs: &[Need], lab: Lab) -> impl Iterator<Item = &Need> {
 /// The effective capabilities of this process, a bit each (proc_pid_status(5), `CapEff`).
 #[must_use]
 pub fn own_capabilities() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+    Status::own()
+        .and_then(|own| own.bits("CapEff:"))
         .unwrap_or(0)
 }
 

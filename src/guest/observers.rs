@@ -145,7 +145,7 @@ impl Observers {
         Ok(watch.run)
     }
 
-    /// Ends whatever still watches, unheard: the scenario did not come to its end.
+    /// Ends whatever still watches, unheard, and every process of the observers: the scenario is over.
     pub fn stop(&mut self) {
         self.watch = None;
         for one in &mut self.all {
@@ -153,6 +153,7 @@ impl Observers {
                 one.observer.abandon();
                 one.state = State::Wanted;
             }
+            one.observer.end_scenario();
         }
     }
 
@@ -166,19 +167,6 @@ impl Observers {
             sent.extend(taken.map(|(result, lost)| Sent { view, result, lost }));
         }
         sent
-    }
-
-    /// Takes everything away that was set up.
-    ///
-    /// # Errors
-    ///
-    /// The first that cannot be taken away.
-    pub fn tear_down(mut self) -> Result<()> {
-        let mut result = Ok(());
-        for one in &mut self.all {
-            result = result.and(one.observer.tear_down());
-        }
-        result
     }
 }
 

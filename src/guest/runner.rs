@@ -96,7 +96,6 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
                     model,
                 })?;
             }
-            boot.observers.tear_down()?;
         }
         Job::Cases { seeds } => {
             for seed in seeds.clone() {

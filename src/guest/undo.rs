@@ -8,6 +8,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::leftover::Fixture;
 use crate::files;
+use crate::proc::Mount;
 use crate::trail::Lab;
 
 /// Where formats are registered.
@@ -39,7 +40,7 @@ impl Undo {
         Ok(Undo {
             lab,
             changes: Vec::new(),
-            mounts: mounts()?,
+            mounts: Mount::all()?,
             fixture: Fixture::look()?,
         })
     }
@@ -105,16 +106,18 @@ impl Undo {
     /// Unmounts what was not mounted before, the youngest first.
     fn unmount(&self) -> Result<()> {
         let mut result = Ok(());
-        for mount in mounts()?.iter().rev() {
-            if self.mounts.contains(mount) {
+        let key = |mount: &Mount| (mount.id, mount.point.clone(), mount.kind.clone());
+        let known: Vec<_> = self.mounts.iter().map(key).collect();
+        for mount in Mount::all()?.iter().rev() {
+            if known.contains(&key(mount)) {
                 continue;
             }
             if mount.kind == "cgroup" {
                 // The groups would keep the hierarchy alive without its mount.
-                result = result.and(remove_groups(&mount.place));
+                result = result.and(remove_groups(&mount.point));
             }
-            let done = umount2(&mount.place, MntFlags::MNT_DETACH)
-                .with_context(|| format!("failed to unmount {}", mount.place.display()));
+            let done = umount2(&mount.point, MntFlags::MNT_DETACH)
+                .with_context(|| format!("failed to unmount {}", mount.point.display()));
             result = result.and(done);
         }
         result
@@ -137,30 +140,6 @@ impl Change {
                 .with_context(|| format!("failed to take {} out", path.display())),
         }
     }
-}
-
-/// One mount of our namespace.
-#[derive(Debug, PartialEq, Eq)]
-struct Mount {
-    id: String,
-    place: PathBuf,
-    kind: String,
-}
-
-/// The mounts in the order in which they were made (proc_pid_mountinfo(5)).
-fn mounts() -> Result<Vec<Mount>> {
-    let text =
-        fs::read_to_string("/proc/self/mountinfo").context("failed to read the list of mounts")?;
-    let mount = |line: &str| {
-        let (left, right) = line.split_once(" - ")?;
-        let mut fields = left.split(' ');
-        Some(Mount {
-            id: fields.next()?.to_owned(),
-            place: fields.nth(3)?.into(),
-            kind: right.split(' ').next()?.to_owned(),
-        })
-    };
-    Ok(text.lines().filter_map(mount).collect())
 }
 
 fn remove_groups(directory: &Path) -> Result<()> {

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::observer::fanotify::{Event, Ids, Stat, process_of};
+use crate::observer::fanotify::{Event, Ids, process_of};
+use crate::proc::Stat;
 use crate::trail::Mask;
 
 /// One event, as it was while everything stood still; bytes are as the kernel gave them.

@@ -49,6 +49,8 @@ impl Kind {
 pub trait Observer {
     /// Prepares what all execs of this boot share; called before the first one that it watches.
     ///
+    /// Nobody takes it away: it goes with the boot.
+    ///
     /// # Errors
     ///
     /// Why it sees nothing in this boot.
@@ -71,12 +73,8 @@ pub trait Observer {
     /// Ends a watch of which nobody wants to hear.
     fn abandon(&mut self);
 
-    /// Takes everything away that [`Observer::set_up`] brought.
-    ///
-    /// # Errors
-    ///
-    /// What cannot be taken away.
-    fn tear_down(&mut self) -> Result<()>;
+    /// A scenario is over: no process of the observer's lives longer.
+    fn end_scenario(&mut self) {}
 }
 
 /// What one observer has to say of one exec.

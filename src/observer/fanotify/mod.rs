@@ -10,7 +10,6 @@ mod monitor;
 mod observer;
 mod process;
 mod quiet;
-mod stat;
 mod watch;
 
 pub use event::{Event, EventError, parse_events};
@@ -18,4 +17,3 @@ pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
 pub use observer::KIND;
 pub use process::{Parent, Process, named, process_of};
 pub use quiet::never_dump;
-pub use stat::Stat;

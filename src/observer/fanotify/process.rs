@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::Stat;
+use crate::proc::{Stat, Status};
 use crate::trail::{Later, LaterThread, printable};
 
 /// The identity of a process at one moment.
@@ -81,9 +81,8 @@ fn comm(pid: i32) -> Option<String> {
 /// The process that a thread is of: field `Tgid` of proc_pid_status(5); none when it is gone.
 #[must_use]
 pub fn process_of(tid: i32) -> Option<i32> {
-    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
-    line.trim().parse().ok()
+    let process = Status::read(tid)?.number("Tgid:", 0)?;
+    i32::try_from(process).ok()
 }
 
 /// The parent of a process.

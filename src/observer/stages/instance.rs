@@ -1,4 +1,4 @@
-//! The tracefs instance: made once a boot, emptied for each scenario, gone at the end.
+//! The tracefs instance: made once a boot, emptied for each scenario.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
@@ -14,7 +14,7 @@ use super::filter;
 use super::marker::Marker;
 use super::symbols::{Symbols, symbols};
 use crate::files;
-use crate::stages::{BRIEF, LASTING, Line, Source, lines};
+use crate::stages::{BRIEF, Line, Source, lines};
 
 /// Where tracefs is mounted.
 pub const TRACING: &str = "/sys/kernel/tracing";
@@ -203,7 +203,7 @@ impl Instance {
         // Whoever removes a probe empties the buffers: read first.
         let read = self.read();
         self.empty = read.is_ok();
-        self.forget(&[BRIEF])?;
+        self.forget()?;
         read
     }
 
@@ -234,40 +234,17 @@ impl Instance {
         }
     }
 
-    /// Removes the probes of first instructions whose names begin like that.
-    fn forget(&self, begins: &[&str]) -> Result<()> {
+    /// Removes the probes of first instructions that do not last.
+    fn forget(&self) -> Result<()> {
         for path in files::list(&self.directory.join("events").join(GROUP))? {
             let name = files::name(&path);
-            if begins.iter().any(|begin| name.starts_with(begin)) {
+            if name.starts_with(BRIEF) {
                 write(&path.join("enable"), "0")?;
                 let rule = format!("-:{GROUP}/{name}");
                 write(&Path::new(TRACING).join("uprobe_events"), &rule)?;
             }
         }
         Ok(())
-    }
-
-    /// Takes everything away that was set up.
-    ///
-    /// # Errors
-    ///
-    /// tracefs refuses something.
-    pub fn remove(self) -> Result<()> {
-        self.put("tracing_on", "0")?;
-        self.put("current_tracer", "nop")?;
-        self.forget(&[BRIEF, LASTING])?;
-        let own = self.directory.join("events").join(GROUP);
-        for path in files::list(&own)? {
-            let name = files::name(&path);
-            if OURS.iter().any(|begin| name.starts_with(begin)) {
-                write(&path.join("enable"), "0")?;
-                write(
-                    &Path::new(TRACING).join("kprobe_events"),
-                    &format!("-:{GROUP}/{name}"),
-                )?;
-            }
-        }
-        fs::remove_dir(&self.directory).context("failed to remove the instance of the tracer")
     }
 }
 

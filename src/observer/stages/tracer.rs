@@ -58,10 +58,6 @@ impl Observer for Tracer {
             let _ = instance.end();
         }
     }
-
-    fn tear_down(&mut self) -> Result<()> {
-        self.instance.take().map_or(Ok(()), Instance::remove)
-    }
 }
 
 /// Another tracer is a matter of the kernel's user; everything else is our fault.

@@ -3,9 +3,10 @@
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-/// `PF_EXITING` and `PF_KTHREAD` of include/linux/sched.h, which stat shows as they are.
+/// `PF_EXITING`, `PF_KTHREAD` and `PF_NPROC_EXCEEDED` of include/linux/sched.h, which stat shows as they are.
 const EXITING: u32 = 0x0000_0004;
 const KERNEL_THREAD: u32 = 0x0020_0000;
+const TOO_MANY: u32 = 0x0000_1000;
 
 /// The fields that we use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,18 @@ impl Stat {
             state,
             flags,
         })
+    }
+
+    /// The state as one letter: `R`, `S`, `Z`, ...
+    #[must_use]
+    pub fn state(&self) -> char {
+        char::from(self.state)
+    }
+
+    /// Whether it became another user when that one had too many processes.
+    #[must_use]
+    pub fn has_too_many_processes(&self) -> bool {
+        self.flags & TOO_MANY != 0
     }
 
     /// Whether it has ended or is about to: its memory and its exe link are gone.
