@@ -236,6 +236,12 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
     }
 
     #[test]
+    fn facts_alone_end_without_an_empty_line() {
+        let text = "fact edge: 4096\n";
+        assert_eq!(parse(text).unwrap().to_string(), text);
+    }
+
+    #[test]
     fn a_hang_reads_back() {
         let text = format!("hang: monitor (D)\n\n{TEXT}");
         assert_eq!(parse(&text).unwrap().to_string(), text);

@@ -15,7 +15,9 @@ impl fmt::Display for Trail {
         for fact in &self.facts {
             writeln!(f, "fact {fact}")?;
         }
-        if !self.verdicts.is_empty() || !self.facts.is_empty() {
+        let is_said = !self.verdicts.is_empty() || !self.facts.is_empty();
+        let is_seen = !self.started.is_empty() || !self.steps.is_empty() || !self.cases.is_empty();
+        if is_said && (is_seen || self.hang.is_some()) {
             writeln!(f)?;
         }
         for (number, case) in self.cases.iter().enumerate() {
