@@ -9,29 +9,63 @@ use exetrail::scenario::Registered;
 use exetrail::view::Name;
 use libtest_mimic::Failed;
 
-/// The page of each specification that is published.
-const PAGES: [(&str, &str); 2] = [
-    ("execve", "docs/contract.md"),
-    ("execveat", "docs/contract-execveat.md"),
+/// Checks a page of the documentation, below this directory.
+type Check = fn(&Path) -> Result<(), Failed>;
+
+/// The pages that are generated from the snapshots.
+pub const PAGES: [(&str, Check); 3] = [
+    ("contract", contract),
+    ("contract-execveat", contract_of_execveat),
+    ("observers", observers),
 ];
 
-/// Checks that the pages of the specifications are what the snapshots say.
-pub fn contract(root: &Path) -> Result<(), Failed> {
+/// Checks that `docs/contract.md` is what the snapshots say.
+fn contract(root: &Path) -> Result<(), Failed> {
+    page(root, "contract", "contract", |project| {
+        exetrail::cli::document(project, "execve")
+    })
+}
+
+/// Checks that `docs/contract-execveat.md` is what the snapshots say.
+fn contract_of_execveat(root: &Path) -> Result<(), Failed> {
+    page(
+        root,
+        "contract-execveat",
+        "contract --call execveat",
+        |project| exetrail::cli::document(project, "execveat"),
+    )
+}
+
+/// Checks that `docs/observers.md` is what the snapshots say.
+fn observers(root: &Path) -> Result<(), Failed> {
+    page(
+        root,
+        "observers",
+        "observers",
+        exetrail::cli::observers_document,
+    )
+}
+
+/// Checks that a page is what this command writes.
+fn page(
+    root: &Path,
+    name: &str,
+    command: &str,
+    write: impl Fn(&Project) -> anyhow::Result<String>,
+) -> Result<(), Failed> {
     let context = |error| Failed::from(format!("{error:#}"));
     let cache = cache_directory().map_err(context)?;
     let project = Project::open_at(Some(root.to_owned()), cache).map_err(context)?;
-    for (call, page) in PAGES {
-        let said = exetrail::cli::document(&project, call).map_err(context)?;
-        let written = std::fs::read_to_string(root.join(page)).unwrap_or_default();
-        if said != written {
-            return Err(format!(
-                "{page} is not what the snapshots say: write it anew with `exetrail contract \
-                 --call {call} --format markdown > {page}`"
-            )
-            .into());
-        }
+    let said = write(&project).map_err(context)?;
+    let written = std::fs::read_to_string(root.join(format!("docs/{name}.md"))).unwrap_or_default();
+    match said == written {
+        true => Ok(()),
+        false => Err(format!(
+            "docs/{name}.md is not what the snapshots say: write it anew with \
+             `exetrail {command} --format markdown > docs/{name}.md`"
+        )
+        .into()),
     }
-    Ok(())
 }
 
 /// Checks every file below `snapshots/`; the message names all that are wrong.

@@ -4,10 +4,11 @@
 //! `do_execveat_common` (fs/exec.c): `count` of argv, `count` of envp, `copy_strings` of envp and then of
 //! argv; the file's first bytes are read only in `exec_binprm` after that.
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: arguments and variables",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

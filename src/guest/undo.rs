@@ -95,11 +95,18 @@ impl Undo {
     /// What is left even so, in the fixture, is named as well.
     pub fn all(&mut self) -> Result<()> {
         let mut result = Ok(());
-        while let Some(change) = self.changes.pop() {
+        // What is mounted on a path goes before it, and after the formats, whose files are on a mount.
+        let (paths, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.changes)
+            .into_iter()
+            .partition(|change| matches!(change, Change::Path(_)));
+        for change in others.iter().rev() {
             result = result.and(change.undo());
         }
         result = result.and(self.unmount());
-        let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
+        for change in paths.iter().rev() {
+            result = result.and(change.undo());
+        }
+        let cleaned = clear(Path::new("/tmp"), &self.fixture).context("failed to clear /tmp");
         result.and(cleaned).and_then(|()| self.fixture.compare())
     }
 
@@ -160,12 +167,16 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Removes everything in a directory.
-fn clear(directory: &Path) -> Result<()> {
+/// Removes what is in a directory and was not there before; a user's root may have files there.
+fn clear(directory: &Path, before: &Fixture) -> Result<()> {
     for path in files::list(directory)? {
+        let known = before.has(&path);
         if path.is_dir() && !path.is_symlink() {
-            fs::remove_dir_all(&path)?;
-        } else {
+            match known {
+                true => clear(&path, before)?,
+                false => fs::remove_dir_all(&path)?,
+            }
+        } else if !known {
             fs::remove_file(&path)?;
         }
     }

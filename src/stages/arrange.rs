@@ -293,7 +293,7 @@ fn argument(text: &str) -> Option<u64> {
 }
 
 /// 0, or the errno by name; some are the kernel's own and have none.
-fn errno(value: i64) -> String {
+pub(crate) fn errno(value: i64) -> String {
     match i32::try_from(value.unsigned_abs()) {
         Ok(0) => "0".to_owned(),
         Ok(number) => match Errno::from_raw(number) {
