@@ -23,7 +23,7 @@ use crate::cases;
 use crate::model::{self, Either, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario, Stage};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario, Stage, keep_counting};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
 use crate::wire::{Ask, Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
@@ -52,6 +52,7 @@ pub fn main(lab: Lab) -> ExitCode {
 
 fn run(lab: Lab, link: &mut Link) -> Result<()> {
     limits(lab).context("failed to set limits")?;
+    keep_counting();
     let children = child_signals().context("failed to ask for signals of children")?;
     if lab == Lab::Native {
         use_up_two().context("failed to use up process id 2")?;
