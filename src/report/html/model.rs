@@ -36,7 +36,8 @@ pub struct Accepted {
 pub struct Page {
     source: String,
     summary: String,
-    kernels: Vec<Column>,
+    /// The kernels, oldest first.
+    pub kernels: Vec<Column>,
     /// Names of all families.
     families: Vec<String>,
     /// What a reader looks at first.

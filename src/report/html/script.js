@@ -51,7 +51,7 @@ function compare(picture) {
       phase.style.setProperty(`--${lane}`, `linear-gradient(90deg,${stops.join()})`);
     }
   }
-  for (const fold of all("li > details", picture)) {
+  for (const fold of all(".fold", picture)) {
     const differs = fold.querySelector('[data-side="left"], [data-side="right"]') !== null;
     fold.classList.toggle("alike", Boolean(both) && !differs);
     if (both) fold.open = differs;

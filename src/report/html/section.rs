@@ -22,9 +22,10 @@ pub struct Section {
     short: String,
     anchor: String,
     summary: String,
-    docs: Vec<Paragraph>,
-    /// Why it changes.
+    /// Why it changes; none where it does not.
     cause: Vec<Paragraph>,
+    /// The rest of its documentation.
+    docs: Vec<Paragraph>,
     cells: Vec<Option<Cell>>,
     /// In words for whom it is the same; none where it changes.
     alike: Option<String>,
@@ -97,6 +98,12 @@ pub fn section(
     let present: Vec<&Record> = ordered.iter().flatten().copied().collect();
     let (cells, history) = trails(chapter, &ordered);
     let (variants, picture) = pictures(&present);
+    let mut docs = paragraphs(&chapter.docs, known);
+    let cause = match history.is_empty() {
+        true => Vec::new(),
+        false => paragraphs(&causes(&chapter.docs), known),
+    };
+    docs.retain(|paragraph| !cause.contains(paragraph));
     let (family, _) = chapter.name.split_once('/').unwrap_or(("", ""));
     Section {
         alike: history.is_empty().then(|| alike(&ordered)),
@@ -104,8 +111,8 @@ pub fn section(
         short: short(&chapter.name),
         anchor: anchor(&chapter.name),
         summary: chapter.summary.clone(),
-        docs: paragraphs(&chapter.docs, known),
-        cause: paragraphs(&causes(&chapter.docs), known),
+        docs,
+        cause,
         cells,
         history,
         others: others(&present),
@@ -157,7 +164,7 @@ fn trails(chapter: &Chapter, ordered: &[Option<&Record>]) -> (Vec<Option<Cell>>,
                 against = Some(before.kernel.label().to_owned());
                 history.push(Event {
                     kernel: record.kernel.label().to_owned(),
-                    words: comparison.words,
+                    words: words(&comparison),
                 });
             }
             last = Some((number, record, trail));
@@ -171,6 +178,28 @@ fn trails(chapter: &Chapter, ordered: &[Option<&Record>]) -> (Vec<Option<Cell>>,
         }));
     }
     (cells, history)
+}
+
+/// The words of a comparison; what is the same in several cases is told once.
+fn words(comparison: &Comparison) -> Vec<String> {
+    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (change, words) in comparison.changes.iter().zip(&comparison.words) {
+        let case = change.case.as_deref();
+        let own = case.and_then(|case| words.strip_prefix(&format!("case {case}: ")));
+        let (case, own) = case.zip(own).unwrap_or(("", words));
+        match told.iter_mut().find(|(known, _)| *known == own) {
+            Some((_, cases)) => cases.push(case),
+            None => told.push((own, vec![case])),
+        }
+    }
+    let told = told
+        .into_iter()
+        .map(|(words, cases)| match cases.as_slice() {
+            [""] => words.to_owned(),
+            [case] => format!("case {case}: {words}"),
+            _ => format!("in {} cases: {words}", cases.len()),
+        });
+    told.collect()
 }
 
 /// Where a text stands among those that are known, to which it is added if it is new.
@@ -280,6 +309,30 @@ mod tests {
         };
         assert_eq!(event.kernel, "6.12");
         assert_eq!(event.words, ["comm in all steps: a -> b"]);
+    }
+
+    #[test]
+    fn what_several_cases_share_is_told_once() {
+        let trail = |ends: [&str; 2]| {
+            let case = |name: &str, end: &str| {
+                format!("case {name}\n\nstart p1 by launcher: execve /a\nend p1: {end}\n\n")
+            };
+            crate::trail::parse(&(case("one", ends[0]) + &case("two", ends[1]))).unwrap()
+        };
+        let side = || Side {
+            kernel: String::new(),
+            source: String::new(),
+        };
+        let old = trail(["exit 0", "exit 0"]);
+        let of = |new: Trail| words(&Comparison::new("", (side(), &old), (side(), &new)));
+        assert_eq!(
+            of(trail(["exit 1", "exit 1"])),
+            ["in 2 cases: ends otherwise: exit 0 -> exit 1"]
+        );
+        assert_eq!(
+            of(trail(["exit 0", "exit 1"])),
+            ["case two: ends otherwise: exit 0 -> exit 1"]
+        );
     }
 
     #[test]

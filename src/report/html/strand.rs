@@ -270,7 +270,7 @@ fn passed(rows: &mut Vec<Row>, now: &mut Now, marks: &[(&str, &Mark)], step: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Outcome, parse};
+    use crate::trail::Outcome;
     use crate::view::stages::Stages;
     use crate::view::{Body, STAGES, View as _};
 
