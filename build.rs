@@ -33,7 +33,7 @@ fn main() {
         let docs = docs(&path);
         writeln!(
             table,
-            "    Registered {{ name: {name:?}, docs: {docs:?}, scenario: &{module}::SCENARIO }},"
+            "    Registered {{ name: {name:?}, docs: {docs:?}, scenario: &{module}::SCENARIO, case: None }},"
         )
         .expect("memory");
     }

@@ -251,3 +251,131 @@ fn the_contract_is_an_object_for_each_claim_and_kernel() {
     let start = r#"{"claim":"error/EISDIR","kernel":"6.12","verdict":"contradicted","evidence":""#;
     assert!(line.unwrap().starts_with(start), "{text}");
 }
+
+#[test]
+fn what_an_observer_reports_is_an_object_for_each_exec_way_and_kernel() {
+    let cache = tempfile::tempdir().unwrap();
+    let arguments = ["observers", "tracepoints", "start/symlink", "-k", "6.12"];
+    let arguments = [&arguments[..], &["--format", "json"]].concat();
+    let output = exetrail(&arguments, Path::new(ROOT), cache.path()).output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains("sched_process_exec"));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    assert_eq!(line["kernel"], "6.12");
+    assert_eq!(line["heard"], "known");
+    assert_eq!(line["path"], "as passed");
+    assert!(!text.contains("proc-connector"), "{text}");
+}
+
+#[test]
+fn a_kernel_that_the_table_of_observers_lacks_is_named_with_the_way_to_see_it() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(&["observers", "-k", "4.19"], Path::new(ROOT), cache.path());
+    fails(
+        command,
+        &["the table has no kernel 4.19", "exetrail run -k 4.19"],
+    );
+}
+
+/// A directory with a suite of one case.
+fn suite(case: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("exetrail.toml"), "").unwrap();
+    fs::create_dir(dir.path().join("cases")).unwrap();
+    fs::write(dir.path().join("cases/a.toml"), case).unwrap();
+    dir
+}
+
+#[test]
+fn a_case_that_is_wrong_is_named_with_line_and_column() {
+    let dir = suite("[exec]\npath = \"/a\"\nargument = []\n");
+    let arguments = ["run", "--suite", "."];
+    let command = exetrail(&arguments, dir.path(), dir.path());
+    fails(command, &["cases/a.toml:3:1: unknown field `argument`"]);
+}
+
+#[test]
+fn a_case_of_another_suite_misses_its_files_with_line_and_column() {
+    let dir = suite("[exec]\npath = \"/a\"\n[[file]]\npath = \"/a\"\nhost = \"bin/a\"\n");
+    let command = exetrail(&["list", "--suite", "."], dir.path(), dir.path());
+    fails(
+        command,
+        &["cases/a.toml:5:8: file.0.host: there is no ", "bin/a"],
+    );
+}
+
+#[test]
+fn a_directory_that_is_no_suite_says_what_would_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = exetrail(&["list", "--suite", "."], dir.path(), dir.path());
+    fails(command, &["is no suite: it has no exetrail.toml"]);
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_before_anything_boots() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = exetrail(&["try", "--", "./none"], dir.path(), dir.path());
+    fails(command, &["there is no ./none"]);
+    let command = exetrail(&["try", "--", "exetrail-none"], dir.path(), dir.path());
+    fails(command, &["there is no exetrail-none on PATH"]);
+}
+
+#[test]
+fn a_program_for_another_machine_is_named_before_anything_boots() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut elf = fs::read(env!("CARGO_BIN_EXE_exetrail")).unwrap();
+    // e_machine of the ELF header.
+    elf[18] = 183;
+    fs::write(dir.path().join("foreign"), elf).unwrap();
+    let command = exetrail(&["try", "--", "./foreign"], dir.path(), dir.path());
+    fails(command, &["foreign is for AARCH64", "--binfmt"]);
+}
+
+#[test]
+fn a_root_that_leads_out_or_has_devices_is_refused_and_nothing_is_written() {
+    for (name, kind, why) in [
+        ("../out", tar::EntryType::Regular, "\"../out\" has the part"),
+        ("dev/sda", tar::EntryType::Block, "dev/sda is a device"),
+        ("a\nb", tar::EntryType::Regular, "has a control character"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_size(0);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append(&header, std::io::empty()).unwrap();
+        fs::write(dir.path().join("root.tar"), builder.into_inner().unwrap()).unwrap();
+        let arguments = ["try", "--root", "root.tar", "--", "/bin/x"];
+        fails(
+            exetrail(&arguments, dir.path(), &dir.path().join("cache")),
+            &["root.tar", why],
+        );
+        assert!(!dir.path().parent().unwrap().join("out").exists());
+        let roots = dir.path().join("cache/roots");
+        assert!(!roots.exists() || fs::read_dir(roots).unwrap().next().is_none());
+    }
+}
+
+#[test]
+fn a_root_without_the_program_is_named_before_anything_boots() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let arguments = ["try", "--root", "root", "--", "/bin/x"];
+    let command = exetrail(&arguments, dir.path(), &dir.path().join("cache"));
+    fails(command, &["the root has no file /bin/x"]);
+}
+
+#[test]
+fn four_gigabytes_of_files_are_refused_before_anything_boots() {
+    let dir = tempfile::tempdir().unwrap();
+    let big = fs::File::create(dir.path().join("big")).unwrap();
+    big.set_len(4 << 30).unwrap();
+    let arguments = ["try", "--add", "big", "--", "true"];
+    let command = exetrail(&arguments, dir.path(), &dir.path().join("cache"));
+    fails(command, &["more than 1024 MiB"]);
+}

@@ -51,6 +51,8 @@ pub const LIBRARIES: &str = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/li
 /// The same for 32-bit programs.
 pub const LIBRARIES_NARROW: &str =
     "/lib/i386-linux-gnu:/usr/lib/i386-linux-gnu:/lib32:/usr/lib32:/lib:/usr/lib";
+/// Where Debian has musl's libraries.
+pub const LIBRARIES_MUSL: &str = "/usr/lib/x86_64-linux-musl";
 /// The path of glibc's loader that programs name.
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 /// The same for 32-bit programs.

@@ -11,8 +11,8 @@ pub struct Elf {
     class: Class,
     interpreter: Option<Vec<u8>>,
     second: Option<Vec<u8>>,
-    needed: Vec<&'static str>,
-    runpath: Option<&'static str>,
+    needed: Vec<String>,
+    runpath: Option<String>,
     flaw: Option<Flaw>,
 }
 
@@ -26,7 +26,9 @@ pub enum Class {
 }
 
 /// What is wrong with a program on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Flaw {
     /// It is for another machine (`EM_S390`).
     Machine,
@@ -105,15 +107,15 @@ impl Elf {
 
     /// Needs a library (`DT_NEEDED`).
     #[must_use]
-    pub fn needs(mut self, library: &'static str) -> Elf {
-        self.needed.push(library);
+    pub fn needs(mut self, library: &str) -> Elf {
+        self.needed.push(library.to_owned());
         self
     }
 
     /// Says where its libraries are (`DT_RUNPATH`).
     #[must_use]
-    pub fn runpath(mut self, path: &'static str) -> Elf {
-        self.runpath = Some(path);
+    pub fn runpath(mut self, path: &str) -> Elf {
+        self.runpath = Some(path.to_owned());
         self
     }
 
@@ -169,7 +171,7 @@ impl Elf {
         for library in &self.needed {
             tags.push((1, string(library, &mut body)));
         }
-        if let Some(path) = self.runpath {
+        if let Some(path) = &self.runpath {
             tags.push((29, string(path, &mut body)));
         }
         let strings_size = headers + body.len() - strings;

@@ -9,6 +9,7 @@
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
 //! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what that view says |
+//! | [`event`] | what every other way of watching reports: one kind of event, its text, judgement; pure | what such a view says |
 //! | [`view`] | the list of views, and records of what they saw; pure | how a view is judged, compared, shown |
 //! | [`arch`] | what belongs to the architecture under test | |
 //! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
@@ -19,18 +20,22 @@
 //! | [`bound`] | how much is read and unpacked at the most | the limits |
 //! | [`need`] | what a kernel or a lab must have, probed and judged | needs |
 //! | [`elf`] | small ELF programs, with and without flaws | what Debian does not ship |
+//! | [`proc`] | `/proc` of processes and mounts, read | what a file of `/proc` says |
 //! | [`sys`] | every unsafe block | system calls that nix lacks |
 //! | [`observer`] | ways of watching; `fanotify` is the monitor, `stages` traces the kernel | what is seen of a process |
 //! | [`monitor`] | `exetrail monitor`: lines, filters, queue, syslog | the monitor as a tool |
 //! | [`subject`] | the exec'd program, and what it says of itself | roles, fields of state |
 //! | [`scenario`] | what a scenario file is written with | how programs are started, needs |
+//! | [`case`] | a start and what surrounds it as data, and its text | what a case file may say |
 //! | [`cases`] | randomly generated execs, shrunk, printed as scenarios | what is generated |
+//! | [`hooks`] | what a kernel offers to hook, and when an exec passes it | `exetrail hooks` |
 //! | [`guest`] | PID 1, runner, launcher in the kernel under test; keeper of the native lab | what happens around a scenario |
 //! | [`native`] | the same scenarios on the running kernel | what keeps it apart from the machine |
 //! | [`root`] | a guest's root that the user puts together | what `--add`, `--root`, `--packages` take |
 //! | [`unpack`] | archives, unpacked below a directory | |
 //! | [`vm`] | table, image, QEMU, one boot from start to end | how kernels are booted |
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
+//! | [`own`] | a suite of the user's own | `exetrail.toml` |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
 //! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
 //! | [`records`] | records kept in directories, one file each | how shards are joined |
@@ -48,19 +53,24 @@ mod arrows;
 pub mod baseline;
 pub mod below;
 pub mod bound;
+pub mod case;
 pub mod cases;
 pub mod cli;
 pub mod contract;
 pub mod diff;
 pub mod elf;
+pub mod event;
 pub mod fetch;
 pub mod files;
 pub mod guest;
+pub mod hooks;
 pub mod model;
 pub mod monitor;
 pub mod native;
 pub mod need;
 pub mod observer;
+pub mod own;
+pub mod proc;
 pub mod project;
 pub mod records;
 pub mod report;

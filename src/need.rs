@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
+use crate::proc::Status;
 use crate::trail::{Lab, Release};
 
 /// One need.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Need {
     /// What is needed, as a reason is printed: "core dumps (CONFIG_COREDUMP)".
     pub what: &'static str,
@@ -19,10 +20,12 @@ pub struct Need {
 }
 
 /// How the host judges whether a need is met.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Host {
-    /// The kernel's configuration has this option, built in or as a module of the image.
+    /// The kernel's configuration has this option, built in or as a module that the image carries.
     Config(&'static str),
+    /// Both of these.
+    Both(&'static Host, &'static Host),
     /// The feature came with these releases: a mainline series (`6.14`), then what it was
     /// backported to (`6.12.15`).
     Since(&'static [&'static str]),
@@ -40,6 +43,8 @@ pub struct KernelFacts<'a> {
     pub release: &'a str,
     /// The configuration; none when it is not known.
     pub config: Option<&'a str>,
+    /// Names of the modules that the image carries.
+    pub modules: &'a [&'a str],
     /// Where it runs.
     pub lab: Lab,
     /// The capabilities of this process, which the native lab inherits.
@@ -57,9 +62,8 @@ pub fn asked(needs: &[Need], lab: Lab) -> impl Iterator<Item = &Need> {
 /// The effective capabilities of this process, a bit each (proc_pid_status(5), `CapEff`).
 #[must_use]
 pub fn own_capabilities() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+    Status::own()
+        .and_then(|own| own.bits("CapEff:"))
         .unwrap_or(0)
 }
 
@@ -67,14 +71,42 @@ impl Need {
     /// Whether the need is met as far as the host can tell; none when it cannot.
     #[must_use]
     pub fn on_host(&self, facts: &KernelFacts<'_>) -> Option<bool> {
-        match self.host {
+        self.host.is_met(facts)
+    }
+}
+
+/// The modules that an image can carry, by their options.
+const MODULES: [(&str, &str); 3] = [
+    ("CONFIG_BINFMT_MISC", "binfmt_misc"),
+    ("CONFIG_BLK_DEV_LOOP", "loop"),
+    ("CONFIG_OVERLAY_FS", "overlay"),
+];
+
+impl Host {
+    fn is_met(&self, facts: &KernelFacts<'_>) -> Option<bool> {
+        match *self {
             Host::Config(option) => {
                 let config = facts.config?;
-                Some(config.lines().any(|line| {
-                    line.strip_prefix(option)
-                        .is_some_and(|value| matches!(value, "=y" | "=m"))
-                }))
+                let value = config
+                    .lines()
+                    .find_map(|line| line.strip_prefix(option)?.strip_prefix('='));
+                let carried = || {
+                    let module = MODULES.iter().find(|(known, _)| *known == option);
+                    // In the native lab the system loads its own.
+                    facts.lab == Lab::Native
+                        || module.is_some_and(|(_, name)| facts.modules.contains(name))
+                };
+                Some(match value {
+                    Some("y") => true,
+                    Some("m") => carried(),
+                    _ => false,
+                })
             }
+            Host::Both(one, other) => match (one.is_met(facts), other.is_met(facts)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
             Host::Since(releases) => {
                 Some(Release::of(facts.release).is_some_and(|release| release.has(releases)))
             }
@@ -84,6 +116,32 @@ impl Need {
             }
         }
     }
+}
+
+/// The needs that a case file can name.
+pub const NAMED: &[(&str, Need)] = &[
+    ("32-bit", needs::BITS_32),
+    ("binfmt-misc", needs::BINFMT_MISC),
+    ("cgroup-v1", needs::CGROUP_V1),
+    ("core-dumps", needs::COREDUMP),
+    ("execve-check", needs::EXECVE_CHECK),
+    ("loop", needs::DISK),
+    ("modules", needs::MODULES),
+    ("overlay", needs::OVERLAY),
+    ("user-namespaces", needs::USER_NAMESPACES),
+    ("virtual-machine", needs::OWN_SETTINGS),
+];
+
+/// Whether a file in `/tmp` takes a capability; nothing is left of it.
+fn tmpfs_has_attributes() -> bool {
+    let place = Path::new("/tmp/.exetrail-probe");
+    let path = c"/tmp/.exetrail-probe";
+    // VFS_CAP_REVISION_2 without any capability.
+    let value = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let set = std::fs::write(place, "").is_ok()
+        && crate::sys::set_attribute(path, c"security.capability", &value).is_ok();
+    let _ = std::fs::remove_file(place);
+    set
 }
 
 /// Needs that several scenarios share, and that are probed without an observer.
@@ -132,6 +190,58 @@ pub mod needs {
         what: "overlay (CONFIG_OVERLAY_FS)",
         host: Host::Config("CONFIG_OVERLAY_FS"),
         probe: |_| file_system("overlay"),
+    };
+
+    /// Files on a tmpfs have extended attributes, and so capabilities.
+    pub const TMPFS_XATTR: Need = Need {
+        what: "attributes of files on tmpfs (CONFIG_TMPFS_XATTR)",
+        host: Host::Config("CONFIG_TMPFS_XATTR"),
+        probe: |_| super::tmpfs_has_attributes(),
+    };
+
+    /// Asynchronous I/O of io_setup(2).
+    pub const AIO: Need = Need {
+        what: "asynchronous I/O (CONFIG_AIO)",
+        host: Host::Config("CONFIG_AIO"),
+        probe: |_| Path::new("/proc/sys/fs/aio-max-nr").exists(),
+    };
+
+    /// Rings of io_uring_setup(2).
+    pub const IO_URING: Need = Need {
+        what: "io_uring (CONFIG_IO_URING)",
+        host: Host::Config("CONFIG_IO_URING"),
+        probe: |_| !matches!(crate::sys::Ring::new(), Err(nix::errno::Errno::ENOSYS)),
+    };
+
+    /// The POSIX timers of a process are in `/proc`.
+    pub const PROC_TIMERS: Need = Need {
+        what: "POSIX timers in /proc (CONFIG_POSIX_TIMERS, CONFIG_CHECKPOINT_RESTORE)",
+        host: Host::Both(
+            &Host::Config("CONFIG_POSIX_TIMERS"),
+            &Host::Config("CONFIG_CHECKPOINT_RESTORE"),
+        ),
+        probe: |_| Path::new("/proc/self/timers").exists(),
+    };
+
+    /// Shared memory of System V.
+    pub const SYSVIPC: Need = Need {
+        what: "System V IPC (CONFIG_SYSVIPC)",
+        host: Host::Config("CONFIG_SYSVIPC"),
+        probe: |_| Path::new("/proc/sysvipc/shm").exists(),
+    };
+
+    /// Files can be locked.
+    pub const FILE_LOCKING: Need = Need {
+        what: "file locks (CONFIG_FILE_LOCKING)",
+        host: Host::Config("CONFIG_FILE_LOCKING"),
+        probe: |_| Path::new("/proc/locks").exists(),
+    };
+
+    /// Process ids can be of a namespace.
+    pub const PID_NAMESPACES: Need = Need {
+        what: "pid namespaces (CONFIG_PID_NS)",
+        host: Host::Config("CONFIG_PID_NS"),
+        probe: |_| Path::new("/proc/self/ns/pid").exists(),
     };
 
     /// Disks of one's own: ext4 on a loop device.
@@ -186,6 +296,13 @@ pub mod needs {
         probe: |_| file_system("cgroup"),
     };
 
+    /// The one hierarchy of cgroups.
+    pub const CGROUP_V2: Need = Need {
+        what: "cgroups of version 2 (CONFIG_CGROUPS)",
+        host: Host::Config("CONFIG_CGROUPS"),
+        probe: |_| file_system("cgroup2"),
+    };
+
     fn file_system(name: &str) -> bool {
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         known
@@ -215,16 +332,28 @@ mod tests {
         need.on_host(&KernelFacts {
             release,
             config,
+            modules: &["overlay"],
             lab: Lab::Vm,
             capabilities: 0,
         })
     }
 
     #[test]
-    fn an_option_that_is_a_module_counts() {
-        let config = Some("CONFIG_A=m\n# CONFIG_B is not set\n");
-        assert_eq!(met(Host::Config("CONFIG_A"), "6.1.1", config), Some(true));
-        assert_eq!(met(Host::Config("CONFIG_B"), "6.1.1", config), Some(false));
+    fn an_option_that_is_a_module_counts_where_the_image_carries_it() {
+        let config = Some("CONFIG_OVERLAY_FS=m\nCONFIG_BINFMT_MISC=m\n# CONFIG_B is not set\n");
+        let met = |option| met(Host::Config(option), "6.1.1", config);
+        assert_eq!(met("CONFIG_OVERLAY_FS"), Some(true));
+        assert_eq!(met("CONFIG_BINFMT_MISC"), Some(false));
+        assert_eq!(met("CONFIG_B"), Some(false));
+    }
+
+    #[test]
+    fn what_needs_both_has_neither_without_one() {
+        const BOTH: Host = Host::Both(&Host::Config("CONFIG_A"), &Host::Since(&["6.14"]));
+        assert_eq!(met(BOTH, "6.16.1", Some("CONFIG_A=y\n")), Some(true));
+        assert_eq!(met(BOTH, "6.1.1", Some("CONFIG_A=y\n")), Some(false));
+        assert_eq!(met(BOTH, "6.16.1", Some("\n")), Some(false));
+        assert_eq!(met(BOTH, "6.16.1", None), None);
     }
 
     #[test]
@@ -246,6 +375,7 @@ mod tests {
             need.on_host(&KernelFacts {
                 release: "6.1.1",
                 config: None,
+                modules: &[],
                 lab,
                 capabilities,
             })

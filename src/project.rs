@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::baseline::Store;
 use crate::fetch::{self, CachedKernel, Fixture, FixtureTable, Lock, Trust};
+use crate::own;
 use crate::trail::KernelId;
 use crate::vm::table::Table;
 
@@ -70,10 +71,18 @@ impl Project {
     /// Where snapshots are read.
     #[must_use]
     pub fn store(&self) -> Store {
-        match &self.root {
-            Some(root) => Store::Directory(root.join("snapshots")),
+        match self.snapshots() {
+            Some(directory) => Store::Directory(directory),
             None => Store::Embedded,
         }
+    }
+
+    /// The directory of the snapshots: the user's suite's, else the checkout's; none outside of both.
+    #[must_use]
+    pub fn snapshots(&self) -> Option<PathBuf> {
+        let suite = own::chosen().map(|own| own.directory.as_path());
+        let root = suite.or(self.root.as_deref());
+        root.map(|root| root.join("snapshots"))
     }
 
     /// A kernel of the table, when it is fetched.

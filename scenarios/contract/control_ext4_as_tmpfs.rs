@@ -16,7 +16,7 @@ use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "errors and credentials on ext4",
-    needs: &[needs::OWN_SETTINGS, needs::DISK],
+    needs: &[needs::OWN_SETTINGS, needs::DISK, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -11,11 +11,12 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "pending signals, timers and the alternate stack are cleared",
+    needs: &[needs::PROC_TIMERS],
     run,
     ..Scenario::DEFAULT
 };

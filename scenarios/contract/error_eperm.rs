@@ -14,12 +14,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Claim, Exec, NET_RAW, Scenario, Stage, give_net_raw};
+use crate::scenario::{Claim, Exec, NET_RAW, Scenario, Stage, give_net_raw, needs};
 use crate::sys;
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EPERM: set-user-ID on a mount with nosuid",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -7,10 +7,11 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: arguments and variables",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -9,10 +9,11 @@
 //! there is a name, after the limit of processes: a user with too many processes is told EAGAIN and
 //! not EFAULT.
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: filename, processes",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -9,7 +9,7 @@ use crate::scenario::{Obstacle, Scenario, Stage, comes_first, meet, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: open files",
-    needs: &[needs::OWN_SETTINGS],
+    needs: &[needs::OWN_SETTINGS, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

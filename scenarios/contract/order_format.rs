@@ -5,10 +5,11 @@
 //! which `bprm_creds_from_file` computes the new credentials (commit 56305aa9b6fa, "exec: Compute file
 //! based creds only once", 5.8).
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: format and interpreter",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -5,10 +5,11 @@
 //! not have its arguments copied for each. Before, arguments were counted and copied first, and a
 //! bad pointer or too much of them was told even for a file that is not there.
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first};
+use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: the walk to the file",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

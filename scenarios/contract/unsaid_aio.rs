@@ -4,11 +4,12 @@
 //! mappings, by which the reporter finds them. See execve(2), "Effect on process attributes":
 //! "any outstanding asynchronous I/O operations are canceled", and io_setup(2).
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "contexts of asynchronous I/O are gone",
+    needs: &[needs::AIO],
     run,
     ..Scenario::DEFAULT
 };

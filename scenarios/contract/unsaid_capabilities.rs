@@ -21,7 +21,7 @@ use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "capabilities are recomputed, ambient ones are kept",
-    needs: &[needs::SAME_CALLER],
+    needs: &[needs::SAME_CALLER, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

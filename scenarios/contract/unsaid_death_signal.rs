@@ -12,11 +12,12 @@
 
 use nix::unistd::{Uid, setresuid};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the parent-death signal is kept",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -20,7 +20,7 @@ use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the dumpable attribute is set anew",
-    needs: &[needs::OWN_SETTINGS],
+    needs: &[needs::OWN_SETTINGS, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -16,11 +16,12 @@
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "locks of files are kept while the descriptor is",
+    needs: &[needs::FILE_LOCKING],
     run,
     ..Scenario::DEFAULT
 };

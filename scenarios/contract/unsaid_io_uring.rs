@@ -18,12 +18,13 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::scenario::{Claim, Exec, Scenario, Stage, held, needs};
 use crate::subject::say;
 use crate::sys::Ring;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "requests of an io_uring are cancelled",
+    needs: &[needs::IO_URING],
     run,
     ..Scenario::DEFAULT
 };

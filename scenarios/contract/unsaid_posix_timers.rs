@@ -8,11 +8,12 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "POSIX timers are deleted",
+    needs: &[needs::PROC_TIMERS],
     run,
     ..Scenario::DEFAULT
 };

@@ -12,11 +12,12 @@
 use nix::libc;
 use nix::unistd::{Uid, chown, setresuid};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "AT_SECURE is set where credentials changed",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

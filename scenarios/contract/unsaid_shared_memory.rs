@@ -6,12 +6,13 @@
 //! See execve(2), "Effect on process attributes": "attached System V shared memory segments are
 //! detached", "POSIX shared memory regions are unmapped".
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::scenario::{Claim, Exec, Scenario, Stage, held, needs};
 use crate::subject::say;
 use crate::sys::{self, Marked};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "shared memory is detached",
+    needs: &[needs::SYSVIPC],
     run,
     ..Scenario::DEFAULT
 };

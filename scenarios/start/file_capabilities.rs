@@ -8,10 +8,11 @@
 
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Exec, Scenario, Stage, give_net_raw};
+use crate::scenario::{Exec, Scenario, Stage, give_net_raw, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program with file capabilities started by another user",
+    needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

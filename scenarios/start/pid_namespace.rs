@@ -7,10 +7,11 @@
 
 use nix::sched::{CloneFlags, unshare};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started as the first of a pid namespace",
+    needs: &[needs::PID_NAMESPACES],
     run,
     ..Scenario::DEFAULT
 };

@@ -2,141 +2,283 @@
 
 use std::ffi::CString;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, lchown};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::mount::{MsFlags, mount};
+use nix::sys::resource::{getrlimit, setrlimit};
+use nix::unistd::{Gid, Uid, chdir, setgroups, setresgid, setresuid};
 
-use super::{Case, Content, Made, Program, Start};
+use crate::case::{self, Case, Content, Deny, Kind, Made, Mount, Open, Program, Way};
 use crate::scenario::{Elf, Exec, Stage};
-use crate::wire::Act;
+use crate::sys;
+use crate::wire::{Act, FILES};
 
-/// Who is not root.
-const NOBODY: u32 = 65534;
-
-impl Case {
-    /// Makes the files and starts the program; starts nothing when a file that is to be opened
-    /// before is not there.
-    ///
-    /// # Errors
-    ///
-    /// A file cannot be made, or what comes before the call fails.
-    pub fn play(&self, stage: &mut Stage) -> Result<()> {
-        for made in &self.files {
-            made.make(stage)?;
-        }
-        if !self.can_begin() {
-            return Ok(());
-        }
-        let mut exec = self.start.exec()?;
-        for argument in &self.arguments {
-            exec = exec.arg(argument)?;
-        }
-        for (name, value) in &self.variables {
-            exec = exec.env(name, value)?;
-        }
-        if self.user {
-            exec = exec.before(|| {
-                setgroups(&[])?;
-                setgid(Gid::from_raw(NOBODY))?;
-                Ok(setuid(Uid::from_raw(NOBODY))?)
-            });
-        }
-        match self.refused {
-            Some(nth) => stage.refuse(&exec, Act::Deny, nth, "whatever it is"),
-            None => stage.observe(&exec).map(drop),
-        }
+/// Makes what surrounds a case and executes its program.
+///
+/// # Errors
+///
+/// A file cannot be made, or what comes before the call fails.
+pub fn play(case: &Case, stage: &mut Stage) -> Result<()> {
+    prepare(case, stage)?;
+    if let Some(path) = closed(case) {
+        bail!("{path} cannot be opened before the call");
     }
+    execute(case, stage)
+}
 
-    /// Whether what the case opens before its call is there to be opened.
-    fn can_begin(&self) -> bool {
-        match &self.start {
-            Start::Descriptor {
-                path, path_only, ..
-            } => {
-                let meta = fs::metadata(path);
-                meta.is_ok_and(|meta| *path_only || meta.is_file() || meta.is_dir())
+/// As [`play`], but executes nothing where a file that is to be opened before is not there, as it happens
+/// to generated cases.
+///
+/// # Errors
+///
+/// As for [`play`].
+pub fn attempt(case: &Case, stage: &mut Stage) -> Result<()> {
+    prepare(case, stage)?;
+    match closed(case) {
+        Some(_) => Ok(()),
+        None => execute(case, stage),
+    }
+}
+
+fn prepare(case: &Case, stage: &mut Stage) -> Result<()> {
+    for (number, one) in (1..).zip(&case.mounts) {
+        mounted(one, number, stage)
+            .with_context(|| format!("failed to mount {:?} on {}", one.kind, one.at))?;
+    }
+    for made in &case.files {
+        make(made, stage).with_context(|| format!("failed to make {}", made.path))?;
+    }
+    for format in &case.formats {
+        stage.format(&format.name, &format.rule)?;
+    }
+    for (name, value) in &case.sysctl {
+        stage.sysctl(&name.replace('.', "/"), value)?;
+    }
+    for path in &case.watch {
+        stage.watch_also(path);
+    }
+    Ok(())
+}
+
+/// What the case opens before its call and is not there to be opened.
+fn closed(case: &Case) -> Option<&str> {
+    let fd = case.exec.fd.as_ref()?;
+    let meta = fs::metadata(&fd.path);
+    let path_only = fd.flags.contains(&Open::Path);
+    let opens = meta.is_ok_and(|meta| path_only || meta.is_file() || meta.is_dir());
+    (!opens).then_some(&fd.path)
+}
+
+fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
+    let exec = exec(&case.exec)?;
+    match &case.deny {
+        None => stage.observe(&exec).map(drop),
+        Some(Deny::Each) => stage.refuse_each(&exec),
+        Some(Deny::Event(nth)) => stage.refuse(&exec, Act::Deny, *nth, "whatever it is"),
+        Some(Deny::Path(words)) => {
+            let seen = stage.look("allow all", &exec)?;
+            let events = (1..).zip(&seen.events);
+            let meant: Vec<_> = events
+                .filter(|(_, event)| event.starts_with(words))
+                .collect();
+            ensure!(
+                !meant.is_empty(),
+                "no event begins with {words:?}; there are: {}",
+                seen.events.join(", ")
+            );
+            for (nth, event) in meant {
+                stage.refuse(&exec, Act::Deny, nth, event)?;
             }
-            _ => true,
+            Ok(())
         }
     }
 }
 
-impl Made {
-    fn make(&self, stage: &mut Stage) -> Result<()> {
-        let mode = self.mode;
-        match &self.content {
-            Content::Text(text) => stage.file(&self.name, text.as_bytes(), mode).map(drop),
-            Content::Program(program) => stage
-                .file(&self.name, &program.elf().build(), mode)
-                .map(drop),
-            Content::Link(target) => stage.link(target, &self.name).map(drop),
-            Content::Directory => stage.directory(&self.name).map(drop),
-            Content::Copy(from) => {
-                let bytes = fs::read(from).with_context(|| format!("failed to read {from}"))?;
-                stage.file(&self.name, &bytes, mode).map(drop)
-            }
-        }
+/// Has the runner remove what is made there, outside of `/tmp`, which is emptied anyhow.
+fn announce(path: &Path, stage: &mut Stage) -> Result<()> {
+    let mut above: Vec<_> = path.ancestors().collect();
+    above.reverse();
+    let missing = above
+        .into_iter()
+        .find(|place| place.symlink_metadata().is_err());
+    match missing {
+        Some(place) if place.starts_with("/tmp") => Ok(()),
+        Some(place) => stage.will_make(place),
+        None => Ok(()),
     }
 }
 
-impl Program {
-    fn elf(&self) -> Elf {
-        let mut elf = if self.narrow {
-            Elf::new_32()
-        } else {
-            Elf::new()
+fn mounted(one: &Mount, number: usize, stage: &mut Stage) -> Result<()> {
+    let at = Path::new(&one.at);
+    if !at.is_dir() {
+        announce(at, stage)?;
+        fs::create_dir_all(at)?;
+    }
+    let mut flags = MsFlags::empty();
+    for option in &one.options {
+        flags |= match option.as_str() {
+            "noexec" => MsFlags::MS_NOEXEC,
+            "nosuid" => MsFlags::MS_NOSUID,
+            "nodev" => MsFlags::MS_NODEV,
+            "ro" => MsFlags::MS_RDONLY,
+            other => bail!("there is no option {other}"),
         };
-        if let Some(interpreter) = &self.interpreter {
-            elf = elf.interpreter_bytes(interpreter.as_bytes());
+    }
+    let none = None::<&str>;
+    let from = one.from.as_deref();
+    match one.kind {
+        Kind::Tmpfs => mount(Some("tmpfs"), at, Some("tmpfs"), flags, Some("mode=0755"))?,
+        Kind::Bind => {
+            mount(from, at, none, MsFlags::MS_BIND, none)?;
+            if !flags.is_empty() {
+                mount(
+                    none,
+                    at,
+                    none,
+                    flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT,
+                    none,
+                )?;
+            }
         }
-        for library in &self.needed {
-            elf = elf.needs(library);
+        Kind::Overlay => {
+            let place = |name: &str| format!("/tmp/.overlay-{number}/{name}");
+            for name in ["upper", "work"] {
+                fs::create_dir_all(place(name))?;
+            }
+            let layers = format!(
+                "lowerdir={},upperdir={},workdir={}",
+                from.unwrap_or(&one.at),
+                place("upper"),
+                place("work")
+            );
+            mount(
+                Some("overlay"),
+                at,
+                Some("overlay"),
+                flags,
+                Some(layers.as_str()),
+            )?;
         }
-        if let Some(path) = self.runpath {
-            elf = elf.runpath(path);
-        }
-        match self.flaw {
-            Some(flaw) => elf.flaw(flaw),
-            None => elf,
+    }
+    Ok(())
+}
+
+fn make(made: &Made, stage: &mut Stage) -> Result<()> {
+    let path = Path::new(&made.path);
+    ensure!(path.symlink_metadata().is_err(), "it is there already");
+    announce(path, stage)?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let copied =
+        |from: &Path| fs::read(from).with_context(|| format!("failed to read {}", from.display()));
+    match made.content().context("nothing says what it is")? {
+        Content::Text(text) => fs::write(path, text)?,
+        Content::Copy(from) => fs::write(path, copied(Path::new(from))?)?,
+        Content::Host(name) => fs::write(path, copied(&Path::new(FILES).join(name))?)?,
+        Content::Link(target) => std::os::unix::fs::symlink(target, path)?,
+        Content::Directory => fs::create_dir_all(path)?,
+        Content::Program(program) => fs::write(path, elf(program).build())?,
+    }
+    if let Some((user, group)) = made.owner {
+        lchown(path, Some(user), Some(group))?;
+    }
+    if made.symlink.is_none() {
+        let mode = made.mode.unwrap_or(0o755);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    let numbers = made
+        .capabilities
+        .iter()
+        .filter_map(|name| case::capability(name));
+    let set = numbers.fold(0, |set, number| set | 1 << number);
+    match set {
+        0 => Ok(()),
+        set => {
+            let path = CString::new(made.path.as_str()).context("a NUL in a path")?;
+            Ok(sys::set_file_capabilities(&path, set)?)
         }
     }
 }
 
-impl Start {
-    fn exec(&self) -> Result<Exec> {
-        match self {
-            Start::Path(path) => Exec::path(path),
-            Start::Opened(path) => Exec::descriptor(path),
-            Start::Descriptor {
-                path,
-                path_only,
-                cloexec,
-                flags,
-            } => {
-                let flags = flags | libc::AT_EMPTY_PATH;
-                let mut open = OFlag::O_RDONLY;
-                open.set(OFlag::O_PATH, *path_only);
-                open.set(OFlag::O_CLOEXEC, *cloexec);
-                Ok(Exec::at("execveat", "fd 5", 5, c"", flags)?.opened(5, path, open))
-            }
-            Start::At {
-                directory,
-                path,
-                flags,
-            } => {
-                let path = CString::new(path.as_str()).context("a NUL in a path")?;
-                let fd = if *directory { 5 } else { libc::AT_FDCWD };
-                let exec = Exec::at("execveat", Path::new("a path"), fd, &path, *flags)?;
-                let open = OFlag::O_PATH | OFlag::O_CLOEXEC;
-                Ok(if *directory {
-                    exec.opened(5, "/tmp", open)
-                } else {
-                    exec
-                })
-            }
-        }
+fn elf(program: &Program) -> Elf {
+    let mut elf = if program.narrow {
+        Elf::new_32()
+    } else {
+        Elf::new()
+    };
+    if let Some(interpreter) = &program.interpreter {
+        elf = elf.interpreter_bytes(interpreter.as_bytes());
     }
+    for library in &program.needed {
+        elf = elf.needs(library);
+    }
+    if let Some(path) = &program.runpath {
+        elf = elf.runpath(path);
+    }
+    match program.flaw {
+        Some(flaw) => elf.flaw(flaw),
+        None => elf,
+    }
+}
+
+fn exec(case: &case::Exec) -> Result<Exec> {
+    let mut exec = match case.call {
+        Way::Execve => Exec::path(&case.path)?,
+        Way::Fexecve => Exec::descriptor(&case.path)?,
+        Way::Execveat => {
+            let path = CString::new(case.path.as_str()).context("a NUL in a path")?;
+            let fd = case.fd.as_ref().map_or(libc::AT_FDCWD, |fd| fd.number);
+            let what = match case.path.is_empty() {
+                true => format!("fd {fd}"),
+                false => case.path.clone(),
+            };
+            let flags = case.flags.iter().filter_map(|word| case::flag(word));
+            let flags = flags.fold(0, |all, flag| all | flag);
+            Exec::at("execveat", what, fd, &path, flags)?
+        }
+    };
+    if let Some(fd) = &case.fd {
+        let mut open = OFlag::O_RDONLY;
+        open.set(OFlag::O_PATH, fd.flags.contains(&Open::Path));
+        open.set(OFlag::O_CLOEXEC, fd.flags.contains(&Open::Cloexec));
+        exec = exec.opened(fd.number, &fd.path, open);
+    }
+    if let Some(name) = &case.argv0 {
+        exec = exec.argv(&[name])?;
+    }
+    for argument in &case.arguments {
+        exec = exec.arg(argument)?;
+    }
+    for (name, value) in &case.environment {
+        exec = exec.set(name, value)?;
+    }
+    let limits: Vec<_> = case
+        .limits
+        .iter()
+        .filter_map(|(name, value)| Some((case::limit(name)?, *value)))
+        .collect();
+    let directory = case.directory.clone();
+    let user = case.user.map(|user| (user, case.group.unwrap_or(user)));
+    Ok(exec.before(move || {
+        if let Some(directory) = &directory {
+            chdir(directory.as_str())
+                .with_context(|| format!("failed to change to {directory}"))?;
+        }
+        for (which, value) in &limits {
+            let (_, hard) = getrlimit(*which)?;
+            setrlimit(*which, *value, hard.max(*value))?;
+        }
+        if let Some((user, group)) = user {
+            let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+            setgroups(&[])?;
+            setresgid(group, group, group)?;
+            setresuid(user, user, user)?;
+        }
+        Ok(())
+    }))
 }

@@ -1,17 +1,19 @@
 //! What cases are made of. The simplest choice stands first: that is where a case shrinks to.
 
-use nix::libc;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
-use super::{Case, Content, Made, Program, Start};
 use crate::arch;
+use crate::case::{Case, Deny, Exec, Fd, Made, Open, Program, Way};
 use crate::scenario::Flaw;
-use crate::sys::AT_EXECVE_CHECK;
 
+/// Who is not root.
+const NOBODY: u32 = 65534;
+/// The descriptor that a call begins at.
+const FD: i32 = 5;
 /// Names of the files, in `/tmp`.
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 /// What stands in the fixture, is missing, or is something else; nothing that starts a program,
@@ -36,9 +38,10 @@ pub fn case() -> impl Strategy<Value = Case> {
         let named = NAMES.iter().zip(contents).zip(modes);
         named
             .map(|((name, content), mode)| Made {
-                name: (*name).to_owned(),
-                content,
-                mode,
+                path: format!("/tmp/{name}"),
+                // A symlink has no mode.
+                mode: content.symlink.is_none().then_some(mode),
+                ..content
             })
             .collect()
     });
@@ -51,14 +54,17 @@ pub fn case() -> impl Strategy<Value = Case> {
     ];
     let refused = prop_oneof![7 => Just(None), 1 => (1..=8_usize).prop_map(Some)];
     let user = prop_oneof![5 => Just(false), 1 => Just(true)];
-    (files, start(), arguments, variables, user, refused).prop_map(
-        |(files, start, arguments, variables, user, refused)| Case {
+    (files, exec(), arguments, variables, user, refused).prop_map(
+        |(files, exec, arguments, variables, user, refused)| Case {
             files,
-            start,
-            arguments,
-            variables,
-            user,
-            refused,
+            exec: Exec {
+                arguments,
+                environment: variables.into_iter().collect(),
+                user: user.then_some(NOBODY),
+                ..exec
+            },
+            deny: refused.map(Deny::Event),
+            ..Case::default()
         },
     )
 }
@@ -86,15 +92,20 @@ fn path() -> impl Strategy<Value = String> {
     ]
 }
 
-fn content() -> impl Strategy<Value = Content> {
+/// A file whose path and mode are still to be said.
+fn content() -> impl Strategy<Value = Made> {
+    let text = |text| Made {
+        text: Some(text),
+        ..Made::default()
+    };
     prop_oneof![
-        5 => script().prop_map(Content::Text),
-        4 => program().prop_map(Content::Program),
-        3 => path().prop_map(Content::Link),
+        5 => script().prop_map(text),
+        4 => program().prop_map(|program| Made { program: Some(program), ..Made::default() }),
+        3 => path().prop_map(|target| Made { symlink: Some(target), ..Made::default() }),
         2 => select(vec!["/usr/bin/true", "/usr/bin/busybox"])
-            .prop_map(|path| Content::Copy(path.to_owned())),
-        1 => Just(Content::Directory),
-        2 => nonsense().prop_map(Content::Text),
+            .prop_map(|path| Made { copy: Some(path.to_owned()), ..Made::default() }),
+        1 => Just(Made { directory: true, ..Made::default() }),
+        2 => nonsense().prop_map(text),
     ]
 }
 
@@ -173,40 +184,63 @@ fn program() -> impl Strategy<Value = Program> {
         |(narrow, interpreter, needed, runpath, flaw)| Program {
             narrow,
             interpreter,
-            needed,
-            runpath,
+            needed: needed.into_iter().map(ToOwned::to_owned).collect(),
+            runpath: runpath.map(ToOwned::to_owned),
             flaw,
         },
     )
 }
 
-fn start() -> impl Strategy<Value = Start> {
+/// What is executed, without arguments and the like.
+fn exec() -> impl Strategy<Value = Exec> {
     let flags = prop_oneof![
-        4 => Just(0),
-        1 => Just(libc::AT_SYMLINK_NOFOLLOW),
-        1 => Just(AT_EXECVE_CHECK),
-        1 => Just(0x4000_0000),
+        4 => Just(None),
+        1 => Just(Some("AT_SYMLINK_NOFOLLOW")),
+        1 => Just(Some("AT_EXECVE_CHECK")),
+        1 => Just(Some("0x40000000")),
     ];
+    let flags = flags.prop_map(|flag| flag.map(ToOwned::to_owned));
     let name = || prop_oneof![5 => Just("a"), 1 => select(NAMES.to_vec())];
     let own = || name().prop_map(|name| format!("/tmp/{name}"));
+    let by = |call| {
+        move |path| Exec {
+            path,
+            call,
+            ..Exec::default()
+        }
+    };
     prop_oneof![
-        6 => own().prop_map(Start::Path),
-        1 => path().prop_map(Start::Path),
+        6 => own().prop_map(by(Way::Execve)),
+        1 => path().prop_map(by(Way::Execve)),
         1 => select(vec!["tmp/a", "./tmp/../tmp/a", "/tmp/a/", "", "/proc/self/exe", "tmp/a/."])
-            .prop_map(|path| Start::Path(path.to_owned())),
-        1 => own().prop_map(Start::Opened),
+            .prop_map(ToOwned::to_owned)
+            .prop_map(by(Way::Execve)),
+        1 => own().prop_map(by(Way::Fexecve)),
         2 => (own(), any::<bool>(), any::<bool>(), flags.clone()).prop_map(
-            |(path, path_only, cloexec, flags)| Start::Descriptor {
-                path,
-                path_only,
-                cloexec,
-                flags,
+            move |(path, path_only, cloexec, flag)| {
+                let open = [path_only.then_some(Open::Path), cloexec.then_some(Open::Cloexec)];
+                Exec {
+                    fd: Some(Fd {
+                        number: FD,
+                        path,
+                        flags: open.into_iter().flatten().collect(),
+                    }),
+                    flags: ["AT_EMPTY_PATH".to_owned()].into_iter().chain(flag).collect(),
+                    ..by(Way::Execveat)(String::new())
+                }
             },
         ),
-        2 => (any::<bool>(), name(), flags).prop_map(|(directory, name, flags)| Start::At {
-            directory,
-            path: if directory { name.to_owned() } else { format!("/tmp/{name}") },
-            flags,
+        2 => (any::<bool>(), name(), flags).prop_map(move |(directory, name, flag)| Exec {
+            fd: directory.then(|| Fd {
+                number: FD,
+                path: "/tmp".to_owned(),
+                flags: vec![Open::Path, Open::Cloexec],
+            }),
+            flags: flag.into_iter().collect(),
+            ..by(Way::Execveat)(match directory {
+                true => name.to_owned(),
+                false => format!("/tmp/{name}"),
+            })
         }),
     ]
 }

@@ -18,11 +18,16 @@ use crate::trail::Lab;
 use crate::vm::image::Load;
 use crate::wire::{Input, Job, Message, Stream};
 
+const STATUS: &str = "\
+Exit status: the command's; 128 and the number of the signal that ended it; 124 its time was over;
+126 it cannot be executed; 127 there is no such command; 2 the guest failed. docs/lab.md has recipes.";
+
 /// Exit status of a command whose time was over, as of timeout(1).
 const OVER: u8 = 124;
 
 /// Arguments of `exetrail boot`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = STATUS)]
 pub struct Args {
     /// An id such as 6.12, or the path of a bzImage, vmlinux, build tree or Debian package
     kernel: String,

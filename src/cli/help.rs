@@ -5,14 +5,23 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// What one wants, and the commands for it.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Ask about a program of your own", &["try", "hooks"]),
     (
         "Run scenarios on kernels",
         &["run", "check", "bisect-step", "model"],
     ),
     (
         "Read what is known",
-        &["list", "diff", "history", "explain", "contract", "report"],
+        &[
+            "list",
+            "diff",
+            "history",
+            "explain",
+            "contract",
+            "observers",
+            "report",
+        ],
     ),
     ("Watch the running system", &["monitor"]),
     ("Kernels", &["kernels", "boot", "fetch"]),
@@ -24,7 +33,7 @@ Exit status:
   1    something changed, or is new
   2    something is broken or was required and not run, or the call was wrong
   130  interrupted; what was seen until then is shown
-  bisect-step, boot, contract and monitor have their own: see their --help";
+  bisect-step, boot, contract, hooks, monitor and try have their own: see their --help";
 
 /// A command whose help lists the commands by group.
 pub fn grouped(command: Command) -> Command {

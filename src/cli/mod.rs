@@ -10,30 +10,40 @@ mod fetch;
 mod fetched;
 mod help;
 mod history;
+mod hooks;
 mod kernels;
 mod list;
 mod live;
 mod model;
 mod monitor;
+mod observers;
 mod output;
 mod pending;
 mod progress;
 mod provenance;
 mod report;
 mod run;
+mod trial;
 mod views;
 
 pub use contract::document;
+pub use observers::document as observers_document;
 pub use pending::write as write_pending;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::own;
 
 /// How Linux kernels start programs: what an observer sees, in which order, under whose name.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
+    /// Use the suite in this directory instead of our own scenarios (docs/suites.md)
+    #[arg(long, global = true, value_name = "DIR")]
+    suite: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -50,6 +60,8 @@ enum Command {
     Explain(explain::Args),
     /// Show what is claimed of a system call and what became of it, kernel by kernel
     Contract(contract::Args),
+    /// Show what other ways of watching report of an exec, and what they are worth
+    Observers(observers::Args),
     /// Show the kernels at which a scenario's behaviour changed
     History(history::Args),
     /// Write one self-contained HTML page, from kept records or from the snapshots
@@ -60,8 +72,12 @@ enum Command {
     List(list::Args),
     /// Show the kernel table, what is fetched and how it would run
     Kernels(kernels::Args),
+    /// Execute a program of yours on kernels and show what was seen, and what differs
+    Try(Box<trial::Args>),
     /// Start a shell, or one command, in a kernel; its exit status is passed on
     Boot(boot::Args),
+    /// Show whether functions, tracepoints and LSM hooks can be hooked, kernel by kernel
+    Hooks(hooks::Args),
     /// Fetch kernels and the fixture into the cache (vm/setup calls this)
     Fetch(fetch::Args),
     /// Execute random programs and compare what is seen with the model
@@ -91,11 +107,13 @@ pub fn main() -> ExitCode {
             0
         })
     });
-    let result = match cli.command {
+    let chosen = cli.suite.as_deref().map_or(Ok(()), own::choose);
+    let result = chosen.and_then(|()| match cli.command {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Diff(args)) => diff::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::Contract(args)) => contract::main(&args),
+        Some(Command::Observers(args)) => observers::main(&args),
         Some(Command::History(args)) => history::main(&args),
         Some(Command::Report(args)) => report::main(&args),
         Some(Command::BisectStep(args)) => bisect_step::main(&args),
@@ -106,8 +124,10 @@ pub fn main() -> ExitCode {
         Some(Command::List(args)) => list::main(&args),
         Some(Command::Kernels(args)) => kernels::main(&args),
         Some(Command::Boot(args)) => boot::main(&args),
+        Some(Command::Try(args)) => trial::main(&args),
+        Some(Command::Hooks(args)) => hooks::main(&args),
         None => run::main(&run::Args::default()),
-    };
+    });
     result.unwrap_or_else(|error| {
         if output::nobody_reads(&error) {
             return ExitCode::SUCCESS;

@@ -9,6 +9,7 @@ use comfy_table::{Cell, Table, TableStyle};
 use super::{live, run};
 use crate::project::Project;
 use crate::suite::{Options, Stop, Tally, Target};
+use crate::{case, cases};
 
 /// Options of `exetrail model`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub struct Args {
     /// How many kernels run side by side
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZero<usize>>,
-    /// Show the case of the first seed as a scenario file, and execute nothing
+    /// Show the case of the first seed as a case file of a suite (docs/suites.md), and execute nothing
     #[arg(long)]
     show: bool,
 }
@@ -42,7 +43,8 @@ pub struct Args {
 /// Plays the cases and says where the model is wrong; status 1 when it is, 2 when a case broke.
 pub fn main(args: &Args) -> Result<ExitCode> {
     if args.show {
-        write!(std::io::stdout(), "{}", crate::cases::Case::of(args.seed))?;
+        let text = case::print(&cases::of(args.seed))?;
+        write!(std::io::stdout(), "{text}")?;
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::listen()?;

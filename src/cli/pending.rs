@@ -14,9 +14,8 @@ use crate::view::{Record, VIEWS, observed, rows};
 ///
 /// There is no checkout, or its snapshots cannot be read or written.
 pub fn write(project: &Project, records: &[Record]) -> Result<()> {
-    let root = project
-        .root
-        .as_ref()
+    let snapshots = project
+        .snapshots()
         .context("--pending writes into the snapshots of a checkout: call it inside of one")?;
     let mut texts = Vec::new();
     for view in VIEWS.iter().map(|view| view.name()) {
@@ -38,7 +37,7 @@ pub fn write(project: &Project, records: &[Record]) -> Result<()> {
             }
         };
         let plan = plan(&lineage, &files, observed);
-        let directory = root.join("snapshots").join(scenario).join(view);
+        let directory = snapshots.join(scenario).join(view);
         for path in write_pending(&directory, &plan)? {
             eprintln!("pending: {}", path.display());
             count += 1;

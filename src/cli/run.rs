@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use super::output::written;
 use super::progress::Progress;
 use super::{live, pending, provenance, views};
+use crate::own::chosen;
 use crate::project::Project;
 use crate::records;
 use crate::report::{FormatName, Show};
@@ -40,7 +41,8 @@ pub struct Args {
     /// others what is not as accepted]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     view: Vec<Name>,
-    /// Arm the observers of these views alone; the trail always is [default: all]
+    /// Arm the observers of these views alone; the trail always is [default: all that share one boot,
+    /// which audit does not]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     observe: Vec<Name>,
     /// Form of the output
@@ -105,7 +107,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let scenarios = select(&args.scenarios)?;
     let observe = views::observed(&args.observe);
     views::check(&args.view, &observe, &scenarios)?;
-    let (targets, missing) = find(&project, &args.kernels, args.modules.as_deref())?;
+    let (targets, missing) = find(
+        &project,
+        &own_kernels(&args.kernels),
+        args.modules.as_deref(),
+    )?;
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
     }
@@ -247,6 +253,14 @@ fn order(scenarios: &[&'static Registered], seed: Option<u64>) -> Vec<&'static R
         fastrand::Rng::with_seed(seed).shuffle(&mut order);
     }
     order
+}
+
+/// What `-k` says; where it says nothing, what a user's suite does.
+pub fn own_kernels(words: &[String]) -> Vec<String> {
+    let own = chosen().filter(|_| words == ["all"]);
+    let own = own.map(|own| own.settings.kernels.clone());
+    own.filter(|own| !own.is_empty())
+        .unwrap_or_else(|| words.to_vec())
 }
 
 /// The kernels that can be booted, and the ids of those that are not fetched.

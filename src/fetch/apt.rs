@@ -13,6 +13,7 @@ use globset::Glob;
 use super::checksum::Checksum;
 use super::mirror::Mirror;
 use super::{Archive, Pinned, Unavailable, own};
+use crate::arch;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -89,7 +90,7 @@ impl Apt {
         }
         self.write("sources.list", &sources)?;
         self.write("status", "")?;
-        let root = self.root.display();
+        let (root, debian) = (self.root.display(), arch::DEBIAN);
         let config = format!(
             "Dir::Etc::sourcelist \"{root}/sources.list\";\n\
              Dir::Etc::sourceparts \"/dev/null\";\n\
@@ -100,8 +101,8 @@ impl Apt {
              Dir::Cache \"{root}/cache\";\n\
              // As root, apt drops to a user who cannot write here.\n\
              APT::Sandbox::User \"root\";\n\
-             APT::Architecture \"amd64\";\n\
-             APT::Architectures {{ \"amd64\"; }};\n\
+             APT::Architecture \"{debian}\";\n\
+             APT::Architectures {{ \"{debian}\"; }};\n\
              Acquire::Languages \"none\";\n\
              Acquire::Retries \"2\";\n\
              Acquire::http::Timeout \"30\";\n\

@@ -3,15 +3,15 @@
 use anyhow::{Context as _, Result, bail};
 use goblin::elf::Elf;
 
+use crate::arch;
 use crate::vm::tree::{Entry, Tree};
 
 /// Where the loaders of the fixture look for a library (ld.so(8)).
-const LIBRARY_PATHS: [&str; 4] = [
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib",
-    "usr/lib32",
-    "usr/lib/x86_64-linux-musl",
-];
+fn library_paths() -> impl Iterator<Item = &'static str> {
+    let all = [arch::LIBRARIES, arch::LIBRARIES_NARROW];
+    let all = all.into_iter().flat_map(|list| list.split(':'));
+    all.chain([arch::LIBRARIES_MUSL])
+}
 
 /// Checks that every program and library of a tree finds its interpreter and its libraries there.
 ///
@@ -36,8 +36,7 @@ pub fn check_needs(tree: &Tree) -> Result<()> {
             );
         }
         for library in &elf.libraries {
-            let found = LIBRARY_PATHS
-                .iter()
+            let found = library_paths()
                 .any(|directory| tree.resolve(&format!("{directory}/{library}")).is_some());
             if !found {
                 bail!(

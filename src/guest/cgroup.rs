@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use nix::unistd::Pid;
 
+use crate::proc::{Cgroups, Mount};
+
 /// How many processes may live in the lab.
 const PROCESSES: &str = "256";
 /// Names of ours: this and the keeper's process id.
@@ -110,42 +112,23 @@ fn orphans(parents: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Our own cgroups' directories in the hierarchies that can limit processes, v1 first.
 fn parents() -> Result<Vec<PathBuf>> {
-    let own = fs::read_to_string("/proc/self/cgroup").context("failed to read our cgroup")?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read our mounts")?;
-    Ok(directories(&own, &mounts))
+    Ok(directories(&Cgroups::own(), &Mount::all()?))
 }
 
-fn directories(own: &str, mounts: &str) -> Vec<PathBuf> {
-    let v1 = own.lines().find_map(|line| {
-        let (_, rest) = line.split_once(':')?;
-        let (controllers, path) = rest.split_once(':')?;
-        controllers
-            .split(',')
-            .any(|name| name == "pids")
-            .then_some(path)
-    });
-    let v2 = own.lines().find_map(|line| line.strip_prefix("0::"));
+fn directories(own: &Cgroups, mounts: &[Mount]) -> Vec<PathBuf> {
     let mount = |kind: &str, option: Option<&str>| {
-        mounts.lines().find_map(|line| {
-            let (left, right) = line.split_once(" - ")?;
-            let mut right = right.split(' ');
-            let fits = right.next() == Some(kind)
-                && option.is_none_or(|option| {
-                    right
-                        .nth(1)
-                        .is_some_and(|all| all.split(',').any(|found| found == option))
-                });
-            let mut left = left.split(' ');
-            let (root, place) = (left.nth(3)?, left.next()?);
-            fits.then(|| (root.to_owned(), PathBuf::from(place)))
-        })
+        let fits = |mount: &&Mount| mount.kind == kind && option.is_none_or(|o| mount.has(o));
+        mounts.iter().find(fits)
     };
-    let below = |(root, place): (String, PathBuf), path: &str| {
+    let below = |mount: &Mount, path: &str| {
         // In a container the mount shows only what is below the container's own cgroup.
-        let path = path.strip_prefix(root.trim_end_matches('/')).unwrap_or("");
-        place.join(path.trim_start_matches('/'))
+        let path = Path::new(path);
+        let path = path.strip_prefix(&mount.root).unwrap_or(Path::new(""));
+        mount.point.join(path)
     };
+    let v1 = own.v1("pids");
     let v1 = v1.and_then(|path| Some(below(mount("cgroup", Some("pids"))?, path)));
+    let v2 = own.v2();
     let v2 = v2.and_then(|path| Some(below(mount("cgroup2", None)?, path)));
     v1.into_iter().chain(v2).collect()
 }
@@ -155,7 +138,7 @@ mod tests {
     use super::*;
 
     fn found(own: &str, mounts: &str) -> Vec<String> {
-        let directories = directories(own, mounts);
+        let directories = directories(&own.into(), &Mount::parse(mounts.as_bytes()));
         directories
             .iter()
             .map(|directory| directory.display().to_string())

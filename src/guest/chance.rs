@@ -8,7 +8,8 @@ use anyhow::Result;
 use super::fault::Nobody;
 use super::runner::{Boot, TRAIL, Work, end_everybody, observe};
 use super::undo::Undo;
-use crate::cases::Case;
+use crate::case::Case;
+use crate::cases;
 use crate::scenario::Hang;
 use crate::trail::{Agreement, Trail};
 use crate::wire::{Link, Message, Shrunk};
@@ -26,14 +27,14 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
         scenario: format!("case {seed}"),
     })?;
     let mut play = |case: &Case| play(case, boot);
-    let result = play(&Case::of(seed));
+    let result = play(&cases::of(seed));
     let bad = |found: &Agreement| !found.disagreements.is_empty() || !found.renamed.is_empty();
     let shrunk = result
         .as_ref()
         .is_ok_and(|found| found.as_ref().is_some_and(|(_, found)| bad(found)))
         .then(|| {
             let mut kept = None;
-            let case = Case::shrink(seed, |case| match play(case) {
+            let case = cases::shrink(seed, |case| match play(case) {
                 Ok(Some((trail, found))) if bad(&found) => {
                     kept = Some((trail, found));
                     ControlFlow::Continue(true)
@@ -43,7 +44,7 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
             });
             let (trail, found) = kept.unwrap_or_default();
             Shrunk {
-                source: case.to_string(),
+                case: Box::new(case),
                 trail: trail.to_string(),
                 disagreements: [found.disagreements, found.renamed].concat(),
             }
@@ -64,7 +65,7 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
 fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
     boot.observers.want(&[TRAIL.to_owned()]);
     let mut undo = Undo::new(boot.lab)?;
-    let run = |stage: &mut crate::scenario::Stage| case.play(stage);
+    let run = |stage: &mut crate::scenario::Stage| cases::attempt(case, stage);
     let work = Work {
         run: &run,
         hang: Hang::Fault,

@@ -68,6 +68,7 @@ fn prepare() -> Result<std::convert::Infallible> {
             result => result?,
         }
     }
+    hurry()?;
     // What udev or an initramfs makes on a real system; scripts by descriptor need it.
     let descriptors = format!("{ROOT}/dev/fd");
     std::os::unix::fs::symlink("/proc/self/fd", &descriptors)
@@ -79,6 +80,19 @@ fn prepare() -> Result<std::convert::Infallible> {
         .and_then(|()| chdir("/"))
         .context("failed to change the root")?;
     become_runner()
+}
+
+/// Has the kernel end its grace periods at once instead of within some ticks.
+///
+/// Tracing begins, probes are set and marks go with a `synchronize_rcu` each, 10 to 25 ms of nothing
+/// (kernel-parameters.txt, `rcupdate.rcu_expedited`). No order of an exec depends on it.
+fn hurry() -> Result<()> {
+    let path = format!("{ROOT}/sys/kernel/rcu_expedited");
+    match fs::write(&path, "1") {
+        // A kernel for one CPU without preemption has no grace periods (CONFIG_TINY_RCU).
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result.with_context(|| format!("failed to write {path}")),
+    }
 }
 
 /// Whether a kernel lacks the file system, or the place that it makes for it.

@@ -25,6 +25,11 @@ impl Fixture {
         Ok(Fixture(found))
     }
 
+    /// Whether it was there at the beginning.
+    pub fn has(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Names the first file that is there and was not, is gone, or is another.
     pub fn compare(&self) -> Result<()> {
         let Fixture(now) = Fixture::look()?;

@@ -1,12 +1,17 @@
 //! The observers of a boot, as the runner uses them: set up when first wanted, armed together for
 //! each exec, and each the only one to pay for what it cannot do.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, bail};
 
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
 use crate::trail::{Lab, Run};
 use crate::wire::{Failure, Lost, Sent};
+
+/// How long an observer may take to read what is already there.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// All observers that there are.
 pub struct Observers {
@@ -123,6 +128,8 @@ impl Observers {
     pub fn disarm(&mut self, run: Run, helper: Option<String>) -> Result<Run> {
         let mut watch = self.watch.take().context("nothing was watched")?;
         (watch.run, watch.helper) = (run, helper);
+        // A holder that hung has used up the time of all others.
+        watch.deadline = watch.deadline.max(Instant::now() + GRACE);
         for one in self.all.iter_mut().rev() {
             let state = one.state;
             if matches!(state, State::Unwanted | State::Wanted) {
@@ -145,7 +152,7 @@ impl Observers {
         Ok(watch.run)
     }
 
-    /// Ends whatever still watches, unheard: the scenario did not come to its end.
+    /// Ends whatever still watches, unheard, and every process of the observers: the scenario is over.
     pub fn stop(&mut self) {
         self.watch = None;
         for one in &mut self.all {
@@ -153,6 +160,7 @@ impl Observers {
                 one.observer.abandon();
                 one.state = State::Wanted;
             }
+            one.observer.end_scenario();
         }
     }
 
@@ -166,19 +174,6 @@ impl Observers {
             sent.extend(taken.map(|(result, lost)| Sent { view, result, lost }));
         }
         sent
-    }
-
-    /// Takes everything away that was set up.
-    ///
-    /// # Errors
-    ///
-    /// The first that cannot be taken away.
-    pub fn tear_down(mut self) -> Result<()> {
-        let mut result = Ok(());
-        for one in &mut self.all {
-            result = result.and(one.observer.tear_down());
-        }
-        result
     }
 }
 

@@ -19,13 +19,14 @@ use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
 use super::undo::Undo;
 use super::{Contents, HOME, View, chance, channel, command, launcher, report, running_kernel};
+use crate::cases;
 use crate::model::{self, Either, Witness, World};
-use crate::need::asked;
+use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Stage};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario, Stage};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
-use crate::wire::{Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
+use crate::wire::{Ask, Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
 
 /// The view that the runner itself puts together, from what the holder saw.
 pub(super) const TRAIL: &str = crate::observer::fanotify::KIND.name;
@@ -68,14 +69,16 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
         observers: Observers::new(lab),
         children,
     };
-    boot.contents.read_all(Path::new("/"));
+    if !matches!(plan.job, Job::Command { .. }) {
+        boot.contents.read_all(Path::new("/"));
+    }
     match &plan.job {
         Job::Scenarios(asks) => {
             for ask in asks {
                 let scenario = ask.scenario.clone();
                 link.send(&Message::Started { scenario })?;
                 boot.observers.want(&ask.observe);
-                let (result, model) = match one(&ask.scenario, &plan, link, &mut boot) {
+                let (result, model) = match one(ask, &plan, link, &mut boot) {
                     Ok((trail, agreement)) => {
                         let body =
                             serde_json::to_value(trail).context("failed to write a trail")?;
@@ -95,7 +98,6 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
                     model,
                 })?;
             }
-            boot.observers.tear_down()?;
         }
         Job::Cases { seeds } => {
             for seed in seeds.clone() {
@@ -143,16 +145,16 @@ fn use_up_two() -> nix::Result<()> {
 }
 
 fn one(
-    name: &str,
+    ask: &Ask,
     plan: &Plan,
     link: &Link,
     boot: &mut Boot,
 ) -> Result<(Trail, Agreement), Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
-    let registered = Registered::find(name)
-        .ok_or_else(|| Failure::Broken(format!("the guest knows no scenario {name}")))?;
+    let name = ask.scenario.as_str();
+    let own = Own::of(ask).map_err(broken)?;
     let lab = boot.lab;
-    let unmet = asked(registered.scenario.needs, lab).filter(|need| !(need.probe)(lab));
+    let unmet = asked(&own.needs, lab).filter(|need| !(need.probe)(lab));
     let unmet: Vec<_> = unmet.map(|need| need.what.to_owned()).collect();
     if !unmet.is_empty() {
         return Err(Failure::Unsupported(unmet));
@@ -163,12 +165,12 @@ fn one(
     };
     let begins = Moment::Scenario(lab, link);
     listener.at(begins).map_err(broken)?;
-    let own = plan.deadline_ms.map(Duration::from_millis);
+    let time = plan.deadline_ms.map(Duration::from_millis);
     let mut undo = Undo::new(lab).map_err(broken)?;
     let work = Work {
-        run: &registered.scenario.run,
-        hang: registered.scenario.hang,
-        time: own.unwrap_or(registered.scenario.deadline),
+        run: &*own.run,
+        hang: own.hang,
+        time: time.unwrap_or(own.deadline),
         listener,
     };
     let result = observe(&work, &mut undo, boot);
@@ -179,6 +181,46 @@ fn one(
         return Err(Failure::Broken("the scenario started nothing".to_owned()));
     }
     Ok(seen)
+}
+
+/// What makes files and executes programs.
+type Doing<'a> = dyn Fn(&mut Stage) -> Result<()> + 'a;
+
+/// What the runner does for one ask: code that it knows by its name, or data that it was sent.
+struct Own<'a> {
+    needs: Vec<Need>,
+    deadline: Duration,
+    hang: Hang,
+    run: Box<Doing<'a>>,
+}
+
+impl Own<'_> {
+    fn of(ask: &Ask) -> Result<Own<'_>> {
+        if let Some(case) = &ask.case {
+            let needs = case.needs.iter().map(|name| {
+                let found = NAMED.iter().find(|(known, _)| known == name);
+                let found = found.map(|(_, need)| *need);
+                found.with_context(|| format!("the guest knows no need {name}"))
+            });
+            return Ok(Own {
+                needs: needs.collect::<Result<_>>()?,
+                deadline: case
+                    .deadline
+                    .map_or(Scenario::DEFAULT.deadline, Duration::from_secs),
+                hang: Hang::Fault,
+                run: Box::new(|stage| cases::play(case, stage)),
+            });
+        }
+        let name = &ask.scenario;
+        let registered = Registered::find(name);
+        let found = registered.with_context(|| format!("the guest knows no scenario {name}"))?;
+        Ok(Own {
+            needs: found.scenario.needs.to_vec(),
+            deadline: found.scenario.deadline,
+            hang: found.scenario.hang,
+            run: Box::new(found.scenario.run),
+        })
+    }
 }
 
 /// What all scenarios of a boot share.
@@ -196,7 +238,7 @@ pub(super) struct Boot {
 /// What a launcher does.
 pub(super) struct Work<'a> {
     /// What makes files and starts programs.
-    pub run: &'a dyn Fn(&mut Stage) -> Result<()>,
+    pub run: &'a Doing<'a>,
     /// What it is when the listener hangs.
     pub hang: Hang,
     /// How long it may take.

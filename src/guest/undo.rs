@@ -8,6 +8,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::leftover::Fixture;
 use crate::files;
+use crate::proc::Mount;
 use crate::trail::Lab;
 
 /// Where formats are registered.
@@ -39,7 +40,7 @@ impl Undo {
         Ok(Undo {
             lab,
             changes: Vec::new(),
-            mounts: mounts()?,
+            mounts: Mount::all()?,
             fixture: Fixture::look()?,
         })
     }
@@ -94,27 +95,36 @@ impl Undo {
     /// What is left even so, in the fixture, is named as well.
     pub fn all(&mut self) -> Result<()> {
         let mut result = Ok(());
-        while let Some(change) = self.changes.pop() {
+        // What is mounted on a path goes before it, and after the formats, whose files are on a mount.
+        let (paths, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.changes)
+            .into_iter()
+            .partition(|change| matches!(change, Change::Path(_)));
+        for change in others.iter().rev() {
             result = result.and(change.undo());
         }
         result = result.and(self.unmount());
-        let cleaned = clear(Path::new("/tmp")).context("failed to clear /tmp");
+        for change in paths.iter().rev() {
+            result = result.and(change.undo());
+        }
+        let cleaned = clear(Path::new("/tmp"), &self.fixture).context("failed to clear /tmp");
         result.and(cleaned).and_then(|()| self.fixture.compare())
     }
 
     /// Unmounts what was not mounted before, the youngest first.
     fn unmount(&self) -> Result<()> {
         let mut result = Ok(());
-        for mount in mounts()?.iter().rev() {
-            if self.mounts.contains(mount) {
+        let key = |mount: &Mount| (mount.id, mount.point.clone(), mount.kind.clone());
+        let known: Vec<_> = self.mounts.iter().map(key).collect();
+        for mount in Mount::all()?.iter().rev() {
+            if known.contains(&key(mount)) {
                 continue;
             }
             if mount.kind == "cgroup" {
                 // The groups would keep the hierarchy alive without its mount.
-                result = result.and(remove_groups(&mount.place));
+                result = result.and(remove_groups(&mount.point));
             }
-            let done = umount2(&mount.place, MntFlags::MNT_DETACH)
-                .with_context(|| format!("failed to unmount {}", mount.place.display()));
+            let done = umount2(&mount.point, MntFlags::MNT_DETACH)
+                .with_context(|| format!("failed to unmount {}", mount.point.display()));
             result = result.and(done);
         }
         result
@@ -139,30 +149,6 @@ impl Change {
     }
 }
 
-/// One mount of our namespace.
-#[derive(Debug, PartialEq, Eq)]
-struct Mount {
-    id: String,
-    place: PathBuf,
-    kind: String,
-}
-
-/// The mounts in the order in which they were made (proc_pid_mountinfo(5)).
-fn mounts() -> Result<Vec<Mount>> {
-    let text =
-        fs::read_to_string("/proc/self/mountinfo").context("failed to read the list of mounts")?;
-    let mount = |line: &str| {
-        let (left, right) = line.split_once(" - ")?;
-        let mut fields = left.split(' ');
-        Some(Mount {
-            id: fields.next()?.to_owned(),
-            place: fields.nth(3)?.into(),
-            kind: right.split(' ').next()?.to_owned(),
-        })
-    };
-    Ok(text.lines().filter_map(mount).collect())
-}
-
 fn remove_groups(directory: &Path) -> Result<()> {
     for path in files::list(directory)? {
         if path.is_dir() {
@@ -181,12 +167,16 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Removes everything in a directory.
-fn clear(directory: &Path) -> Result<()> {
+/// Removes what is in a directory and was not there before; a user's root may have files there.
+fn clear(directory: &Path, before: &Fixture) -> Result<()> {
     for path in files::list(directory)? {
+        let known = before.has(&path);
         if path.is_dir() && !path.is_symlink() {
-            fs::remove_dir_all(&path)?;
-        } else {
+            match known {
+                true => clear(&path, before)?,
+                false => fs::remove_dir_all(&path)?,
+            }
+        } else if !known {
             fs::remove_file(&path)?;
         }
     }

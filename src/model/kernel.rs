@@ -9,7 +9,7 @@ use super::differences::{
 };
 use super::image::Interpreter;
 use super::walk::{Found, walk};
-use super::{Answer, Call, Ending, File, Files, Format, Matches, Observer, Running, Step, Target};
+use super::{Answer, Call, Ending, File, Files, Format, Observer, Running, Step, Target};
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
@@ -311,13 +311,7 @@ impl Exec<'_, '_> {
             .call
             .formats
             .iter()
-            .find(|format| match &format.matches {
-                Matches::Magic(magic) => head.starts_with(magic.as_bytes()),
-                Matches::Extension(wanted) => {
-                    let extension = interp.rsplit_once('.');
-                    extension.is_some_and(|(_, extension)| extension == wanted)
-                }
-            });
+            .find(|format| format.matches.fits(head, interp));
         let Some(format) = format else {
             return Ok(Handler::NotMine);
         };

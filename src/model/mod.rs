@@ -104,17 +104,24 @@ pub struct Format {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Matches {
-    /// Bytes at the beginning of the file.
-    Magic(String),
+    /// Bytes of the file, of which those bits count that the mask has.
+    Magic {
+        /// Where they begin.
+        offset: usize,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// As many bytes; all bits count where there is none.
+        mask: Vec<u8>,
+    },
     /// What stands after the last dot of the name.
     Extension(String),
 }
 
 impl Format {
     /// Reads a rule as it is written to `register`, without its name:
-    /// `M::MAGIC::INTERPRETER:FLAGS`.
+    /// `M:OFFSET:MAGIC:MASK:INTERPRETER:FLAGS` (Documentation/admin-guide/binfmt-misc.rst).
     ///
-    /// Nothing for a rule with an offset or a mask, which no scenario has.
+    /// Nothing for a rule that the kernel does not take either.
     #[must_use]
     pub fn parse(rule: &str, files: &dyn Files) -> Option<Format> {
         let mut fields = rule.split(':');
@@ -122,20 +129,77 @@ impl Format {
         let (what, mask) = (fields.next()?, fields.next()?);
         let (interpreter, flags) = (fields.next()?, fields.next()?);
         let matches = match kind {
-            "M" => Matches::Magic(what.to_owned()),
+            "M" => {
+                let (bytes, mask) = (unescaped(what)?, unescaped(mask)?);
+                let offset = match offset {
+                    "" => 0,
+                    number => number.parse().ok()?,
+                };
+                (mask.is_empty() || mask.len() == bytes.len()).then_some(Matches::Magic {
+                    offset,
+                    bytes,
+                    mask,
+                })?
+            }
             _ => Matches::Extension(what.to_owned()),
         };
         let fixed = match files.node(interpreter).filter(|_| flags.contains('F')) {
             Some(Node::File(file)) => Some(file),
             _ => None,
         };
-        (offset.is_empty() && mask.is_empty()).then(|| Format {
+        Some(Format {
             matches,
             interpreter: interpreter.to_owned(),
             fixed,
             flags: flags.to_owned(),
         })
     }
+}
+
+impl Matches {
+    /// Whether the first bytes of a file, or its name, are those that are wanted
+    /// (`search_binfmt_handler` in fs/binfmt_misc.c).
+    #[must_use]
+    pub fn fits(&self, head: &[u8], name: &str) -> bool {
+        match self {
+            Matches::Magic {
+                offset,
+                bytes,
+                mask,
+            } => {
+                let found = head.get(*offset..).unwrap_or_default();
+                let bits = mask.iter().copied().chain(std::iter::repeat(0xff));
+                found.len() >= bytes.len()
+                    && found
+                        .iter()
+                        .zip(bytes)
+                        .zip(bits)
+                        .all(|((found, wanted), bits)| (found ^ wanted) & bits == 0)
+            }
+            Matches::Extension(wanted) => {
+                let extension = name.rsplit_once('.');
+                extension.is_some_and(|(_, extension)| extension == wanted)
+            }
+        }
+    }
+}
+
+/// The bytes of a field, in which `\xHH` stands for one.
+fn unescaped(field: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = field.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if let (b'\\', [b'x', high, low, after @ ..]) = (first, after) {
+            let digits = [*high, *low];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    Some(bytes)
 }
 
 /// One step that an observer sees.
@@ -207,3 +271,37 @@ pub struct Running {
 
 /// Where steps go, and answers come from.
 pub type Observer<'a> = dyn FnMut(&Step) -> Answer + 'a;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(rule: &str) -> Option<Matches> {
+        Format::parse(rule, &World::default()).map(|format| format.matches)
+    }
+
+    #[test]
+    fn a_magic_is_at_its_offset_and_only_the_bits_of_the_mask_count() {
+        let found = matches(r"M:1:\x7fE\x00:\xff\xff\xfe:/i:F").unwrap();
+        assert!(found.fits(b"_\x7fE\x01_", ""));
+        assert!(!found.fits(b"_\x7fE\x02_", ""));
+        assert!(!found.fits(b"\x7fE\x00", ""));
+    }
+
+    #[test]
+    fn a_magic_without_a_mask_counts_every_bit() {
+        let found = matches("M::ab::/i:").unwrap();
+        assert!(found.fits(b"abc", "") && !found.fits(b"aB", "") && !found.fits(b"a", ""));
+    }
+
+    #[test]
+    fn a_mask_of_another_length_is_no_rule() {
+        assert_eq!(matches(r"M::ab:\xff:/i:"), None);
+    }
+
+    #[test]
+    fn an_extension_is_after_the_last_dot() {
+        let found = matches("E::exe::/i:").unwrap();
+        assert!(found.fits(b"", "a.b.exe") && !found.fits(b"", "exe"));
+    }
+}

@@ -15,7 +15,8 @@ use super::pulse::Life;
 use super::queue::Inlet;
 use super::tree::Tree;
 use super::{Filter, Summary};
-use crate::observer::fanotify::{AT_ONCE, Event, Group, Ids, Stat};
+use crate::observer::fanotify::{AT_ONCE, Event, Group, Ids};
+use crate::proc::Stat;
 use crate::sys;
 
 /// How long events are waited for at once, so that the guard sees signs of life.

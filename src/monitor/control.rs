@@ -27,7 +27,8 @@ use super::syslog::{SOCKET, Syslog};
 use super::tree::Tree;
 use super::writer::{Sink, Writer};
 use super::{Options, Scope, Summary, Target, UNWATCHED, cgroup, signals};
-use crate::observer::fanotify::{Class, Group, Stat, never_dump};
+use crate::observer::fanotify::{Class, Group, never_dump};
+use crate::proc::Stat;
 use crate::wire::until;
 
 /// How long a slow reader is waited for at the end.

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::observer::fanotify::{Event, Ids, Stat};
+use crate::observer::fanotify::{Event, Ids};
+use crate::proc::{Stat, Status};
 use crate::trail::Mask;
 
 /// One event, as it was while everything stood still; bytes are as the kernel gave them.
@@ -158,10 +159,8 @@ fn read_link(path: &str) -> nix::Result<Vec<u8>> {
 
 /// The process that a thread belongs to (`Tgid` of proc_pid_status(5)).
 fn process_of(tid: i32) -> Option<i32> {
-    let status = std::fs::read(format!("/proc/{tid}/status")).ok()?;
-    let mut lines = status.split(|byte| *byte == b'\n');
-    let line = lines.find_map(|line| line.strip_prefix(b"Tgid:"))?;
-    std::str::from_utf8(line).ok()?.trim().parse().ok()
+    let process = Status::read(tid)?.number("Tgid:", 0)?;
+    i32::try_from(process).ok()
 }
 
 #[cfg(test)]

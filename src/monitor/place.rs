@@ -1,15 +1,16 @@
 //! Where a watch is: the mount that a mark covers, and what of it was asked for.
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::os::unix::ffi::OsStringExt as _;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{FUSE_SUPER_MAGIC, fstatfs};
+
+use crate::proc::Mount;
 
 /// A place as the kernel sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +38,12 @@ impl Place {
             .with_context(|| format!("failed to read the name of {}", path.display()))?;
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}"))
             .context("failed to read a descriptor's mount")?;
-        let mounts = fs::read("/proc/self/mountinfo").context("failed to read the mounts")?;
         let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:"));
-        let mount = id.and_then(|id| Mount::find(id.trim(), &mounts));
+        let id = id.and_then(|id| id.trim().parse::<u64>().ok());
+        let mount = Mount::all()?.into_iter().find(|mount| Some(mount.id) == id);
         let served = match &mount {
             // Asking the file system itself would be answered by that process, or not.
-            Some(mount) => mount.is_served(),
+            Some(mount) => is_served(&mount.kind),
             None => {
                 fstatfs(&file)
                     .with_context(|| format!("failed to look at {}", path.display()))?
@@ -68,47 +69,10 @@ impl Place {
     }
 }
 
-/// A line of proc_pid_mountinfo(5).
-struct Mount {
-    point: PathBuf,
-    kind: Vec<u8>,
-}
-
-impl Mount {
-    fn find(id: &str, mounts: &[u8]) -> Option<Mount> {
-        let mut lines = mounts.split(|byte| *byte == b'\n').map(|line| {
-            let fields = line.split(|byte| *byte == b' ');
-            fields.collect::<Vec<_>>()
-        });
-        let fields = lines.find(|fields| fields.first() == Some(&id.as_bytes()))?;
-        let end = fields.iter().position(|field| *field == b"-")?;
-        Some(Mount {
-            point: unescaped(fields.get(4)?).into(),
-            kind: fields.get(end + 1)?.to_vec(),
-        })
-    }
-
-    /// Whether a process answers for it: `fuse`, `fuseblk`, `fuse.NAME`, or the host by the same protocol.
-    fn is_served(&self) -> bool {
-        self.kind.starts_with(b"fuse") || self.kind == b"virtiofs"
-    }
-}
-
-/// Blanks, tabs, newlines and backslashes are octal in the table of mounts.
-fn unescaped(field: &[u8]) -> OsString {
-    let mut path = Vec::new();
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = match rest {
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
-                Some((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'))
-            }
-            _ => None,
-        };
-        path.push(octal.unwrap_or(*first));
-        rest = if octal.is_some() { &rest[4..] } else { after };
-    }
-    OsString::from_vec(path)
+/// Whether a process answers for a type of file system: `fuse`, `fuseblk`, `fuse.NAME`, or the host by
+/// the same protocol.
+fn is_served(kind: &str) -> bool {
+    kind.starts_with("fuse") || kind == "virtiofs"
 }
 
 /// Whether a group still has a mark: one goes with its mount or file system
@@ -129,20 +93,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mount_point_may_have_a_blank() {
-        let mounts = b"21 1 0:1 / / rw - ext4 a rw\n22 21 0:2 / /a\\040b\\134 rw - tmpfs b rw\n";
-        let mount = Mount::find("22", mounts).unwrap();
-        assert_eq!(mount.point, Path::new("/a b\\"));
-        assert!(!mount.is_served());
-        assert!(Mount::find("2", mounts).is_none());
-    }
-
-    #[test]
     fn fuse_is_known_by_its_type() {
-        let mounts = b"23 21 0:3 / /f rw shared:1 - fuse.sshfs host rw";
-        assert!(Mount::find("23", mounts).unwrap().is_served());
-        let mounts = b"24 21 0:4 / /v rw - virtiofs host rw";
-        assert!(Mount::find("24", mounts).unwrap().is_served());
+        assert!(is_served("fuse.sshfs") && is_served("virtiofs"));
+        assert!(!is_served("tmpfs"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Added {
     pub host: std::path::PathBuf,
     /// In the guest, absolute.
     pub guest: String,
+    /// Nobody said where: it is at its own place.
+    pub own: bool,
 }
 
 impl std::str::FromStr for Added {
@@ -30,6 +32,7 @@ impl std::str::FromStr for Added {
         };
         let found = fs::canonicalize(host).map_err(|error| format!("{host:?}: {error}"))?;
         let own = std::path::absolute(host).map_err(|error| format!("{host:?}: {error}"))?;
+        let at_home = guest.is_empty();
         let guest = match guest {
             "" => own
                 .to_str()
@@ -52,6 +55,7 @@ impl std::str::FromStr for Added {
         Ok(Added {
             host: found,
             guest: guest.to_string_lossy().into_owned(),
+            own: at_home,
         })
     }
 }
@@ -130,9 +134,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().to_str().unwrap();
         let added: Added = own.parse().unwrap();
-        assert_eq!(added.guest, own);
+        assert!(added.guest == own && added.own);
         let added: Added = format!("{own}:/srv/x").parse().unwrap();
-        assert_eq!(added.guest, "/srv/x");
+        assert!(added.guest == "/srv/x" && !added.own);
     }
 
     #[test]
@@ -155,6 +159,7 @@ mod tests {
             let added = Added {
                 host: dir.path().into(),
                 guest: "/x".into(),
+                own: false,
             };
             format!("{:#}", Root::default().add(&added).unwrap_err())
         };
@@ -182,6 +187,7 @@ mod tests {
         let added = Added {
             host: dir.path().into(),
             guest: "/x".into(),
+            own: false,
         };
         let error = format!("{:#}", Root::default().add(&added).unwrap_err());
         assert!(error.contains("more than 1024 MiB"), "{error}");

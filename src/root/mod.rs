@@ -82,13 +82,12 @@ impl Root {
         Ok(root)
     }
 
-    /// A file that the root has, whatever else it has.
-    pub fn text(&mut self, place: &str, text: &str) {
-        let entry = Entry::File {
-            mode: 0o644,
-            bytes: text.as_bytes().into(),
-        };
-        self.entry(place, entry, Owner::default());
+    /// A directory that the root has; one that is there stays as it is.
+    pub fn directory(&mut self, place: &str) {
+        let place = place.trim_matches('/');
+        if !place.is_empty() {
+            self.entry(place, Entry::Directory(0o755), Owner::default());
+        }
     }
 
     fn entry(&mut self, place: &str, entry: Entry, owner: Owner) {

@@ -17,9 +17,6 @@ pub const NET_RAW: u64 = 13;
 ///
 /// What setxattr(2) says.
 pub fn give_net_raw(file: &Path) -> Result<()> {
-    // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable.
-    let words = [0x0200_0001_u32, 1 << NET_RAW, 0, 0, 0];
-    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let path = CString::new(file.as_os_str().as_bytes())?;
-    Ok(sys::set_attribute(&path, c"security.capability", &value)?)
+    Ok(sys::set_file_capabilities(&path, 1 << NET_RAW)?)
 }

@@ -185,6 +185,18 @@ impl Exec {
         Ok(self)
     }
 
+    /// Sets an environment variable, in the place of one of that name.
+    ///
+    /// # Errors
+    ///
+    /// A NUL in it.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Exec> {
+        let own = format!("{name}=");
+        self.environment
+            .retain(|variable| !variable.as_bytes().starts_with(own.as_bytes()));
+        self.env(name, value)
+    }
+
     /// Has the child do this before it makes the call: another directory, user, namespace, limit.
     ///
     /// It runs under observation. When it fails the scenario is broken, whatever the call would do.

@@ -35,7 +35,7 @@ pub use held::held;
 pub use look::{Contents, View, flags as open_flags, running_kernel};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
-pub use registry::{Registered, select};
+pub use registry::{Registered, select, use_instead};
 pub use seen::Seen;
 pub use stage::{Ending, Reply, Request, Stage};
 pub use traced::{Hold, traced};

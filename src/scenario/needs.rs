@@ -21,7 +21,7 @@ pub const DENY_ERRNO: Need = Need {
 /// Entries of binfmt_misc that are transparent, or take the ELF interpreter's place.
 pub const BINFMT_MISC_LOADER: Need = Need {
     what: "transparent and loader entries of binfmt_misc",
-    host: Host::Since(&["7.3"]),
+    host: Host::Both(&Host::Config("CONFIG_BINFMT_MISC"), &Host::Since(&["7.3"])),
     probe: |lab| lab == Lab::Vm && knows_format("M::EXETRAIL-PROBE::/usr/bin/true:T"),
 };
 

@@ -10,6 +10,7 @@ use super::{Contents, Exec, View, open_flags, running_kernel};
 use crate::model::{
     self, Answer, Call, Caller, Either, Ending, Files as _, Format, Node, Recording, Target, World,
 };
+use crate::proc::{Stat, Status};
 use crate::trail::printable;
 
 /// A call, and the files that it finds.
@@ -85,24 +86,14 @@ fn caller(pid: i32) -> Option<Caller> {
         let path = fs::read_link(format!("{own}/{name}")).ok()?;
         Some(printable(path.as_os_str().as_bytes()))
     };
-    let status = fs::read_to_string(format!("{own}/status")).ok()?;
-    let limits = fs::read_to_string(format!("{own}/limits")).ok()?;
+    let status = Status::read(pid)?;
+    let limits = Status::limits(pid)?;
     // The first of the four ids is the real one, the second the effective one.
-    let id = |name: &str, which: usize| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace()
-            .nth(which)?
-            .parse::<u32>()
-            .ok()
-    };
+    let id = |name: &str, which| u32::try_from(status.number(name, which)?).ok();
     let limit = |name: &str| {
-        let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-        let soft = line.split_ascii_whitespace().next()?;
-        Some(soft.parse().unwrap_or(u64::MAX))
-    };
-    let set = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        u64::from_str_radix(line.trim(), 16).ok()
+        limits.value(name)?;
+        // "unlimited"
+        Some(limits.number(name, 0).unwrap_or(u64::MAX))
     };
     let (uid, real) = (id("Uid:", 1)?, id("Uid:", 0)?);
     let root = link("root")?;
@@ -118,34 +109,23 @@ fn caller(pid: i32) -> Option<Caller> {
             Some(inner) => inner.to_owned(),
             None => cwd,
         },
-        processes: is_marked(pid)
+        processes: Stat::read(pid)?
+            .has_too_many_processes()
             .then(|| (limit("Max processes").unwrap_or(u64::MAX), processes(real))),
         no_files: uid != 0 && no_files(),
-        bounding: set("CapBnd:")?,
-        inheritable: set("CapInh:")?,
+        bounding: status.bits("CapBnd:")?,
+        inheritable: status.bits("CapInh:")?,
         stack: limit("Max stack size")?,
     })
-}
-
-/// Whether the process became another user when that one had too many processes.
-fn is_marked(pid: i32) -> bool {
-    /// `PF_NPROC_EXCEEDED` of linux/sched.h.
-    const MARK: u64 = 0x1000;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The ninth field, of which the second ends in the last parenthesis.
-    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
-    let flags = fields.and_then(|fields| fields.split_ascii_whitespace().nth(6)?.parse().ok());
-    flags.is_some_and(|flags: u64| flags & MARK != 0)
 }
 
 /// How many processes a user has, by the real ids: what the kernel counts.
 fn processes(uid: u32) -> u64 {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let statuses = entries.filter_map(|entry| fs::read_to_string(entry.path().join("status")).ok());
-    let own = statuses.filter(|status| {
-        let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-        let real = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
-        real == Some(uid)
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let own = pids.filter(|pid| {
+        let real = Status::read(*pid).and_then(|status| status.number("Uid:", 0));
+        real == Some(u64::from(uid))
     });
     own.count() as u64
 }

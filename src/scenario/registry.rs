@@ -1,9 +1,12 @@
 //! Every scenario, found by `build.rs`; and which of them a user means.
 
+use std::sync::OnceLock;
+
 use anyhow::{Result, bail};
 use globset::GlobBuilder;
 
 use super::Scenario;
+use crate::case::Case;
 
 include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 
@@ -16,13 +19,23 @@ pub struct Registered {
     pub docs: &'static str,
     /// What it is.
     pub scenario: &'static Scenario,
+    /// What is played, where it is data of a user's suite and no code of ours.
+    pub case: Option<&'static Case>,
 }
 
 impl Registered {
     /// The scenario with this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Registered> {
-        SCENARIOS.iter().find(|registered| registered.name == name)
+        all().find(|registered| registered.name == name)
+    }
+
+    /// Whether it is about how one program is executed, so that there is a story to tell.
+    #[must_use]
+    pub fn is_start(&self) -> bool {
+        // A view of stages takes one exec.
+        self.case.is_some_and(|case| case.deny.is_none())
+            || self.case.is_none() && self.family() == "start"
     }
 
     /// The directory that it is in.
@@ -30,6 +43,26 @@ impl Registered {
     pub fn family(&self) -> &'static str {
         self.name.split('/').next().unwrap_or_default()
     }
+}
+
+/// The scenarios of a user's suite, which stand in the place of ours for the whole process.
+static INSTEAD: OnceLock<Vec<&'static Registered>> = OnceLock::new();
+
+/// Has these stand in the place of our own scenarios, once a process.
+///
+/// # Errors
+///
+/// Others do already.
+pub fn use_instead(own: Vec<&'static Registered>) -> Result<()> {
+    let set = INSTEAD.set(own);
+    set.map_err(|_| anyhow::anyhow!("a suite was chosen already"))
+}
+
+/// Every scenario of this process.
+fn all() -> impl Iterator<Item = &'static Registered> {
+    let instead = INSTEAD.get();
+    let ours = SCENARIOS.iter().filter(move |_| instead.is_none());
+    instead.into_iter().flatten().copied().chain(ours)
 }
 
 /// The scenarios that names, families or globs mean, in the order of their names; all for none.
@@ -45,7 +78,7 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Registered>> {
             .build()?
             .compile_matcher();
         let before = selected.len();
-        selected.extend(SCENARIOS.iter().filter(|registered| {
+        selected.extend(all().filter(|registered| {
             let short = registered.name.rsplit('/').next();
             matcher.is_match(registered.name)
                 || short == Some(word.as_str())
@@ -56,7 +89,10 @@ pub fn select(words: &[String]) -> Result<Vec<&'static Registered>> {
         }
     }
     if words.is_empty() {
-        selected.extend(SCENARIOS);
+        selected.extend(all());
+    }
+    if selected.is_empty() {
+        bail!("the suite has no case: cases/NAME.toml is one (docs/suites.md)");
     }
     selected.sort_by_key(|registered| registered.name);
     selected.dedup_by_key(|registered| registered.name);
@@ -69,18 +105,16 @@ const OFFERED: usize = 3;
 fn hint(word: &str) -> String {
     let begins = |name: &str| name.starts_with(word);
     let short = |name: &'static str| name.rsplit('/').next().unwrap_or(name);
-    if SCENARIOS.iter().any(|found| begins(found.name)) {
+    if all().any(|found| begins(found.name)) {
         return format!("; did you mean '{word}*'?");
     }
-    if SCENARIOS.iter().any(|found| begins(short(found.name))) {
+    if all().any(|found| begins(short(found.name))) {
         return format!("; did you mean '*/{word}*'?");
     }
     let ratio =
         |name: &str| similar::TextDiff::from_chars(word.to_lowercase().as_str(), name).ratio();
     let likeness = |name| f32::max(ratio(name), ratio(short(name)));
-    let all = SCENARIOS
-        .iter()
-        .map(|found| (likeness(found.name), found.name));
+    let all = all().map(|found| (likeness(found.name), found.name));
     let mut close: Vec<_> = all.filter(|(likeness, _)| *likeness > 0.6).collect();
     close.sort_by(|one, other| other.0.total_cmp(&one.0));
     // One that is hit nearly exactly is offered alone.

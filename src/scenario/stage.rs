@@ -470,9 +470,8 @@ impl Stage {
     ) -> Result<Seen> {
         // Once the watch has begun, nothing can be read any more.
         self.contents.read_all(Path::new("/tmp"));
-        self.made
-            .iter()
-            .for_each(|path| self.contents.read_all(path));
+        let further = self.made.iter().chain(&self.also);
+        further.for_each(|path| self.contents.read_all(path));
         self.ask(&Request::Arm {
             also: self.also.clone(),
             policy,

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Options, Stop, Suite, Target};
+use crate::case;
 use crate::trail::Agreement;
 use crate::vm::session::Breakdown;
 use crate::wire::{Job, Message, Plan, Shrunk};
@@ -67,8 +68,8 @@ impl Tally {
             let trail = shrunk.trail.trim_end().replace('\n', "\n  ");
             text.push_str(&format!(
                 "the model disagrees, seed {seed}:\n  {found}\nwhat was seen:\n  {trail}\n\
-                 the smallest such case, as a scenario:\n{}\n",
-                shrunk.source
+                 the smallest such case, as a case file:\n{}\n",
+                case::print(&shrunk.case).unwrap_or_else(|error| format!("{error:#}"))
             ));
         }
         for (seed, reason) in &self.broken {

@@ -133,16 +133,15 @@ impl Guest<'_> {
         sender: &mpsc::Sender<Event>,
         take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
-        let asks = left.iter().map(|scenario| pass.ask(scenario));
+        let (load, together) = self.together(left);
+        let asks = together.iter().map(|scenario| pass.ask(scenario));
         let plan = Plan {
             job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
         };
-        let parts = left.iter().flat_map(|one| one.scenario.parts);
-        let load = Load::with(parts.copied());
         let grace = self.options.grace;
-        let limit = left
+        let limit = together
             .iter()
             .map(|scenario| scenario.scenario.deadline + grace);
         let limit = limit.sum::<Duration>() + self.options.boot;
@@ -192,6 +191,22 @@ impl Guest<'_> {
         )
     }
 
+    /// What the next boot carries, and who shares it: those that say nothing of it share the fixture with
+    /// the parts that they declare.
+    fn together(&self, left: &Scenarios) -> (Load, Vec<&'static Registered>) {
+        let loads = &self.suite.loads;
+        let own = |scenario: &Registered| loads.get(scenario.name);
+        let first = left.front().and_then(|scenario| own(scenario));
+        let together = left
+            .iter()
+            .filter(|scenario| own(scenario) == first)
+            .copied();
+        let together: Vec<_> = together.collect();
+        let parts = together.iter().flat_map(|one| one.scenario.parts);
+        let load = first.cloned().unwrap_or_else(|| Load::with(parts.copied()));
+        (load, together)
+    }
+
     /// Judges what the observers say; without a trail the others have nothing to be placed in.
     fn judge(
         &self,
@@ -233,7 +248,8 @@ impl Guest<'_> {
         sent: Sent,
         trail: &Trail,
     ) -> Seen {
-        let body = match verdict(sent.result, needs, &self.facts()) {
+        let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
+        let body = match verdict(sent.result, needs, &self.facts(&modules)) {
             Ok(body) => body,
             Err((outcome, reason)) => return Seen::nothing(name, outcome, reason),
         };
@@ -252,10 +268,11 @@ impl Guest<'_> {
         }
     }
 
-    fn facts(&self) -> KernelFacts<'_> {
+    fn facts<'b>(&'b self, modules: &'b [&'b str]) -> KernelFacts<'b> {
         KernelFacts {
             release: &self.target.upstream,
             config: self.target.config.as_deref(),
+            modules,
             lab: self.target.lab(),
             capabilities: own_capabilities(),
         }
@@ -295,6 +312,7 @@ impl Pass<'_> {
         Ask {
             scenario: scenario.name.to_owned(),
             observe: names.map(|name| name.to_string()).collect(),
+            case: scenario.case.cloned().map(Box::new),
         }
     }
 }

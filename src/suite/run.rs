@@ -12,6 +12,7 @@ use super::guest::Guest;
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
 use crate::native;
+use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::Lab;
@@ -106,6 +107,8 @@ pub struct Suite {
     pub(super) ingredients: Ingredients,
     pub(super) store: Store,
     pub(super) lineage: Lineage,
+    /// What guests carry for scenarios that are a user's, by name.
+    pub(super) loads: BTreeMap<String, Load>,
     cache: PathBuf,
     /// How guests run, and why; not known before the first one is to be booted.
     accel: Mutex<Option<Choice>>,
@@ -138,6 +141,10 @@ impl Suite {
             accel: Mutex::new(None),
             store: project.store(),
             lineage: project.table.lineage(),
+            loads: match own::chosen() {
+                Some(own) => own.loads(&project.cache)?,
+                None => BTreeMap::new(),
+            },
             fixture: fixture.digest,
             note: fixture.substituted,
         };
@@ -151,6 +158,11 @@ impl Suite {
     #[must_use]
     pub fn accel(&self) -> Option<Choice> {
         self.accel.lock().ok().and_then(|choice| choice.clone())
+    }
+
+    /// Has the guests of one scenario carry this.
+    pub fn carry(&mut self, scenario: &str, load: Load) {
+        self.loads.insert(scenario.to_owned(), load);
     }
 
     /// The fixture with all its parts.

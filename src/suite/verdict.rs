@@ -79,6 +79,7 @@ mod tests {
         let facts = KernelFacts {
             release: "6.12.1",
             config,
+            modules: &[],
             lab,
             capabilities: 0,
         };

@@ -227,6 +227,15 @@ impl Tree {
             };
             result.with_context(|| format!("failed to write {}", place.display()))?;
         }
+        // Last, from the inside out: a directory may not let its own user write.
+        let all: Vec<_> = self.iter().collect();
+        for (path, entry) in all.into_iter().rev() {
+            if let Entry::Directory(mode) = entry {
+                let place = root.join(path);
+                std::fs::set_permissions(&place, std::fs::Permissions::from_mode(*mode))
+                    .with_context(|| format!("failed to write {}", place.display()))?;
+            }
+        }
         Ok(())
     }
 

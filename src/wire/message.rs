@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
+use crate::case::Case;
 use crate::trail::Agreement;
 
 /// One line on the record channel.
@@ -82,8 +83,8 @@ pub enum Message {
 /// The smallest case that the model does not agree with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shrunk {
-    /// The case as a scenario file.
-    pub source: String,
+    /// The case.
+    pub case: Box<Case>,
     /// What was seen.
     pub trail: String,
     /// Where the model disagrees.

@@ -15,6 +15,6 @@ mod policy;
 pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
-pub use place::{BUILD, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
+pub use place::{BUILD, FILES, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
 pub use plan::{Ask, Fault, Input, Job, Plan};
 pub use policy::{Act, Policy};

@@ -4,6 +4,8 @@
 pub const HOME: &str = "/exetrail";
 /// PID 1, and so the exe and comm of what executes the scenarios' programs.
 pub const LAUNCHER: &str = "/exetrail/launcher";
+/// Where the files of a user's suite are that a case copies.
+pub const FILES: &str = "/usr/share/exetrail";
 /// The program that scenarios copy (`crate::subject`).
 pub const SUBJECT: &str = "/exetrail/subject";
 

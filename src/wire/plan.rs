@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::case::Case;
+
 /// Everything that a guest needs to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -24,6 +26,9 @@ pub struct Ask {
     pub scenario: String,
     /// The observers that are armed for it.
     pub observe: Vec<String>,
+    /// What is played, where the guest does not know the scenario by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<Box<Case>>,
 }
 
 impl Default for Plan {

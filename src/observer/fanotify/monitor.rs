@@ -51,23 +51,21 @@ pub(super) struct Monitor {
     link: Link,
     /// It ends by itself, without an answer.
     dies: bool,
+    /// It has hooks, which are for one watch.
+    hooked: bool,
 }
 
 impl Monitor {
-    /// Forks the monitor, which watches the file systems that these paths are on, and calls the
-    /// hooks at each event. When this returns, no event is missed.
+    /// Forks the monitor, which watches nothing yet and calls the hooks at each event of its first
+    /// watch.
     ///
     /// # Errors
     ///
-    /// What fork(2), socketpair(2) or fanotify(7) says, or no answer before the deadline.
-    pub fn start(
-        paths: &[PathBuf],
-        policy: Option<Policy>,
-        hooks: Vec<Hook>,
-        deadline: Instant,
-    ) -> Result<Monitor> {
+    /// What fork(2) or socketpair(2) says.
+    pub fn start(hooks: Vec<Hook>) -> Result<Monitor> {
         let (ours, theirs) = Link::pair().context("failed to make the monitor's link")?;
-        let mut monitor = match sys::fork().context("failed to fork the monitor")? {
+        let hooked = !hooks.is_empty();
+        match sys::fork().context("failed to fork the monitor")? {
             ForkResult::Child => {
                 drop(ours);
                 // Only for whoever looks at the process list.
@@ -75,24 +73,44 @@ impl Monitor {
                 watch::serve(theirs, hooks);
                 sys::exit_now(0);
             }
-            ForkResult::Parent { child } => Monitor {
+            ForkResult::Parent { child } => Ok(Monitor {
                 pid: child,
                 link: ours,
-                dies: policy.is_some_and(|policy| policy.act == Act::Die),
-            },
-        };
+                dies: false,
+                hooked,
+            }),
+        }
+    }
+
+    /// Has it watch the file systems that these paths are on. When this returns, no event is missed.
+    ///
+    /// # Errors
+    ///
+    /// What fanotify(7) says, or no answer before the deadline.
+    pub fn arm(
+        &mut self,
+        paths: &[PathBuf],
+        policy: Option<Policy>,
+        deadline: Instant,
+    ) -> Result<()> {
+        self.dies = policy.is_some_and(|policy| policy.act == Act::Die);
         let order = Order::Arm {
             paths: paths.to_vec(),
             policy,
         };
-        let link = &mut monitor.link;
+        let link = &mut self.link;
         link.send(&order).context("failed to reach the monitor")?;
         let report = link.receive(deadline);
         match report.context("the monitor does not answer")? {
-            Report::Armed => Ok(monitor),
+            Report::Armed => Ok(()),
             Report::Failed(reason) => bail!("{reason}"),
             other => bail!("the monitor said {other:?} instead of being armed"),
         }
+    }
+
+    /// Whether it lives on and remembers nothing.
+    pub fn can_begin_another(&self) -> bool {
+        !self.dies && !self.hooked
     }
 
     /// Its process id.
@@ -106,7 +124,7 @@ impl Monitor {
     /// # Errors
     ///
     /// Processes that still live at the deadline, or a monitor that failed.
-    pub fn end(mut self, helper: Option<String>, deadline: Instant) -> Result<Observation> {
+    pub fn end(&mut self, helper: Option<String>, deadline: Instant) -> Result<Observation> {
         // One that was to die has said everything before, and hears nothing any more.
         if !self.dies {
             let order = Order::Disarm { helper };

@@ -15,10 +15,12 @@ pub const KIND: Kind = Kind {
     make: || Box::new(Fanotify::default()),
 };
 
-/// A monitor process for each watch.
+/// A monitor process for each scenario, or for each watch that others have hooks in.
 #[derive(Debug, Default)]
 struct Fanotify {
     monitor: Option<Monitor>,
+    /// One whose watch is over, and which can begin another.
+    idle: Option<Monitor>,
 }
 
 impl Observer for Fanotify {
@@ -28,18 +30,25 @@ impl Observer for Fanotify {
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
         let hooks = std::mem::take(&mut watch.hooks);
-        let monitor = Monitor::start(&watch.paths, watch.policy, hooks, watch.deadline);
-        let monitor = self.monitor.insert(monitor.map_err(broken)?);
+        let idle = self.idle.take().filter(|_| hooks.is_empty());
+        let mut monitor = match idle {
+            Some(monitor) => monitor,
+            None => Monitor::start(hooks).map_err(broken)?,
+        };
+        let armed = monitor.arm(&watch.paths, watch.policy, watch.deadline);
+        armed.map_err(broken)?;
         watch.holder = Some(monitor.pid());
+        self.monitor = Some(monitor);
         Ok(())
     }
 
     fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure> {
-        let Some(monitor) = self.monitor.take() else {
+        let Some(mut monitor) = self.monitor.take() else {
             return Ok(None);
         };
         let seen = monitor.end(watch.helper.take(), watch.deadline);
         let seen = seen.map_err(broken)?;
+        self.idle = Some(monitor).filter(Monitor::can_begin_another);
         watch.run.sightings = seen.sightings;
         watch.run.parents = seen.parents;
         watch.failed = seen.failed;
@@ -50,8 +59,7 @@ impl Observer for Fanotify {
         self.monitor = None;
     }
 
-    fn tear_down(&mut self) -> Result<()> {
-        self.abandon();
-        Ok(())
+    fn end_scenario(&mut self) {
+        self.idle = None;
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::Stat;
+use crate::proc::Stat;
 use crate::trail::printable;
 
 /// The identity of a process at one moment.

@@ -4,14 +4,14 @@
 //! that it makes no step. It happens while the file's opener is held: when the file is mapped, the
 //! probe is there.
 //!
-//! A probe carries the file's identity in its name. Those of the fixture's own files stay for the
-//! whole boot, because the kernel takes a tenth of a second to give one up
-//! (`uprobe_unregister_sync` waits for a grace period of tasks); a file's inode stays as long as
-//! its probe.
+//! A probe carries the file's identity in its name. Those of files on the fixture's file system, a
+//! scenario's own in `/tmp` among them, stay for the whole boot, because the kernel takes up to a
+//! tenth of a second to give one up (`uprobe_unregister_sync` waits for a grace period of tasks). A
+//! probe holds its inode, so that no later file has this identity, and its mount: on a file system
+//! that a scenario mounts it would keep that, and is taken away.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
@@ -20,8 +20,9 @@ use anyhow::{Context as _, Result};
 use goblin::elf::program_header::{PF_W, PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, header};
 
-use super::instance::{GROUP, TRACING};
+use super::instance::GROUP;
 use super::marker::Marker;
+use crate::observer::tracefs::{TRACING, append as write};
 use crate::stages::{BRIEF, LASTING};
 
 /// A file, by device and inode; written as in the name of its probe.
@@ -84,7 +85,9 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
             "its code is mapped writable, where no uprobe is set",
         ));
     }
-    let begin = if lasts(file, id)? { LASTING } else { BRIEF };
+    let fixture = fs::metadata("/").context("failed to look at the fixture")?;
+    let lasts = fixture.dev() == data.dev();
+    let begin = if lasts { LASTING } else { BRIEF };
     let name = format!("{begin}{id}");
     let rule = format!(
         "p:{GROUP}/{name} /proc/self/fd/{}:{offset:#x}",
@@ -97,24 +100,6 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
         Ok(()) => Ok(Sight::Clear(id)),
         Err(_) => Ok(Sight::Blind("the kernel sets no uprobe there")),
     }
-}
-
-/// Whether the file is one of the fixture's: where its path says, and not a scenario's.
-fn lasts(file: BorrowedFd<'_>, id: Id) -> Result<bool> {
-    let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
-        .context("failed to look at the file of a step")?;
-    let found = fs::metadata(&path).map(|data| Id(data.dev(), data.ino()));
-    Ok(!path.starts_with("/tmp") && found.is_ok_and(|found| found == id))
-}
-
-/// Appends: opened for writing alone, the list of probes would be emptied.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    let context = || format!("failed to write {text:?} to {}", path.display());
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(path)
-        .with_context(context)?;
-    file.write_all(text.as_bytes()).with_context(context)
 }
 
 /// Where the first instruction lies in the file, and whether its segment is writable.

@@ -16,8 +16,9 @@ mod tracer;
 use crate::need::{Host, Need};
 use crate::trail::Lab;
 
+pub use super::tracefs::TRACING;
 use instance::BUSY;
-pub use instance::{GROUP, TRACING};
+pub use instance::GROUP;
 pub use tracer::KIND;
 
 /// What the view needs from kernel and lab.
@@ -42,4 +43,6 @@ const NEEDS: &[Need] = &[
         host: Host::Config("CONFIG_KPROBE_EVENTS"),
         probe: |lab| lab == Lab::Native || instance::has_probes(),
     },
+    // Its handler is asked first about every file: without it each story lacks two stages.
+    crate::need::needs::BINFMT_MISC,
 ];

@@ -14,7 +14,8 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "stages",
     needs: NEEDS,
-    takes: None,
+    // Audited, a process passes one stage more.
+    takes: Some("audit"),
     make: || Box::new(Tracer::default()),
 };
 
@@ -57,10 +58,6 @@ impl Observer for Tracer {
             // What a broken scenario left in the buffer is nobody's.
             let _ = instance.end();
         }
-    }
-
-    fn tear_down(&mut self) -> Result<()> {
-        self.instance.take().map_or(Ok(()), Instance::remove)
     }
 }
 

@@ -28,7 +28,7 @@ impl View for Stages {
     const WHOM: &'static str = "scenarios of the family start";
 
     fn applies(scenario: &Registered) -> bool {
-        scenario.family() == "start"
+        scenario.is_start()
     }
 
     #[cfg(test)]

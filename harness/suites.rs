@@ -1,0 +1,107 @@
+//! A user's own suite, from its files to its exit status; every example of docs/suites.md is run.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const KERNEL: &str = "6.12";
+
+fn exetrail(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command.args(arguments).current_dir(ROOT).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The blocks of a page that are cases.
+fn examples(page: &str) -> Vec<&str> {
+    let blocks = page.split("```toml\n").skip(1);
+    blocks
+        .filter_map(|block| block.split("```").next())
+        .collect()
+}
+
+#[test]
+fn every_example_of_the_page_runs_is_accepted_and_is_the_same_again() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/suites.md")).unwrap();
+    let examples = examples(&page);
+    assert!(examples.len() >= 8, "{}", examples.len());
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("cases")).unwrap();
+    fs::write(
+        dir.path().join("exetrail.toml"),
+        format!("kernels = [\"{KERNEL}\"]\n"),
+    )
+    .unwrap();
+    for (number, example) in (1..).zip(&examples) {
+        fs::write(
+            dir.path().join(format!("cases/example-{number}.toml")),
+            example,
+        )
+        .unwrap();
+    }
+    let suite = dir.path().to_str().unwrap();
+    let first = exetrail(&["run", "--suite", suite, "--pending"]);
+    assert_eq!(first.status.code(), Some(1), "{}", text(&first));
+    accept(&dir.path().join("snapshots"));
+    let second = exetrail(&["run", "--suite", suite]);
+    assert_eq!(second.status.code(), Some(0), "{}", text(&second));
+    let summary = format!("{} scenarios, 1 kernel", examples.len());
+    assert!(text(&second).contains(&summary), "{}", text(&second));
+}
+
+/// Accepts what is pending, as a reader would who has read it.
+fn accept(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            accept(&path);
+        } else if path.extension().is_some_and(|end| end == "new") {
+            fs::rename(&path, path.with_extension("")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_program_that_was_tried_becomes_a_case_that_is_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let suite = dir.path().to_str().unwrap();
+    fs::write(dir.path().join("exetrail.toml"), "").unwrap();
+    fs::create_dir(dir.path().join("cases")).unwrap();
+    let first = "[exec]\npath = \"/usr/bin/true\"\n";
+    fs::write(dir.path().join("cases/first.toml"), first).unwrap();
+    let script = dir.path().join("run.sh");
+    fs::write(&script, "#!/bin/sh\n:\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&script, mode).unwrap();
+    let script = script.to_str().unwrap();
+    let tried = exetrail(&[
+        "try",
+        "--suite",
+        suite,
+        "--save",
+        "own/script",
+        "-k",
+        KERNEL,
+        "--",
+        script,
+    ]);
+    assert_eq!(tried.status.code(), Some(0), "{}", text(&tried));
+    assert!(
+        text(&tried).contains(&format!("execute  {script}")),
+        "{}",
+        text(&tried)
+    );
+    let run = exetrail(&["run", "--suite", suite, "-k", KERNEL, "own/script"]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run));
+    assert!(
+        text(&run).contains(&format!("execute  {script}")),
+        "{}",
+        text(&run)
+    );
+}

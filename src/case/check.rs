@@ -1,0 +1,202 @@
+//! What no kernel is needed for to see that it cannot be played.
+
+use super::names::{CAPABILITIES, FLAGS, LIMITS};
+use super::{Case, Exec, Kind, Made, Way, capability, flag, limit};
+
+/// Something that is wrong with a case, and the key that says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The keys that lead to it, as in `file.1.host`; the numbers count from 0.
+    pub at: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+fn problem<T>(at: impl Into<String>, what: impl Into<String>) -> Result<T, Problem> {
+    Err(Problem {
+        at: at.into(),
+        what: what.into(),
+    })
+}
+
+impl Case {
+    /// Looks for what cannot be; `needs` are the names that the suite knows.
+    ///
+    /// # Errors
+    ///
+    /// The first problem.
+    pub fn check(&self, needs: &[&str]) -> Result<(), Problem> {
+        for (place, need) in self.needs.iter().enumerate() {
+            if !needs.contains(&need.as_str()) {
+                let known = needs.join(", ");
+                return problem(
+                    format!("needs.{place}"),
+                    format!("there is no need {need:?}: {known}"),
+                );
+            }
+        }
+        if self.root.is_some() && !self.parts.is_empty() {
+            return problem(
+                "parts",
+                "parts are of the fixture, and root takes its place",
+            );
+        }
+        for name in self.sysctl.keys() {
+            if name.split(['.', '/']).any(|part| matches!(part, "" | "..")) {
+                return problem(
+                    format!("sysctl.{name}"),
+                    format!("{name:?} is no name of a setting"),
+                );
+            }
+        }
+        for (place, mount) in self.mounts.iter().enumerate() {
+            let at = format!("mount.{place}");
+            absolute(&format!("{at}.at"), &mount.at)?;
+            match (mount.kind, &mount.from) {
+                (Kind::Bind | Kind::Overlay, None) => {
+                    return problem(at, "from says which directory is mounted, and is missing");
+                }
+                (Kind::Tmpfs, Some(_)) => {
+                    return problem(format!("{at}.from"), "a tmpfs is empty: it is from nowhere");
+                }
+                _ => {}
+            }
+            for option in &mount.options {
+                if !matches!(option.as_str(), "noexec" | "nosuid" | "nodev" | "ro") {
+                    let known = "noexec, nosuid, nodev, ro";
+                    return problem(
+                        format!("{at}.options"),
+                        format!("there is no option {option:?}: {known}"),
+                    );
+                }
+            }
+        }
+        for (place, made) in self.files.iter().enumerate() {
+            made.check(&format!("file.{place}"))?;
+        }
+        for (place, format) in self.formats.iter().enumerate() {
+            let at = format!("binfmt.{place}");
+            if format.name.is_empty() || format.name.contains(['/', ':']) {
+                return problem(
+                    format!("{at}.name"),
+                    format!("{:?} is no name of an entry", format.name),
+                );
+            }
+            if format.rule.split(':').count() != 6 {
+                return problem(
+                    format!("{at}.rule"),
+                    "a rule has six fields: M:OFFSET:MAGIC:MASK:INTERPRETER:FLAGS",
+                );
+            }
+        }
+        if self.deny == Some(super::Deny::Event(0)) {
+            return problem("deny", "events count from 1");
+        }
+        self.exec.check()
+    }
+}
+
+impl Exec {
+    fn check(&self) -> Result<(), Problem> {
+        for (key, text) in [("exec.path", &self.path)].into_iter().chain(
+            self.arguments
+                .iter()
+                .map(|argument| ("exec.arguments", argument)),
+        ) {
+            if text.contains('\0') {
+                return problem(key, "no call takes a NUL inside of a string");
+            }
+        }
+        for (name, value) in &self.environment {
+            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+                return problem(
+                    format!("exec.environment.{name}"),
+                    format!("{name:?} is no variable"),
+                );
+            }
+        }
+        for name in self.limits.keys() {
+            if limit(name).is_none() {
+                return problem(
+                    format!("exec.limits.{name}"),
+                    format!("there is no limit {name:?}: {LIMITS}"),
+                );
+            }
+        }
+        for (place, word) in self.flags.iter().enumerate() {
+            if flag(word).is_none() {
+                return problem(
+                    format!("exec.flags.{place}"),
+                    format!("there is no flag {word:?}: {FLAGS}"),
+                );
+            }
+        }
+        if self.call != Way::Execveat {
+            if self.fd.is_some() {
+                return problem("exec.fd", "a descriptor is for call = \"execveat\"");
+            }
+            if !self.flags.is_empty() {
+                return problem("exec.flags", "flags are for call = \"execveat\"");
+            }
+        }
+        if let Some(fd) = &self.fd
+            && !(3..=90).contains(&fd.number)
+        {
+            return problem("exec.fd.number", "a descriptor has a number from 3 to 90");
+        }
+        if let Some(directory) = &self.directory {
+            absolute("exec.directory", directory)?;
+        }
+        if self.group.is_some() && self.user.is_none() {
+            return problem("exec.group", "a group goes with a user");
+        }
+        Ok(())
+    }
+}
+
+impl Made {
+    fn check(&self, at: &str) -> Result<(), Problem> {
+        absolute(&format!("{at}.path"), &self.path)?;
+        let kinds = "text, copy, host, symlink, directory, program";
+        let said = [
+            self.text.is_some(),
+            self.copy.is_some(),
+            self.host.is_some(),
+            self.symlink.is_some(),
+            self.directory,
+            self.program.is_some(),
+        ];
+        match said.into_iter().filter(|said| *said).count() {
+            1 => {}
+            0 => return problem(at, format!("nothing says what it is: one of {kinds}")),
+            _ => return problem(at, format!("it is several things at once: one of {kinds}")),
+        }
+        if self.mode.is_some_and(|mode| mode > 0o7777) {
+            return problem(format!("{at}.mode"), "a mode is at most 0o7777");
+        }
+        if self.symlink.is_some() && (self.mode.is_some() || !self.capabilities.is_empty()) {
+            return problem(
+                at,
+                "a symlink has neither a mode nor capabilities of its own",
+            );
+        }
+        for (place, name) in self.capabilities.iter().enumerate() {
+            if capability(name).is_none() {
+                let known = CAPABILITIES.join(", ");
+                return problem(
+                    format!("{at}.capabilities.{place}"),
+                    format!("there is no capability {name:?}: {known}"),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn absolute(at: &str, path: &str) -> Result<(), Problem> {
+    let parts = path.split('/').any(|part| part == "..");
+    match path.starts_with('/') && path != "/" && !parts && !path.contains('\0') {
+        true => Ok(()),
+        false => problem(at, format!("{path:?} is no absolute path without \"..\"")),
+    }
+}

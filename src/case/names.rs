@@ -1,0 +1,111 @@
+//! Words of a case that stand for numbers of the kernel's interface.
+
+use nix::libc;
+use nix::sys::resource::Resource;
+
+use crate::sys::AT_EXECVE_CHECK;
+
+/// The number of a flag of execveat(2), by its name or as a number.
+#[must_use]
+pub fn flag(word: &str) -> Option<i32> {
+    match word {
+        "AT_EMPTY_PATH" => Some(libc::AT_EMPTY_PATH),
+        "AT_SYMLINK_NOFOLLOW" => Some(libc::AT_SYMLINK_NOFOLLOW),
+        "AT_EXECVE_CHECK" => Some(AT_EXECVE_CHECK),
+        number => match number.strip_prefix("0x") {
+            Some(digits) => i32::from_str_radix(digits, 16).ok(),
+            None => number.parse().ok(),
+        },
+    }
+}
+
+/// The names that [`flag`] knows.
+pub const FLAGS: &str = "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, AT_EXECVE_CHECK";
+
+/// A limit of getrlimit(2) by its name in lower case, without `RLIMIT_`.
+#[must_use]
+pub fn limit(name: &str) -> Option<Resource> {
+    Some(match name {
+        "as" => Resource::RLIMIT_AS,
+        "core" => Resource::RLIMIT_CORE,
+        "cpu" => Resource::RLIMIT_CPU,
+        "data" => Resource::RLIMIT_DATA,
+        "fsize" => Resource::RLIMIT_FSIZE,
+        "memlock" => Resource::RLIMIT_MEMLOCK,
+        "nofile" => Resource::RLIMIT_NOFILE,
+        "nproc" => Resource::RLIMIT_NPROC,
+        "stack" => Resource::RLIMIT_STACK,
+        _ => return None,
+    })
+}
+
+/// The names that [`limit`] knows.
+pub const LIMITS: &str = "as, core, cpu, data, fsize, memlock, nofile, nproc, stack";
+
+/// The number of a capability by its name in lower case, without `CAP_` (linux/capability.h).
+#[must_use]
+pub fn capability(name: &str) -> Option<u64> {
+    let place = CAPABILITIES.iter().position(|known| *known == name)?;
+    Some(place as u64)
+}
+
+/// Capabilities in the order of their numbers.
+pub const CAPABILITIES: [&str; 41] = [
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
+    "checkpoint_restore",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_numbers_of_the_interface() {
+        assert_eq!(flag("AT_EMPTY_PATH"), Some(0x1000));
+        assert_eq!(flag("0x40000000"), Some(0x4000_0000));
+        assert_eq!(flag("AT_FDCWD"), None);
+        assert_eq!(
+            (capability("net_raw"), capability("bpf")),
+            (Some(13), Some(39))
+        );
+    }
+}

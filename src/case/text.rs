@@ -1,0 +1,168 @@
+//! The text of a case file, and where in it a problem is.
+
+use anyhow::{Context as _, Result, anyhow};
+use toml::de::{DeTable, DeValue};
+
+use super::{Case, Problem};
+
+/// Reads a case file; `file` names it in errors, with line and column.
+///
+/// # Errors
+///
+/// The text is no TOML, has a key that no case has, or says what cannot be.
+pub fn read(text: &str, file: &str, needs: &[&str]) -> Result<Case> {
+    let case: Case = toml::from_str(text).map_err(|error| refused(text, file, &error))?;
+    case.check(needs)
+        .map_err(|problem| locate(text, file, &problem))?;
+    Ok(case)
+}
+
+/// An error of the parser as `file:line:column: what`.
+pub fn refused(text: &str, file: &str, error: &toml::de::Error) -> anyhow::Error {
+    let start = error.span().map_or(0, |span| span.start);
+    let (line, column) = position(text, start);
+    anyhow!("{file}:{line}:{column}: {}", error.message())
+}
+
+/// A problem with the line and column of its key.
+#[must_use]
+pub fn locate(text: &str, file: &str, problem: &Problem) -> anyhow::Error {
+    let start = DeTable::parse(text).ok().map(|table| {
+        let mut place = table.span().start;
+        let mut value = DeValue::Table(table.into_inner());
+        for key in keys(&problem.at) {
+            let found = match &value {
+                DeValue::Table(table) => table.get(key).map(|found| (found.span().start, found)),
+                DeValue::Array(array) => {
+                    let found = key.parse::<usize>().ok().and_then(|place| array.get(place));
+                    found.map(|found| (found.span().start, found))
+                }
+                _ => None,
+            };
+            // What a key does not say is wrong where it is missing.
+            let Some((start, found)) = found else { break };
+            place = start;
+            value = found.get_ref().clone();
+        }
+        place
+    });
+    let (line, column) = position(text, start.unwrap_or(0));
+    anyhow!("{file}:{line}:{column}: {}: {}", problem.at, problem.what)
+}
+
+/// The keys of a path; the name of a variable or a setting may have a dot in it and is the last.
+fn keys(path: &str) -> Vec<&str> {
+    let depth = match path {
+        path if path.starts_with("sysctl.") => 2,
+        path if path.starts_with("exec.environment.") || path.starts_with("exec.limits.") => 3,
+        _ => usize::MAX,
+    };
+    path.splitn(depth, '.').collect()
+}
+
+/// Line and column, from 1, of a place in a text.
+fn position(text: &str, place: usize) -> (usize, usize) {
+    let before = text.get(..place).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    (line, column)
+}
+
+/// The text of a case, as [`read`] takes it.
+///
+/// # Errors
+///
+/// None that a case has whose strings are UTF-8.
+pub fn print(case: &Case) -> Result<String> {
+    let text = toml::to_string(case).context("failed to write a case as TOML")?;
+    let line = |line: &str| match line.strip_prefix("mode = ").map(str::parse::<u32>) {
+        // As everybody writes a mode. No string of this form has a line of its own.
+        Some(Ok(mode)) => format!("mode = 0o{mode:o}\n"),
+        _ => format!("{line}\n"),
+    };
+    Ok(text.lines().map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        read(text, "a.toml", &["overlay"]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line_and_column() {
+        let text = error("summary = \"x\"\n[exec]\npath = \"/a\"\n  argumens = []\n");
+        assert!(
+            text.starts_with("a.toml:4:3: unknown field `argumens`"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_an_error_where_it_is_said() {
+        let cases = [
+            (
+                "needs = [\"x\"]\n[exec]\npath = \"/a\"\n",
+                "a.toml:1:10: needs.0: there is no need \"x\": overlay",
+            ),
+            (
+                "[exec]\npath = \"/a\"\nflags = [\"0\", \"AT_X\"]\ncall = \"execveat\"\n",
+                "a.toml:3:15: exec.flags.1: there is no flag \"AT_X\"",
+            ),
+            (
+                "[exec]\npath = \"/a\"\nfd = { path = \"/b\" }\n",
+                "a.toml:3:6: exec.fd: a descriptor is for",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[file]]\npath = \"/b\"\ntext = \"\"\n[[file]]\npath = \"c\"\ntext = \"\"\n",
+                "a.toml:7:8: file.1.path: \"c\" is no absolute path",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[file]]\npath = \"/b\"\ntext = \"\"\nsymlink = \"/c\"\n",
+                "it is several things at once",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[file]]\npath = \"/b\"\n",
+                "nothing says what it is",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[exec.limits]\nfiles = 3\n",
+                "a.toml:4:9: exec.limits.files: there is no limit",
+            ),
+            (
+                "deny = { event = 0 }\n[exec]\npath = \"/a\"\n",
+                "events count from 1",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[binfmt]]\nname = \"x\"\nrule = \"M::a\"\n",
+                "a.toml:5:8: binfmt.0.rule: a rule has six fields",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[mount]]\nkind = \"overlay\"\nat = \"/m\"\n",
+                "from says which directory",
+            ),
+        ];
+        for (text, wanted) in cases {
+            let found = error(text);
+            assert!(found.contains(wanted), "{found}\nand not: {wanted}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read() {
+        let text = "summary = \"x\"\ndeny = \"each\"\n[exec]\npath = \"/a\"\n[exec.environment]\nK = \"V\"\n\
+                    [[file]]\npath = \"/a\"\ntext = \"#!/bin/sh\\n\"\nmode = 0o4755\nowner = [1, 2]\n";
+        let case = read(text, "a.toml", &[]).unwrap();
+        let printed = print(&case).unwrap();
+        assert!(printed.contains("\nmode = 0o4755\n"), "{printed}");
+        assert_eq!(read(&printed, "b.toml", &[]).unwrap(), case);
+    }
+}

@@ -1,0 +1,203 @@
+//! `exetrail hooks`: whether a list of hooks works on which kernels.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{live, run};
+use crate::baseline::Lineage;
+use crate::hooks::{Hook, Offer, Passed, Side, is_recorded, look, passed, show};
+use crate::project::Project;
+use crate::scenario::select;
+use crate::stages::Inside;
+use crate::suite::{Bench, Stop, Suite, Target};
+use crate::trail::KernelId;
+use crate::view::{STAGES, stages};
+use crate::vm::image::Load;
+use crate::wire::{Input, Job, Message, Stream};
+
+/// The scenarios whose stages say when a symbol is passed by the first exec, and what that is of.
+const USUAL: [(&str, &str); 2] = [("a program", "start/normal"), ("a script", "start/shebang")];
+/// The scenarios whose exec fails.
+const FAILING: &str = "start/fail_*";
+
+/// Arguments of `exetrail hooks`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0 all can be hooked on all kernels, 1 one is missing on one, 2 a kernel could not be asked."
+)]
+pub struct Args {
+    /// Functions, tracepoints (sched:sched_process_exec), or LSM hooks (bprm_check_security)
+    #[arg(value_name = "SYMBOL", required = true)]
+    symbols: Vec<String>,
+    /// Kernels: ids of the table, paths of images, or all
+    #[arg(
+        short = 'k',
+        long = "kernel",
+        value_name = "KERNEL",
+        default_value = "all",
+        value_delimiter = ','
+    )]
+    kernels: Vec<String>,
+    /// Where the modules of an image are
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// Look at the kernel that this runs on, and print JSON; what the guests do
+    #[arg(long, hide = true)]
+    here: bool,
+}
+
+/// Asks each kernel; exit status 1 when a hook is missing on one.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    for symbol in &args.symbols {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_:.".contains(c);
+        ensure!(
+            symbol.chars().all(plain),
+            "{symbol:?} is no name of a function or tracepoint"
+        );
+    }
+    let mut out = std::io::stdout().lock();
+    if args.here {
+        serde_json::to_writer(&mut out, &look(&args.symbols)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stop = Stop::listen()?;
+    let project = Project::open()?;
+    let (targets, missing) = run::find(&project, &args.kernels, args.modules.as_deref())?;
+    for id in &missing {
+        eprintln!(
+            "warning: kernel {id} is not fetched and was not asked: vm/setup {id} fetches it"
+        );
+    }
+    let suite = live::prepare(&project, &targets, &stop)?;
+    let stories = Stories::read(&project)?;
+    let mut hooks: Vec<_> = args
+        .symbols
+        .iter()
+        .map(|symbol| Hook {
+            symbol: symbol.clone(),
+            sides: Vec::new(),
+        })
+        .collect();
+    for target in &targets {
+        eprintln!("{}: asking {}", target.label(), target.release);
+        let offers = ask(&suite, target, &args.symbols, &stop)?;
+        for (hook, offer) in hooks.iter_mut().zip(offers) {
+            let known = project.table.find(&target.id).is_some() && is_recorded(&hook.symbol);
+            let recorded = known.then(|| stories.of(&target.id, &hook.symbol));
+            let (passed, failing) = recorded.unwrap_or_default();
+            hook.sides.push(Side {
+                kernel: target.label().to_owned(),
+                offer,
+                passed,
+                failing,
+            });
+        }
+    }
+    let mut complete = true;
+    for (number, hook) in hooks.iter().enumerate() {
+        let gap = if number == 0 { "" } else { "\n" };
+        write!(out, "{gap}{}", show(hook)).context("failed to write the output")?;
+        if !hook.missing().is_empty() {
+            complete = false;
+            writeln!(out, "  missing on {}", hook.missing().join(", "))
+                .context("failed to write the output")?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!complete)))
+}
+
+/// Boots a kernel and has this very command look at it from inside.
+fn ask(suite: &Suite, target: &Target, symbols: &[String], stop: &Stop) -> Result<Vec<Offer>> {
+    let mut argv = ["exetrail", "hooks", "--here", "--"]
+        .map(ToOwned::to_owned)
+        .to_vec();
+    argv.extend(symbols.iter().cloned());
+    let bench = Bench {
+        job: Job::Command {
+            argv,
+            input: Input::None,
+            fetch: Vec::new(),
+        },
+        load: Load::default(),
+        cpus: 1,
+        parameters: String::new(),
+        memory: None,
+        limit: Some(std::time::Duration::from_secs(120)),
+    };
+    let (mut answer, mut complaint) = (Vec::new(), Vec::new());
+    let status = suite.command(target, &bench, stop, &mut |message| {
+        if let Message::Output { stream, bytes } = message {
+            match stream {
+                Stream::Stdout => answer.extend(bytes),
+                Stream::Stderr => complaint.extend(bytes),
+            }
+        }
+    })?;
+    if status != Some(0) {
+        let complaint = crate::trail::printable(&complaint);
+        bail!(
+            "{} does not say what it offers: {complaint}",
+            target.label()
+        );
+    }
+    serde_json::from_slice(&answer)
+        .with_context(|| format!("failed to read what {} says", target.label()))
+}
+
+/// What is recorded of a symbol: how execs pass it that succeed, and how many of those that fail.
+type Recorded = (Vec<(&'static str, Option<Passed>)>, (usize, usize));
+
+/// The accepted stages, by scenario and kernel.
+struct Stories {
+    lineage: Lineage,
+    usual: Vec<(&'static str, BTreeMap<KernelId, Inside>)>,
+    failing: Vec<BTreeMap<KernelId, Inside>>,
+}
+
+impl Stories {
+    fn read(project: &Project) -> Result<Stories> {
+        let view = STAGES.view().context("there is no view of stages")?;
+        let read = |scenario: &str| -> Result<BTreeMap<KernelId, Inside>> {
+            let files = project.store().load(scenario, STAGES)?;
+            let mut found = BTreeMap::new();
+            for (id, text) in files {
+                let body = view.parse(&text)?;
+                if let Some(story) = body.get::<stages::Stages>() {
+                    found.insert(id, story.inside.clone());
+                }
+            }
+            Ok(found)
+        };
+        let failing = select(&[FAILING.to_owned()])?;
+        Ok(Stories {
+            lineage: project.table.lineage(),
+            usual: USUAL
+                .iter()
+                .map(|(what, scenario)| Ok((*what, read(scenario)?)))
+                .collect::<Result<_>>()?,
+            failing: failing
+                .iter()
+                .map(|one| read(one.name))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// When successful execs pass a symbol, and how many of those that fail.
+    fn of(&self, id: &KernelId, symbol: &str) -> Recorded {
+        let at = |all: &BTreeMap<KernelId, Inside>| {
+            let found = self.lineage.at(id, all).map(|(_, story)| story);
+            found.map(|story| passed(story, symbol))
+        };
+        let usual = self.usual.iter();
+        let usual = usual
+            .filter_map(|(what, all)| Some((*what, at(all)?)))
+            .collect();
+        let failing: Vec<_> = self.failing.iter().filter_map(at).collect();
+        let seen = failing.iter().filter(|passed| passed.is_some()).count();
+        (usual, (seen, failing.len()))
+    }
+}

@@ -1,0 +1,403 @@
+//! From the arguments of `exetrail try` to a case and the root that it is played in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::Args;
+use crate::case::{self, Case, Deny, Fd, Kind, Mount, Open, Registered, Way};
+use crate::own::Own;
+use crate::project::Project;
+use crate::root::{Added, Built, Closure, Foreign, Root, search};
+use crate::vm::tree::{Entry, Tree};
+
+/// The descriptor of `--fd`.
+const FD: i32 = 5;
+
+/// What `--call` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Call {
+    /// execve(2) of the path
+    Execve,
+    /// fexecve(3): open it, execute the descriptor
+    Fexecve,
+    /// execveat(2)
+    Execveat,
+}
+
+/// A case that is ready to be played.
+#[derive(Debug)]
+pub struct Ready {
+    /// The case.
+    pub case: Case,
+    /// The root.
+    pub archive: Arc<[u8]>,
+    tree: Tree,
+}
+
+/// Makes the case, and the root with everything that goes along.
+///
+/// # Errors
+///
+/// What the user names is not there, is for another machine, or says what cannot be.
+pub fn make(args: &Args, project: &Project) -> Result<Ready> {
+    let here = std::env::current_dir().context("failed to find the working directory")?;
+    let (program, arguments) = args.command.split_first().context("there is no program")?;
+    let mut case = Case {
+        summary: args.command.join(" "),
+        ..Case::default()
+    };
+    case.exec.arguments = arguments.to_vec();
+    case.exec.directory.clone_from(&args.cwd);
+    let mut wanted = Vec::new();
+    match (&args.root, &args.fd) {
+        (None, None) => {
+            let found = find(program)?;
+            if !program.starts_with('/') && program.contains('/') && args.cwd.is_none() {
+                case.exec.directory = Some(text(&here)?);
+            }
+            case.exec.path = match program.contains('/') {
+                true => program.clone(),
+                false => text(&found)?,
+            };
+            wanted.push((found, "the program"));
+        }
+        _ => case.exec.path.clone_from(program),
+    }
+    if case.exec.path != *program {
+        case.exec.argv0 = Some(program.clone());
+    }
+    call(args, &mut case)?;
+    surroundings(args, &mut case)?;
+    let foreign = match args.binfmt.is_empty() {
+        true => Foreign::Refused,
+        false => Foreign::Taken,
+    };
+    let mut root = match &args.root {
+        Some(path) => Root::of_image(path)?,
+        None => Root::default(),
+    };
+    if args.root.is_none() {
+        let fd = args.fd.as_ref().map(std::path::absolute).transpose()?;
+        if let Some(path) = fd.filter(|path| path.is_file()) {
+            wanted.push((path, "the descriptor"));
+        }
+        let interpreters = case
+            .formats
+            .iter()
+            .filter_map(|format| format.rule.split(':').nth(4));
+        let interpreters = interpreters
+            .map(PathBuf::from)
+            .filter(|path| path.is_file());
+        wanted.extend(interpreters.map(|path| (path, "interpreter of --binfmt")));
+        if let Some(directory) = &case.exec.directory {
+            root.directory(directory);
+        }
+    }
+    let libraries = args
+        .preload
+        .iter()
+        .map(|path| Ok((std::path::absolute(path)?, "--preload")));
+    wanted.extend(libraries.collect::<Result<Vec<_>>>()?);
+    // A program at its own place takes along what it needs.
+    let programs = |added: &&Added| added.own && added.host.is_file() && args.root.is_none();
+    let (programs, others): (Vec<_>, Vec<_>) = args.add.iter().partition(programs);
+    wanted.extend(
+        programs
+            .iter()
+            .map(|added| (PathBuf::from(&added.guest), "--add")),
+    );
+    along(&mut root, foreign, &wanted, args)?;
+    // After those, whose symlinks of directories they may lead through.
+    others.into_iter().try_for_each(|added| root.add(added))?;
+    let Built { archive, tree } = root.build(&project.cache)?;
+    if args.root.is_some() {
+        inside(&case, &tree)?;
+    }
+    let known: Vec<_> = crate::need::NAMED.iter().map(|(name, _)| *name).collect();
+    if let Err(problem) = case.check(&known) {
+        bail!("{}: {}", problem.at, problem.what);
+    }
+    Ok(Ready {
+        case,
+        archive,
+        tree,
+    })
+}
+
+fn along(root: &mut Root, foreign: Foreign, wanted: &[(PathBuf, &str)], args: &Args) -> Result<()> {
+    let mut closure = Closure::new(root, foreign);
+    for (path, why) in wanted {
+        closure.add(path, why)?;
+    }
+    if args.verbose {
+        for (path, why) in &closure.taken {
+            eprintln!("{}: {why}", path.display());
+        }
+    }
+    for missing in &closure.missing {
+        let by = missing.by.display();
+        eprintln!(
+            "warning: {by} needs {}, which is not here and goes not along",
+            missing.what
+        );
+    }
+    Ok(())
+}
+
+/// A program as a shell finds it, as an absolute path.
+fn find(program: &str) -> Result<PathBuf> {
+    if program.contains('/') {
+        let path = std::path::absolute(program)?;
+        ensure!(path.exists(), "there is no {program}");
+        ensure!(!path.is_dir(), "{program} is a directory");
+        return Ok(path);
+    }
+    search(program)
+        .with_context(|| format!("there is no {program} on PATH; ./{program} is one that is here"))
+}
+
+fn text(path: &Path) -> Result<String> {
+    let text = path.to_str();
+    Ok(text
+        .with_context(|| format!("{path:?} is no UTF-8"))?
+        .to_owned())
+}
+
+fn call(args: &Args, case: &mut Case) -> Result<()> {
+    case.exec.call = match args.call {
+        Call::Execve => Way::Execve,
+        Call::Fexecve => Way::Fexecve,
+        Call::Execveat => Way::Execveat,
+    };
+    if let Some(path) = &args.fd {
+        case.exec.call = Way::Execveat;
+        let path = match args.root.is_some() {
+            true => path.clone(),
+            false => text(&std::path::absolute(path)?)?,
+        };
+        case.exec.fd = Some(Fd {
+            number: FD,
+            path,
+            flags: vec![Open::Path, Open::Cloexec],
+        });
+        if case.exec.path.is_empty() {
+            case.exec.flags = vec!["AT_EMPTY_PATH".to_owned()];
+        }
+    }
+    if let Some(who) = &args.who {
+        let (user, group) = who.split_once(':').unwrap_or((who, who));
+        let number = |word: &str| {
+            let number = word.parse().ok();
+            number
+                .with_context(|| format!("--as {who:?}: {word:?} is no number of a user or group"))
+        };
+        (case.exec.user, case.exec.group) = (Some(number(user)?), Some(number(group)?));
+    }
+    Ok(())
+}
+
+fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
+    for variable in &args.env {
+        let (name, value) = variable
+            .split_once('=')
+            .with_context(|| format!("--env {variable:?} is no NAME=VALUE"))?;
+        case.exec
+            .environment
+            .insert(name.to_owned(), value.to_owned());
+    }
+    if !args.preload.is_empty() {
+        let paths = args.preload.iter().map(|path| {
+            ensure!(
+                path.is_file(),
+                "there is no library {} to preload",
+                path.display()
+            );
+            text(&std::path::absolute(path)?)
+        });
+        let list = paths.collect::<Result<Vec<_>>>()?.join(" ");
+        case.exec.environment.insert("LD_PRELOAD".to_owned(), list);
+    }
+    for rule in &args.binfmt {
+        case.formats.push(format(rule)?);
+    }
+    for word in &args.mount {
+        case.mounts.push(mount(word, &place(args, case)?)?);
+        case.needs.extend(
+            (case.mounts.last().map(|one| one.kind) == Some(Kind::Overlay))
+                .then(|| "overlay".to_owned()),
+        );
+    }
+    if !case.formats.is_empty() {
+        case.needs.push("binfmt-misc".to_owned());
+    }
+    case.needs.dedup();
+    case.watch.clone_from(&args.watch);
+    case.deny = args.deny.as_deref().map(|word| match word {
+        "each" => Deny::Each,
+        words => Deny::Path(words.replacen(':', " ", 1)),
+    });
+    Ok(())
+}
+
+/// The directory of the program in the guest.
+fn place(args: &Args, case: &Case) -> Result<String> {
+    let path = Path::new(&case.exec.path);
+    let path = match (path.is_absolute(), &case.exec.directory) {
+        (true, _) => path.to_owned(),
+        (false, Some(directory)) => std::path::absolute(Path::new(directory).join(path))?,
+        (false, None) => Path::new("/").join(path),
+    };
+    let parent = path.parent().filter(|parent| *parent != Path::new("/"));
+    match parent {
+        Some(parent) => text(parent),
+        None => bail!(
+            "--mount {}: say where, the program is in /",
+            args.mount.join(" ")
+        ),
+    }
+}
+
+/// `:NAME:M::MAGIC::/bin/interpreter:F`, with any first character for the colon in it.
+fn format(rule: &str) -> Result<Registered> {
+    let wrong =
+        || format!("--binfmt {rule:?} is no entry: :NAME:M:OFFSET:MAGIC:MASK:INTERPRETER:FLAGS");
+    let (name, rest) = rule
+        .strip_prefix(':')
+        .and_then(|rest| rest.split_once(':'))
+        .with_context(wrong)?;
+    ensure!(rest.split(':').count() == 6, wrong());
+    Ok(Registered {
+        name: name.to_owned(),
+        rule: rest.to_owned(),
+    })
+}
+
+fn mount(word: &str, place: &str) -> Result<Mount> {
+    let mut words = word.split(':');
+    let kind = match words.next() {
+        Some("overlay") => Kind::Overlay,
+        Some("bind") => Kind::Bind,
+        _ => bail!("--mount {word:?}: there are overlay and bind"),
+    };
+    let mut one = Mount {
+        kind,
+        at: place.to_owned(),
+        from: None,
+        options: Vec::new(),
+    };
+    for word in words {
+        match word.starts_with('/') {
+            true => word.clone_into(&mut one.at),
+            false => one.options.push(word.to_owned()),
+        }
+    }
+    one.from = Some(one.at.clone());
+    Ok(one)
+}
+
+/// Looks, before anything boots, whether a root has the program and its loader.
+fn inside(case: &Case, tree: &Tree) -> Result<()> {
+    if case.exec.fd.is_some() {
+        return Ok(());
+    }
+    let path = match (case.exec.path.starts_with('/'), &case.exec.directory) {
+        (true, _) => case.exec.path.clone(),
+        (false, directory) => {
+            ensure!(
+                case.exec.path.contains('/'),
+                "{} is looked for nowhere: name it by its path in the root",
+                case.exec.path
+            );
+            format!("{}/{}", directory.as_deref().unwrap_or("/"), case.exec.path)
+        }
+    };
+    let found = tree.resolve(&path).and_then(|place| tree.get(&place));
+    let Some(Entry::File { bytes, .. }) = found else {
+        bail!("the root has no file {path}");
+    };
+    let needed = match bytes.strip_prefix(b"#!") {
+        Some(line) => {
+            let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let line = String::from_utf8_lossy(line).into_owned();
+            line.split_ascii_whitespace().next().map(ToOwned::to_owned)
+        }
+        None => goblin::elf::Elf::parse(bytes)
+            .ok()
+            .and_then(|elf| elf.interpreter.map(ToOwned::to_owned)),
+    };
+    if let Some(needed) = needed
+        && tree.resolve(&needed).is_none()
+    {
+        eprintln!("warning: {path} needs the interpreter {needed}, which the root does not have");
+    }
+    Ok(())
+}
+
+impl Ready {
+    /// Keeps the case, and a copy of its root, in a suite.
+    ///
+    /// # Errors
+    ///
+    /// There is such a case already, or it cannot be written.
+    pub fn save(&self, name: &str, own: &Own) -> Result<()> {
+        crate::below::Below::parse(name)
+            .context("--save takes the name of a case, such as agent/usual")?;
+        let file = own.directory.join("cases").join(format!("{name}.toml"));
+        ensure!(!file.exists(), "{} is there already", file.display());
+        let root = Path::new("roots").join(name);
+        let place = own.directory.join(&root);
+        ensure!(!place.exists(), "{} is there already", place.display());
+        let context = || format!("failed to write {}", place.display());
+        std::fs::create_dir_all(&place).with_context(context)?;
+        self.tree.write_to(&place)?;
+        let case = Case {
+            root: Some(text(&root)?),
+            ..self.case.clone()
+        };
+        let directory = file.parent().unwrap_or(&own.directory);
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to make {}", directory.display()))?;
+        std::fs::write(&file, case::print(&case)?)
+            .with_context(|| format!("failed to write {}", file.display()))?;
+        eprintln!(
+            "kept: {}, with its root in {}",
+            file.display(),
+            place.display()
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_binfmt_misc_is_read_as_it_is_written_to_register() {
+        let found = format(":x:M::MAGIC::/bin/int:F").unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.rule.as_str()),
+            ("x", "M::MAGIC::/bin/int:F")
+        );
+        assert!(format("x:M::MAGIC::/bin/int:F").is_err());
+        assert!(
+            format(":x:M::MAGIC")
+                .unwrap_err()
+                .to_string()
+                .contains("is no entry")
+        );
+    }
+
+    #[test]
+    fn a_mount_is_at_the_programs_directory_unless_another_is_given() {
+        let found = mount("overlay:noexec", "/srv").unwrap();
+        assert_eq!(
+            (found.at.as_str(), found.options),
+            ("/srv", vec!["noexec".to_owned()])
+        );
+        assert_eq!(mount("bind:/opt", "/srv").unwrap().at, "/opt");
+        assert!(mount("squashfs", "/srv").is_err());
+    }
+}

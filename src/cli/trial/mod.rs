@@ -1,0 +1,185 @@
+//! `exetrail try`: a program of the user's, as it stands here, on other kernels.
+
+mod make;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::progress::Progress;
+use super::{live, run, views};
+use crate::own::{chosen, register};
+use crate::project::Project;
+use crate::report::FormatName;
+use crate::root::Added;
+use crate::suite::{Event, Options, Stop};
+use crate::trail::Lab;
+use crate::view::{Name, Record, STAGES, TRAIL, rows};
+use crate::vm::image::Load;
+
+/// The name under which the program is a scenario.
+const NAME: &str = "try";
+
+/// Arguments of `exetrail try`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Kernels: ids of the table, paths of images, or all [default: the newest of the table]
+    #[arg(
+        short = 'k',
+        long = "kernel",
+        value_name = "KERNEL",
+        value_delimiter = ','
+    )]
+    kernels: Vec<String>,
+    /// Where the modules of an image are, such as /lib/modules/RELEASE
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// The guest's root: a directory, a tar archive or an OCI image layout; the program is then a path in it
+    #[arg(long, value_name = "PATH")]
+    root: Option<PathBuf>,
+    /// Take a file or directory along, where it is here or at another place; of a program, what it needs
+    #[arg(long, value_name = "HOST[:GUEST]")]
+    add: Vec<Added>,
+    /// Set an environment variable
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Working directory in the guest [default: this one, for a relative path]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<String>,
+    /// Who makes the call, by number [default: root]
+    #[arg(long = "as", value_name = "UID[:GID]")]
+    who: Option<String>,
+    /// The call
+    #[arg(long, value_enum, default_value = "execve")]
+    call: make::Call,
+    /// Execute this open file or directory: descriptor 5 of execveat, where the program is "" or a path
+    /// from there
+    #[arg(long, value_name = "PATH")]
+    fd: Option<String>,
+    /// Say no as a policy would: to the events whose words begin so, such as 'open /etc/ld.so.cache', or
+    /// to each in turn
+    #[arg(long, value_name = "EVENT|each")]
+    deny: Option<String>,
+    /// Register a format with binfmt_misc, as it is written to `register`
+    #[arg(long, value_name = ":NAME:RULE")]
+    binfmt: Vec<String>,
+    /// Have the program on a mount of its own: bind, overlay (with :noexec, :nosuid), at its directory
+    /// or at another
+    #[arg(long, value_name = "KIND[:OPTION..][:DIR]")]
+    mount: Vec<String>,
+    /// Watch the file system of this path as well, beside the root's
+    #[arg(long, value_name = "PATH")]
+    watch: Vec<String>,
+    /// Preload a library (LD_PRELOAD)
+    #[arg(long, value_name = "FILE")]
+    preload: Vec<PathBuf>,
+    /// Show these views [default: the trail]
+    #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
+    view: Vec<Name>,
+    /// Tell in words what the kernel does
+    #[arg(long)]
+    explain: bool,
+    /// Keep it as this case of the suite
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: FormatName,
+    /// Parameters for the kernels, beside our own
+    #[arg(
+        long,
+        value_name = "PARAMETERS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    append: String,
+    /// Say which files go along, and why
+    #[arg(short, long)]
+    verbose: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    command: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  exetrail try -- ./agent --version                  on the newest kernel, with what it needs
+  exetrail try -k 5.10,6.1,7.3 -- ./run.sh           what differs between kernels
+  exetrail try --root rootfs/ -- /usr/bin/app        a container's root
+  exetrail try --deny 'open /etc/ld.so.cache' -- ls  what a policy does there
+  exetrail try --suite . --save agent/usual -- ./agent   a case of a suite
+
+Exit status: 0 alike on all kernels and as the model predicts, 1 not so, 2 it could not be seen.";
+
+/// Makes a case of the arguments, runs it, and shows what was seen.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let stop = Stop::listen()?;
+    let project = Project::open()?;
+    let made = make::make(args, &project)?;
+    if let Some(name) = &args.save {
+        let own = chosen().context("--save keeps a case of a suite: say which with --suite DIR")?;
+        made.save(name, own)?;
+    }
+    let newest = project.table.kernels.iter().map(|entry| &entry.id).max();
+    let kernels = match args.kernels.is_empty() {
+        true => vec![newest.context("the table of kernels is empty")?.to_string()],
+        false => args.kernels.clone(),
+    };
+    let (targets, missing) = run::find(&project, &kernels, args.modules.as_deref())?;
+    for id in &missing {
+        eprintln!("warning: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+    }
+    if targets.iter().any(|target| target.lab() == Lab::Native) && !args.append.is_empty() {
+        bail!("the running kernel has its parameters: --append goes with kernels that are booted");
+    }
+    let registered = register(NAME, made.case.clone())?;
+    let mut suite = live::prepare(&project, &targets, &stop)?;
+    suite.carry(NAME, Load::own(made.archive));
+    // What is not asked for is not armed: a first answer is worth a second.
+    let mut asked = [&[TRAIL], args.view.as_slice()].concat();
+    asked.extend(args.explain.then_some(STAGES));
+    let options = Options {
+        observe: views::observed(&asked),
+        parameters: args.append.clone(),
+        ..Options::default()
+    };
+    let scenarios = [registered];
+    let mut progress = Progress::new(&targets, 1);
+    let mut seen: Vec<(usize, Record)> = Vec::new();
+    let work = live::work(&targets, &scenarios);
+    let complete = suite.run(&work, &options, &stop, &mut |event| {
+        // What came of it is shown below.
+        if !matches!(event, Event::Recorded { .. }) {
+            progress.show(&event);
+        }
+        if let Event::Recorded { kernel, record } = event {
+            seen.push((kernel, *record));
+        }
+    });
+    if !complete {
+        eprintln!("interrupted");
+        return Ok(ExitCode::from(130));
+    }
+    seen.sort_by_key(|(kernel, _)| *kernel);
+    let records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
+    if args.format != FormatName::Text {
+        let mut format = args.format.make(run::colour(), None);
+        let mut out = std::io::stdout().lock();
+        for record in &records {
+            format.record(record, &mut out)?;
+        }
+        format.end(&rows(&records), &[], &mut out)?;
+        return Ok(show::status(&records));
+    }
+    let shown = show::Shown {
+        command: &args.command,
+        views: &args.view,
+        explain: args.explain,
+        colour: run::colour(),
+    };
+    shown.write(&records, &mut std::io::stdout().lock())?;
+    Ok(show::status(&records))
+}

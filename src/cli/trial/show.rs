@@ -1,0 +1,238 @@
+//! What `exetrail try` shows: what was seen once, the model beside it, and what differs in words.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::diff::Side;
+use crate::trail::{Agreement, Outcome};
+use crate::view::{Colour, Length, Name, Paint, Record, STAGES, TRAIL, VIEWS};
+
+/// What is shown.
+pub struct Shown<'a> {
+    /// The program with its arguments, as the user wrote them.
+    pub command: &'a [String],
+    /// The views; the trail for none.
+    pub views: &'a [Name],
+    /// Tell the story as well.
+    pub explain: bool,
+    /// Whether in colour.
+    pub colour: Colour,
+}
+
+/// The exit status: 0 alike everywhere and as predicted, 1 not so, 2 something was not seen.
+pub fn status(records: &[Record]) -> ExitCode {
+    let unseen = |record: &Record| record.of(TRAIL).is_none_or(|seen| seen.body.is_none());
+    let broken = |record: &Record| record.outcome() == Outcome::Broken;
+    if records.is_empty()
+        || records
+            .iter()
+            .any(|record| unseen(record) || broken(record))
+    {
+        return ExitCode::from(2);
+    }
+    let predicted = |record: &Record| {
+        let model = record.model.as_ref();
+        model.is_none_or(|found| found.disagreements.is_empty() && found.renamed.is_empty())
+    };
+    let alike = TRAIL
+        .view()
+        .is_some_and(|_| behaviours(records, TRAIL).len() == 1);
+    match alike && records.iter().all(predicted) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    }
+}
+
+/// Records whose text of a view is the same.
+fn behaviours(records: &[Record], view: Name) -> Vec<(String, Vec<&Record>)> {
+    let mut found: Vec<(String, Vec<&Record>)> = Vec::new();
+    for record in records {
+        let Some(text) = record.of(view).and_then(|seen| seen.text()) else {
+            continue;
+        };
+        match found.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, alike)) => alike.push(record),
+            None => found.push((text, vec![record])),
+        }
+    }
+    found
+}
+
+impl Shown<'_> {
+    /// Writes everything.
+    ///
+    /// # Errors
+    ///
+    /// The output cannot be written.
+    pub fn write(&self, records: &[Record], out: &mut dyn Write) -> Result<()> {
+        let paint = Paint::new(self.colour);
+        writeln!(out, "{}", paint.heading.apply_to(self.command.join(" ")))?;
+        let views: Vec<_> = VIEWS.iter().map(|view| view.name()).collect();
+        for name in views {
+            let asked = match self.views.is_empty() {
+                true => name == TRAIL,
+                false => self.views.contains(&name),
+            };
+            // What differs is worth a word in every view.
+            self.view(name, asked, records, &paint, out)?;
+        }
+        for record in records {
+            for seen in record.seen.iter().filter(|seen| seen.reason.is_some()) {
+                let reason = seen.reason.as_deref().unwrap_or_default();
+                let (label, view, outcome) = (record.kernel.label(), seen.view, seen.outcome);
+                if seen.view == TRAIL || outcome == Outcome::Broken || self.views.contains(&view) {
+                    writeln!(
+                        out,
+                        "  {label}: {view} {outcome}: {}",
+                        reason.replace('\n', "\n    ")
+                    )?;
+                }
+            }
+        }
+        self.model(records, &paint, out)?;
+        if self.explain {
+            self.story(records, out)?;
+        }
+        Ok(())
+    }
+
+    fn view(
+        &self,
+        name: Name,
+        asked: bool,
+        records: &[Record],
+        paint: &Paint,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let view = name.view().context("there is no such view")?;
+        let behaviours = behaviours(records, name);
+        let Some(((_, first), others)) = behaviours.split_first() else {
+            return Ok(());
+        };
+        if asked {
+            let title = match others.is_empty() {
+                true if records.len() > 1 => format!("{name}, alike on {}", labels(first)),
+                _ => format!("{name}, on {}", labels(first)),
+            };
+            writeln!(out, "  {}", paint.quiet.apply_to(title))?;
+            if let Some(body) = first[0].of(name).and_then(|seen| seen.body.as_ref()) {
+                view.show(body, paint, out)?;
+            }
+        }
+        for (_, kernels) in others {
+            let side = |record: &Record| Side {
+                kernel: record.kernel.label().to_owned(),
+                source: format!("seen on {}", record.kernel.release),
+            };
+            let bodies = (first[0].of(name), kernels[0].of(name));
+            let (Some(old), Some(new)) = bodies else {
+                continue;
+            };
+            let (Some(old), Some(new)) = (&old.body, &new.body) else {
+                continue;
+            };
+            let compared =
+                view.compare(super::NAME, (side(first[0]), old), (side(kernels[0]), new));
+            let title = format!(
+                "{name}: {} differs from {}",
+                labels(kernels),
+                first[0].kernel.label()
+            );
+            writeln!(out, "  {}", paint.changed.apply_to(title))?;
+            for line in &compared.words {
+                writeln!(out, "    {line}")?;
+            }
+            if asked {
+                for line in compared
+                    .diff
+                    .lines()
+                    .filter(|line| line.starts_with(['+', '-']))
+                {
+                    writeln!(out, "    {}", paint.diff_line(line))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn model(&self, records: &[Record], paint: &Paint, out: &mut dyn Write) -> Result<()> {
+        let mut said: Vec<(Vec<String>, Vec<&Record>)> = Vec::new();
+        for record in records {
+            let Some(found) = &record.model else { continue };
+            let lines = predicted(found);
+            match said.iter_mut().find(|(known, _)| *known == lines) {
+                Some((_, kernels)) => kernels.push(record),
+                None => said.push((lines, vec![record])),
+            }
+        }
+        for (lines, kernels) in &said {
+            let title = match said.len() {
+                1 => "model".to_owned(),
+                _ => format!("model, on {}", labels(kernels)),
+            };
+            writeln!(out, "  {}", paint.quiet.apply_to(title))?;
+            lines
+                .iter()
+                .try_for_each(|line| writeln!(out, "    {line}"))?;
+        }
+        Ok(())
+    }
+
+    fn story(&self, records: &[Record], out: &mut dyn Write) -> Result<()> {
+        let view = STAGES
+            .view()
+            .context("there is no view that tells a story")?;
+        let behaviours = behaviours(records, STAGES);
+        for (_, kernels) in &behaviours {
+            let body = kernels[0].of(STAGES).and_then(|seen| seen.body.as_ref());
+            if let Some(story) = body.and_then(|body| view.explain(body, Length::Brief)) {
+                writeln!(
+                    out,
+                    "\nwhat the kernel does, on {}:\n\n{}",
+                    labels(kernels),
+                    story.trim_end()
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn labels(records: &[&Record]) -> String {
+    let labels = records.iter().map(|record| match records.len() {
+        1 => format!("{} ({})", record.kernel.label(), record.kernel.release),
+        _ => record.kernel.label().to_owned(),
+    });
+    labels.collect::<Vec<_>>().join(", ")
+}
+
+/// What the model says, in lines.
+fn predicted(found: &Agreement) -> Vec<String> {
+    let Agreement {
+        kernel,
+        loader,
+        own,
+        ..
+    } = found;
+    let mut lines = Vec::new();
+    let wrong = found.disagreements.len() + found.renamed.len();
+    let steps = format!(
+        "{kernel} steps of the kernel and {loader} of the loader, and the exe and comm of {own} of the \
+         program's own steps"
+    );
+    lines.push(match wrong {
+        0 => format!("predicted all: {steps}"),
+        _ => format!("predicted {steps}, but not:"),
+    });
+    let rest = found.disagreements.iter().chain(&found.renamed);
+    lines.extend(rest.map(|line| format!("  {line}")));
+    lines.extend(
+        found
+            .unknown
+            .iter()
+            .map(|line| format!("does not predict: {line}")),
+    );
+    lines
+}

@@ -1,0 +1,311 @@
+//! A suite of the user's own: a directory with `exetrail.toml` and case files, chosen once a process by
+//! `--suite`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::below::Below;
+use crate::case::{self, Case, Content, Problem};
+use crate::files;
+use crate::need::NAMED;
+use crate::root::Root;
+use crate::scenario::{Registered, Scenario, use_instead};
+use crate::vm::image::Load;
+use crate::wire::FILES;
+
+/// The name of the file that makes a directory a suite.
+pub const FILE: &str = "exetrail.toml";
+
+/// `exetrail.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The kernels that it is run on where `-k` does not say: ids of the table, or paths.
+    #[serde(default)]
+    pub kernels: Vec<String>,
+    /// The root of cases that name none: a directory, a tar archive or an OCI image layout, from here.
+    #[serde(default)]
+    pub root: Option<String>,
+}
+
+/// A suite that was read.
+#[derive(Debug)]
+pub struct Own {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Its settings.
+    pub settings: Settings,
+    scenarios: Vec<&'static Registered>,
+}
+
+static CHOSEN: OnceLock<Own> = OnceLock::new();
+
+/// The suite of this process; none for our own scenarios.
+pub fn chosen() -> Option<&'static Own> {
+    CHOSEN.get()
+}
+
+/// Makes a directory the suite of this process: its cases stand for the scenarios from now on.
+///
+/// # Errors
+///
+/// It is no suite, or a file of it is wrong, with line and column.
+pub fn choose(directory: &Path) -> Result<()> {
+    let own = Own::read(directory)?;
+    use_instead(own.scenarios.clone())?;
+    CHOSEN
+        .set(own)
+        .map_err(|_| anyhow::anyhow!("a suite was chosen already"))
+}
+
+impl Own {
+    fn read(directory: &Path) -> Result<Own> {
+        let file = directory.join(FILE);
+        if !file.is_file() {
+            bail!(
+                "{} is no suite: it has no {FILE} (an empty one will do; docs/suites.md)",
+                directory.display()
+            );
+        }
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("failed to read {}", file.display()))?;
+        let settings: Settings = toml::from_str(&text)
+            .map_err(|error| case::refused(&text, &file.display().to_string(), &error))?;
+        if let Some(root) = &settings.root {
+            exists(directory, "root", root)
+                .map_err(|problem| case::locate(&text, &file.display().to_string(), &problem))?;
+        }
+        let mut scenarios = Vec::new();
+        let cases = directory.join("cases");
+        for path in below(&cases)? {
+            scenarios.push(read(directory, &cases, &path)?);
+        }
+        Ok(Own {
+            directory: directory.to_owned(),
+            settings,
+            scenarios,
+        })
+    }
+
+    /// What the guests of its cases carry, by their names.
+    ///
+    /// # Errors
+    ///
+    /// A file or a root cannot be read.
+    pub fn loads(&self, cache: &Path) -> Result<BTreeMap<String, Load>> {
+        let mut loads = BTreeMap::new();
+        for registered in &self.scenarios {
+            let Some(case) = registered.case else {
+                continue;
+            };
+            let load = self.load(case, cache);
+            let load =
+                load.with_context(|| format!("the case {} cannot be run", registered.name))?;
+            loads.insert(registered.name.to_owned(), load);
+        }
+        Ok(loads)
+    }
+
+    fn load(&self, case: &Case, cache: &Path) -> Result<Load> {
+        let root = case.root.as_ref().or(self.settings.root.as_ref());
+        let mut load = match root.filter(|_| case.parts.is_empty()) {
+            Some(root) => {
+                let root = Root::of_image(&self.directory.join(root))?;
+                Load::own(root.build(cache)?.archive)
+            }
+            None => Load::with(case.parts.iter().map(String::as_str)),
+        };
+        load.over.extend(files_of(case, &self.directory)?);
+        Ok(load)
+    }
+}
+
+/// An archive of the files of the suite that a case copies; none without any.
+fn files_of(case: &Case, directory: &Path) -> Result<Option<std::sync::Arc<[u8]>>> {
+    let names = case.files.iter().filter_map(|made| match made.content() {
+        Some(Content::Host(name)) => Some(name),
+        _ => None,
+    });
+    let mut tree = crate::vm::tree::Tree::default();
+    let mut any = false;
+    for name in names {
+        any = true;
+        let path = directory.join(name);
+        let bytes =
+            fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let place = format!("{}/{name}", FILES.trim_start_matches('/'));
+        let entry = crate::vm::tree::Entry::File {
+            mode: 0o644,
+            bytes: bytes.into(),
+        };
+        tree.put(&place, entry, crate::vm::tree::Owner::default())?;
+    }
+    if !any {
+        return Ok(None);
+    }
+    let mut archive = Vec::new();
+    tree.write_cpio(&mut archive)?;
+    Ok(Some(archive.into()))
+}
+
+fn read(directory: &Path, cases: &Path, path: &Path) -> Result<&'static Registered> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let file = path.display().to_string();
+    let known: Vec<_> = NAMED.iter().map(|(name, _)| *name).collect();
+    let case = case::read(&text, &file, &known)?;
+    if let Some(problem) = missing(directory, &case) {
+        return Err(case::locate(&text, &file, &problem));
+    }
+    let name = path.strip_prefix(cases)?.with_extension("");
+    let name = name
+        .to_str()
+        .with_context(|| format!("{path:?} is no UTF-8"))?;
+    Below::parse(name).with_context(|| format!("{file} cannot be the name of a scenario"))?;
+    register(name, case)
+}
+
+/// A file of the suite that a case names and that is not there.
+fn missing(directory: &Path, case: &Case) -> Option<Problem> {
+    if let Some(root) = &case.root
+        && let Err(problem) = exists(directory, "root", root)
+    {
+        return Some(problem);
+    }
+    case.files.iter().enumerate().find_map(|(place, made)| {
+        let name = made.host.as_ref()?;
+        let at = format!("file.{place}.host");
+        if let Err(error) = Below::parse(name) {
+            return Some(Problem {
+                at,
+                what: error.to_string(),
+            });
+        }
+        exists(directory, &at, name).err()
+    })
+}
+
+fn exists(directory: &Path, at: &str, name: &str) -> Result<(), Problem> {
+    let path = directory.join(name);
+    match path.exists() {
+        true => Ok(()),
+        false => Err(Problem {
+            at: at.to_owned(),
+            what: format!("there is no {}", path.display()),
+        }),
+    }
+}
+
+/// A case as a scenario, for as long as the process lives.
+///
+/// # Errors
+///
+/// A need that nobody knows.
+pub fn register(name: &str, case: Case) -> Result<&'static Registered> {
+    let needs = case.needs.iter().map(|name| {
+        let found = NAMED.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, need)| *need)
+            .with_context(|| format!("there is no need {name}"))
+    });
+    let needs = needs.collect::<Result<Vec<_>>>()?;
+    let case: &'static Case = Box::leak(Box::new(case));
+    let parts: Vec<&'static str> = case.parts.iter().map(String::as_str).collect();
+    let scenario = Scenario {
+        summary: &case.summary,
+        needs: Vec::leak(needs),
+        parts: Vec::leak(parts),
+        deadline: Duration::from_secs(case.deadline.unwrap_or(20)),
+        ..Scenario::DEFAULT
+    };
+    Ok(Box::leak(Box::new(Registered {
+        name: String::leak(name.to_owned()),
+        docs: &case.docs,
+        scenario: Box::leak(Box::new(scenario)),
+        case: Some(case),
+    })))
+}
+
+fn below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in files::list(directory)? {
+        if path.is_dir() {
+            found.extend(below(&path)?);
+        } else if path.extension().is_some_and(|end| end == "toml") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A suite of these files.
+    fn suite(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    fn error(files: &[(&str, &str)]) -> String {
+        let dir = suite(files);
+        format!("{:#}", Own::read(dir.path()).unwrap_err())
+    }
+
+    const CASE: &str = "summary = \"x\"\n[exec]\npath = \"/a\"\n";
+
+    #[test]
+    fn the_schema_is_written_down() {
+        crate::case::schema::holds("suite", &schemars::schema_for!(Settings));
+    }
+
+    #[test]
+    fn a_case_has_the_name_of_its_file() {
+        let dir = suite(&[(FILE, ""), ("cases/a/b.toml", CASE)]);
+        let own = Own::read(dir.path()).unwrap();
+        let names: Vec<_> = own.scenarios.iter().map(|one| one.name).collect();
+        assert_eq!(names, ["a/b"]);
+        assert_eq!(own.scenarios[0].scenario.summary, "x");
+    }
+
+    #[test]
+    fn what_is_no_suite_says_what_would_be_one() {
+        assert!(error(&[]).contains("it has no exetrail.toml"));
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_line_and_a_column() {
+        let text = error(&[(FILE, "kernel = []\n")]);
+        assert!(
+            text.contains("exetrail.toml:1:1: unknown field `kernel`"),
+            "{text}"
+        );
+        let text = error(&[(FILE, "root = \"r\"\n")]);
+        assert!(
+            text.contains("exetrail.toml:1:8: root: there is no "),
+            "{text}"
+        );
+        let case = format!("{CASE}[[file]]\npath = \"/a\"\nhost = \"agent\"\n");
+        let text = error(&[(FILE, ""), ("cases/a.toml", &case)]);
+        assert!(
+            text.contains("a.toml:6:8: file.0.host: there is no "),
+            "{text}"
+        );
+        let case = format!("{CASE}[[file]]\npath = \"/a\"\nhost = \"../agent\"\n");
+        let text = error(&[(FILE, ""), ("cases/a.toml", &case)]);
+        assert!(text.contains("has the part \"..\""), "{text}");
+    }
+}

@@ -1,0 +1,14 @@
+//! What `/proc` says of processes and mounts, read in one place: proc(5).
+//!
+//! The program that scenarios start reads its own state without a library (`crate::subject`), and is
+//! not a customer of this.
+
+mod cgroup;
+mod mount;
+mod stat;
+mod status;
+
+pub use cgroup::Cgroups;
+pub use mount::Mount;
+pub use stat::Stat;
+pub use status::Status;

@@ -1,0 +1,85 @@
+//! `/proc/PID/status` and `/proc/PID/limits`: a name and its values a line.
+
+/// The lines of one process.
+#[derive(Clone, Debug)]
+pub struct Status(String);
+
+impl Status {
+    /// Reads the status of a process or a thread; none when it is gone.
+    ///
+    /// Source: proc_pid_status(5). A name may hold any byte, so the text is not UTF-8 of necessity.
+    #[must_use]
+    pub fn read(pid: i32) -> Option<Status> {
+        Status::at(&format!("/proc/{pid}/status"))
+    }
+
+    /// Reads our own.
+    #[must_use]
+    pub fn own() -> Option<Status> {
+        Status::at("/proc/self/status")
+    }
+
+    /// Reads the limits of a process; none when it is gone (proc_pid_limits(5)).
+    #[must_use]
+    pub fn limits(pid: i32) -> Option<Status> {
+        Status::at(&format!("/proc/{pid}/limits"))
+    }
+
+    fn at(path: &str) -> Option<Status> {
+        let bytes = std::fs::read(path).ok()?;
+        Some(Status(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// What follows a name, such as `Tgid:` or `Max processes`.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(line.trim())
+    }
+
+    /// The n-th word after a name, as a number; none where it is another word.
+    #[must_use]
+    pub fn number(&self, name: &str, which: usize) -> Option<u64> {
+        let mut words = self.value(name)?.split_ascii_whitespace();
+        words.nth(which)?.parse().ok()
+    }
+
+    /// The set of bits after a name, in hexadecimal.
+    #[must_use]
+    pub fn bits(&self, name: &str) -> Option<u64> {
+        u64::from_str_radix(self.value(name)?, 16).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    fn status() -> Status {
+        Status(
+            "Name:\tUid:\nUid:\t1\t2\t3\t4\nCapEff:\t00ff\nMax processes   unlimited  7\n".into(),
+        )
+    }
+
+    #[test]
+    fn a_word_is_counted_from_the_name() {
+        assert_eq!(status().number("Uid:", 1), Some(2));
+    }
+
+    #[test]
+    fn a_word_that_is_not_a_number_is_none() {
+        assert_eq!(status().number("Max processes", 0), None);
+    }
+
+    #[test]
+    fn bits_are_hexadecimal() {
+        assert_eq!(status().bits("CapEff:"), Some(255));
+    }
+
+    #[test]
+    fn our_own_is_there() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let tgid = Status::read(own).unwrap().number("Tgid:", 0);
+        assert_eq!(tgid, Some(u64::from(std::process::id())));
+    }
+}
