@@ -287,7 +287,8 @@ fn others(records: &[&Record]) -> Vec<Other> {
             }
         }
     }
-    all.into_iter().map(|(other, _)| other).collect()
+    let changing = all.into_iter().map(|(other, _)| other);
+    changing.filter(|other| !other.kernels.is_empty()).collect()
 }
 
 /// The name within the family, with a place to break after each underscore (U+200B).
