@@ -53,7 +53,6 @@ function compare(picture) {
   }
   for (const fold of all(".fold", picture)) {
     const differs = fold.querySelector('[data-side="left"], [data-side="right"]') !== null;
-    fold.classList.toggle("alike", Boolean(both) && !differs);
     if (both) fold.open = differs;
   }
 }
