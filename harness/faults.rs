@@ -20,6 +20,7 @@ use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sha2::Digest as _;
 
 /// The scenarios that run; the fault is in the second.
 const SCENARIOS: [&str; 3] = ["start/direct_ldso", "start/fexecve", "start/shebang"];
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 12] = [
+    let table: [(&str, Check); 15] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
@@ -52,6 +53,9 @@ fn main() -> ExitCode {
         ("qemu_is_killed", qemu_is_killed),
         ("kernel_is_truncated", kernel_is_truncated),
         ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
+        ("state_is_cut", state_is_cut),
+        ("state_is_of_another_qemu", state_is_of_another_qemu),
+        ("cache_takes_no_state", cache_takes_no_state),
     ];
     let trials = table.map(|(name, check)| {
         let lab = Arc::clone(&lab);
@@ -99,10 +103,30 @@ impl Lab {
         self.target.clone().expect("checked in run")
     }
 
+    /// The same with another cache, in which are kernels, fixture and no states.
+    fn with_cache(&self, cache: &Path) -> Result<Project> {
+        for entry in ["fixture", "kernels", "accel.json"] {
+            let from = self.project.cache.join(entry);
+            std::os::unix::fs::symlink(from, cache.join(entry)).context("failed to link")?;
+        }
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        Project::open_at(Some(root), cache.to_owned())
+    }
+
     /// Runs the three scenarios; returns their records by name and how often a guest was booted.
     fn boot(&self, target: Target, options: Options, on: &mut dyn FnMut(&Event)) -> Result<Seen> {
+        self.boot_in(&self.project, target, options, on)
+    }
+
+    fn boot_in(
+        &self,
+        project: &Project,
+        target: Target,
+        options: Options,
+        on: &mut dyn FnMut(&Event),
+    ) -> Result<Seen> {
         let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
-        let suite = Suite::prepare(&self.project, program, &self.target(), &self.stop)?;
+        let suite = Suite::prepare(project, program, &self.target(), &self.stop)?;
         let scenarios: Vec<&Registered> = select(&SCENARIOS.map(ToOwned::to_owned))?;
         let mut seen = Seen::default();
         suite.run(
@@ -116,6 +140,7 @@ impl Lab {
                     Event::Recorded { record, .. } => {
                         seen.records.insert(record.scenario.clone(), *record);
                     }
+                    Event::Note { text, .. } => seen.notes.push(text),
                     Event::Running { .. } | Event::Ended { .. } => {}
                 }
             },
@@ -141,6 +166,8 @@ fn faulty(fault: Fault) -> Options {
 struct Seen {
     records: BTreeMap<String, Record>,
     boots: usize,
+    /// What was said of states.
+    notes: Vec<String>,
 }
 
 impl Seen {
@@ -165,6 +192,25 @@ impl Seen {
         match self.boots == boots {
             true => no_qemu_is_left(),
             false => Err(format!("{} boots instead of {boots}", self.boots).into()),
+        }
+    }
+
+    /// Every scenario is the same, and all of this was said of states; nothing where it is empty.
+    fn check_all_same(&self, said: &[&str]) -> Result<(), Failed> {
+        for (name, record) in &self.records {
+            let (outcome, text) = trail_of(record);
+            if outcome != Outcome::Same {
+                return Err(format!("{name} is {outcome}: {text}").into());
+            }
+        }
+        let notes = self.notes.join("; ");
+        let missing = said.iter().find(|part| !notes.contains(**part));
+        if missing.is_some() || (said.is_empty() && !notes.is_empty()) {
+            return Err(format!("{notes:?} was said, wanted {said:?}").into());
+        }
+        match self.records.len() == SCENARIOS.len() {
+            true => no_qemu_is_left(),
+            false => Err(format!("{} records", self.records.len()).into()),
         }
     }
 
@@ -328,6 +374,58 @@ fn kernel_never_reaches_pid_1(lab: &Lab) -> Result<(), Failed> {
         "nothing came for 2 s, before PID 1 came up",
         "the console is empty",
     ])
+}
+
+/// Runs the scenarios on a cache of its own, once to have a state, then with harm done to it; returns
+/// what was said of the state then.
+fn with_state(lab: &Lab, harm: impl FnOnce(&Path) -> Result<()>) -> Result<Seen, Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    let project = lab.with_cache(dir.path())?;
+    let boot = || lab.boot_in(&project, lab.target(), Options::default(), &mut |_| {});
+    boot()?.check_all_same(&[])?;
+    let states = exetrail::files::list(&dir.path().join("warm"))?;
+    let [state] = states.as_slice() else {
+        return Err(format!("{} states instead of one", states.len()).into());
+    };
+    harm(state)?;
+    Ok(boot()?)
+}
+
+/// A state that was cut is none: it is said, and another one is made.
+fn state_is_cut(lab: &Lab) -> Result<(), Failed> {
+    let seen = with_state(lab, |state| {
+        let memory = fs::File::options().write(true).open(state.join("memory"))?;
+        Ok(memory.set_len(4096)?)
+    })?;
+    seen.check_all_same(&["is made anew", "memory is damaged", "it has 4096 bytes"])
+}
+
+/// What QEMU does not understand is not restored: it is said, and another one is made.
+fn state_is_of_another_qemu(lab: &Lab) -> Result<(), Failed> {
+    let seen = with_state(lab, |state| {
+        // As if another version had written it, and described it: the version of the machine's form is
+        // in the first bytes (`qemu_savevm_state_header`).
+        let mut machine = fs::read(state.join("machine"))?;
+        machine[4..8].copy_from_slice(&99_u32.to_be_bytes());
+        fs::write(state.join("machine"), &machine)?;
+        let sum = sha2::Sha256::digest(&machine);
+        let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let description = state.join("warm.json");
+        let mut text: serde_json::Value = serde_json::from_slice(&fs::read(&description)?)?;
+        text["contents"]["machine"]["sha256"] = sum.into();
+        Ok(fs::write(description, text.to_string())?)
+    })?;
+    seen.check_all_same(&["does not restore and is made anew", "QEMU ended"])
+}
+
+/// A cache that takes no state costs the state alone.
+fn cache_takes_no_state(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    let project = lab.with_cache(dir.path())?;
+    // A file where a directory has to be: nothing can be made there.
+    fs::write(dir.path().join("partial"), "").context("failed to write a file")?;
+    let seen = lab.boot_in(&project, lab.target(), Options::default(), &mut |_| {})?;
+    seen.check_all_same(&["no warm state of", "is kept", "partial"])
 }
 
 fn boot_bytes(lab: &Lab, bytes: &[u8]) -> Result<Seen> {

@@ -208,7 +208,7 @@ impl Rig {
                 Event::Recorded { record, .. } => {
                     records.insert(record.scenario.clone(), *record);
                 }
-                Event::Running { .. } | Event::Ended { .. } => {}
+                Event::Running { .. } | Event::Note { .. } | Event::Ended { .. } => {}
             },
         );
         match failed {

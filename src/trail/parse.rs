@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::step::NO_EXE;
 use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict};
 
 /// A line that no trail has.
@@ -76,6 +77,16 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 return Err(fail("a step of another process than its section's"));
             }
             trail.steps.push(step);
+        } else if let Some(rest) = line.strip_prefix("later ") {
+            let later = rest.split_once(": ");
+            let step = trail.steps.last_mut();
+            let (Some((process, later)), Some(step)) = (later, step) else {
+                return Err(fail("a second look at nothing"));
+            };
+            if step.process != process || step.later.is_some() {
+                return Err(fail("a second look at another step"));
+            }
+            step.later = Some(later.to_owned());
         } else if let Some(rest) = line.strip_prefix("told ") {
             let told = ToldTo::parse(rest).ok_or_else(|| fail("nothing that was told"))?;
             if current.as_ref() != Some(&told.process) {
@@ -147,6 +158,10 @@ fn step(line: &str) -> Option<Step> {
     let (parent, rest) = rest.split_once(" exe=")?;
     let (rest, path) = rest.split_once(" : path=")?;
     let (exe, comm) = rest.rsplit_once(" comm=")?;
+    let (comm, thread) = match comm.split_once(" thread=") {
+        Some((comm, thread)) => (comm, Some(thread.to_owned())),
+        None => (comm, None),
+    };
     let mask = Mask::from_name(perm.trim_end())?;
     Some(Step {
         process: word(process)?,
@@ -154,12 +169,12 @@ fn step(line: &str) -> Option<Step> {
         step: mask.name().into_owned(),
         mask,
         exe: exe.to_owned(),
-        // A link's target is a path, or a name with a colon as pipes and sockets have; a comm that
-        // stands for a missing link is the comm beside it.
-        exe_link: exe != comm || exe.contains('/'),
+        exe_link: exe != NO_EXE,
         comm: comm.to_owned(),
         path: path.to_owned(),
         denied,
+        thread,
+        later: None,
     })
 }
 
@@ -168,7 +183,10 @@ fn ended(rest: &str) -> Option<Ended> {
     let (kind, value) = how.split_once(' ')?;
     let how = match kind {
         "exit" => How::Exit(value.parse().ok()?),
-        "signal" => How::Signal(word(value)?),
+        "signal" => match value.strip_suffix(" in execve") {
+            Some(name) => How::SignalInExec(word(name)?),
+            None => How::Signal(word(value)?),
+        },
         "errno" => How::Errno(word(value)?),
         _ => return None,
     };
@@ -193,12 +211,34 @@ perm=open    pid=p1 ppid=launcher exe=/a (deleted) comm=a : path=/l
 end p1: signal SIGSEGV
 
 start p2 by kthreadd
-perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
+perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
 ";
 
     #[test]
     fn a_trail_reads_back_as_it_was_written() {
         assert_eq!(parse(TEXT).unwrap().to_string(), TEXT);
+    }
+
+    #[test]
+    fn an_end_inside_the_call_reads_back() {
+        let text = TEXT.replace("SIGSEGV", "SIGSEGV in execve");
+        assert_eq!(parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_thread_and_a_second_look_read_back() {
+        let step = " comm=a : path=/l\n";
+        let late = " comm=a thread=b : path=/l\nlater p1: process exe=/c comm=c, thread gone\n";
+        let text = TEXT.replace(step, late);
+        let trail = parse(&text).unwrap();
+        assert_eq!(trail.steps[1].thread.as_deref(), Some("b"));
+        assert_eq!(trail.to_string(), text);
+    }
+
+    #[test]
+    fn facts_alone_end_without_an_empty_line() {
+        let text = "fact edge: 4096\n";
+        assert_eq!(parse(text).unwrap().to_string(), text);
     }
 
     #[test]

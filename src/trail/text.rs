@@ -15,7 +15,9 @@ impl fmt::Display for Trail {
         for fact in &self.facts {
             writeln!(f, "fact {fact}")?;
         }
-        if !self.verdicts.is_empty() || !self.facts.is_empty() {
+        let is_said = !self.verdicts.is_empty() || !self.facts.is_empty();
+        let is_seen = !self.started.is_empty() || !self.steps.is_empty() || !self.cases.is_empty();
+        if is_said && (is_seen || self.hang.is_some()) {
             writeln!(f)?;
         }
         for (number, case) in self.cases.iter().enumerate() {
@@ -85,6 +87,8 @@ impl fmt::Display for Step {
             path,
             mask,
             denied,
+            thread,
+            later,
             ..
         } = self;
         if let Some(errno) = denied {
@@ -93,7 +97,15 @@ impl fmt::Display for Step {
         let perm = mask.name();
         write!(
             f,
-            "perm={perm:<7} pid={process} ppid={parent} exe={exe} comm={comm} : path={path}"
-        )
+            "perm={perm:<7} pid={process} ppid={parent} exe={exe} comm={comm}"
+        )?;
+        if let Some(thread) = thread {
+            write!(f, " thread={thread}")?;
+        }
+        write!(f, " : path={path}")?;
+        match later {
+            Some(later) => write!(f, "\nlater {process}: {later}"),
+            None => Ok(()),
+        }
     }
 }

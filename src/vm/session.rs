@@ -1,17 +1,20 @@
 //! One boot, from QEMU's start to its end, in bounded time.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use thiserror::Error;
 
 use super::console::Console;
-use super::machine::{Machine, Running};
-use crate::wire::{Chunk, Link, LinkError, Message, until};
+use super::control::Control;
+use super::machine::{Machine, Running, STATE_FD, Start};
+use crate::wire::{Chunk, Link, LinkError, Message, Order, until};
 
 /// How long a kernel may take from QEMU's start to PID 1, under emulation on a busy machine.
 pub const BOOT: Duration = Duration::from_secs(90);
@@ -35,6 +38,7 @@ pub type Patience = Option<Duration>;
 
 /// Runs a machine until its guest says that it is done.
 ///
+/// The guest gets an order each time that it is ready for one; one that was saved was ready then.
 /// `boot` is how long the kernel may take to PID 1. `heard` gets every message and says how long to wait for the next one (none: as long as it
 /// takes). `stop` becomes readable when the user wants to stop. QEMU is gone when this returns.
 ///
@@ -43,17 +47,64 @@ pub type Patience = Option<Duration>;
 /// A [`Breakdown`]: what happened, and the console's last lines.
 pub fn run(
     machine: Machine<'_>,
+    orders: &[Order],
     boot: Duration,
     stop: BorrowedFd<'_>,
     heard: &mut dyn FnMut(Message) -> Patience,
 ) -> Result<(), Breakdown> {
+    let is_saved = matches!(machine.start, Start::Saved(..));
+    session(machine, orders, |session| {
+        if is_saved {
+            session.control(|control| control.restore(STATE_FD))?;
+            session.order()?;
+        }
+        match session.follow(boot, stop, heard)? {
+            Reached::Done => Ok(()),
+            Reached::Idle => Err(End::Guest("the guest asked for more to do".to_owned())),
+        }
+    })
+}
+
+/// Boots a machine, has its guest follow orders, and saves it where it is ready for the next one.
+///
+/// # Errors
+///
+/// A [`Breakdown`]: what happened, and the console's last lines.
+pub fn save(
+    machine: Machine<'_>,
+    orders: &[Order],
+    boot: Duration,
+    stop: BorrowedFd<'_>,
+    state: BorrowedFd<'_>,
+) -> Result<(), Breakdown> {
+    session(machine, orders, |session| {
+        match session.follow(boot, stop, &mut |_| Some(boot))? {
+            Reached::Idle => session.control(|control| control.save(state)),
+            Reached::Done => Err(End::Guest("the guest ended unasked".to_owned())),
+        }
+    })
+}
+
+fn session(
+    machine: Machine<'_>,
+    orders: &[Order],
+    act: impl FnOnce(&mut Session) -> Result<(), End>,
+) -> Result<(), Breakdown> {
     let running = machine
-        .start()
+        .run()
         .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
-    let mut session = Session::new(running);
-    let result = session.follow(boot, stop, heard);
+    let mut session = Session::new(running, orders);
+    let result = act(&mut session);
     let status = session.end();
     result.map_err(|end| session.explain(end, status))
+}
+
+/// How far a guest came.
+enum Reached {
+    /// It has done what it was to do.
+    Done,
+    /// It is ready for an order, and there is none.
+    Idle,
 }
 
 /// Why following a guest ended early.
@@ -75,6 +126,8 @@ struct Session {
     complaints: Vec<u8>,
     reached: bool,
     input: Option<Input>,
+    orders: VecDeque<Order>,
+    control: Option<OwnedFd>,
 }
 
 /// Our standard input on its way into a guest.
@@ -100,13 +153,14 @@ impl Input {
 }
 
 impl Session {
-    fn new(running: Running) -> Session {
+    fn new(running: Running, orders: &[Order]) -> Session {
         let Running {
             child,
             console,
             records,
             complaints,
             input,
+            control,
         } = running;
         Session {
             child,
@@ -120,7 +174,29 @@ impl Session {
                 to: fd.into(),
                 wanted: false,
             }),
+            orders: orders.iter().cloned().collect(),
+            control,
         }
+    }
+
+    /// Has QEMU itself do something.
+    fn control(&mut self, act: impl FnOnce(&mut Control) -> anyhow::Result<()>) -> Result<(), End> {
+        let channel = self
+            .control
+            .take()
+            .context("QEMU has no channel of its own");
+        let control = channel.and_then(Control::open);
+        let mut control = control.map_err(End::System)?;
+        act(&mut control).map_err(End::System)
+    }
+
+    /// Gives the guest its next order; false when there is none.
+    fn order(&mut self) -> Result<bool, End> {
+        let Some(order) = self.orders.pop_front() else {
+            return Ok(false);
+        };
+        self.records.send(&order).map_err(End::Channel)?;
+        Ok(true)
     }
 
     fn follow(
@@ -128,15 +204,21 @@ impl Session {
         boot: Duration,
         stop: BorrowedFd<'_>,
         heard: &mut dyn FnMut(Message) -> Patience,
-    ) -> Result<(), End> {
+    ) -> Result<Reached, End> {
         let mut patience = Some(boot);
         let mut deadline = Instant::now() + boot;
         loop {
             while let Some(message) = self.records.take().map_err(End::Channel)? {
                 self.reached = true;
                 match message {
-                    Message::Done => return Ok(()),
+                    Message::Done => return Ok(Reached::Done),
                     Message::Failed { reason } => return Err(End::Guest(reason)),
+                    Message::Ready => {
+                        if !self.order()? {
+                            return Ok(Reached::Idle);
+                        }
+                        continue;
+                    }
                     Message::More => {
                         if let Some(input) = &mut self.input {
                             input.wanted = true;
@@ -163,7 +245,11 @@ impl Session {
             match poll(&mut fds, until(deadline)) {
                 Ok(0) => return Err(End::Deadline(patience.unwrap_or(FOR_EVER))),
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(End::System(errno.into())),
+                Err(errno) => {
+                    return Err(End::System(
+                        anyhow::Error::from(errno).context("failed to wait for QEMU"),
+                    ));
+                }
             }
             let [records, console, complaints, stop, input] =
                 fds.map(|fd| fd.any().unwrap_or(true));
@@ -227,7 +313,7 @@ impl Session {
             }
             End::Guest(reason) => reason,
             End::Hopeless => format!("the guest can go no further, {place}"),
-            End::System(error) => format!("failed to wait for QEMU: {error:#}"),
+            End::System(error) => format!("{error:#}{}", ended(status)),
             End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
             End::Channel(LinkError::Cut(bytes)) => format!(
                 "the record channel was cut in the middle of a record ({bytes} bytes of it came), \
