@@ -95,6 +95,7 @@ enum Item {
         directory: String,
         name: String,
         denied: Option<String>,
+        more: Vec<String>,
         on: Option<On>,
     },
     Fold(Fold),
@@ -306,13 +307,19 @@ impl Phase {
                 colour: colour.filter(|_| identity != Identity::Parent),
                 on,
             },
-            Row::Step { step, path, denied } => {
+            Row::Step {
+                step,
+                path,
+                denied,
+                more,
+            } => {
                 let at = path.rfind('/').map_or(0, |slash| slash + 1);
                 Item::Step {
                     step,
                     directory: path[..at].to_owned(),
                     name: path[at..].to_owned(),
                     denied,
+                    more,
                     on,
                 }
             }

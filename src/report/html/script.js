@@ -7,7 +7,7 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const entries = all(".entry");
 // What a search looks at: names, summaries, documentation and changes, not every path of a trail.
 const words = new Map(entries.map((entry) => [entry,
-  entry.id + all(":scope > tr > th, :scope > summary, .what, .why, .docs", entry)
+  `${entry.dataset.name} ` + all(":scope > tr > th, :scope > summary, .what, .why, .docs", entry)
     .map((part) => part.textContent.replace(/\u200b/g, "")).join(" ").toLowerCase()]));
 
 function filter() {
@@ -53,7 +53,6 @@ function compare(picture) {
   }
   for (const fold of all(".fold", picture)) {
     const differs = fold.querySelector('[data-side="left"], [data-side="right"]') !== null;
-    fold.classList.toggle("alike", Boolean(both) && !differs);
     if (both) fold.open = differs;
   }
 }

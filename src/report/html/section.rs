@@ -1,5 +1,7 @@
 //! One scenario: where it changes and why, and its picture.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::docs::{Paragraph, anchor, causes, paragraphs};
@@ -180,25 +182,34 @@ fn trails(chapter: &Chapter, ordered: &[Option<&Record>]) -> (Vec<Option<Cell>>,
     (cells, history)
 }
 
-/// The words of a comparison; what is the same in several cases is told once.
+/// The words of a comparison; what is the same several times is told once.
 fn words(comparison: &Comparison) -> Vec<String> {
-    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    // The words without their case, the cases, and how often they are said.
+    let mut told: Vec<(&str, BTreeSet<&str>, usize)> = Vec::new();
     for (change, words) in comparison.changes.iter().zip(&comparison.words) {
         let case = change.case.as_deref();
         let own = case.and_then(|case| words.strip_prefix(&format!("case {case}: ")));
-        let (case, own) = case.zip(own).unwrap_or(("", words));
-        match told.iter_mut().find(|(known, _)| *known == own) {
-            Some((_, cases)) => cases.push(case),
-            None => told.push((own, vec![case])),
+        let own = own.unwrap_or(words);
+        let same = |(known, cases, _): &&mut (&str, BTreeSet<&str>, usize)| {
+            *known == own && cases.is_empty() == case.is_none()
+        };
+        match told.iter_mut().find(same) {
+            Some((_, cases, count)) => {
+                cases.extend(case);
+                *count += 1;
+            }
+            None => told.push((own, case.into_iter().collect(), 1)),
         }
     }
-    let told = told
-        .into_iter()
-        .map(|(words, cases)| match cases.as_slice() {
-            [""] => words.to_owned(),
-            [case] => format!("case {case}: {words}"),
-            _ => format!("in {} cases: {words}", cases.len()),
-        });
+    let told = told.into_iter().map(|(words, cases, count)| {
+        let one = cases.first().filter(|_| cases.len() == 1);
+        match (one, cases.len(), count) {
+            (Some(case), ..) => format!("case {case}: {words}"),
+            (None, 0, 1) => words.to_owned(),
+            (None, 0, count) => format!("{words} ({count} times)"),
+            (None, cases, _) => format!("in {cases} cases: {words}"),
+        }
+    });
     told.collect()
 }
 
@@ -276,7 +287,8 @@ fn others(records: &[&Record]) -> Vec<Other> {
             }
         }
     }
-    all.into_iter().map(|(other, _)| other).collect()
+    let changing = all.into_iter().map(|(other, _)| other);
+    changing.filter(|other| !other.kernels.is_empty()).collect()
 }
 
 /// The name within the family, with a place to break after each underscore (U+200B).

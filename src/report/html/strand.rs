@@ -42,6 +42,8 @@ pub enum Row {
         step: String,
         path: String,
         denied: Option<String>,
+        /// The thread, where it is not the leader, and what a second look found.
+        more: Vec<String>,
     },
     /// A mark of a further view.
     Mark {
@@ -168,6 +170,7 @@ fn rows(trail: &Trail, marks: &[(&str, Marked)], process: &str) -> Vec<Row> {
             step: step.step.clone(),
             path: step.path.clone(),
             denied: step.denied.clone(),
+            more: more(step),
         });
     }
     let rest = (steps.len()..).map(|place| groups(marks, process, place));
@@ -197,16 +200,25 @@ fn groups<'a>(
         .collect()
 }
 
+fn more(step: &Step) -> Vec<String> {
+    let thread = step
+        .thread
+        .iter()
+        .map(|thread| format!("by the thread {thread}"));
+    let later = step
+        .later
+        .iter()
+        .map(|later| format!("answered late: {later}"));
+    thread.chain(later).collect()
+}
+
 fn turns(mark: &Mark, what: Identity) -> bool {
     mark.turns.as_ref().is_some_and(|turn| turn.what == what)
 }
 
 fn of(step: &Step) -> Now {
     Now {
-        exe: Some(match step.exe_link {
-            true => step.exe.clone(),
-            false => format!("{} (no link)", step.exe),
-        }),
+        exe: Some(step.exe.clone()),
         comm: Some(step.comm.clone()),
         parent: Some(step.parent.clone()),
     }
