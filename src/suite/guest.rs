@@ -87,13 +87,13 @@ impl Guest<'_> {
             .for_each(|record| self.send(sender, record));
     }
 
-    /// Scenarios that share a guest: where a state has the observers set up already, those that want
-    /// the same ones, so that the others are not slowed down by them; else all.
+    /// Scenarios that share a guest: where a state has observers set up already, those that want some,
+    /// so that the others are not slowed down by them; else all.
     fn groups(&self, pass: &Pass<'_>, own: &[&'static Registered]) -> Vec<Scenarios> {
         let is_warm = self.suite.is_warm(self.target, self.options);
-        let mut groups: Vec<(Vec<Name>, Scenarios)> = Vec::new();
+        let mut groups: Vec<(bool, Scenarios)> = Vec::new();
         for scenario in own {
-            let wanted = pass.further(scenario);
+            let wanted = !pass.further(scenario).is_empty();
             match groups
                 .iter_mut()
                 .find(|(known, _)| !is_warm || *known == wanted)
