@@ -252,6 +252,33 @@ fn the_contract_is_an_object_for_each_claim_and_kernel() {
     assert!(line.unwrap().starts_with(start), "{text}");
 }
 
+#[test]
+fn what_an_observer_reports_is_an_object_for_each_exec_way_and_kernel() {
+    let cache = tempfile::tempdir().unwrap();
+    let arguments = ["observers", "tracepoints", "start/symlink", "-k", "6.12"];
+    let arguments = [&arguments[..], &["--format", "json"]].concat();
+    let output = exetrail(&arguments, Path::new(ROOT), cache.path()).output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains("sched_process_exec"));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    assert_eq!(line["kernel"], "6.12");
+    assert_eq!(line["heard"], "known");
+    assert_eq!(line["path"], "as passed");
+    assert!(!text.contains("proc-connector"), "{text}");
+}
+
+#[test]
+fn a_kernel_that_the_table_of_observers_lacks_is_named_with_the_way_to_see_it() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(&["observers", "-k", "4.19"], Path::new(ROOT), cache.path());
+    fails(
+        command,
+        &["the table has no kernel 4.19", "exetrail run -k 4.19"],
+    );
+}
+
 /// A directory with a suite of one case.
 fn suite(case: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();

@@ -72,14 +72,15 @@ fn run() -> Result<ExitCode> {
     trials.push(Trial::test("model::few_are_unpredicted", || {
         model::few_are_unpredicted()
     }));
-    let (directory, root_of_docs) = (root.join("snapshots"), root.clone());
+    let directory = root.join("snapshots");
     trials.push(Trial::test("snapshots::sound", move || {
         soundness::check(&directory)
     }));
 
-    trials.push(Trial::test("docs::contract", move || {
-        soundness::contract(&root_of_docs)
-    }));
+    for (name, page) in soundness::PAGES {
+        let root = root.clone();
+        trials.push(Trial::test(format!("docs::{name}"), move || page(&root)));
+    }
 
     let conclusion = libtest_mimic::run(&args, trials);
     let records = collector.finish();

@@ -9,20 +9,42 @@ use exetrail::scenario::Registered;
 use exetrail::view::Name;
 use libtest_mimic::Failed;
 
+/// Checks a page of the documentation, below this directory.
+type Check = fn(&Path) -> Result<(), Failed>;
+
+/// The pages that are generated from the snapshots.
+pub const PAGES: [(&str, Check); 2] = [("contract", contract), ("observers", observers)];
+
 /// Checks that `docs/contract.md` is what the snapshots say.
-pub fn contract(root: &Path) -> Result<(), Failed> {
+fn contract(root: &Path) -> Result<(), Failed> {
+    page(root, "contract", |project| {
+        exetrail::cli::document(project, "execve")
+    })
+}
+
+/// Checks that `docs/observers.md` is what the snapshots say.
+fn observers(root: &Path) -> Result<(), Failed> {
+    page(root, "observers", exetrail::cli::observers_document)
+}
+
+/// Checks that a page is what the command of its name writes.
+fn page(
+    root: &Path,
+    name: &str,
+    write: impl Fn(&Project) -> anyhow::Result<String>,
+) -> Result<(), Failed> {
     let context = |error| Failed::from(format!("{error:#}"));
     let cache = cache_directory().map_err(context)?;
     let project = Project::open_at(Some(root.to_owned()), cache).map_err(context)?;
-    let said = exetrail::cli::document(&project, "execve").map_err(context)?;
-    let written = std::fs::read_to_string(root.join("docs/contract.md")).unwrap_or_default();
+    let said = write(&project).map_err(context)?;
+    let written = std::fs::read_to_string(root.join(format!("docs/{name}.md"))).unwrap_or_default();
     match said == written {
         true => Ok(()),
-        false => Err(
-            "docs/contract.md is not what the snapshots say: write it anew with \
-                      `exetrail contract --format markdown > docs/contract.md`"
-                .into(),
-        ),
+        false => Err(format!(
+            "docs/{name}.md is not what the snapshots say: write it anew with \
+             `exetrail {name} --format markdown > docs/{name}.md`"
+        )
+        .into()),
     }
 }
 

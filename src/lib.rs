@@ -9,6 +9,7 @@
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
 //! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what that view says |
+//! | [`event`] | what every other way of watching reports: one kind of event, its text, judgement; pure | what such a view says |
 //! | [`view`] | the list of views, and records of what they saw; pure | how a view is judged, compared, shown |
 //! | [`arch`] | what belongs to the architecture under test | |
 //! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
@@ -58,6 +59,7 @@ pub mod cli;
 pub mod contract;
 pub mod diff;
 pub mod elf;
+pub mod event;
 pub mod fetch;
 pub mod files;
 pub mod guest;

@@ -13,7 +13,15 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Read what is known",
-        &["list", "diff", "history", "explain", "contract", "report"],
+        &[
+            "list",
+            "diff",
+            "history",
+            "explain",
+            "contract",
+            "observers",
+            "report",
+        ],
     ),
     ("Watch the running system", &["monitor"]),
     ("Kernels", &["kernels", "boot", "fetch"]),

@@ -16,6 +16,7 @@ mod list;
 mod live;
 mod model;
 mod monitor;
+mod observers;
 mod output;
 mod pending;
 mod progress;
@@ -26,6 +27,7 @@ mod trial;
 mod views;
 
 pub use contract::document;
+pub use observers::document as observers_document;
 pub use pending::write as write_pending;
 
 use std::path::PathBuf;
@@ -58,6 +60,8 @@ enum Command {
     Explain(explain::Args),
     /// Show what is claimed of a system call and what became of it, kernel by kernel
     Contract(contract::Args),
+    /// Show what other ways of watching report of an exec, and what they are worth
+    Observers(observers::Args),
     /// Show the kernels at which a scenario's behaviour changed
     History(history::Args),
     /// Write one self-contained HTML page, from kept records or from the snapshots
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::Contract(args)) => contract::main(&args),
+        Some(Command::Observers(args)) => observers::main(&args),
         Some(Command::History(args)) => history::main(&args),
         Some(Command::Report(args)) => report::main(&args),
         Some(Command::BisectStep(args)) => bisect_step::main(&args),

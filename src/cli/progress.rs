@@ -100,10 +100,11 @@ fn line(targets: &[Target], done: &mut [usize], scenarios: usize, event: &Event)
                 eprintln!("{label}: {} {outcome}", record.scenario);
             }
         }
-        Event::Ended { kernel } => {
+        // One scenario is shown at once.
+        Event::Ended { kernel } if scenarios > 1 => {
             let label = targets[*kernel].label();
             eprintln!("{label}: {} of {scenarios} scenarios", done[*kernel]);
         }
-        Event::Running { .. } => {}
+        Event::Running { .. } | Event::Ended { .. } => {}
     }
 }

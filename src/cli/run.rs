@@ -41,7 +41,8 @@ pub struct Args {
     /// others what is not as accepted]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     view: Vec<Name>,
-    /// Arm the observers of these views alone; the trail always is [default: all]
+    /// Arm the observers of these views alone; the trail always is [default: all that share one boot,
+    /// which audit does not]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     observe: Vec<Name>,
     /// Form of the output

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::observer::{self, OBSERVERS};
 use crate::scenario::Registered;
 use crate::view::{Name, Record, Seen, TRAIL, VIEWS};
 
@@ -14,12 +15,22 @@ pub fn names() -> impl TypedValueParser<Value = Name> {
     PossibleValuesParser::new(values).try_map(|word| word.parse())
 }
 
-/// The views whose observers are armed: all, or those of `--observe` beside the trail.
+/// The views whose observers are armed: those of `--observe` beside the trail, or all that fit into
+/// one boot.
 #[must_use]
 pub fn observed(words: &[Name]) -> Vec<Name> {
+    let kinds: Vec<_> = OBSERVERS.iter().collect();
+    let first = observer::boots(&kinds)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    let fits = |name: Name| first.iter().any(|kind| kind.name == name.as_str());
+    let wanted = |name: Name| match words.is_empty() {
+        true => fits(name),
+        false => words.contains(&name),
+    };
     let all = VIEWS.iter().map(|view| view.name());
-    all.filter(|name| words.is_empty() || *name == TRAIL || words.contains(name))
-        .collect()
+    all.filter(|name| *name == TRAIL || wanted(*name)).collect()
 }
 
 /// Refuses a view that is to be shown and cannot be seen.
@@ -43,14 +54,14 @@ pub fn check(shown: &[Name], observed: &[Name], scenarios: &[&Registered]) -> Re
     Ok(())
 }
 
-/// A note on each view that applies to some of these scenarios and was not observed.
+/// A note on the views that apply to some of these scenarios and were not observed.
 #[must_use]
-pub fn left_out(observed: &[Name], scenarios: &[&Registered]) -> Vec<String> {
+pub fn left_out(observed: &[Name], scenarios: &[&Registered]) -> Option<String> {
     let left = VIEWS.iter().filter(|view| {
         !observed.contains(&view.name()) && scenarios.iter().any(|one| view.applies(one))
     });
-    left.map(|view| format!("{} was not observed and is not judged", view.name()))
-        .collect()
+    let left: Vec<_> = left.map(|view| view.name().as_str()).collect();
+    (!left.is_empty()).then(|| format!("not observed and not judged: {}", left.join(", ")))
 }
 
 /// A record with the views that are to be shown alone; all for none. Where one of them could not be
@@ -81,7 +92,17 @@ mod tests {
     fn the_trail_is_always_observed() {
         assert_eq!(observed(&[STAGES]), [TRAIL, STAGES]);
         assert_eq!(observed(&[TRAIL]), [TRAIL]);
-        assert_eq!(observed(&[]).len(), VIEWS.len());
+    }
+
+    #[test]
+    fn what_shares_no_boot_with_the_others_is_observed_on_request() {
+        let rest = VIEWS.iter().map(|view| view.name());
+        let rest: Vec<_> = rest.filter(|name| !observed(&[]).contains(name)).collect();
+        assert_eq!(
+            rest.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+            ["audit"]
+        );
+        assert_eq!(observed(&rest), [TRAIL, rest[0]]);
     }
 
     #[test]
@@ -101,8 +122,13 @@ mod tests {
     #[test]
     fn a_view_that_is_left_out_is_said() {
         let scenarios = select(&["start/normal".to_owned()]).unwrap();
-        let notes = left_out(&[TRAIL], &scenarios);
-        assert_eq!(notes, ["stages was not observed and is not judged"]);
+        let note = left_out(&[TRAIL], &scenarios).unwrap();
+        assert!(
+            note.starts_with("not observed and not judged: stages, "),
+            "{note}"
+        );
+        let all: Vec<_> = VIEWS.iter().map(|view| view.name()).collect();
+        assert_eq!(left_out(&all, &scenarios), None);
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod show;
 mod specification;
 mod table;
 
-pub use show::{json, markdown, text};
+pub use show::{claims, json, markdown, text};
 pub use specification::{Claim, Group, Specification, Status, specifications};
 pub use table::{Column, Row, Table, all_known};

@@ -133,6 +133,13 @@ fn on(table: &Table, columns: &[usize]) -> String {
     format!("on {}", runs.collect::<Vec<_>>().join(", "))
 }
 
+/// What the signs mean, for a page.
+const MEANING: &str = "- `+` **holds**: every stated reason gives what is stated\n\
+             - `x` **contradicted**: the stated reason gives something else\n\
+             - `~` **partly**: a stated reason fails, or needs a condition that is not stated\n\
+             - `0` **unreachable**: nothing gives it\n\
+             - `.` not checked\n\n";
+
 /// The whole answer as a page, with what `explain` says of a scenario below the claims that do not
 /// simply hold.
 #[must_use]
@@ -146,20 +153,30 @@ pub fn markdown(table: &Table, explain: &dyn Fn(&str) -> Option<String>) -> Stri
          files that were opened\nfor every call, also for those that failed. `exetrail contract \
          --format markdown` writes this page\nfrom the accepted snapshots; do not edit it.\n\n"
     );
-    page += "- `+` **holds**: every stated reason gives what is stated\n\
-             - `x` **contradicted**: the stated reason gives something else\n\
-             - `~` **partly**: a stated reason fails, or needs a condition that is not stated\n\
-             - `0` **unreachable**: nothing gives it\n\
-             - `.` not checked\n\n";
+    page += MEANING;
     page += &format!("**{}.**\n", counts(table));
+    page + &groups(table, 2, explain)
+}
+
+/// What the signs of a table mean, as a list, and every group with its table and reasons, under
+/// headings of this level.
+#[must_use]
+pub fn claims(table: &Table, level: usize) -> String {
+    let counts = counts(table);
+    format!("{MEANING}**{counts}.**\n") + &groups(table, level, &|_| None)
+}
+
+fn groups(table: &Table, level: usize, explain: &dyn Fn(&str) -> Option<String>) -> String {
+    let (heading, deeper) = ("#".repeat(level), "#".repeat(level + 1));
+    let mut page = String::new();
     for group in &table.specification.groups {
         let rows: Vec<_> = table.of(group).collect();
         if rows.is_empty() {
             continue;
         }
-        page += &format!("\n## {}\n\n{}\n\n", group.title, group.about);
+        page += &format!("\n{heading} {}\n\n{}\n\n", group.title, group.about);
         page += &cells(table, &rows);
-        page += &reasons(table, &rows, explain);
+        page += &reasons(table, &rows, &deeper, explain);
     }
     page
 }
@@ -190,14 +207,19 @@ fn cells(table: &Table, rows: &[&Row]) -> String {
 }
 
 /// For each claim that does not simply hold, the evidence and what its scenario says.
-fn reasons(table: &Table, rows: &[&Row], explain: &dyn Fn(&str) -> Option<String>) -> String {
+fn reasons(
+    table: &Table,
+    rows: &[&Row],
+    heading: &str,
+    explain: &dyn Fn(&str) -> Option<String>,
+) -> String {
     let mut page = String::new();
     let mut explained: Vec<&str> = Vec::new();
     for row in rows
         .iter()
         .filter(|row| row.is_checked() && !(row.holds() && row.unchecked().is_empty()))
     {
-        page += &format!("\n### `{}`\n\n", row.claim.id);
+        page += &format!("\n{heading} `{}`\n\n", row.claim.id);
         for (found, columns) in row.behaviours() {
             let kernels = on(table, &columns);
             page += &format!("- **{}** {kernels}{}\n", found.verdict, why(found));
@@ -216,7 +238,9 @@ fn reasons(table: &Table, rows: &[&Row], explain: &dyn Fn(&str) -> Option<String
             }
             _ => {}
         }
-        page += &format!("\n(`scenarios/{scenario}.rs`)\n");
+        if scenario.contains('/') {
+            page += &format!("\n(`scenarios/{scenario}.rs`)\n");
+        }
     }
     page
 }

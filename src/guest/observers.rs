@@ -1,12 +1,17 @@
 //! The observers of a boot, as the runner uses them: set up when first wanted, armed together for
 //! each exec, and each the only one to pay for what it cannot do.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, bail};
 
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
 use crate::trail::{Lab, Run};
 use crate::wire::{Failure, Lost, Sent};
+
+/// How long an observer may take to read what is already there.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// All observers that there are.
 pub struct Observers {
@@ -123,6 +128,8 @@ impl Observers {
     pub fn disarm(&mut self, run: Run, helper: Option<String>) -> Result<Run> {
         let mut watch = self.watch.take().context("nothing was watched")?;
         (watch.run, watch.helper) = (run, helper);
+        // A holder that hung has used up the time of all others.
+        watch.deadline = watch.deadline.max(Instant::now() + GRACE);
         for one in self.all.iter_mut().rev() {
             let state = one.state;
             if matches!(state, State::Unwanted | State::Wanted) {

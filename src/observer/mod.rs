@@ -7,14 +7,22 @@
 //! the others gave it; being disarmed first, it tells them which processes there were. What fails in
 //! one of the others costs its own view and never the trail. No observer uses another.
 
+mod audit;
+mod connector;
 pub mod fanotify;
+mod kprobes;
+mod look;
+mod notes;
+mod poll;
 pub mod stages;
+mod tracefs;
+mod tracepoints;
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::need::Need;
@@ -22,7 +30,16 @@ use crate::trail::{Lab, Mask, Run};
 use crate::wire::{Failure, Lost, Policy};
 
 /// Every observer, in the order in which they are armed.
-pub static OBSERVERS: &[Kind] = &[stages::KIND, fanotify::KIND];
+pub static OBSERVERS: &[Kind] = &[
+    stages::KIND,
+    tracepoints::KIND,
+    kprobes::KIND,
+    connector::KIND,
+    poll::KIND,
+    audit::KIND,
+    fanotify::NOTIFY,
+    fanotify::KIND,
+];
 
 /// What is known of an observer before there is one.
 #[derive(Debug)]
@@ -84,6 +101,18 @@ pub struct Report {
     pub body: Value,
     /// What it knows to have missed.
     pub lost: Lost,
+}
+
+impl Report {
+    /// A report of what happened, beside what is known to be missing.
+    ///
+    /// # Errors
+    ///
+    /// None that such values have.
+    pub fn of(body: &crate::event::Report, lost: Lost) -> Result<Report> {
+        let body = serde_json::to_value(body).context("failed to write a report")?;
+        Ok(Report { body, lost })
+    }
 }
 
 /// One watch, as the observers share it.

@@ -271,7 +271,7 @@ fn new_comm(text: &str) -> Option<String> {
 }
 
 /// 0, or the errno by name; some are the kernel's own and have none.
-fn errno(value: i64) -> String {
+pub(crate) fn errno(value: i64) -> String {
     match i32::try_from(value.unsigned_abs()) {
         Ok(0) => "0".to_owned(),
         Ok(number) => match Errno::from_raw(number) {

@@ -295,3 +295,15 @@ pub fn socket(family: i32) -> nix::Result<()> {
     let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
     Errno::result(fd).map(|fd| drop(super::adopt_fd(fd)))
 }
+
+/// Makes a netlink socket of a protocol by its number, of which nix knows not all (netlink(7)).
+///
+/// # Errors
+///
+/// `EPROTONOSUPPORT` when the kernel does not have the protocol.
+pub fn netlink(protocol: i32) -> nix::Result<std::os::fd::OwnedFd> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    // SAFETY: the call takes integers.
+    let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) };
+    Errno::result(fd).map(super::adopt_fd)
+}

@@ -26,7 +26,7 @@ pub use kernel_id::KernelId;
 pub use kernel_info::{KernelInfo, Lab};
 pub use mask::Mask;
 pub use normalise::normalise;
-pub(crate) use normalise::{Names, step};
+pub(crate) use normalise::{Names, comm, own, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
 pub use release::Release;

@@ -28,7 +28,7 @@ pub fn normalise(run: &Run) -> Trail {
             process: name.clone(),
             by: by.map_or_else(|| "unknown".to_owned(), |pid| names.of_pid(pid)),
             call: call.map(|call| call.call.clone()),
-            path: call.map(|call| text(&call.path, &names)),
+            path: call.map(|call| names.path(&call.path)),
         });
         trail.steps.extend(steps(run, *pid, &names));
         for word in run.words.iter().filter(|word| word.pid == *pid) {
@@ -72,10 +72,10 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
         exe: sighting
             .exe
             .as_deref()
-            .map_or_else(|| comm.clone(), |exe| text(exe, names)),
+            .map_or_else(|| comm.clone(), |exe| names.path(exe)),
         exe_link: sighting.exe.is_some(),
         comm,
-        path: text(&sighting.path, names),
+        path: names.path(&sighting.path),
         denied: sighting.denied.clone(),
     }
 }
@@ -83,34 +83,16 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
 /// A kernel worker's comm carries its pool, number and work (`kworker/u4:2-events`): keep the name.
 ///
 /// Source: `wq_worker_comm` in kernel/workqueue.c.
-fn comm(comm: &str) -> String {
+pub(crate) fn comm(comm: &str) -> String {
     match comm.strip_prefix("kworker/") {
         Some(_) => "kworker".to_owned(),
         None => comm.to_owned(),
     }
 }
 
-/// Replaces numbers that differ from boot to boot: inode numbers of pipes and sockets, process ids
-/// in `/proc`.
-fn text(path: &str, names: &Names) -> String {
-    for kind in ["pipe", "socket"] {
-        let inode = path
-            .strip_prefix(kind)
-            .and_then(|rest| rest.strip_prefix(":["));
-        if inode.is_some_and(|rest| rest.ends_with(']')) {
-            return format!("{kind}:[INODE]");
-        }
-    }
-    let Some((pid, rest)) = path
-        .strip_prefix("/proc/")
-        .and_then(|rest| rest.split_once('/'))
-    else {
-        return path.to_owned();
-    };
-    match pid.parse() {
-        Ok(pid) => format!("/proc/{}/{rest}", names.of_pid(pid)),
-        Err(_) => path.to_owned(),
-    }
+/// The scenario's own processes, oldest first.
+pub(crate) fn own(run: &Run) -> Vec<i32> {
+    Names::of(run).own().collect()
 }
 
 /// Process ids and the names they get.
@@ -165,6 +147,28 @@ impl Names {
         }
         let own = self.own.iter().find(|(known, _)| *known == pid);
         own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
+    }
+
+    /// Replaces numbers that differ from boot to boot: inode numbers of pipes and sockets, process ids in `/proc`.
+    pub(crate) fn path(&self, path: &str) -> String {
+        for kind in ["pipe", "socket"] {
+            let inode = path
+                .strip_prefix(kind)
+                .and_then(|rest| rest.strip_prefix(":["));
+            if inode.is_some_and(|rest| rest.ends_with(']')) {
+                return format!("{kind}:[INODE]");
+            }
+        }
+        let Some((pid, rest)) = path
+            .strip_prefix("/proc/")
+            .and_then(|rest| rest.split_once('/'))
+        else {
+            return path.to_owned();
+        };
+        match pid.parse() {
+            Ok(pid) => format!("/proc/{}/{rest}", self.of_pid(pid)),
+            Err(_) => path.to_owned(),
+        }
     }
 
     /// The scenario's own processes, oldest first.

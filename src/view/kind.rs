@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Body, Name, Paint};
 use crate::diff::{Comparison, Side};
+use crate::event::Report;
 use crate::scenario::Registered;
 use crate::trail::{Outcome, Trail};
 use crate::wire::Lost;
@@ -106,6 +107,11 @@ pub trait View: Debug + Sync + 'static {
         None
     }
 
+    /// What it reports of execs, for the table of observers; none for a view that reports none.
+    fn report(_: &Self::Body) -> Option<Report> {
+        None
+    }
+
     /// Shows a body on a terminal.
     ///
     /// # Errors
@@ -165,6 +171,8 @@ pub trait AnyView: Debug + Sync {
     fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison;
     /// See [`View::explain`].
     fn explain(&self, body: &Body, length: Length) -> Option<String>;
+    /// See [`View::report`].
+    fn report(&self, body: &Body) -> Option<Report>;
     /// See [`View::show`].
     ///
     /// # Errors
@@ -232,6 +240,10 @@ impl<V: View> AnyView for V {
 
     fn explain(&self, body: &Body, length: Length) -> Option<String> {
         body.get::<V>().and_then(|body| V::explain(body, length))
+    }
+
+    fn report(&self, body: &Body) -> Option<Report> {
+        body.get::<V>().and_then(V::report)
     }
 
     fn show(&self, body: &Body, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {

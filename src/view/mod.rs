@@ -18,6 +18,7 @@ mod observed;
 mod old;
 mod paint;
 mod record;
+pub mod reported;
 mod rows;
 #[cfg(test)]
 mod schema;
@@ -33,8 +34,19 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, Seen};
 pub use rows::{Row, label, rows};
 
+use reported::{Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints};
+
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
-pub static VIEWS: &[&dyn AnyView] = &[&trail::Steps, &stages::Stages];
+pub static VIEWS: &[&dyn AnyView] = &[
+    &trail::Steps,
+    &stages::Stages,
+    &Reported::<FanotifyNotify>::new(),
+    &Reported::<Tracepoints>::new(),
+    &Reported::<Kprobes>::new(),
+    &Reported::<ProcConnector>::new(),
+    &Reported::<ProcPoll>::new(),
+    &Reported::<Audit>::new(),
+];
 
 /// The view that every scenario has: what the permission monitor held, step by step.
 pub const TRAIL: Name = <trail::Steps as View>::NAME;

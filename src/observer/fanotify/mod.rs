@@ -7,6 +7,7 @@
 mod event;
 mod group;
 mod monitor;
+mod notify;
 mod observer;
 mod process;
 mod quiet;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use event::{Event, EventError, parse_events};
 pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
+pub use notify::KIND as NOTIFY;
 pub use observer::KIND;
 pub use process::{Parent, Process};
 pub use quiet::never_dump;

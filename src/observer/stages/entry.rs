@@ -11,8 +11,7 @@
 //! that a scenario mounts it would keep that, and is taken away.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
@@ -21,8 +20,9 @@ use anyhow::{Context as _, Result};
 use goblin::elf::program_header::{PF_W, PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, header};
 
-use super::instance::{GROUP, TRACING};
+use super::instance::GROUP;
 use super::marker::Marker;
+use crate::observer::tracefs::{TRACING, append as write};
 use crate::stages::{BRIEF, LASTING};
 
 /// A file, by device and inode; written as in the name of its probe.
@@ -100,16 +100,6 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
         Ok(()) => Ok(Sight::Clear(id)),
         Err(_) => Ok(Sight::Blind("the kernel sets no uprobe there")),
     }
-}
-
-/// Appends: opened for writing alone, the list of probes would be emptied.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    let context = || format!("failed to write {text:?} to {}", path.display());
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(path)
-        .with_context(context)?;
-    file.write_all(text.as_bytes()).with_context(context)
 }
 
 /// Where the first instruction lies in the file, and whether its segment is writable.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::entry::write;
+use crate::observer::tracefs::append as write;
 use crate::stages::plain;
 
 /// Traces these functions in an instance; returns those that the kernel has.

@@ -1,23 +1,17 @@
 //! The tracefs instance: made once a boot, emptied for each scenario.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use nix::libc;
-
-use super::entry::write;
 use super::filter;
 use super::marker::Marker;
 use super::symbols::{Symbols, symbols};
 use crate::files;
+use crate::observer::tracefs::{self, TRACING, append as write};
 use crate::stages::{BRIEF, Line, Source, lines};
 
-/// Where tracefs is mounted.
-pub const TRACING: &str = "/sys/kernel/tracing";
 /// Group of our probes.
 pub const GROUP: &str = "exetrail";
 /// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
@@ -192,30 +186,16 @@ impl Instance {
     }
 
     fn read(&self) -> Result<Vec<Line>> {
-        for cpu in files::list(&self.directory.join("per_cpu"))? {
-            let lost = lost(&read(&cpu.join("stats"))?);
-            if lost > 0 {
-                bail!("{lost} lines of the kernel's trace were lost");
-            }
+        let lost = tracefs::lost(&self.directory)?;
+        if lost > 0 {
+            bail!("{lost} lines of the kernel's trace were lost");
         }
         let missed = missed(&read(&Path::new(TRACING).join("kprobe_profile"))?);
         if missed > 0 {
             bail!("{missed} returns of the kernel's functions were missed");
         }
-        let text = self.take().context("failed to read the trace")?;
+        let text = tracefs::take(&self.directory).context("failed to read the trace")?;
         lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
-    }
-
-    /// Takes the text out of the buffer, which the kernel does faster than to empty it.
-    fn take(&self) -> std::io::Result<Vec<u8>> {
-        let mut options = File::options();
-        let options = options.read(true).custom_flags(libc::O_NONBLOCK);
-        let mut pipe = options.open(self.directory.join("trace_pipe"))?;
-        let mut text = Vec::new();
-        match pipe.read_to_end(&mut text) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(text),
-            result => result.map(|_| text),
-        }
     }
 
     /// Removes the probes of first instructions that do not last.
@@ -250,16 +230,6 @@ fn busy(current: &str) -> Option<String> {
     (current != "nop").then(|| format!("{BUSY}: {current}"))
 }
 
-/// How many lines a CPU's buffer has lost.
-fn lost(stats: &str) -> u64 {
-    let number = |key: &str| {
-        let line = stats.lines().find_map(|line| line.strip_prefix(key));
-        line.and_then(|number| number.trim().parse::<u64>().ok())
-            .unwrap_or(0)
-    };
-    number("overrun:") + number("commit overrun:") + number("dropped events:")
-}
-
 /// How many hits our probes have missed: `NAME HITS MISSED` a line.
 fn missed(profile: &str) -> u64 {
     let own = profile
@@ -280,12 +250,6 @@ mod tests {
             busy("function_graph\n").unwrap(),
             "another tracer is active: function_graph"
         );
-    }
-
-    #[test]
-    fn every_way_to_lose_a_line_counts() {
-        let text = "entries: 66\noverrun: 1\ncommit overrun: 2\nbytes: 9\ndropped events: 4\n";
-        assert_eq!(lost(text), 7);
     }
 
     #[test]

@@ -16,8 +16,9 @@ mod tracer;
 use crate::need::{Host, Need};
 use crate::trail::Lab;
 
+pub use super::tracefs::TRACING;
 use instance::BUSY;
-pub use instance::{GROUP, TRACING};
+pub use instance::GROUP;
 pub use tracer::KIND;
 
 /// What the view needs from kernel and lab.

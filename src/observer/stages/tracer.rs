@@ -14,7 +14,8 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "stages",
     needs: NEEDS,
-    takes: None,
+    // Audited, a process passes one stage more.
+    takes: Some("audit"),
     make: || Box::new(Tracer::default()),
 };
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Name, Paint, View};
 use crate::diff::{Comparison, Side};
+use crate::event::{Report, of_trail};
 use crate::scenario::Registered;
 use crate::trail::{Trail, parse};
 
@@ -50,6 +51,10 @@ impl View for Steps {
 
     fn compare(scenario: &str, old: (Side, &Trail), new: (Side, &Trail)) -> Comparison {
         Comparison::new(scenario, old, new)
+    }
+
+    fn report(body: &Trail) -> Option<Report> {
+        Some(of_trail(body))
     }
 
     fn show(body: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {

@@ -1,0 +1,167 @@
+//! `exetrail observers`: what every other way of watching reports, and what it is worth.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+
+use crate::contract::{self, Specification};
+use crate::event::{self, Column, Scene, Table, attempts, verdicts};
+use crate::project::Project;
+use crate::scenario::{Registered, select};
+use crate::trail::{KernelId, Trail};
+use crate::view::stages::Stages;
+use crate::view::{Body, STAGES, VIEWS};
+
+/// Arguments of `exetrail observers`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Observers and scenarios: names as `exetrail run --view` and `exetrail list` have them
+    /// [default: all]
+    #[arg(value_name = "OBSERVER|SCENARIO")]
+    words: Vec<String>,
+    /// A kernel of the table, such as 6.12 [default: all]
+    #[arg(short, long = "kernel", value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+    Markdown,
+}
+
+/// Shows the table, from the snapshots; the exit status is 0 whatever they say.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    let project = Project::open()?;
+    let is_view = |word: &&String| VIEWS.iter().any(|view| view.name().as_str() == *word);
+    let (views, patterns): (Vec<_>, Vec<_>) = args.words.iter().partition(is_view);
+    let views: Vec<String> = views.into_iter().cloned().collect();
+    let patterns: Vec<String> = patterns.into_iter().cloned().collect();
+    let chosen = match patterns.is_empty() {
+        true => family()?,
+        false => select(&patterns)?,
+    };
+    let mut kernels = Vec::new();
+    for word in &args.kernels {
+        let id = word.parse::<KernelId>().ok();
+        match id.filter(|id| project.table.find(id).is_some()) {
+            Some(id) => kernels.push(id),
+            None if word == "all" => {}
+            None => bail!(
+                "the table has no kernel {word}: `exetrail run -k {word} --format json` shows what \
+                 the observers report there"
+            ),
+        }
+    }
+    if kernels.is_empty() {
+        kernels = project
+            .table
+            .kernels
+            .iter()
+            .map(|entry| entry.id.clone())
+            .collect();
+    }
+    let columns = columns(&project, &kernels, &chosen)?;
+    let table = Table::new(&columns, &views);
+    let text = match args.format {
+        Form::Text => event::table_text(&table),
+        Form::Json => event::json(&table)?,
+        Form::Markdown => page(&table)?,
+    };
+    let mut out = std::io::stdout().lock();
+    write!(out, "{text}").context("failed to write the output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `docs/observers.md`, from the snapshots of a project's kernels.
+///
+/// # Errors
+///
+/// Snapshots that cannot be read.
+pub fn document(project: &Project) -> Result<String> {
+    let kernels = project.table.kernels.iter().map(|entry| entry.id.clone());
+    let columns = columns(project, &kernels.collect::<Vec<_>>(), &family()?)?;
+    page(&Table::new(&columns, &[]))
+}
+
+/// What comes before the claims, between them and the table, and at the end.
+const PROSE: &str = include_str!("observers.md");
+
+fn page(table: &Table) -> Result<String> {
+    let specification = Specification::parse(event::SURVEY)?;
+    let column = |(number, kernel): (usize, &String)| {
+        let trail = Trail {
+            verdicts: verdicts(table, number),
+            ..Trail::default()
+        };
+        contract::Column {
+            kernel: kernel.clone(),
+            trails: BTreeMap::from([("observers".to_owned(), trail)]),
+        }
+    };
+    let columns: Vec<_> = table.kernels.iter().enumerate().map(column).collect();
+    contract::all_known(std::slice::from_ref(&specification), &columns)?;
+    let claims = contract::Table::new(&specification, &columns)?;
+    let page = PROSE.replace("{claims}", contract::claims(&claims, 3).trim_end());
+    let page = page.replace("{scenarios}", &table.scenarios.to_string());
+    Ok(page.replace("{table}", event::markdown(table).trim_end()))
+}
+
+/// What the snapshots say of these kernels.
+fn columns(
+    project: &Project,
+    kernels: &[KernelId],
+    scenarios: &[&'static Registered],
+) -> Result<Vec<Column>> {
+    let (store, lineage) = (project.store(), project.table.lineage());
+    let mut columns: Vec<Column> = kernels
+        .iter()
+        .map(|id| Column {
+            kernel: id.to_string(),
+            scenes: Vec::new(),
+        })
+        .collect();
+    for scenario in scenarios {
+        let mut files = Vec::new();
+        for view in VIEWS.iter().filter(|view| view.applies(scenario)) {
+            files.push((*view, store.load(scenario.name, view.name())?));
+        }
+        for (id, column) in kernels.iter().zip(&mut columns) {
+            let mut bodies: BTreeMap<&str, Body> = BTreeMap::new();
+            for (view, files) in &files {
+                if let Some((owner, text)) = lineage.at(id, files) {
+                    let body = view.parse(text);
+                    let body = body.with_context(|| format!("the snapshot of {owner}"))?;
+                    bodies.insert(view.name().as_str(), body);
+                }
+            }
+            column.scenes.extend(scene(scenario.name, &bodies));
+        }
+    }
+    Ok(columns)
+}
+
+/// A scenario as the table takes it; none without stages, which tell what there was to report.
+fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
+    let story = bodies.get(STAGES.as_str())?.get::<Stages>()?;
+    let reports = bodies.iter().filter_map(|(name, body)| {
+        let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
+        Some(((*name).to_owned(), view.report(body)?))
+    });
+    Some(Scene {
+        scenario: name.to_owned(),
+        attempts: attempts(story),
+        reports: reports.collect(),
+    })
+}
+
+fn family() -> Result<Vec<&'static Registered>> {
+    select(&["start".to_owned()])
+}

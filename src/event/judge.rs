@@ -1,0 +1,433 @@
+//! The judgement: what a sign says of each exec, held against what is known.
+
+use std::fmt;
+
+use super::attempt::{Attempt, End};
+use super::sign::{Says, Sign};
+use super::{Event, Field, Report};
+
+/// What a sign makes of one exec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The exec.
+    pub attempt: Attempt,
+    /// Whether it was heard of.
+    pub heard: Heard,
+    /// The program's path; none where nothing was heard.
+    pub path: Option<Path>,
+    /// The path as it was told.
+    pub told: Option<String>,
+    /// Script and interpreter; none for a program that is no script, or of which nothing was heard.
+    pub chain: Option<Chain>,
+    /// Exe and comm; none where neither is told.
+    pub identity: Option<Identity>,
+    /// Whether it stands where it belongs among the steps; none where it has no place.
+    pub in_order: Option<bool>,
+    /// Whether the container is told.
+    pub container: bool,
+}
+
+/// Whether an exec was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heard {
+    /// It was, and for what it is: as an exec, or as a call that failed.
+    Known,
+    /// It was, with nothing that tells an exec from a call that failed.
+    Unsettled,
+    /// It was not.
+    Missed,
+}
+
+/// What became of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Path {
+    /// It is the file that was executed.
+    Right,
+    /// It is what the caller passed, and that is not the file's own path.
+    AsPassed,
+    /// It is the interpreter, of a program that has one.
+    Interpreter,
+    /// It is a beginning of the right one.
+    Cut,
+    /// It is empty.
+    Empty,
+    /// It is another file.
+    Another,
+    /// There is none.
+    Absent,
+    /// What it should be is not known: nobody watches the file system of the file.
+    Unknown,
+}
+
+/// What is told of a script and its interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chain {
+    /// Both, each for itself.
+    Both,
+    /// The script alone.
+    Script,
+    /// The interpreter alone.
+    Interpreter,
+    /// Neither.
+    Neither,
+}
+
+/// Whose exe and comm are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// The new program's.
+    New,
+    /// The caller's.
+    Old,
+    /// One of each.
+    Mixed,
+    /// Neither the caller's nor the new program's.
+    Other,
+}
+
+/// What a sign makes of the execs of a scenario.
+#[must_use]
+pub fn judge(sign: &Sign, attempts: &[Attempt], report: &Report) -> Vec<Judged> {
+    let events: Vec<&Event> = report
+        .events
+        .iter()
+        .filter(|event| sign.is_of(event))
+        .collect();
+    let judged = attempts.iter().enumerate().map(|(place, attempt)| {
+        let heard = heard(sign, place, attempts, &events);
+        one(sign, attempt, &heard)
+    });
+    judged.collect()
+}
+
+/// The events that are about one exec.
+fn heard<'a>(
+    sign: &Sign,
+    place: usize,
+    attempts: &[Attempt],
+    events: &[&'a Event],
+) -> Vec<&'a Event> {
+    let attempt = &attempts[place];
+    let own = events
+        .iter()
+        .filter(|event| event.process == attempt.process);
+    // The n-th of its kind in its process: events of one process are in order.
+    let nth = |counts: &dyn Fn(&Attempt) -> bool| {
+        let before = attempts[..place].iter();
+        let before = before.filter(|one| one.process == attempt.process && counts(one));
+        before.count()
+    };
+    let executed = |one: &Attempt| one.end == End::Executed;
+    match sign.says {
+        Says::Executed if !executed(attempt) => Vec::new(),
+        Says::Executed => own.copied().nth(nth(&executed)).into_iter().collect(),
+        Says::Asked | Says::Returned => own.copied().nth(nth(&|_| true)).into_iter().collect(),
+        Says::Opened => {
+            let inside = |event: &&&Event| {
+                event
+                    .after
+                    .is_some_and(|after| attempt.from <= after && after <= attempt.to)
+            };
+            own.filter(inside).copied().collect()
+        }
+        Says::Is => {
+            let next = attempts[place + 1..].iter();
+            let mut next = next.filter(|one| one.process == attempt.process);
+            let until = next
+                .find(|one| executed(one))
+                .map_or(usize::MAX, |one| one.to);
+            let since = |event: &&&Event| {
+                event
+                    .after
+                    .is_some_and(|after| attempt.to <= after && after < until)
+            };
+            match executed(attempt) {
+                true => own.filter(since).copied().take(1).collect(),
+                false => Vec::new(),
+            }
+        }
+    }
+}
+
+fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Judged {
+    let get = |field: Field| events.iter().find_map(|event| event.get(field));
+    let told = match sign.says {
+        // Several files are opened; the right one is among them or it is not.
+        Says::Opened => {
+            let mut files = events.iter().filter_map(|event| told_path(sign, event));
+            let right = files.clone().find(|file| Some(*file) == attempt.program());
+            right.or_else(|| files.next())
+        }
+        _ => events.iter().find_map(|event| told_path(sign, event)),
+    };
+    let is_heard = !events.is_empty();
+    Judged {
+        heard: match (is_heard, sign.says) {
+            (false, _) => Heard::Missed,
+            (true, Says::Executed | Says::Is) => Heard::Known,
+            (true, Says::Returned) => told_result(attempt, get(Field::Result)),
+            (true, Says::Asked | Says::Opened) => Heard::Unsettled,
+        },
+        path: is_heard.then(|| path(attempt, told)),
+        told: told.map(ToOwned::to_owned),
+        chain: (is_heard && attempt.is_interpreted()).then(|| chain(attempt, events)),
+        identity: identity(attempt, get(Field::Exe), get(Field::Comm)),
+        in_order: in_order(sign, attempt, events),
+        container: get(Field::Cgroup).is_some(),
+        attempt: attempt.clone(),
+    }
+}
+
+/// The path that an event of a sign tells.
+fn told_path<'a>(sign: &Sign, event: &'a Event) -> Option<&'a str> {
+    let mut fields = sign.path.iter();
+    fields.find_map(|field| event.get(*field))
+}
+
+fn told_result(attempt: &Attempt, result: Option<&str>) -> Heard {
+    let right = match &attempt.end {
+        End::Executed => Some("0"),
+        End::Failed(errno) => Some(errno.as_str()),
+        End::Killed => result.filter(|result| *result != "0"),
+    };
+    match right == result {
+        true => Heard::Known,
+        false => Heard::Unsettled,
+    }
+}
+
+/// Judges a path by the file that was executed.
+fn path(attempt: &Attempt, told: Option<&str>) -> Path {
+    let Some(told) = told else {
+        return Path::Absent;
+    };
+    let passed = attempt.passed.as_deref();
+    match attempt.program() {
+        _ if told.is_empty() => Path::Empty,
+        None => Path::Unknown,
+        Some(program) if program == told => Path::Right,
+        _ if passed == Some(told) => Path::AsPassed,
+        // A path of the kernel's own making for a descriptor (`alloc_bprm` in fs/exec.c), and one
+        // that is relative, are what they were given.
+        _ if told.starts_with("/dev/fd/") => Path::AsPassed,
+        _ if told.starts_with(".../") => Path::Cut,
+        _ if !told.starts_with('/') => Path::AsPassed,
+        _ if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
+        Some(program) if program.starts_with(told) => Path::Cut,
+        Some(_) => Path::Another,
+    }
+}
+
+fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
+    let tells = |file: Option<&str>| {
+        let fields = events.iter().flat_map(|event| &event.fields);
+        let mut fields = fields.filter(|(field, _)| **field != Field::Comm);
+        file.is_some_and(|file| {
+            fields.any(|(_, value)| value.split(" | ").any(|word| word == file))
+        })
+    };
+    match (tells(attempt.program()), tells(attempt.image())) {
+        (true, true) => Chain::Both,
+        (true, false) => Chain::Script,
+        (false, true) => Chain::Interpreter,
+        (false, false) => Chain::Neither,
+    }
+}
+
+/// Whose exe and comm are told; what both have in common says nothing.
+fn identity(attempt: &Attempt, exe: Option<&str>, comm: Option<&str>) -> Option<Identity> {
+    let old = attempt.old.as_ref();
+    let of = |told: Option<&str>, new: Option<&str>, old: Option<&String>| {
+        let (told, new) = (told?, new?);
+        let is_old = old.is_some_and(|old| old == told);
+        match (new == told, is_old) {
+            (true, true) => None,
+            (true, false) => Some(Identity::New),
+            (false, true) => Some(Identity::Old),
+            (false, false) => Some(Identity::Other),
+        }
+    };
+    let exe = of(exe, attempt.image(), old.map(|old| &old.0));
+    let comm = of(comm, attempt.comm.as_deref(), old.map(|old| &old.1));
+    match (exe, comm) {
+        (Some(exe), Some(comm)) if exe == comm => Some(exe),
+        (Some(Identity::Other), _) | (_, Some(Identity::Other)) => Some(Identity::Other),
+        (Some(_), Some(_)) => Some(Identity::Mixed),
+        (one, other) => one.or(other),
+    }
+}
+
+/// An exec is told between its last step and the next one of the new program.
+fn in_order(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Option<bool> {
+    let after = events.first()?.after?;
+    match sign.says {
+        Says::Executed | Says::Is => Some(after == attempt.to),
+        Says::Asked => Some(after == attempt.from),
+        Says::Returned | Says::Opened => Some(after <= attempt.to),
+    }
+}
+
+/// Writes the word of the table.
+macro_rules! words {
+    ($($kind:ident { $($case:ident => $word:literal,)* })*) => {
+        $(impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $($kind::$case => $word,)* })
+            }
+        })*
+    };
+}
+
+words! {
+    Heard { Known => "known", Unsettled => "unsettled", Missed => "missed", }
+    Path {
+        Right => "right",
+        AsPassed => "as passed",
+        Interpreter => "the interpreter",
+        Cut => "cut",
+        Empty => "empty",
+        Another => "another file",
+        Absent => "none",
+        Unknown => "not known",
+    }
+    Chain {
+        Both => "both",
+        Script => "script alone",
+        Interpreter => "interpreter alone",
+        Neither => "neither",
+    }
+    Identity { New => "new", Old => "old", Mixed => "mixed", Other => "neither", }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::super::sign::SIGNS;
+    use super::*;
+
+    fn attempt() -> Attempt {
+        Attempt {
+            process: "p1".into(),
+            passed: Some("link".into()),
+            files: vec!["/bin/ls".into()],
+            old: Some(("/x".into(), "x".into())),
+            comm: Some("ls".into()),
+            end: End::Executed,
+            from: 0,
+            to: 2,
+        }
+    }
+
+    fn script() -> Attempt {
+        Attempt {
+            files: vec!["/s".into(), "/i".into()],
+            ..attempt()
+        }
+    }
+
+    fn failed() -> Attempt {
+        Attempt {
+            end: End::Failed("ENOENT".into()),
+            ..attempt()
+        }
+    }
+
+    fn sign(name: &str) -> &'static Sign {
+        SIGNS.iter().find(|sign| sign.name == name).unwrap()
+    }
+
+    fn judged(name: &str, attempt: Attempt, text: &str) -> Judged {
+        let report = parse(text).unwrap();
+        judge(sign(name), &[attempt], &report).remove(0)
+    }
+
+    #[test]
+    fn an_exec_of_which_no_event_tells_is_missed() {
+        let judged = judged("sched_process_exec", attempt(), "nothing\n");
+        assert_eq!((judged.heard, judged.path), (Heard::Missed, None));
+    }
+
+    #[test]
+    fn each_word_for_a_path_is_given_for_its_reason() {
+        let of = |told| path(&attempt(), told);
+        assert_eq!(of(Some("/bin/ls")), Path::Right);
+        assert_eq!(of(Some("link")), Path::AsPassed);
+        assert_eq!(of(Some("/dev/fd/3")), Path::AsPassed);
+        assert_eq!(of(Some("/bin/l")), Path::Cut);
+        assert_eq!(of(Some("")), Path::Empty);
+        assert_eq!(of(Some("/bin/cat")), Path::Another);
+        assert_eq!(of(None), Path::Absent);
+        assert_eq!(path(&script(), Some("/i")), Path::Interpreter);
+        let unwatched = Attempt {
+            files: Vec::new(),
+            ..attempt()
+        };
+        assert_eq!(path(&unwatched, Some("link")), Path::Unknown);
+    }
+
+    #[test]
+    fn a_failure_is_known_by_its_errno_alone() {
+        let of = |errno: &str| {
+            let text = format!("event=return  pid=p1 after=2 : sys_exit_execve result={errno}\n");
+            judged("sys_exit_execve, _execveat", failed(), &text).heard
+        };
+        assert_eq!(of("ENOENT"), Heard::Known);
+        assert_eq!(of("0"), Heard::Unsettled);
+    }
+
+    #[test]
+    fn an_opened_file_tells_an_exec_and_a_failure_alike() {
+        let text = "event=open    pid=p1 after=2 : FAN_OPEN_EXEC file=/bin/ls\n";
+        for attempt in [attempt(), failed()] {
+            let judged = judged("fanotify, notification", attempt, text);
+            assert_eq!(judged.heard, Heard::Unsettled);
+            assert_eq!(judged.path, Some(Path::Right));
+        }
+    }
+
+    #[test]
+    fn a_script_and_its_interpreter_are_both_told_by_two_fields() {
+        let text = "event=inside  pid=p1 after=2 : sched_prepare_exec path=/s interp=/i comm=x\n";
+        let judged = judged("sched_prepare_exec", script(), text);
+        assert_eq!(judged.chain, Some(Chain::Both));
+        assert_eq!(judged.identity, Some(Identity::Old));
+    }
+
+    #[test]
+    fn an_exe_of_the_new_program_with_the_old_comm_is_mixed() {
+        let identity = identity(&attempt(), Some("/bin/ls"), Some("x"));
+        assert_eq!(identity, Some(Identity::Mixed));
+    }
+
+    #[test]
+    fn what_old_and_new_have_in_common_says_nothing() {
+        let same = Attempt {
+            comm: Some("x".into()),
+            ..attempt()
+        };
+        assert_eq!(
+            identity(&same, Some("/bin/ls"), Some("x")),
+            Some(Identity::New)
+        );
+        assert_eq!(identity(&same, None, Some("x")), None);
+    }
+
+    #[test]
+    fn an_exec_that_is_told_among_later_steps_is_out_of_order() {
+        let of = |after| {
+            let text = format!("event=exec    pid=p1 after={after} : sched_process_exec path=/a\n");
+            judged("sched_process_exec", attempt(), &text).in_order
+        };
+        assert_eq!((of(2), of(3)), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn the_second_exec_of_a_process_is_told_by_the_second_event() {
+        let text = "event=exec    pid=p1 after=2 : sched_process_exec path=/bin/ls\n\
+                    event=exec    pid=p1 after=4 : sched_process_exec path=/s\n";
+        let all = [attempt(), failed(), Attempt { to: 4, ..script() }];
+        let judged = judge(sign("sched_process_exec"), &all, &parse(text).unwrap());
+        assert_eq!(judged[1].heard, Heard::Missed);
+        assert_eq!(judged[2].path, Some(Path::Right));
+    }
+}

@@ -1,0 +1,33 @@
+//! What the other ways of watching report of a scenario: one kind of value for all of them, pure.
+//!
+//! An observer writes down [`Raw`] events with the kernel's numbers in them; [`place`] keeps those of
+//! the scenario's processes, gives the numbers names and says how many steps of the trail came before
+//! each. The result is a [`Report`], with its text and the parser of that text. A field that a way
+//! does not have is absent; one that it has is written as it came, also where it is wrong: whether it
+//! is, is for [`judge`] to say, which holds a report against trail and stages.
+
+mod attempt;
+mod audit;
+mod field;
+mod judge;
+mod place;
+mod report;
+mod show;
+mod sign;
+mod survey;
+mod table;
+mod text;
+mod trace;
+
+pub use attempt::{Attempt, End, attempts};
+pub use audit::calls;
+pub use field::{Field, Fields};
+pub use judge::{Chain, Heard, Identity, Judged, Path, judge};
+pub use place::{Child, Raw, place};
+pub use report::{Event, Kind, Report};
+pub use show::{json, markdown, table_text};
+pub use sign::{SIGNS, Says, Sign};
+pub use survey::{SURVEY, verdicts};
+pub use table::{Cell, Column, Row, Scene, Table, of_trail};
+pub use text::{ParseError, parse, text};
+pub use trace::{DEPTH, events};

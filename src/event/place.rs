@@ -1,0 +1,228 @@
+//! From the kernel's numbers to a report: whose event it is, and after which of its steps it came.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Field, Fields, Kind};
+use crate::trail::{Names, Run, comm};
+
+/// Process of the tree that no step tells of, so that the trail has no name for it.
+const UNSEEN: &str = "unseen";
+
+/// What an observer wrote down when it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raw {
+    /// What happened.
+    pub kind: Kind,
+    /// What reported it.
+    pub source: String,
+    /// The thread, by its number in the first pid namespace.
+    pub tid: i32,
+    /// Its process; none where only the thread is told.
+    pub pid: Option<i32>,
+    /// What was started, for a fork.
+    pub child: Option<Child>,
+    /// How many steps of the whole run came before; none where that is not known.
+    pub after: Option<usize>,
+    /// What is told.
+    pub fields: Fields,
+}
+
+/// What a process started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Child {
+    /// A process of its own, by its number.
+    Process(i32),
+    /// A thread, by its number.
+    Thread(i32),
+}
+
+/// Keeps the events of the scenario's processes and names everybody in them.
+///
+/// A process belongs to the scenario when the run tells of it, or when one that does started it.
+/// Of the launcher only the processes that it starts are told: all else of it is ours.
+#[must_use]
+pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
+    let names = Names::of(run);
+    let own: Vec<i32> = names.own().collect();
+    let mut tree: BTreeMap<i32, i32> = own.iter().map(|pid| (*pid, *pid)).collect();
+    tree.insert(run.launcher, run.launcher);
+    let name = |pid: i32| match names.of_pid(pid) {
+        name if name == "PID" => UNSEEN.to_owned(),
+        name => name,
+    };
+    let mut events: Vec<(i32, Event)> = Vec::new();
+    for mut raw in raw {
+        let Some(pid) = raw.pid.or_else(|| tree.get(&raw.tid).copied()) else {
+            continue;
+        };
+        if !tree.contains_key(&pid) {
+            continue;
+        }
+        tree.insert(raw.tid, pid);
+        match raw.child {
+            Some(Child::Process(child)) => {
+                tree.insert(child, child);
+                raw.fields.insert(Field::Child, name(child));
+            }
+            Some(Child::Thread(thread)) => {
+                tree.insert(thread, pid);
+                raw.kind = Kind::Thread;
+            }
+            None => {}
+        }
+        if pid == run.launcher && raw.kind != Kind::Fork {
+            continue;
+        }
+        for (field, value) in &mut raw.fields {
+            match field {
+                Field::Parent => *value = value.parse().map_or(UNSEEN.to_owned(), &name),
+                Field::Path | Field::Interp | Field::File | Field::Exe | Field::Cwd => {
+                    *value = names.path(value);
+                }
+                Field::Comm => *value = comm(value),
+                Field::Argv => *value = numbers(value, &tree, &name),
+                _ => {}
+            }
+        }
+        let before = |count: usize| {
+            let steps = run.sightings.iter().take(count);
+            steps.filter(|step| step.pid == pid).count()
+        };
+        events.push((
+            pid,
+            Event {
+                kind: raw.kind,
+                process: name(pid),
+                thread: raw.tid != pid,
+                after: raw.after.map(before),
+                source: raw.source,
+                fields: raw.fields,
+            },
+        ));
+    }
+    let place = |pid: i32| match own.iter().position(|known| *known == pid) {
+        Some(place) => place + 1,
+        None if pid == run.launcher => 0,
+        None => own.len() + 1,
+    };
+    events.sort_by_key(|(pid, _)| place(*pid));
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+/// Arguments in which the number of a process of the tree gives way to its name, as in a core's name.
+fn numbers(text: &str, tree: &BTreeMap<i32, i32>, name: &impl Fn(i32) -> String) -> String {
+    let mut named = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let end = digits.find(|letter: char| !letter.is_ascii_digit());
+        let (digits, after) = digits.split_at(end.unwrap_or(digits.len()));
+        let known = digits
+            .parse()
+            .ok()
+            .filter(|pid: &i32| tree.contains_key(pid));
+        named += before;
+        named += &known.map_or_else(|| digits.to_owned(), name);
+        rest = after;
+    }
+    named + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::{Mask, Sighting};
+
+    fn run(steps: &[i32]) -> Run {
+        let sighting = |pid: &i32| Sighting {
+            mask: Mask::OPEN,
+            pid: *pid,
+            ppid: 100,
+            exe: Some("/x".into()),
+            comm: Some("x".into()),
+            path: "/y".into(),
+            denied: None,
+        };
+        Run {
+            launcher: 100,
+            pid_max: 32768,
+            sightings: steps.iter().map(sighting).collect(),
+            parents: steps.iter().map(|pid| (*pid, 100)).collect(),
+            ..Run::default()
+        }
+    }
+
+    fn raw(kind: Kind, tid: i32, pid: Option<i32>) -> Raw {
+        Raw {
+            kind,
+            source: "x".into(),
+            tid,
+            pid,
+            child: None,
+            after: Some(1),
+            fields: Fields::new(),
+        }
+    }
+
+    fn fork(tid: i32, child: Child) -> Raw {
+        Raw {
+            child: Some(child),
+            ..raw(Kind::Fork, tid, None)
+        }
+    }
+
+    fn lines(run: &Run, raw: Vec<Raw>) -> Vec<String> {
+        place(run, raw).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_event_of_a_stranger_is_left_out() {
+        let events = vec![raw(Kind::Exec, 7, None), raw(Kind::Exec, 7, Some(7))];
+        assert!(place(&run(&[101]), events).is_empty());
+    }
+
+    #[test]
+    fn a_process_that_a_known_one_starts_belongs_to_the_scenario() {
+        let events = vec![fork(101, Child::Process(105)), raw(Kind::Exec, 105, None)];
+        let lines = lines(&run(&[101]), events);
+        assert_eq!(lines[0], "event=fork    pid=p1 after=1 : x child=unseen");
+        assert_eq!(lines[1], "event=exec    pid=unseen after=0 : x");
+    }
+
+    #[test]
+    fn a_thread_is_its_process() {
+        let events = vec![fork(101, Child::Thread(105)), raw(Kind::Exec, 105, None)];
+        let lines = lines(&run(&[101]), events);
+        assert_eq!(lines[0], "event=thread  pid=p1 after=1 : x");
+        assert_eq!(lines[1], "event=exec    pid=p1 thread after=1 : x");
+    }
+
+    #[test]
+    fn the_steps_before_are_those_of_the_same_process() {
+        let event = Raw {
+            after: Some(3),
+            ..raw(Kind::Exec, 102, Some(102))
+        };
+        let lines = lines(&run(&[101, 102, 101, 102]), vec![event]);
+        assert_eq!(lines, ["event=exec    pid=p2 after=1 : x"]);
+    }
+
+    #[test]
+    fn a_process_in_the_arguments_is_named() {
+        let tree = BTreeMap::from([(101, 101)]);
+        let named = numbers("a | core.101 | 1011", &tree, &|pid| format!("<{pid}>"));
+        assert_eq!(named, "a | core.<101> | 1011");
+    }
+
+    #[test]
+    fn of_the_launcher_only_what_it_starts_is_told() {
+        let events = vec![
+            raw(Kind::Session, 100, None),
+            fork(100, Child::Process(101)),
+        ];
+        let lines = lines(&run(&[101]), events);
+        assert_eq!(lines, ["event=fork    pid=launcher after=0 : x child=p1"]);
+    }
+}

@@ -1,0 +1,167 @@
+//! The table as text, JSON or the part of a page.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::judge::Heard;
+use super::table::{Table, on};
+
+/// The headings of the columns that [`super::Cell::words`] fills.
+const HEADINGS: [&str; 7] = [
+    "execs",
+    "failed calls",
+    "path",
+    "script and interpreter",
+    "exe and comm",
+    "order",
+    "container",
+];
+
+/// The table for a terminal: a paragraph a sign, a line for each way in which kernels differ.
+#[must_use]
+pub fn table_text(table: &Table) -> String {
+    let mut text = String::new();
+    for row in &table.rows {
+        let sign = row.sign;
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "{} ({}, at {})", sign.name, sign.view, sign.stage);
+        for (words, columns) in row.groups() {
+            let kernels = on(&table.kernels, &columns);
+            let Some(words) = words else {
+                let _ = writeln!(text, "  {kernels}: nothing is known");
+                continue;
+            };
+            let told = HEADINGS.iter().zip(&words);
+            let told = told.filter(|(_, word)| !word.is_empty() && *word != "-");
+            let told: Vec<_> = told
+                .map(|(heading, word)| format!("{heading}: {word}"))
+                .collect();
+            let _ = writeln!(text, "  {kernels}:");
+            wrapped(&mut text, "    ", &told, "; ");
+        }
+        for (what, scenarios, columns) in row.exceptions() {
+            let kernels = on(&table.kernels, &columns);
+            let _ = writeln!(text, "  {what} ({kernels}):");
+            wrapped(&mut text, "    ", &scenarios, " ");
+        }
+        let _ = writeln!(
+            text,
+            "    can the watched process lie to it? {}\n",
+            sign.lie
+        );
+    }
+    text
+}
+
+/// Words in lines of at most 100 columns.
+fn wrapped(text: &mut String, indent: &str, words: &[String], between: &str) {
+    let mut line = String::new();
+    for word in words {
+        if !line.is_empty() && indent.len() + line.len() + word.len() + between.len() > 100 {
+            let _ = writeln!(text, "{indent}{}", line.trim_end());
+            line.clear();
+        }
+        line += word;
+        line += between;
+    }
+    let _ = writeln!(text, "{indent}{}", line.trim_end_matches(between));
+}
+
+/// The table for a page.
+#[must_use]
+pub fn markdown(table: &Table) -> String {
+    let mut page = String::new();
+    let _ = writeln!(page, "| way | kernels | {} |", HEADINGS.join(" | "));
+    let _ = writeln!(page, "|---|---|{}", "---|".repeat(HEADINGS.len()));
+    for row in &table.rows {
+        for (words, columns) in row.groups() {
+            let kernels = on(&table.kernels, &columns);
+            let words = words.map_or_else(String::new, |words| words.join(" | "));
+            let _ = writeln!(page, "| {} | {kernels} | {words} |", row.sign.name);
+        }
+    }
+    for row in &table.rows {
+        let _ = writeln!(page, "\n### {}\n", row.sign.name);
+        let _ = writeln!(
+            page,
+            "View `{}`, at the stage `{}`. Can the watched process lie to it? {}.\n",
+            row.sign.view, row.sign.stage, row.sign.lie
+        );
+        for (what, scenarios, columns) in row.exceptions() {
+            let kernels = match on(&table.kernels, &columns) {
+                all if all == "all" => String::new(),
+                some => format!(" on {some}"),
+            };
+            let scenarios: Vec<_> = scenarios.iter().map(|name| format!("`{name}`")).collect();
+            let _ = writeln!(page, "- {what}{kernels}: {}", scenarios.join(", "));
+        }
+    }
+    page
+}
+
+/// What became of one exec, in `--format json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    observer: &'a str,
+    way: &'a str,
+    kernel: &'a str,
+    scenario: &'a str,
+    process: &'a str,
+    executed: bool,
+    heard: String,
+    path: Option<String>,
+    told: Option<&'a str>,
+    script: Option<String>,
+    identity: Option<String>,
+    in_order: Option<bool>,
+    container: bool,
+}
+
+/// One object a line for each exec, way and kernel.
+///
+/// # Errors
+///
+/// None that these values have.
+pub fn json(table: &Table) -> serde_json::Result<String> {
+    let mut text = String::new();
+    for row in &table.rows {
+        for (kernel, cell) in table.kernels.iter().zip(&row.cells) {
+            for (scenario, judged) in cell.iter().flat_map(|cell| &cell.judged) {
+                let heard = judged.heard != Heard::Missed;
+                let line = Line {
+                    observer: row.sign.view,
+                    way: row.sign.name,
+                    kernel,
+                    scenario,
+                    process: &judged.attempt.process,
+                    executed: judged.attempt.end == super::End::Executed,
+                    heard: judged.heard.to_string(),
+                    path: judged.path.map(|path| path.to_string()),
+                    told: judged.told.as_deref().filter(|_| heard),
+                    script: judged.chain.map(|chain| chain.to_string()),
+                    identity: judged.identity.map(|identity| identity.to_string()),
+                    in_order: judged.in_order,
+                    container: judged.container,
+                };
+                text += &serde_json::to_string(&line)?;
+                text.push('\n');
+            }
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn a_long_list_stands_in_lines_of_a_hundred_columns() {
+        let words = vec!["x".repeat(40); 3];
+        let mut text = String::new();
+        wrapped(&mut text, "  ", &words, "; ");
+        let lines: Vec<_> = text.lines().map(str::len).collect();
+        assert_eq!(lines, [2 + 40 + 2 + 40 + 1, 2 + 40]);
+    }
+}

@@ -1,0 +1,176 @@
+//! What in the reports stands for an exec: one row of the table each.
+
+use super::{Event, Field, Kind};
+
+/// What an event of a sign says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// A program was executed.
+    Executed,
+    /// Somebody asks for an exec; what becomes of it is not known yet.
+    Asked,
+    /// The call came back, with its result.
+    Returned,
+    /// A file is being opened for execution; what becomes of it is not known yet.
+    Opened,
+    /// A process is what `/proc` says.
+    Is,
+}
+
+/// One way to hear of an exec.
+#[derive(Debug)]
+pub struct Sign {
+    /// Its view.
+    pub view: &'static str,
+    /// What it is called in the table.
+    pub name: &'static str,
+    /// How the sources of its events begin.
+    pub sources: &'static [&'static str],
+    /// What an event says.
+    pub says: Says,
+    /// Where the program's path is looked for, the first that is told.
+    pub path: &'static [Field],
+    /// Where inside an exec it speaks, as `docs/stages.md` has it.
+    pub stage: &'static str,
+    /// Whether the process that is watched can make it say something false, and how.
+    pub lie: &'static str,
+}
+
+/// Every sign, in the order of the table.
+pub static SIGNS: &[Sign] = &[
+    Sign {
+        view: "trail",
+        name: "fanotify, permission",
+        sources: &["FAN_OPEN_EXEC_PERM"],
+        says: Says::Opened,
+        path: &[Field::File],
+        stage: "open",
+        lie: "no: the path is the opened file's",
+    },
+    Sign {
+        view: "fanotify-notify",
+        name: "fanotify, notification",
+        sources: &["FAN_OPEN_EXEC"],
+        says: Says::Opened,
+        path: &[Field::File],
+        stage: "open",
+        lie: "no; but a file that is renamed before the event is read has its new name",
+    },
+    Sign {
+        view: "tracepoints",
+        name: "sys_enter_execve, _execveat",
+        sources: &["sys_enter_"],
+        says: Says::Asked,
+        path: &[Field::Path],
+        stage: "call",
+        lie: "yes: the string is read from user memory, which a sibling can rewrite",
+    },
+    Sign {
+        view: "tracepoints",
+        name: "sched_prepare_exec",
+        sources: &["sched_prepare_exec"],
+        says: Says::Executed,
+        path: &[Field::Path],
+        stage: "no-return",
+        lie: "the path is the caller's own choice among the names of the file",
+    },
+    Sign {
+        view: "tracepoints",
+        name: "sched_process_exec",
+        sources: &["sched_process_exec"],
+        says: Says::Executed,
+        path: &[Field::Path],
+        stage: "reported",
+        lie: "the path is the caller's own choice among the names of the file",
+    },
+    Sign {
+        view: "tracepoints",
+        name: "sys_exit_execve, _execveat",
+        sources: &["sys_exit_"],
+        says: Says::Returned,
+        path: &[],
+        stage: "return",
+        lie: "no: it tells a number alone",
+    },
+    Sign {
+        view: "kprobes",
+        name: "kprobe on security_bprm_check, filename",
+        sources: &["security_bprm_check"],
+        says: Says::Opened,
+        path: &[Field::Path],
+        stage: "security-check",
+        lie: "the path is the caller's own choice among the names of the file",
+    },
+    Sign {
+        view: "kprobes",
+        name: "kprobe on security_bprm_check, dentries",
+        sources: &["security_bprm_check"],
+        says: Says::Opened,
+        path: &[Field::File],
+        stage: "security-check",
+        lie: "no; but mounts are not seen, so that a file of another file system has its path there",
+    },
+    Sign {
+        view: "kprobes",
+        name: "kprobe on security_bprm_creds_from_file, dentries",
+        sources: &["security_bprm_creds_from_file"],
+        says: Says::Executed,
+        path: &[Field::File],
+        stage: "credentials-from-file",
+        lie: "no; but mounts are not seen, so that a file of another file system has its path there",
+    },
+    Sign {
+        view: "audit",
+        name: "audit, the first PATH",
+        sources: &["SYSCALL"],
+        says: Says::Returned,
+        path: &[Field::Path],
+        stage: "return",
+        lie: "the path is the caller's own choice among the names of the file",
+    },
+    Sign {
+        view: "audit",
+        name: "audit, exe",
+        sources: &["SYSCALL"],
+        says: Says::Returned,
+        path: &[Field::Exe],
+        stage: "return",
+        lie: "no; in a chroot it is the path inside of it",
+    },
+    Sign {
+        view: "proc-connector",
+        name: "process connector",
+        sources: &["EXEC"],
+        says: Says::Executed,
+        path: &[],
+        stage: "connector",
+        lie: "no: it tells ids alone",
+    },
+    Sign {
+        view: "proc-connector",
+        name: "process connector, then /proc",
+        sources: &["/proc"],
+        says: Says::Is,
+        path: &[Field::Exe],
+        stage: "later",
+        lie: "yes: comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE",
+    },
+    Sign {
+        view: "proc-poll",
+        name: "/proc, polled",
+        sources: &["/proc"],
+        says: Says::Is,
+        path: &[Field::Exe],
+        stage: "whenever",
+        lie: "yes: comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE",
+    },
+];
+
+impl Sign {
+    /// Whether an event is one of its.
+    #[must_use]
+    pub fn is_of(&self, event: &Event) -> bool {
+        let mut sources = self.sources.iter();
+        event.kind != Kind::Gone && sources.any(|source| event.source.starts_with(source))
+    }
+}

@@ -1,0 +1,114 @@
+//! The tracepoints that an exec passes, as a tool reads them that asks tracefs for text.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+
+use super::tracefs::{Instance, TRACING};
+use super::{Hook, Kind, Observer, Watch, broken};
+use crate::event::{self, Report};
+use crate::need::{Host, Need};
+use crate::trail::Lab;
+use crate::wire::{Failure, Lost};
+
+/// Armed before the monitor, which lays a marker into the trace at each step.
+pub const KIND: Kind = Kind {
+    name: "tracepoints",
+    needs: &[
+        Need {
+            what: "a virtual machine: the tracer of the running system is not ours",
+            host: Host::Vm,
+            probe: |lab| lab == Lab::Vm,
+        },
+        Need {
+            what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
+            host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
+            probe: |_| {
+                let event = "events/syscalls/sys_enter_execve";
+                Path::new(TRACING).join(event).exists()
+            },
+        },
+    ],
+    takes: None,
+    make: || Box::new(Tracepoints::default()),
+};
+
+/// What is listened to, where it is there.
+const EVENTS: [&str; 8] = [
+    "syscalls/sys_enter_execve",
+    "syscalls/sys_enter_execveat",
+    "sched/sched_prepare_exec",
+    "sched/sched_process_exec",
+    "syscalls/sys_exit_execve",
+    "syscalls/sys_exit_execveat",
+    "task/task_newtask",
+    "sched/sched_process_exit",
+];
+
+/// A tracepoint that surveys name and that no kernel of Debian has, in whatever group.
+const NAMED: &str = "open_exec";
+
+/// An instance of the tracer for the whole boot.
+#[derive(Debug, Default)]
+struct Tracepoints {
+    instance: Option<Instance>,
+    absent: Vec<String>,
+}
+
+impl Tracepoints {
+    fn make(&mut self) -> Result<()> {
+        let instance = Instance::make(KIND.name)?;
+        for event in EVENTS {
+            match instance.has(event) {
+                true => instance.enable(event)?,
+                false => self
+                    .absent
+                    .push(event.rsplit('/').next().unwrap_or(event).to_owned()),
+            }
+        }
+        if !instance.has_anywhere(NAMED) {
+            self.absent.push(NAMED.to_owned());
+        }
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    fn instance(&mut self) -> Result<&mut Instance, Failure> {
+        let instance = self.instance.as_mut();
+        instance.ok_or_else(|| Failure::Broken("the tracer was not set up".to_owned()))
+    }
+}
+
+impl Observer for Tracepoints {
+    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+        self.make().map_err(broken)
+    }
+
+    fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
+        let marker = self.instance()?.begin().map_err(broken)?;
+        watch.hooks.push(Hook {
+            observer: KIND.name,
+            call: Box::new(marker),
+        });
+        Ok(())
+    }
+
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
+        let lines = self.instance()?.end().map_err(broken)?;
+        let raw = event::events(&lines).map_err(|what| broken(anyhow!("the trace is {what}")))?;
+        let report = Report {
+            deaf: None,
+            absent: self.absent.clone(),
+            events: event::place(&watch.run, raw),
+        };
+        let report = super::Report::of(&report, Lost::default());
+        report.map(Some).map_err(broken)
+    }
+
+    fn abandon(&mut self) {
+        if let Some(instance) = &mut self.instance {
+            // What a broken scenario left in the buffer is nobody's.
+            let _ = instance.end();
+        }
+    }
+}

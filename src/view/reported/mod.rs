@@ -1,0 +1,80 @@
+//! The views of the other ways of watching: each reports events ([`crate::event`]), so that a file
+//! here says its name, what it is and to whom it applies, and no more.
+
+mod audit;
+mod connector;
+mod kprobes;
+mod notify;
+mod poll;
+mod tracepoints;
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use anyhow::Result;
+
+use super::{Name, View};
+use crate::event::{self, Report};
+use crate::scenario::Registered;
+
+pub use audit::Audit;
+pub use connector::ProcConnector;
+pub use kprobes::Kprobes;
+pub use notify::FanotifyNotify;
+pub use poll::ProcPoll;
+pub use tracepoints::Tracepoints;
+
+/// One way of watching.
+pub trait Way: Debug + Send + Sync + 'static {
+    /// See [`View::NAME`].
+    const NAME: Name;
+    /// See [`View::ABOUT`].
+    const ABOUT: &'static str;
+}
+
+/// The view of one way of watching.
+#[derive(Debug)]
+pub struct Reported<W>(PhantomData<W>);
+
+impl<W> Reported<W> {
+    /// The view.
+    #[must_use]
+    pub const fn new() -> Reported<W> {
+        Reported(PhantomData)
+    }
+}
+
+impl<W> Default for Reported<W> {
+    fn default() -> Reported<W> {
+        Reported::new()
+    }
+}
+
+impl<W: Way> View for Reported<W> {
+    type Body = Report;
+
+    const NAME: Name = W::NAME;
+    const ABOUT: &'static str = W::ABOUT;
+    const WHOM: &'static str = "scenarios of the family start";
+
+    fn applies(scenario: &Registered) -> bool {
+        scenario.is_start()
+    }
+
+    fn text(body: &Report) -> String {
+        event::text(body)
+    }
+
+    fn parse(text: &str) -> Result<Report> {
+        Ok(event::parse(text)?)
+    }
+
+    fn report(body: &Report) -> Option<Report> {
+        Some(body.clone())
+    }
+
+    #[cfg(test)]
+    fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<Report>()
+    }
+}

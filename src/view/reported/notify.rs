@@ -1,0 +1,13 @@
+//! The view `fanotify-notify`.
+
+use super::Way;
+use crate::view::Name;
+
+/// `FAN_OPEN_EXEC` without permission.
+#[derive(Debug)]
+pub struct FanotifyNotify;
+
+impl Way for FanotifyNotify {
+    const NAME: Name = Name::new("fanotify-notify");
+    const ABOUT: &'static str = "FAN_OPEN_EXEC events that hold nobody";
+}
