@@ -2,16 +2,26 @@
 //!
 //! The limits are far above what a real kernel needs, and every error names the one that was reached.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use liblzma::read::XzDecoder;
 use liblzma::stream::Stream;
+use nix::libc::O_NONBLOCK;
 
 /// One file that is kept in memory: a kernel, a module, a member of a package.
 pub const FILE: u64 = 512 << 20;
 /// Everything that a package unpacks to, kept or not.
 pub const PACKAGE: u64 = 2 << 30;
+/// A kernel that the user names: one with debugging information is large.
+pub const IMAGE: u64 = 2 << 30;
+/// A table, a lock, a snapshot.
+pub const TEXT: u64 = 1 << 20;
+/// A kept record.
+pub const RECORD: u64 = 16 << 20;
 /// The configuration that a kernel carries in itself.
 pub const CONFIG: u64 = 16 << 20;
 /// Memory of an xz decoder, mostly its dictionary; the kernel's own build asks for 128 MiB at most.
@@ -27,6 +37,47 @@ pub fn read(from: impl Read, limit: u64) -> Result<Vec<u8>> {
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     check(bytes.len() as u64, limit)?;
     Ok(bytes)
+}
+
+/// Reads a file that a user or a directory names; a pipe without a writer holds nobody, a device
+/// without end is not begun.
+///
+/// # Errors
+///
+/// It is not a regular file, cannot be read or is larger; with its name.
+pub fn file(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let context = || format!("failed to read {}", path.display());
+    read(open(path, limit)?, limit).with_context(context)
+}
+
+/// Opens such a file.
+///
+/// # Errors
+///
+/// As [`file`].
+pub fn open(path: &Path, limit: u64) -> Result<File> {
+    let context = || format!("failed to read {}", path.display());
+    if !path.metadata().with_context(context)?.is_file() {
+        bail!("{} is not a regular file", path.display());
+    }
+    let file = File::options()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)
+        .with_context(context)?;
+    let size = file.metadata().with_context(context)?.len();
+    check(size, limit).with_context(context)?;
+    Ok(file)
+}
+
+/// The same for a text.
+///
+/// # Errors
+///
+/// As [`file`], or it is no UTF-8.
+pub fn text(path: &Path, limit: u64) -> Result<String> {
+    String::from_utf8(file(path, limit)?)
+        .with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
 /// Refuses a size that is said beforehand.
@@ -117,6 +168,30 @@ mod tests {
         let mut bytes = Vec::new();
         let error = Bounded::new(std::io::repeat(0), 5).read_to_end(&mut bytes);
         assert!(error.unwrap_err().to_string().contains("limit of 5 bytes"));
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "abc").unwrap();
+        assert_eq!(super::text(file.path(), 3).unwrap(), "abc");
+        let error = format!("{:#}", super::file(file.path(), 2).unwrap_err());
+        let name = file.path().display().to_string();
+        assert!(
+            error.contains(&name) && error.contains("limit of 2 bytes"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_has_no_end_or_no_writer_is_not_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [fifo.as_path(), Path::new("/dev/zero"), dir.path()] {
+            let error = super::file(path, 1).unwrap_err().to_string();
+            assert_eq!(error, format!("{} is not a regular file", path.display()));
+        }
     }
 
     /// An xz stream whose block header asks for another dictionary (xz file format, 5.3.1).

@@ -1,4 +1,4 @@
-//! What a directory holds, for everybody who walks one.
+//! Files and directories, for everybody who walks or replaces them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -26,6 +26,29 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Writes a file as a whole or not at all: who reads it meanwhile reads the old one.
+///
+/// A symlink stays one, and what is no regular file, such as a terminal, is written to as it is.
+///
+/// # Errors
+///
+/// It cannot be written, and the old one is as it was; the message names it.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let context = || format!("failed to write {}", path.display());
+    let place = match fs::metadata(path) {
+        Ok(found) if found.is_file() => fs::canonicalize(path).with_context(context)?,
+        Ok(_) => return fs::write(path, bytes).with_context(context),
+        Err(_) => path.to_owned(),
+    };
+    // Hidden, and always the same: one of a writer that was killed is written over.
+    let partial = place.with_file_name(format!(".{}.partial", name(&place)));
+    let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, &place));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    written.with_context(context)
+}
+
 /// The last part of a path as text.
 #[must_use]
 pub fn name(path: &Path) -> String {
@@ -33,4 +56,47 @@ pub fn name(path: &Path) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        for text in ["one", "two"] {
+            replace(&file, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        assert_eq!(list(dir.path()).unwrap(), [file]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_stays_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("a");
+        fs::create_dir(&place).unwrap();
+        let error = replace(&place, b"x").unwrap_err().to_string();
+        assert_eq!(error, format!("failed to write {}", place.display()));
+        assert_eq!(list(dir.path()).unwrap(), [place]);
+    }
+
+    #[test]
+    fn a_symlink_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&file, "one").unwrap();
+        std::os::unix::fs::symlink("a", &link).unwrap();
+        replace(&link, b"two").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        assert!(link.is_symlink());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_written_to() {
+        replace(Path::new("/dev/null"), b"x").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
 }

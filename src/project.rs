@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::baseline::Store;
+use crate::bound;
 use crate::fetch::{self, CachedKernel, Fixture, FixtureTable, Lock, Trust};
 use crate::own;
 use crate::trail::KernelId;
@@ -53,8 +54,7 @@ impl Project {
     /// A table that is wrong.
     pub fn open_at(root: Option<PathBuf>, cache: PathBuf) -> Result<Project> {
         let texts = BUILT_IN.map(|(name, built_in)| match &root {
-            Some(root) => std::fs::read_to_string(root.join(name))
-                .with_context(|| format!("failed to read {}", root.join(name).display())),
+            Some(root) => bound::text(&root.join(name), bound::TEXT),
             None => Ok(built_in.to_owned()),
         });
         let [kernels, kernels_lock, fixture, fixture_lock] = texts;
@@ -149,7 +149,7 @@ pub fn cache_directory() -> Result<PathBuf> {
 fn checkout_around(start: &Path) -> Option<PathBuf> {
     let is_checkout = |directory: &&Path| {
         directory.join("vm/kernels.toml").is_file()
-            && std::fs::read_to_string(directory.join("Cargo.toml"))
+            && bound::text(&directory.join("Cargo.toml"), bound::TEXT)
                 .is_ok_and(|text| text.contains("name = \"exetrail\""))
     };
     start.ancestors().find(is_checkout).map(Path::to_owned)

@@ -1,6 +1,6 @@
 //! Who inherits from whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
@@ -31,9 +31,14 @@ impl Lineage {
     ///
     /// The cycle, written out.
     pub fn check_for_cycles(&self) -> Result<()> {
+        // Those from whom a way leads to a kernel without a parent.
+        let mut sound = BTreeSet::new();
         for id in self.parents.keys() {
             let mut path = vec![id];
             while let Some(parent) = path.last().and_then(|last| self.parent(last)) {
+                if sound.contains(parent) {
+                    break;
+                }
                 let seen = path.contains(&parent);
                 path.push(parent);
                 if seen {
@@ -41,6 +46,7 @@ impl Lineage {
                     bail!("kernels inherit in a circle: {}", names.join(" -> "));
                 }
             }
+            sound.extend(path);
         }
         Ok(())
     }
@@ -105,7 +111,7 @@ impl Lineage {
         let depth =
             |id: &KernelId| std::iter::successors(self.parent(id), |id| self.parent(id)).count();
         let mut ids: Vec<_> = self.kernels().collect();
-        ids.sort_by_key(|id| depth(id));
+        ids.sort_by_cached_key(|id| depth(id));
         ids
     }
 }

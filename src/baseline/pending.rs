@@ -35,7 +35,7 @@ pub fn write_pending(directory: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
     for (id, text) in &plan.write {
         fs::create_dir_all(directory).with_context(context)?;
         let path = directory.join(format!("{id}.snap.new"));
-        fs::write(&path, format!("{HEADER}{text}")).with_context(context)?;
+        files::replace(&path, format!("{HEADER}{text}").as_bytes())?;
         written.push(path);
     }
     Ok(written)

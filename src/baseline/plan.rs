@@ -120,4 +120,60 @@ mod tests {
         let (write, _) = check(&[], &[("6.1", "a")]);
         assert_eq!(write, ["6.1=a"]);
     }
+
+    use proptest::prelude::*;
+
+    /// Kernels with whom each inherits from, an older one or the next older; files; what was seen.
+    #[derive(Clone, Debug)]
+    struct World {
+        lineage: Lineage,
+        files: BTreeMap<KernelId, String>,
+        observed: BTreeMap<KernelId, String>,
+    }
+
+    fn world() -> impl Strategy<Value = World> {
+        let text = || prop::option::of(prop_oneof![Just("a"), Just("b")]);
+        let kernel = (
+            prop::option::of(any::<prop::sample::Index>()),
+            text(),
+            text(),
+        );
+        prop::collection::vec(kernel, 1..8).prop_map(|kernels| {
+            let id = |number: usize| format!("6.{number}").parse::<KernelId>().unwrap();
+            let (mut files, mut observed) = (BTreeMap::new(), BTreeMap::new());
+            let mut parents = Vec::new();
+            for (number, (parent, file, seen)) in kernels.into_iter().enumerate() {
+                let older = parent.filter(|_| number > 0);
+                parents.push((id(number), older.map(|parent| id(parent.index(number)))));
+                files.extend(file.map(|text: &str| (id(number), text.to_owned())));
+                observed.extend(seen.map(|text: &str| (id(number), text.to_owned())));
+            }
+            World {
+                lineage: Lineage::new(parents),
+                files,
+                observed,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_that_was_followed_leaves_nothing_to_plan(world in world()) {
+            let World { lineage, files, observed } = world;
+            let first = plan(&lineage, &files, &observed);
+            let mut after = files.clone();
+            after.extend(first.write);
+            after.retain(|id, _| !first.redundant.contains(id));
+            prop_assert_eq!(plan(&lineage, &after, &observed), Plan::default());
+            for id in lineage.kernels() {
+                let text = |files: &BTreeMap<KernelId, String>| {
+                    lineage.at(id, files).map(|(_, text)| text.clone())
+                };
+                // Who was seen has what was seen, and nobody else has another text than before.
+                let expected = observed.get(id).cloned().or_else(|| text(&files));
+                let inherits = files.is_empty() || expected.is_none();
+                prop_assert!(inherits || text(&after) == expected, "{id}: {after:?}");
+            }
+        }
+    }
 }

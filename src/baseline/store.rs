@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
+use crate::bound;
 use crate::files;
 use crate::trail::KernelId;
 use crate::view::Name;
@@ -53,8 +54,7 @@ fn load_directory(directory: &Path, view: Name) -> Result<Baselines> {
         if name.ends_with(".snap.new") || name.starts_with('.') {
             continue;
         }
-        let content = std::fs::read_to_string(&path)
-            .with_context(|| format!("failed to read {}", path.display()))?;
+        let content = bound::text(&path, bound::TEXT)?;
         let (id, text) = entry(&name, &path.display().to_string(), &content, view)?;
         baselines.insert(id, text);
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::output::written;
+use super::output::{colour, written};
 use super::{pending, run};
 use crate::project::Project;
 use crate::records;
@@ -43,7 +43,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: there is no record of {what}");
     }
-    let mut format = args.format.make(run::colour(), args.show);
+    let mut format = args.format.make(colour(), args.show);
     let mut out = std::io::stdout().lock();
     let shown = records
         .iter()

@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::own;
+use crate::trail::shown;
 
 /// How Linux kernels start programs: what an observer sees, in which order, under whose name.
 #[derive(Debug, Parser)]
@@ -132,7 +133,8 @@ pub fn main() -> ExitCode {
         if output::nobody_reads(&error) {
             return ExitCode::SUCCESS;
         }
-        eprintln!("exetrail: {error:#}");
+        // It may quote a file, or name one, that somebody else made.
+        eprintln!("exetrail: {}", shown(&format!("{error:#}")));
         ExitCode::from(failure)
     })
 }

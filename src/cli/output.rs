@@ -1,10 +1,12 @@
 //! Standard output whose reader may have seen enough: `exetrail list | head`.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd;
 
 use anyhow::{Context as _, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::view::Colour;
 
 /// What became of a write to standard output. A reader that is gone is no error: what counts for the
 /// exit status goes on.
@@ -17,6 +19,32 @@ pub fn written(result: io::Result<()>) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("failed to write the output"),
     }
+}
+
+/// Whether standard output takes colours.
+#[must_use]
+pub fn colour() -> Colour {
+    let set = |name: &str| std::env::var(name).unwrap_or_default();
+    coloured(io::stdout().is_terminal(), &set("NO_COLOR"), &set("TERM"))
+}
+
+/// Whether standard error is a terminal whose lines can be drawn again.
+#[must_use]
+pub fn can_redraw() -> bool {
+    io::stderr().is_terminal() && is_able(&std::env::var("TERM").unwrap_or_default())
+}
+
+/// NO_COLOR counts where it is not empty, as its standard has it.
+fn coloured(terminal: bool, no_color: &str, term: &str) -> Colour {
+    match terminal && no_color.is_empty() && is_able(term) {
+        true => Colour::Yes,
+        false => Colour::No,
+    }
+}
+
+/// Whether a terminal of this type obeys escape sequences.
+fn is_able(term: &str) -> bool {
+    !matches!(term, "" | "dumb")
 }
 
 /// Whether a command failed for want of a reader of its standard output, and for nothing else.
@@ -45,6 +73,19 @@ mod tests {
     fn a_reader_that_is_gone_is_no_error_and_a_full_disk_is_one() {
         assert!(written(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
         assert!(written(Err(io::ErrorKind::StorageFull.into())).is_err());
+    }
+
+    #[test]
+    fn colours_are_for_a_terminal_that_takes_them() {
+        assert_eq!(coloured(true, "", "xterm"), Colour::Yes);
+        for (terminal, no_color, term) in [
+            (false, "", "xterm"),
+            (true, "1", "xterm"),
+            (true, "", "dumb"),
+            (true, "", ""),
+        ] {
+            assert_eq!(coloured(terminal, no_color, term), Colour::No);
+        }
     }
 
     #[test]

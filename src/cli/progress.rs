@@ -2,10 +2,10 @@
 //! end, and what is not as accepted.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::output::can_redraw;
 use crate::suite::{Event, Target};
 use crate::trail::{Lab, Outcome};
 
@@ -22,9 +22,7 @@ impl<'a> Progress<'a> {
     /// Shows nothing yet.
     #[must_use]
     pub fn new(targets: &'a [Target], scenarios: usize) -> Progress<'a> {
-        let bars = std::io::stderr()
-            .is_terminal()
-            .then(|| (MultiProgress::new(), BTreeMap::new()));
+        let bars = can_redraw().then(|| (MultiProgress::new(), BTreeMap::new()));
         Progress {
             targets,
             bars,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use super::check;
+use crate::files;
 use crate::project::Project;
 use crate::report::{Accepted, Chapter, page};
 use crate::scenario::{Registered, select};
@@ -43,8 +44,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             .context("failed to write the output")
             .map(|()| ExitCode::SUCCESS);
     }
-    std::fs::write(&args.output, page)
-        .with_context(|| format!("failed to write {}", args.output.display()))?;
+    files::replace(&args.output, page.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,22 +1,22 @@
 //! `exetrail run`: scenarios on kernels against the baselines.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::output::written;
+use super::output::{colour, written};
 use super::progress::Progress;
 use super::{live, pending, provenance, views};
 use crate::own::chosen;
 use crate::project::Project;
-use crate::records;
+use crate::records::{self, Soak};
 use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
 use crate::suite::{Begin, Event, Options, Stop, Suite, Target, Wanted};
 use crate::trail::{Lab, Outcome};
-use crate::view::{Colour, Name, Record, rows};
+use crate::view::{Name, Record, rows};
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -77,6 +77,10 @@ pub struct Args {
     /// Boot every kernel that many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
+    /// Add what came of each round to the statistics in this file, and show only what was not as
+    /// accepted
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["records", "pending"])]
+    soak: Option<PathBuf>,
     /// Run the scenarios in random order; a seed makes it reproducible
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
     shuffle: Option<u64>,
@@ -99,6 +103,7 @@ impl Default for Args {
             append: String::new(),
             cold: false,
             repeat: 1,
+            soak: None,
             shuffle: None,
         }
     }
@@ -150,8 +155,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut format = args.format.make(colour(), args.show);
     let mut records = Vec::new();
     let mut complete = true;
-    for round in 0..u64::from(args.repeat) {
-        let order = order(&scenarios, args.shuffle.map(|seed| seed + round));
+    // The order of scenarios goes on where the last call left it.
+    let first = match &args.soak {
+        Some(file) => Soak::read(file)?.runs(args.cpus),
+        None => 0,
+    };
+    let mut seen = 0;
+    for round in first..first + u64::from(args.repeat) {
+        let seed = args.shuffle.map(|seed| seed + round);
+        let order = order(&scenarios, seed);
+        let begin = records.len();
         let mut out = std::io::stdout().lock();
         complete = run.round(&order, &mut |record| {
             written(format.record(&views::only(&record, &args.view), &mut out))?;
@@ -161,6 +174,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             records.push(record);
             Ok(())
         })?;
+        seen += records.len() - begin;
+        if let Some(file) = &args.soak {
+            // Read again: another run may have added to it.
+            let mut soak = Soak::read(file)?;
+            soak.add(&records[begin..], scenarios.len(), args.cpus, seed);
+            soak.write(file)?;
+            records.retain(|record| record.outcome().badness() > Outcome::Unsupported.badness());
+        }
         if !complete {
             break;
         }
@@ -184,24 +205,26 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .map(|record| views::only(record, &args.view))
         .collect();
     let mut out = std::io::stdout().lock();
-    let ended = format.end(&rows(&shown), &notes, &mut out);
-    written(ended.and_then(|()| out.flush()))?;
+    // A soak shows what is not as accepted, and that may be nothing.
+    let all_well = args.soak.is_some() && records.is_empty() && seen > 0;
+    if !all_well {
+        let ended = format.end(&rows(&shown), &notes, &mut out);
+        written(ended.and_then(|()| out.flush()))?;
+    }
     if !complete {
-        eprintln!("interrupted: {} of the results are there", records.len());
+        let all = targets.len() * scenarios.len() * usize::from(args.repeat);
+        eprintln!("interrupted: {seen} of {all} results are there");
         return Ok(ExitCode::from(130));
     }
     if args.pending {
         pending::write(&project, &records)?;
     }
-    Ok(status(&records, required && !missing.is_empty()))
-}
-
-/// Whether standard output takes colours.
-pub fn colour() -> Colour {
-    match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Colour::Yes,
-        false => Colour::No,
+    let not_run = required && !missing.is_empty();
+    if all_well {
+        eprintln!("{seen} results, all as accepted");
+        return Ok(ExitCode::from(if not_run { 2 } else { 0 }));
     }
+    Ok(status(&records, not_run))
 }
 
 /// Refuses two kernels whose records and snapshots would have the same name.

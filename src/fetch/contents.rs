@@ -7,7 +7,7 @@
 //! hashed.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::checksum::{self, Checksum};
 use super::own;
 use crate::below::Below;
+use crate::bound;
 use crate::files;
 
 /// Where the stamps of an entry are.
@@ -144,7 +145,7 @@ impl Contents {
 
 /// What cannot be read is no stamp.
 fn read_stamps(directory: &Path) -> BTreeMap<String, Stamp> {
-    let text = fs::read(directory.join(STAMPS)).unwrap_or_default();
+    let text = bound::file(&directory.join(STAMPS), bound::TEXT).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
@@ -160,6 +161,8 @@ fn write_stamps(directory: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// An entry of two files.

@@ -1,6 +1,5 @@
 //! Reads Debian packages: an ar archive that holds a compressed tar archive.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -36,10 +35,16 @@ pub enum MemberKind {
 /// The file is not a Debian package, is cut, uses a compression that Debian does not, names a file
 /// outside of the root, or unpacks to more than the limit.
 pub fn read_deb(file: &Path, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
-    let name = || format!("failed to read the package {}", file.display());
-    let mut archive = ar::Archive::new(File::open(file).with_context(name)?);
+    let context = || format!("failed to read the package {}", file.display());
+    let package = bound::open(file, bound::PACKAGE).with_context(context)?;
+    read(package, wants).with_context(context)
+}
+
+/// The same for a package that is open.
+pub fn read(package: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
+    let mut archive = ar::Archive::new(package);
     while let Some(entry) = archive.next_entry() {
-        let entry = entry.with_context(name)?;
+        let entry = entry?;
         let part = String::from_utf8_lossy(entry.header().identifier()).into_owned();
         let Some(compression) = part.trim_end_matches('/').strip_prefix("data.tar") else {
             continue;
@@ -50,17 +55,13 @@ pub fn read_deb(file: &Path, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
             ".gz" => Box::new(flate2::read::GzDecoder::new(entry)),
             ".zst" => Box::new(
                 ruzstd::decoding::StreamingDecoder::new(entry)
-                    .map_err(|error| anyhow::anyhow!("{error}"))
-                    .with_context(name)?,
+                    .map_err(|error| anyhow::anyhow!("{error}"))?,
             ),
-            other => bail!("{}: unknown compression data.tar{other}", file.display()),
+            other => bail!("the compression of data.tar{other} is unknown"),
         };
-        return read_tar(data, wants).with_context(name);
+        return read_tar(data, wants);
     }
-    bail!(
-        "{} is not a Debian package: it has no data.tar",
-        file.display()
-    )
+    bail!("it is not a Debian package: it has no data.tar")
 }
 
 fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::below::Below;
+use crate::files;
 use crate::vm::word;
 
 /// A lock file.
@@ -103,8 +104,7 @@ impl Lock {
             .min(self.packages.len());
         self.packages.splice(place..place, packages);
         let text = toml::to_string(self).context("failed to write a lock as TOML")?;
-        std::fs::write(file, format!("{HEAD}{text}"))
-            .with_context(|| format!("failed to write {}", file.display()))
+        files::replace(file, format!("{HEAD}{text}").as_bytes())
     }
 }
 

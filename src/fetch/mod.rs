@@ -36,11 +36,12 @@ pub use resolve::{Archive, Unavailable};
 pub use work::clean_up;
 pub(crate) use work::{Work, put_in_place};
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
+
+use crate::bound;
 
 /// What an entry of the cache says of itself, `file` in its directory; none when it is not there.
 ///
@@ -60,6 +61,6 @@ pub(crate) fn read_description<T: DeserializeOwned>(
         }
     }
     let context = || format!("failed to read {}", file.display());
-    let text = fs::read_to_string(file).with_context(context)?;
-    serde_json::from_str(&text).with_context(context)
+    let text = bound::file(file, bound::TEXT)?;
+    serde_json::from_slice(&text).with_context(context)
 }

@@ -1,11 +1,12 @@
 //! One Debian package of a kernel: image, configuration, modules.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::deb::{MemberKind, read_deb};
+use super::deb::{self, Member, MemberKind, read_deb};
 use crate::bound;
 
 /// What a package holds of a kernel.
@@ -25,24 +26,40 @@ pub struct KernelPackage {
 ///
 /// The file is not a Debian package or is cut.
 pub fn read_kernel_package(file: &Path, modules: &[String]) -> Result<KernelPackage> {
-    let mut package = KernelPackage::default();
-    for member in read_deb(file, |path| wants(path, modules))? {
-        let MemberKind::File(bytes) = member.kind else {
-            continue;
-        };
-        let name = member.path.rsplit('/').next().unwrap_or_default();
-        if name.starts_with("vmlinuz") {
-            package.image = Some(bytes);
-        } else if name.starts_with("config") {
-            package.config = Some(String::from_utf8_lossy(&bytes).into_owned());
-        } else {
-            let stem = name.split('.').next().unwrap_or_default().to_owned();
-            let bytes = read_module(bytes)
-                .with_context(|| format!("failed to read {} in {}", member.path, file.display()))?;
-            package.modules.insert(stem, bytes);
-        }
+    let members = read_deb(file, |path| wants(path, modules))?;
+    KernelPackage::of(members).with_context(|| format!("failed to read {}", file.display()))
+}
+
+impl KernelPackage {
+    /// Reads a package that is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_kernel_package`].
+    pub fn read(package: impl Read, modules: &[String]) -> Result<KernelPackage> {
+        KernelPackage::of(deb::read(package, |path| wants(path, modules))?)
     }
-    Ok(package)
+
+    fn of(members: Vec<Member>) -> Result<KernelPackage> {
+        let mut package = KernelPackage::default();
+        for member in members {
+            let MemberKind::File(bytes) = member.kind else {
+                continue;
+            };
+            let name = member.path.rsplit('/').next().unwrap_or_default();
+            if name.starts_with("vmlinuz") {
+                package.image = Some(bytes);
+            } else if name.starts_with("config") {
+                package.config = Some(String::from_utf8_lossy(&bytes).into_owned());
+            } else {
+                let stem = name.split('.').next().unwrap_or_default().to_owned();
+                let bytes = read_module(bytes)
+                    .with_context(|| format!("failed to read {}", member.path))?;
+                package.modules.insert(stem, bytes);
+            }
+        }
+        Ok(package)
+    }
 }
 
 fn wants(path: &str, modules: &[String]) -> bool {
@@ -85,8 +102,6 @@ fn read_module_within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     /// So many zeros, compressed to a thousandth.

@@ -282,7 +282,7 @@ fn libraries<B: Bytes + ?Sized>(bytes: &B, segments: &[Segment], machine: u16, e
             .filter(|segment| segment.kind == program_header::PT_LOAD);
         let load =
             loads.find(|load| address >= load.address && address - load.address < load.size)?;
-        Some(address - load.address + load.offset)
+        (address - load.address).checked_add(load.offset)
     });
     let Some(strings) = strings else { return };
     let size = value(dynamic::DT_STRSZ).unwrap_or_default();

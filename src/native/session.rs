@@ -117,7 +117,7 @@ impl Session {
         let mut deadline = Instant::now() + patience;
         loop {
             loop {
-                match self.records.take() {
+                match self.records.hear() {
                     Ok(Some(Message::Done)) => return Ok(()),
                     Ok(Some(Message::Failed { reason })) => return broken(reason),
                     Ok(Some(message)) => patience = heard(message).unwrap_or(START),

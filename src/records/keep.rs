@@ -5,9 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::files;
 use crate::view::Record;
 
 /// Keeps a record in a directory; one of the same scenario and kernel is replaced.
+///
+/// A run that is killed leaves no half of a record: readers skip hidden files.
 ///
 /// # Errors
 ///
@@ -17,9 +20,6 @@ pub fn keep(directory: &Path, record: &Record) -> Result<()> {
     let file = directory.join(format!("{}.json", record.kernel.label()));
     let context = || format!("failed to keep the record {}", file.display());
     fs::create_dir_all(&directory).with_context(context)?;
-    // A run that is killed leaves no half of a record: readers skip hidden files.
-    let partial = directory.join(format!(".{}.partial", record.kernel.label()));
     let text = serde_json::to_string(record).with_context(context)? + "\n";
-    fs::write(&partial, text).with_context(context)?;
-    fs::rename(&partial, &file).with_context(context)
+    files::replace(&file, text.as_bytes())
 }

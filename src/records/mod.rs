@@ -9,7 +9,9 @@
 mod keep;
 mod provenance;
 mod read;
+mod soak;
 
 pub use keep::keep;
 pub use provenance::{Kernel, Machine, Package, Program, Provenance, note};
 pub use read::read;
+pub use soak::Soak;

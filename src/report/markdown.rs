@@ -15,25 +15,44 @@ impl Format for Markdown {
         writeln!(out, "## exetrail: {}\n", summary(rows))?;
         writeln!(out, "```\n{}\n{LEGEND}\n```\n", matrix(rows).trim_end())?;
         for note in notes {
-            writeln!(out, "Note: {note}\n")?;
+            writeln!(out, "Note: {}\n", plain(note))?;
         }
         for row in rows {
             let (kernel, seen) = (&row.record.kernel, row.seen);
             if matches!(seen.outcome, Outcome::Same | Outcome::Unsupported) {
                 continue;
             }
-            let kernel = format!("{} ({})", kernel.label(), kernel.release);
+            let kernel = format!("{} ({})", kernel.label(), plain(&kernel.release));
             writeln!(out, "### {} on {kernel}: {}\n", row.label(), seen.outcome)?;
             if let Some(reason) = &seen.reason {
-                writeln!(out, "```\n{}\n```\n", reason.trim_end())?;
+                fenced("", reason, out)?;
             }
             let judged = seen.judged.as_ref();
             if let Some(diff) = judged.and_then(|judged| judged.diff.as_ref()) {
-                writeln!(out, "```diff\n{}\n```\n", diff.trim_end())?;
+                fenced("diff", diff, out)?;
             }
         }
         Ok(())
     }
+}
+
+/// A text that is shown as it is: no markup, no tags.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        if "\\`*_[]<>&|~#!@".contains(character) {
+            plain.push('\\');
+        }
+        plain.push(character);
+    }
+    plain
+}
+
+/// A block whose fence is longer than any in the text, so that no line of it is the end.
+fn fenced(language: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let own = text.split(|character| character != '`').map(str::len).max();
+    let fence = "`".repeat(own.unwrap_or(0).saturating_add(1).max(3));
+    writeln!(out, "{fence}{language}\n{}\n{fence}\n", text.trim_end())
 }
 
 #[cfg(test)]
@@ -55,5 +74,18 @@ mod tests {
         assert!(
             !text.contains("### start/a") && text.contains("### start/b on 6.1 (6.1.1): changed")
         );
+    }
+
+    #[test]
+    fn a_release_is_no_markup() {
+        assert_eq!(plain("6.1_[x](y)<b>"), "6.1\\_\\[x\\](y)\\<b\\>");
+    }
+
+    #[test]
+    fn a_fence_in_a_text_does_not_end_its_block() {
+        let mut out = Vec::new();
+        fenced("diff", "a\n````\n# b\n", &mut out).unwrap();
+        let expected = "`````diff\na\n````\n# b\n`````\n\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

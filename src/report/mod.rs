@@ -3,6 +3,8 @@
 mod brief;
 mod differences;
 mod fapolicyd;
+#[cfg(test)]
+mod hostile;
 mod html;
 mod json;
 mod junit;

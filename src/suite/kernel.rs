@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::bound;
 use crate::fetch::{CachedKernel, Pinned};
 use crate::native;
 use crate::project::Project;
@@ -181,6 +182,6 @@ fn config_of_running(release: &str) -> Option<String> {
     own.or_else(|| {
         places
             .iter()
-            .find_map(|place| std::fs::read_to_string(place).ok())
+            .find_map(|place| bound::text(Path::new(place), bound::CONFIG).ok())
     })
 }

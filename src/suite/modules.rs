@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -51,7 +51,7 @@ pub fn below(directory: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<
 /// A module cannot be read.
 pub fn of_tree(tree: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8]>>> {
     // A kernel without modules has no such file.
-    let order = fs::read_to_string(tree.join("modules.order")).unwrap_or_default();
+    let order = bound::text(&tree.join("modules.order"), bound::TEXT).unwrap_or_default();
     let mut found = BTreeMap::new();
     for line in order.lines() {
         let path = tree.join(line.trim_start_matches("kernel/"));
@@ -72,13 +72,10 @@ fn name(path: &Path) -> Option<String> {
     matches!(rest, "ko" | "ko.xz" | "ko.gz" | "ko.zst").then(|| stem.replace('-', "_"))
 }
 
-fn read(path: &PathBuf) -> Result<Arc<[u8]>> {
-    let context = || format!("failed to read {}", path.display());
-    let file = fs::File::open(path).with_context(context)?;
-    let size = file.metadata().with_context(context)?.len();
-    bound::check(size, bound::FILE).with_context(context)?;
-    let bytes = bound::read(file, bound::FILE).with_context(context)?;
-    Ok(read_module(bytes).with_context(context)?.into())
+fn read(path: &Path) -> Result<Arc<[u8]>> {
+    let module = read_module(bound::file(path, bound::FILE)?);
+    let module = module.with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(module.into())
 }
 
 #[cfg(test)]

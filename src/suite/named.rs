@@ -14,11 +14,11 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Target;
 use super::modules;
-use crate::arch;
 use crate::fetch::read_kernel_package;
 use crate::trail::KernelId;
 use crate::vm::machine::Kernel;
 use crate::vm::payload;
+use crate::{arch, bound};
 
 /// A kernel's parts, wherever they came from.
 struct Parts {
@@ -67,7 +67,7 @@ fn parts(path: &Path, names: &[String]) -> Result<Parts> {
     if path.is_dir() {
         return tree(path, names);
     }
-    let image = fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let image = bound::file(path, bound::IMAGE)?;
     if !image.starts_with(b"!<arch>\n") {
         return Ok(Parts {
             image,
@@ -100,10 +100,10 @@ fn tree(directory: &Path, names: &[String]) -> Result<Parts> {
             arch::IMAGES.join(", ")
         );
     };
-    let bytes = fs::read(&image).with_context(|| format!("failed to read {}", image.display()))?;
+    let bytes = bound::file(&image, bound::IMAGE)?;
     Ok(Parts {
         image: bytes,
-        config: fs::read_to_string(directory.join(".config")).ok(),
+        config: bound::text(&directory.join(".config"), bound::CONFIG).ok(),
         modules: modules::of_tree(directory, names)?,
     })
 }
@@ -132,7 +132,7 @@ fn config_beside(image: &Path, release: &str) -> Option<String> {
         Some(own),
     ];
     let mut texts = places.into_iter().flatten();
-    texts.find_map(|place| fs::read_to_string(place).ok())
+    texts.find_map(|place| bound::text(&place, bound::CONFIG).ok())
 }
 
 fn keep(vmlinux: &[u8]) -> Result<Kernel> {

@@ -1,30 +1,51 @@
-//! Ctrl-C, told to everybody who waits.
+//! Ctrl-C, told to everybody who waits; the second one ends everything at once.
 
+use std::io::PipeReader;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context as _, Result};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{SigSet, Signal, raise};
+
+/// The signals by which a user, a session or a service manager says that it is enough.
+const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// Becomes readable when the user wants to stop, and stays so: nobody reads it.
 #[derive(Debug)]
-pub struct Stop(SignalFd);
+pub struct Stop(PipeReader);
 
 impl Stop {
-    /// Takes SIGINT, SIGTERM and SIGHUP; call it before any thread is started.
+    /// Takes SIGINT, SIGTERM and SIGHUP; call it before any other thread is started.
+    ///
+    /// The first of them is told, the second has its usual effect, whatever we do then: QEMU and the
+    /// native lab end with us. One that is ignored, as nohup(1) has it, stays so.
     ///
     /// # Errors
     ///
-    /// What signalfd(2) says.
+    /// No thread or no pipe is to be had.
     pub fn listen() -> Result<Stop> {
-        let mut mask = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            mask.add(signal);
+        let (reader, writer) = std::io::pipe().context("failed to make a pipe")?;
+        let mut signals = SigSet::empty();
+        let ignored = ignored()?;
+        for signal in SIGNALS {
+            if ignored & (1 << (signal as i32 - 1)) == 0 {
+                signals.add(signal);
+            }
         }
-        mask.thread_block().context("failed to block signals")?;
-        let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-            .context("failed to listen for signals")?;
-        Ok(Stop(fd))
+        let block = || signals.thread_block();
+        block().context("failed to block signals")?;
+        let wait = move || {
+            // Fails for signals alone that cannot be waited for.
+            let _ = signals.wait();
+            // Nothing is written: that the writer is gone makes the pipe readable.
+            drop(writer);
+            if let Ok(second) = signals.wait() {
+                let _ = signals.thread_unblock();
+                let _ = raise(second);
+            }
+        };
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        thread.spawn(wait).context("failed to start a thread")?;
+        Ok(Stop(reader))
     }
 
     /// Whether the user wants to stop.
@@ -39,5 +60,29 @@ impl Stop {
 impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// The signals that this process ignores, a bit each (`SigIgn` of proc_pid_status(5)).
+fn ignored() -> Result<u64> {
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("failed to read our status")?;
+    mask(&status).context("our status has no SigIgn")
+}
+
+fn mask(status: &str) -> Option<u64> {
+    let mut lines = status.lines();
+    let digits = lines.find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(digits.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status() {
+        let status = "SigBlk:\t0000000000000002\nSigIgn:\t0000000000000001\n";
+        assert_eq!(mask(status), Some(1));
     }
 }

@@ -3,17 +3,18 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
-/// Writes bytes as text: control characters, backslashes and what is no UTF-8 become `\xNN`.
+/// Writes bytes as text: what is no UTF-8, backslashes and characters that are not seen become `\xNN`.
 ///
-/// A path may hold any byte but NUL and `/` (path_resolution(7)), a comm any byte but NUL.
+/// A path may hold any byte but NUL and `/` (path_resolution(7)), a comm any byte but NUL. Not seen are
+/// control characters, but also those that turn the direction of writing, part lines and paragraphs,
+/// take no room, or are not assigned.
 #[must_use]
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character.is_control() || character == '\\' {
-                let mut buffer = [0; 4];
-                hex(&mut text, character.encode_utf8(&mut buffer).as_bytes());
+            if character == '\\' || !is_visible(character) {
+                escape(&mut text, character);
             } else {
                 text.push(character);
             }
@@ -21,6 +22,23 @@ pub fn printable(bytes: &[u8]) -> String {
         hex(&mut text, chunk.invalid());
     }
     text
+}
+
+/// Whether a reader sees a character where it stands.
+#[must_use]
+pub fn is_visible(character: char) -> bool {
+    if character.is_ascii() {
+        return !character.is_control();
+    }
+    // What Rust's own `{:?}` writes as it is. A mark that combines is seen only after a letter.
+    let mut text = String::from("a");
+    text.push(character);
+    text.escape_debug().count() == 2
+}
+
+/// Adds the bytes of a character as `\xNN`.
+pub fn escape(text: &mut String, character: char) {
+    hex(text, character.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
 fn hex(text: &mut String, bytes: &[u8]) {
@@ -45,6 +63,26 @@ mod tests {
     #[test]
     fn a_newline_cannot_end_the_line() {
         assert_eq!(printable(b"a\nb"), "a\\x0ab");
+    }
+
+    #[test]
+    fn what_turns_or_parts_the_text_unseen_is_shown() {
+        assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\xe2\\x80\\xaeb");
+        for hidden in [
+            '\u{2028}',
+            '\u{200b}',
+            '\u{feff}',
+            '\u{9b}',
+            '\u{e0041}',
+            '\u{378}',
+        ] {
+            assert!(!super::is_visible(hidden), "{hidden:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_that_combines_is_kept() {
+        assert_eq!(printable("e\u{301}".as_bytes()), "e\u{301}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod agreement;
 mod escape;
+mod foreign;
 mod kernel_id;
 mod kernel_info;
 mod mask;
@@ -21,7 +22,8 @@ mod told;
 mod verdict;
 
 pub use agreement::Agreement;
-pub use escape::printable;
+pub use escape::{is_visible, printable};
+pub use foreign::{foreign, shown};
 pub use kernel_id::KernelId;
 pub use kernel_info::{KernelInfo, Lab};
 pub use mask::Mask;
@@ -29,7 +31,7 @@ pub use normalise::normalise;
 pub(crate) use normalise::{Names, comm, own, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
-pub use release::Release;
+pub use release::{Release, is_release};
 pub use sighting::{Call, Exit, Later, LaterThread, Run, Sighting, Word};
 pub use step::{Case, Ended, How, Started, Step, Trail};
 pub use told::{Told, ToldTo};

@@ -2,6 +2,13 @@
 
 use std::fmt;
 
+/// Whether a text can be what uname(2) says: printable ASCII, in less than 65 bytes, and no path.
+#[must_use]
+pub fn is_release(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
 /// A kernel's full release, such as `6.12.107+deb13-cloud-amd64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
@@ -61,7 +68,7 @@ impl fmt::Display for Release {
 
 #[cfg(test)]
 mod tests {
-    use super::Release;
+    use super::{Release, is_release};
 
     const SINCE: &[&str] = &["6.14", "6.12.15", "6.1.129"];
 
@@ -104,6 +111,21 @@ mod tests {
     fn what_is_no_release_is_none() {
         assert_eq!(Release::of("six"), None);
         assert_eq!(Release::of("6"), None);
+    }
+
+    #[test]
+    fn a_release_is_one_short_word_and_no_path() {
+        assert!(is_release("6.12.107+deb13-cloud-amd64"));
+        for text in [
+            "",
+            "6.1 x",
+            "6.1\n",
+            "6.1/../x",
+            "6.1\u{e9}",
+            &"6".repeat(65),
+        ] {
+            assert!(!is_release(text), "{text:?}");
+        }
     }
 
     #[test]

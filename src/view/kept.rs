@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::record::{Record, SCHEMA, Seen};
 use super::{Body, Judged, Name, TRAIL, old};
-use crate::trail::{Agreement, KernelInfo, Outcome, Trail};
+use crate::trail::{Agreement, KernelInfo, Outcome, Trail, foreign};
 
 /// A record in its present form.
 #[derive(Serialize, Deserialize)]
@@ -66,6 +66,7 @@ impl TryFrom<Value> for Record {
     type Error = String;
 
     fn try_from(json: Value) -> Result<Record, String> {
+        let json = foreign(json);
         let said = |error: serde_json::Error| error.to_string();
         let Head { schema } = Head::deserialize(&json).map_err(said)?;
         let record = match schema {

@@ -29,6 +29,9 @@ const MARKERS: [(&str, &str); 6] = [
 
 /// How many lines are kept.
 const KEPT: usize = 400;
+/// How many bytes of a line are kept; the kernel's own have at most 1,024 (`PRINTK_MESSAGE_MAX` of
+/// kernel/printk/internal.h is twice that).
+const LONGEST: usize = 2048;
 /// How many lines an error shows.
 const SHOWN: usize = 12;
 
@@ -37,6 +40,8 @@ const SHOWN: usize = 12;
 pub struct Console {
     lines: VecDeque<String>,
     partial: Vec<u8>,
+    /// How many bytes of that line were not kept.
+    more: u64,
     reason: Option<(&'static str, String)>,
 }
 
@@ -47,13 +52,16 @@ impl Console {
             match byte {
                 b'\n' => self.line(),
                 b'\r' => {}
-                byte => self.partial.push(*byte),
+                byte if self.partial.len() < LONGEST => self.partial.push(*byte),
+                _ => self.more += 1,
             }
         }
     }
 
     fn line(&mut self) {
-        let line = crate::trail::printable(&std::mem::take(&mut self.partial));
+        let line = self.unfinished();
+        self.partial.clear();
+        self.more = 0;
         if self.reason.is_none() {
             let found = MARKERS.iter().find(|(marker, _)| line.contains(marker));
             let line = line
@@ -64,6 +72,15 @@ impl Console {
         self.lines.push_back(line);
         if self.lines.len() > KEPT {
             self.lines.pop_front();
+        }
+    }
+
+    /// The line that is not at its end.
+    fn unfinished(&self) -> String {
+        let text = crate::trail::printable(&self.partial);
+        match self.more {
+            0 => text,
+            more => format!("{text} ({more} bytes more)"),
         }
     }
 
@@ -86,7 +103,7 @@ impl Console {
     /// The last lines, for an error.
     #[must_use]
     pub fn tail(&self) -> String {
-        let rest = crate::trail::printable(&self.partial);
+        let rest = self.unfinished();
         let lines = self.lines.iter().map(String::as_str).chain([rest.as_str()]);
         let lines: Vec<_> = lines.filter(|line| !line.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(SHOWN)..].join("\n")
@@ -105,6 +122,19 @@ mod tests {
         console.feed(b" syncing: sysrq\r\n");
         let reason = "the kernel panicked (\"Kernel panic - not syncing: sysrq\")";
         assert_eq!(console.reason().as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn a_line_without_end_is_kept_to_its_limit() {
+        let mut console = Console::default();
+        for _ in 0..1000 {
+            console.feed(&[b'x'; 4096]);
+        }
+        let tail = console.tail();
+        assert!(tail.ends_with("x (4093952 bytes more)"), "{tail}");
+        assert!(tail.len() < 3000 && console.partial.len() <= super::LONGEST);
+        console.feed(b"\nnext\n");
+        assert!(console.tail().ends_with("\nnext"));
     }
 
     #[test]

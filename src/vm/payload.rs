@@ -7,6 +7,7 @@ use std::io::Read;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::trail::is_release;
 use crate::{arch, bound};
 
 const SETUP_SECTORS: usize = 0x1f1;
@@ -31,7 +32,8 @@ pub fn release(image: &[u8]) -> Result<String> {
         .copied()
         .take_while(|byte| *byte != 0 && *byte != b' ')
         .collect();
-    String::from_utf8(text).context("the version in the image is not text")
+    let text = String::from_utf8(text).ok().filter(|text| is_release(text));
+    text.context("the version in the image's header is not a kernel release")
 }
 
 /// The uncompressed kernel, an ELF file.
@@ -80,7 +82,7 @@ pub fn banner_release(vmlinux: &[u8]) -> Result<String> {
         let text: Vec<u8> = text.copied().collect();
         String::from_utf8(text)
             .ok()
-            .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+            .filter(|text| is_release(text) && text.starts_with(|c: char| c.is_ascii_digit()))
     });
     release.context("it is an ELF file without a kernel's banner")
 }

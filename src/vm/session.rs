@@ -208,7 +208,7 @@ impl Session {
         let mut patience = Some(boot);
         let mut deadline = Instant::now() + boot;
         loop {
-            while let Some(message) = self.records.take().map_err(End::Channel)? {
+            while let Some(message) = self.records.hear().map_err(End::Channel)? {
                 self.reached = true;
                 match message {
                     Message::Done => return Ok(Reached::Done),

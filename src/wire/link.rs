@@ -9,6 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::Message;
+use crate::trail::{foreign, shown};
+
+/// The longest message that is taken, far above what a scenario has to say.
+const LONGEST: usize = 8 << 20;
+
 /// Why no message came.
 #[derive(Debug, Error)]
 pub enum LinkError {
@@ -24,6 +30,9 @@ pub enum LinkError {
     /// Something came that is no message.
     #[error("what came is no message: {0}")]
     Nonsense(String),
+    /// A message has no end.
+    #[error("a message is longer than the limit of {} MiB", LONGEST >> 20)]
+    Endless,
     /// The system call failed.
     #[error("the link failed: {0}")]
     System(#[from] Errno),
@@ -108,17 +117,37 @@ impl Link {
     ///
     /// [`LinkError::Nonsense`].
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, LinkError> {
+        self.line(|line| serde_json::from_slice(line))
+    }
+
+    /// Takes the next whole message of a guest: its strings are made printable ([`foreign`]).
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Nonsense`].
+    pub fn hear(&mut self) -> Result<Option<Message>, LinkError> {
+        self.line(|line| serde_json::from_value(foreign(serde_json::from_slice(line)?)))
+    }
+
+    fn line<T>(
+        &mut self,
+        read: impl Fn(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<Option<T>, LinkError> {
         let rest = &self.buffer[self.searched..];
         let Some(end) = memchr::memchr(b'\n', rest) else {
             self.searched = self.buffer.len();
-            return Ok(None);
+            return match self.searched > LONGEST {
+                true => Err(LinkError::Endless),
+                false => Ok(None),
+            };
         };
         let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
         self.searched = 0;
-        serde_json::from_slice(&line).map(Some).map_err(|error| {
+        read(&line).map(Some).map_err(|error| {
             let text = String::from_utf8_lossy(&line);
             let start: String = text.trim_end().chars().take(80).collect();
-            LinkError::Nonsense(format!("{start:?}: {error}"))
+            let error: String = error.to_string().chars().take(200).collect();
+            LinkError::Nonsense(shown(&format!("{start:?}: {error}")))
         })
     }
 
@@ -162,6 +191,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Link, LinkError};
+    use crate::wire::Message;
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(5)
@@ -197,5 +227,31 @@ mod tests {
             two.receive::<u32>(Instant::now()),
             Err(LinkError::Deadline)
         ));
+    }
+
+    #[test]
+    fn a_message_without_end_is_given_up() {
+        let (one, mut two) = Link::pair().unwrap();
+        let writer = std::thread::spawn(move || {
+            let chunk = vec![b'x'; 1 << 20];
+            // Ends when the reader is gone.
+            while nix::unistd::write(&one.fd, &chunk).is_ok() {}
+        });
+        assert!(matches!(
+            two.receive::<u32>(soon()),
+            Err(LinkError::Endless)
+        ));
+        drop(two);
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn what_a_guest_says_is_printable() {
+        let (one, mut two) = Link::pair().unwrap();
+        let line = "{\"message\":\"failed\",\"reason\":\"\\u001b[2J\"}\n";
+        nix::unistd::write(&one.fd, line.as_bytes()).unwrap();
+        two.fill().unwrap();
+        let reason = "\\x1b[2J".to_owned();
+        assert_eq!(two.hear().unwrap(), Some(Message::Failed { reason }));
     }
 }

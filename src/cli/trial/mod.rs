@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::output;
 use super::progress::Progress;
 use super::{live, run, views};
 use crate::own::{chosen, register};
@@ -166,7 +167,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     seen.sort_by_key(|(kernel, _)| *kernel);
     let records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
     if args.format != FormatName::Text {
-        let mut format = args.format.make(run::colour(), None);
+        let mut format = args.format.make(output::colour(), None);
         let mut out = std::io::stdout().lock();
         for record in &records {
             format.record(record, &mut out)?;
@@ -178,7 +179,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         command: &args.command,
         views: &args.view,
         explain: args.explain,
-        colour: run::colour(),
+        colour: output::colour(),
     };
     shown.write(&records, &mut std::io::stdout().lock())?;
     Ok(show::status(&records))

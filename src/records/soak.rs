@@ -1,0 +1,244 @@
+//! How often each kernel was run and what came of it: a file that every round adds to.
+//!
+//! It is committed, so that no text claims more than it holds. A run is one boot with all scenarios
+//! that were chosen; rows are of one release on one number of CPUs, because another one is another
+//! experiment.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::trail::Outcome;
+use crate::view::{Record, label};
+use crate::{bound, files};
+
+/// The statistics.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Soak {
+    /// A row for each kernel and number of CPUs.
+    #[serde(rename = "kernel", default)]
+    pub rows: Vec<Row>,
+    /// Everything that was not as accepted, in the order in which it was seen.
+    #[serde(rename = "finding", default)]
+    pub findings: Vec<Finding>,
+}
+
+/// One kernel on one number of CPUs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Its id, or `native`.
+    pub id: String,
+    /// Its release.
+    pub release: String,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Boots with all chosen scenarios.
+    pub runs: u64,
+    /// Views that were as accepted.
+    pub same: u64,
+    /// Views that were not.
+    pub differing: u64,
+    /// Views of which nothing was seen.
+    pub broken: u64,
+}
+
+/// What was not as accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The kernel's id.
+    pub id: String,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// What orders the scenarios; none for their own order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Scenario and view.
+    pub what: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, where it is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+const HEAD: &str = "# Written by `exetrail run --repeat N --soak FILE`, a row a kernel; each round adds to it.\n\n";
+
+impl Soak {
+    /// Reads the file; empty statistics when there is none.
+    ///
+    /// # Errors
+    ///
+    /// A file that is something else.
+    pub fn read(file: &Path) -> Result<Soak> {
+        if !file
+            .try_exists()
+            .with_context(|| format!("failed to read {}", file.display()))?
+        {
+            return Ok(Soak::default());
+        }
+        let text = bound::text(file, bound::RECORD)?;
+        toml::from_str(&text).with_context(|| format!("{} is not a soak's file", file.display()))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written, and is as it was.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let text = toml::to_string(self).context("failed to write statistics as TOML")?;
+        files::replace(file, format!("{HEAD}{text}").as_bytes())
+    }
+
+    /// How many runs the kernel has that has most of them: where seeds go on.
+    #[must_use]
+    pub fn runs(&self, cpus: u32) -> u64 {
+        let rows = self.rows.iter().filter(|row| row.cpus == cpus);
+        rows.map(|row| row.runs).max().unwrap_or(0)
+    }
+
+    /// Adds a round; a kernel that did not come through `scenarios` of them has no run more, and what it
+    /// showed is kept all the same where it is not as accepted.
+    pub fn add(&mut self, records: &[Record], scenarios: usize, cpus: u32, seed: Option<u64>) {
+        let mut ids: Vec<&str> = records.iter().map(|record| record.kernel.label()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let own: Vec<_> = records
+                .iter()
+                .filter(|one| one.kernel.label() == id)
+                .collect();
+            let complete = own.len() == scenarios;
+            let Some(release) = own.first().map(|record| record.kernel.release.clone()) else {
+                continue;
+            };
+            let mut counts = [0; 3];
+            for record in own {
+                for seen in &record.seen {
+                    let place = match seen.outcome {
+                        Outcome::Same => 0,
+                        Outcome::Changed | Outcome::New => 1,
+                        Outcome::Broken => 2,
+                        Outcome::Unsupported => continue,
+                    };
+                    counts[place] += 1;
+                    if place > 0 {
+                        let reason = seen.reason.as_deref().and_then(|text| text.lines().next());
+                        self.findings.push(Finding {
+                            id: id.to_owned(),
+                            cpus,
+                            seed,
+                            what: label(&record.scenario, seen.view),
+                            outcome: seen.outcome,
+                            reason: reason.map(ToOwned::to_owned),
+                        });
+                    }
+                }
+            }
+            let row = self.row(id, &release, cpus);
+            row.runs += u64::from(complete);
+            row.same += counts[0];
+            row.differing += counts[1];
+            row.broken += counts[2];
+        }
+    }
+
+    fn row(&mut self, id: &str, release: &str, cpus: u32) -> &mut Row {
+        let same = |row: &Row| row.id == id && row.release == release && row.cpus == cpus;
+        let place = self.rows.iter().position(same).unwrap_or_else(|| {
+            self.rows.push(Row {
+                id: id.to_owned(),
+                release: release.to_owned(),
+                cpus,
+                runs: 0,
+                same: 0,
+                differing: 0,
+                broken: 0,
+            });
+            self.rows.len() - 1
+        });
+        &mut self.rows[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::tests::record;
+
+    /// After one round of two scenarios, of which one gave this.
+    fn after(outcome: Outcome) -> Soak {
+        let mut soak = Soak::default();
+        let own = [
+            record("start/a", "6.1", Outcome::Same),
+            record("start/b", "6.1", outcome),
+        ];
+        soak.add(&own, 2, 1, Some(7));
+        soak
+    }
+
+    #[test]
+    fn a_round_adds_a_run_and_what_was_as_accepted() {
+        let mut soak = after(Outcome::Same);
+        soak.add(&[record("start/a", "6.1", Outcome::Same)], 1, 1, None);
+        let row = &soak.rows[0];
+        assert_eq!(
+            (row.runs, row.same, row.differing, row.broken),
+            (2, 3, 0, 0)
+        );
+        assert!(soak.findings.is_empty());
+    }
+
+    #[test]
+    fn what_differs_is_kept_with_its_seed() {
+        let soak = after(Outcome::Changed);
+        assert_eq!(soak.rows[0].differing, 1);
+        assert_eq!(soak.findings[0].what, "start/b");
+        assert_eq!(soak.findings[0].seed, Some(7));
+    }
+
+    #[test]
+    fn what_is_broken_is_kept_with_its_reason() {
+        let soak = after(Outcome::Broken);
+        assert_eq!(soak.rows[0].broken, 1);
+        assert_eq!(soak.findings[0].reason.as_deref(), Some("because"));
+    }
+
+    #[test]
+    fn a_kernel_that_was_interrupted_has_no_run_more() {
+        let mut soak = Soak::default();
+        soak.add(&[record("start/a", "6.1", Outcome::Same)], 2, 1, None);
+        assert_eq!((soak.rows[0].runs, soak.rows[0].same), (0, 1));
+    }
+
+    #[test]
+    fn another_number_of_cpus_is_another_row() {
+        let mut soak = after(Outcome::Same);
+        soak.add(&[record("start/a", "6.1", Outcome::Same)], 1, 2, None);
+        assert_eq!(soak.rows.len(), 2);
+        assert_eq!((soak.runs(1), soak.runs(2), soak.runs(4)), (1, 1, 0));
+    }
+
+    #[test]
+    fn the_file_goes_on_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("soak.toml");
+        assert_eq!(Soak::read(&file).unwrap(), Soak::default());
+        let soak = after(Outcome::Broken);
+        soak.write(&file).unwrap();
+        assert_eq!(Soak::read(&file).unwrap(), soak);
+    }
+
+    #[test]
+    fn another_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("soak.toml");
+        std::fs::write(&file, "[[kernels]]\n").unwrap();
+        let error = format!("{:#}", Soak::read(&file).unwrap_err());
+        assert!(error.contains("soak.toml is not a soak's file"), "{error}");
+    }
+}
