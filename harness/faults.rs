@@ -6,33 +6,35 @@
 mod hostile;
 #[path = "faults/kernel.rs"]
 mod kernel;
+#[path = "faults/lab.rs"]
+mod lab;
+#[path = "faults/machine.rs"]
+mod machine;
+#[path = "faults/state.rs"]
+mod state;
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use exetrail::project::{Project, cache_directory};
-use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
+use exetrail::suite::{Options, Target};
 use exetrail::trail::Outcome;
-use exetrail::view::{Record, STAGES, TRAIL};
-use exetrail::vm::accel::Accel;
-use exetrail::vm::machine::Kernel;
 use exetrail::wire::Fault;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use libtest_mimic::{Arguments, Failed, Trial};
 
-/// The scenarios that run; the fault is in the second.
-const SCENARIOS: [&str; 3] = ["start/direct_ldso", "start/fexecve", "start/shebang"];
-const FAULTY: &str = SCENARIOS[1];
+use lab::{Check, FAULTY, Lab, SCENARIOS, no_qemu_is_left, options, stages_of, trail_of};
 
-/// Commits one fault and looks at what becomes of the run.
-type Check = fn(&Lab) -> Result<(), Failed>;
+/// What fails in a guest.
+const TRIALS: [(&str, Check); 9] = [
+    ("guest_panics", guest_panics),
+    ("pid_1_hangs", pid_1_hangs),
+    ("launcher_is_stuck", launcher_is_stuck),
+    ("monitor_is_wedged", monitor_is_wedged),
+    ("channel_is_cut", channel_is_cut),
+    ("trace_is_lost", trace_is_lost),
+    ("another_tracer_is_active", another_tracer_is_active),
+    ("tracefs_is_missing", tracefs_is_missing),
+    ("tracefs_should_be_there", tracefs_should_be_there),
+];
 
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
@@ -45,200 +47,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 15] = [
-        ("guest_panics", guest_panics),
-        ("pid_1_hangs", pid_1_hangs),
-        ("launcher_is_stuck", launcher_is_stuck),
-        ("monitor_is_wedged", monitor_is_wedged),
-        ("channel_is_cut", channel_is_cut),
-        ("trace_is_lost", trace_is_lost),
-        ("another_tracer_is_active", another_tracer_is_active),
-        ("tracefs_is_missing", tracefs_is_missing),
-        ("tracefs_should_be_there", tracefs_should_be_there),
-        ("qemu_is_killed", qemu_is_killed),
-        ("qemu_is_confined", qemu_is_confined),
-        ("qemu_is_stopped", qemu_is_stopped),
-        ("host_is_suspended", host_is_suspended),
-        ("kernel_is_truncated", kernel_is_truncated),
-        ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
-    ];
-    let all = table.into_iter().chain(hostile::TRIALS);
+    let all = TRIALS.into_iter().chain(machine::TRIALS);
+    let all = all.chain(state::TRIALS).chain(hostile::TRIALS);
     let trials = all.map(|(name, check)| {
         let lab = Arc::clone(&lab);
         Trial::ignorable_test(name, move || lab.run(check))
     });
     libtest_mimic::run(&args, trials.collect()).exit_code()
-}
-
-/// The newest kernel that is fetched, and what boots it.
-struct Lab {
-    project: Project,
-    target: Option<Target>,
-    stop: Stop,
-}
-
-impl Lab {
-    fn open() -> Result<Lab> {
-        let stop = Stop::listen()?;
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open_at(Some(root), cache_directory()?)?;
-        let mut target = None;
-        for entry in &project.table.kernels {
-            if let Wanted::Ready(ready) = Wanted::of_table(&project, &entry.id)? {
-                target = Some(ready);
-            }
-        }
-        Ok(Lab {
-            project,
-            target,
-            stop,
-        })
-    }
-
-    fn run(&self, check: Check) -> Result<Completion, Failed> {
-        match (&self.target, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
-            (Some(_), _) => check(self).map(|()| Completion::Completed),
-            (None, Ok("all")) => Err("not run: no kernel is fetched, run vm/setup".into()),
-            (None, _) => Ok(Completion::ignored_with(
-                "no kernel is fetched, run vm/setup",
-            )),
-        }
-    }
-
-    fn target(&self) -> Target {
-        self.target.clone().expect("checked in run")
-    }
-
-    /// Runs the three scenarios; returns their records by name and how often a guest was booted.
-    fn boot(&self, target: Target, options: Options, on: &mut dyn FnMut(&Event)) -> Result<Seen> {
-        self.boot_for(&SCENARIOS, target, options, on)
-    }
-
-    /// The same for other scenarios.
-    fn boot_for(
-        &self,
-        names: &[&str],
-        target: Target,
-        options: Options,
-        on: &mut dyn FnMut(&Event),
-    ) -> Result<Seen> {
-        let suite = self.suite()?;
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let scenarios: Vec<&Registered> = select(&names)?;
-        let mut seen = Seen::default();
-        suite.run(
-            &[Work { target, scenarios }],
-            &options,
-            &self.stop,
-            &mut |event| {
-                on(&event);
-                match event {
-                    Event::Booting { .. } => seen.boots += 1,
-                    Event::Recorded { record, .. } => {
-                        seen.records.insert(record.scenario.clone(), *record);
-                    }
-                    Event::Running { .. } | Event::Ended { .. } => {}
-                }
-            },
-        );
-        Ok(seen)
-    }
-
-    fn suite(&self) -> Result<Suite> {
-        let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
-        Suite::prepare(&self.project, program, &self.target(), &self.stop)
-    }
-
-    /// Runs scenarios on a kernel that is given in bytes.
-    fn boot_kernel(&self, bytes: &[u8], names: &[&str], options: Options) -> Result<Seen> {
-        let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
-        fs::write(file.path(), bytes).context("failed to write a kernel")?;
-        let target = Target {
-            kernel: Some(Kernel::File(file.path().to_owned())),
-            ..self.target()
-        };
-        self.boot_for(names, target, options, &mut |_| {})
-    }
-
-    fn with_fault(&self, fault: Fault) -> Result<Seen> {
-        self.boot(self.target(), faulty(fault), &mut |_| {})
-    }
-}
-
-fn faulty(fault: Fault) -> Options {
-    Options {
-        faults: BTreeMap::from([(FAULTY.to_owned(), fault)]),
-        deadline: Some(Duration::from_secs(2)),
-        grace: Duration::from_secs(3),
-        ..Options::default()
-    }
-}
-
-/// A kernel that does not come up is given up soon.
-fn soon() -> Options {
-    Options {
-        boot: Duration::from_secs(2),
-        ..Options::default()
-    }
-}
-
-#[derive(Default)]
-struct Seen {
-    records: BTreeMap<String, Record>,
-    boots: usize,
-}
-
-impl Seen {
-    /// The faulty scenario is broken for a reason with all of these in it, the others are the same.
-    fn check(&self, boots: usize, reason: &[&str]) -> Result<(), Failed> {
-        for (name, record) in &self.records {
-            let (outcome, text) = trail_of(record);
-            if name != FAULTY && outcome != Outcome::Same {
-                return Err(format!("{name} is {outcome}: {text}").into());
-            }
-            let missing = reason
-                .iter()
-                .find(|part| name == FAULTY && !text.contains(**part));
-            if let Some(missing) = missing {
-                return Err(format!("\"{missing}\" is not in the reason: {text}").into());
-            }
-        }
-        let broken = self.records.get(FAULTY).map(|record| trail_of(record).0);
-        if self.records.len() != SCENARIOS.len() || broken != Some(Outcome::Broken) {
-            return Err(format!("{FAULTY} is {broken:?}, {} records", self.records.len()).into());
-        }
-        match self.boots == boots {
-            true => no_qemu_is_left(),
-            false => Err(format!("{} boots instead of {boots}", self.boots).into()),
-        }
-    }
-
-    /// Every scenario is broken for a reason with all of these in it, after one boot.
-    fn check_all_broken(&self, reason: &[&str]) -> Result<(), Failed> {
-        for record in self.records.values() {
-            let (outcome, text) = trail_of(record);
-            let missing = reason.iter().find(|part| !text.contains(**part));
-            if outcome != Outcome::Broken || missing.is_some() {
-                return Err(format!("{outcome}: {text}, wanted {reason:?}").into());
-            }
-        }
-        match (self.records.len(), self.boots) {
-            (3, 1) => no_qemu_is_left(),
-            (records, boots) => Err(format!("{records} records, {boots} boots").into()),
-        }
-    }
-}
-
-/// Outcome and reason of a trail.
-fn trail_of(record: &Record) -> (Outcome, &str) {
-    let seen = record.of(TRAIL).expect("every record has a trail's place");
-    (seen.outcome, seen.reason.as_deref().unwrap_or_default())
-}
-
-/// Outcome and reason of the stages; none where they were not recorded.
-fn stages_of(record: &Record) -> Option<(Outcome, Option<String>)> {
-    let seen = record.of(STAGES)?;
-    Some((seen.outcome, seen.reason.clone()))
 }
 
 fn guest_panics(lab: &Lab) -> Result<(), Failed> {
@@ -327,7 +142,7 @@ fn without_tracefs(
 ) -> Result<(), Failed> {
     let options = Options {
         parameters: "initcall_blacklist=tracefs_init".to_owned(),
-        ..Options::default()
+        ..options()
     };
     let seen = lab.boot(target, options, &mut |_| {})?;
     for (name, record) in &seen.records {
@@ -343,129 +158,5 @@ fn without_tracefs(
     match seen.records.len() == SCENARIOS.len() {
         true => no_qemu_is_left(),
         false => Err(format!("{} records", seen.records.len()).into()),
-    }
-}
-
-fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
-    // PID 1 waits in that scenario, so that it is surely this one that is killed.
-    let seen = lab.boot(lab.target(), faulty(Fault::Hang), &mut |event| {
-        if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
-            for pid in own_qemu() {
-                kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is our child");
-            }
-        }
-    })?;
-    seen.check(2, &["QEMU ended in the guest, killed by signal 9"])
-}
-
-/// Sends a signal to QEMU when the first scenario begins.
-fn signal_first(event: &Event, signal: Signal) -> bool {
-    let first = matches!(event, Event::Running { scenario, .. } if scenario == SCENARIOS[0]);
-    for pid in own_qemu().into_iter().filter(|_| first) {
-        kill(Pid::from_raw(pid), signal).expect("it is our child");
-    }
-    first
-}
-
-/// A machine that stands still for ever costs one scenario, whichever it had come to.
-fn qemu_is_stopped(lab: &Lab) -> Result<(), Failed> {
-    let options = Options {
-        faults: BTreeMap::new(),
-        ..faulty(Fault::Hang)
-    };
-    let mut stopped = false;
-    let seen = lab.boot(lab.target(), options, &mut |event| {
-        if !stopped {
-            stopped = signal_first(event, Signal::SIGSTOP);
-        }
-    })?;
-    let all = seen.records.values().map(trail_of);
-    let (broken, others): (Vec<_>, Vec<_>) =
-        all.partition(|(outcome, _)| *outcome == Outcome::Broken);
-    let same = others.iter().all(|(outcome, _)| *outcome == Outcome::Same);
-    match broken.as_slice() {
-        [(_, reason)] if same && seen.boots == 2 && reason.contains("nothing came for 5 s") => {
-            no_qemu_is_left()
-        }
-        _ => Err(format!("{} boots, {broken:?}, {others:?}", seen.boots).into()),
-    }
-}
-
-/// A machine that stands still for a while, as with a host that sleeps, changes nothing.
-fn host_is_suspended(lab: &Lab) -> Result<(), Failed> {
-    let seen = lab.boot(lab.target(), Options::default(), &mut |event| {
-        if signal_first(event, Signal::SIGSTOP) {
-            std::thread::sleep(Duration::from_secs(3));
-            signal_first(event, Signal::SIGCONT);
-        }
-    })?;
-    let all: Vec<_> = seen.records.values().map(trail_of).collect();
-    match all.iter().all(|(outcome, _)| *outcome == Outcome::Same) && seen.boots == 1 {
-        true => no_qemu_is_left(),
-        false => Err(format!("{} boots, {all:?}", seen.boots).into()),
-    }
-}
-
-/// QEMU has a seccomp filter, and is nobody where we are root.
-fn qemu_is_confined(lab: &Lab) -> Result<(), Failed> {
-    let mut seen = Vec::new();
-    lab.boot(lab.target(), faulty(Fault::Hang), &mut |event| {
-        if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
-            for pid in own_qemu() {
-                seen.push(fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default());
-            }
-        }
-    })?;
-    let accel = lab.suite()?.accel().map(|choice| choice.accel);
-    let nobody = nix::unistd::geteuid().is_root() && accel == Some(Accel::Tcg);
-    for status in &seen {
-        let filtered = status.contains("\nSeccomp:\t2\n");
-        let dropped = status.contains("\nUid:\t65534\t65534\t65534\t65534\n")
-            && status.contains("\nGid:\t65534\t65534\t65534\t65534\n")
-            && status.contains("\nCapEff:\t0000000000000000\n");
-        if !filtered || (nobody && !dropped) {
-            return Err(status.clone().into());
-        }
-    }
-    match seen.len() {
-        1 => no_qemu_is_left(),
-        count => Err(format!("{count} QEMUs were seen").into()),
-    }
-}
-
-fn kernel_is_truncated(lab: &Lab) -> Result<(), Failed> {
-    let Some(Kernel::File(path)) = lab.target().kernel else {
-        return Err("the table's kernels are files".into());
-    };
-    let whole = fs::read(&path).map_err(|error| error.to_string())?;
-    let seen = lab.boot_kernel(&whole[..whole.len() / 2], &SCENARIOS, soon())?;
-    seen.check_all_broken(&["before PID 1 came up", "QEMU says"])
-}
-
-fn kernel_never_reaches_pid_1(lab: &Lab) -> Result<(), Failed> {
-    let seen = lab.boot_kernel(&kernel::halting(), &SCENARIOS, soon())?;
-    seen.check_all_broken(&[
-        "nothing came for 2 s, before PID 1 came up",
-        "the console is empty",
-    ])
-}
-
-/// Every QEMU that this process has started and not reaped.
-fn own_qemu() -> Vec<i32> {
-    let own = std::process::id().to_string();
-    let processes = fs::read_dir("/proc").expect("/proc is there").flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
-    let is_ours = |pid: &i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let (comm, rest) = stat.rsplit_once(')').unwrap_or_default();
-        comm.contains("(qemu-system") && rest.split_whitespace().nth(1) == Some(&own)
-    };
-    pids.filter(is_ours).collect()
-}
-
-fn no_qemu_is_left() -> Result<(), Failed> {
-    match own_qemu().is_empty() {
-        true => Ok(()),
-        false => Err("a QEMU is left behind".into()),
     }
 }

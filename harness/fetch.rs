@@ -413,27 +413,69 @@ fn a_kernel_that_is_whole_is_not_fetched_again() {
     );
 }
 
-#[test]
-fn a_full_disk_is_said_and_leaves_nothing() {
-    let scene = Scene::new(&deb(), &sha256(&deb()));
-    // A cache of four pages, in a mount namespace of its own.
+/// A fetch into a cache of so many pages, in a mount namespace of its own; what is left is printed.
+fn fetch_with_room(scene: &Scene, pages: usize) -> Output {
     let script = format!(
-        "mount -t tmpfs -o size=16k none {} && {} fetch --no-fixture 9.9; status=$?; \
+        "mount -t tmpfs -o size={}k none {} && {} fetch --no-fixture 9.9; status=$?; \
          ls {}; exit $status",
+        4 * pages,
         scene.path("cache").display(),
         env!("CARGO_BIN_EXE_exetrail"),
         scene.path("cache/kernels").display(),
     );
     let mut command = scene.command("unshare");
-    let output = command
-        .args(["--map-root-user", "--mount", "sh", "-c", &script])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
-    assert!(
-        text(&output).contains("No space left on device"),
-        "{}",
-        text(&output)
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+    command.output().unwrap()
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_write_is_said_and_leaves_nothing() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    let mut failed = 0;
+    for pages in (4..).step_by(2) {
+        assert!(pages < 200, "it never has room enough");
+        let output = fetch_with_room(&scene, pages);
+        if output.status.success() {
+            break;
+        }
+        failed += 1;
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        let said = text(&output);
+        assert!(said.contains("No space left on device"), "{said}");
+        assert!(
+            output.stdout.is_empty(),
+            "{pages}: something is left: {said}"
+        );
+    }
+    assert!(failed > 1, "there was room at once");
+}
+
+#[test]
+fn two_containers_fetch_the_same_at_once() {
+    let scene = Scene::new(&deb(), &sha256(&deb()));
+    let start = |_| {
+        let mut command = scene.command("unshare");
+        command.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]);
+        command.args([
+            env!("CARGO_BIN_EXE_exetrail"),
+            "fetch",
+            "--no-fixture",
+            "9.9",
+        ]);
+        command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let both: Vec<_> = (0..4).map(start).collect();
+    for child in both {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    assert!(scene.path("cache/kernels/9.9/vmlinux").exists());
+    assert_eq!(
+        fs::read_dir(scene.path("cache/partial")).unwrap().count(),
+        0
     );
-    assert!(output.stdout.is_empty(), "something is left in the cache");
+    assert!(!said(&scene, &["kernels"]).contains("fetches it again"));
 }

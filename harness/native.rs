@@ -14,7 +14,7 @@ use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::select;
 use exetrail::suite::{Event, Options, Stop, Suite, Target, Work};
 use exetrail::trail::Outcome;
-use exetrail::view::{Record, TRAIL};
+use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::errno::Errno;
@@ -190,6 +190,7 @@ impl Rig {
         let scenarios = select(&SCENARIOS.map(ToOwned::to_owned))?;
         let options = Options {
             faults: BTreeMap::from([(FAULTY.to_owned(), case.fault)]),
+            observe: vec![TRAIL, STAGES],
             deadline: Some(Duration::from_secs(3)),
             grace: Duration::from_secs(3),
             ..Options::default()
@@ -208,7 +209,7 @@ impl Rig {
                 Event::Recorded { record, .. } => {
                     records.insert(record.scenario.clone(), *record);
                 }
-                Event::Running { .. } | Event::Ended { .. } => {}
+                Event::Running { .. } | Event::Note { .. } | Event::Ended { .. } => {}
             },
         );
         match failed {

@@ -13,24 +13,44 @@ use libtest_mimic::Failed;
 type Check = fn(&Path) -> Result<(), Failed>;
 
 /// The pages that are generated from the snapshots.
-pub const PAGES: [(&str, Check); 2] = [("contract", contract), ("observers", observers)];
+pub const PAGES: [(&str, Check); 3] = [
+    ("contract", contract),
+    ("contract-execveat", contract_of_execveat),
+    ("observers", observers),
+];
 
 /// Checks that `docs/contract.md` is what the snapshots say.
 fn contract(root: &Path) -> Result<(), Failed> {
-    page(root, "contract", |project| {
+    page(root, "contract", "contract", |project| {
         exetrail::cli::document(project, "execve")
     })
 }
 
-/// Checks that `docs/observers.md` is what the snapshots say.
-fn observers(root: &Path) -> Result<(), Failed> {
-    page(root, "observers", exetrail::cli::observers_document)
+/// Checks that `docs/contract-execveat.md` is what the snapshots say.
+fn contract_of_execveat(root: &Path) -> Result<(), Failed> {
+    page(
+        root,
+        "contract-execveat",
+        "contract --call execveat",
+        |project| exetrail::cli::document(project, "execveat"),
+    )
 }
 
-/// Checks that a page is what the command of its name writes.
+/// Checks that `docs/observers.md` is what the snapshots say.
+fn observers(root: &Path) -> Result<(), Failed> {
+    page(
+        root,
+        "observers",
+        "observers",
+        exetrail::cli::observers_document,
+    )
+}
+
+/// Checks that a page is what this command writes.
 fn page(
     root: &Path,
     name: &str,
+    command: &str,
     write: impl Fn(&Project) -> anyhow::Result<String>,
 ) -> Result<(), Failed> {
     let context = |error| Failed::from(format!("{error:#}"));
@@ -42,7 +62,7 @@ fn page(
         true => Ok(()),
         false => Err(format!(
             "docs/{name}.md is not what the snapshots say: write it anew with \
-             `exetrail {name} --format markdown > docs/{name}.md`"
+             `exetrail {command} --format markdown > docs/{name}.md`"
         )
         .into()),
     }

@@ -5,6 +5,8 @@
 
 #[path = "storm/ending.rs"]
 mod ending;
+#[path = "storm/neighbour.rs"]
+mod neighbour;
 #[path = "storm/place.rs"]
 mod place;
 #[path = "storm/rig.rs"]
@@ -33,6 +35,15 @@ type Test = fn(&Rig) -> Result<()>;
 const FLAT: u64 = 2048;
 
 fn main() -> ExitCode {
+    if let Some(played) = neighbour::play() {
+        return match played {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                println!("neighbour: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let mut args = Arguments::from_args();
     // A lease of ours that has to be broken is told by this signal, whose default ends us.
     let mut mask = SigSet::empty();
@@ -51,7 +62,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, Test); 26] = [
+    let tests: [(&str, Test); 28] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),
@@ -81,6 +92,8 @@ fn main() -> ExitCode {
         ),
         ("core_to_a_helper", vm::core_to_a_helper),
         ("stands_still", vm::stands_still),
+        ("silent_mount", neighbour::silent_mount),
+        ("hostile_neighbour", neighbour::hostile),
     ];
     let trials = tests.map(|(name, test)| {
         let rig = rig.clone();

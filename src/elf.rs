@@ -14,6 +14,8 @@ pub struct Elf {
     needed: Vec<String>,
     runpath: Option<String>,
     flaw: Option<Flaw>,
+    read_only: bool,
+    unused: usize,
 }
 
 /// Machine and width.
@@ -69,6 +71,8 @@ impl Elf {
             needed: Vec::new(),
             runpath: None,
             flaw: None,
+            read_only: false,
+            unused: 0,
         }
     }
 
@@ -119,6 +123,21 @@ impl Elf {
         self
     }
 
+    /// Maps it without the right to write, so that its first instruction can be probed; not for a
+    /// program that a loader has to relocate.
+    #[must_use]
+    pub fn read_only(mut self) -> Elf {
+        self.read_only = true;
+        self
+    }
+
+    /// Adds so many program headers that say nothing (`PT_NULL`).
+    #[must_use]
+    pub fn unused_headers(mut self, number: usize) -> Elf {
+        self.unused = number;
+        self
+    }
+
     /// Puts something wrong into it.
     #[must_use]
     pub fn flaw(mut self, flaw: Flaw) -> Elf {
@@ -136,7 +155,7 @@ impl Elf {
         // PT_PHDR, PT_INTERP, PT_LOAD, PT_DYNAMIC, PT_GNU_STACK; the first two must come before
         // PT_LOAD, and loaders know by PT_PHDR where the program lies.
         let dynamic = self.interpreter.is_some();
-        let count = if dynamic { 5 } else { 2 } + usize::from(self.second.is_some());
+        let count = if dynamic { 5 } else { 2 } + usize::from(self.second.is_some()) + self.unused;
         let headers = header + entry * count;
 
         let mut body = Vec::new();
@@ -217,11 +236,15 @@ impl Elf {
         } else {
             1
         };
-        file.segment(kind, 7, 0, end, address, PAGE);
+        let rights = if self.read_only { 5 } else { 7 };
+        file.segment(kind, rights, 0, end, address, PAGE);
         if dynamic {
             file.segment(2, 6, table, table_size, 0, word as u64);
         }
         file.segment(0x6474_e551, 6, 0, 0, 0, 16);
+        for _ in 0..self.unused {
+            file.segment(0, 0, 0, 0, 0, 0);
+        }
         if self.flaw != Some(Flaw::Truncated) {
             file.bytes.extend(body);
         }

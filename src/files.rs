@@ -1,7 +1,8 @@
 //! Files and directories, for everybody who walks or replaces them.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -42,11 +43,33 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     // Hidden, and always the same: one of a writer that was killed is written over.
     let partial = place.with_file_name(format!(".{}.partial", name(&place)));
-    let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, &place));
+    let mut file = alone(&partial).with_context(context)?;
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| fs::rename(&partial, &place));
     if written.is_err() {
         let _ = fs::remove_file(&partial);
     }
     written.with_context(context)
+}
+
+/// Opens a file that no other writer has; one after the other, each finds one of its own.
+fn alone(partial: &Path) -> io::Result<File> {
+    loop {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(partial)?;
+        file.lock()?;
+        // Whoever had the lock before may have renamed it.
+        let is_there =
+            |found: fs::Metadata| found.ino() == file.metadata().map_or(0, |own| own.ino());
+        if fs::metadata(partial).is_ok_and(is_there) {
+            return Ok(file);
+        }
+    }
 }
 
 /// The last part of a path as text.
@@ -70,6 +93,26 @@ mod tests {
             replace(&file, text.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), text);
         }
+        assert_eq!(list(dir.path()).unwrap(), [file]);
+    }
+
+    #[test]
+    fn writers_side_by_side_each_write_the_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        let text = |writer: usize| writer.to_string().repeat(1 << 16);
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let (file, text) = (&file, text(writer));
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        replace(file, text.as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        let found = fs::read_to_string(&file).unwrap();
+        assert!((0..4).any(|writer| found == text(writer)));
         assert_eq!(list(dir.path()).unwrap(), [file]);
     }
 

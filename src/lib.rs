@@ -37,6 +37,7 @@
 //! | [`fetch`] | from the tables to the cache, by Debian packages | what `vm/setup` brings |
 //! | [`own`] | a suite of the user's own | `exetrail.toml` |
 //! | [`project`] | checkout or built-in copies, cache | where things are looked for |
+//! | [`warm`] | machines that were saved, in the cache | what a saved machine depends on |
 //! | [`suite`] | kernels times scenarios, judged | what outcome a scenario gets |
 //! | [`records`] | records kept in directories, one file each | how shards are joined |
 //! | [`report`] | one file an output format | what a run prints |
@@ -84,4 +85,5 @@ pub mod trail;
 pub mod unpack;
 pub mod view;
 pub mod vm;
+pub mod warm;
 pub mod wire;

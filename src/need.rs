@@ -296,13 +296,6 @@ pub mod needs {
         probe: |_| file_system("cgroup"),
     };
 
-    /// The one hierarchy of cgroups.
-    pub const CGROUP_V2: Need = Need {
-        what: "cgroups of version 2 (CONFIG_CGROUPS)",
-        host: Host::Config("CONFIG_CGROUPS"),
-        probe: |_| file_system("cgroup2"),
-    };
-
     fn file_system(name: &str) -> bool {
         let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         known

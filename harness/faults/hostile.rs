@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use exetrail::suite::Options;
+use exetrail::suite::{Begin, Options};
 use exetrail::trail::Outcome;
 use exetrail::wire::{Failure, Lost, Message, Sent, Stream};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
 use super::kernel::{CONSOLE, RECORDS, Then, saying};
-use super::{Check, Lab, no_qemu_is_left};
+use super::lab::{self, Check, Lab, Seen, no_qemu_is_left, stages_of, trail_of};
 
 /// The scenario that is asked for.
 const ASKED: &str = "start/normal";
@@ -18,7 +18,7 @@ const ASKED: &str = "start/normal";
 const FORGED: &str = "\u{1b}]0;owned\u{7}\u{202e}\nok 1 start/forged";
 
 /// By name, what this kernel is and what becomes of it.
-pub const TRIALS: [(&str, Check); 9] = [
+pub const TRIALS: [(&str, Check); 10] = [
     ("hostile_guest_breaks_the_protocol", breaks_the_protocol),
     ("hostile_guest_says_no_message", says_no_message),
     ("hostile_guest_forges_text", forges_text),
@@ -28,6 +28,7 @@ pub const TRIALS: [(&str, Check); 9] = [
     ("hostile_guest_floods_the_channel", floods_the_channel),
     ("hostile_guest_floods_the_console", floods_the_console),
     ("hostile_guest_talks_for_ever", talks_for_ever),
+    ("hostile_guest_is_saved", is_saved),
 ];
 
 /// How long a session may take with the limits of [`options`], on a busy machine.
@@ -38,7 +39,8 @@ fn options() -> Options {
         boot: Duration::from_secs(4),
         deadline: Some(Duration::from_secs(1)),
         grace: Duration::from_secs(1),
-        ..Options::default()
+        begin: Begin::Cold,
+        ..lab::options()
     }
 }
 
@@ -90,7 +92,7 @@ fn line(message: &Message) -> Vec<u8> {
 }
 
 /// Boots a kernel that says this and then does that; the record of the scenario.
-fn said(lab: &Lab, words: &[(u16, &[u8])], then: Then) -> Result<super::Seen, Failed> {
+fn said(lab: &Lab, words: &[(u16, &[u8])], then: Then) -> Result<Seen, Failed> {
     let begin = Instant::now();
     let kernel = saying(words, then);
     let seen = lab.boot_kernel(&kernel, &[ASKED], options())?;
@@ -102,9 +104,9 @@ fn said(lab: &Lab, words: &[(u16, &[u8])], then: Then) -> Result<super::Seen, Fa
 }
 
 /// It is broken, and its reason has this in it and nothing that a terminal obeys.
-fn is_broken(seen: &super::Seen, part: &str) -> Result<(), Failed> {
+fn is_broken(seen: &Seen, part: &str) -> Result<(), Failed> {
     let record = seen.records.get(ASKED).ok_or("there is no record")?;
-    let (outcome, reason) = super::trail_of(record);
+    let (outcome, reason) = trail_of(record);
     let hidden = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
     if reason.contains(hidden) || reason.len() > 1 << 16 {
         return Err(format!("the reason is not printable: {reason:?}").into());
@@ -207,7 +209,7 @@ fn lies_in_a_view(lab: &Lab) -> Result<(), Failed> {
         let words: Vec<u8> = own.iter().flat_map(line).collect();
         let seen = said(lab, &[(RECORDS, &words)], Then::Halt)?;
         let record = seen.records.get(ASKED).ok_or("there is no record")?;
-        let (outcome, reason) = super::stages_of(record).ok_or("there are no stages")?;
+        let (outcome, reason) = stages_of(record).ok_or("there are no stages")?;
         let reason = reason.unwrap_or_default();
         match outcome == Outcome::Broken && reason.contains(part) {
             true => Ok(()),
@@ -278,4 +280,28 @@ fn talks_for_ever(lab: &Lab) -> Result<(), Failed> {
         Then::Repeat,
     )?;
     is_broken(&seen, "starts while")
+}
+
+/// It lies where it is to be saved, and after it was restored.
+fn is_saved(lab: &Lab) -> Result<(), Failed> {
+    let own = |messages: &[Message], part: &str| {
+        let words: Vec<u8> = messages.iter().flat_map(line).collect();
+        let kernel = saying(&[(RECORDS, &words)], Then::Halt);
+        let options = Options {
+            boot: Duration::from_secs(2),
+            begin: Begin::Warm,
+            ..options()
+        };
+        let seen = lab.boot_kernel(&kernel, &[ASKED], options)?;
+        is_broken(&seen, part)?;
+        no_qemu_is_left().map(|()| seen)
+    };
+    own(&[hello()], "not asked for")?;
+    own(&[Message::Done], "ended unasked")?;
+    // Ready twice: it is saved, and has nothing to say when it is restored.
+    let seen = own(&[Message::Ready, Message::Ready], "nothing came for 2 s")?;
+    match seen.notes.iter().any(|note| note.contains("is made anew")) {
+        true => Ok(()),
+        false => Err(format!("{:?}", seen.notes).into()),
+    }
 }

@@ -98,25 +98,7 @@ fn shown(rig: &Rig, command: Command, work: impl Fn() -> Result<()>) -> Result<S
 pub fn served_by_a_process(rig: &Rig) -> Result<()> {
     let place = rig.place("served");
     fs::create_dir(&place).context("failed to make a directory")?;
-    let device = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/fuse");
-    // Nobody ever reads from it.
-    let device = device.context("failed to open /dev/fuse")?;
-    let options = format!(
-        "fd={},rootmode=40000,user_id=0,group_id=0",
-        device.as_raw_fd()
-    );
-    let options = Some(options.as_str());
-    mount(
-        Some("silent"),
-        &place,
-        Some("fuse"),
-        MsFlags::empty(),
-        options,
-    )
-    .context("failed to mount FUSE")?;
+    let _device = mount_silent(&place)?;
     let mut command = Watch::command(&["--for", "1s"], &place);
     let output = command.output().context("failed to run the monitor");
     umount2(&place, MntFlags::MNT_DETACH).context("failed to unmount")?;
@@ -129,6 +111,34 @@ pub fn served_by_a_process(rig: &Rig) -> Result<()> {
     );
     ensure!(said.contains("FUSE"), "it says {said}");
     Ok(())
+}
+
+/// Mounts a FUSE of which nobody ever reads; it ends with what is returned.
+pub fn mount_silent(place: &Path) -> Result<fs::File> {
+    let device = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/fuse");
+    let device = device.context("failed to open /dev/fuse")?;
+    let options = format!(
+        "fd={},rootmode=40000,user_id=0,group_id=0",
+        device.as_raw_fd()
+    );
+    let options = Some(options.as_str());
+    mount(
+        Some("silent"),
+        place,
+        Some("fuse"),
+        MsFlags::empty(),
+        options,
+    )
+    .context("failed to mount FUSE")?;
+    Ok(device)
+}
+
+/// Lets everybody execute a file.
+pub fn make_executable(file: &Path) -> Result<()> {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).context("failed to change a mode")
 }
 
 /// What cannot be executed has the status that shells give, and a reason; no shell is tried.
@@ -145,7 +155,7 @@ pub fn command_that_cannot_start(rig: &Rig) -> Result<()> {
     for (name, text, status, reason) in cases {
         let file = rig.watched().join(name);
         fs::write(&file, text).context("failed to write a file")?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        make_executable(&file)?;
         for given in [file.as_os_str(), name.as_ref()] {
             let mut command = Watch::command(&[], &rig.watched());
             command.arg("--").arg(given).env("PATH", rig.watched());

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::rig::{Rig, ends};
 
 /// The oldest, a middle and the newest.
-const KERNELS: [&str; 3] = ["5.10", "6.12", "7.3"];
+pub const KERNELS: [&str; 3] = ["5.10", "6.12", "7.3"];
 /// A boot and what is done there, many times over.
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -34,7 +34,7 @@ pub fn core_to_a_helper(_rig: &Rig) -> Result<()> {
         done
     "#;
     for kernel in KERNELS {
-        let text = boot(kernel, script)?;
+        let text = boot(kernel, &[], script)?;
         for signal in ["ABRT", "SEGV", "TRAP"] {
             for line in [
                 format!("{signal}: status 3"),
@@ -78,7 +78,7 @@ pub fn stands_still(_rig: &Rig) -> Result<()> {
         watch / /c/g/cgroup.procs; echo 1 > /c/g/cgroup.freeze; over frozen
     "#;
     for kernel in KERNELS {
-        let text = boot(kernel, script)?;
+        let text = boot(kernel, &[], script)?;
         for fault in ["monitor", "guard", "both", "unmount", "frozen"] {
             for line in ["goes on in time", "status 3"] {
                 let line = format!("{fault}: {line}");
@@ -90,9 +90,10 @@ pub fn stands_still(_rig: &Rig) -> Result<()> {
 }
 
 /// What a script prints on a kernel, which must not take longer than the bound.
-fn boot(kernel: &str, script: &str) -> Result<String> {
+pub fn boot(kernel: &str, options: &[String], script: &str) -> Result<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(["boot", kernel, "--", "/usr/bin/bash", "-c", script]);
+    command.args(["boot", kernel]).args(options);
+    command.args(["--", "/usr/bin/bash", "-c", script]);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("failed to boot")?;
     let pid = child.id().cast_signed();

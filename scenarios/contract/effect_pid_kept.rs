@@ -4,8 +4,7 @@
 //! (`exchange_tids`): the process keeps its own, and it is the thread that gets another one.
 //!
 //! The child leads a session, whose id is its own from before the start; after the start it still
-//! is. See execve(2): "the process ID is not changed", and "all threads other than the calling
-//! thread are destroyed".
+//! is. See execve(2): "All threads other than the calling thread are destroyed".
 
 use crate::scenario::{Claim, Exec, Scenario, Stage};
 

@@ -6,8 +6,8 @@
 //!
 //! The other side: a call that fails does not let the parent go on; only the child's end does, and
 //! what the child wrote after its call is there by then.
-//! See vfork(2): "the parent is suspended until the child terminates ... or makes a call to
-//! execve(2)".
+//! See vfork(2): "the calling thread is suspended until the child terminates ... or it makes a call
+//! to execve(2)".
 
 use crate::scenario::{Claim, Exec, Scenario, Stage};
 use crate::subject::say;

@@ -5,7 +5,8 @@
 //! One string that is too long gives the same errno, for which the claim names another
 //! (`contract/error_enametoolong`).
 //!
-//! Up to 6.7 no file is opened by then (`start/fail_too_long`).
+//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! `start/fail_too_long`.
 //!
 //! See execve(2), "Limits on size of arguments and environment".
 

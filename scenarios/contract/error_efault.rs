@@ -4,6 +4,9 @@
 //! array (`contract/param_argv`). Arrays are read by `get_user_arg_ptr`, strings by `copy_strings`
 //! (fs/exec.c); before 6.8 that comes before the open, and no file is opened.
 //!
+//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! `start/fail_too_long`.
+//!
 //! See execve(2), EFAULT.
 
 use nix::errno::Errno;

@@ -2,8 +2,10 @@
 //!
 //! What the headers show is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
 //! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
-//! that is too short, EIO (`elf_read`); a segment that cannot be mapped, and a program that has
-//! nothing to load, are found after the point of no return, and the process dies of SIGSEGV.
+//! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
+//! no return, and the call ends by SIGSEGV. Two more are not found at all: a segment beyond the
+//! file's end, and a program that has nothing to load. The call succeeds, and it is the program that
+//! dies of SIGSEGV, by its own first instruction; with an ELF interpreter and nothing to load it runs.
 //!
 //! See execve(2), ENOEXEC.
 
@@ -23,6 +25,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let outside = Elf::new()
         .interpreter("/tmp/ld")
         .flaw(Flaw::InterpreterOutside);
+    stage.file("ld", &Elf::new().build(), 0o755)?;
+    let loaded = Elf::new().interpreter("/tmp/ld").flaw(Flaw::NothingLoaded);
     let mut execs = Vec::new();
     for (what, file) in [
         ("empty", Vec::new()),
@@ -48,6 +52,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("segment beyond user space", flawed(Flaw::Address)),
         ("segment after its end", flawed(Flaw::Truncated)),
         ("nothing to load", flawed(Flaw::NothingLoaded)),
+        ("nothing to load but an ELF interpreter", loaded.build()),
     ] {
         let name = what.replace([' ', '#', '!', '\''], "-");
         execs.push((what, Exec::path(stage.file(&name, &file, 0o755)?)?));

@@ -6,7 +6,10 @@
 //! (`insert_vm_struct` in mm, called by `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
 //! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.
 //!
-//! A limit of the address space (RLIMIT_AS) is found after the point of no return: SIGSEGV.
+//! A limit of the address space (RLIMIT_AS) is no ENOMEM either. The new stack has one page, whatever
+//! the limit; arguments that need a second one are E2BIG, before the point of no return
+//! (`get_arg_page`, whose stack may not grow: `may_expand_vm`). With less than that it is found by
+//! `setup_arg_pages`, after it: SIGSEGV out of the call.
 //!
 //! See execve(2), ENOMEM, and proc_sys_vm(5).
 
@@ -50,5 +53,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     claim.other("address space limited to 4096 bytes", &limited(4096))?;
     claim.other("address space limited to nothing", &limited(0))?;
+    let long = limited(4096).arg(&"x".repeat(4096))?;
+    claim.other("address space limited to 4096 bytes, long argument", &long)?;
     claim.verdict()
 }

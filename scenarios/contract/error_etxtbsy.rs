@@ -1,7 +1,7 @@
 //! ETXTBSY: a process has the file open for writing.
 //!
 //! `do_open_execat` denies writing to what it has opened (`exe_file_deny_write_access`), and cannot
-//! where somebody writes: after both events. The same for interpreters. Linux 6.11 did not deny it
+//! where somebody writes: after both events. The same for interpreters. Linux 6.11 to 6.12.1 did not deny it
 //! (commit 2a010c412853, taken back by 3b832035387f); no kernel of the table is one of those.
 //!
 //! A file in memory is the exception: memfd_create(2) opens it for writing without counting a writer

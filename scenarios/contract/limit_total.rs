@@ -9,6 +9,9 @@
 //! limit below 128 KiB the strings may fill it but for the eight bytes that stay free at its top;
 //! one more is E2BIG.
 //!
+//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! `start/fail_too_long`.
+//!
 //! See execve(2), "Limits on size of arguments and environment".
 
 use anyhow::Result;

@@ -2,6 +2,9 @@
 //!
 //! As for argv, only that an empty environment stays empty; see `contract/param_argv`. The kernel
 //! does not look into the strings: they need no `=`.
+//!
+//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! `start/fail_too_long`.
 
 use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
 use crate::sys::Edge;

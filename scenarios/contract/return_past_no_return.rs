@@ -1,7 +1,8 @@
 //! A failure after the point of no return, read by the specification's words, is -1 and errno.
 //!
 //! There is nobody left who could be told: the old program is gone. `bprm_execve` (fs/exec.c) sends
-//! SIGSEGV ("If past the point of no return ensure the process dies"), whatever went wrong; the
+//! SIGSEGV ("If past the point of no return ensure the code never returns to the userspace
+//! process"), whatever went wrong; the
 //! errno is lost. Who waits for the process sees a crash of a program that never ran, and
 //! posix_spawn(3) has reported success.
 //!

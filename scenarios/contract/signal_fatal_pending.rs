@@ -53,7 +53,7 @@ fn try_signal(
     nth: usize,
 ) -> anyhow::Result<()> {
     let seen = stage.signalled(exec, signal, nth)?;
-    let opens = |nth: usize| format!("signal {signal} after event {nth}");
+    let opens = |nth: usize| format!("signal {signal} in execve after event {nth}");
     let got = format!("{} after event {}", seen.how, seen.events.len());
     claim.stated(&format!("{signal} at event {nth}"), opens(nth), got);
     Ok(())

@@ -3,7 +3,7 @@
 //!
 //! Each is in a scenario of its own (`contract/signal_handlers_reset`, `signal_ignored_kept`,
 //! `signal_mask_kept`, `signal_pending_cleared`); here one start has all of them. The specification
-//! contradicts itself: "ignored signals stay ignored" is another of its claims, and holds.
+//! contradicts itself: that ignored signals stay ignored is another of its claims, and holds.
 //!
 //! The second trigger is a start by another thread. See `flush_signal_handlers` in kernel/signal.c
 //! and signal(7).

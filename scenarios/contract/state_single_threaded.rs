@@ -5,8 +5,7 @@
 //! such a zombie already, and the start works all the same; an observer can read no exe of it then,
 //! because `/proc/PID/exe` is the leader's, and the leader has no memory any more.
 //!
-//! See execve(2), "the calling thread's thread ID becomes the process ID", and ptrace(2), "execve(2)
-//! under ptrace".
+//! See ptrace(2), "execve(2) under ptrace".
 
 use nix::errno::Errno;
 

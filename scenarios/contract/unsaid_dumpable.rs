@@ -4,8 +4,8 @@
 //! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file could not be read (`would_dump`
 //! put `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real ids differ, and 1 otherwise: it
 //! looks at what the ids are, not at whether they changed. prctl(2) speaks of a change only:
-//! "the process executes a set-user-ID or set-group-ID program". Capabilities that a file brings
-//! are seen later, by `commit_creds` (kernel/cred.c).
+//! of one that comes of executing a set-user-ID or set-group-ID program. Capabilities that a file brings are
+//! seen later, by `commit_creds` (kernel/cred.c).
 //!
 //! prctl(2) warns of what follows for everybody else: a process that made itself not dumpable is
 //! dumpable again after its next start.

@@ -4,7 +4,7 @@
 //! `timers` of `start/normal`). What they have already sent goes with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!
-//! See timer_create(2): "timers are disarmed and deleted during an execve(2)".
+//! See timer_create(2): "disarmed and deleted during an execve(2)".
 
 use nix::libc;
 

@@ -5,7 +5,8 @@
 //! forgets the list. The word is shared with the parent, which finds `FUTEX_OWNER_DIED` there while
 //! the new program still runs. A call that fails leaves the word to its owner.
 //!
-//! See set_robust_list(2): "the list is ... on execve(2)", and get_robust_list(2).
+//! See get_robust_list(2): "notification was extended to include the case where the owner performs an
+//! execve(2)".
 
 use std::sync::atomic::Ordering;
 

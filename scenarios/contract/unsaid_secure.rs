@@ -3,8 +3,8 @@
 //! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
 //! id is not the old *real* one (`__is_setuid`, in newer kernels written out). A process whose two
 //! ids differ, as a set-user-ID program's do, gets it for every program that it starts, although
-//! nothing changes then: getauxval(3) says as much, "true if ... the process's real and effective
-//! IDs differ", while ld.so(8) has both.
+//! nothing changes then. getauxval(3) names a set-user-ID program, ld.so(8) both that and ids that
+//! differ.
 //!
 //! The set-user-ID bit alone does not count: a file of the caller's own changes nothing. See
 //! getauxval(3), `AT_SECURE`.

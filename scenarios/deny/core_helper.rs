@@ -1,14 +1,21 @@
 //! What a refusal does to a helper of `core_pattern`.
 //!
-//! The helper that is refused is gone without a trace: no log, no dump, and the process that died
-//! dies the same way. (The program that dies is ours and lies outside of what is watched.)
+//! The helper writes the dump to a file, which is there when nothing is refused. When the helper
+//! itself is refused, the dump is lost: nobody reads the pipe (`do_coredump`, fs/coredump.c). The
+//! process that died dies of the same signal; its wait status lacks the core flag, and the kernel
+//! logs that the pipe failed: `Core dump to |... pipe failed` on 5.10, `coredump: PID(COMM): |...
+//! pipe failed` later. When the file is refused to the helper that runs, the kernel logs nothing, and
+//! the core flag depends on how much of the dump the pipe took before the helper was gone.
+//! (The program that dies is ours and lies outside of what is watched.)
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
 //! See core(5); `call_usermodehelper_exec_async` in kernel/umh.c.
 
-use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use std::path::Path;
+
+use crate::scenario::{Exec, KernelLog, Role, Scenario, Stage, needs};
 use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -20,7 +27,29 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/core_pattern", "|/usr/bin/true")?;
-    stage.refuse_each(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
-    Ok(())
+    // It is waited for, so that its file is whole when the process that dumped is reaped.
+    stage.sysctl("kernel/core_pipe_limit", "1")?;
+    stage.sysctl(
+        "kernel/core_pattern",
+        "|/usr/bin/busybox dd bs=64k of=/tmp/dump",
+    )?;
+    let dump = Path::new("/tmp/dump");
+    let mut log = KernelLog::from_now()?;
+    let exec = Exec::path(LAUNCHER)?.role(Role::Crash)?;
+    stage.look_at_each_refusal(&exec, |stage, case, seen| {
+        let kept = std::fs::read(dump).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"));
+        // Where the helper did not come so far there is none.
+        let _ = std::fs::remove_file(dump);
+        let said = log.said("pipe failed")?;
+        let said = said.first().map_or("nothing", String::as_str);
+        let word = |yes| if yes { "yes" } else { "no" };
+        // A helper that runs and reads nothing races with the kernel that writes.
+        let is_race = !kept && said == "nothing";
+        let flag = if is_race { "a race" } else { word(seen.dumped) };
+        let kept = word(kept);
+        stage.fact(
+            case,
+            format!("dump kept {kept}, core flag {flag}, kernel log {said}"),
+        )
+    })
 }

@@ -1,4 +1,4 @@
-//! Refusals with an errno of the listener's choice (`FAN_DENY_ERRNO`).
+//! Refusals with an errno that a listener of class `FAN_CLASS_PRE_CONTENT` chooses (`FAN_DENY_ERRNO`).
 //!
 //! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
 //! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. Before the point of no return the caller of

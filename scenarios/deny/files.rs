@@ -9,7 +9,7 @@
 //!
 //! Each event of the start is the first that is refused, in turn; the first case refuses nothing.
 //!
-//! See ld.so(8), "if a library is not found in the cache ... default path".
+//! See ld.so(8), which searches the default path last.
 
 use crate::scenario::{Exec, Scenario, Stage};
 

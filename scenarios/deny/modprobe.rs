@@ -1,12 +1,17 @@
 //! What a refusal does to a modprobe that the kernel starts.
 //!
 //! The process that asked for the socket is told EAFNOSUPPORT in every case, as if there were no
-//! such module: the refusal of the helper is nobody's error.
+//! such module: the refusal of the helper is nobody's error. That errno alone would prove nothing,
+//! because no module is loaded here when all is allowed either; so the helper leaves a file, and
+//! whether it ran is told. (Where the open of that file is refused it is there all the same: `O_CREAT`
+//! makes it before the event, `path_openat` in fs/namei.c.)
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
 //! See `start/modprobe`.
+
+use std::path::Path;
 
 use crate::scenario::{Exec, Scenario, Stage, needs};
 use crate::sys;
@@ -20,7 +25,14 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/modprobe", "/usr/bin/true")?;
-    stage.refuse_each(&Exec::by("socket", "AF_SMC", |_| sys::socket(43))?)?;
-    Ok(())
+    let helper = stage.script("modprobe", "#!/usr/bin/busybox sh\n: >/tmp/asked\n")?;
+    stage.sysctl("kernel/modprobe", &helper.to_string_lossy())?;
+    let asked = Path::new("/tmp/asked");
+    let exec = Exec::by("socket", "AF_SMC", |_| sys::socket(43))?;
+    stage.look_at_each_refusal(&exec, |stage, case, _| {
+        let ran = if asked.exists() { "yes" } else { "no" };
+        // Where it did not run there is none.
+        let _ = std::fs::remove_file(asked);
+        stage.fact(case, format!("helper ran {ran}"))
+    })
 }

@@ -2,8 +2,11 @@
 //!
 //! The wait is killable (`fanotify_get_response` waits with `wait_event_state(...,
 //! TASK_KILLABLE|TASK_FREEZABLE)`; older kernels with `wait_event_killable`, since 5.1): the
-//! process ends without an answer, and the answer that comes later finds nobody (ENOENT). So a
-//! program that a slow policy holds can still be killed.
+//! process ends without an answer. The answer that comes later is taken all the same: write(2) of it
+//! succeeds, because an event that was handed out stays in the group's list of accesses, cancelled,
+//! until it is answered, and is freed by that (`fanotify_get_response`, `finish_permission_event`;
+//! the monitor fails where a write does). So a program that a slow policy holds can still be killed,
+//! and a listener does not learn of it from its answer.
 //!
 //! Every event of the start is the one that it waits for, in turn.
 

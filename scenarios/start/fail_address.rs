@@ -1,11 +1,12 @@
 //! An exec of a program that wants to lie beyond user space.
 //!
 //! The address is looked at when the old program is gone already: the caller cannot be told any
-//! more and the process dies of SIGSEGV (`bprm_execve`: "past the point of no return ensure the
-//! process dies"). A policy that saw the two events of a program has seen a start that never ran
+//! more and the call ends the process by SIGSEGV (`bprm_execve`: "If past the point of no return
+//! ensure the code never returns to the userspace process"). A policy that saw the two events of a program has seen a start that never ran
 //! one instruction.
 //!
-//! See execve(2): "the calling process ... is killed by SIGSEGV" (in NOTES of newer pages).
+//! See execve(2), which says in its notes of such failures that "the kernel kills the process with a
+//! SIGSEGV".
 
 use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
 

@@ -1,7 +1,7 @@
 //! An exec of a program whose `PT_INTERP` does not end with a NUL: ENOEXEC.
 //!
-//! The name is read after the program was opened; nothing is opened by it (`load_elf_binary`:
-//! "interpreter_path[elf_ppnt->p_filesz - 1] != 0").
+//! The name is read after the program was opened; nothing is opened by it (`load_elf_binary` looks at
+//! the last byte that `p_filesz` counts).
 
 use crate::scenario::{Elf, Exec, Scenario, Stage};
 

@@ -9,7 +9,7 @@
 //! (`flag_nproc_exceeded`): the first process of a user passes whatever the limit, and the program
 //! starts.
 //!
-//! See execve(2), EAGAIN: "the RLIMIT_NPROC limit ... is still exceeded".
+//! See execve(2), "execve() and EAGAIN".
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, setuid};

@@ -140,11 +140,6 @@ pub struct Fd {
 /// A flag of open(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-#[allow(
-    missing_docs,
-    clippy::allow_attributes,
-    reason = "the names say it all"
-)]
 pub enum Open {
     /// See open(2).
     #[serde(rename = "O_PATH")]

@@ -78,7 +78,9 @@ fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
     match &case.deny {
         None => stage.observe(&exec).map(drop),
         Some(Deny::Each) => stage.refuse_each(&exec),
-        Some(Deny::Event(nth)) => stage.refuse(&exec, Act::Deny, *nth, "whatever it is"),
+        Some(Deny::Event(nth)) => stage
+            .refuse(&exec, Act::Deny, *nth, "whatever it is")
+            .map(drop),
         Some(Deny::Path(words)) => {
             let seen = stage.look("allow all", &exec)?;
             let events = (1..).zip(&seen.events);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::project::Project;
 use crate::suite::{Stop, Suite, Wanted};
+use crate::warm::{Kept, LIMIT, Store};
 
 /// Arguments of `exetrail kernels`.
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,8 @@ struct Line {
     fetched: bool,
     /// Whose snapshots it inherits.
     parent: Option<String>,
+    /// What its warm states take on the disk, in bytes.
+    warm: u64,
     /// What took the pinned one's place, or why the fetched one is not used.
     note: Option<String>,
 }
@@ -44,7 +47,8 @@ struct Line {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
-    let lines = lines(&project);
+    let states = Store::of(&project.cache).all()?;
+    let lines = lines(&project, &states);
     let mut out = std::io::stdout().lock();
     match args.format {
         Form::GithubMatrix => {
@@ -56,13 +60,19 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             serde_json::to_writer(&mut out, line)?;
             writeln!(out)
         }),
-        Form::Text => writeln!(out, "{}\n\n{}", table(&lines), accelerator(&project, &stop)),
+        Form::Text => writeln!(
+            out,
+            "{}\n\n{}\n{}",
+            table(&lines),
+            accelerator(&project, &stop),
+            warm(&project, &states)
+        ),
     }
     .context("failed to write the output")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(project: &Project) -> Vec<Line> {
+fn lines(project: &Project, states: &[Kept]) -> Vec<Line> {
     let lineage = project.table.lineage();
     let line = |entry: &crate::vm::table::Entry| -> Line {
         let (cached, damage) = match project.kernel(&entry.id) {
@@ -81,6 +91,11 @@ fn lines(project: &Project) -> Vec<Line> {
             ),
             fetched: cached.is_some(),
             parent: lineage.parent(&entry.id).map(ToString::to_string),
+            warm: states
+                .iter()
+                .filter(|state| state.label() == entry.id.to_string())
+                .map(|state| state.bytes)
+                .sum(),
             note: damage.or_else(|| cached.and_then(|cached| cached.substituted)),
         }
     };
@@ -89,9 +104,14 @@ fn lines(project: &Project) -> Vec<Line> {
 
 fn table(lines: &[Line]) -> String {
     let mut table = Table::new();
-    table
-        .load_style(TableStyle::new())
-        .set_header(["kernel", "release", "", "inherits from", ""]);
+    table.load_style(TableStyle::new()).set_header([
+        "kernel",
+        "release",
+        "",
+        "inherits from",
+        "warm",
+        "",
+    ]);
     for line in lines {
         let fetched = if line.fetched {
             "fetched"
@@ -100,10 +120,30 @@ fn table(lines: &[Line]) -> String {
         };
         let parent = line.parent.as_deref().unwrap_or("-");
         let note = line.note.as_deref().unwrap_or_default();
-        table.add_row([&line.id, &line.release, fetched, parent, note]);
+        let warm = match line.warm {
+            0 => "-".to_owned(),
+            bytes => mebibytes(bytes),
+        };
+        table.add_row([&line.id, &line.release, fetched, parent, &warm, note]);
     }
     let lines = table.lines().map(|line| line.trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
+/// What all states take, of how much they may.
+fn warm(project: &Project, states: &[Kept]) -> String {
+    let bytes = states.iter().map(|state| state.bytes).sum();
+    let place = project.cache.join("warm");
+    format!(
+        "warm states: {} of at most {} in {}",
+        mebibytes(bytes),
+        mebibytes(LIMIT),
+        place.display()
+    )
 }
 
 /// How guests would run and why; tries KVM for real when nobody has yet.

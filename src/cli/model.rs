@@ -79,6 +79,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     );
     let mut out = std::io::stdout().lock();
     for (target, tally) in targets.iter().zip(&tallies) {
+        for note in &tally.notes {
+            eprintln!("note: {note}");
+        }
         for line in tally.complaints().lines() {
             writeln!(out, "{}: {line}", target.label())?;
         }
@@ -103,6 +106,7 @@ fn table(targets: &[Target], tallies: &[Tally]) -> Table {
         "started",
         "agreed",
         "%",
+        "of them afterwards",
         "steps: kernel",
         "loader",
         "own",
@@ -117,6 +121,7 @@ fn table(targets: &[Target], tallies: &[Tally]) -> Table {
             Cell::new(tally.started()),
             Cell::new(tally.agreed),
             Cell::new(format!("{:.1}", tally.percent())),
+            Cell::new(predicted.afterwards),
             Cell::new(predicted.kernel),
             Cell::new(predicted.loader),
             Cell::new(predicted.own),

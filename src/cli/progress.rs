@@ -70,6 +70,10 @@ fn bar(
                 bar.inc(1);
             }
         }
+        Event::Note { text, .. } => {
+            // Where it cannot be printed, nobody reads.
+            let _ = all.println(format!("note: {text}"));
+        }
         Event::Ended { kernel } => {
             if let Some(bar) = bars.remove(kernel) {
                 bar.finish_and_clear();
@@ -98,6 +102,7 @@ fn line(targets: &[Target], done: &mut [usize], scenarios: usize, event: &Event)
                 eprintln!("{label}: {} {outcome}", record.scenario);
             }
         }
+        Event::Note { text, .. } => eprintln!("note: {text}"),
         // One scenario is shown at once.
         Event::Ended { kernel } if scenarios > 1 => {
             let label = targets[*kernel].label();

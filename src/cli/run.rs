@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::records::{self, Soak};
 use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
-use crate::suite::{Event, Options, Stop, Suite, Target, Wanted};
+use crate::suite::{Begin, Event, Options, Stop, Suite, Target, Wanted};
 use crate::trail::{Lab, Outcome};
 use crate::view::{Name, Record, rows};
 
@@ -71,6 +71,9 @@ pub struct Args {
         hide_default_value = true
     )]
     append: String,
+    /// Boot every kernel instead of restoring one that was saved where its guest waits
+    #[arg(long)]
+    cold: bool,
     /// Boot every kernel that many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
@@ -98,6 +101,7 @@ impl Default for Args {
             jobs: None,
             cpus: 1,
             append: String::new(),
+            cold: false,
             repeat: 1,
             soak: None,
             shuffle: None,
@@ -138,6 +142,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         observe: observe.clone(),
         ..Options::default()
     };
+    if args.cold {
+        options.begin = Begin::Cold;
+    }
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
     let run = Run {
         suite: &suite,

@@ -4,10 +4,14 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 /// The specifications that this program knows.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     (
         "scenarios/contract/execve.toml",
         include_str!("../../scenarios/contract/execve.toml"),
+    ),
+    (
+        "scenarios/contract/execveat.toml",
+        include_str!("../../scenarios/contract/execveat.toml"),
     ),
     (
         "scenarios/contract/control.toml",

@@ -144,6 +144,8 @@ mod tests {
             comm: Some("x".into()),
             path: "/y".into(),
             denied: None,
+            thread: None,
+            later: None,
         };
         Run {
             launcher: 100,

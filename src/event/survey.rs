@@ -143,10 +143,8 @@ fn fanotify_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         .executed()
         .filter(|(_, judged)| judged.heard == Heard::Missed);
     let (missed, all) = (missed.count(), cell.executed().count());
-    let wrong = cell
-        .paths()
-        .filter(|(path, _)| *path != Path::Right)
-        .count();
+    let (right, known) = right(cell);
+    let wrong = known - right;
     let evidence = format!(
         "of {all} execs {missed} are not told, because nobody watches the file's file system, and \
          {wrong} have another path"

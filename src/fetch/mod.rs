@@ -24,6 +24,7 @@ mod resolve;
 mod work;
 
 pub use apt::prepare_root;
+pub(crate) use contents::Contents;
 pub use contents::Trust;
 pub use deb::{Member, MemberKind, read_deb};
 pub use fixture::{Fixture, FixtureTable, fetch_fixture, load_fixture};
@@ -33,6 +34,7 @@ pub use package::{KernelPackage, read_kernel_package, read_module};
 pub use packages::fetch_packages;
 pub use resolve::{Archive, Unavailable};
 pub use work::clean_up;
+pub(crate) use work::{Work, put_in_place};
 
 use std::path::Path;
 
@@ -46,7 +48,10 @@ use crate::bound;
 /// # Errors
 ///
 /// It cannot be read, or it or a directory above it is another user's.
-fn read_description<T: DeserializeOwned>(cache: &Path, file: &Path) -> Result<Option<T>> {
+pub(crate) fn read_description<T: DeserializeOwned>(
+    cache: &Path,
+    file: &Path,
+) -> Result<Option<T>> {
     let above = file.ancestors().take_while(|path| path.starts_with(cache));
     let mut above: Vec<_> = above.collect();
     above.reverse();

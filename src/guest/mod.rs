@@ -15,6 +15,7 @@ pub mod keeper;
 mod launcher;
 mod leftover;
 mod observers;
+mod orders;
 mod pack;
 mod report;
 mod root;

@@ -61,6 +61,15 @@ impl Observers {
         }
     }
 
+    /// Sets these observers up before a scenario wants them.
+    pub fn prepare(&mut self, names: &[String]) {
+        for one in &mut self.all {
+            if names.iter().any(|name| name == one.kind.name) {
+                one.be_ready(self.lab);
+            }
+        }
+    }
+
     /// A scenario begins for which these observers are armed.
     pub fn want(&mut self, names: &[String]) {
         self.watch = None;
@@ -70,8 +79,8 @@ impl Observers {
                 true => State::Wanted,
                 false => State::Unwanted,
             };
-            if one.state == State::Wanted && one.ready.is_none() {
-                one.ready = Some(one.set_up(self.lab));
+            if one.state == State::Wanted {
+                one.be_ready(self.lab);
             }
         }
     }
@@ -178,6 +187,12 @@ impl Observers {
 }
 
 impl One {
+    fn be_ready(&mut self, lab: Lab) {
+        if self.ready.is_none() {
+            self.ready = Some(self.set_up(lab));
+        }
+    }
+
     fn set_up(&mut self, lab: Lab) -> Result<(), Failure> {
         let unmet = asked(self.kind.needs, lab).filter(|need| !(need.probe)(lab));
         let unmet: Vec<_> = unmet.map(|need| need.what.to_owned()).collect();

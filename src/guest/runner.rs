@@ -18,12 +18,12 @@ use nix::unistd::Pid;
 use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
 use super::undo::Undo;
-use super::{Contents, HOME, View, chance, channel, command, launcher, report, running_kernel};
+use super::{Contents, View, chance, channel, command, launcher, orders, report, running_kernel};
 use crate::cases;
 use crate::model::{self, Either, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario, Stage};
+use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario, Stage, keep_counting};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
 use crate::wire::{Ask, Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
@@ -51,15 +51,9 @@ pub fn main(lab: Lab) -> ExitCode {
 }
 
 fn run(lab: Lab, link: &mut Link) -> Result<()> {
-    let plan = fs::read(Path::new(HOME).join("plan.json")).context("failed to read the plan")?;
-    let plan: Plan = serde_json::from_slice(&plan).context("failed to read the plan")?;
     limits(lab).context("failed to set limits")?;
+    keep_counting();
     let children = child_signals().context("failed to ask for signals of children")?;
-    let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
-    link.send(&Message::Hello {
-        release: uname.release().to_string_lossy().into_owned(),
-        version: uname.version().to_string_lossy().into_owned(),
-    })?;
     if lab == Lab::Native {
         use_up_two().context("failed to use up process id 2")?;
     }
@@ -69,9 +63,20 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
         observers: Observers::new(lab),
         children,
     };
-    if !matches!(plan.job, Job::Command { .. }) {
+    let plan = orders::in_image()?;
+    // A command's root may be large, and it wants nothing of it; its plan stands in the image.
+    if !matches!(&plan, Some(plan) if matches!(plan.job, Job::Command { .. })) {
         boot.contents.read_all(Path::new("/"));
     }
+    let plan = match plan {
+        Some(plan) => plan,
+        None => orders::await_plan(link, &mut boot.observers)?,
+    };
+    let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
+    link.send(&Message::Hello {
+        release: uname.release().to_string_lossy().into_owned(),
+        version: uname.version().to_string_lossy().into_owned(),
+    })?;
     match &plan.job {
         Job::Scenarios(asks) => {
             for ask in asks {

@@ -56,7 +56,7 @@ pub fn passed(story: &Inside, symbol: &str) -> Option<Passed> {
 #[must_use]
 pub fn is_recorded(symbol: &str) -> bool {
     Source::all().any(|source| match source {
-        Source::Function(name) => name == symbol,
+        Source::Function(name) | Source::With(name) => name == symbol,
         Source::Event(group, name) => name == symbol || format!("{group}:{name}") == symbol,
         Source::Return(_) | Source::Entry => false,
     })

@@ -47,6 +47,14 @@ pub const EXECVE_CHECK: Difference = Difference {
     source: "a5874fde3c08 (exec: Add a new AT_EXECVE_CHECK flag to execveat(2))",
 };
 
+/// Program headers may take more than a page.
+pub const MANY_HEADERS: Difference = Difference {
+    what: "program headers of more than 4096 bytes are read",
+    since: &["6.17"],
+    until: None,
+    source: "8030790477e8 (binfmt_elf: remove the 4k limitation of program header size)",
+};
+
 /// Too many processes are told before a name that cannot be read.
 pub const LIMIT_BEFORE_NAME: Difference = Difference {
     what: "too many processes are told before a path that is too long or empty",
@@ -72,12 +80,13 @@ pub const LISTENER_WAITS_FOR_ITSELF: Difference = Difference {
 };
 
 /// All of them.
-pub const ALL: [Difference; 7] = [
+pub const ALL: [Difference; 8] = [
     OPENS_FIRST,
     COMM_OF_FILE,
     ASKS_MODPROBE,
     EXECVE_CHECK,
     LIMIT_BEFORE_NAME,
+    MANY_HEADERS,
     LAYERS_HAVE_EVENTS,
     LISTENER_WAITS_FOR_ITSELF,
 ];

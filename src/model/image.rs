@@ -12,6 +12,9 @@ pub const HEAD: usize = 256;
 /// Longest interpreter that an ELF file may name, with its NUL: `PATH_MAX`.
 const PATH_MAX: u64 = 4096;
 
+/// Size of a page.
+pub(super) const PAGE: u64 = 4096;
+
 /// What is in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
@@ -32,10 +35,14 @@ pub struct Elf {
     pub machine: u16,
     /// The program headers are as long as they must be, and all there.
     pub headers: bool,
+    /// How many bytes they take.
+    pub table: u64,
     /// The first `PT_INTERP`.
     pub interpreter: Option<Interpreter>,
     /// No segment is at an address that a process cannot have.
     pub addresses: bool,
+    /// How many pages the segments that are loaded take; none where nothing is loaded.
+    pub pages: u64,
     /// `DT_NEEDED`, in order.
     pub needed: Vec<String>,
     /// `DT_SONAME`.
@@ -119,6 +126,28 @@ struct Segment {
     memory: u64,
 }
 
+/// How many bytes the program headers take.
+fn size_of_table(machine: u16, wide: &header64::Header, head: &[u8]) -> u64 {
+    let (size, count) = match machine {
+        header::EM_386 => {
+            let mut fixed = [0; header32::SIZEOF_EHDR];
+            fixed.copy_from_slice(&head[..header32::SIZEOF_EHDR]);
+            let header = header32::Header::from_bytes(&fixed);
+            (header.e_phentsize, header.e_phnum)
+        }
+        _ => (wide.e_phentsize, wide.e_phnum),
+    };
+    u64::from(size) * u64::from(count)
+}
+
+impl Segment {
+    /// How many pages it takes in memory.
+    fn pages(&self) -> u64 {
+        let begin = self.address % PAGE;
+        begin.saturating_add(self.memory).div_ceil(PAGE)
+    }
+}
+
 fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
     let mut fixed = [0; header64::SIZEOF_EHDR];
     fixed.copy_from_slice(&head[..header64::SIZEOF_EHDR]);
@@ -133,8 +162,10 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         kind,
         machine,
         headers: segments.is_some(),
+        table: size_of_table(machine, wide, head),
         interpreter: None,
         addresses: true,
+        pages: 0,
         needed: Vec::new(),
         soname: None,
         runpath: None,
@@ -152,6 +183,10 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         let end = load.address.checked_add(load.memory);
         end.is_some_and(|end| end <= arch::END_OF_ADDRESSES)
     });
+    let loads = segments
+        .iter()
+        .filter(|segment| segment.kind == program_header::PT_LOAD);
+    elf.pages = loads.map(Segment::pages).sum();
     libraries(bytes, &segments, machine, &mut elf);
     elf
 }

@@ -5,14 +5,16 @@ use nix::libc;
 
 use super::differences::{
     ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
-    LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
+    LISTENER_WAITS_FOR_ITSELF, MANY_HEADERS, OPENS_FIRST,
 };
-use super::image::Interpreter;
+use super::image::{Elf, Interpreter, PAGE};
 use super::walk::{Found, walk};
 use super::{Answer, Call, Ending, File, Files, Format, Observer, Running, Step, Target};
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
+/// Where the descriptors of a process are, by number.
+const OWN_DESCRIPTORS: &str = "/proc/self/fd/";
 /// How many interpreters the kernel puts ahead of a program before it gives up with ELOOP.
 const DEPTH: usize = 5;
 /// Longest comm, without its NUL: `TASK_COMM_LEN`.
@@ -38,6 +40,7 @@ pub fn exec(
         observer,
         argv: call.argv.clone(),
         room: 0,
+        stack: size_of::<usize>() as u64,
         keeps_open: false,
         executable: None,
         transparent: None,
@@ -58,6 +61,8 @@ struct Exec<'a, 'o> {
     argv: Vec<String>,
     /// How many bytes of arguments still fit.
     room: i64,
+    /// How many bytes of the new stack are taken; there is a word at its top.
+    stack: u64,
     /// The program gets a descriptor of the file that it interprets (binfmt_misc, `O`).
     keeps_open: bool,
     /// That file.
@@ -170,7 +175,7 @@ impl Exec<'_, '_> {
         }
         Ok(match fd {
             Some(fd) if !path.starts_with('/') => {
-                let base = format!("/proc/self/fd/{fd}");
+                let base = format!("{OWN_DESCRIPTORS}{fd}");
                 let name = match path.is_empty() {
                     true => format!("/dev/fd/{fd}"),
                     false => format!("/dev/fd/{fd}/{path}"),
@@ -199,7 +204,11 @@ impl Exec<'_, '_> {
 
     fn copy(&mut self, string: &str) -> Result<(), Ending> {
         self.room -= string.len() as i64 + 1;
-        match self.room < 0 {
+        self.stack += string.len() as u64 + 1;
+        // The first page is there; to add one `may_expand_vm` asks the limit (`get_arg_page`).
+        let pages = self.stack.div_ceil(PAGE);
+        let too_many = pages > 1 && pages > self.call.caller.space / PAGE;
+        match self.room < 0 || too_many {
             true => Err(errno("E2BIG")),
             false => Ok(()),
         }
@@ -209,6 +218,7 @@ impl Exec<'_, '_> {
     fn remove_argument(&mut self) {
         let removed = self.argv.remove(0);
         self.room += removed.len() as i64 + 1;
+        self.stack -= removed.len() as u64 + 1;
     }
 
     /// `copy_string_kernel`.
@@ -237,6 +247,11 @@ impl Exec<'_, '_> {
         // `alloc_empty_file`, before the walk.
         if caller.no_files {
             return Err(errno("ENFILE"));
+        }
+        // `path_init` in fs/namei.c; an absolute path asks for no descriptor.
+        let relative = !path.starts_with('/') && base.starts_with(OWN_DESCRIPTORS);
+        if relative && self.files.node(base).is_none() {
+            return Err(errno("EBADF"));
         }
         let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
             Found::File(file) => *file,
@@ -396,7 +411,7 @@ impl Exec<'_, '_> {
         let Some(elf) = &file.image().elf else {
             return Ok(Handler::NotMine);
         };
-        if !elf.is_program() || !elf.is_ours() || !elf.headers {
+        if !elf.is_program() || !elf.is_ours() || !self.reads_headers(elf) {
             return Ok(Handler::NotMine);
         }
         let interpreter = match (&elf.interpreter, self.loader.take()) {
@@ -420,7 +435,7 @@ impl Exec<'_, '_> {
                 .elf
                 .as_ref()
                 .filter(|found| found.machine == elf.machine);
-            if good.is_none_or(|found| !found.headers) {
+            if good.is_none_or(|found| !self.reads_headers(found)) {
                 return Err(errno("ELIBBAD"));
             }
         }
@@ -429,11 +444,14 @@ impl Exec<'_, '_> {
         if !self.may_give_capabilities(file) {
             return Err(errno("EPERM"));
         }
-        let whole = interpreter.as_ref().is_none_or(|interpreter| {
-            let elf = interpreter.image().elf.as_ref();
-            elf.is_some_and(|elf| elf.is_program() && elf.addresses)
+        let loader = interpreter.as_ref().map(|found| found.image());
+        let loader = loader.map(|image| image.elf.as_ref());
+        // `load_elf_interp` wants something to load, where a program may have nothing.
+        let whole = loader.is_none_or(|elf| {
+            elf.is_some_and(|elf| elf.is_program() && elf.addresses && elf.pages > 0)
         });
-        if !elf.addresses || !whole {
+        let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
+        if !elf.addresses || !whole || !self.has_descriptors() || !self.has_space(pages) {
             return Err(Ending::Signal("SIGSEGV"));
         }
         let exe = self.transparent.take().unwrap_or_else(|| file.clone());
@@ -449,6 +467,27 @@ impl Exec<'_, '_> {
             secure: self.is_secure(file),
             caller: self.call.caller.clone(),
         })))
+    }
+
+    /// `load_elf_phdrs`, of a program or of its interpreter.
+    fn reads_headers(&self, elf: &Elf) -> bool {
+        let most = match MANY_HEADERS.is_in(self.kernel) {
+            true => 65536,
+            false => PAGE,
+        };
+        elf.headers && elf.table <= most
+    }
+
+    /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.
+    fn has_descriptors(&self) -> bool {
+        let caller = &self.call.caller;
+        !(caller.large_table || caller.no_descriptor && self.executable.is_some())
+    }
+
+    /// `setup_arg_pages` makes room for 32 pages of stack, then come the segments: `may_expand_vm`.
+    fn has_space(&self, segments: u64) -> bool {
+        let stack = self.stack.div_ceil(PAGE) + 32;
+        stack + segments <= self.call.caller.space / PAGE
     }
 
     /// `bprm_caps_from_vfs_caps` in security/commoncap.c: a program that does not know about

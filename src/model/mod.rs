@@ -85,6 +85,12 @@ pub struct Caller {
     pub inheritable: u64,
     /// `RLIMIT_STACK`, in bytes.
     pub stack: u64,
+    /// `RLIMIT_AS`, in bytes.
+    pub space: u64,
+    /// No number is left for another descriptor, when those that the exec closes are closed.
+    pub no_descriptor: bool,
+    /// The table of descriptors is shared, and larger than a copy of it may be (`fs.nr_open`).
+    pub large_table: bool,
 }
 
 /// An entry of binfmt_misc.

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::observer::fanotify::{Event, Ids};
-use crate::proc::{Stat, Status};
+use crate::observer::fanotify::{Event, Ids, process_of};
+use crate::proc::Stat;
 use crate::trail::Mask;
 
 /// One event, as it was while everything stood still; bytes are as the kernel gave them.
@@ -145,7 +145,8 @@ fn who(pid: i32, stat: Option<&Stat>) -> Who {
         (Ok(exe), _) => Who::Program(exe),
         (Err(Errno::ENAMETOOLONG), _) => Who::TooLong,
         (Err(_), None) => Who::Dead,
-        (Err(_), Some(stat)) if stat.is_dead() => Who::Dead,
+        // Its leader has ended; the process may have not.
+        (Err(_), Some(stat)) if stat.is_dead() => thread_exe(pid).map_or(Who::Dead, Who::Program),
         (Err(_), Some(stat)) if stat.is_kernel_thread() => Who::KernelThread,
         // A helper of the kernel before its exec: no kernel thread by its flag, and no program.
         (Err(Errno::ENOENT), Some(_)) => Who::KernelThread,
@@ -153,14 +154,18 @@ fn who(pid: i32, stat: Option<&Stat>) -> Who {
     }
 }
 
-fn read_link(path: &str) -> nix::Result<Vec<u8>> {
-    nix::fcntl::readlink(path).map(|target| target.into_vec())
+/// The exe of a process whose leader has ended: its other threads still have it
+/// (proc_pid_task(5)); none when there is none left.
+fn thread_exe(pid: i32) -> Option<Vec<u8>> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut ids = threads
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    ids.find_map(|tid| read_link(&format!("/proc/{pid}/task/{tid}/exe")).ok())
 }
 
-/// The process that a thread belongs to (`Tgid` of proc_pid_status(5)).
-fn process_of(tid: i32) -> Option<i32> {
-    let process = Status::read(tid)?.number("Tgid:", 0)?;
-    i32::try_from(process).ok()
+fn read_link(path: &str) -> nix::Result<Vec<u8>> {
+    nix::fcntl::readlink(path).map(|target| target.into_vec())
 }
 
 #[cfg(test)]

@@ -51,6 +51,15 @@ impl<'a> Args<'a> {
         Image::new(self.argv, self.environment).execve_at(self.path, choose)
     }
 
+    /// execve(2) as 32-bit programs call it, by `int $0x80`.
+    ///
+    /// # Errors
+    ///
+    /// What the call says, or `ENOMEM` when there is no memory that 32 bits reach.
+    pub fn execve_narrow(&self) -> nix::Result<()> {
+        sys::execve_narrow(self.path, self.argv, self.environment)
+    }
+
     /// What the C library's execve(3) returns, and errno.
     #[must_use]
     pub fn library_execve(&self) -> (i32, Errno) {

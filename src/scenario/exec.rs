@@ -284,6 +284,11 @@ impl Exec {
         self.helper.as_deref()
     }
 
+    /// Whether the child itself is to become the program.
+    pub(super) fn is_itself(&self) -> bool {
+        self.target.is_some()
+    }
+
     /// Whether the program will say something of itself.
     pub(super) fn is_telling(&self) -> bool {
         matches!(self.telling, Some(Role::Report | Role::State))

@@ -14,6 +14,7 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsi
 use serde::{Deserialize, Serialize};
 
 use super::Exec;
+use super::execs::Execs;
 use super::premise::{Premise, Surroundings};
 use crate::subject::{TELL_FD, say_state};
 use crate::sys::{self, ForkResult};
@@ -26,6 +27,8 @@ pub struct Launched {
     pub call: Call,
     /// Ends of the child and of what became the launcher's by its parent's death.
     pub exits: Vec<Exit>,
+    /// The child dumped core, by its wait status.
+    pub dumped: bool,
     /// What programs of ours said of themselves.
     pub words: Vec<Word>,
     /// What the model is told of the call.
@@ -67,9 +70,11 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
         ForkResult::Parent { child } => child,
     };
     drop((write, tell, gate));
-    let premise = wait_at_gate(&ours)
+    let stands = wait_at_gate(&ours);
+    let premise = stands
         .then(|| surroundings?.look(exec, child.as_raw()))
         .flatten();
+    let execs = (stands && exec.is_itself()).then(|| Execs::of(child.as_raw()));
     // It goes on when the gate is gone.
     drop(ours);
     let mut failed = Vec::new();
@@ -82,9 +87,13 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
         path: exec.what(),
     };
     let mut exits = Vec::new();
+    let mut dumped = false;
     loop {
         match waitpid(None::<Pid>, None) {
-            Ok(status) => exits.extend(exit(status)),
+            Ok(status) => {
+                dumped |= matches!(status, WaitStatus::Signaled(pid, _, true) if pid == child);
+                exits.extend(exit(status));
+            }
             Err(Errno::EINTR) => {}
             Err(Errno::ECHILD) => break,
             Err(errno) => return Err(errno).context("failed to wait for the scenario's processes"),
@@ -102,6 +111,13 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
             how,
         });
     }
+    for exit in exits.iter_mut().filter(|exit| exit.pid == child.as_raw()) {
+        if let (How::Signal(signal), Some(execs)) = (&exit.how, &execs)
+            && !execs.have_succeeded()?
+        {
+            exit.how = How::SignalInExec(signal.clone());
+        }
+    }
     let words = words(heard)?;
     if exec.is_telling() && words.is_empty() && exits.iter().any(|exit| exit.how == How::Exit(0)) {
         bail!("the program did not say what it was told");
@@ -109,6 +125,7 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
     Ok(Launched {
         call,
         exits,
+        dumped,
         words,
         premise,
     })

@@ -11,6 +11,7 @@ use crate::model::{
     self, Answer, Call, Caller, Either, Ending, Files as _, Format, Node, Recording, Target, World,
 };
 use crate::proc::{Stat, Status};
+use crate::sys;
 use crate::trail::printable;
 
 /// A call, and the files that it finds.
@@ -116,7 +117,46 @@ fn caller(pid: i32) -> Option<Caller> {
         bounding: status.bits("CapBnd:")?,
         inheritable: status.bits("CapInh:")?,
         stack: limit("Max stack size")?,
+        space: limit("Max address space")?,
+        no_descriptor: !has_number_left(pid, limit("Max open files")?),
+        large_table: has_large_table(pid),
     })
+}
+
+/// The descriptors of a process, each with whether an exec closes it.
+fn descriptors(pid: i32) -> Vec<(u64, bool)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter();
+    let entries = entries.flatten().flatten().map(|entry| entry.path());
+    let descriptor = |path: PathBuf| {
+        let number = path.file_name()?.to_str()?.parse().ok()?;
+        let flags = open_flags(&fs::read_to_string(path).ok()?)?;
+        Some((number, flags & libc::O_CLOEXEC != 0))
+    };
+    entries.filter_map(descriptor).collect()
+}
+
+/// Whether one of the numbers below the limit is free when the exec has closed what it closes.
+fn has_number_left(pid: i32, limit: u64) -> bool {
+    let kept = descriptors(pid);
+    let kept = kept
+        .iter()
+        .filter(|(number, closed)| *number < limit && !closed);
+    (kept.count() as u64) < limit
+}
+
+/// Whether the process shares its table with another one, and a copy would be too large: `dup_fd` in
+/// fs/file.c, which counts in words.
+fn has_large_table(pid: i32) -> bool {
+    const WORD: u64 = 64;
+    let most = fs::read_to_string("/proc/sys/fs/nr_open").unwrap_or_default();
+    let most = most.trim().parse().unwrap_or(u64::MAX);
+    let numbers = descriptors(pid).into_iter().map(|(number, _)| number);
+    let is_large = numbers
+        .max()
+        .is_some_and(|last| last / WORD > most.saturating_sub(1) / WORD);
+    let entries = || fs::read_dir("/proc").into_iter().flatten().flatten();
+    let others = || entries().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    is_large && others().any(|other: i32| other != pid && sys::share_descriptors(pid, other))
 }
 
 /// How many processes a user has, by the real ids: what the kernel counts.

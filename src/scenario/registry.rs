@@ -141,6 +141,21 @@ mod tests {
     }
 
     #[test]
+    fn the_pages_say_how_many_scenarios_there_are() {
+        let pages = [
+            include_str!("../../README.md"),
+            include_str!("../../docs/model.md"),
+        ];
+        let said = [
+            format!(" {} scenarios on eleven kernels", SCENARIOS.len()),
+            format!("| scenarios | all {} ", SCENARIOS.len()),
+        ];
+        for (page, said) in pages.iter().zip(&said) {
+            assert!(page.contains(said.as_str()), "{said}");
+        }
+    }
+
+    #[test]
     fn no_word_means_all() {
         assert_eq!(names(&[]).len(), SCENARIOS.len());
     }

@@ -9,6 +9,9 @@ use crate::trail::{Fact, How};
 pub struct Seen {
     /// How the child ended that made the call.
     pub how: How,
+    /// Its wait status says that it has dumped core. With a small dump and a helper that does not
+    /// read it, that is a race.
+    pub dumped: bool,
     /// The events in their order: "execute /usr/bin/true".
     pub events: Vec<String>,
     /// What was found by the program, or by the caller whose call failed.

@@ -396,9 +396,26 @@ impl Stage {
     ///
     /// As for [`Stage::observe`].
     pub fn refuse_each(&mut self, exec: &Exec) -> Result<()> {
-        let (_, events) = self.start(exec, Some("allow all".to_owned()), None)?;
-        for (nth, event) in (1..).zip(events) {
-            self.refuse(exec, Act::Deny, nth, &event)?;
+        self.look_at_each_refusal(exec, |_, _, _| Ok(()))
+    }
+
+    /// As [`Stage::refuse_each`], with a look at what each of the starts has left: it gets the name
+    /// of the case and what was seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`], or what the look says.
+    pub fn look_at_each_refusal(
+        &mut self,
+        exec: &Exec,
+        mut look: impl FnMut(&mut Stage, &str, &Seen) -> Result<()>,
+    ) -> Result<()> {
+        let all = "allow all";
+        let seen = self.started(exec, Some(all.to_owned()), None)?;
+        look(self, all, &seen)?;
+        for (nth, event) in (1..).zip(&seen.events) {
+            let seen = self.refuse(exec, Act::Deny, nth, event)?;
+            look(self, &format!("deny {nth}"), &seen)?;
         }
         Ok(())
     }
@@ -423,7 +440,7 @@ impl Stage {
     /// # Errors
     ///
     /// As for [`Stage::observe`].
-    pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<()> {
+    pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<Seen> {
         let what = match act {
             Act::Deny => "deny".to_owned(),
             Act::Errno(errno) => format!("deny with {:?}", Errno::from_raw(errno)),
@@ -431,10 +448,10 @@ impl Stage {
             Act::Die => "monitor dies at".to_owned(),
             Act::Kill => "kill at".to_owned(),
             Act::Signal(number) => format!("signal {number} at"),
+            Act::Late(until) => format!("answer when event {until} comes, at"),
         };
         let heading = format!("{what} {nth}: {event}");
-        self.start(exec, Some(heading), Some(Policy { nth, act }))?;
-        Ok(())
+        self.started(exec, Some(heading), Some(Policy { nth, act }))
     }
 
     /// Starts a program that is sent a signal while it waits for the answer to one event, and
@@ -450,6 +467,17 @@ impl Stage {
         };
         let heading = Some(format!("{signal} at event {nth}"));
         self.started(exec, heading, Some(Policy { nth, act }))
+    }
+
+    /// Starts a program of which one event is answered only when a later one, `until`, has come; the
+    /// process is sent SIGUSR1 when the first has, so that another of its threads can act meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stage::observe`].
+    pub fn answered_late(&mut self, exec: &Exec, nth: usize, until: usize) -> Result<Seen> {
+        let act = Act::Late(until);
+        self.started(exec, None, Some(Policy { nth, act }))
     }
 
     fn start(
@@ -484,6 +512,7 @@ impl Stage {
         let launch::Launched {
             call,
             exits,
+            dumped,
             words,
             premise,
         } = launch::launch(exec, Some(&surroundings))?;
@@ -504,7 +533,12 @@ impl Stage {
                 .is_some_and(|policy| matches!(policy.act, Act::Die | Act::Kill | Act::Signal(_))),
         };
         match self.call(&Request::Disarm(Box::new(ending)))? {
-            Reply::Seen(events) => Ok(Seen { how, events, found }),
+            Reply::Seen(events) => Ok(Seen {
+                how,
+                dumped,
+                events,
+                found,
+            }),
             other => bail!("the runner said {other:?} instead of what was seen"),
         }
     }

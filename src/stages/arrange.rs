@@ -62,8 +62,8 @@ struct State {
     elf: bool,
     /// What is opened next is an interpreter.
     interpreter: bool,
-    /// It has switched to the new address space.
-    switched: bool,
+    /// The new address space has its file: no other thread is left.
+    alone: bool,
     /// The ELF interpreter of the program that is being started.
     loader: Option<String>,
 }
@@ -174,6 +174,22 @@ impl Story<'_> {
         let mut probes = [BRIEF, LASTING].into_iter();
         if let Some(file) = probes.find_map(|begin| name.strip_prefix(begin)) {
             self.entry(process, file);
+        } else if let Some(function) = name.strip_prefix("a_") {
+            let is_this = |source: &Source| matches!(source, Source::With(own) if *own == function);
+            // A null pointer is another use of the function: an old map lets go of its file.
+            if let (Some(word), Some(1..)) = (word(is_this), argument(text)) {
+                self.pass(process, word.stage, function.to_owned(), None);
+            }
+        } else if name == "sys_exit" {
+            // Some other call of a 64-bit program has the same number.
+            let inside = self.states.get(&process).is_some_and(|state| state.inside);
+            let value = text
+                .rsplit_once(" = ")
+                .and_then(|(_, value)| value.trim().parse().ok());
+            if let Some(value) = value.filter(|_| inside) {
+                let symbol = "raw_syscalls:sys_exit".to_owned();
+                self.pass(process, RETURN, symbol, Some(errno(value)));
+            }
         } else if let Some(function) = name.strip_prefix("r_") {
             let function = function.trim_end_matches("_2").to_owned();
             let value = returned(text);
@@ -217,9 +233,9 @@ impl Story<'_> {
         if scope == Scope::Exec && !state.inside {
             return;
         }
-        // The exe file of an old map is let go of by the same function (`__mmput`), which some
-        // compilers put into its caller: that is no news of this program.
-        if stage == "exe-file-set" && (state.switched || !state.inside) {
+        // Threads that the exec has killed pass these as well, on their way out (`exit_mm`), until
+        // it is alone with a new memory map.
+        if ["memory-map-left", "old-map-owner"].contains(&stage) && !state.alone {
             return;
         }
         match stage {
@@ -236,7 +252,7 @@ impl Story<'_> {
             "try-elf" => state.elf = true,
             "try-script" | "try-misc" => (state.elf, state.interpreter) = (false, false),
             "open-interpreter" => state.interpreter = true,
-            "memory-map" => state.switched = true,
+            "exe-file-set" => state.alone = true,
             _ => {}
         }
         let known = self.names.of_pid(process);
@@ -270,6 +286,12 @@ fn new_comm(text: &str) -> Option<String> {
     )
 }
 
+/// The second argument, as our probes print it.
+fn argument(text: &str) -> Option<u64> {
+    let digits = text.rsplit_once("second=0x")?.1.trim();
+    u64::from_str_radix(digits, 16).ok()
+}
+
 /// 0, or the errno by name; some are the kernel's own and have none.
 pub(crate) fn errno(value: i64) -> String {
     match i32::try_from(value.unsigned_abs()) {
@@ -297,6 +319,8 @@ mod tests {
             comm: Some("x".into()),
             path: format!("/{pid}"),
             denied: None,
+            thread: None,
+            later: None,
         };
         Run {
             launcher: 100,
@@ -366,17 +390,41 @@ mod tests {
     }
 
     #[test]
-    fn the_exe_file_of_an_old_map_is_no_news() {
-        let set = (101, "set_mm_exe_file <-a");
+    fn a_map_that_lets_go_of_its_file_is_no_news() {
+        let call = |file| (101, file);
         let parts = [
             STEP,
             (101, "alloc_bprm <-a"),
-            set,
-            (101, "membarrier_exec_mmap <-a"),
-            set,
+            call("a_set_mm_exe_file: (set_mm_exe_file+0x0/0x90) second=0x0"),
+            call("a_set_mm_exe_file: (set_mm_exe_file+0x0/0x90) second=0xffff888003b1c700"),
+        ];
+        assert_eq!(story(&parts).unwrap()[2..], ["p1 exe-file-set"]);
+    }
+
+    #[test]
+    fn a_thread_that_the_exec_has_killed_leaves_no_stage_of_it() {
+        let set = (
+            101,
+            "a_set_mm_exe_file: (set_mm_exe_file+0x0/0x90) second=0x1",
+        );
+        let owner = (101, "mm_update_next_owner <-a");
+        let parts = [STEP, (101, "alloc_bprm <-a"), owner, set, owner];
+        let story = story(&parts).unwrap();
+        assert_eq!(story[2..], ["p1 exe-file-set", "p1 old-map-owner"]);
+    }
+
+    #[test]
+    fn a_call_of_a_32_bit_program_has_its_end() {
+        let exit = (101, "sys_exit: NR 11 = -2");
+        let parts = [
+            exit,
+            (101, "__ia32_compat_sys_execve <-a"),
+            STEP,
+            exit,
+            exit,
         ];
         let story = story(&parts).unwrap();
-        assert_eq!(story[2..], ["p1 exe-file-set", "p1 memory-map"]);
+        assert_eq!(story, ["p1 call", "p1 step", "p1 return ENOENT"]);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 pub enum Source {
     /// Entry into a function of the kernel (function tracer).
     Function(&'static str),
+    /// Entry into a function of the kernel whose second argument is no null pointer (kprobe).
+    With(&'static str),
     /// A tracepoint: its group and its name.
     Event(&'static str, &'static str),
     /// The return of a function (kretprobe).
@@ -53,7 +55,7 @@ const fn within(stage: &'static str, sources: &'static [Source], meaning: &'stat
     }
 }
 
-use Source::{Entry, Event, Function, Return};
+use Source::{Entry, Event, Function, Return, With};
 
 /// The stage at which a call begins.
 pub const CALL: &str = "call";
@@ -73,6 +75,8 @@ pub const WORDS: &[Word] = &[
         &[
             Event("syscalls", "sys_enter_execve"),
             Event("syscalls", "sys_enter_execveat"),
+            Function("__ia32_compat_sys_execve"),
+            Function("__ia32_compat_sys_execveat"),
             Function("kernel_execve"),
         ],
         "is called: execve, execveat, or its own execve for a helper",
@@ -199,7 +203,7 @@ pub const WORDS: &[Word] = &[
     ),
     word(
         "exe-file-set",
-        &[Function("set_mm_exe_file")],
+        &[With("set_mm_exe_file")],
         "writes the program's file into the new address space, which nobody can see yet",
     ),
     within(
@@ -296,6 +300,7 @@ pub const WORDS: &[Word] = &[
         &[
             Event("syscalls", "sys_exit_execve"),
             Event("syscalls", "sys_exit_execveat"),
+            Event("raw_syscalls", "sys_exit"),
             Return("kernel_execve"),
         ],
         "comes back from the call with this result",
@@ -345,7 +350,9 @@ impl Source {
     #[must_use]
     pub fn symbol(&self) -> String {
         match self {
-            Source::Function(name) | Source::Return(name) => (*name).to_owned(),
+            Source::Function(name) | Source::With(name) | Source::Return(name) => {
+                (*name).to_owned()
+            }
             Source::Event(group, name) => format!("{group}:{name}"),
             Source::Entry => "uprobe".to_owned(),
         }
@@ -358,6 +365,16 @@ impl Source {
             Source::Function(name) => Some(name),
             _ => None,
         }
+    }
+
+    /// Which hits of an event are asked for; none for all of them.
+    ///
+    /// A call of 32-bit programs, or one that returns into one, has its number in their table, of
+    /// which the tracepoints of single calls know nothing (`arch_trace_is_compat_syscall`): 11 and
+    /// 358 are its execve and execveat.
+    #[must_use]
+    pub fn filter(self) -> Option<&'static str> {
+        (self == Event("raw_syscalls", "sys_exit")).then_some("id==11||id==358")
     }
 
     /// Every source of the vocabulary.

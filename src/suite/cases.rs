@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::machine::{Ears, Errand};
 use super::{Options, Stop, Suite, Target};
 use crate::case;
 use crate::trail::Agreement;
@@ -29,6 +30,8 @@ pub struct Tally {
     pub disagreed: Vec<(u64, Shrunk)>,
     /// Seeds of cases that broke, with the reason.
     pub broken: Vec<(u64, String)>,
+    /// What is to be said that is no result: of states that are not as they were kept.
+    pub notes: Vec<String>,
 }
 
 impl Tally {
@@ -143,26 +146,31 @@ impl Suite {
             };
             let first = left.start;
             let count = u32::try_from(left.end - first).unwrap_or(u32::MAX);
-            let end = self.follow(
-                target,
-                (&self.whole(), &plan),
-                options,
-                PATIENCE * count,
-                stop,
-                &mut |message| {
-                    if let Message::Case {
-                        seed,
-                        result,
-                        shrunk,
-                    } = message
-                    {
-                        left.start = seed + 1;
-                        tally.add(seed, result, shrunk);
-                        progress(seed);
-                    }
-                    Some(PATIENCE)
-                },
-            );
+            let errand = Errand {
+                load: &self.whole(),
+                plan,
+                limit: options.boot + PATIENCE * count,
+            };
+            let mut notes = Vec::new();
+            let mut heard = |message| {
+                if let Message::Case {
+                    seed,
+                    result,
+                    shrunk,
+                } = message
+                {
+                    left.start = seed + 1;
+                    tally.add(seed, result, shrunk);
+                    progress(seed);
+                }
+                Some(PATIENCE)
+            };
+            let mut ears = Ears {
+                heard: &mut heard,
+                told: &mut |text| notes.push(text),
+            };
+            let end = self.follow(target, &errand, options, stop, &mut ears);
+            tally.notes.extend(notes);
             match end {
                 Err(Breakdown::Broken(reason)) if left.start == first => {
                     // Not even one: this kernel is of no use.

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::judge::judge_body;
+use super::machine::{Ears, Errand};
 use super::run::{Event, Options, Suite};
 use super::verdict::verdict;
 use super::{Stop, Target};
@@ -60,8 +61,8 @@ impl Guest<'_> {
             };
             let applies =
                 |scenario: &&&'static Registered| number == 1 || !pass.further(scenario).is_empty();
-            let own = scenarios.iter().filter(applies).copied().collect();
-            self.pass(&pass, own, stop, sender, &mut |record| {
+            let own: Vec<_> = scenarios.iter().filter(applies).copied().collect();
+            let mut keep = |record: Record| {
                 let mut known = records.iter_mut();
                 match known.find(|known| known.scenario == record.scenario) {
                     Some(known) => {
@@ -76,11 +77,32 @@ impl Guest<'_> {
                         .drain(..)
                         .for_each(|record| self.send(sender, record));
                 }
-            });
+            };
+            for group in self.groups(&pass, &own) {
+                self.pass(&pass, group, stop, sender, &mut keep);
+            }
         }
         records
             .into_iter()
             .for_each(|record| self.send(sender, record));
+    }
+
+    /// Scenarios that share a guest: where a state has observers set up already, those that want some,
+    /// so that the others are not slowed down by them; else all.
+    fn groups(&self, pass: &Pass<'_>, own: &[&'static Registered]) -> Vec<Scenarios> {
+        let is_warm = self.suite.is_warm(self.target, self.options);
+        let mut groups: Vec<(bool, Scenarios)> = Vec::new();
+        for scenario in own {
+            let wanted = !pass.further(scenario).is_empty();
+            match groups
+                .iter_mut()
+                .find(|(known, _)| !is_warm || *known == wanted)
+            {
+                Some((_, group)) => group.push_back(scenario),
+                None => groups.push((wanted, [*scenario].into())),
+            }
+        }
+        groups.into_iter().map(|(_, group)| group).collect()
     }
 
     /// Runs scenarios under some observers, with a boot more for each that takes its guest down.
@@ -182,14 +204,21 @@ impl Guest<'_> {
             }
             _ => Some(grace),
         };
-        self.suite.follow(
-            self.target,
-            (&load, &plan),
-            self.options,
+        let errand = Errand {
+            load: &load,
+            plan,
             limit,
-            stop,
-            &mut heard,
-        )
+        };
+        let mut told = |text| {
+            let kernel = self.kernel;
+            let _ = sender.send(Event::Note { kernel, text });
+        };
+        let mut ears = Ears {
+            heard: &mut heard,
+            told: &mut told,
+        };
+        self.suite
+            .follow(self.target, &errand, self.options, stop, &mut ears)
     }
 
     /// What the next boot carries, and who shares it: those that say nothing of it share the fixture with

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::guest::Guest;
+use super::machine::{Begin, Ears, Errand, cold};
 use super::talk::Talk;
 use super::{Stop, Target};
 use crate::baseline::{Lineage, Store};
@@ -20,8 +21,9 @@ use crate::trail::Lab;
 use crate::view::{Name, Record, VIEWS};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
-use crate::vm::machine::{Machine, Terminal};
+use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
+use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, FOR_EVER, Limits};
 use crate::wire::{Fault, Input, Job, Message, Plan};
 
@@ -44,6 +46,8 @@ pub struct Options {
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
     pub observe: Vec<Name>,
+    /// How machines begin.
+    pub begin: Begin,
 }
 
 /// One kernel and what runs on it.
@@ -67,6 +71,7 @@ impl Default for Options {
             grace: Duration::from_secs(20),
             boot: session::BOOT,
             observe: VIEWS.iter().map(|view| view.name()).collect(),
+            begin: Begin::Warm,
         }
     }
 }
@@ -95,6 +100,13 @@ pub enum Event {
         /// What was seen and how it compares.
         record: Box<Record>,
     },
+    /// Something is to be said that is no result: of a state that is not as it was kept.
+    Note {
+        /// Index of the kernel in the call.
+        kernel: usize,
+        /// What.
+        text: String,
+    },
     /// Nothing more comes from this kernel.
     Ended {
         /// Index of the kernel in the call.
@@ -110,7 +122,7 @@ pub struct Suite {
     pub(super) lineage: Lineage,
     /// What guests carry for scenarios that are a user's, by name.
     pub(super) loads: BTreeMap<String, Load>,
-    cache: PathBuf,
+    pub(super) cache: PathBuf,
     /// How guests run, and why; not known before the first one is to be booted.
     accel: Mutex<Option<Choice>>,
     /// SHA-256 of the fixture.
@@ -134,6 +146,7 @@ impl Suite {
         trial: &Target,
         stop: &Stop,
     ) -> Result<Suite> {
+        std::thread::spawn(sandbox::options);
         let fixture = project.fixture()?;
         let ingredients = Ingredients::new(Programs::beside(command)?, fixture.archives);
         let suite = Suite {
@@ -172,7 +185,7 @@ impl Suite {
         self.ingredients.whole()
     }
 
-    fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
+    pub(super) fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
         let known = self.accel.lock();
         let mut known = known.map_err(|_| anyhow::anyhow!("a trial of KVM panicked"))?;
         if let Some(choice) = &*known {
@@ -239,7 +252,7 @@ impl Suite {
             ..Plan::default()
         };
         let accel = self.choose(target, stop)?;
-        let mut machine = machine(&self.ingredients, target, accel, &bench.load, &plan)?;
+        let mut machine = cold(&self.ingredients, target, accel, &bench.load, Some(&plan))?;
         machine.terminal = match &bench.job {
             Job::Command { input, .. } => match input {
                 Input::None => Terminal::None,
@@ -250,7 +263,7 @@ impl Suite {
         };
         machine.cpus = bench.cpus;
         machine.parameters = &bench.parameters;
-        machine.memory = bench.memory;
+        machine.memory = bench.memory.unwrap_or(machine.memory);
         let mut result = None;
         let mut until: Option<Instant> = None;
         let mut talk = Talk::new(&plan.job);
@@ -258,7 +271,7 @@ impl Suite {
             boot: session::BOOT,
             whole: FOR_EVER,
         };
-        let end = session::run(machine, limits, stop.as_fd(), &mut |message| {
+        let end = session::run(machine, &[], limits, stop.as_fd(), &mut |message| {
             talk.hear(&message)?;
             if let Message::Hello { .. } = message {
                 until = bench.limit.map(|limit| Instant::now() + limit);
@@ -303,74 +316,40 @@ pub struct Bench {
 }
 
 impl Suite {
-    /// Boots a kernel, or enters the native lab, and hands out what the guest says.
-    ///
-    /// `heard` says how long the guest may be silent then; `limit` is for the whole. A guest that says
+    /// Follows a plan in a machine or in the native lab, and hands out what the guest says. One that says
     /// what this plan gives no reason for is broken.
     pub(super) fn follow(
         &self,
         target: &Target,
-        (load, plan): (&Load, &Plan),
+        errand: &Errand<'_>,
         options: &Options,
-        limit: Duration,
         stop: &Stop,
-        heard: &mut dyn FnMut(Message) -> Option<Duration>,
+        ears: &mut Ears<'_>,
     ) -> Result<(), Breakdown> {
-        let broken = |error: anyhow::Error| Breakdown::Broken(format!("{error:#}"));
-        let mut talk = Talk::new(&plan.job);
+        let mut talk = Talk::new(&errand.plan.job);
         let mut heard = |message| {
             talk.hear(&message)?;
-            Ok(heard(message))
+            Ok((ears.heard)(message))
         };
         match target.lab() {
             Lab::Vm => {
-                let accel = self.choose(target, stop).map_err(broken)?;
-                let machine = machine(&self.ingredients, target, accel, load, plan);
-                let mut machine = machine.map_err(broken)?;
-                machine.cpus = options.cpus;
-                machine.parameters = &options.parameters;
-                let limits = Limits {
-                    boot: options.boot,
-                    whole: limit,
-                };
-                session::run(machine, limits, stop.as_fd(), &mut heard)
+                let told = &mut *ears.told;
+                self.follow_machine(target, errand, options, stop, &mut heard, told)
             }
             Lab::Native => {
-                let root = self.ingredients.root(load).map_err(broken)?;
+                let root = self.ingredients.root(errand.load);
+                let root = root.map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
                 let lab = native::Lab {
                     executable: self.ingredients.programs().executable(),
                     launcher: self.ingredients.programs().launcher(),
                     root: &root,
-                    plan,
-                    limit,
+                    plan: &errand.plan,
+                    limit: errand.limit,
                 };
                 native::run(&lab, stop.as_fd(), &mut heard)
             }
         }
     }
-}
-
-fn machine<'a>(
-    ingredients: &Ingredients,
-    target: &'a Target,
-    accel: Accel,
-    load: &Load,
-    plan: &Plan,
-) -> Result<Machine<'a>> {
-    let image = ingredients
-        .image(&target.modules, load, plan)
-        .with_context(|| format!("failed to build the image for {}", target.id))?;
-    let kernel = target.kernel.as_ref();
-    let kernel = kernel.context("the running kernel takes no command: run it here")?;
-    Ok(Machine {
-        kernel,
-        image,
-        accel,
-        cpus: 1,
-        parameters: "",
-        terminal: Terminal::None,
-        memory: None,
-    })
 }
 
 /// Under hardware virtualisation a kernel is up in a second or two.
@@ -380,11 +359,14 @@ const KVM_TRIAL: Duration = Duration::from_secs(30);
 fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
     let plan = Plan::default();
     let load = Load::default();
-    let machine = machine(ingredients, target, Accel::Kvm, &load, &plan)?;
+    let machine = cold(ingredients, target, Accel::Kvm, &load, Some(&plan))?;
+    let mut talk = Talk::new(&plan.job);
     let limits = Limits {
         boot: KVM_TRIAL,
         whole: 2 * KVM_TRIAL,
     };
-    session::run(machine, limits, stop.as_fd(), &mut |_| Ok(Some(KVM_TRIAL)))?;
+    session::run(machine, &[], limits, stop.as_fd(), &mut |message| {
+        talk.hear(&message).map(|()| Some(KVM_TRIAL))
+    })?;
     Ok(())
 }

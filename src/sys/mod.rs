@@ -7,6 +7,7 @@
 )]
 
 pub mod bare;
+mod confine;
 mod disk;
 mod exec;
 mod fd;
@@ -14,12 +15,16 @@ mod map;
 mod memory;
 mod module;
 mod mount;
+mod narrow;
+mod perf;
 mod power;
 mod process;
+mod random;
 mod ring;
 mod signal;
 mod timer;
 
+pub use confine::{execute_nothing, filter_execve};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, netlink, socket};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd, readable_bytes};
@@ -30,13 +35,16 @@ pub use memory::{
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
+pub use narrow::execve_narrow;
+pub use perf::Passes;
 pub use power::{
     prctl, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
-    handled, on_exec, own_terminal, reset_signals, share_fs, with_clean_signals,
+    handled, on_exec, own_terminal, reset_signals, share_descriptors, share_fs, with_clean_signals,
 };
+pub use random::reseed;
 pub use ring::Ring;
 pub use signal::{
     block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,

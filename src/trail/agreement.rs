@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Agreement {
-    /// Starts of programs that the model predicted, also those that failed.
+    /// Starts of programs that the model explains, also those that failed.
     pub starts: usize,
+    /// Those of them that were not predicted beforehand: which file was named was taken from the
+    /// first step that was seen, and files were looked up afterwards.
+    #[serde(default)]
+    pub afterwards: usize,
     /// Steps of the kernel that it predicted.
     pub kernel: usize,
     /// Steps of the loader that it predicted.
@@ -28,6 +32,7 @@ impl Agreement {
     /// Adds another start's.
     pub fn add(&mut self, other: Agreement) {
         self.starts += other.starts;
+        self.afterwards += other.afterwards;
         self.kernel += other.kernel;
         self.loader += other.loader;
         self.own += other.own;

@@ -35,7 +35,7 @@ pub(crate) use normalise::{Names, comm, own, step};
 pub use outcome::Outcome;
 pub use parse::{ParseError, parse};
 pub use release::{Release, is_release};
-pub use sighting::{Call, Exit, Run, Sighting, Word};
+pub use sighting::{Call, Exit, Later, LaterThread, Run, Sighting, Word};
 pub use step::{Case, Ended, How, LONGEST, Started, Step, Trail};
 pub use told::{Told, ToldTo};
 pub use verdict::{Fact, Found, Judgement, Verdict};

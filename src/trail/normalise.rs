@@ -2,6 +2,7 @@
 //!
 //! `docs/trail-format.md` lists every placeholder that this file writes.
 
+use super::step::NO_EXE;
 use super::{Ended, Found, Run, Sighting, Started, Step, ToldTo, Trail};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
@@ -72,12 +73,30 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
         exe: sighting
             .exe
             .as_deref()
-            .map_or_else(|| comm.clone(), |exe| names.path(exe)),
+            .map_or_else(|| NO_EXE.to_owned(), |exe| names.path(exe)),
         exe_link: sighting.exe.is_some(),
         comm,
         path: names.path(&sighting.path),
         denied: sighting.denied.clone(),
+        thread: sighting.thread.clone(),
+        later: sighting.later.as_ref().map(|later| {
+            let own = identity(&later.exe, &later.comm, names);
+            let thread = later.thread.as_ref();
+            let thread = thread.map(|thread| identity(&thread.exe, &thread.comm, names));
+            format!(
+                "process {own}, thread {}",
+                thread.as_deref().unwrap_or("gone")
+            )
+        }),
     }
+}
+
+/// Exe and comm at a second look.
+fn identity(exe: &Option<String>, comm: &Option<String>, names: &Names) -> String {
+    let exe = exe
+        .as_ref()
+        .map_or(NO_EXE.to_owned(), |exe| names.path(exe));
+    format!("exe={exe} comm={}", comm.as_deref().unwrap_or("gone"))
 }
 
 /// A kernel worker's comm carries its pool, number and work (`kworker/u4:2-events`): keep the name.
@@ -242,6 +261,8 @@ mod tests {
             comm: Some("a".into()),
             path: "/b".into(),
             denied: None,
+            thread: None,
+            later: None,
         }
     }
 
@@ -314,7 +335,8 @@ mod tests {
         };
         let trail = normalise(&run(vec![helper]));
         assert_eq!(trail.started[0].by, "kthreadd");
-        assert_eq!(trail.steps[0].exe, "kworker");
+        assert_eq!(trail.steps[0].exe, "none");
+        assert_eq!(trail.steps[0].comm, "kworker");
         assert!(!trail.steps[0].exe_link);
     }
 
@@ -396,8 +418,8 @@ mod tests {
         fn what_is_normalised_stays_as_it_is(value in super::super::property::value()) {
             let names = Names::of(&run(vec![seen(101, 100)]));
             for inode in [&*value, "pipe:[7]", &format!("socket:[{value}]"), &format!("/proc/101/{value}")] {
-                let once = text(inode, &names);
-                proptest::prop_assert_eq!(text(&once, &names), once);
+                let once = names.path(inode);
+                proptest::prop_assert_eq!(names.path(&once), once);
             }
             proptest::prop_assert_eq!(comm(&comm(&value)), comm(&value));
         }

@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use super::escape::is_visible;
-use super::text::{COMM, PATH};
+use super::step::NO_EXE;
+use super::text::{COMM, PATH, THREAD};
 use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict, field};
 
 /// A line that no trail has.
@@ -98,6 +99,16 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 return Err(fail("a step after those of another process"));
             }
             trail.steps.push(step);
+        } else if let Some(rest) = line.strip_prefix("later ") {
+            let later = rest.split_once(": ");
+            let step = trail.steps.last_mut();
+            let (Some((process, later)), Some(step)) = (later, step) else {
+                return Err(fail("a second look at nothing"));
+            };
+            if step.process != process || step.later.is_some() {
+                return Err(fail("a second look at another step"));
+            }
+            step.later = Some(later.to_owned());
         } else if let Some(rest) = line.strip_prefix("told ") {
             let told = ToldTo::parse(rest).ok_or_else(|| fail("nothing that was told"))?;
             if current.as_ref() != Some(&told.process) {
@@ -168,21 +179,24 @@ fn step(line: &str) -> Option<Step> {
     let (process, rest) = rest.split_once(" ppid=")?;
     let (parent, rest) = rest.split_once(" exe=")?;
     let (rest, path) = rest.split_once(PATH)?;
-    let (link, comm) = rest.rsplit_once(COMM)?;
-    let (exe, comm) = (field::read(link), field::read(comm));
+    let (exe, comm) = rest.rsplit_once(COMM)?;
+    let (comm, thread) = match comm.split_once(THREAD) {
+        Some((comm, thread)) => (comm, Some(field::read(thread))),
+        None => (comm, None),
+    };
     let mask = Mask::from_name(perm.trim_end())?;
     Some(Step {
         process: word(process)?,
         parent: word(parent)?,
         step: mask.name().into_owned(),
         mask,
-        // A link's target is a path, or a name with a colon as pipes and sockets have; a comm that
-        // stands for a missing link is the comm beside it, and shows no slash.
-        exe_link: exe != comm || link.contains('/'),
-        exe,
-        comm,
+        exe: field::read(exe),
+        exe_link: exe != NO_EXE,
+        comm: field::read(comm),
         path: path.to_owned(),
         denied,
+        thread,
+        later: None,
     })
 }
 
@@ -191,7 +205,10 @@ fn ended(rest: &str) -> Option<Ended> {
     let (kind, value) = how.split_once(' ')?;
     let how = match kind {
         "exit" => How::Exit(value.parse().ok()?),
-        "signal" => How::Signal(word(value)?),
+        "signal" => match value.strip_suffix(" in execve") {
+            Some(name) => How::SignalInExec(word(name)?),
+            None => How::Signal(word(value)?),
+        },
         "errno" => How::Errno(word(value)?),
         _ => return None,
     };
@@ -207,7 +224,7 @@ fn word(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{NO_EXE, parse};
 
     const TEXT: &str = "\
 start p1 by launcher: execve /usr/bin/a b
@@ -216,12 +233,34 @@ perm=open    pid=p1 ppid=launcher exe=/a (deleted) comm=a : path=/l
 end p1: signal SIGSEGV
 
 start p2 by kthreadd
-perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
+perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
 ";
 
     #[test]
     fn a_trail_reads_back_as_it_was_written() {
         assert_eq!(parse(TEXT).unwrap().to_string(), TEXT);
+    }
+
+    #[test]
+    fn an_end_inside_the_call_reads_back() {
+        let text = TEXT.replace("SIGSEGV", "SIGSEGV in execve");
+        assert_eq!(parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_thread_and_a_second_look_read_back() {
+        let step = " comm=a : path=/l\n";
+        let late = " comm=a thread=b : path=/l\nlater p1: process exe=/c comm=c, thread gone\n";
+        let text = TEXT.replace(step, late);
+        let trail = parse(&text).unwrap();
+        assert_eq!(trail.steps[1].thread.as_deref(), Some("b"));
+        assert_eq!(trail.to_string(), text);
+    }
+
+    #[test]
+    fn facts_alone_end_without_an_empty_line() {
+        let text = "fact edge: 4096\n";
+        assert_eq!(parse(text).unwrap().to_string(), text);
     }
 
     #[test]
@@ -325,28 +364,32 @@ perm=execute pid=p2 ppid=kthreadd exe=kworker comm=kworker : path=/c
         }
     }
 
-    /// A step with this exe, or none, and this comm, read back.
-    fn step(exe: Option<&str>, comm: &str) {
+    /// A step with these read back.
+    fn step(exe: Option<&str>, comm: &str, thread: Option<&str>) {
         let mut trail = parse(TEXT).unwrap();
         let step = &mut trail.steps[1];
-        step.exe = exe.unwrap_or(comm).to_owned();
+        step.exe = exe.unwrap_or(NO_EXE).to_owned();
         step.exe_link = exe.is_some();
         step.comm = comm.to_owned();
+        step.thread = thread.map(ToOwned::to_owned);
         assert_eq!(parse(&trail.to_string()).unwrap(), trail, "{trail}");
     }
 
     #[test]
     fn a_comm_that_looks_like_another_field_reads_back() {
-        step(Some("/a"), "x : path=/etc");
-        step(Some("/a"), "x comm=y");
-        step(Some("/a comm=b : path=c"), " ");
-        step(None, " : path=");
+        step(Some("/a"), "x : path=/etc", None);
+        step(Some("/a"), "x comm=y", None);
+        step(Some("/a"), "x thread=y", None);
+        step(Some("/a comm=b : path=c"), " ", None);
+        step(None, " : path=", None);
     }
 
     #[test]
-    fn a_comm_with_a_slash_that_stands_for_a_missing_link_reads_back() {
-        step(None, "irq/24-x");
-        step(Some("irq/24-x"), "irq/24-x");
+    fn a_thread_that_looks_like_another_field_reads_back() {
+        for thread in ["x : path=/etc", "x comm=y", " thread=y", ""] {
+            step(Some("/a thread=b"), "c", Some(thread));
+            step(None, " thread=d", Some(thread));
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Call, Case, Exit, Fact, How, Mask, Run, Sighting, Told, Trail, Word, normalise, parse,
-    printable,
+    Call, Case, Exit, Fact, How, Later, LaterThread, Mask, Run, Sighting, Told, Trail, Word,
+    normalise, parse, printable,
 };
 
 /// A value as a guest has it: any bytes through [`printable`], and often what parts two fields.
@@ -21,6 +21,8 @@ pub(super) fn value() -> impl Strategy<Value = String> {
         1 => Just(b" exe=".to_vec()),
         1 => Just(b" argv=".to_vec()),
         1 => Just(b" execfd=".to_vec()),
+        1 => Just(b" thread=".to_vec()),
+        1 => Just(b"\nlater p1: ".to_vec()),
         1 => Just(b" -> ".to_vec()),
         1 => Just(b" | ".to_vec()),
         1 => Just(b"none".to_vec()),
@@ -41,18 +43,27 @@ fn link() -> impl Strategy<Value = String> {
     value().prop_map(|rest| format!("/{rest}"))
 }
 
+fn later() -> impl Strategy<Value = Later> {
+    let own = || (prop::option::of(link()), prop::option::of(value()));
+    let thread = prop::option::of(own().prop_map(|(exe, comm)| LaterThread { exe, comm }));
+    (own(), thread).prop_map(|((exe, comm), thread)| Later { exe, comm, thread })
+}
+
 fn sighting() -> impl Strategy<Value = Sighting> {
     let denied = prop::option::of(Just("EPERM".to_owned()));
     let seen = (any::<u64>(), pid(), pid(), prop::option::of(link()));
-    (seen, prop::option::of(value()), value(), denied).prop_map(
-        |((mask, pid, ppid, exe), comm, path, denied)| Sighting {
+    let held = (prop::option::of(value()), prop::option::of(later()));
+    (seen, prop::option::of(value()), value(), denied, held).prop_map(
+        |((mask, pid, ppid, exe), comm, path, denied, (thread, later))| Sighting {
             mask: Mask(mask),
             pid,
             ppid,
             exe,
             comm,
+            thread,
             path,
             denied,
+            later,
         },
     )
 }
@@ -90,6 +101,7 @@ fn exit() -> impl Strategy<Value = Exit> {
     let how = prop_oneof![
         any::<i32>().prop_map(How::Exit),
         Just(How::Signal("SIGSEGV".to_owned())),
+        Just(How::SignalInExec("SIGKILL".to_owned())),
         Just(How::Errno("ENOENT".to_owned())),
     ];
     (pid(), how).prop_map(|(pid, how)| Exit { pid, how })

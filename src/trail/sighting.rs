@@ -15,13 +15,39 @@ pub struct Sighting {
     pub ppid: i32,
     /// Target of `/proc/PID/exe`; none for a kernel thread or a dead process.
     pub exe: Option<String>,
-    /// `/proc/PID/comm`; none when the process was gone.
+    /// `/proc/PID/comm`, which is the leader's; none when the process was gone.
     pub comm: Option<String>,
+    /// Comm of the thread that waits, where it is not the leader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// The file that is being opened.
     pub path: String,
     /// The errno that the opener gets instead of the file, by name; none when it was allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
+    /// What a second look found, just before an answer that was put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<Later>,
+}
+
+/// A second look at a process whose event has waited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// Target of the exe link of the process; none where there is none.
+    pub exe: Option<String>,
+    /// Its comm, which is the leader's.
+    pub comm: Option<String>,
+    /// The thread that the event names; none when it has ended.
+    pub thread: Option<LaterThread>,
+}
+
+/// A thread at a second look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaterThread {
+    /// Target of its own exe link.
+    pub exe: Option<String>,
+    /// Its own comm.
+    pub comm: Option<String>,
 }
 
 /// A program start that the launcher asked for.

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, Found, Mask, ToldTo, Verdict};
 
+/// What stands for an exe link that is not there: a path begins with a slash, and what is no path
+/// has a colon.
+pub(super) const NO_EXE: &str = "none";
+
 /// One permission event, with the identity that the process had while the kernel held it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -19,17 +23,23 @@ pub struct Step {
     pub step: String,
     /// The event mask as the kernel gave it.
     pub mask: Mask,
-    /// Target of `/proc/PID/exe`; the normalised comm where there is no such link.
+    /// Target of `/proc/PID/exe`; `none` where there is no such link.
     pub exe: String,
     /// Whether `/proc/PID/exe` led anywhere (a kernel thread has none).
     pub exe_link: bool,
-    /// `/proc/PID/comm`, at most 15 bytes.
+    /// `/proc/PID/comm`, which is the leader's, at most 15 bytes.
     pub comm: String,
+    /// Comm of the thread that waits, where it is not the leader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// The file that is being opened.
     pub path: String,
     /// The errno that the monitor gave instead of the file, by name; none when it allowed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
+    /// What a second look found, just before an answer that was put off, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<String>,
 }
 
 /// How a process came into the trail.
@@ -67,6 +77,10 @@ pub enum How {
     Exit(i32),
     /// This signal ended it; by name (`SIGSEGV`).
     Signal(String),
+    /// This signal ended it inside its call: the kernel gave up after the point of no return, or it
+    /// was killed while it waited, and no program of the call ever ran.
+    #[serde(rename = "signal_in_exec")]
+    SignalInExec(String),
     /// The call that should have started a program failed with this errno, by name (`ENOENT`).
     Errno(String),
 }
@@ -76,6 +90,7 @@ impl fmt::Display for How {
         match self {
             How::Exit(status) => write!(f, "exit {status}"),
             How::Signal(name) => write!(f, "signal {name}"),
+            How::SignalInExec(name) => write!(f, "signal {name} in execve"),
             How::Errno(name) => write!(f, "errno {name}"),
         }
     }
@@ -130,6 +145,16 @@ impl Trail {
             + self.verdicts.len()
             + self.facts.len()
             + cases.sum::<usize>()
+    }
+
+    /// Writes what stands for a missing exe link where there is none.
+    pub fn name_missing_links(&mut self) {
+        let cases = self.cases.iter_mut().flat_map(|case| &mut case.trail.steps);
+        for step in self.steps.iter_mut().chain(cases) {
+            if !step.exe_link {
+                NO_EXE.clone_into(&mut step.exe);
+            }
+        }
     }
 
     /// The steps, also those of the cases.

@@ -6,6 +6,8 @@ use super::{Started, Step, Trail, field};
 
 /// What stands before a step's comm.
 pub(super) const COMM: &str = " comm=";
+/// What stands before the comm of the thread that waits.
+pub(super) const THREAD: &str = " thread=";
 /// What stands before a step's path.
 pub(super) const PATH: &str = " : path=";
 
@@ -20,7 +22,9 @@ impl fmt::Display for Trail {
         for fact in &self.facts {
             writeln!(f, "fact {fact}")?;
         }
-        if !self.verdicts.is_empty() || !self.facts.is_empty() {
+        let is_said = !self.verdicts.is_empty() || !self.facts.is_empty();
+        let is_seen = !self.started.is_empty() || !self.steps.is_empty() || !self.cases.is_empty();
+        if is_said && (is_seen || self.hang.is_some()) {
             writeln!(f)?;
         }
         for (number, case) in self.cases.iter().enumerate() {
@@ -86,27 +90,31 @@ impl fmt::Display for Step {
             process,
             parent,
             exe,
-            exe_link,
             comm,
             path,
             mask,
             denied,
+            thread,
+            later,
             ..
         } = self;
         let exe = field::before(exe, &[PATH]);
-        // A link's target has a slash, and a comm that stands for a missing link shows none.
-        let exe = match exe_link {
-            true => exe.into_owned(),
-            false => field::without(&exe, '/'),
-        };
-        let comm = field::before(comm, &[PATH, COMM]);
+        let comm = field::before(comm, &[PATH, COMM, THREAD]);
         if let Some(errno) = denied {
             write!(f, "deny={errno} ")?;
         }
         let perm = mask.name();
         write!(
             f,
-            "perm={perm:<7} pid={process} ppid={parent} exe={exe}{COMM}{comm}{PATH}{path}"
-        )
+            "perm={perm:<7} pid={process} ppid={parent} exe={exe}{COMM}{comm}"
+        )?;
+        if let Some(thread) = thread {
+            write!(f, "{THREAD}{}", field::before(thread, &[PATH, COMM]))?;
+        }
+        write!(f, "{PATH}{path}")?;
+        match later {
+            Some(later) => write!(f, "\nlater {process}: {later}"),
+            None => Ok(()),
+        }
     }
 }

@@ -16,14 +16,60 @@ use crate::trail::{Outcome, Trail};
 use crate::wire::Lost;
 
 /// One mark of a view on the lane of a process, between two steps of the trail.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// What it is called.
     pub name: String,
     /// Where it comes from, and what more was seen.
-    pub title: String,
-    /// Whether the name is written out beside the mark.
+    pub seen: String,
+    /// Whether its name is told where marks are folded.
     pub named: bool,
+    /// What it changes of the process.
+    pub turns: Option<Turn>,
+}
+
+/// A change of what a process is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// What changes.
+    pub what: Identity,
+    /// What it becomes; none where the view does not know.
+    pub to: Option<String>,
+}
+
+/// What a process is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Identity {
+    /// Target of `/proc/PID/exe`.
+    Exe,
+    /// Its comm.
+    Comm,
+    /// Its credentials.
+    Credentials,
+    /// Its parent.
+    Parent,
+}
+
+impl Identity {
+    /// Its name, as the trail's text has it where it has one.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Identity::Exe => "exe",
+            Identity::Comm => "comm",
+            Identity::Credentials => "credentials",
+            Identity::Parent => "parent",
+        }
+    }
+}
+
+/// The marks of one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// Its name, as in the trail.
+    pub process: String,
+    /// Those before each of its steps, and those after the last one.
+    pub groups: Vec<Vec<Mark>>,
 }
 
 /// How much is told.
@@ -123,9 +169,14 @@ pub trait View: Debug + Sync + 'static {
             .try_for_each(|line| writeln!(out, "    {line}"))
     }
 
-    /// Marks for the lane of a process in the picture of the trail: those before each step, and
-    /// those after the last one.
-    fn marks(_: &Self::Body, _: &str) -> Vec<Vec<Mark>> {
+    /// Marks for the lanes of the processes in the picture of the trail; a view that has some is
+    /// not repeated as text there.
+    fn marks(_: &Self::Body) -> Vec<Marked> {
+        Vec::new()
+    }
+
+    /// What is to be said of the whole beside the marks.
+    fn notes(_: &Self::Body) -> Vec<String> {
         Vec::new()
     }
 }
@@ -180,7 +231,9 @@ pub trait AnyView: Debug + Sync {
     /// The output cannot be written.
     fn show(&self, body: &Body, paint: &Paint, out: &mut dyn Write) -> io::Result<()>;
     /// See [`View::marks`].
-    fn marks(&self, body: &Body, process: &str) -> Vec<Vec<Mark>>;
+    fn marks(&self, body: &Body) -> Vec<Marked>;
+    /// See [`View::notes`].
+    fn notes(&self, body: &Body) -> Vec<String>;
 }
 
 /// A body that is another view's is a mistake of the caller, and is treated as nothing seen.
@@ -251,8 +304,11 @@ impl<V: View> AnyView for V {
             .map_or(Ok(()), |body| V::show(body, paint, out))
     }
 
-    fn marks(&self, body: &Body, process: &str) -> Vec<Vec<Mark>> {
-        let body = body.get::<V>();
-        body.map_or_else(Vec::new, |body| V::marks(body, process))
+    fn marks(&self, body: &Body) -> Vec<Marked> {
+        body.get::<V>().map_or_else(Vec::new, V::marks)
+    }
+
+    fn notes(&self, body: &Body) -> Vec<String> {
+        body.get::<V>().map_or_else(Vec::new, V::notes)
     }
 }

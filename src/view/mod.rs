@@ -27,7 +27,7 @@ pub mod trail;
 
 pub use body::Body;
 pub use judged::{Compared, Judged};
-pub use kind::{AnyView, Length, Mark, View};
+pub use kind::{AnyView, Identity, Length, Mark, Marked, Turn, View};
 pub use name::Name;
 pub use observed::{Observed, observed};
 pub use paint::{Colour, Paint};

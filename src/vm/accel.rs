@@ -115,7 +115,8 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
         host,
         choice: choice.clone(),
     })?;
-    files::replace(&file, &remembered)?;
+    // A cache that cannot be written is tried each time, which costs time alone.
+    let _ = files::replace(&file, &remembered);
     Ok(choice)
 }
 

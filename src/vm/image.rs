@@ -137,7 +137,20 @@ impl Ingredients {
         Ok(root)
     }
 
-    /// Builds the initramfs of one boot.
+    /// What an image without a plan is made from: the same pieces make the same image.
+    #[must_use]
+    pub fn pieces<'a>(
+        &'a self,
+        modules: &'a BTreeMap<String, Arc<[u8]>>,
+        root: &'a [u8],
+    ) -> Vec<&'a [u8]> {
+        let modules = modules.iter();
+        let modules = modules.flat_map(|(name, bytes)| [name.as_bytes(), &**bytes]);
+        let own = [self.programs.launcher(), SUBJECT, root];
+        own.into_iter().chain(modules).collect()
+    }
+
+    /// Builds the initramfs of one boot; without a plan its guest waits for one.
     ///
     /// # Errors
     ///
@@ -147,7 +160,7 @@ impl Ingredients {
         &self,
         modules: &BTreeMap<String, Arc<[u8]>>,
         load: &Load,
-        plan: &Plan,
+        plan: Option<&Plan>,
     ) -> Result<Image> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
@@ -156,10 +169,12 @@ impl Ingredients {
         tree.add("exetrail/launcher", file(self.programs.launcher().into()))?;
         tree.add("exetrail/subject", file(SUBJECT.into()))?;
         tree.add("exetrail/root.cpio", file(self.root(load)?))?;
-        tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?.into()))?;
-        if let Job::Command { .. } = plan.job {
-            // For `exetrail boot KERNEL -- exetrail ...`.
-            tree.add("exetrail/exetrail", file(self.programs.command()?.into()))?;
+        if let Some(plan) = plan {
+            tree.add("exetrail/plan.json", file(serde_json::to_vec(plan)?.into()))?;
+            if let Job::Command { .. } = plan.job {
+                // For `exetrail boot KERNEL -- exetrail ...`.
+                tree.add("exetrail/exetrail", file(self.programs.command()?.into()))?;
+            }
         }
         for (name, bytes) in modules {
             tree.add(&format!("exetrail/modules/{name}.ko"), file(bytes.clone()))?;
@@ -207,7 +222,7 @@ mod tests {
             ..Plan::default()
         };
         let bytes = || {
-            let image = ingredients.image(&BTreeMap::new(), &Load::default(), &plan);
+            let image = ingredients.image(&BTreeMap::new(), &Load::default(), Some(&plan));
             let mut file = std::fs::File::from(image.unwrap().file);
             std::io::Seek::rewind(&mut file).unwrap();
             let mut bytes = Vec::new();

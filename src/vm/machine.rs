@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -52,13 +52,32 @@ impl Kernel {
     }
 }
 
+/// Where a machine begins.
+#[derive(Debug)]
+pub enum Start<'a> {
+    /// It boots this kernel with this image.
+    Boot(&'a Kernel, Image),
+    /// As [`Start::Boot`], to be saved: its memory is this file.
+    ToBeSaved(&'a Kernel, Image, OwnedFd),
+    /// It goes on where it was saved, with this memory, which stays as it is, and everything else
+    /// from this file.
+    Saved(Memory<'a>, OwnedFd),
+}
+
+/// The memory of a machine that was saved.
+#[derive(Debug)]
+pub enum Memory<'a> {
+    /// A file that others have as well. QEMU opens it for writing and does not write to it.
+    Shared(&'a Path),
+    /// A file in memory.
+    Own(OwnedFd),
+}
+
 /// A machine before it is started.
 #[derive(Debug)]
 pub struct Machine<'a> {
-    /// What it boots.
-    pub kernel: &'a Kernel,
-    /// What it boots with.
-    pub image: Image,
+    /// Where it begins.
+    pub start: Start<'a>,
     /// How it runs.
     pub accel: Accel,
     /// Number of virtual CPUs.
@@ -67,8 +86,8 @@ pub struct Machine<'a> {
     pub parameters: &'a str,
     /// What the third serial port is connected to.
     pub terminal: Terminal,
-    /// Memory in MiB; by the image's size where the user has not said.
-    pub memory: Option<u64>,
+    /// Memory in MiB.
+    pub memory: u64,
 }
 
 /// What the third serial port is connected to.
@@ -89,12 +108,14 @@ pub struct Running {
     pub child: Child,
     /// The first serial port.
     pub console: OwnedFd,
-    /// The second serial port.
+    /// The second serial port, in both directions.
     pub records: OwnedFd,
     /// What QEMU itself says.
     pub complaints: OwnedFd,
     /// The third serial port, where we hand on our input.
     pub input: Option<OwnedFd>,
+    /// QEMU's own channel, where a machine is saved or restored.
+    pub control: Option<OwnedFd>,
 }
 
 /// Numbers of the descriptors in QEMU.
@@ -103,6 +124,10 @@ const CONSOLE_FD: i32 = 11;
 const RECORDS_FD: i32 = 12;
 const KERNEL_FD: i32 = 13;
 const INPUT_FD: i32 = 14;
+const CONTROL_FD: i32 = 15;
+const MEMORY_FD: i32 = 16;
+/// What a machine is restored from.
+pub const STATE_FD: i32 = 17;
 
 impl Machine<'_> {
     /// Starts QEMU; it ends with the calling thread.
@@ -110,49 +135,56 @@ impl Machine<'_> {
     /// # Errors
     ///
     /// There is no QEMU, or no descriptors for it.
-    pub fn start(self) -> Result<Running> {
+    pub fn run(self) -> Result<Running> {
         let (console, console_end) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
-        let (records, records_end) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+        let (records, records_end) = sockets()?;
         let (complaints, complaints_end) =
             pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
         let mut command = Command::new(QEMU);
-        // KVM's device is root's and its group's.
-        if self.accel == Accel::Tcg {
-            sandbox::drop_root(&mut command, &[&console_end, &records_end]);
+        if sandbox::drops_root(self.accel) {
+            sandbox::drop_root(&mut command, &console_end)?;
         }
         command.args(self.arguments()).stderr(complaints_end);
+        command.args(sandbox::options());
         if self.terminal != Terminal::Ours {
             // A process group of its own: Ctrl-C is ours to handle.
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
             command.stdin(Stdio::null()).stdout(Stdio::null());
         }
-        let mut fds = vec![
-            FdMapping {
-                parent_fd: self.image.file,
-                child_fd: IMAGE_FD,
-            },
-            FdMapping {
-                parent_fd: console_end,
-                child_fd: CONSOLE_FD,
-            },
-            FdMapping {
-                parent_fd: records_end,
-                child_fd: RECORDS_FD,
-            },
-        ];
-        fds.push(FdMapping {
-            parent_fd: self.kernel.open()?,
-            child_fd: KERNEL_FD,
-        });
+        let file = |parent_fd, child_fd| FdMapping {
+            parent_fd,
+            child_fd,
+        };
+        let mut fds = vec![file(console_end, CONSOLE_FD), file(records_end, RECORDS_FD)];
+        let mut control = None;
+        if !matches!(self.start, Start::Boot(..)) {
+            let (ours, theirs) = sockets()?;
+            fds.push(file(theirs, CONTROL_FD));
+            control = Some(ours);
+        }
+        let (kernel, image, more) = match self.start {
+            Start::Boot(kernel, image) => (Some(kernel), Some(image), None),
+            Start::ToBeSaved(kernel, image, memory) => {
+                (Some(kernel), Some(image), Some((memory, MEMORY_FD)))
+            }
+            Start::Saved(memory, state) => {
+                fds.push(file(state, STATE_FD));
+                let own = match memory {
+                    Memory::Shared(_) => None,
+                    Memory::Own(memory) => Some((memory, MEMORY_FD)),
+                };
+                (None, None, own)
+            }
+        };
+        fds.extend(image.map(|image| file(image.file, IMAGE_FD)));
+        fds.extend(more.map(|(fd, number)| file(fd, number)));
+        if let Some(kernel) = kernel {
+            fds.push(file(kernel.open()?, KERNEL_FD));
+        }
         let input = match self.terminal {
             Terminal::Host => {
-                let flags = SockFlag::SOCK_CLOEXEC;
-                let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
-                    .context("failed to make a pair of sockets")?;
-                fds.push(FdMapping {
-                    parent_fd: theirs,
-                    child_fd: INPUT_FD,
-                });
+                let (ours, theirs) = sockets()?;
+                fds.push(file(theirs, INPUT_FD));
                 Some(ours)
             }
             Terminal::None | Terminal::Ours => None,
@@ -172,51 +204,83 @@ impl Machine<'_> {
             records,
             complaints,
             input,
+            control,
         })
     }
 
-    fn arguments(&self) -> Vec<String> {
+    /// What a state depends on that is saved from this machine, beside what it was booted from.
+    #[must_use]
+    pub fn hardware(&self) -> Vec<String> {
         // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at
         // random.
         let accel = match (self.accel, self.cpus) {
             (Accel::Tcg, 2..) => "tcg,thread=single",
             (accel, _) => accel.name(),
         };
-        let mut arguments: Vec<String> = [
-            "-no-user-config",
-            "-nodefaults",
-            "-display",
-            "none",
-            "-no-reboot",
-            "-machine",
-            arch::BOARD,
-            "-cpu",
-            self.accel.cpu(),
-            "-accel",
-            accel,
+        let smp = self.cpus.to_string();
+        let memory = format!("{}M", self.memory);
+        [
+            ("-machine", arch::BOARD),
+            ("-cpu", self.accel.cpu()),
+            ("-accel", accel),
+            ("-smp", &smp),
+            ("-m", &memory),
         ]
-        .map(ToOwned::to_owned)
-        .into();
-        arguments.extend(sandbox::options().iter().map(ToString::to_string));
-        let file = |id: &str, fd| format!("file,id={id},path=/dev/fd/{fd}");
-        arguments.extend(
-            [
-                ("-smp", self.cpus.to_string()),
-                (
-                    "-m",
-                    format!("{}M", self.memory.unwrap_or(memory(self.image.size))),
-                ),
+        .into_iter()
+        .flat_map(|(option, value)| [option.to_owned(), value.to_owned()])
+        .collect()
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let flags = ["-no-user-config", "-nodefaults", "-no-reboot"].map(ToOwned::to_owned);
+        let mut arguments: Vec<String> = flags.into();
+        arguments.extend(["-display", "none"].map(ToOwned::to_owned));
+        arguments.extend(self.hardware());
+        let mut add = |options: &[(&str, String)]| {
+            let options = options.iter();
+            arguments.extend(options.flat_map(|(name, value)| [(*name).to_owned(), value.clone()]));
+        };
+        add(&[
+            (
+                "-chardev",
+                format!("file,id=console,path=/dev/fd/{CONSOLE_FD}"),
+            ),
+            ("-serial", "chardev:console".to_owned()),
+            ("-chardev", format!("socket,id=records,fd={RECORDS_FD}")),
+            ("-serial", "chardev:records".to_owned()),
+        ]);
+        if !matches!(self.start, Start::Saved(..)) {
+            add(&[
                 ("-kernel", format!("/dev/fd/{KERNEL_FD}")),
                 ("-initrd", format!("/dev/fd/{IMAGE_FD}")),
                 ("-append", append(self.parameters)),
-                ("-chardev", file("console", CONSOLE_FD)),
-                ("-serial", "chardev:console".to_owned()),
-                ("-chardev", file("records", RECORDS_FD)),
-                ("-serial", "chardev:records".to_owned()),
-            ]
-            .into_iter()
-            .flat_map(|(option, value)| [option.to_owned(), value]),
-        );
+            ]);
+        }
+        let memory = match &self.start {
+            Start::Boot(..) => None,
+            Start::ToBeSaved(..) => Some((format!("/dev/fd/{MEMORY_FD}"), "on")),
+            Start::Saved(Memory::Own(_), _) => Some((format!("/dev/fd/{MEMORY_FD}"), "off")),
+            Start::Saved(Memory::Shared(memory), _) => Some((memory.display().to_string(), "off")),
+        };
+        if let Some((file, share)) = memory {
+            // A comma ends a value, two of them are one (qemu(1)).
+            let file = file.replace(',', ",,");
+            let size = self.memory;
+            add(&[
+                (
+                    "-object",
+                    format!(
+                        "memory-backend-file,id=memory,size={size}M,mem-path={file},share={share}"
+                    ),
+                ),
+                ("-machine", "memory-backend=memory".to_owned()),
+                ("-chardev", format!("socket,id=control,fd={CONTROL_FD}")),
+                ("-mon", "chardev=control,mode=control".to_owned()),
+            ]);
+        }
+        if matches!(self.start, Start::Saved(..)) {
+            add(&[("-incoming", "defer".to_owned())]);
+        }
         let terminal = match self.terminal {
             Terminal::None => None,
             Terminal::Ours => Some("stdio,id=terminal,signal=off".to_owned()),
@@ -242,7 +306,15 @@ fn append(parameters: &str) -> String {
     )
 }
 
-/// Memory of the guest in MiB: the image lies there as it is, unpacked, and once more as fixture.
-fn memory(image: u64) -> u64 {
+/// Memory of a guest in MiB: the image lies there as it is, unpacked, and once more as fixture.
+#[must_use]
+pub fn memory(image: u64) -> u64 {
     256 + 4 * image.div_ceil(1 << 20)
+}
+
+/// Two ends that are connected; ours and QEMU's.
+fn sockets() -> Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
+        .context("failed to make a pair of sockets")
 }

@@ -1,17 +1,18 @@
 //! From a kernel id to a running guest, and from its messages to an end.
 //!
 //! [`table`] says which kernels there are, [`payload`] takes the kernel out of its image,
-//! [`programs`] finds our own, [`image`] builds what it boots with, [`accel`] chooses how, [`machine`] is QEMU's command line
-//! and [`session`] one boot from start to end. Nothing is written to a disk: image, console and
+//! [`programs`] finds our own, [`image`] builds what it boots with, [`accel`] chooses how, [`machine`] is QEMU's command line,
+//! [`sandbox`] what QEMU may do, [`control`] its own channel and [`session`] one run of a guest from start to end. Nothing is written to a disk here: image, console and
 //! records are descriptors, so that nothing can be left behind.
 
 pub mod accel;
 pub mod console;
+pub mod control;
 pub mod image;
 pub mod machine;
 pub mod payload;
 pub mod programs;
-mod sandbox;
+pub mod sandbox;
 pub mod session;
 pub mod table;
 pub mod tree;

@@ -152,7 +152,7 @@ fn build(command: &Path) -> Result<()> {
 /// # Errors
 ///
 /// The program is no 64-bit ELF file, or asks for an interpreter.
-fn loadable(bytes: &[u8]) -> Result<Vec<u8>> {
+pub fn loadable(bytes: &[u8]) -> Result<Vec<u8>> {
     let elf = Elf::parse(bytes).context("it is not an ELF file")?;
     if elf
         .program_headers

@@ -5,11 +5,13 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
+use anyhow::{Context as _, Result};
 use nix::unistd::{Gid, Uid, fchown, geteuid};
 
+use super::accel::Accel;
 use crate::arch::QEMU;
 
 /// The filter of qemu(1): no program is started, no privilege won, no obsolete call made.
@@ -19,17 +21,13 @@ const FILTER: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourc
 const NOBODY: u32 = 65534;
 
 /// The options for QEMU; none for one that was built without the filter.
+///
+/// It is asked once, which takes longer than a machine's start: whoever asks early does not wait later.
 pub fn options() -> &'static [&'static str] {
     static FILTERED: OnceLock<bool> = OnceLock::new();
     let filtered = FILTERED.get_or_init(|| {
-        // An option that it does not have ends it before it says its version.
-        let mut command = Command::new(QEMU);
-        command.args(["-sandbox", FILTER, "-version"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        let help = Command::new(QEMU).arg("-help").output();
+        help.is_ok_and(|help| has_filter(&String::from_utf8_lossy(&help.stdout)))
     });
     match filtered {
         true => &["-sandbox", FILTER],
@@ -37,15 +35,43 @@ pub fn options() -> &'static [&'static str] {
     }
 }
 
-/// Makes a command run as nobody where we are root; `pipes` are those that it opens again by their
-/// number, and become nobody's with it.
+fn has_filter(help: &str) -> bool {
+    help.lines().any(|line| line.starts_with("-sandbox "))
+}
+
+/// Whether QEMU is nobody while we are root.
 ///
-/// We stay root where nobody is no user of our user namespace, which the pipes show.
-pub fn drop_root(command: &mut Command, pipes: &[&dyn AsFd]) {
+/// Not so under KVM, whose device is root's and its group's, and where nobody is no user of our user namespace.
+pub fn drops_root(accel: Accel) -> bool {
+    static POSSIBLE: OnceLock<bool> = OnceLock::new();
+    let possible =
+        || geteuid().is_root() && std::io::pipe().is_ok_and(|(pipe, _)| give(&pipe).is_ok());
+    accel == Accel::Tcg && *POSSIBLE.get_or_init(possible)
+}
+
+/// Makes a command run as nobody, who is given this pipe: it is opened again by its number.
+///
+/// # Errors
+///
+/// What fchown(2) says.
+pub fn drop_root(command: &mut Command, pipe: &impl AsFd) -> Result<()> {
+    // The standard library gives up the further groups as well.
+    command.uid(NOBODY).gid(NOBODY);
+    give(pipe).context("failed to give a pipe to nobody")
+}
+
+fn give(pipe: &impl AsFd) -> nix::Result<()> {
     let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-    let ours = |pipe: &&dyn AsFd| fchown(pipe.as_fd(), Some(user), Some(group)).is_ok();
-    if geteuid().is_root() && pipes.iter().all(ours) {
-        // The standard library gives up the further groups as well.
-        command.uid(NOBODY).gid(NOBODY);
+    fchown(pipe.as_fd(), Some(user), Some(group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_filter;
+
+    #[test]
+    fn a_qemu_that_was_built_without_its_filter_does_not_get_the_option() {
+        assert!(has_filter("-help\n-sandbox on[,obsolete=allow|deny]\n"));
+        assert!(!has_filter("-help\n-snapshot\n"));
     }
 }

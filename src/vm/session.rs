@@ -1,17 +1,20 @@
 //! One boot, from QEMU's start to its end, in bounded time.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use thiserror::Error;
 
 use super::console::Console;
-use super::machine::{Machine, Running};
-use crate::wire::{Chunk, Link, LinkError, Message, until};
+use super::control::Control;
+use super::machine::{Machine, Running, STATE_FD, Start};
+use crate::wire::{Chunk, Link, LinkError, Message, Order, until};
 
 /// How long a kernel may take from QEMU's start to PID 1, under emulation on a busy machine.
 pub const BOOT: Duration = Duration::from_secs(90);
@@ -22,7 +25,7 @@ pub const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How much of what QEMU says of itself is kept.
 const COMPLAINTS: usize = 64 << 10;
 
-/// How long a boot may take.
+/// How long a machine may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From QEMU's start to PID 1.
@@ -51,6 +54,7 @@ pub type Hear<'a> = dyn FnMut(Message) -> Result<Patience, String> + 'a;
 
 /// Runs a machine until its guest says that it is done.
 ///
+/// The guest gets an order each time that it is ready for one; one that was saved was ready then.
 /// `heard` gets every message and says how long to wait for the next one. `stop` becomes readable when
 /// the user wants to stop. QEMU is gone when this returns.
 ///
@@ -59,17 +63,66 @@ pub type Hear<'a> = dyn FnMut(Message) -> Result<Patience, String> + 'a;
 /// A [`Breakdown`]: what happened, and the console's last lines.
 pub fn run(
     machine: Machine<'_>,
+    orders: &[Order],
     limits: Limits,
     stop: BorrowedFd<'_>,
     heard: &mut Hear<'_>,
 ) -> Result<(), Breakdown> {
+    let is_saved = matches!(machine.start, Start::Saved(..));
+    session(machine, orders, |session| {
+        if is_saved {
+            session.control(|control| control.restore(STATE_FD))?;
+            session.order()?;
+        }
+        match session.follow(limits, stop, heard)? {
+            Reached::Done => Ok(()),
+            Reached::Idle => Err(End::Guest("the guest asked for more to do".to_owned())),
+        }
+    })
+}
+
+/// Boots a machine, has its guest follow orders, and saves it where it is ready for the next one.
+///
+/// # Errors
+///
+/// A [`Breakdown`]: what happened, and the console's last lines.
+pub fn save(
+    machine: Machine<'_>,
+    orders: &[Order],
+    boot: Duration,
+    stop: BorrowedFd<'_>,
+    state: BorrowedFd<'_>,
+) -> Result<(), Breakdown> {
+    session(machine, orders, |session| {
+        let limits = Limits { boot, whole: boot };
+        let mut heard = |_| Err("it tells of what it was not asked for".to_owned());
+        match session.follow(limits, stop, &mut heard)? {
+            Reached::Idle => session.control(|control| control.save(state)),
+            Reached::Done => Err(End::Guest("the guest ended unasked".to_owned())),
+        }
+    })
+}
+
+fn session(
+    machine: Machine<'_>,
+    orders: &[Order],
+    act: impl FnOnce(&mut Session) -> Result<(), End>,
+) -> Result<(), Breakdown> {
     let running = machine
-        .start()
+        .run()
         .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
-    let mut session = Session::new(running);
-    let result = session.follow(limits, stop, heard);
+    let mut session = Session::new(running, orders);
+    let result = act(&mut session);
     let status = session.end();
     result.map_err(|end| session.explain(end, status))
+}
+
+/// How far a guest came.
+enum Reached {
+    /// It has done what it was to do.
+    Done,
+    /// It is ready for an order, and there is none.
+    Idle,
 }
 
 /// Why following a guest ended early.
@@ -93,6 +146,8 @@ struct Session {
     complaints: Vec<u8>,
     reached: bool,
     input: Option<Input>,
+    orders: VecDeque<Order>,
+    control: Option<OwnedFd>,
 }
 
 /// Our standard input on its way into a guest.
@@ -118,13 +173,14 @@ impl Input {
 }
 
 impl Session {
-    fn new(running: Running) -> Session {
+    fn new(running: Running, orders: &[Order]) -> Session {
         let Running {
             child,
             console,
             records,
             complaints,
             input,
+            control,
         } = running;
         Session {
             child,
@@ -138,7 +194,29 @@ impl Session {
                 to: fd.into(),
                 wanted: false,
             }),
+            orders: orders.iter().cloned().collect(),
+            control,
         }
+    }
+
+    /// Has QEMU itself do something.
+    fn control(&mut self, act: impl FnOnce(&mut Control) -> anyhow::Result<()>) -> Result<(), End> {
+        let channel = self
+            .control
+            .take()
+            .context("QEMU has no channel of its own");
+        let control = channel.and_then(Control::open);
+        let mut control = control.map_err(End::System)?;
+        act(&mut control).map_err(End::System)
+    }
+
+    /// Gives the guest its next order; false when there is none.
+    fn order(&mut self) -> Result<bool, End> {
+        let Some(order) = self.orders.pop_front() else {
+            return Ok(false);
+        };
+        self.records.send(&order).map_err(End::Channel)?;
+        Ok(true)
     }
 
     fn follow(
@@ -146,7 +224,7 @@ impl Session {
         limits: Limits,
         stop: BorrowedFd<'_>,
         heard: &mut Hear<'_>,
-    ) -> Result<(), End> {
+    ) -> Result<Reached, End> {
         let mut patience = Some(limits.boot);
         let whole = Instant::now() + limits.whole;
         let mut deadline = Instant::now() + limits.boot;
@@ -154,8 +232,14 @@ impl Session {
             while let Some(message) = self.records.hear().map_err(End::Channel)? {
                 self.reached = true;
                 match message {
-                    Message::Done => return Ok(()),
+                    Message::Done => return Ok(Reached::Done),
                     Message::Failed { reason } => return Err(End::Guest(reason)),
+                    Message::Ready => {
+                        if !self.order()? {
+                            return Ok(Reached::Idle);
+                        }
+                        continue;
+                    }
                     Message::More => {
                         if let Some(input) = &mut self.input {
                             input.wanted = true;
@@ -184,11 +268,15 @@ impl Session {
                 return Err(End::Whole(limits.whole));
             }
             match poll(&mut fds, until(deadline.min(whole))) {
-                Ok(0) if deadline < whole => {
+                Ok(0) if deadline <= whole => {
                     return Err(End::Deadline(patience.unwrap_or(FOR_EVER)));
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(End::System(errno.into())),
+                Err(errno) => {
+                    return Err(End::System(
+                        anyhow::Error::from(errno).context("failed to wait for QEMU"),
+                    ));
+                }
             }
             let [records, console, complaints, stop, input] =
                 fds.map(|fd| fd.any().unwrap_or(true));
@@ -259,7 +347,7 @@ impl Session {
             End::Nonsense(what) => format!("the guest says what no guest of ours does: {what}"),
             End::Guest(reason) => reason,
             End::Hopeless => format!("the guest can go no further, {place}"),
-            End::System(error) => format!("failed to wait for QEMU: {error:#}"),
+            End::System(error) => format!("{error:#}{}", ended(status)),
             End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
             End::Channel(LinkError::Cut(bytes)) => format!(
                 "the record channel was cut in the middle of a record ({bytes} bytes of it came), \
@@ -353,8 +441,9 @@ mod tests {
             records,
             complaints: complaints.into(),
             input: None,
+            control: None,
         };
-        (Session::new(running), [one, other])
+        (Session::new(running, &[]), [one, other])
     }
 
     #[test]

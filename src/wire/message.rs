@@ -11,7 +11,9 @@ use crate::trail::Agreement;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "lowercase")]
 pub enum Message {
-    /// PID 1 is up.
+    /// PID 1 has done what it was told, and waits for an [`Order`](super::Order).
+    Ready,
+    /// PID 1 is up and knows its plan.
     Hello {
         /// What uname(2) says of the kernel.
         release: String,

@@ -1,6 +1,7 @@
-//! What a guest is asked to do; stands in its image as `/exetrail/plan.json`.
+//! What a guest is asked to do: it stands in its image as `/exetrail/plan.json`, or comes as an order.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,24 @@ pub struct Plan {
     /// Instead of each scenario's own deadline, in milliseconds.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
+}
+
+/// What a guest is told over the record channel that has no plan in its image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Set these observers up, and be ready again.
+    Prepare(Vec<String>),
+    /// Follow a plan.
+    Run {
+        /// The plan.
+        plan: Plan,
+        /// The time of day, since 1970: a machine that was saved has slept.
+        now: Duration,
+        /// What nobody else knows: machines that were saved once have the same random state.
+        #[serde(with = "super::bytes")]
+        seed: Vec<u8>,
+    },
 }
 
 /// One scenario that a guest is asked for.

@@ -27,4 +27,7 @@ pub enum Act {
     Kill,
     /// The process that waits is sent this signal, which does not end the wait, and allowed.
     Signal(i32),
+    /// The process that waits is sent SIGUSR1 and let go when this later event, from 1, has come; it
+    /// is looked at again then.
+    Late(usize),
 }

@@ -229,3 +229,87 @@ fn a_blank_in_front_of_the_end_of_the_file_is_an_empty_argument() {
 fn nothing_at_all_is_a_script_of_an_empty_name() {
     assert_eq!(line("#!"), parsed("", None));
 }
+
+/// The end of `/a`, a program with an ELF interpreter, for this caller.
+fn ends(loader: &Elf, change: impl FnOnce(&mut Call)) -> Ending {
+    let program = Elf::new().interpreter("/l");
+    let sample = Sample::new().program("/a", &program).program("/l", loader);
+    let mut call = call("/a");
+    change(&mut call);
+    start(&sample, &call, "7.3").1
+}
+
+#[test]
+fn an_elf_interpreter_with_nothing_to_load_is_found_when_nobody_can_be_told() {
+    let nothing = Elf::new().flaw(Flaw::NothingLoaded);
+    assert_eq!(ends(&nothing, |_| {}), Ending::Signal("SIGSEGV"));
+}
+
+#[test]
+fn a_program_with_nothing_to_load_starts() {
+    let sample = Sample::new().program("/a", &Elf::new().flaw(Flaw::NothingLoaded));
+    assert!(matches!(
+        start(&sample, &call("/a"), "7.3").1,
+        Ending::Runs(_)
+    ));
+}
+
+#[test]
+fn a_limit_of_the_address_space_is_found_by_the_stack() {
+    let end = |pages: u64| ends(&Elf::new(), |call| call.caller.space = pages * 4096);
+    assert_eq!(end(34), Ending::Signal("SIGSEGV"));
+    // A page of arguments, 32 of stack, one each of program and interpreter.
+    assert!(matches!(end(35), Ending::Runs(_)));
+}
+
+#[test]
+fn a_limit_of_the_address_space_is_found_by_arguments_of_two_pages() {
+    let end = |length: usize| {
+        ends(&Elf::new(), |call| {
+            call.caller.space = 4096;
+            call.argv.push("x".repeat(length));
+        })
+    };
+    // Two names of three bytes and the word at the top, with four NULs.
+    assert_eq!(end(4096), Ending::Errno("E2BIG".into()));
+    assert_eq!(end(4000), Ending::Signal("SIGSEGV"));
+}
+
+#[test]
+fn a_shared_table_that_cannot_be_copied_ends_the_process() {
+    let end = ends(&Elf::new(), |call| call.caller.large_table = true);
+    assert_eq!(end, Ending::Signal("SIGSEGV"));
+}
+
+#[test]
+fn program_headers_of_more_than_a_page_are_read_by_newer_kernels() {
+    let end = |unused, release| {
+        let program = Elf::new().unused_headers(unused);
+        let sample = Sample::new().program("/a", &program);
+        start(&sample, &call("/a"), release).1
+    };
+    // Two are there besides: 73 times 56 bytes fit.
+    assert!(matches!(end(71, "6.16"), Ending::Runs(_)));
+    assert!(matches!(end(72, "6.16"), Ending::NoFormat { .. }));
+    assert!(matches!(end(72, "6.17"), Ending::Runs(_)));
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_is_told_before_the_path() {
+    let sample = Sample::new().program("/a", &Elf::new());
+    let errno = Ending::Errno("EBADF".into());
+    assert_eq!(start(&sample, &by_descriptor(false), "7.3").1, errno);
+    let absolute = Call {
+        target: Target::At {
+            fd: Some(5),
+            path: "/a".into(),
+            flags: 0,
+            cloexec: false,
+        },
+        ..call("/a")
+    };
+    assert!(matches!(
+        start(&sample, &absolute, "7.3").1,
+        Ending::Runs(_)
+    ));
+}

@@ -27,6 +27,15 @@ pub enum Class {
     PreContent,
 }
 
+impl Class {
+    fn flag(self) -> InitFlags {
+        match self {
+            Class::Content => InitFlags::FAN_CLASS_CONTENT,
+            Class::PreContent => InitFlags::FAN_CLASS_PRE_CONTENT,
+        }
+    }
+}
+
 /// How many events are read at once: each brings a descriptor, and the kernel denies an open whose
 /// event's descriptor does not fit into our table any more.
 pub const AT_ONCE: usize = 128;
@@ -89,6 +98,17 @@ impl Group {
             .or_else(|_| Group::with(ids, class, flags, Unopened::Noticed))
     }
 
+    /// Makes a group whose queue has a limit, `fs.fanotify.max_queued_events`: what does not fit is
+    /// not asked.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Group::new`].
+    pub fn bounded(class: Class) -> Result<Group> {
+        let flags = class.flag() | InitFlags::FAN_CLOEXEC | InitFlags::FAN_NONBLOCK;
+        Group::init(flags, EventFFlags::empty(), Unopened::Noticed)
+    }
+
     fn with(ids: Ids, class: Class, more: EventFFlags, unopened: Unopened) -> Result<Group> {
         let errors = match unopened {
             Unopened::Reported => InitFlags::from_bits_retain(FAN_REPORT_FD_ERROR),
@@ -98,17 +118,17 @@ impl Group {
             Ids::Process => InitFlags::empty(),
             Ids::Thread => InitFlags::FAN_REPORT_TID,
         };
-        let class = match class {
-            Class::Content => InitFlags::FAN_CLASS_CONTENT,
-            Class::PreContent => InitFlags::FAN_CLASS_PRE_CONTENT,
-        };
         let flags = own
             | errors
-            | class
+            | class.flag()
             | InitFlags::FAN_CLOEXEC
             | InitFlags::FAN_NONBLOCK
             | InitFlags::FAN_UNLIMITED_QUEUE
             | InitFlags::FAN_UNLIMITED_MARKS;
+        Group::init(flags, more, unopened)
+    }
+
+    fn init(flags: InitFlags, more: EventFFlags, unopened: Unopened) -> Result<Group> {
         let event_flags =
             EventFFlags::O_RDONLY | EventFFlags::O_LARGEFILE | EventFFlags::O_CLOEXEC | more;
         let fanotify = Fanotify::init(flags, event_flags).map_err(|errno| match errno {
@@ -144,6 +164,15 @@ impl Group {
     /// What fanotify_mark(2) says, with the path.
     pub fn watch_mount(&self, path: &Path) -> Result<()> {
         self.mark(MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_MOUNT, path)
+    }
+
+    /// Watches one file or directory, by its inode: however it is reached.
+    ///
+    /// # Errors
+    ///
+    /// What fanotify_mark(2) says, with the path.
+    pub fn watch_inode(&self, path: &Path) -> Result<()> {
+        self.mark(MarkFlags::FAN_MARK_ADD, path)
     }
 
     fn mark(&self, flags: MarkFlags, path: &Path) -> Result<()> {
@@ -216,7 +245,8 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// What write(2) says, except `ENOENT`: the waiting process was killed and needs no answer.
+    /// What write(2) says. That the waiting process was killed is no error: its event waits for the
+    /// answer all the same, and is freed by it.
     pub fn allow(&self, event_fd: BorrowedFd<'_>) -> Result<()> {
         self.settle(event_fd, FAN_ALLOW)
     }
@@ -232,10 +262,8 @@ impl Group {
     }
 
     fn settle(&self, event_fd: BorrowedFd<'_>, answer: u32) -> Result<()> {
-        match self.answer(event_fd.as_raw_fd(), answer) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(errno).context("failed to answer a permission event"),
-        }
+        self.answer(event_fd.as_raw_fd(), answer)
+            .context("failed to answer a permission event")
     }
 
     fn answer(&self, event_fd: i32, answer: u32) -> nix::Result<()> {

@@ -17,5 +17,5 @@ pub use event::{Event, EventError, parse_events};
 pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
 pub use notify::KIND as NOTIFY;
 pub use observer::KIND;
-pub use process::{Parent, Process};
+pub use process::{Parent, Process, named, process_of};
 pub use quiet::never_dump;

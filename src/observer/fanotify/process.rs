@@ -1,34 +1,88 @@
 //! What `/proc` says of a process while it is held.
 
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
-use crate::proc::Stat;
-use crate::trail::printable;
+use nix::errno::Errno;
+
+use crate::proc::{Stat, Status};
+use crate::trail::{Later, LaterThread, printable};
 
 /// The identity of a process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Target of the exe link; none for a kernel thread or a dead process.
     pub exe: Option<String>,
-    /// Name of at most 15 bytes; none when the process is gone.
+    /// Name of the leader, of at most 15 bytes; none when the process is gone.
     pub comm: Option<String>,
+    /// Name of the thread that was asked about, where it is not the leader.
+    pub thread: Option<String>,
     /// Parent, 0 when it is not visible or the process is gone.
     pub ppid: i32,
 }
 
 impl Process {
-    /// Reads exe, comm and parent (proc_pid_exe(5), proc_pid_stat(5)).
+    /// Reads exe, comm and parent (proc_pid_exe(5), proc_pid_stat(5)) of one thread of a process: its
+    /// own exe link, which is there as long as the thread is, also when the leader has ended.
     #[must_use]
-    pub fn read(pid: i32) -> Process {
-        let exe = fs::read_link(format!("/proc/{pid}/exe")).ok();
-        let stat = Stat::read(pid);
+    pub fn read(tid: i32, pid: i32) -> Process {
+        let stat = Stat::read(tid);
+        let own = stat.as_ref().map(|stat| printable(&stat.comm));
+        let (comm, thread) = match tid == pid {
+            true => (own, None),
+            false => (comm(pid), own),
+        };
         Process {
-            exe: exe.map(|path| printable(path.as_os_str().as_bytes())),
-            ppid: stat.as_ref().map_or(0, |stat| stat.ppid),
-            comm: stat.map(|stat| printable(&stat.comm)),
+            exe: exe(tid),
+            comm,
+            thread,
+            ppid: stat.map_or(0, |stat| stat.ppid),
         }
     }
+
+    /// What a second look finds of a thread and of its process.
+    #[must_use]
+    pub fn again(tid: i32, pid: i32) -> Later {
+        let thread = comm(tid).map(|comm| LaterThread {
+            exe: exe(tid),
+            comm: Some(comm),
+        });
+        Later {
+            exe: exe(pid),
+            comm: comm(pid),
+            thread,
+        }
+    }
+}
+
+fn exe(pid: i32) -> Option<String> {
+    named(fs::read_link(format!("/proc/{pid}/exe")))
+}
+
+/// The target of a link in `/proc`; `too-long`, which is no path as it has no slash, for one of more
+/// than 4,095 bytes, which the kernel does not tell (`ENAMETOOLONG`).
+#[must_use]
+pub fn named(target: io::Result<PathBuf>) -> Option<String> {
+    match target {
+        Ok(path) => Some(printable(path.as_os_str().as_bytes())),
+        Err(error) if error.raw_os_error() == Some(Errno::ENAMETOOLONG as i32) => {
+            Some("too-long".to_owned())
+        }
+        Err(_) => None,
+    }
+}
+
+fn comm(pid: i32) -> Option<String> {
+    Stat::read(pid).map(|stat| printable(&stat.comm))
+}
+
+/// The process that a thread is of: field `Tgid` of proc_pid_status(5); none when it is gone.
+#[must_use]
+pub fn process_of(tid: i32) -> Option<i32> {
+    let process = Status::read(tid)?.number("Tgid:", 0)?;
+    i32::try_from(process).ok()
 }
 
 /// The parent of a process.

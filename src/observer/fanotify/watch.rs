@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,10 +11,10 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::monitor::{Order, Report};
-use super::{Class, Event, Group, Ids, Parent, Process, never_dump};
+use super::{Class, Event, Group, Ids, Parent, Process, named, never_dump, process_of};
 use crate::observer::{Held, Hook};
 use crate::sys;
-use crate::trail::{Sighting, printable};
+use crate::trail::Sighting;
 use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
@@ -26,12 +25,25 @@ struct Watch {
     parents: BTreeMap<i32, i32>,
     sightings: Vec<Sighting>,
     policy: Option<Policy>,
+    /// An event whose answer is put off.
+    late: Option<Late>,
     /// The file that is refused whenever it is opened.
     refused: Option<String>,
     /// What the other observers do while a process is held.
     hooks: Vec<Hook>,
     /// Hooks that failed and are not called any more, with the reason.
     failed: Vec<(String, String)>,
+}
+
+/// An event that is not answered before another one has come.
+struct Late {
+    file: OwnedFd,
+    tid: i32,
+    pid: i32,
+    /// Its place among the sightings.
+    place: usize,
+    /// The number of the event that it waits for.
+    until: usize,
 }
 
 /// What comes after an event.
@@ -135,7 +147,7 @@ impl Watch {
             Some(Act::Errno(_)) => Class::PreContent,
             _ => Class::Content,
         };
-        let group = Group::new(Ids::Process, class)?;
+        let group = Group::new(Ids::Thread, class)?;
         for path in paths {
             group.watch_filesystem(path)?;
         }
@@ -145,6 +157,7 @@ impl Watch {
             parents: BTreeMap::new(),
             sightings: Vec::new(),
             policy,
+            late: None,
             refused: None,
             hooks,
             failed: Vec::new(),
@@ -163,23 +176,25 @@ impl Watch {
             bail!("the event queue has overflowed: events were lost");
         }
         let file = sys::adopt_fd(event.fd);
-        let process = Process::read(event.pid);
+        self.answer_late()?;
+        let pid = self.process_of(event.pid);
+        let process = Process::read(event.pid, pid);
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        self.meet(event.pid, process.ppid);
+        self.meet(pid, process.ppid);
         let nth = self.sightings.len() + 1;
-        let path = path.context("failed to read the path of an event")?;
-        let path = printable(path.as_os_str().as_bytes());
+        let path = named(path).unwrap_or_else(|| "unreadable".to_owned());
         let act = self.policy.filter(|policy| {
             let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);
             policy.nth == nth || again
         });
         self.look(Held {
             number: nth,
-            pid: event.pid,
+            pid,
             mask: event.mask,
             file: file.as_fd(),
         });
         let mut next = Next::Event;
+        let mut put_off = None;
         let denied = match act.map(|policy| policy.act) {
             None => self.group.allow(file.as_fd()).map(|()| None)?,
             Some(deny @ (Act::Deny | Act::File)) => {
@@ -198,26 +213,66 @@ impl Watch {
                 None
             }
             Some(Act::Kill) => {
-                self.kill(event.pid)?;
+                self.kill(pid)?;
                 self.group.allow(file.as_fd()).map(|()| None)?
             }
             Some(Act::Signal(number)) => {
                 let signal = Signal::try_from(number).context("no such signal")?;
-                nix::sys::signal::kill(Pid::from_raw(event.pid), signal)
+                nix::sys::signal::kill(Pid::from_raw(pid), signal)
                     .context("failed to signal a process that waits")?;
                 self.group.allow(file.as_fd()).map(|()| None)?
+            }
+            Some(Act::Late(until)) => {
+                nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGUSR1)
+                    .context("failed to signal a process that waits")?;
+                put_off = Some(until);
+                None
             }
         };
         self.sightings.push(Sighting {
             mask: event.mask,
-            pid: event.pid,
+            pid,
             ppid: process.ppid,
             exe: process.exe,
             comm: process.comm,
+            thread: process.thread,
             path,
             denied,
+            later: None,
         });
+        if let Some(until) = put_off {
+            self.late = Some(Late {
+                file,
+                tid: event.pid,
+                pid,
+                place: nth - 1,
+                until,
+            });
+        }
         Ok(next)
+    }
+
+    /// Looks again at who has waited for this event, and lets it go.
+    fn answer_late(&mut self) -> Result<()> {
+        let number = self.sightings.len() + 1;
+        let Some(late) = self.late.take_if(|late| late.until == number) else {
+            return Ok(());
+        };
+        let later = Process::again(late.tid, late.pid);
+        // It is taken, whatever has become of who waited: an error would be one of ours.
+        self.group.allow(late.file.as_fd())?;
+        if let Some(sighting) = self.sightings.get_mut(late.place) {
+            sighting.later = Some(later);
+        }
+        Ok(())
+    }
+
+    /// The process of a thread, whose id an event carries; a leader that was seen is one.
+    fn process_of(&self, tid: i32) -> i32 {
+        match self.parents.contains_key(&tid) {
+            true => tid,
+            false => process_of(tid).unwrap_or(tid),
+        }
     }
 
     /// Lets the other observers look at the process that is held; one that fails is not asked

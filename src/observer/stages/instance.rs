@@ -100,14 +100,30 @@ impl Instance {
                 let path = format!("{group}/{name}");
                 let there = self.directory.join("events").join(&path).exists();
                 if there {
+                    if let Some(filter) = source.filter() {
+                        let place = self.directory.join("events").join(&path).join("filter");
+                        write(&place, filter)?;
+                    }
                     self.enable(&path)?;
                 }
                 Ok(there)
             }
+            Source::With(function) => self.on_entry(function),
             Source::Return(function) => self.on_return(function, symbols),
             Source::Entry => Ok(Path::new(TRACING).join("uprobe_events").exists()),
             Source::Function(_) => Ok(false),
         }
+    }
+
+    /// Probes the entry of a function, with its second argument.
+    fn on_entry(&self, function: &str) -> Result<bool> {
+        let rule = format!("p:{GROUP}/a_{function} {function} second=%si:x64");
+        let probes = Path::new(TRACING).join("kprobe_events");
+        if write(&probes, &rule).is_err() {
+            return Ok(false);
+        }
+        self.enable(&format!("{GROUP}/a_{function}"))?;
+        Ok(true)
     }
 
     /// Probes the return of every function with this name: there are two ELF handlers, and a name
@@ -192,7 +208,7 @@ impl Instance {
         }
         let missed = missed(&read(&Path::new(TRACING).join("kprobe_profile"))?);
         if missed > 0 {
-            bail!("{missed} returns of the kernel's functions were missed");
+            bail!("{missed} entries or returns of the kernel's functions were missed");
         }
         let text = tracefs::take(&self.directory).context("failed to read the trace")?;
         lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
@@ -230,11 +246,15 @@ fn busy(current: &str) -> Option<String> {
     (current != "nop").then(|| format!("{BUSY}: {current}"))
 }
 
+/// How the names of our probes of functions begin: of entries and of returns.
+const OURS: [&str; 2] = ["a_", "r_"];
+
 /// How many hits our probes have missed: `NAME HITS MISSED` a line.
 fn missed(profile: &str) -> u64 {
-    let own = profile
-        .lines()
-        .filter(|line| line.trim_start().starts_with("r_"));
+    let own = profile.lines().filter(|line| {
+        OURS.iter()
+            .any(|begin| line.trim_start().starts_with(begin))
+    });
     own.filter_map(|line| line.split_ascii_whitespace().nth(2)?.parse::<u64>().ok())
         .sum()
 }

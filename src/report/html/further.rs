@@ -1,4 +1,4 @@
-//! What the further views say of a scenario, kernel by kernel.
+//! What the further views say of a scenario that have no marks in its picture, kernel by kernel.
 
 use serde::Serialize;
 use similar::TextDiff;
@@ -35,8 +35,11 @@ pub fn further(records: &[&Record]) -> Vec<Further> {
 fn texts(view: &dyn AnyView, records: &[&Record]) -> Vec<Text> {
     let mut seen: Vec<(String, Vec<String>)> = Vec::new();
     for record in records {
-        let text = record.of(view.name()).and_then(|seen| seen.text());
-        let Some(text) = text else { continue };
+        let seen_here = record.of(view.name()).and_then(|seen| seen.body.as_ref());
+        let Some(body) = seen_here.filter(|body| view.marks(body).is_empty()) else {
+            continue;
+        };
+        let text = view.text(body);
         let kernel = record.kernel.label().to_owned();
         match seen.iter_mut().find(|(known, _)| *known == text) {
             Some((_, kernels)) => kernels.push(kernel),

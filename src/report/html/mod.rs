@@ -1,11 +1,16 @@
-//! One self-contained HTML page: table, trails as pictures, differences, history, documentation.
+//! One self-contained HTML page: what changes and why, then everything else, folded.
 //!
-//! The same records give the same bytes. Everything is in the page without its script; the script
-//! only picks two kernels to stand side by side. Nothing is loaded from anywhere.
+//! The same records give the same bytes. Everything is in the page without its script, which only
+//! searches, filters and has two kernels stand side by side. Nothing is loaded from anywhere.
 
+mod docs;
 mod further;
+mod merge;
 mod model;
 mod picture;
+mod remark;
+mod section;
+mod strand;
 
 use anyhow::{Context as _, Result};
 
@@ -35,4 +40,42 @@ pub fn page(records: &[Record], chapters: &[Chapter], source: &str) -> Result<St
             script => include_str!("script.js"),
         })
         .context("failed to write the report")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::Outcome;
+    use crate::view::trail::Steps;
+    use crate::view::{Body, View as _, tests};
+
+    /// A record of one step under this comm.
+    pub fn record(kernel: &str, comm: &str) -> Record {
+        let text = format!(
+            "start p1 by launcher: execve /a\nperm=open    pid=p1 ppid=launcher exe=/a \
+             comm={comm} : path=/c\n"
+        );
+        let mut record = tests::record("start/a", kernel, Outcome::Same);
+        record.seen[0].body = Steps::parse(&text).ok().map(Body::new::<Steps>);
+        record
+    }
+
+    pub fn chapter() -> Chapter {
+        Chapter {
+            name: "start/a".into(),
+            summary: "a <b>".into(),
+            docs: "One `two` three.\n\nFour.".into(),
+            accepted: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn text_from_outside_is_escaped_in_the_page() {
+        let chapter = Chapter {
+            summary: "<script>alert(1)</script>".into(),
+            ..chapter()
+        };
+        let html = page(&[record("6.1", "<i>a")], &[chapter], "test").unwrap();
+        assert!(!html.contains("<script>alert") && !html.contains("<i>a"));
+    }
 }

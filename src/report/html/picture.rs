@@ -1,247 +1,439 @@
-//! A trail as a picture: a lane for each process, a row for each step, a colour for each exe; and
-//! one such part for each case, where a scenario observes several starts.
+//! The trails of a scenario as one picture: what the kernels share stands once, what differs is
+//! marked at its place with the kernels that have it.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::trail::{Step, Trail};
-use crate::view::{Mark, Seen};
+use super::merge::{Who, having, keys, merge};
+use super::strand::{Part, Row, Strand};
+use crate::view::Identity;
 
-/// The colours of a scenario: the same exe has the same one in all of its pictures.
-#[derive(Debug, Default)]
-pub struct Palette {
-    exes: Vec<String>,
-}
-
-/// How many colours the style sheet has; further exes begin anew.
+/// How many colours the style sheet has; further values begin anew.
 const COLOURS: usize = 6;
 
-impl Palette {
-    fn of(&mut self, exe: &str) -> usize {
-        let known = self.exes.iter().position(|known| known == exe);
-        known.unwrap_or_else(|| {
-            self.exes.push(exe.to_owned());
-            self.exes.len() - 1
-        }) % COLOURS
-    }
-}
+/// The lanes beside the rows: what a process is, and the letter by which the style sheet knows it.
+const LANES: [(Identity, &str); 3] = [
+    (Identity::Exe, "e"),
+    (Identity::Comm, "m"),
+    (Identity::Credentials, "k"),
+];
 
-/// The parts of one trail.
+/// The picture of a scenario.
 #[derive(Debug, Serialize)]
 pub struct Picture {
-    parts: Vec<Part>,
+    parts: Vec<Shown>,
 }
 
-/// The lanes of one start.
+/// Who has something that not all have.
 #[derive(Debug, Serialize)]
-struct Part {
-    /// What is special about the case.
+struct On {
+    /// Numbers of the variants, for the script.
+    variants: String,
+    /// Their kernels.
+    kernels: String,
+}
+
+/// One start.
+#[derive(Debug, Serialize)]
+struct Shown {
     heading: Option<String>,
-    /// Verdicts and facts, which are of the whole.
-    said: Vec<String>,
-    /// The listener that hung, so that there are no lanes.
-    hang: Option<String>,
+    on: Option<On>,
+    said: Vec<Said>,
     lanes: Vec<Lane>,
+}
+
+#[derive(Debug, Serialize)]
+struct Said {
+    text: String,
+    on: Option<On>,
 }
 
 /// One process.
 #[derive(Debug, Serialize)]
 struct Lane {
     process: String,
-    /// Who started it, and by which call.
-    start: Option<String>,
+    on: Option<On>,
     phases: Vec<Phase>,
-    /// What the program found when it began to run.
-    told: Vec<Told>,
-    /// Marks after the last step.
-    marks: Vec<Mark>,
-    end: Option<String>,
 }
 
-/// One thing that a program was told, or found of its own state.
-#[derive(Debug, Serialize)]
-struct Told {
-    field: String,
-    value: String,
-}
-
-/// The steps that a process takes under one exe and comm.
-#[derive(Debug, Serialize)]
+/// The rows under one identity.
+#[derive(Debug, Default, Serialize)]
 struct Phase {
-    colour: usize,
-    exe: String,
-    comm: String,
-    /// What became other than in the phase before: exe (the point of no return), or comm alone.
-    turn: Option<&'static str>,
-    steps: Vec<Shown>,
+    bars: Vec<Bar>,
+    /// Gradients for the lanes in which the kernels differ.
+    style: String,
+    items: Vec<Item>,
 }
 
-/// One step.
+/// One lane beside the rows of a phase.
 #[derive(Debug, Serialize)]
-struct Shown {
-    step: String,
-    /// The last part of the path, and what is before it.
-    name: String,
-    directory: String,
-    /// The errno that the monitor gave instead of the file.
-    denied: Option<String>,
-    /// Marks before it.
-    marks: Vec<Mark>,
+struct Bar {
+    lane: &'static str,
+    /// Its colours, of which there are several where the kernels differ.
+    colours: Vec<usize>,
+    /// Where they differ: the colour of each variant, for the script.
+    each: Option<String>,
 }
 
-impl Picture {
-    /// Draws a trail, with the marks of the further views that have some.
-    pub fn new(trail: &Trail, seen: &[Seen], palette: &mut Palette) -> Picture {
-        let mut parts = Vec::new();
-        let verdicts = trail.verdicts.iter().map(ToString::to_string);
-        let facts = trail.facts.iter().map(|fact| format!("fact {fact}"));
-        let said: Vec<_> = verdicts.chain(facts).collect();
-        if !said.is_empty() {
-            parts.push(Part {
-                heading: None,
-                said,
-                hang: None,
-                lanes: Vec::new(),
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Item {
+    Start {
+        text: String,
+        on: Option<On>,
+    },
+    Turn {
+        what: &'static str,
+        to: String,
+        at: Option<String>,
+        colour: Option<usize>,
+        on: Option<On>,
+    },
+    Step {
+        step: String,
+        directory: String,
+        name: String,
+        denied: Option<String>,
+        more: Vec<String>,
+        on: Option<On>,
+    },
+    Fold(Fold),
+    Told {
+        field: String,
+        value: String,
+        on: Option<On>,
+    },
+    End {
+        how: String,
+        on: Option<On>,
+    },
+}
+
+/// Marks between two steps, which a reader opens.
+#[derive(Debug, Default, Serialize)]
+struct Fold {
+    views: Vec<Count>,
+    /// Names that are told while it is folded.
+    named: Vec<String>,
+    /// How many of the marks not all kernels have.
+    apart: usize,
+    marks: Vec<Inside>,
+}
+
+/// How many marks are of one view.
+#[derive(Debug, Serialize)]
+struct Count {
+    view: String,
+    count: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Inside {
+    name: String,
+    seen: String,
+    on: Option<On>,
+}
+
+/// The colours of a scenario's values: the same exe has the same one in all of its processes.
+#[derive(Default)]
+struct Palettes(BTreeMap<Identity, Vec<Option<String>>>);
+
+impl Palettes {
+    fn of(&mut self, identity: Identity, value: &Option<String>) -> usize {
+        let known = self.0.entry(identity).or_default();
+        // What is not known is another thing each time.
+        let place = known.iter().position(|one| one == value && value.is_some());
+        place.unwrap_or_else(|| {
+            known.push(value.clone());
+            known.len() - 1
+        }) % COLOURS
+    }
+}
+
+/// Joins the parts of all variants; `kernels` writes out the kernels of some of them.
+pub fn picture(variants: &[Vec<Part>], kernels: &dyn Fn(&Who) -> String) -> Picture {
+    let all: Vec<(usize, &[Part])> = variants.iter().map(Vec::as_slice).enumerate().collect();
+    let mut drawing = Drawing {
+        kernels,
+        palettes: Palettes::default(),
+    };
+    let headings = keys(&all, |part| part.heading.clone());
+    let parts = merge(&headings).into_iter().map(|(heading, who)| {
+        let own = having(&all, |part| part.heading == heading);
+        let said: Vec<_> = own
+            .iter()
+            .map(|(n, part)| (*n, part.said.clone()))
+            .collect();
+        let strands: Vec<_> = own
+            .iter()
+            .map(|(n, part)| (*n, part.strands.as_slice()))
+            .collect();
+        let said = merge(&said).into_iter().map(|(text, some)| Said {
+            text,
+            on: drawing.on(&some, &who),
+        });
+        let said = said.collect();
+        Shown {
+            on: drawing.on(&who, &(0..variants.len()).collect()),
+            heading,
+            said,
+            lanes: drawing.lanes(&strands, &who),
+        }
+    });
+    Picture {
+        parts: parts.collect(),
+    }
+}
+
+struct Drawing<'a> {
+    kernels: &'a dyn Fn(&Who) -> String,
+    palettes: Palettes,
+}
+
+impl Drawing<'_> {
+    /// Who has it, where it is not all of those that could.
+    fn on(&self, who: &Who, all: &Who) -> Option<On> {
+        let variants: Vec<_> = who.iter().map(ToString::to_string).collect();
+        (who != all).then(|| On {
+            variants: variants.join(" "),
+            kernels: (self.kernels)(who),
+        })
+    }
+
+    fn lanes(&mut self, all: &[(usize, &[Strand])], who: &Who) -> Vec<Lane> {
+        let processes = merge(&keys(all, |strand| strand.process.clone()));
+        let mut lanes = Vec::new();
+        for (process, own) in processes {
+            let strands = having(all, |strand| strand.process == process);
+            let rows: Vec<_> = strands
+                .iter()
+                .map(|(n, strand)| (*n, strand.rows.clone()))
+                .collect();
+            lanes.push(Lane {
+                on: self.on(&own, who),
+                process,
+                phases: self.phases(merge(&rows), &own),
             });
         }
-        if trail.cases.is_empty() {
-            parts.push(part(None, (trail, seen), palette));
-        }
-        for case in &trail.cases {
-            // A scenario of several execs has no further views.
-            let own = (&case.trail, &[][..]);
-            parts.push(part(Some(case.heading.clone()), own, palette));
-        }
-        Picture { parts }
+        lanes
     }
-}
 
-fn part(heading: Option<String>, (trail, seen): (&Trail, &[Seen]), palette: &mut Palette) -> Part {
-    let mut processes: Vec<&str> = Vec::new();
-    let of_steps = trail.steps.iter().map(|step| step.process.as_str());
-    let of_starts = trail.started.iter().map(|start| start.process.as_str());
-    for process in of_starts.chain(of_steps) {
-        if !processes.contains(&process) {
-            processes.push(process);
-        }
-    }
-    let lanes = processes
-        .into_iter()
-        .map(|process| lane((trail, seen), process, palette));
-    Part {
-        heading,
-        said: Vec::new(),
-        hang: trail.hang.clone(),
-        lanes: lanes.collect(),
-    }
-}
-
-fn lane((trail, seen): (&Trail, &[Seen]), process: &str, palette: &mut Palette) -> Lane {
-    let mut marks = marks(seen, process).into_iter();
-    let steps: Vec<_> = trail
-        .steps
-        .iter()
-        .filter(|step| step.process == process)
-        .collect();
-    let mut phases: Vec<Phase> = Vec::new();
-    for run in steps.chunk_by(|a, b| a.exe == b.exe && a.comm == b.comm) {
-        let [first, ..] = run else { continue };
-        let turn = phases.last().map(|before| match before.exe == first.exe {
-            true => "comm",
-            false => "exe",
-        });
-        phases.push(Phase {
-            colour: palette.of(&first.exe),
-            exe: first.exe.clone(),
-            comm: first.comm.clone(),
-            turn,
-            steps: run
-                .iter()
-                .map(|step| shown(step, marks.next().unwrap_or_default()))
-                .collect(),
-        });
-    }
-    let start = trail.started.iter().find(|start| start.process == process);
-    let end = trail.ended.iter().find(|end| end.process == process);
-    let told = trail.told.iter().filter(|told| told.process == process);
-    let told = told.flat_map(|told| told.told.fields());
-    let told = told.map(|(field, value)| (field.to_owned(), value));
-    let found = trail.found.iter().filter(|found| found.process == process);
-    let found = found.map(|found| (found.fact.name.clone(), found.fact.value.clone()));
-    let told = told.chain(found);
-    Lane {
-        process: process.to_owned(),
-        told: told.map(|(field, value)| Told { field, value }).collect(),
-        start: start.map(|start| {
-            let call = match (&start.call, &start.path) {
-                (Some(call), Some(path)) => format!(": {call} {path}"),
-                _ => String::new(),
-            };
-            format!("by {}{call}", start.by)
-        }),
-        phases,
-        marks: marks.flatten().collect(),
-        end: end.map(|end| end.how.to_string()),
-    }
-}
-
-/// The marks before each step of a process, and after the last one, of all views together.
-fn marks(seen: &[Seen], process: &str) -> Vec<Vec<Mark>> {
-    let mut all: Vec<Vec<Mark>> = Vec::new();
-    for seen in seen {
-        let (Some(view), Some(body)) = (seen.view.view(), &seen.body) else {
-            continue;
-        };
-        for (place, marks) in view.marks(body, process).into_iter().enumerate() {
-            match all.get_mut(place) {
-                Some(known) => known.extend(marks),
-                None => all.push(marks),
+    fn phases(&mut self, rows: Vec<(Row, Who)>, all: &Who) -> Vec<Phase> {
+        let mut phases: Vec<Phase> = Vec::new();
+        let mut now = State::new();
+        for (row, who) in rows {
+            let mut colour = None;
+            if let Row::Turn { identity, to, .. } = &row {
+                let own = self.palettes.of(*identity, to);
+                colour = Some(own);
+                now.extend(who.iter().map(|variant| ((*identity, *variant), own)));
+            }
+            // A turn begins a phase, unless it stands beside another one.
+            let begun = phases.last().is_some_and(|phase| match colour {
+                Some(_) => phase.items.iter().all(Item::is_turn),
+                None => true,
+            });
+            if !begun {
+                phases.push(Phase::default());
+            }
+            let on = self.on(&who, all);
+            if let Some(phase) = phases.last_mut() {
+                phase.take(row, colour, on);
+                phase.bars = bars(&now, all);
+                phase.style = phase.bars.iter().filter_map(Bar::gradient).collect();
             }
         }
+        phases
     }
-    all
 }
 
-fn shown(step: &Step, marks: Vec<Mark>) -> Shown {
-    let path = &step.path;
-    let at = path.rfind('/').map_or(0, |slash| slash + 1);
-    Shown {
-        step: step.step.clone(),
-        name: path[at..].to_owned(),
-        directory: path[..at].to_owned(),
-        denied: step.denied.clone(),
-        marks,
+/// The colour of each identity of each variant, as far as it is known.
+type State = BTreeMap<(Identity, usize), usize>;
+
+fn bars(now: &State, all: &Who) -> Vec<Bar> {
+    let bar = |(identity, lane): (Identity, &'static str)| {
+        let own = all
+            .iter()
+            .map(|variant| now.get(&(identity, *variant)).copied());
+        let own: Vec<_> = own.collect();
+        let mut colours: Vec<_> = own.iter().flatten().copied().collect();
+        colours.sort_unstable();
+        colours.dedup();
+        let each = |own: Vec<Option<usize>>| {
+            let pairs = all.iter().zip(own);
+            let pairs = pairs.filter_map(|(n, colour)| Some(format!("{n}:{}", colour?)));
+            pairs.collect::<Vec<_>>().join(" ")
+        };
+        (!colours.is_empty()).then(|| Bar {
+            lane,
+            each: (colours.len() > 1).then(|| each(own)),
+            colours,
+        })
+    };
+    LANES.into_iter().filter_map(bar).collect()
+}
+
+impl Bar {
+    /// All of its colours side by side, where there are several.
+    fn gradient(&self) -> Option<String> {
+        let count = self.colours.len();
+        let stop = |(place, colour): (usize, &usize)| {
+            let (from, to) = (place * 100 / count, (place + 1) * 100 / count);
+            format!(",var(--c{colour}) {from}% {to}%")
+        };
+        let stops: String = self.colours.iter().enumerate().map(stop).collect();
+        let lane = self.lane;
+        (count > 1).then(|| format!("--{lane}:linear-gradient(90deg{stops});"))
+    }
+}
+
+impl Phase {
+    fn take(&mut self, row: Row, colour: Option<usize>, on: Option<On>) {
+        let item = match row {
+            Row::Mark {
+                view,
+                name,
+                seen,
+                named,
+            } => {
+                return self.mark(&view, Inside { name, seen, on }, named);
+            }
+            Row::Start(text) => Item::Start { text, on },
+            Row::Turn { identity, to, at } => Item::Turn {
+                what: identity.name(),
+                to: to.unwrap_or_else(|| unknown(identity).to_owned()),
+                at,
+                colour: colour.filter(|_| identity != Identity::Parent),
+                on,
+            },
+            Row::Step {
+                step,
+                path,
+                denied,
+                more,
+            } => {
+                let at = path.rfind('/').map_or(0, |slash| slash + 1);
+                Item::Step {
+                    step,
+                    directory: path[..at].to_owned(),
+                    name: path[at..].to_owned(),
+                    denied,
+                    more,
+                    on,
+                }
+            }
+            Row::Told(field, value) => Item::Told { field, value, on },
+            Row::End(how) => Item::End { how, on },
+        };
+        self.items.push(item);
+    }
+
+    /// Puts a mark into the fold at the end, or into a new one.
+    fn mark(&mut self, view: &str, mark: Inside, named: bool) {
+        if let Some(Item::Fold(fold)) = self.items.last_mut() {
+            return fold.take(view, mark, named);
+        }
+        let mut fold = Fold::default();
+        fold.take(view, mark, named);
+        self.items.push(Item::Fold(fold));
+    }
+}
+
+impl Fold {
+    fn take(&mut self, view: &str, mark: Inside, named: bool) {
+        match self.views.iter_mut().find(|known| known.view == view) {
+            Some(known) => known.count += 1,
+            None => self.views.push(Count {
+                view: view.to_owned(),
+                count: 1,
+            }),
+        }
+        self.apart += usize::from(mark.on.is_some());
+        if named && !self.named.contains(&mark.name) {
+            self.named.push(mark.name.clone());
+        }
+        self.marks.push(mark);
+    }
+}
+
+impl Item {
+    fn is_turn(&self) -> bool {
+        matches!(self, Item::Turn { .. } | Item::Start { .. })
+    }
+}
+
+/// What stands for a value that nothing tells.
+fn unknown(identity: Identity) -> &'static str {
+    match identity {
+        Identity::Exe => "the new program's",
+        Identity::Credentials => "those prepared for the new program",
+        Identity::Comm | Identity::Parent => "another",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::strand::parts;
     use super::*;
     use crate::trail::parse;
 
-    #[test]
-    fn a_phase_ends_where_exe_changes() {
-        let text = "start p1 by launcher: execve /a\n\
-                    perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
-                    perm=open    pid=p1 ppid=launcher exe=/a comm=a : path=/lib/c\n";
-        let picture = Picture::new(&parse(text).unwrap(), &[], &mut Palette::default());
-        let phases = &picture.parts[0].lanes[0].phases;
-        assert_eq!((phases.len(), phases[1].turn), (2, Some("exe")));
-        assert_eq!(phases[1].steps[0].name, "c");
-        assert_ne!(phases[0].colour, phases[1].colour);
+    const START: &str = "start p1 by launcher: execve /a\n";
+
+    fn step(comm: &str, path: &str) -> String {
+        format!("perm=open    pid=p1 ppid=launcher exe=/x comm={comm} : path={path}\n")
+    }
+
+    /// The phases of the first process, of a variant for each list of steps.
+    fn phases(variants: &[&[(&str, &str)]]) -> Vec<Phase> {
+        let part = |steps: &&[(&str, &str)]| {
+            let steps: String = steps.iter().map(|(comm, path)| step(comm, path)).collect();
+            parts(&parse(&format!("{START}{steps}")).unwrap(), &[])
+        };
+        let all: Vec<_> = variants.iter().map(part).collect();
+        let kernels = |who: &Who| who.iter().map(|number| format!("k{number}")).collect();
+        picture(&all, &kernels)
+            .parts
+            .remove(0)
+            .lanes
+            .remove(0)
+            .phases
+    }
+
+    fn step_of(item: &Item) -> Option<(&str, Option<&str>)> {
+        match item {
+            Item::Step { name, on, .. } => Some((name, on.as_ref().map(|on| on.kernels.as_str()))),
+            _ => None,
+        }
     }
 
     #[test]
-    fn each_case_is_a_part_with_its_heading() {
-        let text = "case deny 1: open /a\n\nstart p1 by launcher: execve /a\n\
-                    deny=EPERM perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
-        let picture = Picture::new(&parse(text).unwrap(), &[], &mut Palette::default());
-        let [part] = picture.parts.as_slice() else {
-            panic!("one part")
-        };
-        assert_eq!(part.heading.as_deref(), Some("deny 1: open /a"));
+    fn a_step_that_one_kernel_has_is_marked_at_its_place() {
+        let phases = phases(&[
+            &[("x", "/a"), ("x", "/c")],
+            &[("x", "/a"), ("x", "/b"), ("x", "/c")],
+        ]);
+        let steps: Vec<_> = phases[0].items.iter().filter_map(step_of).collect();
+        assert_eq!(steps, [("a", None), ("b", Some("k1")), ("c", None)]);
+    }
+
+    #[test]
+    fn a_phase_ends_where_comm_changes() {
+        let phases = phases(&[&[("x", "/a"), ("y", "/c")]]);
+        let comm = |phase: &Phase| phase.bars[1].colours.clone();
         assert_eq!(
-            part.lanes[0].phases[0].steps[0].denied.as_deref(),
-            Some("EPERM")
+            (phases.len(), comm(&phases[0]), comm(&phases[1])),
+            (2, vec![0], vec![1])
+        );
+    }
+
+    #[test]
+    fn a_lane_has_both_colours_where_kernels_differ() {
+        let phases = phases(&[&[("x", "/a"), ("3", "/c")], &[("x", "/a"), ("y", "/c")]]);
+        let bar = &phases[1].bars[1];
+        assert_eq!(
+            (bar.colours.as_slice(), bar.each.as_deref()),
+            ([1, 2].as_slice(), Some("0:1 1:2"))
         );
     }
 }

@@ -1,47 +1,60 @@
-//! The stages of a process as marks on its lane in the picture of the trail.
+//! The stages of each process as marks on its lane in the picture of the trail.
 
 use crate::stages::{Inside, Mark as Stage, Point};
-use crate::view::Mark;
+use crate::view::{Identity, Mark, Marked, Turn};
 
-/// Stages whose names are written out; the others are marks with a title.
-const NAMED: [&str; 8] = [
+/// Stages whose names are told where the others are only counted.
+const NAMED: [&str; 5] = [
     "refused",
     "begin-new-exec",
-    "memory-map",
-    "comm",
-    "credentials",
     "return",
     "loader-runs",
     "program-runs",
 ];
 
-/// The marks before each step of a process, and after the last one.
-pub fn marks(inside: &Inside, process: &str) -> Vec<Vec<Mark>> {
-    let mut groups = vec![Vec::new()];
-    for point in inside
-        .stages
-        .iter()
-        .filter(|point| point.process() == process)
-    {
+/// The marks of each process: before each of its steps, and after the last one.
+pub fn marks(inside: &Inside) -> Vec<Marked> {
+    let mut all: Vec<Marked> = Vec::new();
+    for point in &inside.stages {
+        let process = point.process();
+        let known = all.iter().position(|marked| marked.process == process);
+        let number = known.unwrap_or_else(|| {
+            all.push(Marked {
+                process: process.to_owned(),
+                groups: vec![Vec::new()],
+            });
+            all.len() - 1
+        });
+        let groups = &mut all[number].groups;
         match (point, groups.last_mut()) {
             (Point::Stage(stage), Some(group)) => group.push(mark(stage)),
             _ => groups.push(Vec::new()),
         }
     }
-    groups
+    all
+}
+
+/// What cannot be seen on this kernel, whose marks are missing for that reason.
+pub fn notes(inside: &Inside) -> Vec<String> {
+    let missing = inside.untraceable.iter();
+    missing
+        .map(|stage| format!("not traceable here: {stage}"))
+        .collect()
 }
 
 fn mark(mark: &Stage) -> Mark {
     let detail = mark.detail.as_ref().map(|detail| format!(" = {detail}"));
+    let turn = |what, to| Some(Turn { what, to });
     Mark {
         name: mark.stage.clone(),
-        title: format!(
-            "{}: {}{}",
-            mark.stage,
-            mark.symbol,
-            detail.unwrap_or_default()
-        ),
+        seen: format!("{}{}", mark.symbol, detail.unwrap_or_default()),
         named: NAMED.contains(&mark.stage.as_str()),
+        turns: match mark.stage.as_str() {
+            "memory-map" => turn(Identity::Exe, None),
+            "comm" => turn(Identity::Comm, mark.detail.clone()),
+            "credentials" => turn(Identity::Credentials, None),
+            _ => None,
+        },
     }
 }
 
@@ -50,17 +63,36 @@ mod tests {
     use super::*;
     use crate::stages::parse;
 
+    fn marked(stages: &str) -> Vec<Vec<Mark>> {
+        let text = format!("start p1 by launcher: execve /a\n{stages}");
+        marks(&parse(&text).unwrap().inside).remove(0).groups
+    }
+
     #[test]
     fn a_mark_stands_before_the_step_that_follows() {
-        let text = "start p1 by launcher: execve /a\n\
-                    stage=open                   pid=p1 : do_open_execat\n\
-                    perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
-                    stage=return                 pid=p1 : syscalls:sys_exit_execve = 0\n";
-        let groups = marks(&parse(text).unwrap().inside, "p1");
-        assert_eq!(
-            (groups[0][0].name.as_str(), groups[0][0].named),
-            ("open", false)
+        let groups = marked(
+            "stage=open                   pid=p1 : do_open_execat\n\
+             perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
+             stage=return                 pid=p1 : syscalls:sys_exit_execve = 0\n",
         );
-        assert_eq!(groups[1][0].title, "return: syscalls:sys_exit_execve = 0");
+        assert_eq!(groups[0][0].name, "open");
+        assert_eq!(groups[1][0].seen, "syscalls:sys_exit_execve = 0");
+    }
+
+    #[test]
+    fn comm_becomes_what_the_stage_saw() {
+        let groups = marked("stage=comm                   pid=p1 : task:task_rename = ls\n");
+        let turn = Turn {
+            what: Identity::Comm,
+            to: Some("ls".into()),
+        };
+        assert_eq!(groups[0][0].turns, Some(turn));
+    }
+
+    #[test]
+    fn what_cannot_be_traced_is_said() {
+        let text = "untraceable: no-return\n\nstart p1 by launcher: execve /a\n";
+        let notes = notes(&parse(text).unwrap().inside);
+        assert_eq!(notes, ["not traceable here: no-return"]);
     }
 }

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{Length, Mark, Name, Paint, View};
+use super::{Length, Marked, Name, Paint, View};
 use crate::scenario::Registered;
 use crate::stages::{self, Packed, Story};
 use crate::trail::{LONGEST, Trail};
@@ -77,8 +77,12 @@ impl View for Stages {
         show::story(body, paint, out)
     }
 
-    fn marks(body: &Story, process: &str) -> Vec<Vec<Mark>> {
-        marks::marks(&body.inside, process)
+    fn marks(body: &Story) -> Vec<Marked> {
+        marks::marks(&body.inside)
+    }
+
+    fn notes(body: &Story) -> Vec<String> {
+        marks::notes(&body.inside)
     }
 }
 

@@ -60,7 +60,10 @@ impl View for Steps {
 }
 
 /// Refuses a trail that its text does not tell: what is shown and compared is the text.
-pub(super) fn whole(trail: Trail) -> Result<Trail, String> {
+///
+/// Records that were kept before a missing link had a word of its own have the comm in its place.
+pub(super) fn whole(mut trail: Trail) -> Result<Trail, String> {
+    trail.name_missing_links();
     if trail == Trail::default() {
         return Err("the trail is empty".to_owned());
     }
@@ -102,6 +105,16 @@ mod tests {
             Steps::write(&Steps::read(body(), &Trail::default()).unwrap()),
             body()
         );
+    }
+
+    #[test]
+    fn a_comm_in_the_place_of_a_missing_link_is_none() {
+        let mut body = body();
+        let own = json!({"exe": "x", "exe_link": false});
+        let step = body["trail"][0].as_object_mut().unwrap();
+        step.extend(own.as_object().unwrap().clone());
+        let trail = Steps::read(body, &Trail::default()).unwrap();
+        assert_eq!(trail.steps[0].exe, "none");
     }
 
     #[test]

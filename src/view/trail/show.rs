@@ -53,6 +53,14 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
                 "      {}",
                 phase.apply_to(format!("{:<8} {}", step.step, step.path))
             )?;
+            if let Some(thread) = &step.thread {
+                let what = format!("         by the thread {thread}");
+                writeln!(out, "{}", paint.quiet.apply_to(what))?;
+            }
+            if let Some(later) = &step.later {
+                let what = format!("         answered late: {later}");
+                writeln!(out, "{}", paint.changed.apply_to(what))?;
+            }
             if let Some(errno) = &step.denied {
                 let what = format!("         denied with {errno}");
                 writeln!(out, "{}", paint.changed.apply_to(what))?;

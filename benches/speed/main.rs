@@ -1,0 +1,237 @@
+//! What runs cost, in CPU seconds and as multiples of a boot: `cargo bench --profile dev --bench speed`.
+//!
+//! In each round every row is measured once, one after the other, after a boot of the same kernel to an
+//! init that leaves; the figures are medians of five rounds. Quote the ratio: seconds depend on the
+//! machine, and those of the clock on whoever else works there. The CPU is that of QEMU and of this
+//! process.
+//!
+//! - `-- record COMMIT` adds the ratios to `benches/results/cpu.tsv`, one line a commit that claims
+//!   something;
+//! - `-- check` fails when a ratio is more than 1.3 times the last recorded one;
+//! - `EXETRAIL_BENCH_KERNEL=7.3`: another kernel than 6.12.
+
+mod bare;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use exetrail::project::{Project, cache_directory};
+use exetrail::scenario::{Registered, select};
+use exetrail::suite::{Begin, Event, Options, Stop, Suite, Target, Wanted, Work};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+
+const ROUNDS: usize = 5;
+/// What a ratio may grow by.
+const SLACK: f64 = 1.3;
+const SIX: [&str; 6] = [
+    "start/core_pattern_kworker",
+    "start/direct_ldso",
+    "start/fexecve",
+    "start/ld_preload",
+    "start/normal",
+    "start/shebang",
+];
+
+/// One row: its name, the scenarios, and how their machine begins.
+type Row = (&'static str, Vec<&'static Registered>, Begin);
+
+/// What one run took.
+#[derive(Clone, Copy)]
+struct Cost {
+    clock: f64,
+    cpu: f64,
+    starts: usize,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let stop = Stop::listen()?;
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let project = Project::open_at(Some(root.clone()), cache_directory()?)?;
+    let id = std::env::var("EXETRAIL_BENCH_KERNEL").unwrap_or_else(|_| "6.12".to_owned());
+    let Wanted::Ready(target) =
+        Wanted::of_table(&project, &id.parse().map_err(anyhow::Error::msg)?)?
+    else {
+        bail!("kernel {id} is not fetched: vm/setup {id} fetches it");
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
+    let suite = Suite::prepare(&project, program, &target, &stop)?;
+    let accel = suite.accel().context("nothing that is booted")?.accel;
+
+    let choose =
+        |names: &[&str]| select(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let mut rows: Vec<Row> = vec![
+        (
+            "one scenario, cold",
+            choose(&["start/normal"])?,
+            Begin::Cold,
+        ),
+        (
+            "one scenario, warm",
+            choose(&["start/normal"])?,
+            Begin::Warm,
+        ),
+        ("the first six, cold", choose(&SIX)?, Begin::Cold),
+        ("the first six, warm", choose(&SIX)?, Begin::Warm),
+        ("identity, warm", choose(&["identity"])?, Begin::Warm),
+    ];
+    if arguments == ["check"] {
+        // CI has less time: what a boot costs is in the first row, what a start costs in the third.
+        rows.retain(|row| !["the first six, cold", "identity, warm"].contains(&row.0));
+    }
+    // States are made before anything is measured.
+    for (_, scenarios, begin) in rows.iter().filter(|row| row.2 == Begin::Warm) {
+        run(&suite, &target, scenarios, *begin, &stop)?;
+    }
+    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); rows.len()];
+    let mut boots = Vec::new();
+    for _ in 0..ROUNDS {
+        boots.push(measure(|| bare::boot(&target, accel, &stop).map(|()| 0))?);
+        for ((_, scenarios, begin), costs) in rows.iter().zip(&mut costs) {
+            costs.push(measure(|| run(&suite, &target, scenarios, *begin, &stop))?);
+        }
+    }
+    let boot = median(&boots, |cost| cost.cpu);
+    println!("{id}, medians of {ROUNDS} rounds\n");
+    println!(
+        "{:<22} {:>8} {:>8} {:>8} {:>12}",
+        "", "clock s", "CPU s", "boots", "CPU/start ms"
+    );
+    println!(
+        "{:<22} {:>8.2} {boot:>8.2} {:>8.2}",
+        "a boot",
+        median(&boots, |cost| cost.clock),
+        1.0
+    );
+    let mut ratios = Vec::new();
+    for ((name, ..), costs) in rows.iter().zip(&costs) {
+        let cpu = median(costs, |cost| cost.cpu);
+        let starts = costs[0].starts.max(1);
+        let each = 1000.0 * cpu / starts as f64;
+        let clock = median(costs, |cost| cost.clock);
+        println!(
+            "{name:<22} {clock:>8.2} {cpu:>8.2} {:>8.2} {each:>12.1}",
+            cpu / boot
+        );
+        ratios.push((*name, cpu / boot));
+    }
+    let file = root.join("benches/results/cpu.tsv");
+    match arguments.as_slice() {
+        [] => Ok(ExitCode::SUCCESS),
+        ["check"] => check(&file, &id, &ratios),
+        ["record", commit] => record(&file, &id, commit, &ratios).map(|()| ExitCode::SUCCESS),
+        other => bail!("{other:?} is nothing to do: check, or record COMMIT"),
+    }
+}
+
+/// Runs scenarios; how many programs were started.
+fn run(
+    suite: &Suite,
+    target: &Target,
+    scenarios: &[&'static Registered],
+    begin: Begin,
+    stop: &Stop,
+) -> Result<usize> {
+    let work = Work {
+        target: target.clone(),
+        scenarios: scenarios.to_vec(),
+    };
+    let options = Options {
+        begin,
+        jobs: 1,
+        ..Options::default()
+    };
+    let (mut starts, mut records) = (0, 0);
+    suite.run(&[work], &options, stop, &mut |event| {
+        if let Event::Recorded { record, .. } = event {
+            records += 1;
+            starts += record.trail().map_or(0, |trail| trail.cases.len().max(1));
+        }
+    });
+    match records == scenarios.len() {
+        true => Ok(starts),
+        false => bail!("{records} of {} scenarios came to an end", scenarios.len()),
+    }
+}
+
+fn measure(act: impl FnOnce() -> Result<usize>) -> Result<Cost> {
+    let (clock, cpu) = (Instant::now(), cpu_time()?);
+    let starts = act()?;
+    Ok(Cost {
+        clock: clock.elapsed().as_secs_f64(),
+        cpu: (cpu_time()? - cpu).as_secs_f64(),
+        starts,
+    })
+}
+
+/// CPU of this process and of all that it has reaped.
+fn cpu_time() -> Result<Duration> {
+    let mut all = Duration::ZERO;
+    for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+        let usage = getrusage(who).context("failed to ask for CPU times")?;
+        for time in [usage.user_time(), usage.system_time()] {
+            all += duration(time);
+        }
+    }
+    Ok(all)
+}
+
+fn duration(time: TimeVal) -> Duration {
+    let seconds = time.tv_sec().unsigned_abs();
+    Duration::from_secs(seconds) + Duration::from_micros(time.tv_usec().unsigned_abs())
+}
+
+fn median(costs: &[Cost], of: impl Fn(&Cost) -> f64) -> f64 {
+    let mut values: Vec<_> = costs.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The last line of a kernel and a row: `KERNEL, COMMIT, ROW, RATIO`, parted by tabs.
+fn last(text: &str, id: &str, row: &str) -> Option<f64> {
+    let mut lines = text
+        .lines()
+        .rev()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    lines.find_map(|fields| match fields.as_slice() {
+        [kernel, _, name, ratio] if *kernel == id && *name == row => ratio.parse().ok(),
+        _ => None,
+    })
+}
+
+fn check(file: &Path, id: &str, ratios: &[(&str, f64)]) -> Result<ExitCode> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("failed to read {}", file.display()))?;
+    let mut code = ExitCode::SUCCESS;
+    for (name, ratio) in ratios {
+        let Some(recorded) = last(&text, id, name) else {
+            bail!("{name} has no recorded ratio on {id}: record one with -- record COMMIT");
+        };
+        if *ratio > SLACK * recorded {
+            println!("{name}: {ratio:.2} boots, recorded are {recorded:.2}: too slow");
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+fn record(file: &Path, id: &str, commit: &str, ratios: &[(&str, f64)]) -> Result<()> {
+    let context = || format!("failed to write {}", file.display());
+    let mut out = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(file)
+        .with_context(context)?;
+    for (name, ratio) in ratios {
+        writeln!(out, "{id}\t{commit}\t{name}\t{ratio:.2}").with_context(context)?;
+    }
+    Ok(())
+}

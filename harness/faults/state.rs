@@ -1,0 +1,172 @@
+//! Caches and the states in them that are not as they were kept.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use libtest_mimic::Failed;
+
+use super::lab::{Check, Lab, SCENARIOS, Seen, options};
+
+pub const TRIALS: [(&str, Check); 6] = [
+    ("state_is_cut", state_is_cut),
+    ("cache_takes_no_state", cache_takes_no_state),
+    ("cache_is_read_only", cache_is_read_only),
+    ("cache_is_full", cache_is_full),
+    ("cache_is_shared", cache_is_shared),
+    ("maker_of_a_state_is_killed", maker_of_a_state_is_killed),
+];
+
+/// Runs the scenarios on a cache of its own, once to have a state, then with harm done to it; returns
+/// what was said of the state then.
+fn with_state(lab: &Lab, harm: impl FnOnce(&Path) -> Result<()>) -> Result<Seen, Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    let project = lab.with_cache(dir.path())?;
+    let boot = || lab.boot_in(&project, &SCENARIOS, lab.target(), options(), &mut |_| {});
+    boot()?.check_all_same(&[])?;
+    let states = exetrail::files::list(&dir.path().join("warm"))?;
+    let [state] = states.as_slice() else {
+        return Err(format!("{} states instead of one", states.len()).into());
+    };
+    harm(state)?;
+    Ok(boot()?)
+}
+
+/// A state that was cut is none: it is said, and another one is made.
+fn state_is_cut(lab: &Lab) -> Result<(), Failed> {
+    let seen = with_state(lab, |state| {
+        let memory = fs::File::options().write(true).open(state.join("memory"))?;
+        Ok(memory.set_len(4096)?)
+    })?;
+    seen.check_all_same(&["is made anew", "memory is damaged", "it has 4096 bytes"])
+}
+
+/// A cache that takes no state costs the state alone.
+fn cache_takes_no_state(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    let project = lab.with_cache(dir.path())?;
+    // A file where a directory has to be: nothing can be made there.
+    fs::write(dir.path().join("partial"), "").context("failed to write a file")?;
+    let seen = lab.boot_in(&project, &SCENARIOS, lab.target(), options(), &mut |_| {})?;
+    seen.check_all_same(&["no warm state of", "is kept", "partial"])
+}
+
+/// The command on one scenario with this cache, after what a shell does to it: `$0` is the cache, `$@` the
+/// command.
+fn shell(lab: &Lab, cache: &Path, namespaces: &[&str], script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--map-root-user", "--mount"])
+        .args(namespaces)
+        .args(["/bin/sh", "-ec", script]);
+    command.arg(cache).arg(env!("CARGO_BIN_EXE_exetrail"));
+    command.args(["run", SCENARIOS[0], "--observe", "trail", "-k"]);
+    command.arg(lab.target().label());
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("EXETRAIL_CACHE", cache)
+        .stdin(Stdio::null());
+    command
+}
+
+/// It is the same, and this was said on standard error; no note at all where it is empty.
+fn check_same(output: &Output, said: &[&str]) -> Result<(), Failed> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let missing = said.iter().find(|part| !text.contains(**part));
+    let unwanted = said.is_empty() && text.contains("note: ");
+    match output.status.success() && missing.is_none() && !unwanted {
+        true => Ok(()),
+        false => Err(format!("{}, {said:?} wanted: {text}", output.status).into()),
+    }
+}
+
+/// A cache that cannot be written costs a boot where it has no state, and nothing where it has one.
+fn cache_is_read_only(lab: &Lab) -> Result<(), Failed> {
+    let script = "mount --bind \"$0\" \"$0\"; mount -o remount,bind,ro \"$0\"; exec \"$@\"";
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    lab.with_cache(dir.path())?;
+    let run = |script| shell(lab, dir.path(), &[], script).output();
+    let output = run(script).context("failed to run the command")?;
+    check_same(
+        &output,
+        &["no warm state of", "is kept", "Read-only file system"],
+    )?;
+    check_same(
+        &run("exec \"$@\"").context("failed to run the command")?,
+        &[],
+    )?;
+    check_same(&run(script).context("failed to run the command")?, &[])
+}
+
+/// No room for what QEMU writes, then for the memory: nothing is kept, and the kernel is booted.
+fn cache_is_full(lab: &Lab) -> Result<(), Failed> {
+    for size in ["128k", "8m"] {
+        let dir = tempfile::tempdir().context("failed to make a directory")?;
+        let real = tempfile::tempdir().context("failed to make a directory")?;
+        lab.with_cache(real.path())?;
+        let script = format!(
+            "mount -t tmpfs -o size={size} none \"$0\"; cp -d {}/* \"$0\"; \"$@\"; ls -A \"$0/partial\" \"$0/warm\" >&2",
+            real.path().display()
+        );
+        let output = shell(lab, dir.path(), &[], &script).output();
+        let output = output.context("failed to run the command")?;
+        check_same(&output, &["no warm state of", "is kept"])?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        if text.contains("work-") || text.contains(&format!("{}-", lab.target().label())) {
+            return Err(format!("something is left: {text}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Two containers begin at once in one cache that has no state: both see the same, one state is there.
+fn cache_is_shared(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    lab.with_cache(dir.path())?;
+    let start = |_| {
+        let mut command = shell(lab, dir.path(), &["--pid", "--fork"], "exec \"$@\"");
+        command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()
+    };
+    let both: std::io::Result<Vec<_>> = (0..2).map(start).collect();
+    for child in both.context("failed to run the command")? {
+        let output = child.wait_with_output().context("failed to wait for it")?;
+        check_same(&output, &[])?;
+    }
+    let left = |name| exetrail::files::list(&dir.path().join(name)).map(|all| all.len());
+    match (left("warm")?, left("partial")?) {
+        (1, 0) => Ok(()),
+        (states, partial) => Err(format!("{states} states, {partial} partial").into()),
+    }
+}
+
+/// Who is killed while he makes a state leaves none, and nobody is disturbed by what he leaves.
+fn maker_of_a_state_is_killed(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    lab.with_cache(dir.path())?;
+    let mut command = shell(lab, dir.path(), &[], "exec \"$@\"");
+    let mut killed = command
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .context("failed to run the command")?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let making = || -> Result<bool> {
+        let all = exetrail::files::list(&dir.path().join("partial"))?;
+        Ok(all.iter().any(|work| work.join("new/machine").exists()))
+    };
+    while !making()? {
+        if Instant::now() > deadline || killed.try_wait().is_ok_and(|end| end.is_some()) {
+            return Err("no state is being made".into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill().context("failed to kill it")?;
+    killed.wait().context("failed to wait for it")?;
+    if !exetrail::files::list(&dir.path().join("warm"))?.is_empty() {
+        return Err("a part of a state is there".into());
+    }
+    let output = shell(lab, dir.path(), &[], "exec \"$@\"").output();
+    check_same(&output.context("failed to run the command")?, &[])
+}

@@ -1,0 +1,170 @@
+//! What is claimed of execveat's parameters, effects and limits.
+//!
+//! A program that execveat starts finds what one finds that execve started: handlers are reset
+//! (`flush_signal_handlers`), what is pending stays pending, the umask stays. The specification claims
+//! of pending signals that they are cleared and that they are kept; the first is false.
+//! `AT_EXECVE_CHECK` came with 6.14 (commit a5874fde3c08), not with 6.12. `CAP_DAC_OVERRIDE` does not
+//! let anybody execute a file without any execute bit (`generic_permission` in fs/namei.c); it is
+//! enough that somebody else may. Five scripts may be nested, which is a depth of four (`exec_binprm`).
+//!
+//! See execveat(2), signal(7), capabilities(7).
+
+use nix::fcntl::OFlag;
+use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
+use nix::sys::signal::{SigHandler, Signal};
+use nix::sys::stat::{Mode, umask};
+
+use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::sys::{self, AT_EXECVE_CHECK};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "parameters, effects and limits that are claimed of execveat",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.ours("reporter")?;
+    stage.file("directory/good", &Elf::new().build(), 0o755)?;
+    stage.file("nobody", &Elf::new().build(), 0o644)?;
+    stage.file("somebody", &Elf::new().build(), 0o654)?;
+    stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    parameters(stage)?;
+    effects(stage)?;
+    limits(stage)
+}
+
+fn at(what: &str, fd: i32, path: &std::ffi::CStr, flags: i32) -> anyhow::Result<Exec> {
+    Exec::at("execveat", what, fd, path, flags)
+}
+
+fn parameters(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("at-parameter/descriptor");
+    let directory = OFlag::O_PATH | OFlag::O_DIRECTORY;
+    let good = c"/tmp/directory/good";
+    let below = at("good below fd 5", 5, c"good", 0)?.opened(5, "/tmp/directory", directory);
+    let itself = at("fd 5", 5, c"", AT_EMPTY_PATH)?;
+    let itself = itself.opened(5, "/tmp/directory/good", OFlag::O_PATH);
+    for (what, exec) in [
+        ("relative to a descriptor", below),
+        (
+            "absolute, with a descriptor that is not open",
+            at("absolute", 50, good, 0)?,
+        ),
+        (
+            "relative to AT_FDCWD",
+            at("relative", AT_FDCWD, c"tmp/directory/good", 0)?,
+        ),
+        ("empty", itself.clone()),
+    ] {
+        claim.stated(what, "exit 0", stage.case(what, &exec)?);
+    }
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-parameter/flags");
+    let both = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+    let what = "both flags, with a path";
+    claim.stated(
+        what,
+        "exit 0",
+        stage.case(what, &at(what, AT_FDCWD, good, both)?)?,
+    );
+    let what = "both flags, with a descriptor";
+    let exec = at("fd 5", 5, c"", both)?.opened(5, "/tmp/directory/good", OFlag::O_PATH);
+    claim.stated(what, "exit 0", stage.case(what, &exec)?);
+    let what = "a flag that is not known";
+    let exec = at(what, AT_FDCWD, good, libc::AT_NO_AUTOMOUNT)?;
+    claim.stated(what, "errno EINVAL", stage.case(what, &exec)?);
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-parameter/check");
+    let what = "AT_EXECVE_CHECK";
+    let exec = at(what, AT_FDCWD, good, AT_EXECVE_CHECK)?;
+    claim.stated(what, "exit 0", stage.case(what, &exec)?);
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-parameter/empty_path");
+    claim.control(
+        "a regular file",
+        "exit 0",
+        stage.case("fd of a regular file", &itself)?,
+    )?;
+    for (what, path) in [
+        ("fd of a directory", "/tmp/directory"),
+        ("fd without the bit", "/tmp/nobody"),
+    ] {
+        let exec = at("fd 5", 5, c"", AT_EMPTY_PATH)?.opened(5, path, OFlag::O_PATH);
+        claim.stated(what, "errno EACCES", stage.case(what, &exec)?);
+    }
+    stage.verdict(&claim)
+}
+
+fn effects(stage: &mut Stage) -> anyhow::Result<()> {
+    let fields = ["pending", "ignored", "caught", "umask"];
+    let what = "a pending, a handled, an ignored signal and a umask";
+    let exec = at("reporter", AT_FDCWD, c"/tmp/reporter", 0)?.reports(&fields)?;
+    let exec = exec.before(|| {
+        sys::block(libc::SIGUSR1)?;
+        sys::send_to_thread(libc::SIGUSR1)?;
+        sys::dispose(Signal::SIGUSR2, SigHandler::SigIgn)?;
+        umask(Mode::from_bits_truncate(0o077));
+        Ok(())
+    });
+    let seen = stage.look(what, &exec)?;
+    let pending = seen.found("pending")?.to_owned();
+    let mut claim = Claim::new("at-effect/pending_cleared");
+    claim.stated("pending for the thread", "none", &pending);
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-effect/pending_kept");
+    claim.stated("pending for the thread", "SIGUSR1", &pending);
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-effect/handlers_reset");
+    claim.stated("handlers", "none", seen.found("caught")?);
+    claim.stated("ignored", "SIGUSR2", seen.found("ignored")?);
+    stage.verdict(&claim)?;
+    let kept = seen.found("umask")?.to_owned();
+    let mut claim = Claim::new("at-effect/umask_kept");
+    claim.stated("umask", "0077", &kept);
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-effect/little_kept");
+    claim.stated("umask", "0022", &kept);
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-effect/failure_past");
+    let what = "a segment outside of user space";
+    let how = stage.case(what, &at(what, AT_FDCWD, c"/tmp/far", 0)?)?;
+    claim.stated(what, "signal SIGSEGV in execve", how);
+    stage.verdict(&claim)
+}
+
+fn limits(stage: &mut Stage) -> anyhow::Result<()> {
+    let mut claim = Claim::new("at-limit/dac_override");
+    let what = "no execute bit at all, by root";
+    claim.stated(
+        what,
+        "exit 0",
+        stage.case(what, &at(what, AT_FDCWD, c"/tmp/nobody", 0)?)?,
+    );
+    let what = "an execute bit for others alone, by root";
+    claim.stated(
+        what,
+        "exit 0",
+        stage.case(what, &at(what, AT_FDCWD, c"/tmp/somebody", 0)?)?,
+    );
+    stage.verdict(&claim)?;
+    let mut claim = Claim::new("at-limit/script_depth");
+    let mut interpreter = "/tmp/directory/good".to_owned();
+    for depth in 1..=6 {
+        let path = stage.script(&format!("script{depth}"), &format!("#!{interpreter}\n"))?;
+        interpreter = path.to_string_lossy().into_owned();
+    }
+    let what = "five scripts, four of them interpreted by scripts";
+    claim.stated(
+        what,
+        "exit 0",
+        stage.case(what, &at(what, AT_FDCWD, c"/tmp/script5", 0)?)?,
+    );
+    let what = "six scripts";
+    claim.stated(
+        what,
+        "errno ELOOP",
+        stage.case(what, &at(what, AT_FDCWD, c"/tmp/script6", 0)?)?,
+    );
+    stage.verdict(&claim)
+}

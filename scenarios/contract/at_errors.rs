@@ -1,0 +1,207 @@
+//! What is claimed of execveat's errors and is not claimed of execve, or otherwise.
+//!
+//! execveat differs from execve in how the file is found, and in nothing after that: both are
+//! `do_execveat_common` (fs/exec.c). So a directory is EACCES, as for execve (`may_open` in
+//! fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
+//! is ENOENT (`getname_flags`), whatever the descriptor; a program for another machine is ENOEXEC.
+//! `noexec` is EACCES (`path_noexec`). Nobody asks whether the caller is traced, whether the file
+//! system is read-only, or whether the file of a descriptor still has a name: those starts succeed.
+//!
+//! See execveat(2).
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
+use nix::mount::{MsFlags, mount};
+
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Hold, Scenario, Stage, traced};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "errors that are claimed of execveat alone",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// A claim's id, its errno, and the starts that are stated to give it.
+type Stated = (&'static str, Errno, Vec<(&'static str, Exec)>);
+
+/// execveat of an empty path, by the descriptor 5 of what is at this path.
+fn by_descriptor(path: &str, flags: OFlag) -> anyhow::Result<Exec> {
+    let what = format!("fd 5 of {path}");
+    Ok(Exec::at("execveat", what, 5, c"", AT_EMPTY_PATH)?.opened(5, path, flags))
+}
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let good = Elf::new().build();
+    stage.file("good", &good, 0o755)?;
+    stage.file("directory/inner", &good, 0o755)?;
+    stage.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+    stage.link("/tmp/good", "link")?;
+    for (name, flag) in [
+        ("noexec", MsFlags::MS_NOEXEC),
+        ("readonly", MsFlags::MS_RDONLY),
+    ] {
+        let place = stage.directory(name)?;
+        stage.bind("/tmp/directory", &place)?;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flag;
+        mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
+    }
+    let at =
+        |what: &str, fd, path: &std::ffi::CStr, flags| Exec::at("execveat", what, fd, path, flags);
+    let long = std::ffi::CString::new("x".repeat(256))?;
+    let path_only = OFlag::O_PATH;
+
+    // Id, errno, what is stated with its start.
+    let directory = by_descriptor("/tmp/directory", path_only)?;
+    let prefix = at("inner below fd 5 of /tmp/good", 5, c"inner", 0)?;
+    let none = at("none below fd 5 of /tmp/directory", 5, c"none", 0)?;
+    let claims: Vec<Stated> = vec![
+        (
+            "at-error/EBADF",
+            Errno::EBADF,
+            vec![
+                (
+                    "a descriptor that is not open, relative path",
+                    at("good below fd 50", 50, c"good", 0)?,
+                ),
+                (
+                    "a descriptor that is not open, empty path",
+                    at("fd 50", 50, c"", AT_EMPTY_PATH)?,
+                ),
+            ],
+        ),
+        (
+            "at-error/EBADF_empty",
+            Errno::EBADF,
+            vec![
+                ("empty path and AT_FDCWD", at("nothing", AT_FDCWD, c"", 0)?),
+                (
+                    "empty path and a descriptor",
+                    at("fd 5, no flag", 5, c"", 0)?.opened(5, "/tmp/good", path_only),
+                ),
+            ],
+        ),
+        (
+            "at-error/EINVAL_flags",
+            Errno::EINVAL,
+            vec![
+                (
+                    "flag 1",
+                    at("/tmp/good with flag 1", AT_FDCWD, c"/tmp/good", 1)?,
+                ),
+                (
+                    "AT_REMOVEDIR",
+                    at(
+                        "/tmp/good with AT_REMOVEDIR",
+                        AT_FDCWD,
+                        c"/tmp/good",
+                        libc::AT_REMOVEDIR,
+                    )?,
+                ),
+            ],
+        ),
+        (
+            "at-error/EINVAL_machine",
+            Errno::EINVAL,
+            vec![(
+                "program for another machine",
+                by_descriptor("/tmp/machine", path_only)?,
+            )],
+        ),
+        (
+            "at-error/EINVAL_object",
+            Errno::EINVAL,
+            vec![("a device", by_descriptor("/dev/null", path_only)?)],
+        ),
+        (
+            "at-error/EISDIR",
+            Errno::EISDIR,
+            vec![
+                ("descriptor of a directory", directory),
+                (
+                    "path of a directory",
+                    at("/tmp/directory", AT_FDCWD, c"/tmp/directory", 0)?,
+                ),
+            ],
+        ),
+        (
+            "at-error/ELOOP",
+            Errno::ELOOP,
+            vec![(
+                "a link with AT_SYMLINK_NOFOLLOW",
+                at("/tmp/link", AT_FDCWD, c"/tmp/link", AT_SYMLINK_NOFOLLOW)?,
+            )],
+        ),
+        (
+            "at-error/ENAMETOOLONG",
+            Errno::ENAMETOOLONG,
+            vec![("component of 256 bytes", at("x...", AT_FDCWD, &long, 0)?)],
+        ),
+        (
+            "at-error/ENOENT",
+            Errno::ENOENT,
+            vec![(
+                "a name that is missing",
+                none.opened(5, "/tmp/directory", path_only | OFlag::O_DIRECTORY),
+            )],
+        ),
+        (
+            "at-error/ENOENT_deleted",
+            Errno::ENOENT,
+            vec![(
+                "file without a name",
+                by_descriptor("/tmp/gone", path_only)?
+                    .before(|| Ok(std::fs::remove_file("/tmp/gone")?)),
+            )],
+        ),
+        (
+            "at-error/ENOTDIR",
+            Errno::ENOTDIR,
+            vec![
+                (
+                    "a path below a file's descriptor",
+                    prefix.opened(5, "/tmp/good", path_only),
+                ),
+                (
+                    "a component that is a file",
+                    at("/tmp/good/x", AT_FDCWD, c"/tmp/good/x", 0)?,
+                ),
+            ],
+        ),
+        (
+            "at-error/EPERM_noexec",
+            Errno::EPERM,
+            vec![(
+                "mounted noexec",
+                at("/tmp/noexec/inner", AT_FDCWD, c"/tmp/noexec/inner", 0)?,
+            )],
+        ),
+        (
+            "at-error/EACCES_read_only",
+            Errno::EACCES,
+            vec![(
+                "mounted read-only",
+                at("/tmp/readonly/inner", AT_FDCWD, c"/tmp/readonly/inner", 0)?,
+            )],
+        ),
+    ];
+    stage.file("gone", &good, 0o755)?;
+    for (id, errno, starts) in &claims {
+        let mut claim = ErrnoClaim::new(stage, id, *errno);
+        for (what, exec) in starts {
+            claim.stated(what, exec)?;
+        }
+        claim.verdict()?;
+    }
+    let mut claim = ErrnoClaim::new(stage, "at-error/EPERM_traced", Errno::EPERM);
+    let exec = Exec::by("execve, traced", "/tmp/good", |args| {
+        let stops = traced(args, Hold::SeizeExec, || Ok(())).map_err(|_| Errno::EIO)?;
+        // It ends as the traced one did: with 0 where that ran.
+        match stops.last().map(String::as_str) {
+            Some("exit 0") => Ok(()),
+            _ => Err(Errno::EPERM),
+        }
+    })?;
+    claim.stated("caller is traced", &exec)?;
+    claim.verdict()
+}

@@ -1,0 +1,99 @@
+//! Who is asked first, and whom a listener never hears of.
+//!
+//! The same program, refused by each who can, alone and in pairs; the fact has what the listeners were
+//! asked before the end. In the order of the kernel:
+//!
+//! 1. a filter of seccomp, at the entry of the call: no event;
+//! 2. the walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event;
+//! 3. Landlock, in `security_file_open`, which is called before fsnotify (`do_dentry_open` in
+//!    fs/open.c): no event;
+//! 4. fanotify: groups of class `FAN_CLASS_PRE_CONTENT`, then those of class `FAN_CLASS_CONTENT`
+//!    (`fsnotify` goes by the groups' priority); after a refusal nobody else is asked;
+//! 5. what comes after both events: `i_writecount` (ETXTBSY), AppArmor, IMA, the format handlers.
+//!
+//! So a listener does not see every attempt: what seccomp, permissions or Landlock refuse it never
+//! hears of. docs/deciders.md has the whole path.
+//!
+//! See seccomp(2), landlock(7), fanotify_init(2).
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use crate::observer::fanotify::{Class, Group, Ids};
+use crate::scenario::{Elf, Listener, Scenario, Stage, hear};
+use crate::sys::{self, Image};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "who is asked first about an exec, and of whom a listener never hears",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Refuses the caller something, before the call.
+type Refusal = fn() -> nix::Result<()>;
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let place = stage.directory("watched")?;
+    stage.mount("tmpfs", "none", &place, "mode=755")?;
+    stage.file("watched/program", &Elf::new().build(), 0o755)?;
+    stage.file("watched/data", &Elf::new().build(), 0o644)?;
+    let program = c"/tmp/watched/program";
+    let seccomp: Refusal = || sys::filter_execve(Errno::EIO);
+    let landlock: Refusal = sys::execute_nothing;
+    let nothing: Refusal = || Ok(());
+    let cases: [(&str, Refusal, &CStr, [bool; 2]); 9] = [
+        ("nobody", nothing, program, [false, false]),
+        ("seccomp", seccomp, program, [false, false]),
+        (
+            "no execute permission",
+            nothing,
+            c"/tmp/watched/data",
+            [false, false],
+        ),
+        ("Landlock", landlock, program, [false, false]),
+        ("the listener of content", nothing, program, [false, true]),
+        (
+            "the listener of pre-content",
+            nothing,
+            program,
+            [true, false],
+        ),
+        ("seccomp and the listeners", seccomp, program, [true, true]),
+        (
+            "Landlock and the listeners",
+            landlock,
+            program,
+            [true, true],
+        ),
+        ("both listeners", nothing, program, [true, true]),
+    ];
+    for (who, refusal, path, refuses) in cases {
+        let mut listeners = [
+            listener("content", Class::Content, refuses[1], &place)?,
+            listener("pre-content", Class::PreContent, refuses[0], &place)?,
+        ];
+        let heard = hear(&mut listeners, || {
+            refusal()?;
+            Image::new(&[], &[]).execve(path)
+        })?;
+        stage.fact(&format!("refused by {who}"), heard)?;
+    }
+    Ok(())
+}
+
+fn listener(
+    name: &'static str,
+    class: Class,
+    refuses: bool,
+    place: &Path,
+) -> anyhow::Result<Listener> {
+    let group = Group::new(Ids::Process, class)?;
+    group.watch_filesystem(place)?;
+    Ok(Listener {
+        name,
+        group,
+        refuses,
+    })
+}

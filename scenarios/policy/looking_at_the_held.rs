@@ -1,0 +1,136 @@
+//! What may be done to a process that is held at an exec: looking never waits, attaching may.
+//!
+//! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on. Up to 6.7
+//! the program is opened after that, and whoever attaches to a process that is held at its program
+//! waits as long as the listener thinks. Since commit 978ffcbf00d8 ("execve: open the executable file
+//! before doing anything else", 6.8) the program is opened before; at an interpreter the mutex is held
+//! on all kernels (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
+//!
+//! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall
+//! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy; `strace -p` of
+//! a process that hangs in a listener hangs as well, and that is the point.
+//!
+//! See ptrace(2), `PTRACE_SEIZE`; `cred_guard_mutex` in include/linux/sched/signal.h.
+
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::ptrace;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use crate::observer::fanotify::{Class, Event, Group, Ids};
+use crate::scenario::{Elf, Listener, Scenario, Stage, answer, fork_start, reap};
+use crate::sys::{self, ForkResult, Image};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "looking at and attaching to a process that is held",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> Result<()> {
+    let place = stage.directory("watched")?;
+    stage.mount("tmpfs", "none", &place, "mode=755")?;
+    stage.file("watched/ld", &Elf::new().build(), 0o755)?;
+    let program = Elf::new().interpreter("/tmp/watched/ld").build();
+    stage.file("watched/program", &program, 0o755)?;
+    // Execute and open of the program, then execute of its interpreter.
+    for (at, nth) in [("program", 1), ("interpreter", 3)] {
+        for name in ["maps", "environ", "mem", "stack", "syscall", "cmdline"] {
+            let how = held(&place, nth, |pid| {
+                let file = format!("/proc/{pid}/{name}");
+                std::fs::File::open(file).map(drop).map_err(|_| Errno::EIO)
+            })?;
+            stage.fact(&format!("held at the {at}, {name}"), how)?;
+        }
+        let how = held(&place, nth, |pid| {
+            ptrace::seize(pid, ptrace::Options::empty())
+        })?;
+        stage.fact(&format!("held at the {at}, PTRACE_SEIZE"), how)?;
+    }
+    Ok(())
+}
+
+/// Holds a start at one of its events, has another process do something to it, and says whether
+/// that came to its end while the start was held.
+fn held(place: &Path, nth: usize, act: impl FnOnce(Pid) -> nix::Result<()>) -> Result<String> {
+    let group = Group::new(Ids::Process, Class::Content)?;
+    group.watch_filesystem(place)?;
+    let mut listener = Listener {
+        name: "",
+        group,
+        refuses: false,
+    };
+    let start = fork_start(|| Image::new(&[], &[]).execve(c"/tmp/watched/program"))?;
+    for _ in 1..nth {
+        let event = next(&mut listener.group)?;
+        let file = sys::adopt_fd(event.fd);
+        listener.group.allow(file.as_fd())?;
+    }
+    let event = next(&mut listener.group)?;
+    let file = sys::adopt_fd(event.fd);
+    let other = match sys::fork().context("failed to fork")? {
+        ForkResult::Child => sys::exit_now(act(start).map_or_else(|errno| errno as i32, |()| 0)),
+        ForkResult::Parent { child } => child,
+    };
+    let (how, is_over) = match ends(other)? {
+        Some(0) => ("answers at once".to_owned(), true),
+        Some(errno) => (format!("{:?} at once", Errno::from_raw(errno)), true),
+        None => ("waits for the listener".to_owned(), false),
+    };
+    if !is_over {
+        kill(other, Signal::SIGKILL).context("failed to end who waits")?;
+        waitpid(other, None).context("failed to wait")?;
+    }
+    listener.group.allow(file.as_fd())?;
+    let end = sys::pidfd_open(start.as_raw()).context("failed to open a pidfd")?;
+    loop {
+        let mut fds = [
+            PollFd::new(end.as_fd(), PollFlags::POLLIN),
+            PollFd::new(listener.group.as_fd(), PollFlags::POLLIN),
+        ];
+        poll(&mut fds, PollTimeout::NONE).context("failed to wait for events")?;
+        let ended = fds[0].any() == Some(true);
+        answer(&mut listener)?;
+        if ended {
+            break;
+        }
+    }
+    let end = reap(start)?;
+    anyhow::ensure!(end == "exit 0", "the start that was held: {end}");
+    Ok(how)
+}
+
+/// The next event.
+fn next(group: &mut Group) -> Result<Event> {
+    let mut fds = [PollFd::new(group.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::NONE).context("failed to wait for events")?;
+    match group.read()?.as_slice() {
+        [event] => Ok(*event),
+        events => bail!("{} events of one thread that waits", events.len()),
+    }
+}
+
+/// The exit status of a process; none when it sleeps inside ptrace(2), and so waits.
+fn ends(pid: Pid) -> Result<Option<i32>> {
+    /// ptrace in the 64-bit table of system calls.
+    const PTRACE: &str = "101 ";
+    loop {
+        match waitpid(pid, Some(WaitPidFlag::WNOHANG)).context("failed to wait")? {
+            WaitStatus::Exited(_, status) => return Ok(Some(status)),
+            WaitStatus::StillAlive => {}
+            other => bail!("who looks ended as {other:?}"),
+        }
+        // A number stands there only while the process sleeps in the call.
+        let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+        if call.starts_with(PTRACE) {
+            return Ok(None);
+        }
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,80 @@
+//! What a mark sees: the mount, a bind mount of it, another mount namespace, what is mounted later.
+//!
+//! `FAN_MARK_MOUNT` marks one mount. A bind mount is another mount of the same file system, and a mount
+//! namespace is made of copies, so that a program which is started through either makes no event for
+//! it (`fsnotify` in fs/notify/fsnotify.c asks the marks of the path's mount, of its super block and of
+//! its inode). `FAN_MARK_FILESYSTEM` sees all of these, and so does a mark of the inode. None sees what
+//! is mounted after it was made.
+//!
+//! What to do: mark file systems, not mounts; hear of new mounts (`FAN_MNT_ATTACH`, 6.15, or poll on
+//! `/proc/self/mountinfo`) and mark them before anything is started from there, which nothing promises.
+//!
+//! See fanotify_mark(2), `FAN_MARK_MOUNT` and `FAN_MARK_FILESYSTEM`.
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::observer::fanotify::{Class, Group, Ids};
+use crate::scenario::{Elf, Listener, Scenario, Stage, hear};
+use crate::sys::Image;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what marks of mounts, file systems and inodes see",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Marks something in a group.
+type Mark = fn(&Group, &Path) -> anyhow::Result<()>;
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let watched = stage.directory("watched")?;
+    let bound = stage.directory("bound")?;
+    stage.mount("tmpfs", "none", &watched, "mode=755")?;
+    let program = stage.file("watched/program", &Elf::new().build(), 0o755)?;
+    stage.bind(&watched, &bound)?;
+    let marks: [(&str, &Path, Mark); 3] = [
+        ("mount", &watched, Group::watch_mount),
+        ("filesystem", &watched, Group::watch_filesystem),
+        ("inode", &program, Group::watch_inode),
+    ];
+    for (name, path, mark) in marks {
+        let group = Group::new(Ids::Process, Class::Content)?;
+        mark(&group, path)?;
+        let later = stage.directory(&format!("later-{name}"))?;
+        stage.mount("tmpfs", "none", &later, "mode=755")?;
+        stage.file(&format!("later-{name}/program"), &Elf::new().build(), 0o755)?;
+        let new = CString::new(format!("/tmp/later-{name}/program"))?;
+        let mut listener = [Listener {
+            name: "",
+            group,
+            refuses: false,
+        }];
+        let mut hear = |path: &CStr, elsewhere: bool| {
+            hear(&mut listener, move || {
+                if elsewhere {
+                    unshare(CloneFlags::CLONE_NEWNS)?;
+                    // What it mounts or unmounts is nobody else's.
+                    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+                    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+                }
+                Image::new(&[], &[]).execve(path)
+            })
+        };
+        let through = hear(c"/tmp/watched/program", false)?;
+        let bind = hear(c"/tmp/bound/program", false)?;
+        let namespace = hear(c"/tmp/watched/program", true)?;
+        let new = hear(&new, false)?;
+        stage.fact(&format!("{name} mark, through its mount"), through)?;
+        stage.fact(&format!("{name} mark, through a bind mount"), bind)?;
+        stage.fact(
+            &format!("{name} mark, in another mount namespace"),
+            namespace,
+        )?;
+        stage.fact(&format!("{name} mark, on what was mounted later"), new)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! A 32-bit call: execve is number 11 of `int $0x80`.
+//!
+//! What is opened is the same, whoever calls. Tools that watch system calls are another matter: the
+//! tracepoints `sys_enter_execve` and `sys_exit_execve` leave out every call of the 32-bit table
+//! (`ftrace_syscall_enter` in kernel/trace/trace_syscalls.c, `arch_trace_is_compat_syscall`), on all
+//! kernels. The stages show the entry by its function, `__ia32_compat_sys_execve`. The return has the
+//! number of what runs by then: of a 64-bit program (`set_personality_64bit`), `sys_exit_execve`; of
+//! a 32-bit one, or of the caller whose call failed, 11, which `raw_syscalls:sys_exit` alone tells.
+//!
+//! The other way round is `start/bits32`: a 64-bit call whose return is one of the 32-bit table.
+//!
+//! See syscall(2), "Architecture-specific requirements".
+
+use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "32-bit call of execve that starts a 64-bit program",
+    needs: &[needs::BITS_32],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.file("wide", &Elf::new().read_only().build(), 0o755)?;
+    let exec = Exec::by("execve by int 0x80", program, |args| args.execve_narrow())?;
+    stage.observe(&exec.itself())?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! A 32-bit call that starts a 32-bit program: call and return are both of the 32-bit table.
+//!
+//! No tracepoint of `execve` fires at all; see `start/caller32`.
+
+use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "32-bit call of execve that starts a 32-bit program",
+    needs: &[needs::BITS_32],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.file("narrow", &Elf::new_32().read_only().build(), 0o755)?;
+    let exec = Exec::by("execve by int 0x80", program, |args| args.execve_narrow())?;
+    stage.observe(&exec.itself())?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! A 32-bit call that fails: the file is missing.
+//!
+//! No tracepoint of `execve` fires at all, so that who counts failed execs by them misses it; see
+//! `start/caller32`.
+
+use crate::scenario::{Exec, Scenario, Stage, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "32-bit call of execve that fails",
+    needs: &[needs::BITS_32],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let exec = Exec::by("execve by int 0x80", "/tmp/none", |args| {
+        args.execve_narrow()
+    })?;
+    stage.observe(&exec.itself())?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! A sibling changes arguments and environment while the exec that they are given to is held.
+//!
+//! The kernel copies the strings out of the caller's memory once, and nothing holds that memory: what
+//! is there at that moment is what the program gets. Since commit 978ffcbf00d8 ("execve: open the
+//! executable file before doing anything else", 6.8) the program is opened before, so that a listener
+//! that is asked about it has been shown arguments which may be changed before they are copied. Up to
+//! 6.7 they were copied first, and a change during the event comes too late.
+//!
+//! Who reads arguments out of the caller's memory at the event, or at the entry of the call, reads
+//! what may not be passed on; `/proc/PID/cmdline` of the new program, after the point of no return, is
+//! what was.
+//!
+//! See `copy_strings` in fs/exec.c; execve(2).
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::scenario::{Args, Exec, Role, Scenario, Stage, beside, its_turn, open};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a sibling changes the arguments while their exec is held",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    let program = stage.ours("report")?;
+    stage.file("later", b"", 0o644)?;
+    let exec = Exec::by("execve beside a writer", program, change)?;
+    stage.answered_late(&exec.role(Role::Report)?, 1, 2)?;
+    Ok(())
+}
+
+fn change(args: &Args<'_>) -> nix::Result<()> {
+    // `as-called`, to become `as-changed` in place; both of one length with its NUL.
+    let called = b"as-called-\0".map(AtomicU8::new);
+    let changed = b"as-changed\0";
+    let pointers = [called.as_ptr().expose_provenance(), 0];
+    let writer = || {
+        its_turn()?;
+        for (byte, new) in called.iter().zip(changed) {
+            byte.store(*new, Ordering::SeqCst);
+        }
+        open("/tmp/later")?;
+        // It is ended by the exec.
+        loop {
+            std::thread::park();
+        }
+    };
+    let call =
+        || args.execve_at(|addresses| addresses.argv = pointers.as_ptr().expose_provenance());
+    beside("writer", writer, call)
+}

@@ -1,0 +1,37 @@
+//! A thread that is not the leader executes a program and is held at it, while the leader renames
+//! itself and goes on.
+//!
+//! exe is that of all of them, because they share one memory; the leader's comm is whatever the leader
+//! says. Only after the point of no return is there one thread, with the process's id and the
+//! program's name.
+//!
+//! See `start/thread`, and execve(2).
+
+use nix::errno::Errno;
+
+use crate::scenario::{Exec, Scenario, Stage, beside, its_turn, open};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the leader renames itself while a thread's exec is held",
+    unpredicted: Some("a sibling renames the process while it is held"),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("later", b"", 0o644)?;
+    let exec = Exec::by("execve in a thread", "/usr/bin/true", |args| {
+        let leader = || {
+            its_turn()?;
+            std::fs::write("/proc/self/comm", "renamed").map_err(|_| Errno::EIO)?;
+            open("/tmp/later")?;
+            // It is ended by the exec.
+            loop {
+                std::thread::park();
+            }
+        };
+        beside("worker", || args.execve(), leader)
+    })?;
+    stage.answered_late(&exec, 1, 2)?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! A permission event holds one thread: its sibling executes another program while it waits.
+//!
+//! The thread `opener` opens a file and is held. The leader then executes `/usr/bin/true`. At the
+//! point of no return the kernel kills every other thread, and the wait for an answer is killable, so
+//! that the held one ends without one (`de_thread` in fs/exec.c, `fanotify_get_response`). The event
+//! is still there: answered when the new program opens its first file, it is answered without an
+//! error, for a thread that is gone.
+//!
+//! Who looks at the process at that moment reads `/usr/bin/true` as the exe of an open that
+//! `/exetrail/launcher` made. Who looks at the thread that `FAN_REPORT_TID` names finds none, and
+//! knows. Nothing of this needs a privilege: who is to be judged by his exe can arrange it.
+//!
+//! See execve(2), "All threads other than the calling thread are destroyed", and fanotify_init(2).
+
+use crate::scenario::{Exec, Scenario, Stage, beside, its_turn, open};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a thread's sibling executes a program while it is held",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("held", b"", 0o644)?;
+    let exec = Exec::by("execve beside a held thread", "/usr/bin/true", |args| {
+        let leader = || {
+            its_turn()?;
+            args.execve()
+        };
+        beside("opener", || open("/tmp/held"), leader)
+    })?;
+    // The program and its loader, twice each; then the new program's first open.
+    stage.answered_late(&exec, 1, 6)?;
+    Ok(())
+}

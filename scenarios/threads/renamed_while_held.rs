@@ -1,0 +1,48 @@
+//! A permission event holds one thread: its sibling renames both while it waits.
+//!
+//! The thread `opener` opens a file and is held. The leader, which is told by a signal that the event
+//! has come, gives itself another name and writes one into `/proc/self/task/TID/comm` of the opener;
+//! then it opens a file of its own, and only when that event has come is the first one answered. So
+//! no comm that is read of a process of several threads is the opener's for sure: the one of the
+//! process is the leader's (`comm=`), and the one of the thread (`thread=`, by `FAN_REPORT_TID`) can
+//! be written by its siblings (`comm_write` in fs/proc/base.c asks `same_thread_group`).
+//!
+//! See fanotify_init(2), `FAN_REPORT_TID`; proc_pid_comm(5).
+
+use nix::errno::Errno;
+
+use crate::scenario::{Args, Exec, Scenario, Stage, beside, its_turn, open};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a thread's sibling renames it and the process while it is held",
+    unpredicted: Some("a sibling renames who is held"),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.file("held", b"", 0o644)?;
+    stage.file("later", b"", 0o644)?;
+    let exec = Exec::by("open in a thread", "/tmp/held", rename)?;
+    stage.answered_late(&exec, 1, 2)?;
+    Ok(())
+}
+
+fn rename(_: &Args<'_>) -> nix::Result<()> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let opener = move || {
+        tell.send(nix::unistd::gettid()).map_err(|_| Errno::EPIPE)?;
+        open("/tmp/held")
+    };
+    let leader = || {
+        let opener = told.recv().map_err(|_| Errno::EPIPE)?;
+        its_turn()?;
+        let own = "/proc/self/comm".to_owned();
+        let other = format!("/proc/self/task/{opener}/comm");
+        for (place, name) in [(own, "renamed"), (other, "other")] {
+            std::fs::write(place, name).map_err(|_| Errno::EIO)?;
+        }
+        open("/tmp/later")
+    };
+    beside("opener", opener, leader)
+}

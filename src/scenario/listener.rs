@@ -1,0 +1,123 @@
+//! Listeners of a scenario's own: what they hear of a start, where the monitor would not do.
+//!
+//! Nothing of it is a trail: what was heard becomes facts. The scenario watches a file system that it
+//! has mounted, and never one that it needs itself.
+
+use std::os::fd::AsFd as _;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use crate::observer::fanotify::Group;
+use crate::sys::{self, ForkResult};
+
+/// What begins the exit status of a child whose call has failed; the errno is added.
+const FAILED: i32 = 100;
+
+/// One listener: what it is called in facts, its group, and its answer.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its name.
+    pub name: &'static str,
+    /// Its group, with its marks.
+    pub group: Group,
+    /// Whether it refuses what it is asked.
+    pub refuses: bool,
+}
+
+/// Forks a child that makes a call which starts a program, or fails.
+///
+/// # Errors
+///
+/// It cannot be forked.
+pub fn fork_start(start: impl FnOnce() -> nix::Result<()>) -> Result<Pid> {
+    match sys::fork().context("failed to fork")? {
+        ForkResult::Child => {
+            let failed = start().err().unwrap_or(Errno::UnknownErrno);
+            sys::exit_now(FAILED + failed as i32)
+        }
+        ForkResult::Parent { child } => Ok(child),
+    }
+}
+
+/// How such a child ended, in words.
+///
+/// # Errors
+///
+/// It cannot be waited for.
+pub fn reap(child: Pid) -> Result<String> {
+    Ok(match waitpid(child, None).context("failed to wait")? {
+        WaitStatus::Exited(_, status) if status > FAILED => {
+            format!("errno {:?}", Errno::from_raw(status - FAILED))
+        }
+        WaitStatus::Exited(_, status) => format!("exit {status}"),
+        WaitStatus::Signaled(_, signal, _) => format!("signal {signal}"),
+        other => format!("{other:?}"),
+    })
+}
+
+/// Makes a call in a child while these listeners answer, and says in one line what each of them was
+/// asked, in order, and how the child ended.
+///
+/// # Errors
+///
+/// The child cannot be forked, or a group fails.
+pub fn hear(listeners: &mut [Listener], start: impl FnOnce() -> nix::Result<()>) -> Result<String> {
+    let child = fork_start(start)?;
+    let end = sys::pidfd_open(child.as_raw()).context("failed to open a pidfd")?;
+    let mut heard = Vec::new();
+    loop {
+        let mut fds = vec![PollFd::new(end.as_fd(), PollFlags::POLLIN)];
+        let groups = listeners.iter().map(|listener| listener.group.as_fd());
+        fds.extend(groups.map(|group| PollFd::new(group, PollFlags::POLLIN)));
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to wait for events"),
+        }
+        let ended = fds.first().and_then(PollFd::any) == Some(true);
+        for listener in &mut *listeners {
+            heard.extend(answer(listener)?);
+        }
+        if ended {
+            break;
+        }
+    }
+    let events = match heard.is_empty() {
+        true => "no event".to_owned(),
+        false => heard.join(", "),
+    };
+    Ok(format!("{events}; {}", reap(child)?))
+}
+
+/// Answers what waits for a listener, and says what it was.
+///
+/// # Errors
+///
+/// The group fails, or its queue has overflowed.
+pub fn answer(listener: &mut Listener) -> Result<Vec<String>> {
+    let mut heard = Vec::new();
+    for event in listener.group.read()? {
+        ensure!(event.fd >= 0, "the queue of a listener has overflowed");
+        let file = sys::adopt_fd(event.fd);
+        let (asked, name) = (event.mask.name(), listener.name);
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!(" asks {name}")
+        };
+        match listener.refuses {
+            true => {
+                listener.group.deny(file.as_fd(), None)?;
+                heard.push(format!("{asked}{name} (refused)"));
+            }
+            false => {
+                listener.group.allow(file.as_fd())?;
+                heard.push(format!("{asked}{name}"));
+            }
+        }
+    }
+    Ok(heard)
+}

@@ -1,0 +1,370 @@
+//! The machine of a guest: booted, or restored from a state that is made when there is none.
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+
+use super::run::{Options, Suite};
+use super::{Stop, Target};
+use crate::arch::QEMU;
+use crate::vm::accel::Accel;
+use crate::vm::image::{Ingredients, Load};
+use crate::vm::machine::{self, Kernel, Machine, Memory, Start, Terminal};
+use crate::vm::sandbox;
+use crate::vm::session::{self, Breakdown, Hear, Limits, Patience};
+use crate::warm::{Key, LIMIT, State, Store, load, new_memory};
+use crate::wire::{Job, Message, Order, Plan};
+
+/// What a guest's serial port holds while nobody reads it: a terminal's buffer takes 64 KiB and drops
+/// the rest (`tty_buffer_alloc` in drivers/tty/tty_buffer.c). A larger plan stands in the image.
+const CHANNEL: usize = 48 << 10;
+
+/// How the machines of a run begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// From a state in the cache, which is made when there is none.
+    Warm,
+    /// With a boot.
+    Cold,
+}
+
+/// What a guest is wanted for.
+pub(super) struct Errand<'a> {
+    /// Its root.
+    pub load: &'a Load,
+    /// What it does.
+    pub plan: Plan,
+    /// How long it may take, from its start to its end.
+    pub limit: Duration,
+}
+
+/// What is told while a guest is followed.
+pub(super) struct Ears<'a> {
+    /// Hears what the guest says, and says how long it may be silent then.
+    pub heard: &'a mut dyn FnMut(Message) -> Patience,
+    /// Hears what is to be said of states.
+    pub told: &'a mut dyn FnMut(String),
+}
+
+/// A machine without a terminal that boots with this image.
+pub(super) fn cold<'a>(
+    ingredients: &Ingredients,
+    target: &'a Target,
+    accel: Accel,
+    load: &Load,
+    plan: Option<&Plan>,
+) -> Result<Machine<'a>> {
+    let image = ingredients
+        .image(&target.modules, load, plan)
+        .with_context(|| format!("failed to build the image for {}", target.id))?;
+    let kernel = target.kernel.as_ref();
+    let kernel = kernel.context("the running kernel takes no command: run it here")?;
+    Ok(Machine {
+        memory: machine::memory(image.size),
+        start: Start::Boot(kernel, image),
+        accel,
+        cpus: 1,
+        parameters: "",
+        terminal: Terminal::None,
+    })
+}
+
+/// A guest whose state is found, made and restored.
+struct Warm<'a> {
+    suite: &'a Suite,
+    target: &'a Target,
+    errand: &'a Errand<'a>,
+    options: &'a Options,
+    accel: Accel,
+    store: Store,
+    key: Key,
+    /// Memory in MiB.
+    memory: u64,
+}
+
+impl Suite {
+    /// Has a machine follow a plan, and hands out what the guest says.
+    pub(super) fn follow_machine(
+        &self,
+        target: &Target,
+        errand: &Errand<'_>,
+        options: &Options,
+        stop: &Stop,
+        heard: &mut Hear<'_>,
+        told: &mut dyn FnMut(String),
+    ) -> Result<(), Breakdown> {
+        let limits = Limits {
+            boot: options.boot,
+            whole: errand.limit,
+        };
+        let accel = self.choose(target, stop).map_err(broken)?;
+        let order = order(&errand.plan).map_err(broken)?;
+        let size = serde_json::to_vec(&order).map_or(usize::MAX, |text| text.len());
+        let fits = size <= CHANNEL;
+        let warm = match fits {
+            true => self.warm(target, errand, options, accel).map_err(broken)?,
+            false => None,
+        };
+        if let Some(warm) = warm {
+            // A new one that does not restore either is not tried a third time.
+            for _ in 0..2 {
+                let Some(state) = warm.state(stop, told)? else {
+                    break;
+                };
+                let mut reached = false;
+                let machine = warm.machine(Start::Saved(
+                    warm.memory_of(&state.memory).map_err(broken)?,
+                    state.machine,
+                ));
+                let orders = std::slice::from_ref(&order);
+                let end = session::run(machine, orders, limits, stop.as_fd(), &mut |said| {
+                    reached = true;
+                    heard(said)
+                });
+                match end {
+                    Err(Breakdown::Broken(why)) if !reached => {
+                        let first = why.lines().next().unwrap_or_default();
+                        told(format!(
+                            "the warm state of {} does not restore and is made anew: {first}",
+                            target.label()
+                        ));
+                        if !warm.discard(told) {
+                            break;
+                        }
+                    }
+                    end => return end,
+                }
+            }
+        }
+        let plan = (!fits).then_some(&errand.plan);
+        let machine = cold(&self.ingredients, target, accel, errand.load, plan);
+        let mut machine = machine.map_err(broken)?;
+        machine.cpus = options.cpus;
+        machine.parameters = &options.parameters;
+        session::run(machine, &[order], limits, stop.as_fd(), heard)
+    }
+
+    /// Whether guests of this kernel begin with a state: under hardware virtualisation a boot is as
+    /// fast, and a kernel that a user names is mostly booted once.
+    pub(super) fn is_warm(&self, target: &Target, options: &Options) -> bool {
+        let emulated = self
+            .accel()
+            .is_some_and(|choice| choice.accel == Accel::Tcg);
+        let kernel = matches!(target.kernel, Some(Kernel::File(_)));
+        options.begin == Begin::Warm && emulated && kernel
+    }
+
+    /// What a state of this guest would be; none where none is kept.
+    fn warm<'a>(
+        &'a self,
+        target: &'a Target,
+        errand: &'a Errand<'a>,
+        options: &'a Options,
+        accel: Accel,
+    ) -> Result<Option<Warm<'a>>> {
+        let Some(Kernel::File(kernel)) = &target.kernel else {
+            return Ok(None);
+        };
+        if !self.is_warm(target, options) {
+            return Ok(None);
+        }
+        let root = self.ingredients.root(errand.load)?;
+        let pieces = self.ingredients.pieces(&target.modules, &root);
+        let size = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let mut warm = Warm {
+            suite: self,
+            target,
+            errand,
+            options,
+            accel,
+            store: Store::of(&self.cache),
+            key: Key::of(&target.label(), &[]),
+            memory: machine::memory(size),
+        };
+        let kernel_stamp = stamp(kernel);
+        // The memory is empty here: it belongs to what is hashed as a number alone.
+        let nowhere = Path::new("");
+        let null = File::open("/dev/null").context("failed to open /dev/null")?;
+        let hardware = warm
+            .machine(Start::Saved(Memory::Shared(nowhere), null.into()))
+            .hardware();
+        let made_from = [
+            hardware.join(" "),
+            options.parameters.clone(),
+            wanted_by_all(&errand.plan).join(" "),
+            kernel_stamp,
+            qemu_stamp(),
+        ];
+        let made_from = made_from.iter().map(String::as_bytes);
+        let parts: Vec<_> = made_from.chain(pieces).collect();
+        warm.key = Key::of(&target.label(), &parts);
+        Ok(Some(warm))
+    }
+}
+
+impl Warm<'_> {
+    fn machine<'a>(&'a self, start: Start<'a>) -> Machine<'a> {
+        Machine {
+            start,
+            accel: self.accel,
+            cpus: self.options.cpus,
+            parameters: &self.options.parameters,
+            terminal: Terminal::None,
+            memory: self.memory,
+        }
+    }
+
+    /// What a restored machine maps. QEMU opens a file for writing, which is refused where it is nobody or
+    /// the cache is read-only; it has a copy then.
+    fn memory_of<'a>(&self, kept: &'a Path) -> Result<Memory<'a>> {
+        let nobody = sandbox::drops_root(self.accel);
+        match nobody || File::options().write(true).open(kept).is_err() {
+            true => Ok(Memory::Own(load(kept)?.into())),
+            false => Ok(Memory::Shared(kept)),
+        }
+    }
+
+    /// Takes the state away; false where the cache does not let us, which is told.
+    fn discard(&self, told: &mut dyn FnMut(String)) -> bool {
+        let discarded = self.store.discard(&self.key);
+        if let Err(error) = &discarded {
+            told(format!("it stays, and kernels are booted: {error:#}"));
+        }
+        discarded.is_ok()
+    }
+
+    /// The state in the cache, or a new one; none where none can be kept.
+    fn state(&self, stop: &Stop, told: &mut dyn FnMut(String)) -> Result<Option<State>, Breakdown> {
+        let name = self.target.label();
+        match self.store.find(&self.key) {
+            Ok(Some(state)) => return Ok(Some(state)),
+            Ok(None) => {}
+            Err(error) => {
+                told(format!("the warm state of {name} is made anew: {error:#}"));
+                if !self.discard(told) {
+                    return Ok(None);
+                }
+            }
+        }
+        match self.make(stop) {
+            Ok(()) => {}
+            Err(Unmade::Guest(breakdown)) => return Err(breakdown),
+            Err(Unmade::Cache(error)) => {
+                told(format!("no warm state of {name} is kept: {error:#}"));
+                return Ok(None);
+            }
+        }
+        self.store.find(&self.key).map_err(broken)
+    }
+
+    fn make(&self, stop: &Stop) -> Result<(), Unmade> {
+        let draft = self.store.begin().map_err(Unmade::Cache)?;
+        let memory = new_memory(self.memory).map_err(Unmade::Cache)?;
+        let shared = memory.as_fd().try_clone_to_owned();
+        let shared: OwnedFd = shared.context("no descriptor").map_err(Unmade::Cache)?;
+        let (suite, load) = (self.suite, self.errand.load);
+        let booted = cold(&suite.ingredients, self.target, self.accel, load, None);
+        let booted = booted.map_err(|error| Unmade::Guest(broken(error)))?;
+        let start = match booted.start {
+            Start::Boot(kernel, image) => Start::ToBeSaved(kernel, image, shared),
+            other => other,
+        };
+        let orders = [Order::Prepare(wanted_by_all(&self.errand.plan))];
+        let boot = self.options.boot;
+        let machine = self.machine(start);
+        session::save(machine, &orders, boot, stop.as_fd(), draft.machine())
+            .map_err(Unmade::Guest)?;
+        let kept = self.store.keep(&self.key, draft, &memory);
+        kept.and_then(|()| self.store.prune(LIMIT))
+            .map_err(Unmade::Cache)
+    }
+}
+
+/// Why there is no state.
+enum Unmade {
+    /// The guest did not come so far: a boot would not either.
+    Guest(Breakdown),
+    /// The cache does not take it: a boot does without.
+    Cache(anyhow::Error),
+}
+
+fn broken(error: anyhow::Error) -> Breakdown {
+    Breakdown::Broken(format!("{error:#}"))
+}
+
+/// The order that has a guest follow a plan, from now on.
+fn order(plan: &Plan) -> Result<Order> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let mut seed = vec![0; 32];
+    let mut random = File::open("/dev/urandom").context("failed to open /dev/urandom")?;
+    std::io::Read::read_exact(&mut random, &mut seed).context("failed to read /dev/urandom")?;
+    Ok(Order::Run {
+        plan: plan.clone(),
+        now: now.context("the clock is before 1970")?,
+        seed,
+    })
+}
+
+/// The observers that every scenario of a plan wants: they are set up before it comes.
+fn wanted_by_all(plan: &Plan) -> Vec<String> {
+    let asks = match &plan.job {
+        Job::Scenarios(asks) => asks.as_slice(),
+        _ => &[],
+    };
+    let Some((first, rest)) = asks.split_first() else {
+        return Vec::new();
+    };
+    let all = |name: &&String| rest.iter().all(|ask| ask.observe.contains(name));
+    first.observe.iter().filter(all).cloned().collect()
+}
+
+/// What changes with a file.
+fn stamp(file: &Path) -> String {
+    let Ok(data) = std::fs::metadata(file) else {
+        return String::new();
+    };
+    let (seconds, nanoseconds) = (data.mtime(), data.mtime_nsec());
+    let (path, size, inode) = (file.display(), data.size(), data.ino());
+    format!("{path} {size} {inode} {seconds}.{nanoseconds}")
+}
+
+/// What changes with QEMU: asking it for its version takes longer than to restore a state.
+fn qemu_stamp() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|place| place.join(QEMU));
+    let found = places.find(|place| place.is_file());
+    found.map_or_else(String::new, |place| stamp(&place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Ask;
+
+    fn plan(observe: &[&[&str]]) -> Plan {
+        let ask = |names: &&[&str]| Ask {
+            scenario: "start/a".to_owned(),
+            observe: names.iter().map(ToString::to_string).collect(),
+            case: None,
+        };
+        Plan {
+            job: Job::Scenarios(observe.iter().map(ask).collect()),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn an_observer_that_one_scenario_does_not_want_is_not_set_up_beforehand() {
+        let plan = plan(&[&["trail", "stages"], &["trail"]]);
+        assert_eq!(wanted_by_all(&plan), ["trail"]);
+    }
+
+    #[test]
+    fn a_plan_without_scenarios_wants_nobody() {
+        assert!(wanted_by_all(&Plan::default()).is_empty());
+    }
+}

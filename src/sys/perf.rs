@@ -1,0 +1,69 @@
+//! Counting what a task does, by perf_event_open(2).
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// `PERF_TYPE_TRACEPOINT` of include/uapi/linux/perf_event.h.
+const TRACEPOINT: u32 = 2;
+/// `PERF_FLAG_FD_CLOEXEC` of the same.
+const CLOSE_ON_EXEC: libc::c_ulong = 8;
+
+/// `struct perf_event_attr` in its first version, `PERF_ATTR_SIZE_VER0`: later fields are zero.
+#[repr(C)]
+#[derive(Default)]
+struct Attributes {
+    kind: u32,
+    size: u32,
+    config: u64,
+    rest: [u64; 6],
+}
+
+/// How often one task has passed a tracepoint since this was made.
+#[derive(Debug)]
+pub struct Passes(File);
+
+impl Passes {
+    /// Begins to count, for the task with this id alone, the tracepoint with this number
+    /// (`events/GROUP/NAME/id` of tracefs).
+    ///
+    /// # Errors
+    ///
+    /// What the call says: `ESRCH` for a task that is gone.
+    pub fn of(task: i32, tracepoint: u64) -> nix::Result<Passes> {
+        let attributes = Attributes {
+            kind: TRACEPOINT,
+            size: size_of::<Attributes>() as u32,
+            config: tracepoint,
+            ..Attributes::default()
+        };
+        // SAFETY: the attributes live through the call and are as large as they say; the result is
+        // an error or a new descriptor, which nobody else has.
+        let fd = unsafe {
+            let fd = libc::syscall(
+                libc::SYS_perf_event_open,
+                &raw const attributes,
+                task,
+                -1_i32,
+                -1_i32,
+                CLOSE_ON_EXEC,
+            );
+            OwnedFd::from_raw_fd(Errno::result(fd)? as i32)
+        };
+        Ok(Passes(File::from(fd)))
+    }
+
+    /// How often so far; the task may have ended.
+    ///
+    /// # Errors
+    ///
+    /// What read(2) says.
+    pub fn count(&self) -> io::Result<u64> {
+        let mut number = [0; 8];
+        (&self.0).read_exact(&mut number)?;
+        Ok(u64::from_ne_bytes(number))
+    }
+}

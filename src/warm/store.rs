@@ -1,0 +1,311 @@
+//! The states in the cache.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Key, memory};
+use crate::fetch::{Contents, Trust, Work, put_in_place, read_description};
+use crate::files;
+
+/// What all states take together, at the most.
+pub const LIMIT: u64 = 4 << 30;
+
+const MEMORY: &str = "memory";
+const MACHINE: &str = "machine";
+const DESCRIPTION: &str = "warm.json";
+
+/// Where states are kept.
+#[derive(Clone, Debug)]
+pub struct Store {
+    cache: PathBuf,
+}
+
+/// What stands in `warm.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    contents: Contents,
+}
+
+/// A state that can be restored.
+#[derive(Debug)]
+pub struct State {
+    /// The file that is mapped as memory.
+    pub memory: PathBuf,
+    /// Everything else.
+    pub machine: OwnedFd,
+}
+
+/// A state that is in the cache, whole or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its directory.
+    pub path: PathBuf,
+    /// What it takes on the disk.
+    pub bytes: u64,
+    /// When it was restored last.
+    pub used: SystemTime,
+}
+
+impl Kept {
+    /// The label of its kernel.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let name = files::name(&self.path);
+        let label = name.rsplit_once('-').map(|(label, _)| label.to_owned());
+        label.unwrap_or(name)
+    }
+}
+
+/// A state that is being made; nothing is left of one that is dropped.
+#[derive(Debug)]
+pub struct Draft {
+    work: Work,
+    machine: File,
+}
+
+impl Store {
+    /// The states of a cache.
+    #[must_use]
+    pub fn of(cache: &Path) -> Store {
+        Store {
+            cache: cache.to_owned(),
+        }
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.cache.join("warm")
+    }
+
+    fn place(&self, key: &Key) -> PathBuf {
+        self.directory().join(key.name())
+    }
+
+    /// The state of that key; none when there is none.
+    ///
+    /// # Errors
+    ///
+    /// It is there and not what was kept.
+    pub fn find(&self, key: &Key) -> Result<Option<State>> {
+        let place = self.place(key);
+        let description = place.join(DESCRIPTION);
+        let Some(found) = read_description::<Description>(&self.cache, &description)? else {
+            return Ok(None);
+        };
+        found.contents.verify(&place, Trust::Stamps)?;
+        let path = place.join(MACHINE);
+        let machine =
+            File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
+        // The oldest goes first; where this cannot be written it is only not known.
+        let used = File::options().append(true).open(&description);
+        let _ = used.and_then(|file| file.set_modified(SystemTime::now()));
+        Ok(Some(State {
+            memory: place.join(MEMORY),
+            machine: machine.into(),
+        }))
+    }
+
+    /// Begins a state.
+    ///
+    /// # Errors
+    ///
+    /// The cache cannot be written.
+    pub fn begin(&self) -> Result<Draft> {
+        let work = Work::begin(&self.cache)?;
+        let new = work.path().join("new");
+        fs::create_dir(&new)
+            .and_then(|()| File::create_new(new.join(MACHINE)))
+            .with_context(|| format!("failed to make a state in {}", new.display()))
+            .map(|machine| Draft { work, machine })
+    }
+
+    /// Keeps a state whose machine was saved with this memory.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full, or the cache cannot be written.
+    pub fn keep(&self, key: &Key, draft: Draft, memory: &File) -> Result<()> {
+        let new = draft.work.path().join("new");
+        let context = || format!("failed to keep a state in {}", new.display());
+        let file = File::create_new(new.join(MEMORY)).with_context(context)?;
+        memory::copy(memory, &file).with_context(context)?;
+        let description = Description {
+            contents: Contents::of(&new)?,
+        };
+        let text = serde_json::to_vec_pretty(&description)?;
+        fs::write(new.join(DESCRIPTION), text).with_context(context)?;
+        put_in_place(&new, &self.place(key))
+    }
+
+    /// Takes a state away.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be removed.
+    pub fn discard(&self, key: &Key) -> Result<()> {
+        remove(&self.cache, &self.place(key))
+    }
+
+    /// Every state, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// The cache cannot be read.
+    pub fn all(&self) -> Result<Vec<Kept>> {
+        let states = files::list(&self.directory())?;
+        states.into_iter().map(kept).collect()
+    }
+
+    /// Removes those that were used longest ago, until all take no more than the limit.
+    ///
+    /// # Errors
+    ///
+    /// The cache cannot be read, or one cannot be removed.
+    pub fn prune(&self, limit: u64) -> Result<()> {
+        for path in surplus(self.all()?, limit) {
+            remove(&self.cache, &path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Draft {
+    /// Where QEMU writes.
+    #[must_use]
+    pub fn machine(&self) -> BorrowedFd<'_> {
+        self.machine.as_fd()
+    }
+}
+
+/// In one step, so that nobody finds a part of it.
+fn remove(cache: &Path, place: &Path) -> Result<()> {
+    let work = Work::begin(cache)?;
+    match fs::rename(place, work.path().join("old")) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result.with_context(|| format!("failed to remove {}", place.display())),
+    }
+}
+
+fn kept(path: PathBuf) -> Result<Kept> {
+    let (mut bytes, mut used) = (0, SystemTime::UNIX_EPOCH);
+    for file in files::list(&path)? {
+        // One that goes away meanwhile takes nothing.
+        let Ok(data) = file.metadata() else { continue };
+        bytes += data.blocks() * 512;
+        if files::name(&file) == DESCRIPTION {
+            used = data.modified().unwrap_or(used);
+        }
+    }
+    Ok(Kept { path, bytes, used })
+}
+
+/// What has to go, the oldest first.
+fn surplus(mut states: Vec<Kept>, limit: u64) -> Vec<PathBuf> {
+    states.sort_by_key(|state| state.used);
+    let mut left: u64 = states.iter().map(|state| state.bytes).sum();
+    let mut gone = Vec::new();
+    for state in states {
+        if left <= limit {
+            break;
+        }
+        left -= state.bytes;
+        gone.push(state.path);
+    }
+    gone
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn key() -> Key {
+        Key::of("6.12", &[])
+    }
+
+    /// A cache with one state.
+    fn cache() -> (tempfile::TempDir, Store) {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::of(cache.path());
+        let memory = super::super::new_memory(1).unwrap();
+        memory.write_all_at(b"memory", 0).unwrap();
+        let draft = store.begin().unwrap();
+        store.keep(&key(), draft, &memory).unwrap();
+        (cache, store)
+    }
+
+    #[test]
+    fn what_was_kept_is_found() {
+        let (_cache, store) = cache();
+        let state = store.find(&key()).unwrap().unwrap();
+        let memory = fs::read(state.memory).unwrap();
+        assert_eq!(
+            (memory.len(), &memory[..6]),
+            (1 << 20, b"memory".as_slice())
+        );
+        assert!(store.find(&Key::of("6.1", &[])).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_state_that_is_cut_is_damaged() {
+        let (_cache, store) = cache();
+        let memory = store.find(&key()).unwrap().unwrap().memory;
+        File::options()
+            .write(true)
+            .open(memory)
+            .unwrap()
+            .set_len(4096)
+            .unwrap();
+        let error = format!("{:#}", store.find(&key()).unwrap_err());
+        assert!(
+            error.contains("it has 4096 bytes, it should have 1048576"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_state_has_the_label_of_its_kernel() {
+        let (_cache, store) = cache();
+        assert_eq!(store.all().unwrap()[0].label(), "6.12");
+    }
+
+    #[test]
+    fn what_is_discarded_is_gone() {
+        let (_cache, store) = cache();
+        store.discard(&key()).unwrap();
+        assert!(store.find(&key()).unwrap().is_none());
+        store.discard(&key()).unwrap();
+    }
+
+    #[test]
+    fn a_draft_that_is_dropped_leaves_nothing() {
+        let (cache, store) = cache();
+        drop(store.begin().unwrap());
+        assert!(
+            files::list(&cache.path().join("partial"))
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(store.all().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_one_that_was_used_longest_ago_goes_first() {
+        let state = |name: &str, seconds| Kept {
+            path: name.into(),
+            bytes: 10,
+            used: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        };
+        let states = vec![state("new", 3), state("old", 1), state("older", 2)];
+        assert_eq!(surplus(states.clone(), 20), [PathBuf::from("old")]);
+        assert!(surplus(states, 30).is_empty());
+    }
+}
