@@ -122,7 +122,7 @@ fn another_tracer_is_active(lab: &Lab) -> Result<(), Failed> {
 
 /// A kernel that makes no tracefs has no second view, and the trail all the same.
 fn tracefs_is_missing(lab: &Lab) -> Result<(), Failed> {
-    let target = Target {
+    let target = ReadyKernel {
         config: None,
         ..lab.target()
     };
@@ -136,7 +136,7 @@ fn tracefs_should_be_there(lab: &Lab) -> Result<(), Failed> {
 
 fn without_tracefs(
     lab: &Lab,
-    target: Target,
+    target: ReadyKernel,
     outcome: Outcome,
     reason: &str,
 ) -> Result<(), Failed> {

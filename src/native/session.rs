@@ -35,7 +35,7 @@ pub struct Lab<'a> {
     /// The archives of the root.
     pub root: &'a [u8],
     /// What is to be done.
-    pub plan: &'a Plan,
+    pub plan: &'a GuestPlan,
     /// However it goes, it is over then.
     pub limit: Duration,
 }

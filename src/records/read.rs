@@ -35,7 +35,7 @@ pub fn read(directories: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec
         for file in files(directory)? {
             let (id, record) = one(&file, knows)
                 .with_context(|| format!("failed to read the record {}", file.display()))?;
-            let native = record.kernel.lab == Lab::Native;
+            let native = record.kernel.lab == LabKind::Native;
             let id = (!native).then_some(id);
             let key = (record.scenario.clone(), native, id);
             if let Some((other, _)) = found.get(&key) {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 use super::run::{Options, Suite};
-use super::{Stop, Target};
+use super::{ReadyKernel, Stop};
 use crate::arch::QEMU;
 use crate::vm::accel::Accel;
 use crate::vm::image::{Ingredients, Load};
@@ -53,10 +53,10 @@ pub(super) struct Ears<'a> {
 /// A machine without a terminal that boots with this image.
 pub(super) fn cold<'a>(
     ingredients: &Ingredients,
-    target: &'a Target,
+    target: &'a ReadyKernel,
     accel: Accel,
     load: &Load,
-    plan: Option<&Plan>,
+    plan: Option<&GuestPlan>,
 ) -> Result<Machine<'a>> {
     let image = ingredients
         .image(&target.modules, load, plan)
@@ -76,7 +76,7 @@ pub(super) fn cold<'a>(
 /// A guest whose state is found, made and restored.
 struct Warm<'a> {
     suite: &'a Suite,
-    target: &'a Target,
+    target: &'a ReadyKernel,
     errand: &'a Errand<'a>,
     options: &'a Options,
     accel: Accel,
@@ -90,7 +90,7 @@ impl Suite {
     /// Has a machine follow a plan, and hands out what the guest says.
     pub(super) fn follow_machine(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         errand: &Errand<'_>,
         options: &Options,
         stop: &Stop,
@@ -150,7 +150,7 @@ impl Suite {
 
     /// Whether guests of this kernel begin with a state: under hardware virtualisation a boot is as
     /// fast, and a kernel that a user names is mostly booted once.
-    pub(super) fn is_warm(&self, target: &Target, options: &Options) -> bool {
+    pub(super) fn is_warm(&self, target: &ReadyKernel, options: &Options) -> bool {
         let emulated = self
             .accel()
             .is_some_and(|choice| choice.accel == Accel::Tcg);
@@ -161,7 +161,7 @@ impl Suite {
     /// What a state of this guest would be; none where none is kept.
     fn warm<'a>(
         &'a self,
-        target: &'a Target,
+        target: &'a ReadyKernel,
         errand: &'a Errand<'a>,
         options: &'a Options,
         accel: Accel,
@@ -297,7 +297,7 @@ fn broken(error: anyhow::Error) -> Breakdown {
 }
 
 /// The order that has a guest follow a plan, from now on.
-fn order(plan: &Plan) -> Result<Order> {
+fn order(plan: &GuestPlan) -> Result<Order> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut seed = vec![0; 32];
     let mut random = File::open("/dev/urandom").context("failed to open /dev/urandom")?;
@@ -310,7 +310,7 @@ fn order(plan: &Plan) -> Result<Order> {
 }
 
 /// The observers that every scenario of a plan wants: they are set up before it comes.
-fn wanted_by_all(plan: &Plan) -> Vec<String> {
+fn wanted_by_all(plan: &GuestPlan) -> Vec<String> {
     let asks = match &plan.job {
         Job::Scenarios(asks) => asks.as_slice(),
         _ => &[],
@@ -345,15 +345,15 @@ mod tests {
     use super::*;
     use crate::wire::Ask;
 
-    fn plan(observe: &[&[&str]]) -> Plan {
+    fn plan(observe: &[&[&str]]) -> GuestPlan {
         let ask = |names: &&[&str]| Ask {
             scenario: "start/a".to_owned(),
             observe: names.iter().map(ToString::to_string).collect(),
             case: None,
         };
-        Plan {
+        GuestPlan {
             job: Job::Scenarios(observe.iter().map(ask).collect()),
-            ..Plan::default()
+            ..GuestPlan::default()
         }
     }
 
@@ -365,6 +365,6 @@ mod tests {
 
     #[test]
     fn a_plan_without_scenarios_wants_nobody() {
-        assert!(wanted_by_all(&Plan::default()).is_empty());
+        assert!(wanted_by_all(&GuestPlan::default()).is_empty());
     }
 }

@@ -17,8 +17,8 @@ use crate::native;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
-use crate::trail::Lab;
-use crate::view::{Name, Record, VIEWS};
+use crate::trail::LabKind;
+use crate::view::{Record, VIEWS, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
@@ -45,7 +45,7 @@ pub struct Options {
     /// How long a kernel may take to PID 1.
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
-    pub observe: Vec<Name>,
+    pub observe: Vec<ViewName>,
     /// How machines begin.
     pub begin: Begin,
 }
@@ -54,7 +54,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Work {
     /// The kernel.
-    pub target: Target,
+    pub target: ReadyKernel,
     /// The scenarios, in this order.
     pub scenarios: Vec<&'static Registered>,
 }
@@ -78,7 +78,7 @@ impl Default for Options {
 
 /// What happens during a run, as it happens.
 #[derive(Debug)]
-pub enum Event {
+pub enum RunEvent {
     /// A kernel is being booted; again when an earlier guest died.
     Booting {
         /// Index of the kernel in the call.
@@ -143,7 +143,7 @@ impl Suite {
     pub fn prepare(
         project: &Project,
         command: &Path,
-        trial: &Target,
+        trial: &ReadyKernel,
         stop: &Stop,
     ) -> Result<Suite> {
         std::thread::spawn(sandbox::options);
@@ -162,7 +162,7 @@ impl Suite {
             fixture: fixture.digest,
             note: fixture.substituted,
         };
-        if trial.lab() == Lab::Vm {
+        if trial.lab() == LabKind::Vm {
             suite.choose(trial, stop)?;
         }
         Ok(suite)
@@ -185,7 +185,7 @@ impl Suite {
         self.ingredients.whole()
     }
 
-    pub(super) fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
+    pub(super) fn choose(&self, trial: &ReadyKernel, stop: &Stop) -> Result<Accel> {
         let known = self.accel.lock();
         let mut known = known.map_err(|_| anyhow::anyhow!("a trial of KVM panicked"))?;
         if let Some(choice) = &*known {
@@ -203,7 +203,7 @@ impl Suite {
         work: &[Work],
         options: &Options,
         stop: &Stop,
-        sink: &mut dyn FnMut(Event),
+        sink: &mut dyn FnMut(RunEvent),
     ) -> bool {
         let queue = Mutex::new((0..work.len()).collect::<VecDeque<_>>());
         let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
@@ -222,7 +222,7 @@ impl Suite {
                         };
                         guest.run(scenarios, stop, &sender);
                         // A receiver that is gone wants nothing more.
-                        let _ = sender.send(Event::Ended { kernel });
+                        let _ = sender.send(RunEvent::Ended { kernel });
                     }
                 });
             }
@@ -242,14 +242,14 @@ impl Suite {
     /// The guest broke down.
     pub fn command(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         bench: &Bench,
         stop: &Stop,
         sink: &mut dyn FnMut(Message),
     ) -> Result<Option<u8>> {
-        let plan = Plan {
+        let plan = GuestPlan {
             job: bench.job.clone(),
-            ..Plan::default()
+            ..GuestPlan::default()
         };
         let accel = self.choose(target, stop)?;
         let mut machine = cold(&self.ingredients, target, accel, &bench.load, Some(&plan))?;
@@ -320,7 +320,7 @@ impl Suite {
     /// what this plan gives no reason for is broken.
     pub(super) fn follow(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         errand: &Errand<'_>,
         options: &Options,
         stop: &Stop,
@@ -356,8 +356,8 @@ impl Suite {
 const KVM_TRIAL: Duration = Duration::from_secs(30);
 
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
-fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
-    let plan = Plan::default();
+fn try_kvm(ingredients: &Ingredients, target: &ReadyKernel, stop: &Stop) -> Result<()> {
+    let plan = GuestPlan::default();
     let load = Load::default();
     let machine = cold(ingredients, target, Accel::Kvm, &load, Some(&plan))?;
     let mut talk = Talk::new(&plan.job);

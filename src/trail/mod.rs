@@ -28,7 +28,7 @@ pub use agreement::Agreement;
 pub use escape::{is_visible, printable};
 pub use foreign::{foreign, shown};
 pub use kernel_id::KernelId;
-pub use kernel_info::{KernelInfo, Lab};
+pub use kernel_info::{KernelInfo, LabKind};
 pub use mask::Mask;
 pub use normalise::normalise;
 pub(crate) use normalise::{Names, comm, own, step};

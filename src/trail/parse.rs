@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 None => return Err(fail("a case after what belongs to none")),
             }
             let heading = heading.to_owned();
-            whole.cases.push(Case {
+            whole.cases.push(Section {
                 heading,
                 trail: Trail::default(),
             });

@@ -56,9 +56,9 @@ impl Kernel {
 #[derive(Debug)]
 pub enum Start<'a> {
     /// It boots this kernel with this image.
-    Boot(&'a Kernel, Image),
+    Boot(&'a Kernel, Initramfs),
     /// As [`Start::Boot`], to be saved: its memory is this file.
-    ToBeSaved(&'a Kernel, Image, OwnedFd),
+    ToBeSaved(&'a Kernel, Initramfs, OwnedFd),
     /// It goes on where it was saved, with this memory, which stays as it is, and everything else
     /// from this file.
     Saved(Memory<'a>, OwnedFd),
