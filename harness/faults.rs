@@ -16,7 +16,7 @@ mod state;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use exetrail::suite::{Options, Target};
+use exetrail::suite::{Options, ReadyKernel};
 use exetrail::trail::Outcome;
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Failed, Trial};

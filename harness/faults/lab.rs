@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
+use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, Work};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::vm::machine::Kernel;
@@ -25,7 +25,7 @@ pub type Check = fn(&Lab) -> Result<(), Failed>;
 /// The newest kernel that is fetched, and what boots it.
 pub struct Lab {
     pub project: Project,
-    pub target: Option<Target>,
+    pub target: Option<ReadyKernel>,
     pub stop: Stop,
 }
 
@@ -57,7 +57,7 @@ impl Lab {
         }
     }
 
-    pub fn target(&self) -> Target {
+    pub fn target(&self) -> ReadyKernel {
         self.target.clone().expect("checked in run")
     }
 
@@ -77,9 +77,9 @@ impl Lab {
     /// Runs the three scenarios; returns their records by name and how often a guest was booted.
     pub fn boot(
         &self,
-        target: Target,
+        target: ReadyKernel,
         options: Options,
-        on: &mut dyn FnMut(&Event),
+        on: &mut dyn FnMut(&RunEvent),
     ) -> Result<Seen> {
         self.boot_in(&self.project, &SCENARIOS, target, options, on)
     }
@@ -89,9 +89,9 @@ impl Lab {
         &self,
         project: &Project,
         names: &[&str],
-        target: Target,
+        target: ReadyKernel,
         options: Options,
-        on: &mut dyn FnMut(&Event),
+        on: &mut dyn FnMut(&RunEvent),
     ) -> Result<Seen> {
         let suite = self.suite(project)?;
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -104,12 +104,12 @@ impl Lab {
             &mut |event| {
                 on(&event);
                 match event {
-                    Event::Booting { .. } => seen.boots += 1,
-                    Event::Recorded { record, .. } => {
+                    RunEvent::Booting { .. } => seen.boots += 1,
+                    RunEvent::Recorded { record, .. } => {
                         seen.records.insert(record.scenario.clone(), *record);
                     }
-                    Event::Note { text, .. } => seen.notes.push(text),
-                    Event::Running { .. } | Event::Ended { .. } => {}
+                    RunEvent::Note { text, .. } => seen.notes.push(text),
+                    RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
                 }
             },
         );
@@ -125,7 +125,7 @@ impl Lab {
     pub fn boot_kernel(&self, bytes: &[u8], names: &[&str], options: Options) -> Result<Seen> {
         let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
         fs::write(file.path(), bytes).context("failed to write a kernel")?;
-        let target = Target {
+        let target = ReadyKernel {
             kernel: Some(Kernel::File(file.path().to_owned())),
             ..self.target()
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use exetrail::suite::{Begin, Event, Options};
+use exetrail::suite::{Begin, Options, RunEvent};
 use exetrail::trail::Outcome;
 use exetrail::vm::accel::Accel;
 use exetrail::vm::machine::Kernel;
@@ -38,7 +38,7 @@ fn soon() -> Options {
 fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
     // PID 1 waits in that scenario, so that it is surely this one that is killed.
     let seen = lab.boot(lab.target(), faulty(Fault::Hang), &mut |event| {
-        if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
+        if matches!(event, RunEvent::Running { scenario, .. } if scenario == FAULTY) {
             for pid in own_qemu() {
                 kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is our child");
             }
@@ -48,8 +48,8 @@ fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
 }
 
 /// Sends a signal to QEMU when the first scenario begins.
-fn signal_first(event: &Event, signal: Signal) -> bool {
-    let first = matches!(event, Event::Running { scenario, .. } if scenario == SCENARIOS[0]);
+fn signal_first(event: &RunEvent, signal: Signal) -> bool {
+    let first = matches!(event, RunEvent::Running { scenario, .. } if scenario == SCENARIOS[0]);
     for pid in own_qemu().into_iter().filter(|_| first) {
         kill(Pid::from_raw(pid), signal).expect("it is our child");
     }
@@ -106,7 +106,7 @@ fn qemu_is_confined(lab: &Lab) -> Result<(), Failed> {
             ..faulty(Fault::Hang)
         };
         lab.boot(lab.target(), options, &mut |event| {
-            if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
+            if matches!(event, RunEvent::Running { scenario, .. } if scenario == FAULTY) {
                 let status = |pid| fs::read_to_string(format!("/proc/{pid}/status"));
                 seen.extend(own_qemu().into_iter().map(status));
             }

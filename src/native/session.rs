@@ -18,7 +18,7 @@ use crate::guest::sweep_all;
 use crate::subject::SUBJECT;
 use crate::trail::printable;
 use crate::vm::session::{Breakdown, Hear};
-use crate::wire::{Link, LinkError, Message, Plan, until};
+use crate::wire::{GuestPlan, Link, LinkError, Message, until};
 
 /// How long namespaces, mounts and the unpacking of the fixture may take on a busy machine.
 const START: Duration = Duration::from_secs(30);

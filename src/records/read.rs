@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::provenance;
 use crate::bound;
-use crate::trail::{KernelId, Lab};
+use crate::trail::{KernelId, LabKind};
 use crate::view::{Record, SCHEMA};
 
 /// What tells a record from other JSON, and how new it is.

@@ -17,7 +17,7 @@ use crate::vm::machine::{self, Kernel, Machine, Memory, Start, Terminal};
 use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, Hear, Limits, Patience};
 use crate::warm::{Key, LIMIT, State, Store, load, new_memory};
-use crate::wire::{Job, Message, Order, Plan};
+use crate::wire::{GuestPlan, Job, Message, Order};
 
 /// What a guest's serial port holds while nobody reads it: a terminal's buffer takes 64 KiB and drops
 /// the rest (`tty_buffer_alloc` in drivers/tty/tty_buffer.c). A larger plan stands in the image.
@@ -37,7 +37,7 @@ pub(super) struct Errand<'a> {
     /// Its root.
     pub load: &'a Load,
     /// What it does.
-    pub plan: Plan,
+    pub plan: GuestPlan,
     /// How long it may take, from its start to its end.
     pub limit: Duration,
 }

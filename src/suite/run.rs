@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::guest::Guest;
 use super::machine::{Begin, Ears, Errand, cold};
 use super::talk::Talk;
-use super::{Stop, Target};
+use super::{ReadyKernel, Stop};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::own;
@@ -25,7 +25,7 @@ use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
 use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, FOR_EVER, Limits};
-use crate::wire::{Fault, Input, Job, Message, Plan};
+use crate::wire::{Fault, GuestPlan, Input, Job, Message};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -332,11 +332,11 @@ impl Suite {
             Ok((ears.heard)(message))
         };
         match target.lab() {
-            Lab::Vm => {
+            LabKind::Vm => {
                 let told = &mut *ears.told;
                 self.follow_machine(target, errand, options, stop, &mut heard, told)
             }
-            Lab::Native => {
+            LabKind::Native => {
                 let root = self.ingredients.root(errand.load);
                 let root = root.map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
                 let lab = native::Lab {

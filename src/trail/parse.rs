@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::escape::is_visible;
 use super::step::NO_EXE;
 use super::text::{COMM, PATH, THREAD};
-use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict, field};
+use super::{Ended, Fact, Found, How, Mask, Section, Started, Step, ToldTo, Trail, Verdict, field};
 
 /// A line that no trail has.
 #[derive(Debug, PartialEq, Eq, Error)]

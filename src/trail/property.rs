@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Call, Case, Exit, Fact, How, Later, LaterThread, Mask, Run, Sighting, Told, Trail, Word,
-    normalise, parse, printable,
+    Exit, Fact, How, Later, LaterThread, LaunchCall, Mask, Run, Section, SelfReport, Sighting,
+    Told, Trail, normalise, parse, printable,
 };
 
 /// A value as a guest has it: any bytes through [`printable`], and often what parts two fields.
@@ -87,10 +87,10 @@ fn told() -> impl Strategy<Value = Told> {
     )
 }
 
-fn word() -> impl Strategy<Value = Word> {
+fn word() -> impl Strategy<Value = SelfReport> {
     let fact = value().prop_map(|value| Fact::new("state", value));
     let found = prop::collection::vec(fact, 0..3);
-    (pid(), prop::option::of(told()), found).prop_map(|(pid, told, found)| Word {
+    (pid(), prop::option::of(told()), found).prop_map(|(pid, told, found)| SelfReport {
         pid,
         told,
         found,
@@ -108,7 +108,7 @@ fn exit() -> impl Strategy<Value = Exit> {
 }
 
 fn run() -> impl Strategy<Value = Run> {
-    let call = (pid(), value()).prop_map(|(pid, path)| Call {
+    let call = (pid(), value()).prop_map(|(pid, path)| LaunchCall {
         pid,
         call: "execve".to_owned(),
         path,
@@ -146,7 +146,7 @@ proptest! {
         runs in prop::collection::vec((value(), run()), 1..3),
         facts in prop::collection::vec(value(), 0..2),
     ) {
-        let case = |(heading, run): (String, Run)| Case { heading, trail: normalise(&run) };
+        let case = |(heading, run): (String, Run)| Section { heading, trail: normalise(&run) };
         let trail = Trail {
             cases: runs.into_iter().map(case).collect(),
             facts: facts.into_iter().map(|value| Fact::new("edge", value)).collect(),

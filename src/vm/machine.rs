@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::pipe2;
 
 use super::accel::Accel;
-use super::image::Image;
+use super::image::Initramfs;
 use super::sandbox;
 use crate::arch::{self, QEMU};
 use crate::sys;
