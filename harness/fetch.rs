@@ -432,7 +432,7 @@ fn fetch_with_room(scene: &Scene, pages: usize) -> Output {
 fn a_disk_that_is_full_at_any_write_is_said_and_leaves_nothing() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let mut failed = 0;
-    for pages in (4..).step_by(2) {
+    for pages in 1.. {
         assert!(pages < 200, "it never has room enough");
         let output = fetch_with_room(&scene, pages);
         if output.status.success() {

@@ -157,6 +157,21 @@ impl Trail {
         }
     }
 
+    /// Parts call and path as another trail does, where both together are the same words: its text has a
+    /// blank between them, and calls may have some.
+    pub fn part_calls_as(&mut self, other: &Trail) {
+        let words = |one: &Started| Some(format!("{} {}", one.call.as_ref()?, one.path.as_ref()?));
+        for (own, other) in self.started.iter_mut().zip(&other.started) {
+            if words(own) == words(other) {
+                own.call.clone_from(&other.call);
+                own.path.clone_from(&other.path);
+            }
+        }
+        for (own, other) in self.cases.iter_mut().zip(&other.cases) {
+            own.trail.part_calls_as(&other.trail);
+        }
+    }
+
     /// The steps, also those of the cases.
     pub fn every_step(&self) -> impl Iterator<Item = &Step> {
         let cases = self.cases.iter().flat_map(|case| &case.trail.steps);

@@ -73,10 +73,12 @@ pub(super) fn whole(mut trail: Trail) -> Result<Trail, String> {
             "it has {length} lines, more than the limit of {LONGEST}"
         ));
     }
-    match parse(&trail.to_string()) {
-        Ok(same) if same == trail => Ok(trail),
-        Ok(_) => Err("its text reads back as another one".to_owned()),
-        Err(error) => Err(format!("its text does not read back: {error}")),
+    let read = parse(&trail.to_string());
+    let mut read = read.map_err(|error| format!("its text does not read back: {error}"))?;
+    read.part_calls_as(&trail);
+    match read == trail {
+        true => Ok(trail),
+        false => Err("its text reads back as another one".to_owned()),
     }
 }
 
@@ -115,6 +117,14 @@ mod tests {
         step.extend(own.as_object().unwrap().clone());
         let trail = Steps::read(body, &Trail::default()).unwrap();
         assert_eq!(trail.steps[0].exe, "none");
+    }
+
+    #[test]
+    fn a_call_of_several_words_is_read_as_it_was_written() {
+        let mut own = body();
+        own["started"][0]["call"] = json!("execve in a thread");
+        let read = Steps::read(own.clone(), &Trail::default()).unwrap();
+        assert_eq!(Steps::write(&read), own);
     }
 
     #[test]
