@@ -22,9 +22,11 @@ pub(crate) use arrange::errno;
 pub use brief::brief;
 pub use claims::{CLAIMS, Change, Claim, Exec, Held, WRONG, changes, execs};
 pub use explain::explain;
-pub use inside::{Inside, Mark, Point};
+pub use inside::{Inside, Mark, Point, without};
 pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain, result};
 pub use packed::Packed;
 pub use parse::{Story, parse};
-pub use table::{ABSENT, CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN, Scope, Source, WORDS, Word};
+pub use table::{
+    ABSENT, AUDIT, CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN, Scope, Source, WORDS, Word,
+};
 pub use text::text;

@@ -10,14 +10,14 @@ use anyhow::Result;
 
 use super::guest::Guest;
 use super::machine::{Begin, Ears, Errand, cold};
-use super::{Stop, Target};
+use super::{Stop, Target, USUAL};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::Lab;
-use crate::view::{Name, Record, VIEWS};
+use crate::view::{Name, Record};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
@@ -68,7 +68,7 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
-            observe: VIEWS.iter().map(|view| view.name()).collect(),
+            observe: USUAL.to_vec(),
             begin: Begin::Warm,
         }
     }

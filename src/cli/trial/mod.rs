@@ -15,7 +15,7 @@ use crate::own::{chosen, register};
 use crate::project::Project;
 use crate::report::FormatName;
 use crate::root::Added;
-use crate::suite::{Event, Options, Stop};
+use crate::suite::{Asked, Event, Options, Stop, observed};
 use crate::trail::Lab;
 use crate::view::{Name, Record, STAGES, TRAIL, rows};
 use crate::vm::image::Load;
@@ -142,8 +142,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     // What is not asked for is not armed: a first answer is worth a second.
     let mut asked = [&[TRAIL], args.view.as_slice()].concat();
     asked.extend(args.explain.then_some(STAGES));
+    let asked: Vec<_> = asked.into_iter().map(Asked::View).collect();
     let options = Options {
-        observe: views::observed(&asked),
+        observe: observed(&asked),
         parameters: args.append.clone(),
         ..Options::default()
     };
