@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result};
 use exetrail::files;
 use exetrail::project::Project;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Tally, Target, Work};
-use exetrail::view::{Name, Record};
+use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
+use exetrail::view::{Record, ViewName};
 
 use crate::model::SEEDS;
 use crate::subject::{Readiness, Subject};
@@ -29,7 +29,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_exetrail");
 pub struct Collector {
     pub project: Project,
     /// The views whose observers are armed.
-    observe: Vec<Name>,
+    observe: Vec<ViewName>,
     stop: Stop,
     state: Mutex<State>,
     changed: Condvar,
@@ -49,7 +49,7 @@ struct State {
 }
 
 impl Collector {
-    pub fn new(project: Project, observe: Vec<Name>, stop: Stop) -> Collector {
+    pub fn new(project: Project, observe: Vec<ViewName>, stop: Stop) -> Collector {
         Collector {
             project,
             observe,
@@ -181,7 +181,7 @@ impl Collector {
             return Ok(tallies);
         };
         let suite = Suite::prepare(&self.project, Path::new(PROGRAM), first, &self.stop)?;
-        let (quiet, options) = (|_: &Target, _| {}, Options::default());
+        let (quiet, options) = (|_: &ReadyKernel, _| {}, Options::default());
         suite.play(
             &targets,
             &SEEDS,
@@ -226,7 +226,7 @@ impl Collector {
             ..Options::default()
         };
         Ok(suite.run(&work, &options, &self.stop, &mut |event| {
-            if let Event::Recorded { record, .. } = event {
+            if let RunEvent::Recorded { record, .. } = event {
                 sink(*record);
             }
         }))

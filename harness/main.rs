@@ -31,7 +31,7 @@ use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{ALL, Stop, VARIABLE, asked_by_environment, observed};
 use exetrail::trail::Outcome;
-use exetrail::view::{Name, Record, Row, VIEWS, label, rows};
+use exetrail::view::{Record, Row, VIEWS, ViewName, label, rows};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use collect::Collector;
@@ -97,7 +97,7 @@ fn run() -> Result<ExitCode> {
     if !args.list && !args.exact {
         let left = VIEWS.iter().map(|view| view.name());
         let left = left.filter(|name| !observe.contains(name));
-        let left: Vec<_> = left.map(Name::as_str).collect();
+        let left: Vec<_> = left.map(ViewName::as_str).collect();
         if !left.is_empty() {
             let left = left.join(", ");
             eprintln!("note: not observed and not judged ({VARIABLE}={ALL}): {left}\n");
@@ -110,7 +110,7 @@ fn trial(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &'static Registered,
-    view: Name,
+    view: ViewName,
 ) -> Trial {
     let name = format!("{}::{}", subject.name(), label(scenario.name, view));
     let (collector, subject) = (Arc::clone(collector), subject.clone());
@@ -122,7 +122,7 @@ fn assert(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
-    view: Name,
+    view: ViewName,
 ) -> Result<Completion, Failed> {
     let record = match seen(collector, subject, scenario)? {
         Looked::Seen(record) => *record,

@@ -5,10 +5,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::scenario::Registered;
 use crate::suite::{ALL, Asked, asked_by_environment, observed};
-use crate::view::{Name, Record, Seen, VIEWS};
+use crate::view::{Record, VIEWS, ViewName, ViewSeen};
 
 /// Reads the name of a view; help lists them all.
-pub fn names() -> impl TypedValueParser<Value = Name> {
+pub fn names() -> impl TypedValueParser<Value = ViewName> {
     let values = VIEWS
         .iter()
         .map(|view| PossibleValue::new(view.name().as_str()).help(view.about()));
@@ -29,7 +29,7 @@ pub fn asked() -> impl TypedValueParser<Value = Asked> {
 /// # Errors
 ///
 /// The environment asks for a view that there is not.
-pub fn armed(words: &[Asked]) -> Result<Vec<Name>> {
+pub fn armed(words: &[Asked]) -> Result<Vec<ViewName>> {
     Ok(match words {
         [] => observed(&asked_by_environment()?),
         words => observed(words),
@@ -41,7 +41,7 @@ pub fn armed(words: &[Asked]) -> Result<Vec<Name>> {
 /// # Errors
 ///
 /// It is not observed, or none of the scenarios has it.
-pub fn check(shown: &[Name], observed: &[Name], scenarios: &[&Registered]) -> Result<()> {
+pub fn check(shown: &[ViewName], observed: &[ViewName], scenarios: &[&Registered]) -> Result<()> {
     for name in shown {
         if !observed.contains(name) {
             bail!("--view {name} shows what is not observed: add {name} to --observe");
@@ -59,7 +59,7 @@ pub fn check(shown: &[Name], observed: &[Name], scenarios: &[&Registered]) -> Re
 
 /// A note on the views that apply to some of these scenarios and were not observed.
 #[must_use]
-pub fn left_out(observed: &[Name], scenarios: &[&Registered]) -> Option<String> {
+pub fn left_out(observed: &[ViewName], scenarios: &[&Registered]) -> Option<String> {
     let left = VIEWS.iter().filter(|view| {
         !observed.contains(&view.name()) && scenarios.iter().any(|one| view.applies(one))
     });
@@ -71,8 +71,8 @@ pub fn left_out(observed: &[Name], scenarios: &[&Registered]) -> Option<String> 
 /// A record with the views that are to be shown alone; all for none. Where one of them could not be
 /// seen, the trail tells why.
 #[must_use]
-pub fn only(record: &Record, shown: &[Name]) -> Record {
-    let wanted = |seen: &&Seen| shown.is_empty() || shown.contains(&seen.view);
+pub fn only(record: &Record, shown: &[ViewName]) -> Record {
+    let wanted = |seen: &&ViewSeen| shown.is_empty() || shown.contains(&seen.view);
     let mut seen: Vec<_> = record.seen.iter().filter(wanted).cloned().collect();
     if seen.is_empty() {
         let failed = record.seen.iter().filter(|seen| seen.body.is_none());

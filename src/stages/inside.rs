@@ -8,7 +8,7 @@ use crate::trail::Step;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Mark {
+pub struct StageMark {
     /// Name of the process.
     pub process: String,
     /// Name of the stage, as `docs/stages.md` has it.
@@ -26,7 +26,7 @@ pub struct Mark {
 #[serde(untagged)]
 pub enum Point {
     /// Inside the kernel.
-    Stage(Mark),
+    Stage(StageMark),
     /// A permission event.
     Step(Step),
 }
@@ -67,12 +67,12 @@ pub struct Inside {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mark, Point, without};
+    use super::{Point, StageMark, without};
 
     #[test]
     fn what_is_not_the_execs_own_is_left_out() {
         let stage = |stage: &str| {
-            Point::Stage(Mark {
+            Point::Stage(StageMark {
                 process: "p1".into(),
                 stage: stage.into(),
                 symbol: "f".into(),

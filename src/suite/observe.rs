@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
 
-use crate::view::{Name, STAGES, TRAIL, VIEWS};
+use crate::view::{STAGES, TRAIL, VIEWS, ViewName};
 
 /// What is armed where nobody asks: whoever studies another way of watching pays for it.
-pub const USUAL: [Name; 2] = [TRAIL, STAGES];
+pub const USUAL: [ViewName; 2] = [TRAIL, STAGES];
 
 /// The word for every view that there is.
 pub const ALL: &str = "all";
@@ -21,7 +21,7 @@ pub enum Asked {
     /// The observers of all views.
     All,
     /// That of this one.
-    View(Name),
+    View(ViewName),
 }
 
 impl FromStr for Asked {
@@ -37,10 +37,10 @@ impl FromStr for Asked {
 
 /// The views whose observers are armed, in the order of [`VIEWS`]; the trail always is.
 #[must_use]
-pub fn observed(asked: &[Asked]) -> Vec<Name> {
+pub fn observed(asked: &[Asked]) -> Vec<ViewName> {
     let usual = USUAL.map(Asked::View);
     let asked = if asked.is_empty() { &usual } else { asked };
-    let wanted = |name: &Name| {
+    let wanted = |name: &ViewName| {
         *name == TRAIL || asked.contains(&Asked::All) || asked.contains(&Asked::View(*name))
     };
     let all = VIEWS.iter().map(|view| view.name());
