@@ -11,14 +11,14 @@ use anyhow::Result;
 use super::guest::Guest;
 use super::machine::{Begin, Ears, Errand, cold};
 use super::talk::Talk;
-use super::{ReadyKernel, Stop};
+use super::{ReadyKernel, Stop, USUAL};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::LabKind;
-use crate::view::{Record, VIEWS, ViewName};
+use crate::view::{Record, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
@@ -70,7 +70,7 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
-            observe: VIEWS.iter().map(|view| view.name()).collect(),
+            observe: USUAL.to_vec(),
             begin: Begin::Warm,
         }
     }

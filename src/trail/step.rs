@@ -162,7 +162,7 @@ impl Trail {
     pub fn part_calls_as(&mut self, other: &Trail) {
         let words = |one: &Started| Some(format!("{} {}", one.call.as_ref()?, one.path.as_ref()?));
         for (own, other) in self.started.iter_mut().zip(&other.started) {
-            if words(own) == words(other) {
+            if words(own).is_some() && words(own) == words(other) {
                 own.call.clone_from(&other.call);
                 own.path.clone_from(&other.path);
             }
