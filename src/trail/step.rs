@@ -157,9 +157,9 @@ impl Trail {
         }
     }
 
-    /// Parts call and path as another trail does, where both together are the same words: its text has a
-    /// blank between them, and calls may have some.
-    pub fn part_calls_as(&mut self, other: &Trail) {
+    /// Parts call and path, and a fact's name and value, as another trail does, where both together are the
+    /// same words: calls have blanks, names have colons.
+    pub fn part_words_as(&mut self, other: &Trail) {
         let words = |one: &Started| Some(format!("{} {}", one.call.as_ref()?, one.path.as_ref()?));
         for (own, other) in self.started.iter_mut().zip(&other.started) {
             if words(own).is_some() && words(own) == words(other) {
@@ -167,8 +167,13 @@ impl Trail {
                 own.path.clone_from(&other.path);
             }
         }
+        for (own, other) in self.facts.iter_mut().zip(&other.facts) {
+            if own.to_string() == other.to_string() {
+                own.clone_from(other);
+            }
+        }
         for (own, other) in self.cases.iter_mut().zip(&other.cases) {
-            own.trail.part_calls_as(&other.trail);
+            own.trail.part_words_as(&other.trail);
         }
     }
 
