@@ -130,7 +130,7 @@ fn limits(lab: Lab) -> nix::Result<()> {
     match lab {
         // Older kernels ask modprobe about formats that they do not know: a start of its own.
         // Of nothing at all nothing would be written.
-        Lab::Vm => match fs::write("/proc/sys/kernel/modprobe", "\n") {
+        Lab::Vm => match files::set(Path::new("/proc/sys/kernel/modprobe"), "\n") {
             // A kernel without modules asks nobody.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Errno::EACCES),
             _ => Ok(()),
