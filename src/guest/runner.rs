@@ -20,6 +20,7 @@ use super::observers::Observers;
 use super::undo::Undo;
 use super::{Contents, View, chance, channel, command, launcher, orders, report, running_kernel};
 use crate::cases;
+use crate::files;
 use crate::model::{self, Either, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
