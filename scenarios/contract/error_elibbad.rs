@@ -10,10 +10,11 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ELIBBAD: the ELF interpreter has an unknown format",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

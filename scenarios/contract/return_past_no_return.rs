@@ -11,11 +11,12 @@
 
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage, needs};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "failure after the point of no return",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

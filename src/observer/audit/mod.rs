@@ -36,6 +36,7 @@ pub const KIND: Kind = Kind {
             probe: |_| sys::netlink(NETLINK_AUDIT).is_ok(),
         },
     ],
+    wants: &[],
     takes: Some("audit"),
     make: || Box::new(Audit::default()),
 };

@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::instance::Instance;
-use super::{BUSY, NEEDS};
+use super::{BUSY, NEEDS, WANTS};
 use crate::observer::{Hook, Kind, Observer, Report, Watch, broken};
-use crate::stages::{Inside, Packed, WORDS, arrange};
+use crate::stages::{Inside, Packed, Source, WORDS, arrange};
 use crate::trail::{Lab, Run, normalise};
 use crate::wire::{Failure, Lost};
 
@@ -14,6 +14,7 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "stages",
     needs: NEEDS,
+    wants: WANTS,
     // Audited, a process passes one stage more.
     takes: Some("audit"),
     make: || Box::new(Tracer::default()),
@@ -73,12 +74,16 @@ fn failure(error: anyhow::Error) -> Failure {
 fn story(instance: &mut Instance, run: &Run) -> Result<Value> {
     let lines = instance.end()?;
     let stages = arrange(run, &lines).map_err(anyhow::Error::msg)?;
+    let unmet = WANTS.iter().filter(|want| !(want.need.probe)(Lab::Vm));
+    let absent: Vec<_> = unmet.map(|want| want.name.to_owned()).collect();
+    let is_absent = |source: &Source| absent.contains(&source.symbol());
     let blind = WORDS
         .iter()
-        .filter(|word| !word.is_traceable(instance.there()));
+        .filter(|word| !word.is_traceable(instance.there()) && !word.sources.iter().all(is_absent));
     let inside = Inside {
         stages,
         untraceable: blind.map(|word| word.stage.to_owned()).collect(),
+        absent,
     };
     let packed = Packed::new(&normalise(run), &inside);
     let packed = packed.context("the story has a step that the trail has not")?;
