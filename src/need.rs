@@ -6,7 +6,7 @@
 pub mod needs;
 
 use crate::proc::Status;
-use crate::trail::{Lab, Release};
+use crate::trail::{LabKind, Release};
 
 /// One need.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Need {
     /// How the host judges.
     pub host: Host,
     /// How the guest finds out.
-    pub probe: fn(Lab) -> bool,
+    pub probe: fn(LabKind) -> bool,
 }
 
 /// What an observer does without where it is not there, and says so.
@@ -57,16 +57,16 @@ pub struct KernelFacts<'a> {
     /// Names of the modules that the image carries.
     pub modules: &'a [&'a str],
     /// Where it runs.
-    pub lab: Lab,
+    pub lab: LabKind,
     /// The capabilities of this process, which the native lab inherits.
     pub capabilities: u64,
 }
 
 /// The needs that are asked about in a lab: where the machine is not ours, and has to be, nothing
 /// else is.
-pub fn asked(needs: &[Need], lab: Lab) -> impl Iterator<Item = &Need> {
+pub fn asked(needs: &[Need], lab: LabKind) -> impl Iterator<Item = &Need> {
     let is_machine = |need: &Need| matches!(need.host, Host::Vm);
-    let alone = lab == Lab::Native && needs.iter().any(is_machine);
+    let alone = lab == LabKind::Native && needs.iter().any(is_machine);
     needs.iter().filter(move |need| !alone || is_machine(need))
 }
 
@@ -104,7 +104,7 @@ impl Host {
                 let carried = || {
                     let module = MODULES.iter().find(|(known, _)| *known == option);
                     // In the native lab the system loads its own.
-                    facts.lab == Lab::Native
+                    facts.lab == LabKind::Native
                         || module.is_some_and(|(_, name)| facts.modules.contains(name))
                 };
                 Some(match value {
@@ -127,9 +127,9 @@ impl Host {
                     false => Some(true),
                 }
             }
-            Host::Vm => Some(facts.lab == Lab::Vm),
+            Host::Vm => Some(facts.lab == LabKind::Vm),
             Host::Capability(number) => {
-                Some(facts.lab == Lab::Vm || facts.capabilities & (1 << number) != 0)
+                Some(facts.lab == LabKind::Vm || facts.capabilities & (1 << number) != 0)
             }
         }
     }
@@ -163,7 +163,7 @@ mod tests {
             release,
             config,
             modules: &["overlay"],
-            lab: Lab::Vm,
+            lab: LabKind::Vm,
             capabilities: 0,
         })
     }
@@ -210,9 +210,9 @@ mod tests {
                 capabilities,
             })
         };
-        assert_eq!(on(Lab::Vm, 0), Some(true));
-        assert_eq!(on(Lab::Native, !(1 << 24)), Some(false));
-        assert_eq!(on(Lab::Native, 1 << 24), Some(true));
+        assert_eq!(on(LabKind::Vm, 0), Some(true));
+        assert_eq!(on(LabKind::Native, !(1 << 24)), Some(false));
+        assert_eq!(on(LabKind::Native, 1 << 24), Some(true));
     }
 
     #[test]

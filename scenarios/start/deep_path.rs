@@ -16,7 +16,7 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::chdir;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program deeper than 4096 bytes of path",
@@ -28,8 +28,8 @@ pub const SCENARIO: Scenario = Scenario {
 const NAME: [u8; 255] = [b'd'; 255];
 const DEPTH: usize = 17;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let top = stage.directory("deep")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let top = system.directory("deep")?;
     let directory = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut here: OwnedFd = open(&top, directory, Mode::empty())?;
     for _ in 0..DEPTH {
@@ -46,6 +46,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         }
         Ok(())
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 use crate::sys::place_fd;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -30,8 +30,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.file("place", b"", 0o600)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.file("place", b"", 0o600)?;
     let call = "execveat";
     let exec = Exec::at(
         call,
@@ -52,6 +52,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         place_fd(file.as_fd(), 5)?;
         Ok(())
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

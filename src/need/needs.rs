@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::{Host, Need};
 use crate::sys::{Interval, arm_interval};
-use crate::trail::{Lab, Release};
+use crate::trail::{LabKind, Release};
 
 /// Core dumps can be piped to a helper.
 pub const COREDUMP: Need = Need {
@@ -27,7 +27,7 @@ pub const SAME_CALLER: Need = Need {
     what: "a virtual machine: what the caller itself was given is the machine's affair in the \
            native lab",
     host: Host::Vm,
-    probe: |lab| lab == Lab::Vm,
+    probe: |lab| lab == LabKind::Vm,
 };
 
 /// Settings of the whole machine can be changed.
@@ -35,7 +35,7 @@ pub const OWN_SETTINGS: Need = Need {
     what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
            leaves alone",
     host: Host::Vm,
-    probe: |lab| lab == Lab::Vm,
+    probe: |lab| lab == LabKind::Vm,
 };
 
 /// Limits and memory maps of a process can be set freely.
@@ -110,7 +110,7 @@ pub const DISK: Need = Need {
     host: Host::Config("CONFIG_BLK_DEV_LOOP"),
     // The devices of the running system are not ours, whatever else is needed.
     probe: |lab| {
-        lab == Lab::Native || Path::new("/dev/loop-control").exists() && file_system("ext4")
+        lab == LabKind::Native || Path::new("/dev/loop-control").exists() && file_system("ext4")
     },
 };
 
@@ -136,7 +136,7 @@ pub const EXECVE_CHECK: Need = Need {
     host: Host::Since(&["6.14"]),
     // A directory is EACCES; an unknown flag is EINVAL before that.
     probe: |_| {
-        let image = crate::sys::Image::new(&[], &[]);
+        let image = crate::sys::Invocation::new(&[], &[]);
         let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);
         none != Err(nix::errno::Errno::EINVAL)
     },
@@ -168,7 +168,7 @@ pub const KERNEL_HELPERS: Need = Need {
     what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
            native lab does not own",
     host: Host::Vm,
-    probe: |lab| lab == Lab::Vm,
+    probe: |lab| lab == LabKind::Vm,
 };
 
 /// What tells a signal inside an exec from one after it (`crate::scenario::Execs`).

@@ -4,7 +4,7 @@ use similar::TextDiff;
 
 use crate::baseline::{Baselines, Lineage, Store};
 use crate::trail::{KernelId, Outcome};
-use crate::view::{Body, Compared, Judged, Name, Record, Seen};
+use crate::view::{Body, Compared, Judged, Record, ViewName, ViewSeen};
 
 /// What of an accepted text can be expected; none where that is all of it.
 type Fit<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -13,7 +13,7 @@ type Fit<'a> = &'a dyn Fn(&str) -> Option<String>;
 fn judge(
     (store, lineage): (&Store, &Lineage),
     id: &KernelId,
-    (scenario, view): (&str, Name),
+    (scenario, view): (&str, ViewName),
     text: &str,
     fit: Fit<'_>,
 ) -> Compared {
@@ -32,14 +32,14 @@ fn judge(
 pub fn judge_body(
     own: (&Store, &Lineage),
     id: &KernelId,
-    (scenario, view): (&str, Name),
+    (scenario, view): (&str, ViewName),
     body: Body,
-) -> Seen {
+) -> ViewSeen {
     let known = view.view();
     let text = known.map(|known| known.text(&body)).unwrap_or_default();
     let fit = |accepted: &str| known.and_then(|known| known.fit(&body, accepted));
     let compared = judge(own, id, (scenario, view), &text, &fit);
-    Seen::compared(view, body, compared)
+    ViewSeen::compared(view, body, compared)
 }
 
 /// Judges a kept record by the baselines of today; what gave no body stays what it is.
