@@ -295,7 +295,7 @@ impl Guest<'_> {
                 if let Err((outcome, reason)) =
                     agree(view.lacks(&body), wants, &self.facts(&modules))
                 {
-                    return Seen::nothing(name, outcome, reason);
+                    return ViewSeen::nothing(name, outcome, reason);
                 }
                 let own = (&self.suite.store, &self.suite.lineage);
                 judge_body(own, &self.target.id, (registered.name, name), body)
