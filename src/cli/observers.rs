@@ -149,7 +149,7 @@ fn columns(
 }
 
 /// A scenario as the table takes it; none without stages, which tell what there was to report.
-fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
+pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     let story = bodies.get(STAGES.as_str())?.get::<Stages>()?;
     let reports = bodies.iter().filter_map(|(name, body)| {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;

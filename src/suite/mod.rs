@@ -20,5 +20,5 @@ pub use cases::Tally;
 pub use judge::judge_again;
 pub use kernel::{NATIVE, Target, Wanted};
 pub use machine::Begin;
-pub use run::{Bench, Event, Options, Suite, Work};
+pub use run::{Bench, Brought, Event, Options, Suite, Work};
 pub use stop::Stop;

@@ -17,13 +17,25 @@ use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::Lab;
+use crate::view::reported::Agent;
 use crate::view::{Name, Record, VIEWS};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Fault, Input, Job, Message, Plan};
+use crate::wire::{self, Fault, Input, Job, Message, Plan};
+
+/// An agent that a user brings.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// What is started.
+    pub agent: wire::Agent,
+    /// What guests carry: the fixture, and what the agent is made of.
+    pub load: Load,
+    /// Where its accepted reports are; none where it is held against what is known alone.
+    pub store: Option<Store>,
+}
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -118,6 +130,8 @@ pub struct Suite {
     pub(super) ingredients: Ingredients,
     pub(super) store: Store,
     pub(super) lineage: Lineage,
+    /// An agent of a user's, which watches beside the observers.
+    pub(super) brought: Option<Brought>,
     /// What guests carry for scenarios that are a user's, by name.
     pub(super) loads: BTreeMap<String, Load>,
     pub(super) cache: PathBuf,
@@ -152,6 +166,7 @@ impl Suite {
             accel: Mutex::new(None),
             store: project.store(),
             lineage: project.table.lineage(),
+            brought: None,
             loads: match own::chosen() {
                 Some(own) => own.loads(&project.cache)?,
                 None => BTreeMap::new(),
@@ -174,6 +189,12 @@ impl Suite {
     /// Has the guests of one scenario carry this.
     pub fn carry(&mut self, scenario: &str, load: Load) {
         self.loads.insert(scenario.to_owned(), load);
+    }
+
+    /// Has an agent watch beside the observers, in guests that carry it.
+    pub fn bring(&mut self, brought: Brought) {
+        Agent::bring();
+        self.brought = Some(brought);
     }
 
     /// The fixture with all its parts.

@@ -81,6 +81,18 @@ impl Seen {
         }
     }
 
+    /// A body that is held against no snapshot.
+    #[must_use]
+    pub fn taken(view: Name, body: Body) -> Seen {
+        Seen {
+            view,
+            outcome: Outcome::Same,
+            reason: None,
+            body: Some(body),
+            judged: None,
+        }
+    }
+
     /// A body with how it compares.
     #[must_use]
     pub fn compared(view: Name, body: Body, compared: Compared) -> Seen {

@@ -16,5 +16,5 @@ pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
 pub use place::{BUILD, FILES, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
-pub use plan::{Ask, Fault, Input, Job, Order, Plan};
+pub use plan::{Agent, Ask, Fault, Input, Job, Order, Plan};
 pub use policy::{Act, Policy};
