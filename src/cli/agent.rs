@@ -21,8 +21,9 @@ use crate::wire;
 
 /// The options that bring an agent.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "An agent of yours (docs/observer-protocol.md)")]
-pub struct Args {
+pub struct AgentArgs {
     /// Run this command beside the observers, judge what it reports, and show what it costs
     #[arg(long, value_name = "COMMAND")]
     agent: Option<String>,
@@ -42,7 +43,7 @@ pub struct Args {
     snapshots: Option<PathBuf>,
 }
 
-impl Args {
+impl AgentArgs {
     /// Whether there is an agent.
     pub fn is_there(&self) -> bool {
         self.agent.is_some()

@@ -45,8 +45,6 @@ pub struct Args {
     /// which audit does not]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     observe: Vec<Name>,
-    #[command(flatten)]
-    agent: agent::Args,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
@@ -86,6 +84,8 @@ pub struct Args {
     /// Run the scenarios in random order; a seed makes it reproducible
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
     shuffle: Option<u64>,
+    #[command(flatten)]
+    agent: agent::AgentArgs,
 }
 
 impl Default for Args {
@@ -96,7 +96,7 @@ impl Default for Args {
             modules: None,
             view: Vec::new(),
             observe: Vec::new(),
-            agent: agent::Args::default(),
+            agent: agent::AgentArgs::default(),
             format: FormatName::Text,
             show: None,
             records: None,

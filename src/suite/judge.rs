@@ -4,7 +4,7 @@ use similar::TextDiff;
 
 use crate::baseline::{Baselines, Lineage, Store};
 use crate::trail::{KernelId, Outcome};
-use crate::view::{Body, Compared, Judged, Name, Record, Seen};
+use crate::view::{AGENT, Body, Compared, Judged, Name, Record, Seen};
 
 /// Judges the text of one view of a scenario on a kernel.
 #[must_use]
@@ -44,9 +44,12 @@ pub fn judge_body(
 /// A record whose kernel has no id.
 pub fn judge_again(own: (&Store, &Lineage), record: Record) -> Result<Record, String> {
     let id: KernelId = record.kernel.id.parse()?;
+    // An agent has no snapshots here: what became of its report then stands.
     let seen = record.seen.into_iter().map(|seen| match seen.body {
-        Some(body) => judge_body(own, &id, (&record.scenario, seen.view), body),
-        None => seen,
+        Some(body) if seen.view != AGENT => {
+            judge_body(own, &id, (&record.scenario, seen.view), body)
+        }
+        body => Seen { body, ..seen },
     });
     Ok(Record {
         seen: seen.collect(),

@@ -147,8 +147,8 @@ struct Listener {
     size: usize,
     end: Option<String>,
     order: Option<(Order, Instant)>,
-    /// Processes that lines have told of since the last answer.
-    told: BTreeSet<i32>,
+    /// Processes that lines have told of since the last answer, and how many lines were asked for them.
+    told: (BTreeSet<i32>, usize),
 }
 
 impl Listener {
@@ -161,7 +161,7 @@ impl Listener {
             size: 0,
             end: None,
             order: None,
-            told: BTreeSet::new(),
+            told: Default::default(),
         }
     }
 
@@ -243,12 +243,22 @@ impl Listener {
         }
     }
 
-    fn has_come(&self) -> bool {
+    fn has_come(&mut self) -> bool {
         match self.order.as_ref().map(|(order, _)| &order.until) {
             None => false,
             Some(Until::Now) => true,
             Some(Until::First) => !self.heard.lines.is_empty(),
-            Some(Until::Pids(pids)) => pids.iter().all(|pid| self.told.contains(pid)),
+            Some(Until::Pids(pids)) => {
+                // While nobody asks, a line costs the machine no more than that it is read.
+                let (told, asked) = &mut self.told;
+                told.extend(
+                    self.heard.lines[*asked..]
+                        .iter()
+                        .filter_map(|line| pid(line)),
+                );
+                *asked = self.heard.lines.len();
+                pids.iter().all(|pid| told.contains(pid))
+            }
         }
     }
 
@@ -256,7 +266,7 @@ impl Listener {
         let came = self.has_come();
         self.order = None;
         self.size = 0;
-        self.told.clear();
+        self.told = Default::default();
         let lines = std::mem::take(&mut self.heard.lines);
         let heard = Heard {
             lines,
@@ -325,10 +335,6 @@ impl Listener {
             }
             return;
         }
-        let value = serde_json::from_str::<serde_json::Value>(&text).ok();
-        let pid = value.and_then(|value| value.get("pid")?.as_i64());
-        self.told
-            .extend(pid.and_then(|pid| i32::try_from(pid).ok()));
         self.heard.lines.push(text.into_owned());
     }
 
@@ -349,6 +355,12 @@ impl Listener {
     }
 }
 
+/// The process that a line tells of.
+fn pid(line: &str) -> Option<i32> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    i32::try_from(value.get("pid")?.as_i64()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,7 +375,7 @@ mod tests {
         listener.line(b"{\"pid\":7}\n", true);
         listener.line(b"\n", true);
         assert_eq!(listener.heard.lines, ["{\"pid\":7}"]);
-        assert!(listener.told.contains(&7));
+        assert_eq!(pid(&listener.heard.lines[0]), Some(7));
     }
 
     #[test]
