@@ -15,7 +15,7 @@ use crate::project::Project;
 use crate::root::{Added, Root};
 use crate::scenario::Registered;
 use crate::suite::{Brought, Suite};
-use crate::view::{AGENT, AnyView as _, Name, Record, STAGES, reported};
+use crate::view::{AGENT, AnyView as _, Record, STAGES, ViewName, reported};
 use crate::vm::image::Load;
 use crate::wire;
 
@@ -50,7 +50,7 @@ impl AgentArgs {
     }
 
     /// Adds what an agent is armed and judged with to what is observed.
-    pub fn observe(&self, observe: &mut Vec<Name>) {
+    pub fn observe(&self, observe: &mut Vec<ViewName>) {
         for name in [STAGES, AGENT] {
             if self.is_there() && !observe.contains(&name) {
                 observe.push(name);

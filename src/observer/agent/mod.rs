@@ -16,12 +16,12 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::look::show_cgroups;
-use super::{Kind, Observer, Report, Watch, broken};
+use super::{Kind, Observer, Statement, Watch, broken};
 use crate::event::{self, Footprint, Raw, Said};
 use crate::need::{Host, Need};
 use crate::subject::{ROLE, Role};
-use crate::trail::Lab;
-use crate::wire::{self, Failure, Lost, Plan, SUBJECT};
+use crate::trail::LabKind;
+use crate::wire::{self, Failure, GuestPlan, Lost, SUBJECT};
 use keeper::{Heard, Keeper, Until};
 
 /// Armed before everybody else: its keeper has no descriptor of theirs.
@@ -30,7 +30,7 @@ pub const KIND: Kind = Kind {
     needs: &[Need {
         what: "a virtual machine: an agent watches the whole of it",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     }],
     takes: None,
     make: || Box::new(Agent::default()),
@@ -63,12 +63,12 @@ struct Running {
 }
 
 impl Observer for Agent {
-    fn plan(&mut self, plan: &Plan) {
+    fn plan(&mut self, plan: &GuestPlan) {
         self.brought.clone_from(&plan.agent);
         self.start(Instant::now() + READY);
     }
 
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Observer for Agent {
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
         let Some(running) = &mut self.running else {
             return Ok(None);
         };
@@ -151,7 +151,7 @@ impl Running {
         })
     }
 
-    fn report(&mut self, watch: &Watch) -> Result<Report> {
+    fn report(&mut self, watch: &Watch) -> Result<Statement> {
         let fences = fences()?;
         let heard = self.keeper.hear(Until::Pids(fences), LATE)?;
         let came = heard.came;
@@ -179,7 +179,7 @@ impl Running {
             }),
             ..event::Report::default()
         };
-        Report::of(&report, lost)
+        Statement::of(&report, lost)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::Way;
-use crate::view::Name;
+use crate::view::ViewName;
 
 /// Whether this process has an agent to observe with.
 static BROUGHT: OnceLock<()> = OnceLock::new();
@@ -21,7 +21,7 @@ impl Agent {
 }
 
 impl Way for Agent {
-    const NAME: Name = Name::new("agent");
+    const NAME: ViewName = ViewName::new("agent");
     const ABOUT: &'static str = "what the program of `run --agent` reports";
 
     fn is_there() -> bool {
