@@ -108,7 +108,7 @@ impl AgentArgs {
             path.extend(place.map(|place| place.to_string_lossy().into_owned()));
         }
         Ok(Some(Brought {
-            agent: wire::Agent {
+            agent: wire::AgentCommand {
                 command: command.clone(),
                 path,
             },

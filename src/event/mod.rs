@@ -28,7 +28,7 @@ pub use place::{Child, Raw, place};
 pub use report::{Event, Footprint, Kind, Report};
 pub use show::{json, markdown, table_text};
 pub use sign::{SIGNS, Says, Sign};
-pub use spoken::{PROTOCOL, Said, said};
+pub use spoken::{AgentSaid, PROTOCOL, said};
 pub use survey::{SURVEY, verdicts};
 pub use table::{Cell, Column, Row, Scene, Table, of_trail};
 pub use text::{ParseError, parse, text};

@@ -13,7 +13,7 @@ pub const PROTOCOL: u64 = 1;
 
 /// What one line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum AgentSaid {
     /// It watches from now on.
     Ready,
     /// Something happened.
@@ -145,7 +145,7 @@ impl Id {
 /// # Errors
 ///
 /// What is wrong with it, in words for who wrote the agent.
-pub fn said(line: &str) -> Result<Said, String> {
+pub fn said(line: &str) -> Result<AgentSaid, String> {
     let value: serde_json::Value =
         serde_json::from_str(line).map_err(|error| format!("it is no JSON: {error}"))?;
     let Some(object) = value.as_object() else {
@@ -159,12 +159,12 @@ pub fn said(line: &str) -> Result<Said, String> {
         _ => Line::Event(serde_json::from_value(value).map_err(wrong)?),
     };
     match line {
-        Line::Ready(ReadyLine { ready: PROTOCOL }) => Ok(Said::Ready),
+        Line::Ready(ReadyLine { ready: PROTOCOL }) => Ok(AgentSaid::Ready),
         Line::Ready(ReadyLine { ready }) => Err(format!(
             "it speaks version {ready} of the protocol, and this exetrail version {PROTOCOL}"
         )),
-        Line::Lost(LostLine { lost }) => Ok(Said::Lost(lost)),
-        Line::Event(event) => Ok(Said::Happened(Box::new(raw(&event)))),
+        Line::Lost(LostLine { lost }) => Ok(AgentSaid::Lost(lost)),
+        Line::Event(event) => Ok(AgentSaid::Happened(Box::new(raw(&event)))),
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
 
     fn happened(line: &str) -> Raw {
         match said(line).unwrap() {
-            Said::Happened(raw) => *raw,
+            AgentSaid::Happened(raw) => *raw,
             other => panic!("{other:?}"),
         }
     }
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_version_of_the_protocol_is_held_to() {
-        assert_eq!(said(r#"{"ready":1}"#), Ok(Said::Ready));
+        assert_eq!(said(r#"{"ready":1}"#), Ok(AgentSaid::Ready));
         assert!(wrong(r#"{"ready":2}"#).contains("version 2"));
     }
 

@@ -30,7 +30,7 @@ use crate::wire::{self, Fault, GuestPlan, Input, Job, Message};
 #[derive(Clone, Debug)]
 pub struct Brought {
     /// What is started.
-    pub agent: wire::Agent,
+    pub agent: wire::AgentCommand,
     /// What guests carry: the fixture, and what the agent is made of.
     pub load: Load,
     /// Where its accepted reports are; none where it is held against what is known alone.

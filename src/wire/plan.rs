@@ -20,12 +20,12 @@ pub struct GuestPlan {
     pub deadline_ms: Option<u64>,
     /// An agent that a user brings: it is started before the first scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<Agent>,
+    pub agent: Option<AgentCommand>,
 }
 
 /// A program of a user's that says what it sees (`docs/observer-protocol.md`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agent {
+pub struct AgentCommand {
     /// What bash is to run.
     pub command: String,
     /// Directories in which it is looked for first.

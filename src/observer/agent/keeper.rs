@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::KEEPER;
 use crate::sys::{self, ForkResult};
 use crate::trail::printable;
-use crate::wire::{Agent, Link, LinkError, until};
+use crate::wire::{AgentCommand, Link, LinkError, until};
 
 /// How much an agent may say of one scenario; the tenth part of a message that the host takes.
 const FLOOD: usize = 768 << 10;
@@ -56,7 +56,7 @@ struct Order {
 
 /// What was heard since the last time.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Heard {
+pub struct Words {
     /// The lines of its standard output.
     pub lines: Vec<String>,
     /// The last lines of both outputs, for a person.
@@ -80,7 +80,7 @@ impl Keeper {
     /// # Errors
     ///
     /// What fork(2) or socketpair(2) says; that the agent cannot be started is heard later.
-    pub fn start(brought: &Agent) -> Result<Keeper> {
+    pub fn start(brought: &AgentCommand) -> Result<Keeper> {
         let (ours, theirs) = Link::pair().context("failed to make the link of the keeper")?;
         match sys::fork().context("failed to fork the keeper")? {
             ForkResult::Child => {
@@ -110,7 +110,7 @@ impl Keeper {
     /// # Errors
     ///
     /// The keeper does not answer.
-    pub fn hear(&mut self, until: Until, limit: Duration) -> Result<Heard> {
+    pub fn hear(&mut self, until: Until, limit: Duration) -> Result<Words> {
         let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let sent = self.link.send(&Order { until, millis });
         sent.context("failed to reach the keeper of the agent")?;
@@ -142,7 +142,7 @@ struct Listener {
     link: Link,
     agent: Option<Pid>,
     outputs: Vec<Output>,
-    heard: Heard,
+    heard: Words,
     /// Bytes in the lines.
     size: usize,
     end: Option<String>,
@@ -157,7 +157,7 @@ impl Listener {
             link,
             agent: None,
             outputs: Vec::new(),
-            heard: Heard::default(),
+            heard: Words::default(),
             size: 0,
             end: None,
             order: None,
@@ -166,7 +166,7 @@ impl Listener {
     }
 
     /// Starts the agent with nothing of ours but its three descriptors.
-    fn begin(&mut self, brought: &Agent) -> Result<()> {
+    fn begin(&mut self, brought: &AgentCommand) -> Result<()> {
         let own = u32::try_from(self.link.as_fd().as_raw_fd()).context("no descriptor")?;
         for (first, last) in [(3, own.wrapping_sub(1)), (own + 1, u32::MAX)] {
             if first <= last {
@@ -268,7 +268,7 @@ impl Listener {
         self.size = 0;
         self.told = Default::default();
         let lines = std::mem::take(&mut self.heard.lines);
-        let heard = Heard {
+        let heard = Words {
             lines,
             last: self.heard.last.clone(),
             end: self.end.clone(),

@@ -17,12 +17,12 @@ use nix::unistd::Pid;
 
 use super::look::show_cgroups;
 use super::{Kind, Observer, Statement, Watch, broken};
-use crate::event::{self, Footprint, Raw, Said};
+use crate::event::{self, AgentSaid, Footprint, Raw};
 use crate::need::{Host, Need};
 use crate::subject::{ROLE, Role};
 use crate::trail::LabKind;
 use crate::wire::{self, Failure, GuestPlan, Lost, SUBJECT};
-use keeper::{Heard, Keeper, Until};
+use keeper::{Keeper, Until, Words};
 
 /// Armed before everybody else: its keeper has no descriptor of theirs.
 pub const KIND: Kind = Kind {
@@ -33,7 +33,7 @@ pub const KIND: Kind = Kind {
         probe: |lab| lab == LabKind::Vm,
     }],
     takes: None,
-    make: || Box::new(Agent::default()),
+    make: || Box::new(AgentObserver::default()),
 };
 
 /// How long it may take until it is ready; less than the host waits for a word of the guest.
@@ -48,8 +48,8 @@ const EXECS: usize = 15;
 const PAUSE: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Default)]
-struct Agent {
-    brought: Option<wire::Agent>,
+struct AgentObserver {
+    brought: Option<wire::AgentCommand>,
     running: Option<Running>,
     /// Why there is none, for good.
     failed: Option<String>,
@@ -62,7 +62,7 @@ struct Running {
     beside: Duration,
 }
 
-impl Observer for Agent {
+impl Observer for AgentObserver {
     fn plan(&mut self, plan: &GuestPlan) {
         self.brought.clone_from(&plan.agent);
         self.start(Instant::now() + READY);
@@ -107,7 +107,7 @@ impl Observer for Agent {
     }
 }
 
-impl Agent {
+impl AgentObserver {
     fn start(&mut self, deadline: Instant) {
         let Some(brought) = &self.brought else { return };
         match Running::start(brought, deadline) {
@@ -118,14 +118,14 @@ impl Agent {
 }
 
 impl Running {
-    fn start(brought: &wire::Agent, deadline: Instant) -> Result<Running> {
+    fn start(brought: &wire::AgentCommand, deadline: Instant) -> Result<Running> {
         show_cgroups()?;
         let alone = execs()?;
         let mut keeper = Keeper::start(brought)?;
         let limit = deadline.saturating_duration_since(Instant::now());
         let heard = keeper.hear(Until::First, limit)?;
         match heard.lines.first().map(|line| event::said(line)) {
-            Some(Ok(Said::Ready)) => {}
+            Some(Ok(AgentSaid::Ready)) => {}
             Some(Ok(_)) => bail!(
                 "the first line of the agent is not {{\"ready\":{}}}{}",
                 event::PROTOCOL,
@@ -159,9 +159,9 @@ impl Running {
         let mut raw: Vec<Raw> = Vec::new();
         for line in &heard.lines {
             match event::said(line) {
-                Ok(Said::Happened(event)) => raw.push(*event),
-                Ok(Said::Lost(count)) => lost.missed += count,
-                Ok(Said::Ready) => bail!("the agent says a second time that it is ready"),
+                Ok(AgentSaid::Happened(event)) => raw.push(*event),
+                Ok(AgentSaid::Lost(count)) => lost.missed += count,
+                Ok(AgentSaid::Ready) => bail!("the agent says a second time that it is ready"),
                 Err(reason) => {
                     let line: String = line.chars().take(200).collect();
                     bail!("a line of the agent is none of the protocol: {reason}\n{line}");
@@ -188,14 +188,14 @@ fn micros(time: Duration) -> u64 {
 }
 
 /// An agent that has ended sees nothing any more.
-fn alive(heard: Heard) -> Result<()> {
+fn alive(heard: Words) -> Result<()> {
     match &heard.end {
         None => Ok(()),
         Some(end) => bail!("the agent {end}{}", last(&heard)),
     }
 }
 
-fn last(heard: &Heard) -> String {
+fn last(heard: &Words) -> String {
     match heard.last.is_empty() {
         true => "; it said nothing".to_owned(),
         false => format!("; its last lines:\n{}", heard.last.join("\n")),

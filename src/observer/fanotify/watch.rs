@@ -109,7 +109,8 @@ fn obey(link: &mut Link, mut hooks: Vec<HeldHook>) -> Result<()> {
                             quiet,
                             ..Watch::new(&paths, policy, hooks)?
                         });
-                        link.send(&MonitorReport::Armed).context("failed to report")?;
+                        link.send(&MonitorReport::Armed)
+                            .context("failed to report")?;
                     }
                     Order::Disarm { helper } => disarming = Some(helper),
                 }
