@@ -52,7 +52,7 @@ pub static VIEWS: &[&dyn AnyView] = &[
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.
-pub const TRAIL: Name = <trail::Steps as View>::NAME;
+pub const TRAIL: ViewName = <trail::Steps as View>::NAME;
 /// What a program of a user's reports.
 pub const AGENT: ViewName = <Reported<Agent> as View>::NAME;
 /// Where inside the kernel each step falls.
