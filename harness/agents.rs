@@ -29,6 +29,9 @@ const BROKEN: [(&str, &[&str]); 8] = [
     ("loses", &["reports of the observer were lost"]),
 ];
 
+/// What a trial does on a kernel.
+type Check = Box<dyn FnOnce(&str) -> Result<(), Failed> + Send>;
+
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     // They share a state of the machine, which the first one makes.
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
         }
     };
     let mut trials: Vec<Trial> = Vec::new();
-    let mut add = |name: &str, check: Box<dyn FnOnce(&str) -> Result<(), Failed> + Send>| {
+    let mut add = |name: &str, check: Check| {
         let kernel = kernel.clone();
         trials.push(Trial::ignorable_test(name, move || {
             match (kernel, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
