@@ -370,6 +370,7 @@ fn arm(
         holder: None,
         quiet: None,
         quiet_opens: 0,
+        added: Vec::new(),
         helper: None,
         run: Run::default(),
         failed: Vec::new(),

@@ -141,6 +141,8 @@ pub struct Watch {
     pub quiet: Option<i32>,
     /// How often that happened; whoever holds says it.
     pub quiet_opens: u64,
+    /// Stages that the kernel passes because an observer is armed: they are ours, not the exec's.
+    pub added: Vec<&'static str>,
     /// A usermode helper of the kernel without whose end the watch is not over.
     pub helper: Option<String>,
     /// What the launcher knows of the exec; whoever holds adds events and processes.
