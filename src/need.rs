@@ -185,13 +185,6 @@ pub mod needs {
         probe: |_| super::own_capabilities() & (1 << 24) != 0,
     };
 
-    /// The one hierarchy of cgroups.
-    pub const CGROUP_V2: Need = Need {
-        what: "cgroups of version 2 (CONFIG_CGROUPS)",
-        host: Host::Config("CONFIG_CGROUPS"),
-        probe: |_| file_system("cgroup2"),
-    };
-
     /// File systems can be laid over each other.
     pub const OVERLAY: Need = Need {
         what: "overlay (CONFIG_OVERLAY_FS)",

@@ -7,7 +7,7 @@ use nix::libc;
 
 const PAGE: usize = 4096;
 
-/// A mapped page.
+/// A mapped page; nobody is given its address.
 #[derive(Debug)]
 pub struct Mapping {
     address: *mut libc::c_void,
@@ -36,17 +36,11 @@ impl Mapping {
             false => Ok(Mapping { address }),
         }
     }
-
-    /// Where it is; until somebody reads there, the page is in no table of this process.
-    #[must_use]
-    pub fn address(&self) -> usize {
-        self.address.expose_provenance()
-    }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the page was mapped by us; its address is used by calls that have returned.
+        // SAFETY: the page was mapped by us and nobody has its address.
         unsafe { libc::munmap(self.address, PAGE) };
     }
 }

@@ -34,7 +34,7 @@ pub use memory::{
     own_robust, remove_segment, shared_word,
 };
 pub use module::finit_module;
-pub use mount::{attribute, clone_mount, set_arguments, set_attribute, set_exe_file};
+pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
 pub use narrow::execve_narrow;
 pub use perf::Passes;
 pub use power::{

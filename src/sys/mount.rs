@@ -52,34 +52,6 @@ pub fn attribute(path: &CStr, name: &CStr) -> nix::Result<Vec<u8>> {
     Ok(value)
 }
 
-/// Has `/proc/PID/cmdline` read these bytes (prctl(2), `PR_SET_MM_ARG_START` and `PR_SET_MM_ARG_END`).
-///
-/// # Errors
-///
-/// `EPERM` without CAP_SYS_RESOURCE; what else the call says.
-pub fn set_arguments(bytes: &'static [u8]) -> nix::Result<()> {
-    let start = bytes.as_ptr().expose_provenance();
-    // The start first: it has to be below the end, which still is on the stack.
-    let both = [
-        (libc::PR_SET_MM_ARG_START, start),
-        (libc::PR_SET_MM_ARG_END, start + bytes.len()),
-    ];
-    for (what, address) in both {
-        // SAFETY: the kernel keeps the address for others to read at, and what is there is never freed.
-        let result = unsafe {
-            libc::prctl(
-                libc::PR_SET_MM,
-                what as libc::c_ulong,
-                address as libc::c_ulong,
-                0,
-                0,
-            )
-        };
-        Errno::result(result)?;
-    }
-    Ok(())
-}
-
 /// Makes an open file this process's exe (prctl(2), `PR_SET_MM_EXE_FILE`).
 ///
 /// # Errors
