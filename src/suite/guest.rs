@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::judge::judge_body;
 use super::machine::{Ears, Errand};
 use super::run::{Options, RunEvent, Suite};
-use super::verdict::verdict;
+use super::verdict::{agree, verdict};
 use super::{ReadyKernel, Stop};
+use crate::need::Want;
 use crate::observer::{self, Kind};
 use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
 use crate::trail::{Outcome, Trail};
@@ -297,6 +298,12 @@ impl Guest<'_> {
         }
         match view.unpack(body, trail) {
             Ok(body) => {
+                let wants = Kind::find(name.as_str()).map_or(&[] as &[Want], |kind| kind.wants);
+                if let Err((outcome, reason)) =
+                    agree(view.lacks(&body), wants, &self.facts(&modules))
+                {
+                    return ViewSeen::nothing(name, outcome, reason);
+                }
                 let brought = self.suite.brought.as_ref().filter(|_| name == AGENT);
                 let store = match brought.map(|brought| &brought.store) {
                     None => &self.suite.store,

@@ -32,6 +32,7 @@ pub const KIND: Kind = Kind {
         host: Host::Vm,
         probe: |lab| lab == LabKind::Vm,
     }],
+    wants: &[],
     takes: None,
     make: || Box::new(AgentObserver::default()),
 };
