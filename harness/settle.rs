@@ -72,5 +72,5 @@ pub fn write(records: &[Record], root: &Path) -> Result<()> {
         return Ok(());
     }
     let project = Project::open_at(Some(root.to_owned()), cache_directory()?)?;
-    write_pending(&project, records)
+    write_pending(&project, None, records)
 }

@@ -52,7 +52,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .and_then(|()| out.flush());
     written(shown)?;
     if args.pending {
-        pending::write(&project, &records)?;
+        pending::write(&project, None, &records)?;
     }
     Ok(run::status(&records, required && !missing.is_empty()))
 }

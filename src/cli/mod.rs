@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod agent;
 mod bisect_step;
 mod boot;
 mod check;

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::contract::{self, Specification};
 use crate::event::{self, Column, Scene, Table, attempts, verdicts};
 use crate::project::Project;
-use crate::scenario::{Registered, select};
+use crate::scenario::{Registered, close, select};
 use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
 use crate::view::{Body, STAGES, VIEWS};
@@ -46,7 +46,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let patterns: Vec<String> = patterns.into_iter().cloned().collect();
     let chosen = match patterns.is_empty() {
         true => family()?,
-        false => select(&patterns)?,
+        false => {
+            for word in &patterns {
+                is_meant(word)?;
+            }
+            select(&patterns)?
+        }
     };
     let mut kernels = Vec::new();
     for word in &args.kernels {
@@ -78,6 +83,22 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     write!(out, "{text}").context("failed to write the output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a word that is neither, with the observers that it may mean.
+fn is_meant(word: &str) -> Result<()> {
+    let Err(error) = select(&[word.to_owned()]) else {
+        return Ok(());
+    };
+    let names = VIEWS.iter().map(|view| view.name().as_str());
+    let near = close(word, names);
+    match near.is_empty() {
+        true => Err(error),
+        false => bail!(
+            "there is no observer {word:?}; did you mean {}?",
+            near.join(" or ")
+        ),
+    }
 }
 
 /// `docs/observers.md`, from the snapshots of a project's kernels.
@@ -149,7 +170,7 @@ fn columns(
 }
 
 /// A scenario as the table takes it; none without stages, which tell what there was to report.
-fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
+pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     let story = bodies.get(STAGES.as_str())?.get::<Stages>()?;
     let reports = bodies.iter().filter_map(|(name, body)| {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
@@ -164,4 +185,25 @@ fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
 
 fn family() -> Result<Vec<&'static Registered>> {
     select(&["start".to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_meant;
+
+    #[test]
+    fn a_misspelt_observer_is_answered_with_the_right_one() {
+        let error = is_meant("tracepoint").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no observer \"tracepoint\"; did you mean tracepoints?"
+        );
+    }
+
+    #[test]
+    fn a_misspelt_scenario_is_answered_with_the_right_one() {
+        let error = is_meant("shebng").unwrap_err().to_string();
+        assert!(error.contains("start/shebang"), "{error}");
+        assert!(is_meant("shebang").is_ok());
+    }
 }

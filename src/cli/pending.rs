@@ -1,25 +1,38 @@
 //! `--pending`: from records to pending snapshots, for `cargo insta review`.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 
-use crate::baseline::{Lineage, plan, write_pending};
+use crate::baseline::{Lineage, Store, plan, write_pending};
 use crate::project::Project;
 use crate::report::differences;
 use crate::trail::KernelId;
-use crate::view::{Record, VIEWS, observed, rows};
+use crate::view::{AGENT, Record, VIEWS, observed, rows};
 
-/// Writes what the records ask for into the checkout's snapshots, and says so.
+/// Writes what the records ask for into the checkout's snapshots, and says so; with a directory, what
+/// an agent reported, into that.
 ///
 /// # Errors
 ///
 /// There is no checkout, or its snapshots cannot be read or written.
-pub fn write(project: &Project, records: &[Record]) -> Result<()> {
-    let snapshots = project
-        .snapshots()
-        .context("--pending writes into the snapshots of a checkout: call it inside of one")?;
+pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Result<()> {
+    let (store, snapshots) = match own {
+        Some(own) => (Store::Directory(own.to_owned()), own.to_owned()),
+        None => {
+            let snapshots = project.snapshots();
+            let snapshots = snapshots.context(
+                "--pending writes into the snapshots of a checkout: call it inside of one",
+            )?;
+            (project.store(), snapshots)
+        }
+    };
     let mut texts = Vec::new();
     for view in VIEWS.iter().map(|view| view.name()) {
         let observed = observed(records, view)?;
+        if (view == AGENT) != own.is_some() {
+            continue;
+        }
         texts.extend(
             observed
                 .into_iter()
@@ -29,7 +42,7 @@ pub fn write(project: &Project, records: &[Record]) -> Result<()> {
     let mut count = 0;
     for (scenario, view, observed) in &texts {
         let lineage = lineage(project, observed.keys());
-        let files = match project.store().load(scenario, *view) {
+        let files = match store.load(scenario, *view) {
             Ok(files) => files,
             Err(error) => {
                 eprintln!("nothing is pending for {scenario}: {error:#}");

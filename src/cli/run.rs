@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::output::{colour, written};
 use super::progress::Progress;
-use super::{live, pending, provenance, views};
+use super::{agent, live, pending, provenance, views};
 use crate::own::chosen;
 use crate::project::Project;
 use crate::records::{self, Soak};
@@ -84,6 +84,8 @@ pub struct Args {
     /// Run the scenarios in random order; a seed makes it reproducible
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
     shuffle: Option<u64>,
+    #[command(flatten)]
+    agent: agent::AgentArgs,
 }
 
 impl Default for Args {
@@ -94,6 +96,7 @@ impl Default for Args {
             modules: None,
             view: Vec::new(),
             observe: Vec::new(),
+            agent: agent::AgentArgs::default(),
             format: FormatName::Text,
             show: None,
             records: None,
@@ -114,7 +117,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
-    let observe = views::armed(&args.observe)?;
+    args.agent.check(&scenarios)?;
+    let mut observe = views::armed(&args.observe)?;
+    args.agent.observe(&mut observe);
     views::check(&args.view, &observe, &scenarios)?;
     let (targets, missing) = find(
         &project,
@@ -132,7 +137,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
-    let suite = live::prepare(&project, &targets, &stop)?;
+    let mut suite = live::prepare(&project, &targets, &stop)?;
+    if let Some(brought) = args.agent.make(&project, &suite)? {
+        suite.bring(brought);
+    }
     if let Some(accel) = suite.accel() {
         eprintln!("accelerator: {accel}");
     }
@@ -211,13 +219,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let ended = format.end(&rows(&shown), &notes, &mut out);
         written(ended.and_then(|()| out.flush()))?;
     }
+    if args.agent.is_there() && args.format == FormatName::Text {
+        written(write!(out, "{}", agent::judgement(&records)))?;
+    }
     if !complete {
         let all = targets.len() * scenarios.len() * usize::from(args.repeat);
         eprintln!("interrupted: {seen} of {all} results are there");
         return Ok(ExitCode::from(130));
     }
     if args.pending {
-        pending::write(&project, &records)?;
+        pending::write(&project, args.agent.snapshots(), &records)?;
     }
     let not_run = required && !missing.is_empty();
     if all_well {

@@ -122,6 +122,17 @@ fn heard<'a>(
         Says::Executed if !executed(attempt) => Vec::new(),
         Says::Executed => own.copied().nth(nth(&executed)).into_iter().collect(),
         Says::Asked | Says::Returned => own.copied().nth(nth(&|_| true)).into_iter().collect(),
+        Says::Told => {
+            let failed =
+                |event: &&&Event| event.get(Field::Result).is_some_and(|result| result != "0");
+            let is_failed = |one: &Attempt| !executed(one);
+            let place = match executed(attempt) {
+                true => nth(&executed),
+                false => nth(&is_failed),
+            };
+            let mut same = own.filter(|event| failed(event) != executed(attempt));
+            same.nth(place).copied().into_iter().collect()
+        }
         Says::Opened => {
             let inside = |event: &&&Event| {
                 event
@@ -165,7 +176,8 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         heard: match (is_heard, sign.says) {
             (false, _) => Heard::Missed,
             (true, Says::Executed | Says::Is) => Heard::Known,
-            (true, Says::Returned) => told_result(attempt, get(Field::Result)),
+            (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
+            (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
             (true, Says::Asked | Says::Opened) => Heard::Unsettled,
         },
         path: is_heard.then(|| path(attempt, told)),
@@ -261,7 +273,7 @@ fn identity(attempt: &Attempt, exe: Option<&str>, comm: Option<&str>) -> Option<
 fn in_order(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Option<bool> {
     let after = events.first()?.after?;
     match sign.says {
-        Says::Executed | Says::Is => Some(after == attempt.to),
+        Says::Executed | Says::Is | Says::Told => Some(after == attempt.to),
         Says::Asked => Some(after == attempt.from),
         Says::Returned | Says::Opened => Some(after <= attempt.to),
     }
@@ -419,6 +431,33 @@ mod tests {
             judged("sched_process_exec", attempt(), &text).in_order
         };
         assert_eq!((of(2), of(3)), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn an_agent_tells_an_exec_from_a_failure_by_the_result() {
+        let text = "event=exec    pid=p1 : exec path=/none result=ENOENT\n\
+                    event=exec    pid=p1 : exec path=/bin/ls\n";
+        let judged = judge(
+            sign("the agent"),
+            &[failed(), attempt()],
+            &parse(text).unwrap(),
+        );
+        assert_eq!(
+            (judged[0].heard, judged[1].heard),
+            (Heard::Known, Heard::Known)
+        );
+        assert_eq!(judged[1].path, Some(Path::Right));
+        assert_eq!(judged[1].in_order, None);
+        let only = "event=exec    pid=p1 : exec path=/bin/ls\n";
+        let judged = judge(
+            sign("the agent"),
+            &[failed(), attempt()],
+            &parse(only).unwrap(),
+        );
+        assert_eq!(
+            (judged[0].heard, judged[1].heard),
+            (Heard::Missed, Heard::Known)
+        );
     }
 
     #[test]

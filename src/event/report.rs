@@ -132,4 +132,22 @@ pub struct Report {
     pub absent: Vec<String>,
     /// Events, grouped by process in the order of the trail; inside a group in the order of the way.
     pub events: Vec<Event>,
+    /// What an agent of a user's costs and disturbs; chance is in it, so that no text has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<Footprint>,
+}
+
+/// What it costs to have an agent beside a program, in the guest where it was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Footprint {
+    /// Median of the start and end of a small program before the agent was there, in microseconds.
+    pub alone_us: u64,
+    /// The same beside the agent.
+    pub beside_us: u64,
+    /// How many files on watched file systems it opened itself during the scenario.
+    pub opens: u64,
+    /// It had not told of the last exec when its time for late lines was over.
+    pub late: bool,
 }

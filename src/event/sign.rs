@@ -15,6 +15,8 @@ pub enum Says {
     Opened,
     /// A process is what `/proc` says.
     Is,
+    /// A program was executed, or, where a result says so, a call failed.
+    Told,
 }
 
 /// One way to hear of an exec.
@@ -163,6 +165,15 @@ pub static SIGNS: &[Sign] = &[
         path: &[Field::Exe],
         stage: "whenever",
         lie: "yes: comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE",
+    },
+    Sign {
+        view: "agent",
+        name: "the agent",
+        sources: &["exec"],
+        says: Says::Told,
+        path: &[Field::File, Field::Path, Field::Exe],
+        stage: "whenever",
+        lie: "that is for its author to say",
     },
 ];
 

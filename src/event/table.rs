@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::attempt::{Attempt, End};
 use super::judge::{Chain, Heard, Path, SignJudged, Whose, judge};
-use super::sign::{SIGNS, Sign};
+use super::sign::{SIGNS, Says, Sign};
 use super::{Event, Field, Fields, Kind, Report};
 use crate::trail::{Mask, Trail};
 
@@ -80,7 +80,11 @@ impl Table {
         let common = first.iter().map(|scene| scene.scenario.as_str());
         let common = common.filter(|name| columns.iter().all(|column| has(column, name)));
         let common: Vec<&str> = common.collect();
-        let shown = |sign: &&Sign| views.is_empty() || views.iter().any(|view| view == sign.view);
+        let shown = |sign: &&Sign| match views.is_empty() {
+            // A user's agent is asked for by name.
+            true => sign.says != Says::Told,
+            false => views.iter().any(|view| view == sign.view),
+        };
         let row = |sign: &'static Sign| Row {
             sign,
             cells: columns

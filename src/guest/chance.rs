@@ -73,7 +73,7 @@ fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
         listener: &Nobody,
     };
     let result = observe(&work, &mut undo, boot);
-    let cleaned = end_everybody(&boot.children).and(undo.all());
+    let cleaned = end_everybody(&boot.children, None).and(undo.all());
 
     let seen = result?;
     cleaned?;

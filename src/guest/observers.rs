@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
 use crate::trail::{LabKind, Run};
-use crate::wire::{Failure, Lost, Sent};
+use crate::wire::{Failure, GuestPlan, Lost, Sent};
 
 /// How long an observer may take to read what is already there.
 const GRACE: Duration = Duration::from_secs(5);
@@ -68,6 +68,18 @@ impl Observers {
                 one.be_ready(self.lab);
             }
         }
+    }
+
+    /// Tells everybody what is to be done.
+    pub fn plan(&mut self, plan: &GuestPlan) {
+        for one in &mut self.all {
+            one.observer.plan(plan);
+        }
+    }
+
+    /// The process below which everybody lives on when a scenario is over.
+    pub fn spared(&self) -> Option<i32> {
+        self.all.iter().find_map(|one| one.observer.spares())
     }
 
     /// A scenario begins for which these observers are armed.

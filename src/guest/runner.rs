@@ -84,6 +84,7 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
         release: uname.release().to_string_lossy().into_owned(),
         version: uname.version().to_string_lossy().into_owned(),
     })?;
+    boot.observers.plan(&plan);
     match &plan.job {
         Job::Scenarios(asks) => {
             for ask in asks {
@@ -186,7 +187,7 @@ fn one(
         listener,
     };
     let result = observe(&work, &mut undo, boot);
-    let cleaned = end_everybody(&boot.children).and(undo.all());
+    let cleaned = end_everybody(&boot.children, boot.observers.spared()).and(undo.all());
     let seen = result.map_err(broken)?;
     cleaned.map_err(broken)?;
     if seen.0 == Trail::default() {
@@ -368,6 +369,8 @@ fn arm(
         deadline,
         hooks: Vec::new(),
         holder: None,
+        quiet: None,
+        quiet_opens: 0,
         added: Vec::new(),
         helper: None,
         run: Run::default(),
@@ -440,9 +443,13 @@ fn pid_max() -> Result<i32> {
 /// Kills and reaps everything that is left of a scenario.
 ///
 /// The monitor is gone by now and has allowed every pending event; what cannot be killed even so is
-/// stuck in the kernel, and then the host gives up on this boot.
-pub(super) fn end_everybody(children: &SignalFd) -> Result<()> {
+/// stuck in the kernel, and then the host gives up on this boot. Whoever is below the process that is
+/// spared lives on, and that one too.
+pub(super) fn end_everybody(children: &SignalFd, spared: Option<i32>) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(5);
+    if let Some(spared) = spared {
+        return end_all_but(spared, children, deadline);
+    }
     match kill(Pid::from_raw(-1), Signal::SIGKILL) {
         Ok(()) | Err(Errno::ESRCH) => {}
         Err(errno) => bail!("failed to end what the scenario left: {errno}"),
@@ -464,6 +471,37 @@ pub(super) fn end_everybody(children: &SignalFd) -> Result<()> {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("failed to reap"),
         }
+    }
+}
+
+/// Kills and reaps everybody who is not below this process, one look at the list after the other: somebody
+/// may fork while it is read.
+fn end_all_but(spared: i32, children: &SignalFd, deadline: Instant) -> Result<()> {
+    loop {
+        while let Ok(status) = waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            if status == WaitStatus::StillAlive {
+                break;
+            }
+        }
+        let left = report::others(spared);
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "what the scenario left cannot be killed: {}",
+                report::living()
+            );
+        }
+        for pid in left {
+            // One that has ended meanwhile is what is wanted.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let mut fds = [PollFd::new(children.as_fd(), PollFlags::POLLIN)];
+        // A grandchild's end reaches us with its parent's.
+        let soon = Instant::now() + Duration::from_millis(20);
+        let _ = poll(&mut fds, until(soon.min(deadline)));
+        while let Ok(Some(_)) = children.read_signal() {}
     }
 }
 

@@ -7,6 +7,7 @@
 //! the others gave it; being disarmed first, it tells them which processes there were. What fails in
 //! one of the others costs its own view and never the trail. No observer uses another.
 
+mod agent;
 mod audit;
 mod connector;
 pub mod fanotify;
@@ -27,10 +28,11 @@ use serde_json::Value;
 
 use crate::need::{Need, Want};
 use crate::trail::{LabKind, Mask, Run};
-use crate::wire::{Failure, Lost, Policy};
+use crate::wire::{Failure, GuestPlan, Lost, Policy};
 
 /// Every observer, in the order in which they are armed.
 pub static OBSERVERS: &[Kind] = &[
+    agent::KIND,
     stages::KIND,
     tracepoints::KIND,
     kprobes::KIND,
@@ -66,6 +68,9 @@ impl Kind {
 
 /// One way of watching.
 pub trait Observer {
+    /// Hears what the guest is to do, once, before the first scenario.
+    fn plan(&mut self, _: &GuestPlan) {}
+
     /// Prepares what all execs of this boot share; called before the first one that it watches.
     ///
     /// Nobody takes it away: it goes with the boot.
@@ -94,6 +99,11 @@ pub trait Observer {
 
     /// A scenario is over: no process of the observer's lives longer.
     fn end_scenario(&mut self) {}
+
+    /// The process below which everybody is spared when a scenario is over.
+    fn spares(&self) -> Option<i32> {
+        None
+    }
 }
 
 /// What one observer has to say of one exec.
@@ -129,6 +139,10 @@ pub struct Watch {
     pub hooks: Vec<HeldHook>,
     /// The process that holds the others, once there is one.
     pub holder: Option<i32>,
+    /// Below this process everybody is an observer's: what they open is answered and not told.
+    pub quiet: Option<i32>,
+    /// How often that happened; whoever holds says it.
+    pub quiet_opens: u64,
     /// Stages that the kernel passes because an observer is armed: they are ours, not the exec's.
     pub added: Vec<&'static str>,
     /// A usermode helper of the kernel without whose end the watch is not over.

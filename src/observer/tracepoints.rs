@@ -101,6 +101,7 @@ impl Observer for Tracepoints {
             deaf: None,
             absent: self.absent.clone(),
             events: event::place(&watch.run, raw),
+            ..Report::default()
         };
         let report = super::Statement::of(&report, Lost::default());
         report.map(Some).map_err(broken)

@@ -10,5 +10,5 @@ mod status;
 
 pub use cgroup::Cgroups;
 pub use mount::Mount;
-pub use stat::Stat;
+pub use stat::{Stat, is_below};
 pub use status::Status;

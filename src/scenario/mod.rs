@@ -42,7 +42,7 @@ pub use listener::{Listener, answer, fork_start, hear, reap};
 pub use look::{FileView, Inspected, flags as open_flags, running_kernel};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
-pub use registry::{Registered, select, use_instead};
+pub use registry::{Registered, close, select, use_instead};
 pub use seen::Seen;
 pub use siblings::{beside, its_turn, open};
 pub use system::{LaunchEnding, Reply, Request, System};

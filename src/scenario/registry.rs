@@ -111,20 +111,27 @@ fn hint(word: &str) -> String {
     if all().any(|found| begins(short(found.name))) {
         return format!("; did you mean '*/{word}*'?");
     }
+    let names = close(word, all().map(|found| found.name));
+    match names.is_empty() {
+        true => "; `exetrail list` shows them all".to_owned(),
+        false => format!("; did you mean {}?", names.join(" or ")),
+    }
+}
+
+/// The names that a misspelt word may mean, whole or by what follows their slash; three at most.
+#[must_use]
+pub fn close(word: &str, names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let short = |name: &'static str| name.rsplit('/').next().unwrap_or(name);
     let ratio =
         |name: &str| similar::TextDiff::from_chars(word.to_lowercase().as_str(), name).ratio();
     let likeness = |name| f32::max(ratio(name), ratio(short(name)));
-    let all = all().map(|found| (likeness(found.name), found.name));
+    let all = names.map(|name| (likeness(name), name));
     let mut close: Vec<_> = all.filter(|(likeness, _)| *likeness > 0.6).collect();
     close.sort_by(|one, other| other.0.total_cmp(&one.0));
     // One that is hit nearly exactly is offered alone.
     let best = close.first().map_or(0.0, |(likeness, _)| *likeness);
     close.retain(|(likeness, _)| *likeness > best - 0.1);
-    let names: Vec<_> = close.iter().take(OFFERED).map(|(_, name)| *name).collect();
-    match names.is_empty() {
-        true => "; `exetrail list` shows them all".to_owned(),
-        false => format!("; did you mean {}?", names.join(" or ")),
-    }
+    close.iter().take(OFFERED).map(|(_, name)| *name).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::observer::{self, Kind};
 use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
 use crate::trail::{Outcome, Trail};
 use crate::view::trail::Steps;
-use crate::view::{Body, Record, TRAIL, VIEWS, ViewName, ViewSeen};
+use crate::view::{AGENT, Body, Record, TRAIL, VIEWS, ViewName, ViewSeen};
 use crate::vm::image::Load;
 use crate::vm::session::Breakdown;
 use crate::wire::{Ask, Failure, GuestPlan, Job, Lost, Message, Sent};
@@ -162,6 +162,11 @@ impl Guest<'_> {
             job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
+            agent: self
+                .suite
+                .brought
+                .as_ref()
+                .map(|brought| brought.agent.clone()),
         };
         let grace = self.options.grace;
         let own = |scenario: &Registered| {
@@ -234,7 +239,9 @@ impl Guest<'_> {
             .copied();
         let together: Vec<_> = together.collect();
         let parts = together.iter().flat_map(|one| one.scenario.parts);
-        let load = first.cloned().unwrap_or_else(|| Load::with(parts.copied()));
+        let brought = self.suite.brought.as_ref().map(|brought| &brought.load);
+        let load = first.or(brought).cloned();
+        let load = load.unwrap_or_else(|| Load::with(parts.copied()));
         (load, together)
     }
 
@@ -298,7 +305,13 @@ impl Guest<'_> {
                 {
                     return ViewSeen::nothing(name, outcome, reason);
                 }
-                let own = (&self.suite.store, &self.suite.lineage);
+                let brought = self.suite.brought.as_ref().filter(|_| name == AGENT);
+                let store = match brought.map(|brought| &brought.store) {
+                    None => &self.suite.store,
+                    Some(Some(store)) => store,
+                    Some(None) => return ViewSeen::taken(name, body),
+                };
+                let own = (store, &self.suite.lineage);
                 judge_body(own, &self.target.id, (registered.name, name), body)
             }
             Err(reason) => ViewSeen::nothing(name, Outcome::Broken, reason),

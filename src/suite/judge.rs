@@ -4,7 +4,7 @@ use similar::TextDiff;
 
 use crate::baseline::{Baselines, Lineage, Store};
 use crate::trail::{KernelId, Outcome};
-use crate::view::{Body, Compared, Judged, Record, ViewName, ViewSeen};
+use crate::view::{AGENT, Body, Compared, Judged, Record, ViewName, ViewSeen};
 
 /// What of an accepted text can be expected; none where that is all of it.
 type Fit<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -49,9 +49,12 @@ pub fn judge_body(
 /// A record whose kernel has no id.
 pub fn judge_again(own: (&Store, &Lineage), record: Record) -> Result<Record, String> {
     let id: KernelId = record.kernel.id.parse()?;
+    // An agent has no snapshots here: what became of its report then stands.
     let seen = record.seen.into_iter().map(|seen| match seen.body {
-        Some(body) => judge_body(own, &id, (&record.scenario, seen.view), body),
-        None => seen,
+        Some(body) if seen.view != AGENT => {
+            judge_body(own, &id, (&record.scenario, seen.view), body)
+        }
+        body => ViewSeen { body, ..seen },
     });
     Ok(Record {
         seen: seen.collect(),

@@ -23,6 +23,6 @@ pub use judge::judge_again;
 pub use kernel::{NATIVE, ReadyKernel, Wanted};
 pub use machine::Begin;
 pub use observe::{ALL, Asked, USUAL, VARIABLE, asked_by_environment, observed};
-pub use run::{Bench, Options, RunEvent, Suite, Work};
+pub use run::{Bench, Brought, Options, RunEvent, Suite, Work};
 pub use stop::Stop;
 pub use talk::Talk;

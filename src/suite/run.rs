@@ -18,6 +18,7 @@ use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::LabKind;
+use crate::view::reported::Agent;
 use crate::view::{Record, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
@@ -25,7 +26,18 @@ use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
 use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, FOR_EVER, Limits};
-use crate::wire::{Fault, GuestPlan, Input, Job, Message};
+use crate::wire::{self, Fault, GuestPlan, Input, Job, Message};
+
+/// An agent that a user brings.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// What is started.
+    pub agent: wire::AgentCommand,
+    /// What guests carry: the fixture, and what the agent is made of.
+    pub load: Load,
+    /// Where its accepted reports are; none where it is held against what is known alone.
+    pub store: Option<Store>,
+}
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -120,6 +132,8 @@ pub struct Suite {
     pub(super) ingredients: Ingredients,
     pub(super) store: Store,
     pub(super) lineage: Lineage,
+    /// An agent of a user's, which watches beside the observers.
+    pub(super) brought: Option<Brought>,
     /// What guests carry for scenarios that are a user's, by name.
     pub(super) loads: BTreeMap<String, Load>,
     pub(super) cache: PathBuf,
@@ -155,6 +169,7 @@ impl Suite {
             accel: Mutex::new(None),
             store: project.store(),
             lineage: project.table.lineage(),
+            brought: None,
             loads: match own::chosen() {
                 Some(own) => own.loads(&project.cache)?,
                 None => BTreeMap::new(),
@@ -177,6 +192,12 @@ impl Suite {
     /// Has the guests of one scenario carry this.
     pub fn carry(&mut self, scenario: &str, load: Load) {
         self.loads.insert(scenario.to_owned(), load);
+    }
+
+    /// Has an agent watch beside the observers, in guests that carry it.
+    pub fn bring(&mut self, brought: Brought) {
+        Agent::bring();
+        self.brought = Some(brought);
     }
 
     /// The fixture with all its parts.

@@ -34,7 +34,9 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, ViewSeen};
 pub use rows::{Row, label, rows};
 
-use reported::{Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints};
+use reported::{
+    Agent, Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints,
+};
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
 pub static VIEWS: &[&dyn AnyView] = &[
@@ -46,10 +48,13 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),
+    &Reported::<Agent>::new(),
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.
 pub const TRAIL: ViewName = <trail::Steps as View>::NAME;
+/// What a program of a user's reports.
+pub const AGENT: ViewName = <Reported<Agent> as View>::NAME;
 /// Where inside the kernel each step falls.
 pub const STAGES: ViewName = <stages::Stages as View>::NAME;
 

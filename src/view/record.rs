@@ -81,6 +81,18 @@ impl ViewSeen {
         }
     }
 
+    /// A body that is held against no snapshot.
+    #[must_use]
+    pub fn taken(view: ViewName, body: Body) -> ViewSeen {
+        ViewSeen {
+            view,
+            outcome: Outcome::Same,
+            reason: None,
+            body: Some(body),
+            judged: None,
+        }
+    }
+
     /// A body with how it compares.
     #[must_use]
     pub fn compared(view: ViewName, body: Body, compared: Compared) -> ViewSeen {

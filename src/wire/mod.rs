@@ -16,5 +16,5 @@ pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
 pub use place::{BUILD, FILES, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
-pub use plan::{Ask, Fault, GuestPlan, Input, Job, Order};
+pub use plan::{AgentCommand, Ask, Fault, GuestPlan, Input, Job, Order};
 pub use policy::{Act, Policy};

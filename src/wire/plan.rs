@@ -18,6 +18,18 @@ pub struct GuestPlan {
     /// Instead of each scenario's own deadline, in milliseconds.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
+    /// An agent that a user brings: it is started before the first scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentCommand>,
+}
+
+/// A program of a user's that says what it sees (`docs/observer-protocol.md`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCommand {
+    /// What bash is to run.
+    pub command: String,
+    /// Directories in which it is looked for first.
+    pub path: Vec<String>,
 }
 
 /// What a guest is told over the record channel that has no plan in its image.
@@ -57,6 +69,7 @@ impl Default for GuestPlan {
             job: Job::Scenarios(Vec::new()),
             faults: BTreeMap::new(),
             deadline_ms: None,
+            agent: None,
         }
     }
 }

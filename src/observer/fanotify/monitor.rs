@@ -22,6 +22,8 @@ pub(super) enum Order {
     Arm {
         paths: Vec<PathBuf>,
         policy: Option<Policy>,
+        /// Below this process everybody is answered and not told of.
+        quiet: Option<i32>,
     },
     /// End once every process that was seen has ended, and this helper was among them.
     Disarm { helper: Option<String> },
@@ -39,6 +41,8 @@ pub(super) enum MonitorReport {
         parents: Vec<(i32, i32)>,
         /// Hooks that failed, with the reason.
         failed: Vec<(String, String)>,
+        /// Events that were answered and are not told.
+        quiet: u64,
     },
     /// It cannot go on.
     Failed(String),
@@ -91,12 +95,14 @@ impl Monitor {
         &mut self,
         paths: &[PathBuf],
         policy: Option<Policy>,
+        quiet: Option<i32>,
         deadline: Instant,
     ) -> Result<()> {
         self.dies = policy.is_some_and(|policy| policy.act == Act::Die);
         let order = Order::Arm {
             paths: paths.to_vec(),
             policy,
+            quiet,
         };
         let link = &mut self.link;
         link.send(&order).context("failed to reach the monitor")?;
@@ -139,8 +145,12 @@ impl Monitor {
                 .context("a process that was seen does not end, or the monitor does not answer")?;
             match report {
                 MonitorReport::Saw(sighting) => seen.sightings.push(sighting),
-                MonitorReport::Disarmed { parents, failed } => {
-                    (seen.parents, seen.failed) = (parents, failed);
+                MonitorReport::Disarmed {
+                    parents,
+                    failed,
+                    quiet,
+                } => {
+                    (seen.parents, seen.failed, seen.quiet) = (parents, failed, quiet);
                     return Ok(seen);
                 }
                 MonitorReport::Failed(reason) => bail!("{reason}"),
@@ -159,6 +169,8 @@ pub(super) struct Observation {
     pub parents: Vec<(i32, i32)>,
     /// Hooks that failed, with the reason.
     pub failed: Vec<(String, String)>,
+    /// Events that were answered and are not told.
+    pub quiet: u64,
 }
 
 impl Drop for Monitor {

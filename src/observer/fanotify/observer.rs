@@ -36,7 +36,7 @@ impl Observer for Fanotify {
             Some(monitor) => monitor,
             None => Monitor::start(hooks).map_err(broken)?,
         };
-        let armed = monitor.arm(&watch.paths, watch.policy, watch.deadline);
+        let armed = monitor.arm(&watch.paths, watch.policy, watch.quiet, watch.deadline);
         armed.map_err(broken)?;
         watch.holder = Some(monitor.pid());
         self.monitor = Some(monitor);
@@ -53,6 +53,7 @@ impl Observer for Fanotify {
         watch.run.sightings = seen.sightings;
         watch.run.parents = seen.parents;
         watch.failed = seen.failed;
+        watch.quiet_opens = seen.quiet;
         Ok(None)
     }
 

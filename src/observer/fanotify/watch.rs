@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use super::monitor::{MonitorReport, Order};
 use super::{Class, FanEvent, Group, Ids, Parent, Process, named, never_dump, process_of};
 use crate::observer::{Held, HeldHook};
+use crate::proc::is_below;
 use crate::sys;
 use crate::trail::Sighting;
 use crate::wire::{Act, Link, LinkError, Policy};
@@ -33,6 +34,10 @@ struct Watch {
     hooks: Vec<HeldHook>,
     /// Hooks that failed and are not called any more, with the reason.
     failed: Vec<(String, String)>,
+    /// Below this process everybody is an observer's.
+    quiet: Option<i32>,
+    /// How many events of theirs were answered.
+    quiet_opens: u64,
 }
 
 /// An event that is not answered before another one has come.
@@ -94,9 +99,16 @@ fn obey(link: &mut Link, mut hooks: Vec<HeldHook>) -> Result<()> {
             }
             while let Some(order) = link.take::<Order>().context("failed to read an order")? {
                 match order {
-                    Order::Arm { paths, policy } => {
+                    Order::Arm {
+                        paths,
+                        policy,
+                        quiet,
+                    } => {
                         let hooks = std::mem::take(&mut hooks);
-                        watch = Some(Watch::new(&paths, policy, hooks)?);
+                        watch = Some(Watch {
+                            quiet,
+                            ..Watch::new(&paths, policy, hooks)?
+                        });
                         link.send(&MonitorReport::Armed)
                             .context("failed to report")?;
                     }
@@ -162,6 +174,8 @@ impl Watch {
             refused: None,
             hooks,
             failed: Vec::new(),
+            quiet: None,
+            quiet_opens: 0,
         })
     }
 
@@ -177,8 +191,12 @@ impl Watch {
             bail!("the event queue has overflowed: events were lost");
         }
         let file = sys::adopt_fd(event.fd);
-        self.answer_late()?;
         let pid = self.process_of(event.pid);
+        if self.quiet.is_some_and(|quiet| is_below(pid, quiet)) {
+            self.quiet_opens += 1;
+            return self.group.allow(file.as_fd()).map(|()| Next::Event);
+        }
+        self.answer_late()?;
         let process = Process::read(event.pid, pid);
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(pid, process.ppid);
@@ -332,15 +350,23 @@ impl Watch {
             parents,
             sightings,
             failed,
+            quiet_opens,
             ..
         } = self;
         drop(group);
-        tell(&sightings, &parents, failed, link)
+        tell(&sightings, &parents, failed, quiet_opens, link)
     }
 
     /// Says what was seen so far, with the group still open.
     fn tell(&self, link: &Link) -> Result<()> {
-        tell(&self.sightings, &self.parents, self.failed.clone(), link)
+        let failed = self.failed.clone();
+        tell(
+            &self.sightings,
+            &self.parents,
+            failed,
+            self.quiet_opens,
+            link,
+        )
     }
 }
 
@@ -348,6 +374,7 @@ fn tell(
     sightings: &[Sighting],
     parents: &BTreeMap<i32, i32>,
     failed: Vec<(String, String)>,
+    quiet: u64,
     link: &Link,
 ) -> Result<()> {
     for sighting in sightings {
@@ -358,6 +385,7 @@ fn tell(
     link.send(&MonitorReport::Disarmed {
         parents: parents.collect(),
         failed,
+        quiet,
     })
     .context("failed to report")
 }

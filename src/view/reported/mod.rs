@@ -1,6 +1,7 @@
 //! The views of the other ways of watching: each reports events ([`crate::event`]), so that a file
 //! here says its name, what it is and to whom it applies, and no more.
 
+mod agent;
 mod audit;
 mod connector;
 mod kprobes;
@@ -17,6 +18,7 @@ use super::{View, ViewName};
 use crate::event::{self, Report};
 use crate::scenario::Registered;
 
+pub use agent::Agent;
 pub use audit::Audit;
 pub use connector::ProcConnector;
 pub use kprobes::Kprobes;
@@ -30,6 +32,11 @@ pub trait Way: Debug + Send + Sync + 'static {
     const NAME: ViewName;
     /// See [`View::ABOUT`].
     const ABOUT: &'static str;
+
+    /// Whether this process has it: one that is a user's has to be brought.
+    fn is_there() -> bool {
+        true
+    }
 }
 
 /// The view of one way of watching.
@@ -58,7 +65,7 @@ impl<W: Way> View for Reported<W> {
     const WHOM: &'static str = "scenarios of the family start";
 
     fn applies(scenario: &Registered) -> bool {
-        scenario.is_start()
+        W::is_there() && scenario.is_start()
     }
 
     fn text(body: &Report) -> String {

@@ -1,0 +1,23 @@
+#!/usr/bin/bash
+# Agents that fail, one for each word: harness/agents.rs says what must become of them.
+ready='{"ready":1}'
+case $1 in
+dead) echo 'no licence' >&2; exit 3 ;;
+mute) exec busybox sleep 1000 ;;
+hello) echo hello; exec busybox sleep 1000 ;;
+newer) echo '{"ready":2}'; exec busybox sleep 1000 ;;
+dies) echo "$ready"; echo 'out of memory' >&2; kill -SEGV $$ ;;
+silent) echo "$ready"; exec busybox sleep 1000 ;;
+floods) echo "$ready"; while :; do echo '{"pid":1,"path":"/flood"}'; done ;;
+nonsense) echo "$ready"; while :; do echo '{"pid":1,"pth":"/x"}'; busybox sleep 0.02; done ;;
+loses) echo "$ready"; while :; do echo '{"lost":2}'; busybox sleep 0.02; done ;;
+holds)
+    echo "$ready"
+    while :; do
+        for process in /proc/[0-9]*; do
+            read -r comm 2>/dev/null < "$process/comm"
+            [[ $comm == monitor ]] && kill -STOP "${process#/proc/}"
+        done
+    done
+    ;;
+esac

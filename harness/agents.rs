@@ -1,0 +1,212 @@
+//! What becomes of a run beside an agent: the examples of docs/observer-protocol.md, and agents that are dead,
+//! mute, flood, or say nonsense. Each costs its own view, and never the trail unless it holds a program.
+#![expect(clippy::expect_used, reason = "a trial fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use exetrail::project::{Project, cache_directory};
+use exetrail::suite::Wanted;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// One that comes about by a link, so that a path can be as passed; its program ends at once.
+const SCENARIO: &str = "start/symlink";
+
+/// Word of `agent.sh`, and what is said of its report.
+const BROKEN: [(&str, &[&str]); 8] = [
+    ("dead", &["ended with status 3", "no licence"]),
+    ("mute", &["did not say within", "that it is ready"]),
+    ("hello", &["first line", "no JSON", "hello"]),
+    ("newer", &["version 2 of the protocol"]),
+    ("dies", &["was ended by SIGSEGV", "out of memory"]),
+    ("floods", &["said more than 768 KiB", "/flood"]),
+    (
+        "nonsense",
+        &["unknown field `pth`", r#"{"pid":1,"pth":"/x"}"#],
+    ),
+    ("loses", &["reports of the observer were lost"]),
+];
+
+/// What a trial does on a kernel.
+type Check = Box<dyn FnOnce(&str) -> Result<(), Failed> + Send>;
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    // They share a state of the machine, which the first one makes.
+    args.test_threads = Some(1);
+    let kernel = match newest() {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            eprintln!("agents: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut trials: Vec<Trial> = Vec::new();
+    let mut add = |name: &str, check: Check| {
+        let kernel = kernel.clone();
+        trials.push(Trial::ignorable_test(name, move || {
+            match (kernel, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
+                (Some(kernel), _) => check(&kernel).map(|()| Completion::Completed),
+                (None, Ok("all")) => Err("not run: no kernel is fetched, run vm/setup".into()),
+                (None, _) => Ok(Completion::ignored_with(
+                    "no kernel is fetched, run vm/setup",
+                )),
+            }
+        }));
+    };
+    for (word, said) in BROKEN {
+        add(word, Box::new(move |kernel| is_broken(kernel, word, said)));
+    }
+    add("silent", Box::new(says_nothing));
+    add("holds", Box::new(holds_the_monitor));
+    add("shell", Box::new(in_shell));
+    add("c", Box::new(in_c));
+    add("baselines", Box::new(has_baselines_of_its_own));
+    libtest_mimic::run(&args, trials).exit_code()
+}
+
+/// The newest kernel that is fetched.
+fn newest() -> anyhow::Result<Option<String>> {
+    let project = Project::open_at(Some(PathBuf::from(ROOT)), cache_directory()?)?;
+    let mut newest = None;
+    for entry in &project.table.kernels {
+        if let Wanted::Ready(_) = Wanted::of_table(&project, &entry.id)? {
+            newest = Some(entry.id.to_string());
+        }
+    }
+    Ok(newest)
+}
+
+/// What a run printed.
+struct Ran {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(kernel: &str, scenarios: &[&str], options: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command.current_dir(ROOT).arg("run").args(scenarios);
+    let output = command.args(["-k", kernel]).args(options).output();
+    let output = output.expect("exetrail is there");
+    Ran {
+        status: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Ran {
+    /// What a view is in the first record.
+    fn view(&self, name: &str) -> Value {
+        let line = self.stdout.lines().next().unwrap_or_default();
+        let record: Value = serde_json::from_str(line).expect(&self.stderr);
+        let views = record["seen"].as_array().expect("a record has views");
+        let found = views.iter().find(|view| view["view"] == name);
+        found.expect("the view is in the record").clone()
+    }
+}
+
+fn of_word(kernel: &str, word: &str) -> Ran {
+    let command = format!("agent.sh {word}");
+    let options = ["--add", "harness/agent.sh", "--format", "json"];
+    let options = [&["--agent", &command][..], &options].concat();
+    run(kernel, &[SCENARIO], &options)
+}
+
+fn check(holds: bool, ran: &Ran) -> Result<(), Failed> {
+    match holds {
+        true => Ok(()),
+        false => Err(format!("{:?}\n{}\n{}", ran.status, ran.stdout, ran.stderr).into()),
+    }
+}
+
+fn is_broken(kernel: &str, word: &str, said: &[&str]) -> Result<(), Failed> {
+    let ran = of_word(kernel, word);
+    let agent = ran.view("agent");
+    let reason = agent["reason"].as_str().unwrap_or_default();
+    let said = said.iter().all(|part| reason.contains(part));
+    check(said && agent["outcome"] == "broken", &ran)?;
+    check(ran.view("trail")["outcome"] == "same", &ran)?;
+    check(ran.status == Some(2), &ran)
+}
+
+fn says_nothing(kernel: &str) -> Result<(), Failed> {
+    let ran = of_word(kernel, "silent");
+    let agent = ran.view("agent");
+    check(agent["outcome"] == "same", &ran)?;
+    check(agent["body"]["footprint"]["late"] == true, &ran)?;
+    check(agent["body"]["events"] == serde_json::json!([]), &ran)?;
+    check(ran.status == Some(0), &ran)
+}
+
+fn holds_the_monitor(kernel: &str) -> Result<(), Failed> {
+    let ran = of_word(kernel, "holds");
+    let trail = ran.view("trail");
+    check(trail["outcome"] == "broken" && ran.status == Some(2), &ran)
+}
+
+fn in_shell(kernel: &str) -> Result<(), Failed> {
+    let agent = ["--agent", "exec.sh", "--add", "docs/agents/exec.sh"];
+    let scenarios = [SCENARIO, "start/fail_missing", "start/shebang"];
+    let ran = run(kernel, &scenarios, &agent);
+    check(ran.status == Some(0), &ran)?;
+    // The path is what the tracepoint has; failed calls do not pass it.
+    check(
+        ran.stdout
+            .contains("execs: known 2; failed calls: missed 1"),
+        &ran,
+    )?;
+    check(
+        ran.stdout
+            .contains("the path is as passed (all):\n    start/symlink"),
+        &ran,
+    )?;
+    check(!ran.stdout.contains("too late"), &ran)?;
+    check(ran.stdout.contains("times as long beside it"), &ran)
+}
+
+fn in_c(kernel: &str) -> Result<(), Failed> {
+    let place = tempfile::tempdir().expect("a directory");
+    let program = place.path().join("exec");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O2", "-static", "-Wall", "-Werror", "-o"]);
+    let compiled = compiler
+        .arg(&program)
+        .arg("docs/agents/exec.c")
+        .current_dir(ROOT);
+    let status = compiled.status().map_err(|error| format!("cc: {error}"))?;
+    assert!(status.success(), "the example does not compile");
+    let added = program.display().to_string();
+    let ran = run(kernel, &[SCENARIO], &["--agent", "exec", "--add", &added]);
+    check(ran.status == Some(0), &ran)?;
+    check(ran.stdout.contains("execs: known 1"), &ran)
+}
+
+fn has_baselines_of_its_own(kernel: &str) -> Result<(), Failed> {
+    let place = tempfile::tempdir().expect("a directory");
+    let snapshots = place.path().display().to_string();
+    let agent = ["--agent", "exec.sh", "--add", "docs/agents/exec.sh"];
+    let options = [&agent[..], &["--snapshots", &snapshots]].concat();
+    let ran = run(
+        kernel,
+        &[SCENARIO],
+        &[&options[..], &["--pending"]].concat(),
+    );
+    check(ran.status == Some(1), &ran)?;
+    let directory = place.path().join(SCENARIO).join("agent");
+    accept(&directory);
+    let ran = run(kernel, &[SCENARIO], &options);
+    check(ran.status == Some(0), &ran)
+}
+
+/// Accepts what is pending, as `cargo insta review` would.
+fn accept(directory: &Path) {
+    let entries = std::fs::read_dir(directory).expect("something is pending");
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let accepted = path.with_extension("");
+        std::fs::rename(&path, accepted).expect("it can be renamed");
+    }
+}

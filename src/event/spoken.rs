@@ -1,0 +1,295 @@
+//! What an agent of a user's says on its standard output: one JSON object a line.
+//!
+//! `docs/observer-protocol.md` is the page for who writes one; its schema is made from [`Line`].
+
+use nix::errno::Errno;
+use serde::Deserialize;
+
+use super::{Child, Field, Fields, Kind, Raw};
+use crate::trail::printable;
+
+/// The version of the protocol, which the first line names.
+pub const PROTOCOL: u64 = 1;
+
+/// What one line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentSaid {
+    /// It watches from now on.
+    Ready,
+    /// Something happened.
+    Happened(Box<Raw>),
+    /// So many events are known to be lost.
+    Lost(u64),
+}
+
+/// One line of an agent: ready, an event, or what was lost.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+enum Line {
+    Ready(ReadyLine),
+    Lost(LostLine),
+    Event(Box<EventLine>),
+}
+
+/// The first line: the agent watches from now on.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct ReadyLine {
+    /// The version of the protocol: 1.
+    ready: u64,
+}
+
+/// So many events were lost, at any time: what is lost makes the report of the scenario broken.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct LostLine {
+    /// How many.
+    lost: u64,
+}
+
+/// What happened: an exec, where nothing else is said.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct EventLine {
+    /// What happened.
+    #[serde(default)]
+    event: What,
+    /// The process, by its number in the first pid namespace.
+    pid: i32,
+    /// The thread, where it is not the first one.
+    tid: Option<i32>,
+    /// The parent.
+    parent: Option<i32>,
+    /// The process that was started, for a fork.
+    child: Option<i32>,
+    /// A user id.
+    uid: Option<Id>,
+    /// A group id.
+    gid: Option<Id>,
+    /// The login user.
+    auid: Option<Id>,
+    /// The path of the program, in whatever form the agent has it.
+    path: Option<String>,
+    /// The path of the interpreter of a script.
+    interp: Option<String>,
+    /// The file that was opened, as the kernel resolved it.
+    file: Option<String>,
+    /// Target of the exe link.
+    exe: Option<String>,
+    /// The comm.
+    comm: Option<String>,
+    /// The arguments.
+    argv: Option<Vec<String>>,
+    /// The working directory.
+    cwd: Option<String>,
+    /// The cgroup, or what else names the container.
+    cgroup: Option<String>,
+    /// What came of it: 0 or absent for an exec that came about, else the errno, by name or number; the
+    /// status of an exit.
+    result: Option<Id>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum What {
+    /// A program was executed, or a call that asked for it failed.
+    #[default]
+    Exec,
+    /// A process was started.
+    Fork,
+    /// A process ended.
+    Exit,
+}
+
+/// A number, or a word.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+enum Id {
+    Number(i64),
+    Word(String),
+}
+
+impl Id {
+    fn text(&self) -> String {
+        match self {
+            Id::Number(number) => number.to_string(),
+            Id::Word(word) => printable(word.as_bytes()),
+        }
+    }
+
+    /// An errno by its name, whichever way it was told.
+    fn errno(&self) -> String {
+        match self {
+            Id::Number(0) => "0".to_owned(),
+            Id::Number(number) => {
+                let number = i32::try_from(number.unsigned_abs()).unwrap_or_default();
+                match Errno::from_raw(number) {
+                    Errno::UnknownErrno => self.text(),
+                    errno => format!("{errno:?}"),
+                }
+            }
+            Id::Word(_) => self.text(),
+        }
+    }
+}
+
+/// Reads one line.
+///
+/// # Errors
+///
+/// What is wrong with it, in words for who wrote the agent.
+pub fn said(line: &str) -> Result<AgentSaid, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(line).map_err(|error| format!("it is no JSON: {error}"))?;
+    let Some(object) = value.as_object() else {
+        return Err("it is no JSON object".to_owned());
+    };
+    let wrong = |error: serde_json::Error| error.to_string();
+    // By its first word, so that an error is about what was meant.
+    let line = match (object.contains_key("ready"), object.contains_key("lost")) {
+        (true, _) => Line::Ready(serde_json::from_value(value).map_err(wrong)?),
+        (_, true) => Line::Lost(serde_json::from_value(value).map_err(wrong)?),
+        _ => Line::Event(serde_json::from_value(value).map_err(wrong)?),
+    };
+    match line {
+        Line::Ready(ReadyLine { ready: PROTOCOL }) => Ok(AgentSaid::Ready),
+        Line::Ready(ReadyLine { ready }) => Err(format!(
+            "it speaks version {ready} of the protocol, and this exetrail version {PROTOCOL}"
+        )),
+        Line::Lost(LostLine { lost }) => Ok(AgentSaid::Lost(lost)),
+        Line::Event(event) => Ok(AgentSaid::Happened(Box::new(raw(&event)))),
+    }
+}
+
+fn raw(event: &EventLine) -> Raw {
+    let text = |value: &Option<String>| value.as_ref().map(|text| printable(text.as_bytes()));
+    let id = |value: &Option<Id>| value.as_ref().map(Id::text);
+    let argv = event.argv.as_ref().map(|words| {
+        let words = words.iter().map(|word| printable(word.as_bytes()));
+        words.collect::<Vec<_>>().join(" | ")
+    });
+    let result = event.result.as_ref().map(|result| match event.event {
+        What::Exec => result.errno(),
+        What::Fork | What::Exit => result.text(),
+    });
+    let told = [
+        (Field::Parent, event.parent.map(|pid| pid.to_string())),
+        (Field::Uid, id(&event.uid)),
+        (Field::Gid, id(&event.gid)),
+        (Field::Auid, id(&event.auid)),
+        (Field::Path, text(&event.path)),
+        (Field::Interp, text(&event.interp)),
+        (Field::File, text(&event.file)),
+        (Field::Exe, text(&event.exe)),
+        (Field::Comm, text(&event.comm)),
+        (Field::Argv, argv),
+        (Field::Cwd, text(&event.cwd)),
+        (Field::Cgroup, text(&event.cgroup)),
+        (Field::Result, result),
+    ];
+    let told = told.into_iter();
+    let fields: Fields = told
+        .filter_map(|(field, value)| Some((field, value?)))
+        .collect();
+    let (kind, source) = match event.event {
+        What::Exec => (Kind::Exec, "exec"),
+        What::Fork => (Kind::Fork, "fork"),
+        What::Exit => (Kind::Exit, "exit"),
+    };
+    Raw {
+        kind,
+        source: source.to_owned(),
+        tid: event.tid.unwrap_or(event.pid),
+        pid: Some(event.pid),
+        child: event.child.map(Child::Process),
+        after: None,
+        fields,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn happened(line: &str) -> Raw {
+        match said(line).unwrap() {
+            AgentSaid::Happened(raw) => *raw,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn wrong(line: &str) -> String {
+        said(line).unwrap_err()
+    }
+
+    #[test]
+    fn an_exec_is_what_is_meant_where_nothing_is_said() {
+        let raw = happened(r#"{"pid":7,"path":"/bin/ls","argv":["ls",""]}"#);
+        assert_eq!((raw.kind, raw.tid, raw.pid), (Kind::Exec, 7, Some(7)));
+        assert_eq!(raw.fields[&Field::Argv], "ls | ");
+        assert_eq!(raw.after, None);
+    }
+
+    #[test]
+    fn an_errno_is_known_by_its_name_and_by_either_number() {
+        for result in ["2", "-2", "\"ENOENT\""] {
+            let raw = happened(&format!(r#"{{"pid":7,"result":{result}}}"#));
+            assert_eq!(raw.fields[&Field::Result], "ENOENT");
+        }
+        let raw = happened(r#"{"pid":7,"result":0}"#);
+        assert_eq!(raw.fields[&Field::Result], "0");
+    }
+
+    #[test]
+    fn the_status_of_an_exit_is_no_errno() {
+        let raw = happened(r#"{"event":"exit","pid":7,"result":2}"#);
+        assert_eq!(raw.fields[&Field::Result], "2");
+    }
+
+    #[test]
+    fn a_fork_has_a_child() {
+        let raw = happened(r#"{"event":"fork","pid":7,"child":8}"#);
+        assert_eq!(raw.child, Some(Child::Process(8)));
+    }
+
+    #[test]
+    fn the_version_of_the_protocol_is_held_to() {
+        assert_eq!(said(r#"{"ready":1}"#), Ok(AgentSaid::Ready));
+        assert!(wrong(r#"{"ready":2}"#).contains("version 2"));
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let error = wrong(r#"{"pid":7,"pth":"/bin/ls"}"#);
+        assert!(error.contains("unknown field `pth`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_line() {
+        assert!(wrong("hello").contains("no JSON"));
+        assert!(wrong("[1]").contains("no JSON object"));
+        assert!(wrong("{}").contains("missing field `pid`"));
+    }
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        let schema = schemars::schema_for!(Line);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/agent.json");
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        if text != written {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert!(
+            text == written,
+            "{path} was not the schema of the types, and is now"
+        );
+    }
+}

@@ -1,0 +1,412 @@
+//! The process that starts an agent, reads what it says, and outlives it.
+//!
+//! It reads at all times, so that an agent never waits for us; what it keeps has a limit. It is the
+//! subreaper of everything that the agent starts: who is below it is the agent's.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::KEEPER;
+use crate::sys::{self, ForkResult};
+use crate::trail::printable;
+use crate::wire::{AgentCommand, Link, LinkError, until};
+
+/// How much an agent may say of one scenario; the tenth part of a message that the host takes.
+const FLOOD: usize = 768 << 10;
+/// The longest line of it.
+const LONGEST: usize = 64 << 10;
+/// How many of its last lines are kept for who looks for its fault, and how much of each.
+const LAST: usize = 6;
+const LAST_LENGTH: usize = 300;
+/// Where its programs are looked for, after where it lies itself.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Until when the keeper listens before it answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// Not at all.
+    Now,
+    /// Until there is a line.
+    First,
+    /// Until lines have told of all these processes.
+    Pids(Vec<i32>),
+}
+
+/// What the keeper is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    until: Until,
+    millis: u64,
+}
+
+/// What was heard since the last time.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Words {
+    /// The lines of its standard output.
+    pub lines: Vec<String>,
+    /// The last lines of both outputs, for a person.
+    pub last: Vec<String>,
+    /// How it ended, in words that follow its name; none while it lives.
+    pub end: Option<String>,
+    /// Whether what was waited for has come.
+    pub came: bool,
+}
+
+/// A keeper with its agent; it is killed when dropped, and the agent is nobody's then.
+#[derive(Debug)]
+pub struct Keeper {
+    pid: Pid,
+    link: Link,
+}
+
+impl Keeper {
+    /// Starts the keeper, which starts the agent.
+    ///
+    /// # Errors
+    ///
+    /// What fork(2) or socketpair(2) says; that the agent cannot be started is heard later.
+    pub fn start(brought: &AgentCommand) -> Result<Keeper> {
+        let (ours, theirs) = Link::pair().context("failed to make the link of the keeper")?;
+        match sys::fork().context("failed to fork the keeper")? {
+            ForkResult::Child => {
+                drop(ours);
+                let _ = nix::sys::prctl::set_name(c"agent-keeper");
+                let mut listener = Listener::new(theirs);
+                if let Err(error) = listener.begin(brought).and_then(|()| listener.serve()) {
+                    listener.end = Some(format!("is not heard any more: {error:#}"));
+                    let _ = listener.answer();
+                }
+                sys::exit_now(0);
+            }
+            ForkResult::Parent { child } => Ok(Keeper {
+                pid: child,
+                link: ours,
+            }),
+        }
+    }
+
+    /// Its process, below which everything of the agent's is.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// What the agent has said since the last time, and says until then.
+    ///
+    /// # Errors
+    ///
+    /// The keeper does not answer.
+    pub fn hear(&mut self, until: Until, limit: Duration) -> Result<Words> {
+        let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let sent = self.link.send(&Order { until, millis });
+        sent.context("failed to reach the keeper of the agent")?;
+        let heard = self.link.receive(Instant::now() + limit + KEEPER);
+        heard.context("the keeper of the agent does not answer")
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // It is our child and not reaped yet; both may only fail when it is gone already.
+        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = waitpid(self.pid, None);
+    }
+}
+
+/// One output of the agent.
+#[derive(Debug)]
+struct Output {
+    fd: File,
+    /// The beginning of a line.
+    rest: Vec<u8>,
+    /// Whether it is the one that is listened to.
+    counts: bool,
+}
+
+/// The state of the keeper.
+struct Listener {
+    link: Link,
+    agent: Option<Pid>,
+    outputs: Vec<Output>,
+    heard: Words,
+    /// Bytes in the lines.
+    size: usize,
+    end: Option<String>,
+    order: Option<(Order, Instant)>,
+    /// Processes that lines have told of since the last answer, and how many lines were asked for them.
+    told: (BTreeSet<i32>, usize),
+}
+
+impl Listener {
+    fn new(link: Link) -> Listener {
+        Listener {
+            link,
+            agent: None,
+            outputs: Vec::new(),
+            heard: Words::default(),
+            size: 0,
+            end: None,
+            order: None,
+            told: Default::default(),
+        }
+    }
+
+    /// Starts the agent with nothing of ours but its three descriptors.
+    fn begin(&mut self, brought: &AgentCommand) -> Result<()> {
+        let own = u32::try_from(self.link.as_fd().as_raw_fd()).context("no descriptor")?;
+        for (first, last) in [(3, own.wrapping_sub(1)), (own + 1, u32::MAX)] {
+            if first <= last {
+                sys::close_fds_from(first, last).context("failed to close what is not ours")?;
+            }
+        }
+        nix::sys::prctl::set_child_subreaper(true).context("failed to be the subreaper")?;
+        let mut agent = Command::new("/usr/bin/bash");
+        agent.args(["-c", &brought.command]).current_dir("/");
+        let path = brought.path.iter().map(String::as_str).chain([PATH]);
+        let path = path.collect::<Vec<_>>().join(":");
+        agent.env_clear().env("PATH", path).env("HOME", "/root");
+        agent.stdin(Stdio::null()).process_group(0);
+        agent.stdout(Stdio::piped()).stderr(Stdio::piped());
+        sys::with_clean_signals(&mut agent);
+        let mut child = agent.spawn().context("failed to start it")?;
+        let stdout = child.stdout.take().map(OwnedFd::from);
+        let stderr = child.stderr.take().map(OwnedFd::from);
+        for (fd, counts) in [(stdout, true), (stderr, false)] {
+            let fd = fd.context("an output is missing")?;
+            fcntl(&fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            self.outputs.push(Output {
+                fd: File::from(fd),
+                rest: Vec::new(),
+                counts,
+            });
+        }
+        self.agent = Some(Pid::from_raw(child.id().cast_signed()));
+        Ok(())
+    }
+
+    /// Reads and answers until nobody asks any more.
+    fn serve(&mut self) -> Result<()> {
+        let mut mask = SigSet::empty();
+        mask.add(Signal::SIGCHLD);
+        mask.thread_block().context("failed to block SIGCHLD")?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let children = SignalFd::with_flags(&mask, flags).context("failed to hear of children")?;
+        loop {
+            let deadline = self.order.as_ref().map(|(_, deadline)| *deadline);
+            let mut fds = vec![
+                PollFd::new(self.link.as_fd(), PollFlags::POLLIN),
+                PollFd::new(children.as_fd(), PollFlags::POLLIN),
+            ];
+            let outputs = self.outputs.iter();
+            fds.extend(outputs.map(|one| PollFd::new(one.fd.as_fd(), PollFlags::POLLIN)));
+            let patience = deadline.map_or(nix::poll::PollTimeout::NONE, until);
+            match poll(&mut fds, patience) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("failed to wait for the agent"),
+            }
+            let ordered = fds[0].any().unwrap_or(true);
+            self.read();
+            // After what it wrote last was read.
+            while let Ok(Some(_)) = children.read_signal() {}
+            self.reap();
+            if ordered {
+                match self.link.fill() {
+                    Ok(()) => {}
+                    Err(LinkError::Closed) => return Ok(()),
+                    Err(error) => return Err(error).context("failed to read an order"),
+                }
+                while let Some(order) = self.link.take::<Order>()? {
+                    let limit = Duration::from_millis(order.millis);
+                    self.order = Some((order, Instant::now() + limit));
+                }
+            }
+            let over = |(_, deadline): &(Order, Instant)| Instant::now() >= *deadline;
+            if self.order.is_some()
+                && (self.has_come() || self.end.is_some() || self.order.as_ref().is_some_and(over))
+            {
+                self.answer()?;
+            }
+        }
+    }
+
+    fn has_come(&mut self) -> bool {
+        match self.order.as_ref().map(|(order, _)| &order.until) {
+            None => false,
+            Some(Until::Now) => true,
+            Some(Until::First) => !self.heard.lines.is_empty(),
+            Some(Until::Pids(pids)) => {
+                // While nobody asks, a line costs the machine no more than that it is read.
+                let (told, asked) = &mut self.told;
+                told.extend(
+                    self.heard.lines[*asked..]
+                        .iter()
+                        .filter_map(|line| pid(line)),
+                );
+                *asked = self.heard.lines.len();
+                pids.iter().all(|pid| told.contains(pid))
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Result<()> {
+        let came = self.has_come();
+        self.order = None;
+        self.size = 0;
+        self.told = Default::default();
+        let lines = std::mem::take(&mut self.heard.lines);
+        let heard = Words {
+            lines,
+            last: self.heard.last.clone(),
+            end: self.end.clone(),
+            came,
+        };
+        self.link.send(&heard).context("failed to answer")
+    }
+
+    /// Reads whatever is there.
+    fn read(&mut self) {
+        for mut output in std::mem::take(&mut self.outputs) {
+            let mut buffer = [0; 16 << 10];
+            // One that writes without end does not keep us from the others.
+            for _ in 0..64 {
+                match output.fd.read(&mut buffer) {
+                    Ok(0) => {
+                        let rest = std::mem::take(&mut output.rest);
+                        self.line(&rest, output.counts);
+                        break;
+                    }
+                    Ok(length) => self.bytes(&mut output, &buffer[..length]),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => {
+                        self.outputs.push(output);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn bytes(&mut self, output: &mut Output, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            output.rest.extend_from_slice(part);
+            if output.rest.ends_with(b"\n") || output.rest.len() > LONGEST {
+                let line = std::mem::take(&mut output.rest);
+                self.line(&line, output.counts);
+            }
+        }
+    }
+
+    fn line(&mut self, line: &[u8], counts: bool) {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(line);
+        let start: String = printable(line).chars().take(LAST_LENGTH).collect();
+        self.heard.last.push(start);
+        if self.heard.last.len() > LAST {
+            self.heard.last.remove(0);
+        }
+        if !counts || self.size > FLOOD {
+            return;
+        }
+        self.size += line.len();
+        if self.size > FLOOD {
+            let limit = FLOOD >> 10;
+            self.end.get_or_insert(format!(
+                "was ended: it said more than {limit} KiB of one scenario"
+            ));
+            if let Some(agent) = self.agent {
+                let _ = killpg(agent, Signal::SIGKILL);
+            }
+            return;
+        }
+        self.heard.lines.push(text.into_owned());
+    }
+
+    /// Reaps everybody who has ended, the agent and what it left.
+    fn reap(&mut self) {
+        loop {
+            let end = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) => (pid, format!("ended with status {status}")),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, format!("was ended by {signal}")),
+                _ => return,
+            };
+            if Some(end.0) == self.agent {
+                self.end.get_or_insert(end.1);
+                // What it wrote before is there by now.
+                self.read();
+            }
+        }
+    }
+}
+
+/// The process that a line tells of.
+fn pid(line: &str) -> Option<i32> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    i32::try_from(value.get("pid")?.as_i64()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener() -> Listener {
+        Listener::new(Link::pair().unwrap().0)
+    }
+
+    #[test]
+    fn a_line_tells_of_its_process_and_an_empty_one_of_nothing() {
+        let mut listener = listener();
+        listener.line(b"{\"pid\":7}\n", true);
+        listener.line(b"\n", true);
+        assert_eq!(listener.heard.lines, ["{\"pid\":7}"]);
+        assert_eq!(pid(&listener.heard.lines[0]), Some(7));
+    }
+
+    #[test]
+    fn what_is_said_elsewhere_is_kept_for_a_person_alone() {
+        let mut listener = listener();
+        listener.line(b"trouble", false);
+        assert!(listener.heard.lines.is_empty());
+        assert_eq!(listener.heard.last, ["trouble"]);
+    }
+
+    #[test]
+    fn an_agent_that_floods_is_ended_and_its_last_lines_are_kept() {
+        let mut listener = listener();
+        for _ in 0..=FLOOD / 1000 {
+            listener.line(&[b'x'; 1000], true);
+        }
+        assert!(listener.end.unwrap().contains("768 KiB"));
+        assert_eq!(listener.heard.last.len(), LAST);
+    }
+
+    #[test]
+    fn processes_are_waited_for_one_and_all() {
+        let mut listener = listener();
+        let order = Order {
+            until: Until::Pids(vec![7, 8]),
+            millis: 0,
+        };
+        listener.order = Some((order, Instant::now()));
+        listener.line(b"{\"pid\":7}", true);
+        assert!(!listener.has_come());
+        listener.line(b"{\"pid\":8}", true);
+        assert!(listener.has_come());
+    }
+}
