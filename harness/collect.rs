@@ -218,13 +218,15 @@ impl Collector {
         {
             eprintln!("note: {note}");
         }
-        Ok(
-            suite.run(&work, &Options::default(), &self.stop, &mut |event| {
-                if let RunEvent::Recorded { record, .. } = event {
-                    sink(*record);
-                }
-            }),
-        )
+        let options = Options {
+            intruded: Subject::intruded(),
+            ..Options::default()
+        };
+        Ok(suite.run(&work, &options, &self.stop, &mut |event| {
+            if let RunEvent::Recorded { record, .. } = event {
+                sink(*record);
+            }
+        }))
     }
 
     /// One process a trial: the first that wants a kernel boots it with every scenario.

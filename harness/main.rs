@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
+use exetrail::observer::Kind;
 use exetrail::project::{Project, cache_directory};
 use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
@@ -58,7 +59,8 @@ fn run() -> Result<ExitCode> {
     let mut trials = Vec::new();
     for subject in &subjects {
         for scenario in &scenarios {
-            for view in VIEWS.iter().filter(|view| view.applies(scenario)) {
+            let views = VIEWS.iter().filter(|view| view.applies(scenario));
+            for view in views.filter(|view| subject.is_intruded() || !intrudes(view.name())) {
                 let trial = trial(&collector, subject, scenario, view.name());
                 if !args.list && !args.is_filtered_out(&trial) {
                     collector.want(subject, scenario);
@@ -90,6 +92,11 @@ fn run() -> Result<ExitCode> {
         eprintln!("{}", summary(&all));
     }
     Ok(conclusion.exit_code())
+}
+
+/// Whether a view is that of an observer who changes what it watches.
+fn intrudes(view: ViewName) -> bool {
+    Kind::find(view.as_str()).is_some_and(Kind::intrudes)
 }
 
 fn trial(

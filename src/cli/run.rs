@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     view: Vec<ViewName>,
     /// Arm the observers of these views alone; the trail always is [default: all that share one boot,
-    /// which audit does not]
+    /// which audit does not, nor who changes what it watches]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     observe: Vec<ViewName>,
     /// Form of the output

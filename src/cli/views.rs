@@ -100,9 +100,9 @@ mod tests {
         let rest: Vec<_> = rest.filter(|name| !observed(&[]).contains(name)).collect();
         assert_eq!(
             rest.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-            ["audit"]
+            ["audit", "ptrace-seccomp", "ld-preload", "apparmor"]
         );
-        assert_eq!(observed(&rest), [TRAIL, rest[0]]);
+        assert_eq!(observed(&rest[..1]), [TRAIL, rest[0]]);
     }
 
     #[test]

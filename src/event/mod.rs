@@ -9,6 +9,7 @@
 mod attempt;
 mod audit;
 mod field;
+mod footprint;
 mod judge;
 mod place;
 mod report;
@@ -20,8 +21,9 @@ mod text;
 mod trace;
 
 pub use attempt::{Attempt, End, attempts};
-pub use audit::calls;
+pub use audit::{calls, complaints};
 pub use field::{Field, Fields};
+pub use footprint::beside;
 pub use judge::{Chain, Heard, Path, SignJudged, Whose, judge};
 pub use place::{Child, Raw, place};
 pub use report::{Event, Kind, Report};

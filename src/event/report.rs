@@ -132,4 +132,8 @@ pub struct Report {
     pub absent: Vec<String>,
     /// Events, grouped by process in the order of the trail; inside a group in the order of the way.
     pub events: Vec<Event>,
+    /// What it has changed of the trail: lines that are gone after `- `, lines that have come after `+ `. None for
+    /// a way that changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<Vec<String>>,
 }

@@ -13,10 +13,11 @@ use super::machine::{Begin, Ears, Errand, cold};
 use super::{ReadyKernel, Stop};
 use crate::baseline::{Lineage, Store};
 use crate::native;
+use crate::observer::Kind;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
-use crate::trail::LabKind;
+use crate::trail::{KernelId, LabKind};
 use crate::view::{Record, VIEWS, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
@@ -44,6 +45,8 @@ pub struct Options {
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
     pub observe: Vec<ViewName>,
+    /// Kernels on which those are armed as well that change what they watch.
+    pub intruded: Vec<KernelId>,
     /// How machines begin.
     pub begin: Begin,
 }
@@ -68,10 +71,30 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
-            observe: VIEWS.iter().map(|view| view.name()).collect(),
+            observe: those(|kind| !kind.intrudes()),
+            intruded: Vec::new(),
             begin: Begin::Warm,
         }
     }
+}
+
+impl Options {
+    /// The views whose observers are armed on a kernel.
+    #[must_use]
+    pub fn observed(&self, id: &KernelId) -> Vec<ViewName> {
+        let mut observe = self.observe.clone();
+        if self.intruded.contains(id) {
+            observe.extend(those(Kind::intrudes));
+        }
+        observe
+    }
+}
+
+/// The views of some observers.
+fn those(wanted: impl Fn(&Kind) -> bool) -> Vec<ViewName> {
+    let names = VIEWS.iter().map(|view| view.name());
+    let is_one = |name: &ViewName| Kind::find(name.as_str()).is_some_and(&wanted);
+    names.filter(is_one).collect()
 }
 
 /// What happens during a run, as it happens.

@@ -34,7 +34,10 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, ViewSeen};
 pub use rows::{Row, label, rows};
 
-use reported::{Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints};
+use reported::{
+    AppArmor, Audit, FanotifyNotify, Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp,
+    Reported, Tracepoints,
+};
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
 pub static VIEWS: &[&dyn AnyView] = &[
@@ -46,6 +49,9 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),
+    &Reported::<PtraceSeccomp>::new(),
+    &Reported::<LdPreload>::new(),
+    &Reported::<AppArmor>::new(),
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.

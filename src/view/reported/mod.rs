@@ -1,11 +1,14 @@
 //! The views of the other ways of watching: each reports events ([`crate::event`]), so that a file
 //! here says its name, what it is and to whom it applies, and no more.
 
+mod apparmor;
 mod audit;
 mod connector;
 mod kprobes;
 mod notify;
 mod poll;
+mod preload;
+mod ptrace;
 mod tracepoints;
 
 use std::fmt::Debug;
@@ -16,12 +19,16 @@ use anyhow::Result;
 use super::{View, ViewName};
 use crate::event::{self, Report};
 use crate::scenario::Registered;
+use crate::trail::Trail;
 
+pub use apparmor::AppArmor;
 pub use audit::Audit;
 pub use connector::ProcConnector;
 pub use kprobes::Kprobes;
 pub use notify::FanotifyNotify;
 pub use poll::ProcPoll;
+pub use preload::LdPreload;
+pub use ptrace::PtraceSeccomp;
 pub use tracepoints::Tracepoints;
 
 /// One way of watching.
@@ -67,6 +74,10 @@ impl<W: Way> View for Reported<W> {
 
     fn parse(text: &str) -> Result<Report> {
         Ok(event::parse(text)?)
+    }
+
+    fn beside(body: &Report, without: &Trail, with: &Trail) -> Report {
+        event::beside(body, without, with)
     }
 
     fn report(body: &Report) -> Option<Report> {
