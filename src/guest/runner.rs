@@ -368,6 +368,7 @@ fn arm(
         hooks: Vec::new(),
         submits: Vec::new(),
         holder: None,
+        added: Vec::new(),
         helper: None,
         run: Run::default(),
         failed: Vec::new(),

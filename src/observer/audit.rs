@@ -7,10 +7,11 @@ use super::log::Log;
 use super::{Kind, Observer, Watch, broken};
 use crate::event::{self, Report, calls};
 use crate::need::{Host, Need};
+use crate::stages;
 use crate::trail::LabKind;
 use crate::wire::Failure;
 
-/// It does not share a boot with the tracer of stages: audited, a process passes one stage more.
+/// Audited, a process passes one stage more, which the tracer of stages leaves out.
 pub const KIND: Kind = Kind {
     name: "audit",
     needs: &[
@@ -25,7 +26,7 @@ pub const KIND: Kind = Kind {
             probe: |_| Log::is_there(),
         },
     ],
-    takes: Some("audit"),
+    takes: None,
     make: || Box::new(Audit::default()),
 };
 
@@ -48,6 +49,7 @@ impl Observer for Audit {
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
+        watch.added.push(stages::AUDIT);
         // What was recorded before is nobody's.
         let before = self.log()?.until_now(watch.deadline);
         before.map(drop).map_err(broken)

@@ -436,7 +436,6 @@ mod tests {
     fn a_boot_says_why_it_is_not_shared() {
         let kind = |name| Kind::find(name).unwrap();
         assert_eq!(own(&[kind("trail")]), "");
-        assert_eq!(own(&[kind("audit")]), ", with audit for itself");
         let text = ", for ptrace-seccomp, which changes what it watches";
         assert_eq!(own(&[kind("ptrace-seccomp")]), text);
     }

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::guest::Guest;
 use super::machine::{Begin, Ears, Errand, cold};
-use super::{ReadyKernel, Stop};
+use super::{ReadyKernel, Stop, USUAL};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::observer::Kind;
@@ -18,7 +18,7 @@ use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::{KernelId, LabKind};
-use crate::view::{Record, VIEWS, ViewName};
+use crate::view::{Record, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
@@ -45,8 +45,8 @@ pub struct Options {
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
     pub observe: Vec<ViewName>,
-    /// Kernels on which those are armed as well that change what they watch.
-    pub intruded: Vec<KernelId>,
+    /// Kernels on which those of them are armed that change what they watch; none stands for all.
+    pub intruded: Option<Vec<KernelId>>,
     /// How machines begin.
     pub begin: Begin,
 }
@@ -71,8 +71,8 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
-            observe: those(|kind| !kind.intrudes()),
-            intruded: Vec::new(),
+            observe: USUAL.to_vec(),
+            intruded: None,
             begin: Begin::Warm,
         }
     }
@@ -82,19 +82,11 @@ impl Options {
     /// The views whose observers are armed on a kernel.
     #[must_use]
     pub fn observed(&self, id: &KernelId) -> Vec<ViewName> {
-        let mut observe = self.observe.clone();
-        if self.intruded.contains(id) {
-            observe.extend(those(Kind::intrudes));
-        }
-        observe
+        let everybody = self.intruded.as_ref().is_none_or(|ids| ids.contains(id));
+        let intrudes = |name: &ViewName| Kind::find(name.as_str()).is_some_and(Kind::intrudes);
+        let names = self.observe.iter().copied();
+        names.filter(|name| everybody || !intrudes(name)).collect()
     }
-}
-
-/// The views of some observers.
-fn those(wanted: impl Fn(&Kind) -> bool) -> Vec<ViewName> {
-    let names = VIEWS.iter().map(|view| view.name());
-    let is_one = |name: &ViewName| Kind::find(name.as_str()).is_some_and(&wanted);
-    names.filter(is_one).collect()
 }
 
 /// What happens during a run, as it happens.
