@@ -4,7 +4,7 @@
 //! something, and for each signal; from a stop of the filter it goes on to the end of the call, which tells the
 //! result. Nothing is opened here but files of `/proc`, which nobody watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -57,6 +57,7 @@ pub fn trace(listener: UnixListener, notes: &mut Notes) -> Result<()> {
         .context("failed to let the tracee go on")?;
     drop(child);
     let mut tracees = Tracees::default();
+    tracees.told.insert(Pid::from_raw(peer.pid()));
     loop {
         let status = match waitpid(None, Some(WaitPidFlag::__WALL)) {
             Err(Errno::ECHILD) => return Ok(()),
@@ -67,9 +68,16 @@ pub fn trace(listener: UnixListener, notes: &mut Notes) -> Result<()> {
     }
 }
 
-/// The process of each thread that was heard of.
+/// The threads that are traced.
 #[derive(Debug, Default)]
-struct Tracees(BTreeMap<Pid, i32>);
+struct Tracees {
+    /// The process of each that was heard of.
+    process: BTreeMap<Pid, i32>,
+    /// Those of whom it was told who started them.
+    told: BTreeSet<Pid>,
+    /// New ones that stand still until that is told, so that nothing of theirs comes before it.
+    waiting: BTreeSet<Pid>,
+}
 
 impl Tracees {
     fn hear(&mut self, status: WaitStatus, notes: &mut Notes) -> Result<()> {
@@ -100,7 +108,7 @@ impl Tracees {
                 if ptrace::getevent(tid).is_ok_and(|was| was != i64::from(tid.as_raw())) {
                     fields.insert(Field::Was, "thread".to_owned());
                 }
-                self.0.insert(tid, tid.as_raw());
+                self.process.insert(tid, tid.as_raw());
                 let raw = self.raw(Kind::Exec, "PTRACE_EVENT_EXEC".to_owned(), tid, fields);
                 notes.add(&Note::Saw(raw))?;
                 ptrace::syscall(tid, None)
@@ -108,6 +116,10 @@ impl Tracees {
             WaitStatus::PtraceEvent(tid, _, event @ (FORK | VFORK | CLONE)) => {
                 self.started(tid, event, notes)?;
                 ptrace::cont(tid, None)
+            }
+            WaitStatus::PtraceEvent(tid, _, STOP) if !self.told.contains(&tid) => {
+                self.waiting.insert(tid);
+                return Ok(());
             }
             WaitStatus::PtraceEvent(
                 tid,
@@ -117,9 +129,11 @@ impl Tracees {
             WaitStatus::PtraceEvent(tid, ..) => ptrace::cont(tid, None),
             WaitStatus::Stopped(tid, signal) => ptrace::cont(tid, signal),
             WaitStatus::Exited(tid, status) => {
+                self.let_go();
                 return self.ended(tid, format!("exit {status}"), notes);
             }
             WaitStatus::Signaled(tid, signal, _) => {
+                self.let_go();
                 return self.ended(tid, format!("signal {signal}"), notes);
             }
             other => bail!("a tracee does what was not asked for: {other:?}"),
@@ -137,7 +151,7 @@ impl Tracees {
             return Ok(());
         };
         let child = Pid::from_raw(i32::try_from(child).context("no process has such a number")?);
-        let (parent, own) = (self.process(tid), self.process(child));
+        let (parent, own) = (self.process_of(tid), self.process_of(child));
         let source = match event {
             FORK => "PTRACE_EVENT_FORK",
             VFORK => "PTRACE_EVENT_VFORK",
@@ -150,19 +164,34 @@ impl Tracees {
             }),
             ..self.raw(Kind::Fork, source.to_owned(), tid, Fields::new())
         };
-        notes.add(&Note::Saw(raw))
+        notes.add(&Note::Saw(raw))?;
+        self.told.insert(child);
+        if self.waiting.remove(&child) {
+            // It was killed meanwhile, which is told next.
+            let _ = ptrace::cont(child, None);
+        }
+        Ok(())
+    }
+
+    /// Lets everybody go who waits: whoever has started them may have been killed before it was told.
+    fn let_go(&mut self) {
+        for tid in std::mem::take(&mut self.waiting) {
+            self.told.insert(tid);
+            let _ = ptrace::cont(tid, None);
+        }
     }
 
     /// Writes down the end of a process; those of its threads have no place among what the others do.
     fn ended(&mut self, tid: Pid, how: String, notes: &mut Notes) -> Result<()> {
-        let pid = self.process(tid);
+        let pid = self.process_of(tid);
         if pid == tid.as_raw() {
             let fields = Fields::from([(Field::Result, how)]);
             let raw = self.raw(Kind::Exit, "waitpid".to_owned(), tid, fields);
             notes.add(&Note::Saw(raw))?;
         }
         // Its number may be another's soon.
-        self.0.remove(&tid);
+        self.process.remove(&tid);
+        self.told.remove(&tid);
         Ok(())
     }
 
@@ -171,7 +200,7 @@ impl Tracees {
             kind,
             source,
             tid: tid.as_raw(),
-            pid: Some(self.process(tid)),
+            pid: Some(self.process_of(tid)),
             child: None,
             after: None,
             fields,
@@ -179,8 +208,8 @@ impl Tracees {
     }
 
     /// The process of a thread; one that is gone already was its own, and one that is going has none (0).
-    fn process(&mut self, tid: Pid) -> i32 {
-        *self.0.entry(tid).or_insert_with(|| {
+    fn process_of(&mut self, tid: Pid) -> i32 {
+        *self.process.entry(tid).or_insert_with(|| {
             let status = Status::read(tid.as_raw());
             let found = status.and_then(|status| status.number("Tgid:", 0));
             let found = found.and_then(|pid| i32::try_from(pid).ok());
