@@ -26,6 +26,7 @@ pub const KIND: Kind = Kind {
             probe: |_| Log::is_there(),
         },
     ],
+    wants: &[],
     takes: None,
     make: || Box::new(Audit::default()),
 };

@@ -25,7 +25,7 @@ mod signal;
 mod timer;
 mod tracee;
 
-pub use confine::{I386, execute_nothing, filter_execve, stop_at_execs};
+pub use confine::{I386, execute_nothing, filter_execve, has_landlock, stop_at_execs};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd, readable_bytes};

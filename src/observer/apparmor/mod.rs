@@ -38,6 +38,7 @@ pub const KIND: Kind = Kind {
             probe: |_| Log::is_there(),
         },
     ],
+    wants: &[],
     takes: Some(WATCHED),
     make: || Box::new(AppArmor::default()),
 };

@@ -36,6 +36,7 @@ pub const KIND: Kind = Kind {
         host: Host::Vm,
         probe: |lab| lab == LabKind::Vm,
     }],
+    wants: &[],
     takes: Some(WATCHED),
     make: || Box::new(Preload::default()),
 };

@@ -44,6 +44,7 @@ pub const KIND: Kind = Kind {
             probe: |_| std::fs::exists("/proc/sys/kernel/seccomp/actions_avail").unwrap_or(false),
         },
     ],
+    wants: &[],
     takes: Some(WATCHED),
     make: || Box::new(Ptrace::default()),
 };
