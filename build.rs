@@ -1,5 +1,6 @@
 //! Finds the scenarios and the snapshots, so that adding one touches no other file; names the build
-//! by a hash of its sources; and compiles the subject, a program without a library.
+//! by a hash of its sources; and compiles the subject, a program without a library, and the library that an
+//! observer has programs load.
 #![expect(
     clippy::expect_used,
     reason = "a build script has nobody to report to but cargo"
@@ -56,6 +57,7 @@ fn main() {
         println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
     }
     subject(&root, &out.join("exetrail-subject"));
+    preload(&root, &out.join("exetrail-preload.so"));
     // The launcher is not relocated: it is executed at every boot, under emulation. The command is
     // position independent, as .cargo/config.toml has it by default.
     for flag in ["-no-pie", "-static"] {
@@ -75,7 +77,7 @@ fn build(root: &Path) -> u64 {
     }
     for directory in ["src", "scenarios"] {
         println!("cargo::rerun-if-changed={directory}");
-        for extension in ["rs", "toml", "html"] {
+        for extension in ["c", "rs", "toml", "html"] {
             files.extend(files_below(&root.join(directory), extension));
         }
     }
@@ -153,6 +155,29 @@ fn subject(root: &Path, out: &Path) {
         .arg(out);
     let status = rustc.status().expect("rustc runs");
     assert!(status.success(), "failed to compile the subject: {status}");
+}
+
+/// Compiles the library that an observer has the loader bring into programs; by the C compiler that links this
+/// program as well.
+fn preload(root: &Path, out: &Path) {
+    let source = root.join("src/observer/preload/preload.c");
+    println!("cargo::rerun-if-changed={}", source.display());
+    println!("cargo::rerun-if-env-changed=CC");
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut compiler = Command::new(compiler);
+    compiler
+        .args(["-shared", "-fPIC", "-O2", "-s", "-Wall", "-Wextra"])
+        .args(["-ffreestanding", "-nostdlib", "-fno-stack-protector"])
+        .args(["-fvisibility=hidden", "-Wl,--build-id=none"])
+        .arg("-Wl,-z,noseparate-code")
+        .arg(source)
+        .arg("-o")
+        .arg(out);
+    let status = compiler.status().expect("a C compiler runs");
+    assert!(
+        status.success(),
+        "failed to compile the preloaded library: {status}"
+    );
 }
 
 /// The `//!` lines at the head of a scenario: its documentation, for people and for reports.

@@ -137,7 +137,7 @@ fn says_nothing(kernel: &str) -> Result<(), Failed> {
     let ran = of_word(kernel, "silent");
     let agent = ran.view("agent");
     check(agent["outcome"] == "same", &ran)?;
-    check(agent["body"]["footprint"]["late"] == true, &ran)?;
+    check(agent["body"]["cost"]["late"] == true, &ran)?;
     check(agent["body"]["events"] == serde_json::json!([]), &ran)?;
     check(ran.status == Some(0), &ran)
 }

@@ -223,6 +223,7 @@ impl Collector {
         }
         let options = Options {
             observe: self.observe.clone(),
+            intruded: Some(Subject::intruded()),
             ..Options::default()
         };
         Ok(suite.run(&work, &options, &self.stop, &mut |event| {

@@ -11,7 +11,8 @@
 //!   running one where its series is in the table and this is root)
 //! - `EXETRAIL_REQUIRE=all`: a kernel that is not fetched is a failure
 //! - `EXETRAIL_OBSERVE=all`, or the names of views: as `exetrail run --observe`; without it trail and
-//!   stages are observed, and what is not observed has no trial
+//!   stages are observed, and what is not observed has no trial; those that change what they watch, on
+//!   three kernels alone
 //! - `EXETRAIL_ACCEL=tcg|kvm|auto`, `EXETRAIL_CACHE=FOLDER`: as for the command
 
 mod collect;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
+use exetrail::observer::Kind;
 use exetrail::project::{Project, cache_directory};
 use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
@@ -62,6 +64,7 @@ fn run() -> Result<ExitCode> {
     for subject in &subjects {
         for scenario in &scenarios {
             let views = observe.iter().filter_map(|name| name.view());
+            let views = views.filter(|view| subject.is_intruded() || !intrudes(view.name()));
             for view in views.filter(|view| view.applies(scenario)) {
                 let trial = trial(&collector, subject, scenario, view.name());
                 if !args.list && !args.is_filtered_out(&trial) {
@@ -104,6 +107,11 @@ fn run() -> Result<ExitCode> {
         }
     }
     Ok(conclusion.exit_code())
+}
+
+/// Whether a view is that of an observer who changes what it watches.
+fn intrudes(view: ViewName) -> bool {
+    Kind::find(view.as_str()).is_some_and(Kind::intrudes)
 }
 
 fn trial(

@@ -24,7 +24,21 @@ pub enum Readiness {
     Ignored(String),
 }
 
+/// The kernels on which those are judged that change what they watch: each starts every scenario once more.
+const INTRUDED: [&str; 3] = ["5.10", "6.12", "7.3"];
+
 impl Subject {
+    /// The kernels of [`INTRUDED`].
+    pub fn intruded() -> Vec<KernelId> {
+        let ids = INTRUDED.iter().filter_map(|id| id.parse().ok());
+        ids.collect()
+    }
+
+    /// Whether those are judged here that change what they watch.
+    pub fn is_intruded(&self) -> bool {
+        INTRUDED.contains(&self.name().as_str())
+    }
+
     /// The subjects of `EXETRAIL_KERNELS`; all of the table and the running kernel when it is unset.
     pub fn chosen(project: &Project) -> Result<Vec<Subject>> {
         let asked = std::env::var("EXETRAIL_KERNELS").unwrap_or_default();

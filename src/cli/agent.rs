@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::observers::scene;
 use crate::baseline::Store;
-use crate::event::{Column, Footprint, Table, table_text};
+use crate::event::{Column, Cost, Table, table_text};
 use crate::fetch::fetch_packages;
 use crate::own;
 use crate::project::Project;
@@ -121,7 +121,7 @@ impl AgentArgs {
 /// What the reports of an agent are worth, kernel by kernel, and what it costs.
 pub fn judgement(records: &[Record]) -> String {
     let mut columns: Vec<Column> = Vec::new();
-    let mut costs: BTreeMap<&str, Vec<Footprint>> = BTreeMap::new();
+    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
     for record in records {
         let kernel = record.kernel.label();
@@ -140,7 +140,7 @@ pub fn judgement(records: &[Record]) -> String {
                 scenes: Vec::new(),
             });
         }
-        costs.entry(kernel).or_default().extend(report.footprint);
+        costs.entry(kernel).or_default().extend(report.cost);
         let mut own = columns.iter_mut();
         if let Some(column) = own.find(|column| column.kernel == kernel) {
             column.scenes.extend(scene(&record.scenario, &bodies));
@@ -159,7 +159,7 @@ pub fn judgement(records: &[Record]) -> String {
 }
 
 /// What it costs on one kernel, in words.
-fn cost(all: &[Footprint]) -> String {
+fn cost(all: &[Cost]) -> String {
     let Some(first) = all.first() else {
         return "what it costs is not known".to_owned();
     };
@@ -192,8 +192,8 @@ fn cost(all: &[Footprint]) -> String {
 mod tests {
     use super::*;
 
-    fn footprint(opens: u64, late: bool) -> Footprint {
-        Footprint {
+    fn footprint(opens: u64, late: bool) -> Cost {
+        Cost {
             alone_us: 2000,
             beside_us: 3000,
             opens,

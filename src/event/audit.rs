@@ -40,6 +40,55 @@ pub fn calls(records: &[AuditRecord<'_>]) -> Result<Vec<Raw>, String> {
         .collect()
 }
 
+/// What AppArmor says of execs, in order: it refuses them, or would.
+///
+/// # Errors
+///
+/// A record of its that has no serial, or does not say whose it is.
+pub fn complaints<'a>(records: impl Iterator<Item = AuditRecord<'a>>) -> Result<Vec<Raw>, String> {
+    let own = records.filter(|(kind, text)| *kind == AVC && text.contains(EXEC));
+    own.map(|(_, text)| complaint(text).ok_or_else(|| format!("not understood: {text:?}")))
+        .collect()
+}
+
+/// An access-vector record of a security module (`AUDIT_AVC`).
+const AVC: u16 = 1400;
+/// What those of execs have.
+const EXEC: &str = " operation=\"exec\"";
+
+fn complaint(text: &str) -> Option<Raw> {
+    let (_, rest) = serial(text)?;
+    let values = values(rest);
+    let get = |key: &str| {
+        values
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, value)| *value)
+    };
+    let mut fields = Fields::new();
+    for (key, field) in [("name", Field::File), ("comm", Field::Comm)] {
+        fields.extend(get(key).and_then(string).map(|value| (field, value)));
+    }
+    fields.insert(Field::Uid, get("fsuid")?.to_owned());
+    let verdict = get("apparmor").and_then(string)?;
+    // What it fails at, told beside what it makes of its rules (`audit_pre` in security/apparmor/audit.c).
+    let error = get("error").and_then(|error| error.parse().ok());
+    let result = match error.map(errno) {
+        Some(errno) => format!("{verdict} {errno}"),
+        None => verdict,
+    };
+    fields.insert(Field::Result, result);
+    Some(Raw {
+        kind: Kind::Inside,
+        source: "AVC".to_owned(),
+        tid: get("pid")?.parse().ok()?,
+        pid: Some(get("pid")?.parse().ok()?),
+        child: None,
+        after: None,
+        fields,
+    })
+}
+
 /// `audit(1700000000.123:45): key=value ...`.
 fn serial(text: &str) -> Option<(u64, &str)> {
     let (head, rest) = text.strip_prefix("audit(")?.split_once("): ")?;
@@ -156,6 +205,28 @@ fn arguments(values: &[(&str, &str)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_about_an_exec_has_the_file_and_who_would_execute_it() {
+        let exec = "audit(1.2:3): apparmor=\"ALLOWED\" operation=\"exec\" profile=\"x\" name=\"/usr/bin/ls\" \
+                    pid=7 comm=\"sh\" requested_mask=\"x\" denied_mask=\"x\" fsuid=0 ouid=0 target=\"x//y\"";
+        let open = exec.replace("exec", "open");
+        let raw = complaints([(1400, exec), (1400, &*open), (1300, exec)].into_iter()).unwrap();
+        assert_eq!(raw.len(), 1);
+        assert_eq!(
+            (raw[0].tid, &*raw[0].fields[&Field::File]),
+            (7, "/usr/bin/ls")
+        );
+        assert_eq!(raw[0].fields[&Field::Result], "ALLOWED");
+    }
+
+    #[test]
+    fn a_complaint_about_a_name_that_cannot_be_had_has_an_errno() {
+        let exec = "audit(1.2:3): apparmor=\"ALLOWED\" operation=\"exec\" info=\"Failed name lookup\" error=-13 \
+                    profile=\"x\" name=\"/dev/fd/5\" pid=7 comm=\"sh\" fsuid=0 ouid=0";
+        let raw = complaints([(1400, exec)].into_iter()).unwrap();
+        assert_eq!(raw[0].fields[&Field::Result], "ALLOWED EACCES");
+    }
 
     const CALL: &str = "audit(1700000000.123:45): arch=c000003e syscall=59 success=yes exit=0 \
         a0=1 a1=2 a2=3 a3=8 items=2 ppid=7 pid=9 auid=4294967295 uid=0 gid=0 euid=5 suid=0 fsuid=0 \

@@ -25,6 +25,8 @@ pub struct SignJudged {
     pub in_order: Option<bool>,
     /// Whether the container is told.
     pub container: bool,
+    /// The user, real and effective; none where it is not told.
+    pub user: Option<String>,
 }
 
 /// Whether an exec was heard of.
@@ -133,6 +135,24 @@ fn heard<'a>(
             let mut same = own.filter(|event| failed(event) != executed(attempt));
             same.nth(place).copied().into_iter().collect()
         }
+        Says::Checked => {
+            let opened = |one: &Attempt| executed(one) || !one.files.is_empty();
+            match opened(attempt) {
+                true => own.copied().nth(nth(&opened)).into_iter().collect(),
+                false => Vec::new(),
+            }
+        }
+        Says::Called => {
+            let of_parent = |event: &&Event| {
+                attempt.from == 0 && event.get(Field::Child) == Some(attempt.process.as_str())
+            };
+            let called = |event: &&Event| {
+                event.process == attempt.process && event.after == Some(attempt.from)
+            };
+            let all = events.iter().copied();
+            all.filter(|event| of_parent(event) || called(event))
+                .collect()
+        }
         Says::Opened => {
             let inside = |event: &&&Event| {
                 event
@@ -141,7 +161,7 @@ fn heard<'a>(
             };
             own.filter(inside).copied().collect()
         }
-        Says::Is => {
+        Says::Is | Says::Loaded => {
             let next = attempts[place + 1..].iter();
             let mut next = next.filter(|one| one.process == attempt.process);
             let until = next
@@ -175,10 +195,13 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
     SignJudged {
         heard: match (is_heard, sign.says) {
             (false, _) => Heard::Missed,
-            (true, Says::Executed | Says::Is) => Heard::Known,
+            (true, Says::Executed | Says::Is | Says::Loaded) => Heard::Known,
             (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
             (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
-            (true, Says::Asked | Says::Opened) => Heard::Unsettled,
+            (true, Says::Called) if attempt.end != End::Executed => {
+                told_result(attempt, get(Field::Result))
+            }
+            (true, Says::Asked | Says::Called | Says::Checked | Says::Opened) => Heard::Unsettled,
         },
         path: is_heard.then(|| path(attempt, told)),
         told: told.map(ToOwned::to_owned),
@@ -186,6 +209,7 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         identity: identity(attempt, get(Field::Exe), get(Field::Comm)),
         in_order: in_order(sign, attempt, events),
         container: get(Field::Cgroup).is_some(),
+        user: get(Field::Uid).map(ToOwned::to_owned),
         attempt: attempt.clone(),
     }
 }
@@ -276,6 +300,7 @@ fn in_order(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Option<bool> {
         Says::Executed | Says::Is | Says::Told => Some(after == attempt.to),
         Says::Asked => Some(after == attempt.from),
         Says::Returned | Says::Opened => Some(after <= attempt.to),
+        Says::Called | Says::Checked | Says::Loaded => None,
     }
 }
 

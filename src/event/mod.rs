@@ -9,6 +9,7 @@
 mod attempt;
 mod audit;
 mod field;
+mod footprint;
 mod judge;
 mod place;
 mod report;
@@ -21,11 +22,12 @@ mod text;
 mod trace;
 
 pub use attempt::{Attempt, End, attempts};
-pub use audit::calls;
+pub use audit::{calls, complaints};
 pub use field::{Field, Fields};
+pub use footprint::beside;
 pub use judge::{Chain, Heard, Path, SignJudged, Whose, judge};
 pub use place::{Child, Raw, place};
-pub use report::{Event, Footprint, Kind, Report};
+pub use report::{Cost, Event, Kind, Report};
 pub use show::{json, markdown, table_text};
 pub use sign::{SIGNS, Says, Sign};
 pub use spoken::{AgentSaid, PROTOCOL, said};

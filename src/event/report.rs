@@ -134,14 +134,14 @@ pub struct Report {
     pub events: Vec<Event>,
     /// What an agent of a user's costs and disturbs; chance is in it, so that no text has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub footprint: Option<Footprint>,
+    pub cost: Option<Cost>,
 }
 
 /// What it costs to have an agent beside a program, in the guest where it was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Footprint {
+pub struct Cost {
     /// Median of the start and end of a small program before the agent was there, in microseconds.
     pub alone_us: u64,
     /// The same beside the agent.
@@ -150,4 +150,8 @@ pub struct Footprint {
     pub opens: u64,
     /// It had not told of the last exec when its time for late lines was over.
     pub late: bool,
+    /// What it has changed of the trail: lines that are gone after `- `, lines that have come after `+ `. None for
+    /// a way that changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<Vec<String>>,
 }

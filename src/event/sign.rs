@@ -9,14 +9,20 @@ pub enum Says {
     Executed,
     /// Somebody asks for an exec; what becomes of it is not known yet.
     Asked,
+    /// The library's function that asks for an exec is called, where those of one process are all that is heard.
+    Called,
     /// The call came back, with its result.
     Returned,
     /// A file is being opened for execution; what becomes of it is not known yet.
     Opened,
+    /// A file that was opened for execution is checked; what becomes of it is not known yet.
+    Checked,
     /// A process is what `/proc` says.
     Is,
     /// A program was executed, or, where a result says so, a call failed.
     Told,
+    /// A process says what it is, when its loader has done its work.
+    Loaded,
 }
 
 /// One way to hear of an exec.
@@ -175,9 +181,70 @@ pub static SIGNS: &[Sign] = &[
         stage: "whenever",
         lie: "that is for its author to say",
     },
+    Sign {
+        view: "ptrace-seccomp",
+        name: "ptrace, stop of the filter",
+        sources: &["PTRACE_EVENT_SECCOMP"],
+        says: Says::Asked,
+        path: &[Field::Path],
+        stage: "call",
+        lie: "yes: the string is read from user memory, which a sibling can rewrite",
+    },
+    Sign {
+        view: "ptrace-seccomp",
+        name: "ptrace, stop of the exec",
+        sources: &["PTRACE_EVENT_EXEC"],
+        says: Says::Executed,
+        path: &[Field::Exe],
+        stage: "reported",
+        lie: "no: the process stands still, and exe is the file that is mapped",
+    },
+    Sign {
+        view: "ptrace-seccomp",
+        name: "ptrace, end of the call",
+        sources: &["syscall-exit-stop"],
+        says: Says::Returned,
+        path: &[],
+        stage: "return",
+        lie: "no: it tells a number alone",
+    },
+    Sign {
+        view: "ld-preload",
+        name: "LD_PRELOAD, functions of the library",
+        sources: &["exec", "fexecve", "posix_spawn", "system", "popen"],
+        says: Says::Called,
+        path: &[Field::Path],
+        stage: "before the call",
+        lie: "yes: all of it is said by the process itself, if it wants",
+    },
+    Sign {
+        view: "ld-preload",
+        name: "LD_PRELOAD, when it is loaded",
+        sources: &["loaded"],
+        says: Says::Loaded,
+        path: &[Field::Exe],
+        stage: "loader-runs",
+        lie: "yes: all of it is said by the process itself, if it wants",
+    },
+    Sign {
+        view: "apparmor",
+        name: "AppArmor, complain mode",
+        sources: &["AVC"],
+        says: Says::Checked,
+        path: &[Field::File],
+        stage: "security-creds-for-exec",
+        lie: "no: the path is the opened file's, as its mount namespace has it",
+    },
 ];
 
 impl Sign {
+    /// Whether it is the first one of its view.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        let first = SIGNS.iter().find(|sign| sign.view == self.view);
+        first.is_some_and(|sign| sign.name == self.name)
+    }
+
     /// Whether an event is one of its.
     #[must_use]
     pub fn is_of(&self, event: &Event) -> bool {

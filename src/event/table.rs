@@ -64,6 +64,9 @@ pub struct Cell {
     pub ended: usize,
     /// Every exec, with its scenario.
     pub judged: Vec<(String, SignJudged)>,
+    /// Scenarios whose trail its observer has changed, at the first sign of its view; none for one that never
+    /// changes any.
+    pub changed: Option<Vec<String>>,
 }
 
 impl Table {
@@ -122,6 +125,10 @@ fn cell(sign: &Sign, column: &Column, common: &[&str]) -> Option<Cell> {
         cell.missing = report.absent.iter().any(|name| sign.sources == [name]);
         let (gone, ended) = ended(report);
         (cell.gone, cell.ended) = (cell.gone + gone, cell.ended + ended);
+        if let Some(footprint) = report.footprint.as_ref().filter(|_| sign.is_first()) {
+            let changed = cell.changed.get_or_insert_default();
+            changed.extend((!footprint.is_empty()).then(|| scene.scenario.clone()));
+        }
         let judged = judge(sign, &scene.attempts, report).into_iter();
         cell.judged
             .extend(judged.map(|judged| (scene.scenario.clone(), judged)));
@@ -250,12 +257,20 @@ impl Row {
         let mut by_scenario: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (column, cell) in self.cells.iter().enumerate() {
             let offered = cell.iter().filter(|cell| !cell.missing);
-            for (scenario, judged) in offered.flat_map(|cell| &cell.judged) {
-                for what in exceptions(judged) {
-                    let own = by_scenario.entry((what, scenario.clone())).or_default();
-                    if own.last() != Some(&column) {
-                        own.push(column);
-                    }
+            let mut add = |what: String, scenario: &String| {
+                let own = by_scenario.entry((what, scenario.clone())).or_default();
+                if own.last() != Some(&column) {
+                    own.push(column);
+                }
+            };
+            for cell in offered {
+                for (scenario, judged) in &cell.judged {
+                    exceptions(judged)
+                        .into_iter()
+                        .for_each(|what| add(what, scenario));
+                }
+                for scenario in cell.changed.iter().flatten() {
+                    add("the trail under it is another".to_owned(), scenario);
                 }
             }
         }

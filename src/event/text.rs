@@ -6,6 +6,8 @@ use super::{Event, Field, Fields, Kind, Report};
 
 /// What stands for a report without an event.
 const NOTHING: &str = "nothing";
+/// What comes before the lines of the trail that are others.
+const FOOTPRINT: &str = "footprint:";
 
 /// One line an event.
 #[must_use]
@@ -23,6 +25,13 @@ pub fn text(report: &Report) -> String {
     }
     for event in &report.events {
         let _ = writeln!(text, "{event}");
+    }
+    if let Some(lines) = &report.footprint {
+        let none = if lines.is_empty() { " none" } else { "" };
+        let _ = writeln!(text, "{FOOTPRINT}{none}");
+        for line in lines {
+            let _ = writeln!(text, "{line}");
+        }
     }
     text
 }
@@ -74,6 +83,12 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
             report.deaf = Some(deaf.to_owned());
         } else if let Some(absent) = line.strip_prefix("absent: ") {
             report.absent = absent.split(' ').map(ToOwned::to_owned).collect();
+        } else if line == FOOTPRINT || line.strip_prefix(FOOTPRINT) == Some(" none") {
+            report.footprint = Some(Vec::new());
+        } else if let Some(lines) = &mut report.footprint
+            && (line.starts_with("- ") || line.starts_with("+ "))
+        {
+            lines.push(line.to_owned());
         } else {
             report.events.push(event(line).ok_or_else(|| ParseError {
                 line: number,

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
 use crate::trail::{LabKind, Run};
-use crate::wire::{Failure, GuestPlan, Lost, Sent};
+use crate::wire::{Failure, GuestPlan, Lost, Sent, Submit};
 
 /// How long an observer may take to read what is already there.
 const GRACE: Duration = Duration::from_secs(5);
@@ -127,6 +127,12 @@ impl Observers {
     /// The process that holds the others; none while nothing is watched.
     pub fn holder(&self) -> Option<i32> {
         self.watch.as_ref().and_then(|watch| watch.holder)
+    }
+
+    /// What the child has to do to itself, for those who watch.
+    pub fn submits(&self) -> Vec<Submit> {
+        let watch = self.watch.as_ref();
+        watch.map_or_else(Vec::new, |watch| watch.submits.clone())
     }
 
     /// Ends the holder without hearing it, which releases everybody; the others go on.

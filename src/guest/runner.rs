@@ -32,7 +32,7 @@ use crate::scenario::{
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, LabKind, Run, Section, Trail, normalise};
 use crate::wire::{
-    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, until,
+    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, Submit, until,
 };
 
 /// The view that the runner itself puts together, from what the holder saw.
@@ -326,7 +326,7 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
             Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
             Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
             Request::Arm { also, policy } => {
-                arm(work, also, policy, deadline, &mut boot.observers).map(|()| Reply::Ok)
+                arm(work, also, policy, deadline, &mut boot.observers).map(Reply::Armed)
             }
             Request::Disarm(ending) => {
                 let hang = trail.hang.take();
@@ -359,7 +359,7 @@ fn arm(
     policy: Option<Policy>,
     deadline: Instant,
     observers: &mut Observers,
-) -> Result<()> {
+) -> Result<Vec<Submit>> {
     work.listener.at(Moment::Arming)?;
     let mut paths = vec![PathBuf::from("/")];
     paths.extend(also);
@@ -368,6 +368,7 @@ fn arm(
         policy,
         deadline,
         hooks: Vec::new(),
+        submits: Vec::new(),
         holder: None,
         quiet: None,
         quiet_opens: 0,
@@ -376,8 +377,10 @@ fn arm(
         run: Run::default(),
         failed: Vec::new(),
     })?;
-    let holder = observers.holder();
-    holder.map_or(Ok(()), |pid| work.listener.at(Moment::Armed(pid)))
+    if let Some(pid) = observers.holder() {
+        work.listener.at(Moment::Armed(pid))?;
+    }
+    Ok(observers.submits())
 }
 
 /// The events of a watch in words.

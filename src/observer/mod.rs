@@ -8,13 +8,17 @@
 //! one of the others costs its own view and never the trail. No observer uses another.
 
 mod agent;
+pub mod apparmor;
 mod audit;
 mod connector;
 pub mod fanotify;
 mod kprobes;
+mod log;
 mod look;
 mod notes;
 mod poll;
+mod preload;
+mod ptrace;
 pub mod stages;
 mod tracefs;
 mod tracepoints;
@@ -28,7 +32,7 @@ use serde_json::Value;
 
 use crate::need::{Need, Want};
 use crate::trail::{LabKind, Mask, Run};
-use crate::wire::{Failure, GuestPlan, Lost, Policy};
+use crate::wire::{Failure, GuestPlan, Lost, Policy, Submit};
 
 /// Every observer, in the order in which they are armed.
 pub static OBSERVERS: &[Kind] = &[
@@ -39,9 +43,16 @@ pub static OBSERVERS: &[Kind] = &[
     connector::KIND,
     poll::KIND,
     audit::KIND,
+    ptrace::KIND,
+    preload::KIND,
+    apparmor::KIND,
     fanotify::NOTIFY,
     fanotify::KIND,
 ];
+
+/// What an observer takes that changes what it watches: the processes themselves. It has a pass of its own,
+/// beside the trail alone, and what differs in that trail is its footprint.
+pub const WATCHED: &str = "the watched processes";
 
 /// What is known of an observer before there is one.
 #[derive(Debug)]
@@ -63,6 +74,12 @@ impl Kind {
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Kind> {
         OBSERVERS.iter().find(|kind| kind.name == name)
+    }
+
+    /// Whether it changes what it watches, so that scenarios are started once more for it.
+    #[must_use]
+    pub fn intrudes(&self) -> bool {
+        self.takes == Some(WATCHED)
     }
 }
 
@@ -137,6 +154,8 @@ pub struct Watch {
     pub deadline: Instant,
     /// Called for each event while the process is held; whoever holds takes them.
     pub hooks: Vec<HeldHook>,
+    /// What the child does to itself before it makes the call.
+    pub submits: Vec<Submit>,
     /// The process that holds the others, once there is one.
     pub holder: Option<i32>,
     /// Below this process everybody is an observer's: what they open is answered and not told.
@@ -194,11 +213,14 @@ pub fn broken(error: anyhow::Error) -> Failure {
     Failure::Broken(format!("{error:#}"))
 }
 
-/// The boots in which these observers fit: each with as many as do not want the same for themselves.
+/// The boots in which these observers fit: each with as many as do not want the same for themselves, and then
+/// one for each that changes what it watches.
 #[must_use]
 pub fn boots<'a>(observers: &[&'a Kind]) -> Vec<Vec<&'a Kind>> {
+    let (intruders, others): (Vec<&Kind>, Vec<&Kind>) =
+        observers.iter().partition(|kind| kind.intrudes());
     let mut boots: Vec<Vec<&Kind>> = vec![Vec::new()];
-    for kind in observers {
+    for kind in others {
         let fits = |boot: &&mut Vec<&Kind>| {
             kind.takes.is_none() || boot.iter().all(|other| other.takes != kind.takes)
         };
@@ -207,6 +229,7 @@ pub fn boots<'a>(observers: &[&'a Kind]) -> Vec<Vec<&'a Kind>> {
             None => boots.push(vec![kind]),
         }
     }
+    boots.extend(intruders.into_iter().map(|kind| vec![kind]));
     boots
 }
 
@@ -244,5 +267,11 @@ mod tests {
             kind("c", Some("ima")),
         ];
         assert_eq!(names(&kinds), [vec!["a", "c"], vec!["b"]]);
+    }
+
+    #[test]
+    fn one_that_changes_what_it_watches_comes_last_and_alone() {
+        let kinds = [kind("a", Some(WATCHED)), kind("b", None)];
+        assert_eq!(names(&kinds), [["b"], ["a"]]);
     }
 }

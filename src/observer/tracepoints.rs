@@ -98,7 +98,6 @@ impl Observer for Tracepoints {
         let lines = self.instance()?.end().map_err(broken)?;
         let raw = event::events(&lines).map_err(|what| broken(anyhow!("the trace is {what}")))?;
         let report = Report {
-            deaf: None,
             absent: self.absent.clone(),
             events: event::place(&watch.run, raw),
             ..Report::default()

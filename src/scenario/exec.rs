@@ -197,6 +197,20 @@ impl Exec {
         self.env(name, value)
     }
 
+    /// Takes a library into the environment for the loader, where there is one; who names a library himself has
+    /// that one alone.
+    ///
+    /// # Errors
+    ///
+    /// A NUL in it.
+    pub(super) fn preloaded(self, library: &str) -> Result<Exec> {
+        let named = |variable: &CString| variable.as_bytes().starts_with(b"LD_PRELOAD=");
+        match self.environment.is_empty() || self.environment.iter().any(named) {
+            true => Ok(self),
+            false => self.env("LD_PRELOAD", library),
+        }
+    }
+
     /// Has the child do this before it makes the call: another directory, user, namespace, limit.
     ///
     /// It runs under observation. When it fails the scenario is broken, whatever the call would do.

@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 use super::Exec;
 use super::execs::Execs;
 use super::premise::{Premise, Surroundings};
+use super::submit::{submit, submitted};
 use crate::subject::{TELL_FD, say_state};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Exit, How, LaunchCall, SelfReport};
+use crate::wire::Submit;
 
 /// What a launch left: the start, and every end that was reaped.
 #[derive(Debug)]
@@ -52,12 +54,18 @@ enum Failed {
 
 /// Forks a child that makes the call, and waits until no descendant is left.
 ///
-/// With `surroundings` the child is looked at for the model before it makes the call.
+/// Before anything of the scenario's the child submits itself to observers. With `surroundings` it
+/// is looked at for the model before it makes the call.
 ///
 /// # Errors
 ///
 /// The child cannot be forked, prepared or waited for.
-pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<Launched> {
+pub fn launch(
+    exec: &Exec,
+    submits: &[Submit],
+    surroundings: Option<&Surroundings<'_>>,
+) -> Result<Launched> {
+    let exec = &submitted(exec, submits)?;
     let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .context("failed to open /dev/null")?;
     let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
@@ -66,7 +74,7 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
     let (ours, gate) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
         .context("failed to make a gate")?;
     let child = match sys::fork().context("failed to fork")? {
-        ForkResult::Child => sys::exit_now(child(exec, &null, &[&write, &tell, &gate])),
+        ForkResult::Child => sys::exit_now(child(exec, submits, &null, &[&write, &tell, &gate])),
         ForkResult::Parent { child } => child,
     };
     drop((write, tell, gate));
@@ -152,9 +160,10 @@ fn stop_at_gate() {
 }
 
 /// The child's side; returns its exit status.
-fn child(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> i32 {
+fn child(exec: &Exec, submits: &[Submit], null: &OwnedFd, links: &[&OwnedFd; 3]) -> i32 {
     let prepared = prepare(exec, null, links)
         .map_err(anyhow::Error::from)
+        .and_then(|()| submits.iter().try_for_each(submit))
         .and_then(|()| exec.prepare())
         .map(|()| stop_at_gate());
     let failed = match prepared {

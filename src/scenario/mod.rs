@@ -21,6 +21,7 @@ mod premise;
 mod registry;
 mod seen;
 mod siblings;
+mod submit;
 mod system;
 mod traced;
 

@@ -19,7 +19,7 @@ use super::premise::{Premise, Surroundings};
 use super::{Evidence, Exec, FileView, Inspected, Seen, launch};
 use crate::model::BinfmtEntry;
 use crate::trail::{Exit, Fact, How, LaunchCall, SelfReport, Verdict};
-use crate::wire::{Act, Link, Policy, SUBJECT};
+use crate::wire::{Act, Link, Policy, SUBJECT, Submit};
 
 /// What the launcher asks of the runner.
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub struct LaunchEnding {
 pub enum Reply {
     /// It is done.
     Ok,
+    /// The watch has begun, of a child that does this to itself first.
+    Armed(Vec<Submit>),
     /// The watch has ended: the events in order, in words.
     Seen(Vec<String>),
     /// It cannot be done.
@@ -324,7 +326,7 @@ impl System {
     ///
     /// The child's preparation failed; a program that fails is no error.
     pub fn attempt(&mut self, exec: &Exec) -> Result<How> {
-        let launch::Launched { call, exits, .. } = launch::launch(exec, None)?;
+        let launch::Launched { call, exits, .. } = launch::launch(exec, &[], None)?;
         let mut own = exits.into_iter().filter(|exit| exit.pid == call.pid);
         let own = own.next().context("the child ended unseen")?;
         Ok(own.how)
@@ -500,10 +502,14 @@ impl System {
         self.contents.read_all(Path::new("/tmp"));
         let further = self.made.iter().chain(&self.also);
         further.for_each(|path| self.contents.read_all(path));
-        self.ask(&Request::Arm {
+        let arm = Request::Arm {
             also: self.also.clone(),
             policy,
-        })?;
+        };
+        let submits = match self.call(&arm)? {
+            Reply::Armed(submits) => submits,
+            other => bail!("the runner said {other:?} instead of that it watches"),
+        };
         let surroundings = Surroundings {
             contents: &self.contents,
             watched: self.watched(),
@@ -515,7 +521,7 @@ impl System {
             dumped,
             words,
             premise,
-        } = launch::launch(exec, Some(&surroundings))?;
+        } = launch::launch(exec, &submits, Some(&surroundings))?;
         let own = exits.iter().find(|exit| exit.pid == call.pid);
         let how = own
             .map(|exit| exit.how.clone())

@@ -48,14 +48,13 @@ impl Guest<'_> {
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
     ) {
-        let names = self.options.observe.iter();
+        let observe = self.options.observed(&self.target.id);
+        let names = observe.iter();
         let kinds: Vec<_> = names.filter_map(|name| Kind::find(name.as_str())).collect();
         let boots = observer::boots(&kinds);
         let mut records: Vec<Record> = Vec::new();
         for (number, observers) in (1..).zip(&boots) {
-            let taken = observers.iter().filter_map(|kind| kind.takes);
-            let taken = taken.collect::<Vec<_>>().join(" and ");
-            let part = format!("boot {number} of {}, with {taken} for itself", boots.len());
+            let part = format!("boot {number} of {}{}", boots.len(), own(observers));
             let pass = Pass {
                 observers,
                 part: (boots.len() > 1).then_some(part),
@@ -69,7 +68,11 @@ impl Guest<'_> {
                     Some(known) => {
                         let registered = Registered::find(&record.scenario);
                         let views = registered.map(|found| pass.further(found));
-                        join(known, &record, &views.unwrap_or_default());
+                        let views = views.unwrap_or_default();
+                        match pass.intrudes() {
+                            true => self.join_changed(known, &record, &views),
+                            false => join(known, &record, &views),
+                        }
                     }
                     None => records.push(record),
                 }
@@ -318,6 +321,29 @@ impl Guest<'_> {
         }
     }
 
+    /// Adds what the view of an observer saw that changes what it watches, with its footprint: how the trail of
+    /// its pass differs from the one that is known.
+    fn join_changed(&self, known: &mut Record, other: &Record, views: &[ViewName]) {
+        // Where the record has no trail, it says why already.
+        let Some(without) = known.trail().cloned() else {
+            return;
+        };
+        for name in views {
+            let seen = match (other.trail(), other.of(*name), name.view()) {
+                (Some(with), Some(seen), Some(view)) => match &seen.body {
+                    Some(body) => {
+                        let own = (&self.suite.store, &self.suite.lineage);
+                        let body = view.beside(body, &without, with);
+                        judge_body(own, &self.target.id, (&known.scenario, *name), body)
+                    }
+                    None => seen.clone(),
+                },
+                _ => no_trail(other, *name),
+            };
+            known.seen.push(seen);
+        }
+    }
+
     fn facts<'b>(&'b self, modules: &'b [&'b str]) -> KernelFacts<'b> {
         KernelFacts {
             release: &self.target.upstream,
@@ -347,6 +373,11 @@ impl Guest<'_> {
 }
 
 impl Pass<'_> {
+    /// Whether its observer changes what it watches; such a one is alone.
+    fn intrudes(&self) -> bool {
+        self.observers.iter().any(|kind| kind.intrudes())
+    }
+
     /// The views of this pass, beside the trail, that apply to a scenario.
     fn further(&self, scenario: &Registered) -> Vec<ViewName> {
         let views = VIEWS.iter().filter(|view| {
@@ -367,6 +398,18 @@ impl Pass<'_> {
     }
 }
 
+/// What the observers of a boot have for themselves, in words that follow its number.
+fn own(observers: &[&Kind]) -> String {
+    if let Some(kind) = observers.iter().find(|kind| kind.intrudes()) {
+        return format!(", for {}, which changes what it watches", kind.name);
+    }
+    let taken: Vec<_> = observers.iter().filter_map(|kind| kind.takes).collect();
+    match taken.is_empty() {
+        true => String::new(),
+        false => format!(", with {} for itself", taken.join(" and ")),
+    }
+}
+
 /// Adds what these views of a further pass saw to a record; the trail has to be the one that is known.
 fn join(known: &mut Record, other: &Record, views: &[ViewName]) {
     let trail = |record: &Record| record.of(TRAIL).and_then(ViewSeen::text);
@@ -379,14 +422,17 @@ fn join(known: &mut Record, other: &Record, views: &[ViewName]) {
                 let reason = "the trail of its boot is another one";
                 ViewSeen::nothing(*view, Outcome::Broken, reason)
             }
-            (None, _) => {
-                let seen = other.of(TRAIL);
-                let reason = seen.and_then(|seen| seen.reason.as_deref());
-                let reason = format!("in its boot: {}", reason.unwrap_or("there was no trail"));
-                ViewSeen::nothing(*view, Outcome::Broken, reason)
-            }
+            (None, _) => no_trail(other, *view),
         });
     }
+}
+
+/// A view in whose boot the scenario gave no trail.
+fn no_trail(other: &Record, view: ViewName) -> ViewSeen {
+    let seen = other.of(TRAIL);
+    let reason = seen.and_then(|seen| seen.reason.as_deref());
+    let reason = format!("in its boot: {}", reason.unwrap_or("there was no trail"));
+    ViewSeen::nothing(view, Outcome::Broken, reason)
 }
 
 #[cfg(test)]
@@ -405,6 +451,14 @@ mod tests {
         join(&mut known, &other, &[STAGES]);
         assert_eq!(known.seen.len(), 2);
         known.of(STAGES).unwrap().clone()
+    }
+
+    #[test]
+    fn a_boot_says_why_it_is_not_shared() {
+        let kind = |name| Kind::find(name).unwrap();
+        assert_eq!(own(&[kind("trail")]), "");
+        let text = ", for ptrace-seccomp, which changes what it watches";
+        assert_eq!(own(&[kind("ptrace-seccomp")]), text);
     }
 
     #[test]

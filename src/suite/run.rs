@@ -14,10 +14,11 @@ use super::talk::Talk;
 use super::{ReadyKernel, Stop, USUAL};
 use crate::baseline::{Lineage, Store};
 use crate::native;
+use crate::observer::Kind;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
-use crate::trail::LabKind;
+use crate::trail::{KernelId, LabKind};
 use crate::view::reported::Agent;
 use crate::view::{Record, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
@@ -58,6 +59,8 @@ pub struct Options {
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
     pub observe: Vec<ViewName>,
+    /// Kernels on which those of them are armed that change what they watch; none stands for all.
+    pub intruded: Option<Vec<KernelId>>,
     /// How machines begin.
     pub begin: Begin,
 }
@@ -83,8 +86,20 @@ impl Default for Options {
             grace: Duration::from_secs(20),
             boot: session::BOOT,
             observe: USUAL.to_vec(),
+            intruded: None,
             begin: Begin::Warm,
         }
+    }
+}
+
+impl Options {
+    /// The views whose observers are armed on a kernel.
+    #[must_use]
+    pub fn observed(&self, id: &KernelId) -> Vec<ViewName> {
+        let everybody = self.intruded.as_ref().is_none_or(|ids| ids.contains(id));
+        let intrudes = |name: &ViewName| Kind::find(name.as_str()).is_some_and(Kind::intrudes);
+        let names = self.observe.iter().copied();
+        names.filter(|name| everybody || !intrudes(name)).collect()
     }
 }
 

@@ -120,7 +120,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// Starts a child that executes the path at once, and waits for it: vfork(2), posix_spawn(3) or
-    /// clone(2) with `CLONE_VM`, as `way` says. Ends the calling process as the child ended.
+    /// clone(2), as `way` says. Ends the calling process as the child ended.
     ///
     /// # Errors
     ///
@@ -130,6 +130,7 @@ impl<'a> Invocation<'a> {
             Spawn::PosixSpawn => self.posix_spawn(path)?,
             Spawn::Vfork => self.clone(path, libc::CLONE_VM | libc::CLONE_VFORK)?,
             Spawn::SharedMemory => self.clone(path, libc::CLONE_VM)?,
+            Spawn::Untraced => self.clone(path, libc::CLONE_UNTRACED)?,
         };
         let mut status = 0;
         // SAFETY: the status is a valid place for an integer.
@@ -255,6 +256,8 @@ pub enum Spawn {
     PosixSpawn,
     /// clone(2) with `CLONE_VM` alone: both run in the same memory.
     SharedMemory,
+    /// clone(2) with `CLONE_UNTRACED`: a fork that no tracer of the parent's follows.
+    Untraced,
 }
 
 /// Exit status of a child whose exec failed.

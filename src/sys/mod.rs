@@ -23,8 +23,9 @@ mod random;
 mod ring;
 mod signal;
 mod timer;
+mod tracee;
 
-pub use confine::{execute_nothing, filter_execve, has_landlock};
+pub use confine::{I386, execute_nothing, filter_execve, has_landlock, stop_at_execs};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd, readable_bytes};
@@ -51,5 +52,6 @@ pub use signal::{
     usable_signals,
 };
 pub use timer::{DeadMan, Interval, arm_interval, arm_timer};
+pub use tracee::{Stopped, listen, stopped};
 
 pub use nix::unistd::ForkResult;

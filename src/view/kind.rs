@@ -152,6 +152,13 @@ pub trait View: Debug + Sync + 'static {
         (lost.missed > 0).then(|| (Outcome::Broken, reason()))
     }
 
+    /// What a body says as well when its observer has changed what it watched: the trail without it is
+    /// known, and the one of its own run.
+    #[must_use]
+    fn beside(body: &Self::Body, _without: &Trail, _with: &Trail) -> Self::Body {
+        body.clone()
+    }
+
     /// Compares two bodies in words and as a text diff.
     fn compare(scenario: &str, old: (Side, &Self::Body), new: (Side, &Self::Body)) -> Comparison {
         let (before, after) = (Self::text(old.1), Self::text(new.1));
@@ -235,6 +242,8 @@ pub trait AnyView: Debug + Sync {
     fn fit(&self, body: &Body, text: &str) -> Option<String>;
     /// See [`View::judge`].
     fn judge(&self, lost: Lost) -> Option<(Outcome, String)>;
+    /// See [`View::beside`].
+    fn beside(&self, body: &Body, without: &Trail, with: &Trail) -> Body;
     /// See [`View::compare`].
     fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison;
     /// See [`View::explain`].
@@ -306,6 +315,11 @@ impl<V: View> AnyView for V {
 
     fn judge(&self, lost: Lost) -> Option<(Outcome, String)> {
         V::judge(lost)
+    }
+
+    fn beside(&self, body: &Body, without: &Trail, with: &Trail) -> Body {
+        let beside = |own: &V::Body| Body::new::<V>(V::beside(own, without, with));
+        body.get::<V>().map_or_else(|| body.clone(), beside)
     }
 
     fn compare(&self, scenario: &str, old: (Side, &Body), new: (Side, &Body)) -> Comparison {

@@ -35,7 +35,8 @@ pub use record::{Record, SCHEMA, ViewSeen};
 pub use rows::{Row, label, rows};
 
 use reported::{
-    Agent, Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints,
+    Agent, AppArmor, Audit, FanotifyNotify, Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp,
+    Reported, Tracepoints,
 };
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
@@ -49,6 +50,9 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),
     &Reported::<Agent>::new(),
+    &Reported::<PtraceSeccomp>::new(),
+    &Reported::<LdPreload>::new(),
+    &Reported::<AppArmor>::new(),
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.

@@ -11,6 +11,7 @@ mod message;
 mod place;
 mod plan;
 mod policy;
+mod submit;
 
 pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
@@ -18,3 +19,4 @@ pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
 pub use place::{BUILD, FILES, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
 pub use plan::{AgentCommand, Ask, Fault, GuestPlan, Input, Job, Order};
 pub use policy::{Act, Policy};
+pub use submit::Submit;

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 
 use super::look::show_cgroups;
 use super::{Kind, Observer, Statement, Watch, broken};
-use crate::event::{self, AgentSaid, Footprint, Raw};
+use crate::event::{self, AgentSaid, Cost, Raw};
 use crate::need::{Host, Need};
 use crate::subject::{ROLE, Role};
 use crate::trail::LabKind;
@@ -172,7 +172,7 @@ impl Running {
         alive(heard)?;
         let report = event::Report {
             events: event::place(&watch.run, raw),
-            footprint: Some(Footprint {
+            cost: Some(Cost {
                 alone_us: micros(self.alone),
                 beside_us: micros(self.beside),
                 opens: watch.quiet_opens,

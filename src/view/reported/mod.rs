@@ -2,11 +2,14 @@
 //! here says its name, what it is and to whom it applies, and no more.
 
 mod agent;
+mod apparmor;
 mod audit;
 mod connector;
 mod kprobes;
 mod notify;
 mod poll;
+mod preload;
+mod ptrace;
 mod tracepoints;
 
 use std::fmt::Debug;
@@ -17,13 +20,17 @@ use anyhow::Result;
 use super::{View, ViewName};
 use crate::event::{self, Report};
 use crate::scenario::Registered;
+use crate::trail::Trail;
 
 pub use agent::Agent;
+pub use apparmor::AppArmor;
 pub use audit::Audit;
 pub use connector::ProcConnector;
 pub use kprobes::Kprobes;
 pub use notify::FanotifyNotify;
 pub use poll::ProcPoll;
+pub use preload::LdPreload;
+pub use ptrace::PtraceSeccomp;
 pub use tracepoints::Tracepoints;
 
 /// One way of watching.
@@ -74,6 +81,10 @@ impl<W: Way> View for Reported<W> {
 
     fn parse(text: &str) -> Result<Report> {
         Ok(event::parse(text)?)
+    }
+
+    fn beside(body: &Report, without: &Trail, with: &Trail) -> Report {
+        event::beside(body, without, with)
     }
 
     fn report(body: &Report) -> Option<Report> {

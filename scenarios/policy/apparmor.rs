@@ -1,0 +1,66 @@
+//! What a listener hears of an exec that AppArmor refuses.
+//!
+//! Both events come first: the file is open when `apparmor_bprm_creds_for_exec` looks at it, and the open itself
+//! is not asked about, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by
+//! bprm hooks"). So a listener that says no is the one who is obeyed, and one
+//! that says yes does not know that the program never ran. The errno tells them apart: EPERM is the listener's, EACCES
+//! AppArmor's.
+//!
+//! The profile allows nothing; the child takes it on itself.
+//!
+//! See docs/deciders.md; apparmor(7).
+
+use crate::need::{Host, Need};
+use crate::observer::apparmor::{REFUSES, is_enabled, take_on};
+use crate::observer::fanotify::{Class, Group, Ids};
+use crate::scenario::{Elf, Listener, Scenario, System, hear};
+use crate::sys::Invocation;
+use crate::trail::LabKind;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a listener hears of an exec that AppArmor refuses",
+    needs: &[
+        Need {
+            what: "a virtual machine: profiles are the whole machine's",
+            host: Host::Vm,
+            probe: |lab| lab == LabKind::Vm,
+        },
+        Need {
+            what: "AppArmor (CONFIG_SECURITY_APPARMOR)",
+            host: Host::Config("CONFIG_SECURITY_APPARMOR"),
+            probe: |_| is_enabled(),
+        },
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    REFUSES.load()?;
+    let place = system.directory("watched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("watched/program", &Elf::new().build(), 0o755)?;
+    let cases = [
+        ("nobody", false, false),
+        ("AppArmor", true, false),
+        ("the listener", false, true),
+        ("AppArmor and the listener", true, true),
+    ];
+    for (who, confined, refuses) in cases {
+        let group = Group::new(Ids::Process, Class::Content)?;
+        group.watch_filesystem(&place)?;
+        let listener = Listener {
+            name: "",
+            group,
+            refuses,
+        };
+        let heard = hear(&mut [listener], || {
+            if confined {
+                take_on(REFUSES.name)?;
+            }
+            Invocation::new(&[], &[]).execve(c"/tmp/watched/program")
+        })?;
+        system.fact(&format!("refused by {who}"), heard)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! A program that another one starts with an empty environment: `env -i true`.
+//!
+//! Whatever was to be inherited by a variable ends here: `LD_PRELOAD` among them. To the kernel the
+//! environment is bytes that it copies; the trail is that of two execs in one process.
+//!
+//! See env(1), `-i`; execve(2).
+
+use crate::scenario::{Exec, Scenario, System};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "env -i that executes true",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let env = Exec::path("/usr/bin/env")?
+        .arg("-i")?
+        .arg("/usr/bin/true")?;
+    system.observe(&env)?;
+    Ok(())
+}

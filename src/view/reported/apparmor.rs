@@ -1,0 +1,13 @@
+//! The view `apparmor`.
+
+use super::Way;
+use crate::view::ViewName;
+
+/// Records of a profile that allows nothing and refuses nothing.
+#[derive(Debug)]
+pub struct AppArmor;
+
+impl Way for AppArmor {
+    const NAME: ViewName = ViewName::new("apparmor");
+    const ABOUT: &'static str = "what AppArmor would refuse, in complain mode, and its footprint";
+}
