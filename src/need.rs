@@ -29,6 +29,8 @@ pub enum Host {
     /// The feature came with these releases: a mainline series (`6.14`), then what it was
     /// backported to (`6.12.15`).
     Since(&'static [&'static str]),
+    /// Whether this build has it.
+    Built(bool),
     /// The lab is a virtual machine.
     Vm,
     /// Root has this capability (capabilities(7), by its number), as it may not where the running
@@ -110,6 +112,7 @@ impl Host {
             Host::Since(releases) => {
                 Some(Release::of(facts.release).is_some_and(|release| release.has(releases)))
             }
+            Host::Built(built) => Some(built),
             Host::Vm => Some(facts.lab == Lab::Vm),
             Host::Capability(number) => {
                 Some(facts.lab == Lab::Vm || facts.capabilities & (1 << number) != 0)

@@ -9,6 +9,8 @@
 
 mod audit;
 mod connector;
+mod ebpf;
+mod ended;
 pub mod fanotify;
 mod kprobes;
 mod look;
@@ -34,6 +36,11 @@ pub static OBSERVERS: &[Kind] = &[
     stages::KIND,
     tracepoints::KIND,
     kprobes::KIND,
+    ebpf::structs::KIND,
+    ebpf::helpers::KIND,
+    ebpf::lsm::KIND,
+    ebpf::chdir::KIND,
+    ebpf::tetragon::KIND,
     connector::KIND,
     poll::KIND,
     audit::KIND,

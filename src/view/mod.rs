@@ -34,7 +34,10 @@ pub use paint::{Colour, Paint};
 pub use record::{Record, SCHEMA, Seen};
 pub use rows::{Row, label, rows};
 
-use reported::{Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints};
+use reported::{
+    Audit, EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, FanotifyNotify, Kprobes,
+    ProcConnector, ProcPoll, Reported, TetragonHook, Tracepoints,
+};
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
 pub static VIEWS: &[&dyn AnyView] = &[
@@ -43,6 +46,11 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<FanotifyNotify>::new(),
     &Reported::<Tracepoints>::new(),
     &Reported::<Kprobes>::new(),
+    &Reported::<EbpfStructs>::new(),
+    &Reported::<EbpfHelpers>::new(),
+    &Reported::<EbpfLsm>::new(),
+    &Reported::<ExecForkChdir>::new(),
+    &Reported::<TetragonHook>::new(),
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),

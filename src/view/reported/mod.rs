@@ -3,6 +3,7 @@
 
 mod audit;
 mod connector;
+mod ebpf;
 mod kprobes;
 mod notify;
 mod poll;
@@ -19,6 +20,7 @@ use crate::scenario::Registered;
 
 pub use audit::Audit;
 pub use connector::ProcConnector;
+pub use ebpf::{EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, TetragonHook};
 pub use kprobes::Kprobes;
 pub use notify::FanotifyNotify;
 pub use poll::ProcPoll;
