@@ -25,6 +25,8 @@ pub struct Judged {
     pub in_order: Option<bool>,
     /// Whether the container is told.
     pub container: bool,
+    /// The event that tells of it first.
+    pub event: Option<Event>,
 }
 
 /// Whether an exec was heard of.
@@ -174,6 +176,7 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Judged {
         identity: identity(attempt, get(Field::Exe), get(Field::Comm)),
         in_order: in_order(sign, attempt, events),
         container: get(Field::Cgroup).is_some(),
+        event: events.first().map(|event| (*event).clone()),
         attempt: attempt.clone(),
     }
 }

@@ -16,6 +16,7 @@ mod show;
 mod sign;
 mod survey;
 mod table;
+mod tetragon;
 mod text;
 mod trace;
 

@@ -286,20 +286,31 @@ fn ebpf_helper_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn ebpf_cgroup(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("eBPF, helpers at sched_process_exec")?;
     let all = cell.executed().count();
-    let told = cell.executed().filter(|(_, judged)| judged.container).count();
+    let told = cell
+        .executed()
+        .filter(|(_, judged)| judged.container)
+        .count();
     let evidence = format!(
         "bpf_get_current_cgroup_id gives a number in {told} of {all} execs, which is the inode of \
          the cgroup's directory; that a cgroup is a container is somebody's convention"
     );
-    Some((by_share((told, all), Judgement::Contradicted, Judgement::Holds), evidence))
+    Some((
+        by_share((told, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
 }
 
 fn ebpf_version(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("eBPF, structs at sched_process_exec")?;
-    let heard = cell.executed().any(|(_, judged)| judged.heard != Heard::Missed);
+    let heard = cell
+        .executed()
+        .any(|(_, judged)| judged.heard != Heard::Missed);
     let evidence = "one object is loaded on every kernel of the table: the loader puts the distances \
                     in by the kernel's own types (CO-RE, BTF)";
-    Some((holds_or(!heard, Judgement::Contradicted), evidence.to_owned()))
+    Some((
+        holds_or(!heard, Judgement::Contradicted),
+        evidence.to_owned(),
+    ))
 }
 
 fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
@@ -308,7 +319,9 @@ fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         let evidence = format!("it is loaded, attached, and never called: {deaf}");
         return Some((Judgement::Contradicted, evidence));
     }
-    let missed = cell.executed().filter(|(_, judged)| judged.heard == Heard::Missed);
+    let missed = cell
+        .executed()
+        .filter(|(_, judged)| judged.heard == Heard::Missed);
     let (missed, all) = (missed.count(), cell.executed().count());
     let evidence = format!("of {all} execs {missed} are missed");
     Some((holds_or(missed == 0, Judgement::Partly), evidence))
@@ -329,16 +342,19 @@ const TETRAGON: &str = "Tetragon's hook, process-exec-elf-begin";
 
 fn tetragon_elf(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell(TETRAGON)?;
-    let own = cell
-        .executed()
-        .filter(|(_, judged)| !judged.attempt.is_interpreted() && judged.attempt.program().is_some());
+    let own = cell.executed().filter(|(_, judged)| {
+        !judged.attempt.is_interpreted() && judged.attempt.program().is_some()
+    });
     let (mut all, mut found) = (0, 0);
     for (_, judged) in own {
         all += 1;
         found += usize::from(judged.path == Some(Path::Right));
     }
     let evidence = format!("the file's own path in {found} of {all} execs of an ELF program");
-    Some((by_share((found, all), Judgement::Contradicted, Judgement::Holds), evidence))
+    Some((
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
 }
 
 fn tetragon_script(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
@@ -352,12 +368,18 @@ fn tetragon_script(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let evidence = format!(
         "in {found} of {all} execs of a script or another file with a handler it is the interpreter"
     );
-    Some((by_share((found, all), Judgement::Contradicted, Judgement::Holds), evidence))
+    Some((
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
 }
 
 fn tetragon_complement(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (mut all, mut found) = (0, 0);
-    for (_, judged) in kernel.cell("its complement, security_bprm_check")?.executed() {
+    for (_, judged) in kernel
+        .cell("its complement, security_bprm_check")?
+        .executed()
+    {
         if judged.attempt.is_interpreted() {
             all += 1;
             found += usize::from(judged.chain == Some(Chain::Both));
@@ -367,7 +389,10 @@ fn tetragon_complement(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         "it is called for each file of a chain: in {found} of {all} such execs it tells the program \
          and its interpreter"
     );
-    Some((by_share((found, all), Judgement::Contradicted, Judgement::Holds), evidence))
+    Some((
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
 }
 
 #[cfg(test)]
@@ -455,7 +480,10 @@ mod tests {
     fn a_program_that_is_never_called_contradicts_that_it_sees_every_exec() {
         let called = "event=inside  pid=p1 after=1 : bprm_check_security file=/a\n";
         let of = |report: &str| verdict("ebpf/module", "ebpf-lsm", report);
-        assert_eq!(of("deaf: lsm=x has no bpf\nnothing\n"), Some(Judgement::Contradicted));
+        assert_eq!(
+            of("deaf: lsm=x has no bpf\nnothing\n"),
+            Some(Judgement::Contradicted)
+        );
         assert_eq!(of(called), Some(Judgement::Holds));
         assert_eq!(of("nothing\n"), Some(Judgement::Partly));
     }
@@ -474,7 +502,11 @@ mod tests {
     fn the_hook_of_the_policy_tells_the_program_or_it_does_not() {
         let of = |file: &str| {
             let hook = "event=inside  pid=p1 after=1 : security_bprm_creds_from_file";
-            verdict("tetragon/elf", "tetragon-hook", &format!("{hook} file={file}\n"))
+            verdict(
+                "tetragon/elf",
+                "tetragon-hook",
+                &format!("{hook} file={file}\n"),
+            )
         };
         assert_eq!(of("/a"), Some(Judgement::Holds));
         assert_eq!(of("/l"), Some(Judgement::Contradicted));

@@ -30,11 +30,13 @@ const LONGEST: usize = 512;
 
 /// Puts in where processes are that were started before anybody watched, as `/proc` tells it.
 fn places(programs: &mut Ebpf) -> Result<()> {
-    let map = programs.map_mut("PLACES").context("there is no map PLACES")?;
+    let map = programs
+        .map_mut("PLACES")
+        .context("there is no map PLACES")?;
     let mut map: HashMap<_, u32, Place> = HashMap::try_from(map)?;
     for directory in files::list("/proc".as_ref())? {
         let name = directory.file_name().and_then(|name| name.to_str());
-        let Some(pid) = name.and_then(|name| name.parse().ok()) else {
+        let Some(pid) = name.and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         // One that ends meanwhile is nowhere.

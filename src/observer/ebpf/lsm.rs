@@ -31,14 +31,22 @@ static OBJECT: Object = Object {
 /// The list of modules cannot be read.
 pub fn deaf() -> Result<Option<String>> {
     let place = "/sys/kernel/security";
-    let mounted = mount(Some("none"), place, Some("securityfs"), MsFlags::empty(), None::<&str>);
+    let mounted = mount(
+        Some("none"),
+        place,
+        Some("securityfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    );
     if let Err(errno) = mounted
         && errno != Errno::EBUSY
     {
         return Err(errno).with_context(|| format!("failed to mount securityfs on {place}"));
     }
     let modules = fs::read_to_string(format!("{place}/lsm"));
-    Ok(without_bpf(&modules.context("failed to read the list of security modules")?))
+    Ok(without_bpf(
+        &modules.context("failed to read the list of security modules")?,
+    ))
 }
 
 fn without_bpf(modules: &str) -> Option<String> {

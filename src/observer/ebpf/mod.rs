@@ -23,8 +23,12 @@ macro_rules! object {
         /// Where the numbers of an ELF file are read in place, they have to be aligned.
         #[repr(align(8))]
         struct Aligned<T: ?Sized>(T);
-        static ALIGNED: &Aligned<[u8]> =
-            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".bpf.o")));
+        static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(
+            env!("OUT_DIR"),
+            "/",
+            $name,
+            ".bpf.o"
+        )));
         &ALIGNED.0
     }};
 }
@@ -73,6 +77,8 @@ mod needs {
 
     fn has_function(name: &str) -> bool {
         let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
-        symbols.lines().any(|line| line.split(' ').nth(2) == Some(name))
+        symbols
+            .lines()
+            .any(|line| line.split(' ').nth(2) == Some(name))
     }
 }
