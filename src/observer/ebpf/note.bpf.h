@@ -269,8 +269,10 @@ INLINE void walk(struct text *into, struct path *path)
 	struct dentry *dentry = READ(path->dentry);
 	struct vfsmount *own = READ(path->mnt);
 	struct mount *mount = (void *)own - (unsigned long)&((struct mount *)0)->mnt;
-	u32 at = BYTES / 2;
 
+	/* Where the path begins is kept in the note: the verifier then knows no more of it in one turn than in
+	 * another, and has one state a turn to look at. */
+	into->from = BYTES / 2;
 	for (u32 step = 0; step < DEPTH; step++) {
 		struct dentry *parent = READ(dentry->d_parent);
 		if (dentry == READ(mount->mnt.mnt_root)) {
@@ -282,22 +284,23 @@ INLINE void walk(struct text *into, struct path *path)
 			continue;
 		}
 		u32 length = READ(dentry->d_name.len) & 255;
+		u32 at = into->from;
 		if (length + 1 > at)
 			break;
 		at -= length;
 		read_kernel(&into->text[at & (BYTES / 2 - 1)], length, READ(dentry->d_name.name));
+		if (dentry != parent) {
+			at--;
+			into->text[at & (BYTES / 2 - 1)] = '/';
+		}
+		into->from = at;
 		if (dentry == parent)
 			break;
-		at--;
-		into->text[at & (BYTES / 2 - 1)] = '/';
 		dentry = parent;
 	}
-	if (at == BYTES / 2) {
-		at--;
-		into->text[BYTES / 2 - 1] = '/';
-	}
-	into->from = at;
-	into->length = BYTES / 2 - at;
+	if (into->from == BYTES / 2)
+		into->text[(--into->from) & (BYTES / 2 - 1)] = '/';
+	into->length = BYTES / 2 - into->from;
 }
 
 #endif
