@@ -5,7 +5,7 @@
 //!
 //! See `start/multi_call` for a symbolic link.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "copy of a multi-call program",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let copy = stage.copy("/usr/bin/busybox", "true")?;
-    stage.observe(&Exec::path(copy)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let copy = system.copy("/usr/bin/busybox", "true")?;
+    system.observe(&Exec::path(copy)?)?;
     Ok(())
 }

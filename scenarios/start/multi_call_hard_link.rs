@@ -5,7 +5,7 @@
 //!
 //! See link(2); `start/multi_call` for a symbolic link.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "multi-call program by a hard link",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     std::fs::hard_link("/usr/bin/busybox", "/tmp/true")?;
-    stage.observe(&Exec::path("/tmp/true")?)?;
+    system.observe(&Exec::path("/tmp/true")?)?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::fs::File;
 
 use nix::unistd::fchdir;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "relative path after fchdir",
@@ -17,8 +17,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("../bin/./true")?;
-    stage.observe(&exec.before(|| Ok(fchdir(File::open("/usr/lib")?)?)))?;
+    system.observe(&exec.before(|| Ok(fchdir(File::open("/usr/lib")?)?)))?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use nix::unistd::chdir;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "relative path from a directory behind a link",
@@ -15,9 +15,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let link = stage.link("/usr/lib", "here")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let link = system.link("/usr/lib", "here")?;
     let exec = Exec::path("../bin/true")?;
-    stage.observe(&exec.before(move || Ok(chdir(&link)?)))?;
+    system.observe(&exec.before(move || Ok(chdir(&link)?)))?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::hooks::{Hook, Offer, Passed, Side, Step, exec, is_recorded, look, pag
 use crate::project::Project;
 use crate::scenario::select;
 use crate::stages::Inside;
-use crate::suite::{Bench, Stop, Suite, Target};
+use crate::suite::{Bench, ReadyKernel, Stop, Suite};
 use crate::trail::KernelId;
 use crate::view::{STAGES, stages};
 use crate::vm::image::Load;
@@ -132,7 +132,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 /// Boots a kernel and has this very command look at it from inside.
 fn ask<T: DeserializeOwned>(
     suite: &Suite,
-    target: &Target,
+    target: &ReadyKernel,
     asked: &[String],
     stop: &Stop,
 ) -> Result<T> {

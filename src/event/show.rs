@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::judge::{Heard, Judged};
+use super::judge::{Heard, SignJudged};
 use super::table::{Table, on};
 use super::tetragon;
 
@@ -166,7 +166,7 @@ fn event(
     view: &str,
     before: &[(&str, &str)],
     scenario: &str,
-    judged: &Judged,
+    judged: &SignJudged,
 ) -> Option<serde_json::Value> {
     let event = judged.event.as_ref().filter(|_| view == tetragon::VIEW)?;
     let own = (scenario, judged.attempt.process.as_str());

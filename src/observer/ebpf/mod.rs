@@ -39,7 +39,7 @@ mod needs {
     use std::path::Path;
 
     use crate::need::{Host, Need};
-    use crate::trail::Lab;
+    use crate::trail::LabKind;
 
     /// Whether there was a clang when this was built.
     const BUILT: bool = cfg!(exetrail_ebpf);
@@ -52,7 +52,7 @@ mod needs {
     const MACHINE: Need = Need {
         what: "a virtual machine: the programs would run for the whole machine",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     };
     const COMPILED: Need = Need {
         what: "eBPF programs, which this build does not have: there was no clang (vm/setup installs it)",

@@ -13,8 +13,8 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use super::{cgroup, lsm, note};
 use crate::event::{self, Raw};
 use crate::observer::look::show_cgroups;
-use crate::observer::{Held, Hook, Observer, OnHeld, Report, Watch, broken};
-use crate::trail::Lab;
+use crate::observer::{Held, HeldHook, Observer, OnHeld, Statement, Watch, broken};
+use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
 
 /// The compiled programs of an observer.
@@ -67,7 +67,7 @@ impl Programs {
 }
 
 impl Observer for Programs {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         show_cgroups().map_err(broken)?;
         self.loaded = Some(unlimited(|| Loaded::load(self.object)).map_err(broken)?);
         Ok(())
@@ -79,14 +79,14 @@ impl Observer for Programs {
         let loaded = self.loaded()?;
         begin(&mut loaded.programs).map_err(broken)?;
         let told = loaded.begin().map_err(broken)?;
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer,
             call: Box::new(Steps(told)),
         });
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
         let loaded = self.loaded()?;
         let (mut raw, missed) = loaded.end(watch.deadline).map_err(broken)?;
         cgroup::name(&mut raw);
@@ -95,7 +95,7 @@ impl Observer for Programs {
             absent: loaded.absent.clone(),
             events: event::place(&watch.run, raw),
         };
-        let report = Report::of(&report, Lost { missed });
+        let report = Statement::of(&report, Lost { missed });
         report.map(Some).map_err(broken)
     }
 

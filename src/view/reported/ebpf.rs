@@ -1,14 +1,14 @@
 //! The views of eBPF programs.
 
 use super::Way;
-use crate::view::Name;
+use crate::view::ViewName;
 
 /// Programs that read the kernel's structs and call no helper for a path.
 #[derive(Debug)]
 pub struct EbpfStructs;
 
 impl Way for EbpfStructs {
-    const NAME: Name = Name::new("ebpf-structs");
+    const NAME: ViewName = ViewName::new("ebpf-structs");
     const ABOUT: &'static str = "eBPF programs that read the kernel's structs";
 }
 
@@ -17,7 +17,7 @@ impl Way for EbpfStructs {
 pub struct EbpfHelpers;
 
 impl Way for EbpfHelpers {
-    const NAME: Name = Name::new("ebpf-helpers");
+    const NAME: ViewName = ViewName::new("ebpf-helpers");
     const ABOUT: &'static str = "eBPF programs that ask helpers for path, comm and cgroup";
 }
 
@@ -26,7 +26,7 @@ impl Way for EbpfHelpers {
 pub struct EbpfLsm;
 
 impl Way for EbpfLsm {
-    const NAME: Name = Name::new("ebpf-lsm");
+    const NAME: ViewName = ViewName::new("ebpf-lsm");
     const ABOUT: &'static str = "eBPF programs in the place of a security module";
 }
 
@@ -35,7 +35,7 @@ impl Way for EbpfLsm {
 pub struct ExecForkChdir;
 
 impl Way for ExecForkChdir {
-    const NAME: Name = Name::new("exec-fork-chdir");
+    const NAME: ViewName = ViewName::new("exec-fork-chdir");
     const ABOUT: &'static str = "eBPF programs that make paths absolute by what chdir was given";
 }
 
@@ -44,6 +44,6 @@ impl Way for ExecForkChdir {
 pub struct TetragonHook;
 
 impl Way for TetragonHook {
-    const NAME: Name = Name::new("tetragon-hook");
+    const NAME: ViewName = ViewName::new("tetragon-hook");
     const ABOUT: &'static str = "the hook of Tetragon's policy process-exec-elf-begin";
 }
