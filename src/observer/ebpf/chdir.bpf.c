@@ -139,7 +139,7 @@ INLINE int ends(struct call *call, struct note *note)
 	NUMBER(note, 0, "errno", call->result);
 	if (given && call->result) {
 		struct text *path = TEXT(note, 0, "path");
-		path->length = given->length ? given->length & (2 * PATH - 1) : FAULT;
+		path->length = given->length ? given->length & (2 * PATH - 1) : UNKNOWN;
 		read_kernel(path->text, sizeof(given->path), given->path);
 	}
 	map_delete(&GIVEN, &thread);
@@ -192,8 +192,8 @@ int sched_process_exec(u64 *context)
 	struct place *own = map_lookup(&PLACES, &process);
 	struct text *path = TEXT(note, 0, "path");
 	struct text *cwd = TEXT(note, 1, "cwd");
-	path->length = FAULT;
-	cwd->length = FAULT;
+	path->length = UNKNOWN;
+	cwd->length = UNKNOWN;
 	if (place && !absolute(place, READ(bprm->filename), 0)) {
 		path->length = place->length & (2 * PATH - 1);
 		read_kernel(path->text, sizeof(place->path), place->path);

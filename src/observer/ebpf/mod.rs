@@ -9,6 +9,7 @@
 mod cgroup;
 pub mod chdir;
 pub mod helpers;
+mod known;
 pub mod lsm;
 mod note;
 mod programs;

@@ -239,8 +239,9 @@ INLINE struct note *reserve(u64 size)
 		&(note)->text[at];                        \
 	})
 
-/* What cannot be read. */
+/* What cannot be read, and what is not known. */
 #define FAULT 0xffffffff
+#define UNKNOWN 0xfffffffe
 
 /* A string of the kernel, up to half of a text. */
 INLINE void string(struct text *into, const char *from)

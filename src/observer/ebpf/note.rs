@@ -18,6 +18,8 @@ const TEXT: usize = 16 + 1024;
 const CONTENT: usize = 16;
 /// A text that could not be read.
 const FAULT: u32 = u32::MAX;
+/// One that is not known, which is not told.
+const UNKNOWN: u32 = u32::MAX - 1;
 /// A login user that nobody set (`AUDIT_UID_UNSET`).
 const UNSET: u32 = u32::MAX;
 
@@ -69,6 +71,7 @@ pub fn parse(note: &[u8]) -> Option<Raw> {
         let from = at + CONTENT + from;
         let text = match length {
             FAULT => "(fault)".to_owned(),
+            UNKNOWN => continue,
             length => {
                 let bytes = note.get(from..from + length as usize)?;
                 match field {
@@ -187,11 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_a_fault() {
-        let mut note = note("exec", &[], &[("path", 0, b"")]);
-        let at = HEAD + NUMBERS * NUMBER + NAME + 4;
-        note[at..at + 4].copy_from_slice(&FAULT.to_ne_bytes());
-        assert_eq!(parse(&note).unwrap().fields[&Field::Path], "(fault)");
+    fn what_cannot_be_read_is_a_fault_and_what_is_not_known_is_left_out() {
+        let of = |length: u32| {
+            let mut note = note("exec", &[], &[("path", 0, b"")]);
+            let at = HEAD + NUMBERS * NUMBER + NAME + 4;
+            note[at..at + 4].copy_from_slice(&length.to_ne_bytes());
+            parse(&note).unwrap().fields.get(&Field::Path).cloned()
+        };
+        assert_eq!(of(FAULT).as_deref(), Some("(fault)"));
+        assert_eq!(of(UNKNOWN), None);
     }
 
     #[test]

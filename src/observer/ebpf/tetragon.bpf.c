@@ -40,8 +40,8 @@ INLINE void known(struct note *note)
 	NUMBER(note, 2, "auid", READ(task->loginuid.val));
 	walk(TEXT(note, 0, "cwd"), &fs->pwd);
 	struct text *exe = TEXT(note, 1, "exe"), *argv = TEXT(note, 2, "argv");
-	exe->length = FAULT;
-	argv->length = FAULT;
+	exe->length = UNKNOWN;
+	argv->length = UNKNOWN;
 	if (kept) {
 		exe->length = kept->binary & (2 * KEPT - 1);
 		read_kernel(exe->text, sizeof(kept->text[0]), kept->text[0]);
