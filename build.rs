@@ -172,11 +172,17 @@ fn ebpf(sources: &Path, out: &Path) {
             continue;
         }
         let mut clang = Command::new(&clang);
-        clang.args(["-target", "bpf", "-mcpu=v2", "-O2", "-g", "-Wall", "-Werror"]);
+        clang.args([
+            "-target", "bpf", "-mcpu=v2", "-O2", "-g", "-Wall", "-Werror",
+        ]);
         clang.args(["-Wno-unused-function", "-Wno-unused-variable"]);
         let status = clang.arg("-c").arg(&source).arg("-o").arg(&object).status();
         let status = status.expect("clang runs");
-        assert!(status.success(), "failed to compile {}: {status}", source.display());
+        assert!(
+            status.success(),
+            "failed to compile {}: {status}",
+            source.display()
+        );
     }
     if found {
         println!("cargo::rustc-cfg=exetrail_ebpf");
@@ -185,10 +191,12 @@ fn ebpf(sources: &Path, out: &Path) {
     println!("cargo::rerun-if-env-changed=EXETRAIL_REQUIRE");
     // A clang that is installed later changes one of these.
     let path = std::env::var_os("PATH").unwrap_or_default();
-    for directory in std::env::split_paths(&path).filter(|path| path.is_absolute() && path.exists()) {
+    for directory in std::env::split_paths(&path).filter(|path| path.is_absolute() && path.exists())
+    {
         println!("cargo::rerun-if-changed={}", directory.display());
     }
-    let what = "the observers that are eBPF are not built in: there is no clang; vm/setup installs it";
+    let what =
+        "the observers that are eBPF are not built in: there is no clang; vm/setup installs it";
     match std::env::var("EXETRAIL_REQUIRE").as_deref() {
         Ok("all") => println!("cargo::error={what}"),
         _ => println!("cargo::warning={what}"),

@@ -119,9 +119,13 @@ impl Loaded {
             if matches!(program, Program::Lsm(_)) {
                 deaf = lsm::deaf()?;
             }
-            let attached = attach(name, program, &types);
-            if !attached.with_context(|| format!("failed to attach the eBPF program {name}"))? {
-                absent.push(name.to_owned());
+            match attach(name, program, &types) {
+                Ok(true) => {}
+                Ok(false) => absent.push(name.to_owned()),
+                Err(error) => bail!(
+                    "failed to attach the eBPF program {name}: {}",
+                    brief(&error)
+                ),
             }
         }
         absent.sort();
@@ -230,6 +234,24 @@ fn attach(name: &str, program: &mut Program, types: &Btf) -> Result<bool, Progra
         Err(error) => Err(error),
     }
 }
+
+/// An error in a few words: of the verifier's log, which is long, the end.
+fn brief(error: &ProgramError) -> String {
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    else {
+        return error.to_string();
+    };
+    let log = verifier_log.to_string();
+    let lines: Vec<_> = log.lines().filter(|line| !line.is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(LAST)..];
+    format!("{io_error}: {}", last.join("; "))
+}
+
+/// Lines of the verifier's log that are said: what is wrong, and three of statistics.
+const LAST: usize = 6;
 
 /// The verifier's words for a helper that a program may not call where it is attached
 /// (`check_helper_call` in kernel/bpf/verifier.c).
