@@ -49,6 +49,8 @@ struct Loaded {
 
 /// What programs are told: whether they listen, and how many steps there were.
 type Told = Rc<RefCell<Array<MapData, [u32; 2]>>>;
+const SILENT: [u32; 2] = [0, 0];
+const LISTEN: [u32; 2] = [1, 0];
 
 impl Programs {
     /// Nothing is loaded yet.
@@ -102,7 +104,7 @@ impl Observer for Programs {
     fn abandon(&mut self) {
         if let Some(loaded) = &mut self.loaded {
             // What a broken scenario left is taken out before the next watch.
-            let _ = loaded.tell(false);
+            let _ = loaded.tell(SILENT);
         }
     }
 }
@@ -145,8 +147,8 @@ impl Loaded {
         })
     }
 
-    fn tell(&self, armed: bool) -> Result<()> {
-        let told = self.told.borrow_mut().set(0, [u32::from(armed), 0], 0);
+    fn tell(&self, what: [u32; 2]) -> Result<()> {
+        let told = self.told.borrow_mut().set(0, what, 0);
         told.context("failed to tell eBPF programs whether they listen")
     }
 
@@ -161,13 +163,13 @@ impl Loaded {
     fn begin(&mut self) -> Result<Told> {
         while self.notes.next().is_some() {}
         self.before = self.counted()?;
-        self.tell(true)?;
+        self.tell(LISTEN)?;
         Ok(Rc::clone(&self.told))
     }
 
     /// Ends listening; what was noted, and how much was lost.
     fn end(&mut self, deadline: Instant) -> Result<(Vec<Raw>, u64)> {
-        self.tell(false)?;
+        self.tell(SILENT)?;
         let mut raw = Vec::new();
         loop {
             while let Some(note) = self.notes.next() {
@@ -193,7 +195,7 @@ struct Steps(Told);
 impl OnHeld for Steps {
     fn held(&mut self, event: Held<'_>) -> Result<()> {
         let steps = u32::try_from(event.number).context("too many steps")?;
-        let told = self.0.borrow_mut().set(0, [1, steps], 0);
+        let told = self.0.borrow_mut().set(0, [LISTEN[0], steps], 0);
         told.context("failed to tell eBPF programs of a step")
     }
 }
