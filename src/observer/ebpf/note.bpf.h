@@ -249,12 +249,17 @@ INLINE struct note *reserve(u64 size)
 /* What cannot be read, and what is not known. */
 #define FAULT 0xffffffff
 #define UNKNOWN 0xfffffffe
+/* With where a text begins: there was no room for what stands before it, or behind it. */
+#define CUT_BEFORE 0x80000000
+#define CUT_BEHIND 0x40000000
 
 /* A string of the kernel, up to half of a text. */
 INLINE void string(struct text *into, const char *from)
 {
 	long length = read_kernel_str(into->text, BYTES / 2, from);
 	into->length = length < 0 ? FAULT : length - 1;
+	if (length == BYTES / 2)
+		into->from = CUT_BEHIND;
 }
 
 /* The arguments of a process whose pages are there, each with its zero byte. */
@@ -262,8 +267,10 @@ INLINE void arguments(struct text *into, struct mm_struct *mm)
 {
 	unsigned long from = READ(mm->arg_start);
 	u64 length = READ(mm->arg_end) - from;
-	if (length >= BYTES / 2)
+	if (length >= BYTES / 2) {
 		length = BYTES / 2 - 1;
+		into->from = CUT_BEHIND;
+	}
 	into->length = read_user(into->text, length & (BYTES / 2 - 1), (void *)from) < 0 ? FAULT : length;
 }
 
@@ -280,13 +287,16 @@ INLINE void walk(struct text *into, struct path *path)
 
 	/* Where the path begins is kept in the note: the verifier then knows no more of it in one turn than in
 	 * another, and has one state a turn to look at. */
+	u32 whole = 0;
 	into->from = BYTES / 2;
 	for (u32 step = 0; step < DEPTH; step++) {
 		struct dentry *parent = READ(dentry->d_parent);
 		if (dentry == READ(mount->mnt.mnt_root)) {
 			struct mount *up = READ(mount->mnt_parent);
-			if (up == mount)
+			if (up == mount) {
+				whole = 1;
 				break;
+			}
 			dentry = READ(mount->mnt_mountpoint);
 			mount = up;
 			continue;
@@ -302,13 +312,17 @@ INLINE void walk(struct text *into, struct path *path)
 			into->text[at & (BYTES / 2 - 1)] = '/';
 		}
 		into->from = at;
-		if (dentry == parent)
+		if (dentry == parent) {
+			whole = 1;
 			break;
+		}
 		dentry = parent;
 	}
 	if (into->from == BYTES / 2)
 		into->text[(--into->from) & (BYTES / 2 - 1)] = '/';
 	into->length = BYTES / 2 - into->from;
+	if (!whole)
+		into->from |= CUT_BEFORE;
 }
 
 #endif

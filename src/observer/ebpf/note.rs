@@ -20,6 +20,9 @@ const CONTENT: usize = 16;
 const FAULT: u32 = u32::MAX;
 /// One that is not known, which is not told.
 const UNKNOWN: u32 = u32::MAX - 1;
+/// Beside where a text begins: there was no room for what stands before it, or behind it.
+const CUT_BEFORE: u32 = 1 << 31;
+const CUT_BEHIND: u32 = 1 << 30;
 /// A login user that nobody set (`AUDIT_UID_UNSET`).
 const UNSET: u32 = u32::MAX;
 
@@ -67,8 +70,9 @@ pub fn parse(note: &[u8]) -> Option<Raw> {
     }
     for at in (0..texts).map(|text| HEAD + NUMBERS * NUMBER + text * TEXT) {
         let field = Field::find(&name(note, at, NAME)?)?;
-        let (from, length) = (word(note, at + NAME)? as usize, word(note, at + NAME + 4)?);
-        let from = at + CONTENT + from;
+        let (head, length) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
+        let cut = |bit: u32| if head & bit == 0 { "" } else { "..." };
+        let from = at + CONTENT + (head & !(CUT_BEFORE | CUT_BEHIND)) as usize;
         let text = match length {
             FAULT => "(fault)".to_owned(),
             UNKNOWN => continue,
@@ -80,7 +84,10 @@ pub fn parse(note: &[u8]) -> Option<Raw> {
                 }
             }
         };
-        fields.insert(field, text);
+        fields.insert(
+            field,
+            format!("{}{text}{}", cut(CUT_BEFORE), cut(CUT_BEHIND)),
+        );
     }
     Some(Raw {
         kind: Kind::find(&name(note, 0, 8)?)?,
@@ -182,6 +189,19 @@ mod tests {
         let fields = of(&[], &[("file", 2, b"xx/bin/ls"), ("path", 0, b"")]);
         assert_eq!(fields[&Field::File], "/bin/ls");
         assert_eq!(fields[&Field::Path], "");
+    }
+
+    #[test]
+    fn a_text_that_was_cut_says_so_on_its_side() {
+        let of = |bit: u32| {
+            let mut note = note("exec", &[], &[("path", 0, b"/a")]);
+            let at = HEAD + NUMBERS * NUMBER + NAME;
+            note[at..at + 4].copy_from_slice(&bit.to_ne_bytes());
+            parse(&note).unwrap().fields[&Field::Path].clone()
+        };
+        assert_eq!(of(CUT_BEFORE), ".../a");
+        assert_eq!(of(CUT_BEHIND), "/a...");
+        assert_eq!(of(0), "/a");
     }
 
     #[test]
