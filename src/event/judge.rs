@@ -215,6 +215,8 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         _ if told.starts_with("/dev/fd/") => Path::AsPassed,
         _ if told.starts_with(".../") => Path::Cut,
         _ if !told.starts_with('/') => Path::AsPassed,
+        // What was passed, behind the working directory: the kernel's own paths have no dots.
+        _ if told.split('/').any(|name| matches!(name, "." | "..")) => Path::AsPassed,
         _ if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
         Some(program) if program.starts_with(told) => Path::Cut,
         Some(_) => Path::Another,
@@ -356,6 +358,7 @@ mod tests {
         assert_eq!(of(Some("/bin/ls")), Path::Right);
         assert_eq!(of(Some("link")), Path::AsPassed);
         assert_eq!(of(Some("/dev/fd/3")), Path::AsPassed);
+        assert_eq!(of(Some("/usr/../bin/ls")), Path::AsPassed);
         assert_eq!(of(Some("/bin/l")), Path::Cut);
         assert_eq!(of(Some("")), Path::Empty);
         assert_eq!(of(Some("/bin/cat")), Path::Another);
