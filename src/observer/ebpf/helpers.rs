@@ -8,6 +8,7 @@ pub const KIND: Kind = Kind {
     name: "ebpf-helpers",
     needs: needs::BTF,
     takes: None,
+    wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),
 };
 

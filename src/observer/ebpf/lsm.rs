@@ -14,6 +14,7 @@ pub const KIND: Kind = Kind {
     name: "ebpf-lsm",
     needs: needs::LSM,
     takes: None,
+    wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),
 };
 

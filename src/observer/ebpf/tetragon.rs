@@ -11,6 +11,7 @@ pub const KIND: Kind = Kind {
     name: "tetragon-hook",
     needs: needs::BTF,
     takes: None,
+    wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),
 };
 
