@@ -1,6 +1,6 @@
 //! Finds the scenarios and the snapshots, so that adding one touches no other file; names the build
-//! by a hash of its sources; and compiles the subject, a program without a library, and the library that an
-//! observer has programs load.
+//! by a hash of its sources; compiles the subject, a program without a library, and the library that an
+//! observer has programs load; and, where there is a clang, the eBPF programs of the observers.
 #![expect(
     clippy::expect_used,
     reason = "a build script has nobody to report to but cargo"
@@ -57,7 +57,7 @@ fn main() {
         println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
     }
     subject(&root, &out.join("exetrail-subject"));
-    preload(&root, &out.join("exetrail-preload.so"));
+    ebpf(&root.join("src/observer/ebpf"), &out);
     // The launcher is not relocated: it is executed at every boot, under emulation. The command is
     // position independent, as .cargo/config.toml has it by default.
     for flag in ["-no-pie", "-static"] {
@@ -178,6 +178,52 @@ fn preload(root: &Path, out: &Path) {
         status.success(),
         "failed to compile the preloaded library: {status}"
     );
+}
+
+/// Compiles the programs of the observers that are eBPF. Without a clang the objects are empty, which
+/// the observers say; where nothing may be left out it is an error.
+fn ebpf(sources: &Path, out: &Path) {
+    let clang = std::env::var_os("CLANG").unwrap_or_else(|| "clang".into());
+    println!("cargo::rerun-if-env-changed=CLANG");
+    let found = Command::new(&clang).arg("--version").output();
+    let found = found.is_ok_and(|output| output.status.success());
+    for source in files_below(sources, "c") {
+        let name = source.file_stem().expect("it ends with .c");
+        let object = out.join(name).with_extension("bpf.o");
+        if !found {
+            write(&object, "");
+            continue;
+        }
+        let mut clang = Command::new(&clang);
+        clang.args([
+            "-target", "bpf", "-mcpu=v2", "-O2", "-g", "-Wall", "-Werror",
+        ]);
+        clang.args(["-Wno-unused-function", "-Wno-unused-variable"]);
+        let status = clang.arg("-c").arg(&source).arg("-o").arg(&object).status();
+        let status = status.expect("clang runs");
+        assert!(
+            status.success(),
+            "failed to compile {}: {status}",
+            source.display()
+        );
+    }
+    if found {
+        println!("cargo::rustc-cfg=exetrail_ebpf");
+        return;
+    }
+    println!("cargo::rerun-if-env-changed=EXETRAIL_REQUIRE");
+    // A clang that is installed later changes one of these.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for directory in std::env::split_paths(&path).filter(|path| path.is_absolute() && path.exists())
+    {
+        println!("cargo::rerun-if-changed={}", directory.display());
+    }
+    let what =
+        "the observers that are eBPF are not built in: there is no clang; vm/setup installs it";
+    match std::env::var("EXETRAIL_REQUIRE").as_deref() {
+        Ok("all") => println!("cargo::error={what}"),
+        _ => println!("cargo::warning={what}"),
+    }
 }
 
 /// The `//!` lines at the head of a scenario: its documentation, for people and for reports.

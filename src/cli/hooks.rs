@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde::de::DeserializeOwned;
 
 use super::{live, run};
 use crate::baseline::Lineage;
-use crate::hooks::{Hook, Offer, Passed, Side, is_recorded, look, passed, show};
+use crate::hooks::{Hook, Offer, Passed, Side, Step, exec, is_recorded, look, page, passed, show};
 use crate::project::Project;
 use crate::scenario::select;
 use crate::stages::Inside;
@@ -31,8 +32,11 @@ const FAILING: &str = "start/fail_*";
 )]
 pub struct Args {
     /// Functions, tracepoints (sched:sched_process_exec), or LSM hooks (bprm_check_security)
-    #[arg(value_name = "SYMBOL", required = true)]
+    #[arg(value_name = "SYMBOL", required_unless_present = "exec")]
     symbols: Vec<String>,
+    /// Everything that an exec passes and that leads to a path or a process, as Markdown
+    #[arg(long, conflicts_with = "symbols")]
+    exec: bool,
     /// Kernels: ids of the table, paths of images, or all
     #[arg(
         short = 'k',
@@ -61,7 +65,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let mut out = std::io::stdout().lock();
     if args.here {
-        serde_json::to_writer(&mut out, &look(&args.symbols)?)?;
+        match args.exec {
+            true => serde_json::to_writer(&mut out, &exec()?)?,
+            false => serde_json::to_writer(&mut out, &look(&args.symbols)?)?,
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::listen()?;
@@ -73,6 +80,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         );
     }
     let suite = live::prepare(&project, &targets, &stop)?;
+    if args.exec {
+        let mut kernels: Vec<(String, Vec<Step>)> = Vec::new();
+        for target in &targets {
+            eprintln!("{}: tracing execs on {}", target.label(), target.release);
+            let steps = ask(&suite, target, &["--exec".to_owned()], &stop)?;
+            kernels.push((target.label().to_owned(), steps));
+        }
+        write!(out, "{}", page(&kernels)).context("failed to write the output")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let stories = Stories::read(&project)?;
     let mut hooks: Vec<_> = args
         .symbols
@@ -84,7 +101,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .collect();
     for target in &targets {
         eprintln!("{}: asking {}", target.label(), target.release);
-        let offers = ask(&suite, target, &args.symbols, &stop)?;
+        let mut asked = vec!["--".to_owned()];
+        asked.extend(args.symbols.iter().cloned());
+        let offers: Vec<Offer> = ask(&suite, target, &asked, &stop)?;
         for (hook, offer) in hooks.iter_mut().zip(offers) {
             let known = project.table.find(&target.id).is_some() && is_recorded(&hook.symbol);
             let recorded = known.then(|| stories.of(&target.id, &hook.symbol));
@@ -111,11 +130,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// Boots a kernel and has this very command look at it from inside.
-fn ask(suite: &Suite, target: &ReadyKernel, symbols: &[String], stop: &Stop) -> Result<Vec<Offer>> {
-    let mut argv = ["exetrail", "hooks", "--here", "--"]
+fn ask<T: DeserializeOwned>(
+    suite: &Suite,
+    target: &ReadyKernel,
+    asked: &[String],
+    stop: &Stop,
+) -> Result<T> {
+    let mut argv = ["exetrail", "hooks", "--here"]
         .map(ToOwned::to_owned)
         .to_vec();
-    argv.extend(symbols.iter().cloned());
+    argv.extend(asked.iter().cloned());
     let bench = Bench {
         job: Job::Command {
             argv,

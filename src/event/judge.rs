@@ -27,6 +27,8 @@ pub struct SignJudged {
     pub container: bool,
     /// The user, real and effective; none where it is not told.
     pub user: Option<String>,
+    /// The event that tells of it first.
+    pub event: Option<Event>,
 }
 
 /// Whether an exec was heard of.
@@ -210,6 +212,7 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         in_order: in_order(sign, attempt, events),
         container: get(Field::Cgroup).is_some(),
         user: get(Field::Uid).map(ToOwned::to_owned),
+        event: events.first().map(|event| (*event).clone()),
         attempt: attempt.clone(),
     }
 }
@@ -248,6 +251,8 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         _ if told.starts_with("/dev/fd/") => Path::AsPassed,
         _ if told.starts_with(".../") => Path::Cut,
         _ if !told.starts_with('/') => Path::AsPassed,
+        // What was passed, behind the working directory: the kernel's own paths have no dots.
+        _ if told.split('/').any(|name| matches!(name, "." | "..")) => Path::AsPassed,
         _ if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
         Some(program) if program.starts_with(told) => Path::Cut,
         Some(_) => Path::Another,
@@ -390,6 +395,7 @@ mod tests {
         assert_eq!(of(Some("/bin/ls")), Path::Right);
         assert_eq!(of(Some("link")), Path::AsPassed);
         assert_eq!(of(Some("/dev/fd/3")), Path::AsPassed);
+        assert_eq!(of(Some("/usr/../bin/ls")), Path::AsPassed);
         assert_eq!(of(Some("/bin/l")), Path::Cut);
         assert_eq!(of(Some("")), Path::Empty);
         assert_eq!(of(Some("/bin/cat")), Path::Another);

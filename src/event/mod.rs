@@ -18,6 +18,7 @@ mod sign;
 mod spoken;
 mod survey;
 mod table;
+mod tetragon;
 mod text;
 mod trace;
 

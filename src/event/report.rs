@@ -135,6 +135,10 @@ pub struct Report {
     /// What an agent of a user's costs and disturbs; chance is in it, so that no text has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// What it has changed of the trail: lines that are gone after `- `, lines that have come after `+ `. None for
+    /// a way that changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<Vec<String>>,
 }
 
 /// What it costs to have an agent beside a program, in the guest where it was measured.
@@ -150,8 +154,4 @@ pub struct Cost {
     pub opens: u64,
     /// It had not told of the last exec when its time for late lines was over.
     pub late: bool,
-    /// What it has changed of the trail: lines that are gone after `- `, lines that have come after `+ `. None for
-    /// a way that changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub footprint: Option<Vec<String>>,
 }

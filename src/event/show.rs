@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::judge::Heard;
+use super::judge::{Heard, SignJudged};
 use super::table::{Table, on};
+use super::tetragon;
 
 /// The headings of the columns that [`super::Cell::words`] fills.
 const HEADINGS: [&str; 7] = [
@@ -116,6 +117,9 @@ struct Line<'a> {
     identity: Option<String>,
     in_order: Option<bool>,
     container: bool,
+    /// The event as Tetragon would print it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    event: Option<serde_json::Value>,
 }
 
 /// One object a line for each exec, way and kernel.
@@ -127,6 +131,7 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
     let mut text = String::new();
     for row in &table.rows {
         for (kernel, cell) in table.kernels.iter().zip(&row.cells) {
+            let mut before: Vec<(&str, &str)> = Vec::new();
             for (scenario, judged) in cell.iter().flat_map(|cell| &cell.judged) {
                 let heard = judged.heard != Heard::Missed;
                 let line = Line {
@@ -143,13 +148,30 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
                     identity: judged.identity.map(|identity| identity.to_string()),
                     in_order: judged.in_order,
                     container: judged.container,
+                    event: event(row.sign.view, &before, scenario, judged),
                 };
                 text += &serde_json::to_string(&line)?;
                 text.push('\n');
+                if judged.attempt.end == super::End::Executed {
+                    before.push((scenario, &judged.attempt.process));
+                }
             }
         }
     }
     Ok(text)
+}
+
+/// The event as the tool prints it that the observer stands for; none for one that stands for itself.
+fn event(
+    view: &str,
+    before: &[(&str, &str)],
+    scenario: &str,
+    judged: &SignJudged,
+) -> Option<serde_json::Value> {
+    let event = judged.event.as_ref().filter(|_| view == tetragon::VIEW)?;
+    let own = (scenario, judged.attempt.process.as_str());
+    let execs = before.iter().filter(|known| **known == own).count();
+    Some(tetragon::process_kprobe(event, execs))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The claims of surveys, and what the reports make of each.
 
-use super::judge::{Heard, Path};
+use super::judge::{Chain, Heard, Path};
 use super::table::{Cell, Table};
 use crate::trail::{Judgement, Verdict};
 
@@ -10,7 +10,7 @@ pub const SURVEY: &str = include_str!("survey.toml");
 /// The verdicts on one kernel, by the number of its column.
 #[must_use]
 pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
-    let judges: [(&str, Judge); 23] = [
+    let judges: [(&str, Judge); 31] = [
         ("connector/ids", connector_ids),
         ("connector/late", connector_late),
         ("tracepoints/path", tracepoints_path),
@@ -40,6 +40,14 @@ pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
         ("preload/unchanged", |kernel| {
             unchanged(kernel.cell(CALLED)?)
         }),
+        ("ebpf/helper-path", ebpf_helper_path),
+        ("ebpf/cgroup", ebpf_cgroup),
+        ("ebpf/version", ebpf_version),
+        ("ebpf/module", ebpf_module),
+        ("ebpf/chdir", ebpf_chdir),
+        ("tetragon/elf", tetragon_elf),
+        ("tetragon/script", tetragon_script),
+        ("tetragon/complement", tetragon_complement),
     ];
     let kernel = Kernel { table, column };
     let verdict = |(claim, judge): &(&str, Judge)| {
@@ -398,6 +406,128 @@ fn apparmor_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     Some((verdict, evidence))
 }
 
+fn ebpf_helper_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let (found, all) = right(kernel.cell("eBPF, bpf_d_path at security_file_open")?);
+    let evidence = format!(
+        "bpf_d_path is that helper (6e22ab9da793, in 5.10; the kfunc bpf_path_d_path is of 6.12, \
+         d08e2045ebf0); at security_file_open it gives the file's own path in {found} of {all} execs"
+    );
+    let verdict = by_share((found, all), Judgement::Holds, Judgement::Contradicted);
+    Some((verdict, evidence))
+}
+
+fn ebpf_cgroup(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let cell = kernel.cell("eBPF, helpers at sched_process_exec")?;
+    let all = cell.executed().count();
+    let told = cell
+        .executed()
+        .filter(|(_, judged)| judged.container)
+        .count();
+    let evidence = format!(
+        "bpf_get_current_cgroup_id gives a number in {told} of {all} execs, which is the inode of \
+         the cgroup's directory; that a cgroup is a container is somebody's convention"
+    );
+    Some((
+        by_share((told, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
+}
+
+fn ebpf_version(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let cell = kernel.cell("eBPF, structs at sched_process_exec")?;
+    let heard = cell
+        .executed()
+        .any(|(_, judged)| judged.heard != Heard::Missed);
+    let evidence = "one object is loaded on every kernel of the table: the loader puts the distances \
+                    in by the kernel's own types (CO-RE, BTF)";
+    Some((
+        holds_or(!heard, Judgement::Contradicted),
+        evidence.to_owned(),
+    ))
+}
+
+fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let cell = kernel.cell("eBPF, security module, bpf_d_path")?;
+    if let Some(deaf) = &cell.deaf {
+        let evidence = format!("it is loaded, attached, and never called: {deaf}");
+        return Some((Judgement::Contradicted, evidence));
+    }
+    let missed = cell
+        .executed()
+        .filter(|(_, judged)| judged.heard == Heard::Missed);
+    let (missed, all) = (missed.count(), cell.executed().count());
+    let evidence = format!("of {all} execs {missed} are missed");
+    Some((holds_or(missed == 0, Judgement::Partly), evidence))
+}
+
+fn ebpf_chdir(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let (found, all) = right(kernel.cell("eBPF, exec with fork and chdir")?);
+    let evidence = format!(
+        "what chdir was given, and then what exec was given, make the file's own path in {found} of \
+         {all} execs; links, other names, chroot, descriptors and mounts make another"
+    );
+    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds);
+    Some((verdict, evidence))
+}
+
+/// The hook of the policy.
+const TETRAGON: &str = "Tetragon's hook, process-exec-elf-begin";
+
+fn tetragon_elf(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let cell = kernel.cell(TETRAGON)?;
+    let own = cell.executed().filter(|(_, judged)| {
+        !judged.attempt.is_interpreted() && judged.attempt.program().is_some()
+    });
+    let (mut all, mut found) = (0, 0);
+    for (_, judged) in own {
+        all += 1;
+        found += usize::from(judged.path == Some(Path::Right));
+    }
+    let evidence = format!("the file's own path in {found} of {all} execs of an ELF program");
+    Some((
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
+}
+
+fn tetragon_script(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let (mut all, mut found) = (0, 0);
+    for (_, judged) in kernel.cell(TETRAGON)?.executed() {
+        if judged.attempt.is_interpreted() {
+            all += 1;
+            found += usize::from(judged.path == Some(Path::Interpreter));
+        }
+    }
+    let evidence = format!(
+        "in {found} of {all} execs of a script or another file with a handler it is the interpreter"
+    );
+    Some((
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
+}
+
+fn tetragon_complement(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
+    let (mut all, mut found) = (0, 0);
+    for (_, judged) in kernel
+        .cell("its complement, security_bprm_check")?
+        .executed()
+    {
+        if judged.attempt.is_interpreted() {
+            all += 1;
+            found += usize::from(judged.chain == Some(Chain::Both));
+        }
+    }
+    let evidence = format!(
+        "it is called for each file of a chain: in {found} of {all} such execs it tells the program \
+         and its interpreter"
+    );
+    Some((
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        evidence,
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::table::{Column, Scene};
@@ -492,6 +622,53 @@ mod tests {
         let loaded = "event=look    pid=p1 after=1 : loaded exe=/a\n";
         assert_eq!(of(loaded), Some(Judgement::Contradicted));
         assert_eq!(of("nothing\n"), Some(Judgement::Holds));
+    }
+
+    #[test]
+    fn a_helper_that_gives_the_path_contradicts_that_none_does() {
+        let open = "event=open    pid=p1 after=0 : security_file_open";
+        let of = |file: &str| {
+            let report = format!("{open} file={file}\n");
+            verdict("ebpf/helper-path", "ebpf-helpers", &report)
+        };
+        assert_eq!(of("/a"), Some(Judgement::Contradicted));
+        assert_eq!(of("/b"), Some(Judgement::Holds));
+    }
+
+    #[test]
+    fn a_program_that_is_never_called_contradicts_that_it_sees_every_exec() {
+        let called = "event=inside  pid=p1 after=1 : bprm_check_security file=/a\n";
+        let of = |report: &str| verdict("ebpf/module", "ebpf-lsm", report);
+        assert_eq!(
+            of("deaf: lsm=x has no bpf\nnothing\n"),
+            Some(Judgement::Contradicted)
+        );
+        assert_eq!(of(called), Some(Judgement::Holds));
+        assert_eq!(of("nothing\n"), Some(Judgement::Partly));
+    }
+
+    #[test]
+    fn a_path_that_is_made_of_what_was_passed_is_not_the_files() {
+        let of = |path: &str| {
+            let report = format!("event=exec    pid=p1 after=1 : sched_process_exec path={path}\n");
+            verdict("ebpf/chdir", "exec-fork-chdir", &report)
+        };
+        assert_eq!(of("/l"), Some(Judgement::Contradicted));
+        assert_eq!(of("/a"), Some(Judgement::Holds));
+    }
+
+    #[test]
+    fn the_hook_of_the_policy_tells_the_program_or_it_does_not() {
+        let of = |file: &str| {
+            let hook = "event=inside  pid=p1 after=1 : security_bprm_creds_from_file";
+            verdict(
+                "tetragon/elf",
+                "tetragon-hook",
+                &format!("{hook} file={file}\n"),
+            )
+        };
+        assert_eq!(of("/a"), Some(Judgement::Holds));
+        assert_eq!(of("/l"), Some(Judgement::Contradicted));
     }
 
     #[test]

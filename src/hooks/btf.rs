@@ -98,8 +98,20 @@ impl Btf {
     /// What a function takes and gives: `(struct file *file) -> int`.
     #[must_use]
     pub fn signature(&self, function: &str) -> Option<String> {
+        let parameters = self.parameters(function)?.join(", ");
+        let result = self.name(self.prototype(function)?.to, 0);
+        Some(format!("({parameters}) -> {result}"))
+    }
+
+    fn prototype(&self, function: &str) -> Option<&Type> {
         let place = self.functions.get(function)?;
-        let proto = self.types.get(self.types.get(*place)?.to)?;
+        self.types.get(self.types.get(*place)?.to)
+    }
+
+    /// What a function takes, one by one: `struct file *file`.
+    #[must_use]
+    pub fn parameters(&self, function: &str) -> Option<Vec<String>> {
+        let proto = self.prototype(function)?;
         let parameters = proto.parameters.iter().map(|(name, to)| {
             let kind = self.name(*to, 0);
             match name.as_str() {
@@ -108,8 +120,7 @@ impl Btf {
                 name => format!("{kind} {name}"),
             }
         });
-        let parameters = parameters.collect::<Vec<_>>().join(", ");
-        Some(format!("({parameters}) -> {}", self.name(proto.to, 0)))
+        Some(parameters.collect())
     }
 
     fn name(&self, id: usize, depth: usize) -> String {

@@ -1,11 +1,14 @@
 //! What the running kernel offers.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use nix::mount::{MsFlags, mount};
 
 use super::btf::Btf;
+use super::exec::{Step, leads, passed};
 use super::{Lsm, Offer};
 
 /// Looks at the running kernel, as root.
@@ -14,40 +17,71 @@ use super::{Lsm, Offer};
 ///
 /// The kernel's symbols cannot be read.
 pub fn look(symbols: &[String]) -> Result<Vec<Offer>> {
-    // The kprobes that are not allowed are listed in debugfs and nowhere else.
-    for (kind, place) in [
-        ("debugfs", "/sys/kernel/debug"),
-        ("securityfs", "/sys/kernel/security"),
-    ] {
-        // Mounted already, or not built in: then there is no list.
-        let _ = mount(
-            Some(kind),
-            place,
-            Some(kind),
-            MsFlags::empty(),
-            None::<&str>,
+    let known = Symbols::read()?;
+    Ok(symbols.iter().map(|symbol| known.offer(symbol)).collect())
+}
+
+/// How many execs are traced: what only some of them pass is chance, as an interrupt is.
+const EXECS: usize = 6;
+/// Where the tracer is; the function graph is for the whole machine, and no instance has it everywhere.
+const TRACING: &str = "/sys/kernel/tracing";
+/// The call, by its name in the kernel's text.
+const CALL: &str = "__x64_sys_execve";
+
+/// Executes a script under the function graph, as root of a machine that nobody else uses.
+///
+/// # Errors
+///
+/// The tracer refuses something, or the script does not run.
+pub fn exec() -> Result<Vec<Step>> {
+    let put = |name: &str, value: &str| {
+        let path = format!("{TRACING}/{name}");
+        fs::write(&path, value).with_context(|| format!("failed to write {value} to {path}"))
+    };
+    put("tracing_on", "0")?;
+    put("buffer_size_kb", "16384")?;
+    put("set_graph_function", CALL)?;
+    put("current_tracer", "function_graph")?;
+    for column in ["cpu", "duration", "overhead", "irqs"] {
+        put(&format!("options/funcgraph-{column}"), "0")?;
+    }
+    let own = std::env::current_exe().context("failed to find this program")?;
+    let script = "/tmp/exetrail-exec";
+    fs::create_dir_all("/tmp").context("failed to make /tmp")?;
+    fs::write(script, format!("#!{} --version\n", own.display()))?;
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755))?;
+    let mut traces = Vec::new();
+    for _ in 0..EXECS {
+        put("trace", "")?;
+        put("tracing_on", "1")?;
+        let output = Command::new(script).output();
+        put("tracing_on", "0")?;
+        let output = output.with_context(|| format!("failed to execute {script}"))?;
+        ensure!(
+            output.status.success(),
+            "{script} ended with {}",
+            output.status
+        );
+        traces.push(
+            fs::read_to_string(format!("{TRACING}/trace")).context("failed to read the trace")?,
         );
     }
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let text =
-        fs::read_to_string("/proc/kallsyms").context("failed to read the kernel's symbols")?;
-    let symbols_of = Symbols {
-        functions: text.lines().filter_map(function).collect(),
-        ftrace: words(&read("/sys/kernel/tracing/available_filter_functions")),
-        events: words(&read("/sys/kernel/tracing/available_events")),
-        blacklist: read("/sys/kernel/debug/kprobes/blacklist")
-            .lines()
-            .filter_map(|line| Some(line.split_once('\t')?.1.to_owned()))
-            .collect(),
-        btf: fs::read("/sys/kernel/btf/vmlinux")
-            .ok()
-            .and_then(|bytes| Btf::parse(&bytes)),
-        lsms: read("/sys/kernel/security/lsm"),
-    };
-    Ok(symbols
-        .iter()
-        .map(|symbol| symbols_of.offer(symbol))
-        .collect())
+    let known = Symbols::read()?;
+    let steps = passed(&traces).into_iter().filter_map(|function| {
+        let (arguments, leads) = leads(&known.btf.as_ref()?.parameters(&function)?)?;
+        Some(Step {
+            ways: known.offer(&function).ways(),
+            function,
+            arguments,
+            leads: leads.to_owned(),
+        })
+    });
+    let steps: Vec<_> = steps.collect();
+    ensure!(
+        !steps.is_empty(),
+        "the function graph shows nothing of {CALL}"
+    );
+    Ok(steps)
 }
 
 /// `ffffffff81000000 T name`, of the kernel's text and no module's.
@@ -74,6 +108,39 @@ struct Symbols {
 }
 
 impl Symbols {
+    fn read() -> Result<Symbols> {
+        // The kprobes that are not allowed are listed in debugfs and nowhere else.
+        for (kind, place) in [
+            ("debugfs", "/sys/kernel/debug"),
+            ("securityfs", "/sys/kernel/security"),
+        ] {
+            // Mounted already, or not built in: then there is no list.
+            let _ = mount(
+                Some(kind),
+                place,
+                Some(kind),
+                MsFlags::empty(),
+                None::<&str>,
+            );
+        }
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let text =
+            fs::read_to_string("/proc/kallsyms").context("failed to read the kernel's symbols")?;
+        Ok(Symbols {
+            functions: text.lines().filter_map(function).collect(),
+            ftrace: words(&read("/sys/kernel/tracing/available_filter_functions")),
+            events: words(&read("/sys/kernel/tracing/available_events")),
+            blacklist: read("/sys/kernel/debug/kprobes/blacklist")
+                .lines()
+                .filter_map(|line| Some(line.split_once('\t')?.1.to_owned()))
+                .collect(),
+            btf: fs::read("/sys/kernel/btf/vmlinux")
+                .ok()
+                .and_then(|bytes| Btf::parse(&bytes)),
+            lsms: read("/sys/kernel/security/lsm"),
+        })
+    }
+
     fn offer(&self, symbol: &str) -> Offer {
         // What the compiler made of a function still has its name before the first dot.
         let own = |name: &&String| {

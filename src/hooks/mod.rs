@@ -1,14 +1,16 @@
 //! `exetrail hooks`: what a kernel offers to hook, symbol by symbol, and when an exec passes it.
 //!
-//! [`here`] looks at the kernel that it runs on, [`recorded`] reads from accepted stages when a symbol
+//! [`here`] looks at the kernel that it runs on and traces its execs ([`exec`]), [`recorded`] reads from accepted stages when a symbol
 //! is passed; what a symbol is on several kernels is joined by [`table`]. Only `here` is not pure.
 
 mod btf;
+mod exec;
 mod here;
 mod recorded;
 mod table;
 
-pub use here::look;
+pub use exec::{Step, page};
+pub use here::{exec, look};
 pub use recorded::{Passed, is_recorded, passed};
 pub use table::{Hook, Side, show};
 

@@ -38,6 +38,8 @@ pub enum Host {
     /// The feature came with these releases: a mainline series (`6.14`), then what it was
     /// backported to (`6.12.15`).
     Since(&'static [&'static str]),
+    /// Whether this build has it.
+    Built(bool),
     /// A kernel of this mainline series or a newer one has this option; an older one need not.
     From(&'static str, &'static str),
     /// The lab is a virtual machine.
@@ -121,6 +123,7 @@ impl Host {
             Host::Since(releases) => {
                 Some(Release::of(facts.release).is_some_and(|release| release.has(releases)))
             }
+            Host::Built(built) => Some(built),
             Host::From(series, option) => {
                 match Release::of(facts.release).is_some_and(|release| release.has(&[series])) {
                     true => Host::Config(option).is_met(facts),

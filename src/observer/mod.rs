@@ -11,6 +11,8 @@ mod agent;
 pub mod apparmor;
 mod audit;
 mod connector;
+mod ebpf;
+mod ended;
 pub mod fanotify;
 mod kprobes;
 mod log;
@@ -40,6 +42,11 @@ pub static OBSERVERS: &[Kind] = &[
     stages::KIND,
     tracepoints::KIND,
     kprobes::KIND,
+    ebpf::structs::KIND,
+    ebpf::helpers::KIND,
+    ebpf::lsm::KIND,
+    ebpf::chdir::KIND,
+    ebpf::tetragon::KIND,
     connector::KIND,
     poll::KIND,
     audit::KIND,

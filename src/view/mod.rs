@@ -35,8 +35,8 @@ pub use record::{Record, SCHEMA, ViewSeen};
 pub use rows::{Row, label, rows};
 
 use reported::{
-    Agent, AppArmor, Audit, FanotifyNotify, Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp,
-    Reported, Tracepoints,
+    Agent, AppArmor, Audit, EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, FanotifyNotify,
+    Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp, Reported, TetragonHook, Tracepoints,
 };
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
@@ -46,6 +46,11 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<FanotifyNotify>::new(),
     &Reported::<Tracepoints>::new(),
     &Reported::<Kprobes>::new(),
+    &Reported::<EbpfStructs>::new(),
+    &Reported::<EbpfHelpers>::new(),
+    &Reported::<EbpfLsm>::new(),
+    &Reported::<ExecForkChdir>::new(),
+    &Reported::<TetragonHook>::new(),
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),

@@ -3,9 +3,8 @@
 //! Source: `struct proc_event` in include/uapi/linux/cn_proc.h, `struct cn_msg` in
 //! include/uapi/linux/connector.h.
 
-use nix::sys::signal::Signal;
-
 use crate::event::{Child, Field, Fields, Kind, Raw};
+use crate::observer::ended::ended;
 use crate::trail::printable;
 
 /// `struct nlmsghdr`.
@@ -16,8 +15,6 @@ const CONNECTOR: usize = 20;
 const EVENT: usize = 16;
 /// The connector's number for events of processes (`CN_IDX_PROC`, `CN_VAL_PROC`).
 const PROC: u32 = 1;
-/// The bit of an exit code that says that a core was dumped, which races with its helper.
-const CORE: u32 = 0x80;
 
 /// One event with its place among those of its CPU.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,17 +113,6 @@ fn raw(what: u32, data: &[u8]) -> Option<Raw> {
         after: None,
         fields,
     })
-}
-
-/// A status as wait(2) has it.
-fn ended(code: u32) -> String {
-    match (code & !CORE & 0xff, code >> 8) {
-        (0, status) => format!("exit {status}"),
-        (signal, _) => match Signal::try_from(signal.cast_signed()) {
-            Ok(signal) => format!("signal {signal}"),
-            Err(_) => format!("signal {signal}"),
-        },
-    }
 }
 
 /// The `place`-th number of 32 bits.

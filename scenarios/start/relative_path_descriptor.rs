@@ -1,0 +1,24 @@
+//! A program by a relative path, from a working directory that was changed by a descriptor.
+//!
+//! Events show the whole path. Who keeps working directories by what chdir(2) is given loses the process
+//! here: fchdir(2) is given a number.
+//!
+//! See fchdir(2); `start/relative_path`.
+
+use std::fs::File;
+
+use nix::unistd::fchdir;
+
+use crate::scenario::{Exec, Scenario, System};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "relative path after fchdir",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path("../bin/./true")?;
+    system.observe(&exec.before(|| Ok(fchdir(File::open("/usr/lib")?)?)))?;
+    Ok(())
+}
