@@ -182,6 +182,7 @@ impl Collector {
         suite.play(
             &targets,
             &SEEDS,
+            false,
             &options,
             &self.stop,
             &quiet,

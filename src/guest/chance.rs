@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::fault::Nobody;
 use super::runner::{Boot, TRAIL, Work, end_everybody, observe};
 use super::undo::Undo;
 use crate::case::Case;
-use crate::cases;
+use crate::cases::{self, kept::Kept};
+use crate::model::Reach;
 use crate::scenario::Hang;
 use crate::trail::{Agreement, Trail};
 use crate::wire::{Link, Message, Shrunk};
@@ -26,8 +27,12 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
     link.send(&Message::Started {
         scenario: format!("case {seed}"),
     })?;
+    let (result, reach) = Reach::of(|| play(&cases::of(seed), boot));
+    let kept = boot.kept.iter_mut().flat_map(|kept| kept.drain(..));
+    let kept = kept.map(|kept| serde_json::to_value(Kept { seed, ..kept }));
+    let kept = kept.collect::<serde_json::Result<_>>();
+    let kept = kept.context("failed to write what the model was told")?;
     let mut play = |case: &Case| play(case, boot);
-    let result = play(&cases::of(seed));
     let bad = |found: &Agreement| !found.disagreements.is_empty() || !found.renamed.is_empty();
     let shrunk = result
         .as_ref()
@@ -57,7 +62,13 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
         seed,
         result,
         shrunk,
+        reach: reach.into(),
+        kept,
     })?;
+    if let Some(kept) = &mut boot.kept {
+        // Those of smaller cases.
+        kept.clear();
+    }
     Ok(())
 }
 
@@ -68,7 +79,7 @@ fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
     let run = |stage: &mut crate::scenario::Stage| cases::attempt(case, stage);
     let work = Work {
         run: &run,
-        hang: Hang::Fault,
+        hang: Hang::Observed,
         time: PATIENCE,
         listener: &Nobody,
     };

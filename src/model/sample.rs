@@ -4,8 +4,8 @@ use crate::elf::Elf as Built;
 use crate::trail::Release;
 
 use super::{
-    Answer, Call, Caller, Ending, File, Image, Loaded, Node, Owned, Running, Step, Target, World,
-    exec, load,
+    Answer, By, Call, Caller, Ending, File, Image, Loaded, Node, Owned, Running, Step, Target,
+    World, exec, load,
 };
 
 /// A file system in a few words.
@@ -40,6 +40,7 @@ impl Sample {
             id,
             owned: owned(mode),
             noexec: false,
+            nosuid: false,
             capabilities: None,
             unreadable: None,
             busy: false,
@@ -78,12 +79,19 @@ pub fn call(path: &str) -> Call {
         target: Target::Path(path.to_owned()),
         argv: vec![path.to_owned()],
         environment: Vec::new(),
+        by: By::Itself,
+        filtered: None,
         caller: Caller {
             exe: "/caller".to_owned(),
             comm: "caller".to_owned(),
             uid: 0,
             gid: 0,
             cwd: "/".to_owned(),
+            real: (0, 0),
+            groups: Vec::new(),
+            overrides: true,
+            no_new_privileges: false,
+            unmapped: false,
             processes: None,
             no_files: false,
             bounding: u64::MAX,

@@ -1,5 +1,6 @@
 //! From a path to what is there: path_resolution(7), `link_path_walk` in fs/namei.c.
 
+use super::reach::Rule;
 use super::{Caller, File, Files, Node, Owned};
 
 /// How many symbolic links the kernel follows: `MAXSYMLINKS`.
@@ -33,7 +34,7 @@ pub fn walk(
     path: &str,
     follow: bool,
 ) -> Result<Found, &'static str> {
-    if path.len() > PATH {
+    if Rule::NameTooLong.applies(path.len() > PATH) {
         return Err("ENAMETOOLONG");
     }
     let mut place: Vec<String> = match path.starts_with('/') {
@@ -43,32 +44,35 @@ pub fn walk(
     let mut rest: Vec<String> = parts(path).collect();
     rest.reverse();
     // A path that ends in a slash is a directory's, and a link at its end is followed.
-    let mut directory = path.ends_with('/');
+    let mut directory = Rule::SlashAtEnd.applies(path.ends_with('/'));
     let mut links = 0;
     let mut end = None;
     while let Some(part) = rest.pop() {
-        let here = files.node(&join(&place)).ok_or("ENOENT")?;
+        let here = look(files, &place)?;
         let Node::Directory(owned) = here else {
+            Rule::NoDirectory.applies(true);
             return Err("ENOTDIR");
         };
-        if !owned.may_execute(caller.uid, caller.gid, true) {
+        if Rule::NotSearchable.applies(!owned.may_execute(caller, true)) {
             return Err("EACCES");
         }
-        if part.len() > NAME {
+        if Rule::LongPart.applies(part.len() > NAME) {
             return Err("ENAMETOOLONG");
         }
         match part.as_str() {
             "." => continue,
             ".." => {
+                Rule::Parent.applies(true);
                 place.pop();
                 continue;
             }
             _ => place.push(part),
         }
-        match files.node(&join(&place)).ok_or("ENOENT")? {
+        match look(files, &place)? {
             Node::Link(target) if follow || directory || !rest.is_empty() => {
+                Rule::LinkFollowed.applies(true);
                 links += 1;
-                if links > LINKS {
+                if Rule::TooManyLinks.applies(links > LINKS) {
                     return Err("ELOOP");
                 }
                 place.pop();
@@ -85,10 +89,13 @@ pub fn walk(
             Node::File(file) if rest.is_empty() && !directory => end = Some(Found::File(file)),
             Node::Other if rest.is_empty() && !directory => end = Some(Found::Other),
             Node::Directory(_) => {}
-            Node::File(_) | Node::Other => return Err("ENOTDIR"),
+            Node::File(_) | Node::Other => {
+                Rule::NoDirectory.applies(true);
+                return Err("ENOTDIR");
+            }
         }
     }
-    match (end, files.node(&join(&place)).ok_or("ENOENT")?) {
+    match (end, look(files, &place)?) {
         (Some(found), _) => Ok(found),
         (None, Node::Directory(owned)) => Ok(Found::Directory(owned)),
         // The base itself, for a path without any part.
@@ -102,15 +109,21 @@ pub fn walk(
 pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> {
     match walk(files, caller, &caller.cwd, path, true).ok()? {
         Found::File(file) => {
-            let may = file.owned.may_read(caller.uid, caller.gid);
+            let may = file.owned.may_read(caller);
             may.then_some(Node::File(file))
         }
         Found::Directory(owned) => {
-            let may = owned.may_read(caller.uid, caller.gid);
+            let may = owned.may_read(caller);
             may.then_some(Node::Directory(owned))
         }
         Found::Link | Found::Other => Some(Node::Other),
     }
+}
+
+fn look(files: &dyn Files, place: &[String]) -> Result<Node, &'static str> {
+    let node = files.node(&join(place));
+    Rule::Missing.applies(node.is_none());
+    node.ok_or("ENOENT")
 }
 
 fn parts(path: &str) -> impl Iterator<Item = String> {

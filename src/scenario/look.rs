@@ -175,11 +175,13 @@ impl<'a> View<'a> {
         }
         let image = self.contents.known.borrow().get(&id).cloned().transpose();
         let unreadable = image.as_ref().err().cloned();
+        let mount = fstatvfs(&file)?.flags();
         let mut found = model::File {
             name: printable(name.as_os_str().as_bytes()),
             id,
             owned,
-            noexec: fstatvfs(&file)?.flags().contains(FsFlags::ST_NOEXEC),
+            noexec: mount.contains(FsFlags::ST_NOEXEC),
+            nosuid: mount.contains(FsFlags::ST_NOSUID),
             capabilities: CString::new(own)
                 .ok()
                 .and_then(|own| sys::attribute(&own, c"security.capability").ok())

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::machine::{Ears, Errand};
 use super::{Options, Stop, Suite, Target};
 use crate::case;
+use crate::cases::kept::Kept;
+use crate::model::Reach;
 use crate::trail::Agreement;
 use crate::vm::session::Breakdown;
 use crate::wire::{Job, Message, Plan, Shrunk};
@@ -30,6 +32,10 @@ pub struct Tally {
     pub disagreed: Vec<(u64, Shrunk)>,
     /// Seeds of cases that broke, with the reason.
     pub broken: Vec<(u64, String)>,
+    /// How often each rule of the model was applied.
+    pub reach: Reach,
+    /// What the model was told of each start, where that was wanted.
+    pub kept: Vec<Kept>,
     /// What is to be said that is no result: of states that are not as they were kept.
     pub notes: Vec<String>,
 }
@@ -94,6 +100,7 @@ impl Suite {
         &self,
         targets: &[Target],
         seeds: &Range<u64>,
+        keep: bool,
         options: &Options,
         stop: &Stop,
         progress: &(dyn Fn(&Target, u64) + Sync),
@@ -110,9 +117,10 @@ impl Suite {
                         let Some(target) = targets.get(place) else {
                             return;
                         };
-                        let tally = self.cases(target, seeds.clone(), options, stop, &mut |seed| {
-                            progress(target, seed);
-                        });
+                        let tally =
+                            self.cases(target, seeds.clone(), keep, options, stop, &mut |seed| {
+                                progress(target, seed);
+                            });
                         // A receiver that is gone wants nothing more.
                         let _ = sender.send((place, tally));
                     }
@@ -131,6 +139,7 @@ impl Suite {
         &self,
         target: &Target,
         seeds: Range<u64>,
+        keep: bool,
         options: &Options,
         stop: &Stop,
         progress: &mut dyn FnMut(u64),
@@ -141,6 +150,7 @@ impl Suite {
             let plan = Plan {
                 job: Job::Cases {
                     seeds: left.clone(),
+                    keep,
                 },
                 ..Plan::default()
             };
@@ -157,9 +167,19 @@ impl Suite {
                     seed,
                     result,
                     shrunk,
+                    reach,
+                    kept,
                 } = message
                 {
                     left.start = seed + 1;
+                    tally.reach.add(&reach.into());
+                    let kept = kept.into_iter().map(serde_json::from_value);
+                    match kept.collect::<serde_json::Result<Vec<_>>>() {
+                        Ok(kept) => tally.kept.extend(kept),
+                        Err(error) => tally
+                            .notes
+                            .push(format!("case {seed} is not kept: {error}")),
+                    }
                     tally.add(seed, result, shrunk);
                     progress(seed);
                 }
