@@ -8,7 +8,7 @@
 //! See execve(2), which says in its notes of such failures that "the kernel kills the process with a
 //! SIGSEGV".
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program with an address beyond user space",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What no kernel is needed for to see that it cannot be played.
 
 use super::names::{CAPABILITIES, ERRNOS, FLAGS, LIMITS};
-use super::{By, Case, Deny, Exec, Kind, Made, Way, capability, errno, flag, limit};
+use super::{By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, flag, limit};
 
 /// Something that is wrong with a case, and the key that says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Case {
     }
 }
 
-impl Exec {
+impl CaseExec {
     fn check(&self) -> Result<(), Problem> {
         for (key, text) in [("exec.path", &self.path)].into_iter().chain(
             self.arguments

@@ -14,7 +14,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, chroot, setgroups, setresgid, setresuid};
 
-use crate::case::{self, Exec as Described, Namespace, Way};
+use crate::case::{self, CaseExec as Described, Namespace, Way};
 use crate::scenario::Exec;
 use crate::sys;
 

@@ -11,12 +11,14 @@ use nix::libc;
 use nix::mount::{MsFlags, mount};
 
 use super::caller;
-use crate::case::{self, By, Case, Content, Deny, Fd, Kind, Made, Mount, Open, Program, Then, Way};
+use crate::case::{
+    self, By, Case, CaseExec, CaseMount, Content, Deny, Fd, Kind, Made, Open, Program, Then, Way,
+};
 use crate::need::NAMED;
 use crate::scenario::needs::{BINFMT_MISC_LOADER, DENY_ERRNO};
-use crate::scenario::{Elf, Exec, Stage};
+use crate::scenario::{Elf, Exec, System};
 use crate::sys::{self, Spawn};
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::{Act, FILES};
 
 /// Makes what surrounds a case and executes its program.
@@ -24,13 +26,13 @@ use crate::wire::{Act, FILES};
 /// # Errors
 ///
 /// A file cannot be made, or what comes before the call fails.
-pub fn play(case: &Case, stage: &mut Stage) -> Result<()> {
-    surround(case, stage)?;
-    let _writers = set_up(case, stage)?;
+pub fn play(case: &Case, system: &mut System) -> Result<()> {
+    surround(case, system)?;
+    let _writers = set_up(case, system)?;
     if let Some(path) = closed(case) {
         bail!("{path} cannot be opened before the call");
     }
-    execute(case, stage)
+    execute(case, system)
 }
 
 /// As [`play`], but executes nothing where the kernel lacks what the case needs, or a file is not there that
@@ -39,18 +41,18 @@ pub fn play(case: &Case, stage: &mut Stage) -> Result<()> {
 /// # Errors
 ///
 /// As for [`play`].
-pub fn attempt(case: &Case, stage: &mut Stage) -> Result<()> {
+pub fn attempt(case: &Case, system: &mut System) -> Result<()> {
     if !is_possible(case) {
         return Ok(());
     }
-    surround(case, stage)?;
+    surround(case, system)?;
     if !can_register(case) {
         return Ok(());
     }
-    let _writers = set_up(case, stage)?;
+    let _writers = set_up(case, system)?;
     match closed(case).or(unreachable(case)) {
         Some(_) => Ok(()),
-        None => execute(case, stage),
+        None => execute(case, system),
     }
 }
 
@@ -64,9 +66,9 @@ fn is_possible(case: &Case) -> bool {
         let flags = format.rule.rsplit(':').next().unwrap_or_default();
         flags.contains(['L', 'T'])
     });
-    needs.all(|(_, need)| (need.probe)(Lab::Vm))
-        && (!errno || (DENY_ERRNO.probe)(Lab::Vm))
-        && (!newest || (BINFMT_MISC_LOADER.probe)(Lab::Vm))
+    needs.all(|(_, need)| (need.probe)(LabKind::Vm))
+        && (!errno || (DENY_ERRNO.probe)(LabKind::Vm))
+        && (!newest || (BINFMT_MISC_LOADER.probe)(LabKind::Vm))
 }
 
 /// A directory that the caller is to be in and that is not there, in its root.
@@ -101,27 +103,27 @@ fn can_register(case: &Case) -> bool {
 }
 
 /// Makes the files and mounts of a case.
-fn surround(case: &Case, stage: &mut Stage) -> Result<()> {
+fn surround(case: &Case, system: &mut System) -> Result<()> {
     for (number, one) in (1..).zip(&case.mounts) {
-        mounted(one, number, stage)
+        mounted(one, number, system)
             .with_context(|| format!("failed to mount {:?} on {}", one.kind, one.at))?;
     }
     for made in &case.files {
-        make(made, stage).with_context(|| format!("failed to make {}", made.path))?;
+        make(made, system).with_context(|| format!("failed to make {}", made.path))?;
     }
     Ok(())
 }
 
 /// Changes what a case changes of the system; the files that are returned are open for writing.
-fn set_up(case: &Case, stage: &mut Stage) -> Result<Vec<File>> {
+fn set_up(case: &Case, system: &mut System) -> Result<Vec<File>> {
     for format in &case.formats {
-        stage.format(&format.name, &format.rule)?;
+        system.format(&format.name, &format.rule)?;
     }
     for (name, value) in &case.sysctl {
-        stage.sysctl(&name.replace('.', "/"), value)?;
+        system.sysctl(&name.replace('.', "/"), value)?;
     }
     for path in &case.watch {
-        stage.watch_also(path);
+        system.watch_also(path);
     }
     let written = case.files.iter().filter(|made| made.written);
     let written = written.map(|made| {
@@ -140,25 +142,25 @@ fn closed(case: &Case) -> Option<&str> {
     (!opens).then_some(&fd.path)
 }
 
-fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
+fn execute(case: &Case, system: &mut System) -> Result<()> {
     let exec = exec(&case.exec)?;
     match &case.deny {
-        None => stage.observe(&exec).map(drop),
-        Some(Deny::Each) => stage.refuse_each(&exec),
-        Some(Deny::Event(nth)) => stage
+        None => system.observe(&exec).map(drop),
+        Some(Deny::Each) => system.refuse_each(&exec),
+        Some(Deny::Event(nth)) => system
             .refuse(&exec, Act::Deny, *nth, "whatever it is")
             .map(drop),
-        Some(Deny::Always(nth)) => stage
+        Some(Deny::Always(nth)) => system
             .refuse(&exec, Act::File, *nth, "whatever it is")
             .map(drop),
         Some(Deny::Errno(nth, name)) => {
             let errno = case::errno(name).context("no errno")?;
-            stage
+            system
                 .refuse(&exec, Act::Errno(errno as i32), *nth, "whatever it is")
                 .map(drop)
         }
         Some(Deny::Path(words)) => {
-            let seen = stage.look("allow all", &exec)?;
+            let seen = system.look("allow all", &exec)?;
             let events = (1..).zip(&seen.events);
             let meant: Vec<_> = events
                 .filter(|(_, event)| event.starts_with(words))
@@ -169,7 +171,7 @@ fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
                 seen.events.join(", ")
             );
             for (nth, event) in meant {
-                stage.refuse(&exec, Act::Deny, nth, event)?;
+                system.refuse(&exec, Act::Deny, nth, event)?;
             }
             Ok(())
         }
@@ -177,7 +179,7 @@ fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
 }
 
 /// Has the runner remove what is made there, outside of `/tmp`, which is emptied anyhow.
-fn announce(path: &Path, stage: &mut Stage) -> Result<()> {
+fn announce(path: &Path, system: &mut System) -> Result<()> {
     let mut above: Vec<_> = path.ancestors().collect();
     above.reverse();
     let missing = above
@@ -185,15 +187,15 @@ fn announce(path: &Path, stage: &mut Stage) -> Result<()> {
         .find(|place| place.symlink_metadata().is_err());
     match missing {
         Some(place) if place.starts_with("/tmp") => Ok(()),
-        Some(place) => stage.will_make(place),
+        Some(place) => system.will_make(place),
         None => Ok(()),
     }
 }
 
-fn mounted(one: &Mount, number: usize, stage: &mut Stage) -> Result<()> {
+fn mounted(one: &CaseMount, number: usize, system: &mut System) -> Result<()> {
     let at = Path::new(&one.at);
     if !at.is_dir() {
-        announce(at, stage)?;
+        announce(at, system)?;
         fs::create_dir_all(at)?;
     }
     let mut flags = MsFlags::empty();
@@ -245,10 +247,10 @@ fn mounted(one: &Mount, number: usize, stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-fn make(made: &Made, stage: &mut Stage) -> Result<()> {
+fn make(made: &Made, system: &mut System) -> Result<()> {
     let path = Path::new(&made.path);
     ensure!(path.symlink_metadata().is_err(), "it is there already");
-    announce(path, stage)?;
+    announce(path, system)?;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -315,7 +317,7 @@ fn elf(program: &Program) -> Elf {
     }
 }
 
-fn exec(case: &case::Exec) -> Result<Exec> {
+fn exec(case: &case::CaseExec) -> Result<Exec> {
     let mut exec = match case.call {
         Way::Execve => by(case)?,
         Way::Int80 => Exec::by("execve by int $0x80", &case.path, |args| {
@@ -353,7 +355,7 @@ fn exec(case: &case::Exec) -> Result<Exec> {
     caller::become_it(exec, case)
 }
 
-fn by(case: &case::Exec) -> Result<Exec> {
+fn by(case: &CaseExec) -> Result<Exec> {
     let path = &case.path;
     Ok(match case.by {
         By::Itself => Exec::path(path)?,

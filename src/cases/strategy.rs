@@ -8,7 +8,7 @@ use proptest::sample::select;
 
 use super::twist::{settle, twist};
 use crate::arch;
-use crate::case::{Case, Exec, Fd, Made, Open, Program, Then, Way};
+use crate::case::{Case, CaseExec, Fd, Made, Open, Program, Then, Way};
 use crate::scenario::Flaw;
 
 /// The descriptor that a call begins at.
@@ -59,7 +59,7 @@ pub fn case() -> impl Strategy<Value = Case> {
     (files, exec(), arguments, twists).prop_map(|(files, exec, arguments, twists)| {
         let mut case = Case {
             files,
-            exec: Exec { arguments, ..exec },
+            exec: CaseExec { arguments, ..exec },
             ..Case::default()
         };
         for twist in twists {
@@ -228,7 +228,7 @@ const FLAWS: [Flaw; 10] = [
 const LOADER_MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
 /// What is executed, without arguments and the like.
-fn exec() -> impl Strategy<Value = Exec> {
+fn exec() -> impl Strategy<Value = CaseExec> {
     let flags = prop_oneof![
         4 => Just(None),
         1 => Just(Some("AT_SYMLINK_NOFOLLOW")),
@@ -239,10 +239,10 @@ fn exec() -> impl Strategy<Value = Exec> {
     let name = || prop_oneof![5 => Just("a"), 1 => select(NAMES.to_vec())];
     let own = || name().prop_map(|name| format!("/tmp/{name}"));
     let by = |call| {
-        move |path| Exec {
+        move |path| CaseExec {
             path,
             call,
-            ..Exec::default()
+            ..CaseExec::default()
         }
     };
     prop_oneof![
@@ -255,7 +255,7 @@ fn exec() -> impl Strategy<Value = Exec> {
         2 => (own(), any::<bool>(), any::<bool>(), flags.clone()).prop_map(
             move |(path, path_only, cloexec, flag)| {
                 let open = [path_only.then_some(Open::Path), cloexec.then_some(Open::Cloexec)];
-                Exec {
+                CaseExec {
                     fd: Some(Fd {
                         number: FD,
                         path,
@@ -268,7 +268,7 @@ fn exec() -> impl Strategy<Value = Exec> {
                 }
             },
         ),
-        2 => (any::<bool>(), name(), flags).prop_map(move |(directory, name, flag)| Exec {
+        2 => (any::<bool>(), name(), flags).prop_map(move |(directory, name, flag)| CaseExec {
             fd: directory.then(|| Fd {
                 number: FD,
                 path: "/tmp".to_owned(),

@@ -5,7 +5,7 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 
 use super::strategy::{NAMES, path};
-use crate::case::{By, Case, Deny, Fd, Kind, Made, Mount, Namespace, Registered, Then, Way};
+use crate::case::{By, Case, CaseMount, Deny, Fd, Kind, Made, Namespace, Registered, Then, Way};
 
 /// Where a twist mounts something.
 const MOUNTED: &str = "/tmp/m";
@@ -317,7 +317,7 @@ fn mount(case: &mut Case, kind: Kind, option: Option<&str>, watched: bool, file:
     if kind == Kind::Overlay {
         need(case, "overlay");
     }
-    case.mounts.push(Mount {
+    case.mounts.push(CaseMount {
         kind,
         at: MOUNTED.to_owned(),
         from: (kind == Kind::Overlay).then(|| "/usr/bin".to_owned()),
@@ -343,7 +343,7 @@ fn bound(case: &mut Case, option: Option<&str>) {
     if !case.mounts.is_empty() || case.exec.call == Way::Execveat {
         return;
     }
-    case.mounts.push(Mount {
+    case.mounts.push(CaseMount {
         kind: Kind::Bind,
         at: MOUNTED.to_owned(),
         from: Some("/tmp".to_owned()),

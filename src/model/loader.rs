@@ -5,8 +5,8 @@
 //! libraries, `DT_RPATH` of a library's loader, directories for special processors, musl's search.
 
 use super::reach::Rule;
-use super::walk::{Found, walk};
-use super::{Answer, Elf, File, Files, Observer, Running, Step};
+use super::walk::{Walked, walk};
+use super::{Answer, ElfHeaders, Eye, File, Files, PredictedStep, Started};
 use crate::arch;
 
 /// How the loader's part ends.
@@ -28,7 +28,7 @@ const PRELOAD: &str = "/etc/ld.so.preload";
 const SECURE_NAME: usize = 255;
 
 /// What happens before the program's own code runs.
-pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -> Loaded {
+pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loaded {
     let program = &running.program;
     let interpreter = running.interpreter.as_ref();
     let loader = interpreter.unwrap_or(program);
@@ -64,7 +64,11 @@ pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -
         files,
         running,
         observer,
-        narrow: program.image().elf.as_ref().is_some_and(Elf::is_narrow),
+        narrow: program
+            .image()
+            .elf
+            .as_ref()
+            .is_some_and(ElfHeaders::is_narrow),
         cache: None,
         library_path: variable(running, "LD_LIBRARY_PATH"),
         loaded: vec![Object {
@@ -79,11 +83,11 @@ pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -
 }
 
 /// A variable that the loader heeds; none for a program of another user.
-fn variable(running: &Running, name: &str) -> Option<String> {
+fn variable(running: &Started, name: &str) -> Option<String> {
     any_variable(running, name).filter(|_| !running.secure)
 }
 
-fn any_variable(running: &Running, name: &str) -> Option<String> {
+fn any_variable(running: &Started, name: &str) -> Option<String> {
     let mut values = running.environment.iter().filter_map(|variable| {
         let (found, value) = variable.split_once('=')?;
         (found == name).then(|| value.to_owned())
@@ -102,8 +106,8 @@ struct Object {
 
 struct Loader<'a, 'o> {
     files: &'a dyn Files,
-    running: &'a Running,
-    observer: &'a mut Observer<'o>,
+    running: &'a Started,
+    observer: &'a mut Eye<'o>,
     narrow: bool,
     /// Whether the cache could be read, once it was tried.
     cache: Option<bool>,
@@ -319,7 +323,7 @@ impl Loader<'_, '_> {
         lists
     }
 
-    fn elf(&self, at: usize) -> Option<&Elf> {
+    fn elf(&self, at: usize) -> Option<&ElfHeaders> {
         self.loaded[at].file.image().elf.as_ref()
     }
 
@@ -403,14 +407,14 @@ impl Loader<'_, '_> {
         if caller.no_descriptor {
             return Err(Missing::Refused);
         }
-        let Ok(Found::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
+        let Ok(Walked::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
             return Err(Missing::Nothing);
         };
         if Rule::LoaderMayNotRead.applies(!file.owned.may_read(caller)) {
             return Err(Missing::Nothing);
         }
         if file.watched {
-            let step = Step {
+            let step = PredictedStep {
                 execute: false,
                 path: file.name.clone(),
                 exe: self.running.exe.name.clone(),

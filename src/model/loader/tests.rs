@@ -1,7 +1,7 @@
 use super::*;
 use crate::elf::Elf as Built;
 use crate::model::sample::{Sample, call, libraries};
-use crate::model::{Call, Elf as Headers};
+use crate::model::{Call, ElfHeaders as Headers};
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
