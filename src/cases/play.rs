@@ -138,7 +138,10 @@ fn closed(case: &Case) -> Option<&str> {
     let fd = case.exec.fd.as_ref()?;
     let meta = fs::metadata(&fd.path);
     let path_only = fd.flags.contains(&Open::Path);
-    let opens = meta.is_ok_and(|meta| path_only || meta.is_file() || meta.is_dir());
+    let opens = meta.is_ok_and(|meta| match fd.memory {
+        true => meta.is_file(),
+        false => path_only || meta.is_file() || meta.is_dir(),
+    });
     (!opens).then_some(&fd.path)
 }
 
@@ -387,7 +390,12 @@ fn opened(exec: Exec, fd: &Fd) -> Result<Exec> {
         Then::Kept => exec,
         Then::Closed => exec.before(move || Ok(nix::unistd::close(number)?)),
         Then::Deleted => exec.before(move || {
-            fs::remove_file(&path).with_context(|| format!("failed to delete {path}"))
+            let directory = Path::new(&path).symlink_metadata()?.is_dir();
+            let result = match directory {
+                true => fs::remove_dir(&path),
+                false => fs::remove_file(&path),
+            };
+            result.with_context(|| format!("failed to delete {path}"))
         }),
         Then::Renamed => exec.before(move || {
             let context = || format!("failed to rename {path}");

@@ -299,7 +299,8 @@ fn second_name(case: &mut Case, file: usize) {
     let Some([other, made]) = case.files.get_mut(file - 1..=file) else {
         return;
     };
-    if !other.directory && other.hardlink.is_none() && !made.path.contains("/m/") {
+    let is_mounted = |made: &Made| made.path.starts_with(MOUNTED);
+    if !other.directory && other.hardlink.is_none() && !is_mounted(made) && !is_mounted(other) {
         *made = Made {
             path: made.path.clone(),
             hardlink: Some(other.path.clone()),
@@ -357,7 +358,8 @@ fn bound(case: &mut Case, option: Option<&str>) {
 /// Takes back what does not go together.
 pub fn settle(case: &mut Case) {
     case.exec.no_arguments &= case.exec.arguments.is_empty();
-    let limited = case.exec.limits.contains_key("as");
+    let limits = &case.exec.limits;
+    let limited = limits.contains_key("as") || limits.contains_key("nproc");
     let long = |text: &String| text.len() > 60_000;
     let texts = || {
         case.exec
@@ -370,7 +372,7 @@ pub fn settle(case: &mut Case) {
         case.exec.call = Way::Execve;
     }
     if case.exec.call != Way::Execve || limited {
-        // A thread or a stack for a child would not be there.
+        // A thread or a child, or the stack for one, would not be there.
         case.exec.by = By::Itself;
     }
     if case.exec.call != Way::Execveat {
@@ -384,19 +386,13 @@ pub fn settle(case: &mut Case) {
             *nth += 1;
         }
     }
-    // Who is another user, or elsewhere, may not open what the descriptor leads to, or not delete it.
-    let fd = case.exec.fd.as_mut();
-    let elsewhere = case.exec.chroot.is_some();
-    if let Some(fd) = fd {
-        if elsewhere && fd.path != "/tmp" && !fd.path.starts_with("/tmp/") {
+    // A directory is no file to copy or to delete, and what the fixture has stays.
+    if let Some(fd) = &mut case.exec.fd
+        && !fd.path.starts_with("/tmp/")
+    {
+        fd.memory = false;
+        if fd.then != Then::Closed {
             fd.then = Then::Kept;
-        }
-        // A directory is no file to copy or to delete, and what the fixture has stays.
-        if fd.path == "/tmp" || !fd.path.starts_with("/tmp/") {
-            fd.memory = false;
-            if fd.then != Then::Closed {
-                fd.then = Then::Kept;
-            }
         }
     }
 }

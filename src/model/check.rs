@@ -285,7 +285,10 @@ impl Check<'_> {
         let expected = match ending {
             KernelEnding::Errno(errno) => How::Errno(errno.clone()),
             KernelEnding::NoFormat { helper } => {
-                let started = trail.started.iter().any(|started| started.process != name);
+                let started = trail
+                    .started
+                    .iter()
+                    .any(|started| started.call.is_none() && started.process != name);
                 if started != helper.is_some() {
                     self.disagree(name, &format!("helper of the kernel: {started}"));
                 }
