@@ -234,7 +234,7 @@ fn special(pid: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Exit, How, LaunchCall, Mask};
+    use crate::trail::{Exit, How, LaunchCall, Mask, SelfReport, Told};
 
     fn run(sightings: Vec<Sighting>) -> Run {
         let parents = sightings
@@ -322,6 +322,29 @@ mod tests {
         });
         assert_eq!(trail.started[0].by, "launcher");
         assert_eq!(trail.ended[0].process, "p1");
+    }
+
+    #[test]
+    fn what_a_process_says_is_said_of_it() {
+        let says = |pid, comm: &str| SelfReport {
+            pid,
+            told: Some(Told {
+                execfn: None,
+                execfd: None,
+                execfd_path: None,
+                comm: comm.into(),
+                exe: None,
+                argv: vec![],
+            }),
+            found: vec![],
+        };
+        let trail = normalise(&Run {
+            words: vec![says(101, "a"), says(102, "b")],
+            ..run(vec![seen(101, 100), seen(102, 101)])
+        });
+        let told = trail.told.iter();
+        let told = told.map(|told| (told.process.as_str(), told.told.comm.as_str()));
+        assert_eq!(told.collect::<Vec<_>>(), [("p1", "a"), ("p2", "b")]);
     }
 
     #[test]
