@@ -391,6 +391,18 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_went_is_one_change() {
+        let new = "start p1 by launcher: execve /a\nend p1: exit 0\n";
+        let old =
+            format!("{new}\nstart p2 by p1\nperm=open pid=p2 ppid=p1 exe=/a comm=a : path=/c\n");
+        let words = between(&old, new);
+        assert_eq!(
+            words,
+            ["p2: the process with 1 steps is gone: start p2 by p1"]
+        );
+    }
+
+    #[test]
     fn another_end_is_told() {
         let old = "start p1 by launcher: execve /a\nend p1: exit 0\n";
         let new = old.replace("exit 0", "signal SIGSEGV");

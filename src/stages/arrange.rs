@@ -428,6 +428,12 @@ mod tests {
     }
 
     #[test]
+    fn a_handler_that_takes_a_file_refuses_nothing() {
+        let story = story(&[STEP, (101, "r_load_script: (a <- load_script) ret=0")]);
+        assert_eq!(story.unwrap(), ["p1 step", "p1 taken"]);
+    }
+
+    #[test]
     fn a_refusal_has_its_errno() {
         let story = story(&[STEP, (101, "r_load_script: (a <- load_script) ret=-8")]);
         assert_eq!(story.unwrap(), ["p1 step", "p1 refused ENOEXEC"]);

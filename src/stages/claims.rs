@@ -344,6 +344,13 @@ end p1: exit 0
     }
 
     #[test]
+    fn the_program_counts_for_the_program_and_the_loader_for_the_loader() {
+        let program = NORMAL.replace("exe=/x comm=x : path=/a", "exe=/y comm=x : path=/a");
+        let alone = program.replacen("exe=/y", "exe=/x", 1);
+        assert!(!held(&CLAIMS[0], &alone) && held(&CLAIMS[1], NORMAL));
+    }
+
+    #[test]
     fn a_library_before_the_loader_is_no_proof() {
         let runs = "stage=loader-runs            pid=p1 : uprobe = /ld\n";
         let late = NORMAL
