@@ -5,7 +5,9 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 
 use super::strategy::{NAMES, path};
-use crate::case::{By, Case, CaseMount, Deny, Fd, Kind, Made, Namespace, Registered, Then, Way};
+use crate::case::{
+    By, Case, CaseMount, Deny, Fd, Kind, Made, Namespace, Open, Registered, Then, Way,
+};
 
 /// Where a twist mounts something.
 const MOUNTED: &str = "/tmp/m";
@@ -379,12 +381,11 @@ pub fn settle(case: &mut Case) {
         case.exec.fd = None;
         case.exec.flags.clear();
     }
-    // Which event is the descriptor's own is not to be denied: there would be no call.
-    let opens = |fd: &Fd| !fd.flags.contains(&crate::case::Open::Path) && !fd.memory;
-    if case.exec.fd.as_ref().is_some_and(opens) || case.exec.call == Way::Fexecve {
-        if let Some(Deny::Event(nth) | Deny::Always(nth) | Deny::Errno(nth, _)) = &mut case.deny {
-            *nth += 1;
-        }
+    // The event of the descriptor's own open is not to be denied: there would be no call.
+    let opens = |fd: &Fd| !fd.flags.contains(&Open::Path) && !fd.memory;
+    let first = case.exec.fd.as_ref().is_some_and(opens) || case.exec.call == Way::Fexecve;
+    if let Some(Deny::Event(nth) | Deny::Always(nth) | Deny::Errno(nth, _)) = &mut case.deny {
+        *nth += usize::from(first);
     }
     // A directory is no file to copy or to delete, and what the fixture has stays.
     if let Some(fd) = &mut case.exec.fd
