@@ -287,6 +287,14 @@ mod tests {
     }
 
     #[test]
+    fn an_age_counts_from_the_launcher() {
+        // 90 wrapped around before 150 could have been given out.
+        let trail = normalise(&run(vec![seen(90, 150), seen(150, 100)]));
+        assert_eq!(processes(&trail), ["p1", "p2"]);
+        assert_eq!(trail.steps[0].parent, "launcher");
+    }
+
+    #[test]
     fn a_parent_without_events_has_a_number_of_its_own() {
         let mut run = run(vec![seen(102, 101)]);
         run.parents.push((101, 100));
