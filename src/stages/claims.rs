@@ -361,6 +361,22 @@ end p1: exit 0
     }
 
     #[test]
+    fn an_exec_begins_with_its_call() {
+        let (_, rest) = NORMAL.split_once("perm=execute").unwrap();
+        let text = format!("start p1 by launcher: execve /a\nperm=execute{rest}");
+        assert!(execs(&parse(&text).unwrap().inside.stages).is_empty());
+    }
+
+    #[test]
+    fn the_open_of_the_program_is_of_the_program() {
+        let first = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+        let other = first.replace("path=/a", "path=/b");
+        let text = NORMAL.replace(first, &format!("{other}{first}"));
+        let points = parse(&text).unwrap().inside.stages;
+        assert_eq!(execs(&points)[0].opened(false), Some((1, 3)));
+    }
+
+    #[test]
     fn what_another_process_does_is_no_part_of_an_exec() {
         let mut points = parse(NORMAL).unwrap().inside.stages;
         let Some(Point::Stage(mark)) = points.first().cloned() else {
