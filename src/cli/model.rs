@@ -11,7 +11,7 @@ use super::{live, run};
 use crate::model::differences;
 use crate::model::reach::{Reach, Rule};
 use crate::project::Project;
-use crate::suite::{Options, ReadyKernel, Stop, Tally};
+use crate::suite::{Cases, Options, ReadyKernel, Stop, Tally};
 use crate::{case, cases};
 
 /// Options of `exetrail model`.
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long)]
     reach: bool,
     /// Write what the model was told and what was seen to DIRECTORY, a file for each kernel, to be judged
-    /// again without a kernel
+    /// again without one; no case is made smaller then
     #[arg(long, value_name = "DIRECTORY")]
     keep: Option<PathBuf>,
 }
@@ -69,7 +69,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         ..Options::default()
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
-    let seeds = args.seed..args.seed.saturating_add(args.cases);
+    let played = Cases {
+        seeds: args.seed..args.seed.saturating_add(args.cases),
+        keep: args.keep.is_some(),
+    };
     let progress = |target: &ReadyKernel, seed: u64| {
         let done = seed + 1 - args.seed;
         if done.is_multiple_of(100) || done == args.cases {
@@ -79,8 +82,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut tallies = vec![Tally::default(); targets.len()];
     suite.play(
         &targets,
-        &seeds,
-        args.keep.is_some(),
+        &played,
         &options,
         &stop,
         &progress,

@@ -253,7 +253,7 @@ impl Loader<'_, '_> {
         if !self.loaded.iter().any(|object| object.file.id == file.id) {
             self.loaded.push(Object {
                 name: name.to_owned(),
-                file,
+                file: *file,
                 place: Some(place),
                 by: Some(by),
             });
@@ -397,7 +397,7 @@ impl Loader<'_, '_> {
         // `open_path` wants the set-user-ID bit of what is preloaded into another user's program.
         match secure && file.owned.mode & 0o4000 == 0 {
             true => Err(Missing::Nothing),
-            false => Ok((file, path.to_owned())),
+            false => Ok((Box::new(file), path.to_owned())),
         }
     }
 
@@ -429,7 +429,7 @@ impl Loader<'_, '_> {
 }
 
 /// A library, and the path by which it was found.
-type Library = (File, String);
+type Library = (Box<File>, String);
 
 /// Whether a search ends with this list, and how: what is missing or refused is looked for elsewhere.
 fn found(list: Result<Library, Missing>) -> Result<(), Result<Library, Missing>> {

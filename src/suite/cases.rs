@@ -17,6 +17,15 @@ use crate::wire::{GuestPlan, Job, Message, Shrunk};
 /// How long a case may take, with all smaller ones that are tried when the model disagrees.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Which cases are played.
+#[derive(Clone, Debug)]
+pub struct Cases {
+    /// One seed a case.
+    pub seeds: Range<u64>,
+    /// What the model was told is kept; nothing is made smaller then.
+    pub keep: bool,
+}
+
 /// What became of the cases of one kernel.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -99,8 +108,7 @@ impl Suite {
     pub fn play(
         &self,
         targets: &[ReadyKernel],
-        seeds: &Range<u64>,
-        keep: bool,
+        cases: &Cases,
         options: &Options,
         stop: &Stop,
         progress: &(dyn Fn(&ReadyKernel, u64) + Sync),
@@ -117,10 +125,9 @@ impl Suite {
                         let Some(target) = targets.get(place) else {
                             return;
                         };
-                        let tally =
-                            self.cases(target, seeds.clone(), keep, options, stop, &mut |seed| {
-                                progress(target, seed);
-                            });
+                        let tally = self.cases(target, cases, options, stop, &mut |seed| {
+                            progress(target, seed);
+                        });
                         // A receiver that is gone wants nothing more.
                         let _ = sender.send((place, tally));
                     }
@@ -138,19 +145,18 @@ impl Suite {
     fn cases(
         &self,
         target: &ReadyKernel,
-        seeds: Range<u64>,
-        keep: bool,
+        cases: &Cases,
         options: &Options,
         stop: &Stop,
         progress: &mut dyn FnMut(u64),
     ) -> Tally {
         let mut tally = Tally::default();
-        let mut left = seeds;
+        let mut left = cases.seeds.clone();
         while !left.is_empty() && !stop.is_asked_for() {
             let plan = GuestPlan {
                 job: Job::Cases {
                     seeds: left.clone(),
-                    keep,
+                    keep: cases.keep,
                 },
                 ..GuestPlan::default()
             };

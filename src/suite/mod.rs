@@ -16,7 +16,7 @@ mod run;
 mod stop;
 mod verdict;
 
-pub use cases::Tally;
+pub use cases::{Cases, Tally};
 pub use judge::judge_again;
 pub use kernel::{NATIVE, ReadyKernel, Wanted};
 pub use machine::Begin;
