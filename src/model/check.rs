@@ -122,12 +122,8 @@ impl Check<'_> {
         }
         while let Some(step) = rest.steps.front().copied() {
             self.own_opens(&mut rest);
-            if rest
-                .steps
-                .front()
-                .is_some_and(|next| next.step == "execute")
-            {
-                let call = self.called(step, &rest);
+            if let Some(next) = rest.steps.front().filter(|next| next.step == "execute") {
+                let call = self.called(next, &rest);
                 self.start(name, &call, &mut rest, false);
             }
             // What explains nothing would be looked at for ever.
@@ -200,6 +196,7 @@ impl Check<'_> {
             inheritable: 0,
             stack: 8 << 20,
             space: u64::MAX,
+            protects_links: false,
             no_descriptor: false,
             large_table: false,
         };

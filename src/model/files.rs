@@ -21,8 +21,8 @@ pub trait Files {
 pub enum Node {
     /// A directory.
     Directory(Owned),
-    /// A symbolic link with its target.
-    Link(String),
+    /// A symbolic link with its target and its owner.
+    Link(String, u32),
     /// A regular file.
     File(Box<File>),
     /// A device, a pipe, a socket.

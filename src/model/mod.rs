@@ -118,6 +118,8 @@ pub struct Caller {
     pub stack: u64,
     /// `RLIMIT_AS`, in bytes.
     pub space: u64,
+    /// Links of others are not followed where everybody can put one (`fs.protected_symlinks`).
+    pub protects_links: bool,
     /// No number is left for another descriptor, when those that the exec closes are closed.
     pub no_descriptor: bool,
     /// The table of descriptors is shared, and larger than a copy of it may be (`fs.nr_open`).

@@ -96,6 +96,7 @@ rules! {
     FileCapabilities: "The file gives capabilities.",
     Secure: "The program is told that it is another user's (AT_SECURE).",
     LinkFollowed: "A symlink is followed.",
+    LinkForbidden: "A link of somebody else, where everybody can put one, is not followed: EACCES.",
     TooManyLinks: "More than forty symlinks are followed: ELOOP.",
     Missing: "A part of the path is not there: ENOENT.",
     NoDirectory: "A part of the path is no directory: ENOTDIR.",

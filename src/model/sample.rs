@@ -22,7 +22,7 @@ impl Sample {
     }
 
     pub fn link(self, path: &str, target: &str) -> Sample {
-        self.node(path, Node::Link(target.to_owned()))
+        self.node(path, Node::Link(target.to_owned(), 0))
     }
 
     pub fn file(self, path: &str, bytes: &[u8]) -> Sample {
@@ -98,6 +98,7 @@ pub fn call(path: &str) -> Call {
             inheritable: 0,
             stack: 8 << 20,
             space: u64::MAX,
+            protects_links: false,
             no_descriptor: false,
             large_table: false,
         },

@@ -69,8 +69,11 @@ pub fn walk(
             _ => place.push(part),
         }
         match look(files, &place)? {
-            Node::Link(target) if follow || directory || !rest.is_empty() => {
+            Node::Link(target, owner) if follow || directory || !rest.is_empty() => {
                 Rule::LinkFollowed.applies(true);
+                if rest.is_empty() && Rule::LinkForbidden.applies(is_kept(caller, owned, owner)) {
+                    return Err("EACCES");
+                }
                 links += 1;
                 if Rule::TooManyLinks.applies(links > LINKS) {
                     return Err("ELOOP");
@@ -85,7 +88,7 @@ pub fn walk(
                 parts.reverse();
                 rest.extend(parts);
             }
-            Node::Link(_) => end = Some(Walked::Link),
+            Node::Link(..) => end = Some(Walked::Link),
             Node::File(file) if rest.is_empty() && !directory => end = Some(Walked::File(file)),
             Node::Other if rest.is_empty() && !directory => end = Some(Walked::Other),
             Node::Directory(_) => {}
@@ -118,6 +121,13 @@ pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> 
         }
         Walked::Link | Walked::Other => Some(Node::Other),
     }
+}
+
+/// Whether a link at the end of a path, in this directory, is not followed: somebody else's, where everybody
+/// can put one (`may_follow_link` in fs/namei.c, `fs.protected_symlinks`).
+fn is_kept(caller: &Caller, directory: Owned, owner: u32) -> bool {
+    let anybodys = directory.mode & 0o1002 == 0o1002;
+    caller.protects_links && anybodys && owner != caller.uid && owner != directory.uid
 }
 
 fn look(files: &dyn Files, place: &[String]) -> Result<Node, &'static str> {
@@ -176,6 +186,29 @@ mod tests {
     #[test]
     fn a_link_whose_target_ends_in_a_slash_wants_a_directory() {
         assert_eq!(found(&sample().link("/s", "/d/f/"), "/s", true), "ENOTDIR");
+    }
+
+    /// What comes of following a link of this owner in `/d`, which has this mode.
+    fn followed(mode: u32, owner: u32, uid: u32, path: &str) -> bool {
+        let mut sample = sample().link("/d/l", "f").link("/d/up", "/d");
+        for node in sample.0.0.values_mut().flatten() {
+            match node {
+                Node::Link(_, own) => *own = owner,
+                Node::Directory(owned) => owned.mode = mode,
+                _ => {}
+            }
+        }
+        let mut caller = call("/").caller;
+        (caller.protects_links, caller.uid) = (true, uid);
+        walk(&sample.0, &caller, "/", path, true).is_ok()
+    }
+
+    #[test]
+    fn a_link_of_somebody_else_where_everybody_can_put_one_is_not_followed() {
+        assert!(!followed(0o1777, 7, 0, "/d/l"));
+        assert!(followed(0o1777, 7, 7, "/d/l") && followed(0o1777, 0, 7, "/d/l"));
+        assert!(followed(0o755, 7, 0, "/d/l") && followed(0o777, 7, 0, "/d/l"));
+        assert!(followed(0o1755, 7, 0, "/d/l") && followed(0o1777, 7, 0, "/d/up/f"));
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl<'a> FileView<'a> {
             libc::S_IFDIR => Node::Directory(owned),
             libc::S_IFLNK => {
                 let target = fs::read_link(&real).map_err(errno)?;
-                Node::Link(target.to_string_lossy().into_owned())
+                Node::Link(target.to_string_lossy().into_owned(), owned.uid)
             }
             libc::S_IFREG => Node::File(Box::new(self.file(file, &real, &stat, owned)?)),
             _ => Node::Other,

@@ -129,9 +129,16 @@ fn caller(pid: i32) -> Option<Caller> {
         inheritable: status.bits("CapInh:")?,
         stack: limit("Max stack size")?,
         space: limit("Max address space")?,
+        protects_links: setting("fs/protected_symlinks") == Some(1),
         no_descriptor: !has_number_left(pid, limit("Max open files")?),
         large_table: has_large_table(pid),
     })
+}
+
+/// A number below `/proc/sys`.
+fn setting(name: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/sys/{name}")).ok()?;
+    text.trim().parse().ok()
 }
 
 /// The descriptors of a process, each with whether an exec closes it.

@@ -158,6 +158,15 @@ fn what_a_sibling_opens_while_the_call_is_held_is_its_own() {
 }
 
 #[test]
+fn a_program_that_it_starts_after_an_open_of_its_own_is_the_one_that_is_executed() {
+    let own = step("open", "/a", "/data");
+    let next = ["execute", "open"].map(|perm| step(perm, "/a", "/b"));
+    let found = found(&(kernels("/caller") + &own + &next.concat() + END));
+    assert_eq!(found.disagreements, [""; 0]);
+    assert_eq!((found.starts, found.own), (2, 1));
+}
+
+#[test]
 fn a_program_that_it_starts_in_turn_is_explained_as_well() {
     let next = ["execute", "open"]
         .map(|perm| step(perm, "/a", "/b"))
