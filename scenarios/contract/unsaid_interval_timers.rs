@@ -7,11 +7,12 @@
 //!
 //! See setitimer(2) and alarm(2): "alarms ... are preserved across execve(2)".
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "interval timers are kept",
+    needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT
 };

@@ -8,10 +8,11 @@
 //! See execve(2), which says in its notes of such failures that "the kernel kills the process with a
 //! SIGSEGV".
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program with an address beyond user space",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

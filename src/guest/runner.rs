@@ -23,6 +23,7 @@ use super::{
 };
 use crate::cases;
 use crate::cases::kept::Kept;
+use crate::files;
 use crate::model::{self, Either, Recording, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
@@ -139,7 +140,7 @@ fn limits(lab: LabKind) -> nix::Result<()> {
     match lab {
         // Older kernels ask modprobe about formats that they do not know: a start of its own.
         // Of nothing at all nothing would be written.
-        LabKind::Vm => match fs::write("/proc/sys/kernel/modprobe", "\n") {
+        LabKind::Vm => match files::set(Path::new("/proc/sys/kernel/modprobe"), "\n") {
             // A kernel without modules asks nobody.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Errno::EACCES),
             _ => Ok(()),
@@ -372,6 +373,7 @@ fn arm(
         deadline,
         hooks: Vec::new(),
         holder: None,
+        added: Vec::new(),
         helper: None,
         run: Run::default(),
         failed: Vec::new(),

@@ -17,6 +17,7 @@ pub mod reach;
 #[cfg(test)]
 mod sample;
 mod script;
+mod strings;
 mod walk;
 
 use serde::{Deserialize, Serialize};
@@ -35,8 +36,10 @@ pub struct Call {
     /// What it names.
     pub target: Target,
     /// The arguments.
+    #[serde(with = "strings")]
     pub argv: Vec<String>,
     /// The environment, `NAME=VALUE`.
+    #[serde(with = "strings")]
     pub environment: Vec<String>,
     /// Which process makes it.
     pub by: By,
