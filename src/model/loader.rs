@@ -2,7 +2,7 @@
 //! instruction: ld.so(8), elf/rtld.c and elf/dl-load.c of glibc 2.41.
 //!
 //! The cache is taken to know what stands in the default directories. Not predicted: auditing
-//! libraries, `DT_RPATH` of a library's loader, directories for special processors, musl's search.
+//! libraries, directories for special processors, `$LIB`, limits of the address space, musl's search.
 
 use super::reach::Rule;
 use super::walk::{Walked, walk};
