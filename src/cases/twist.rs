@@ -369,8 +369,8 @@ pub fn settle(case: &mut Case) {
             .iter()
             .chain(case.exec.environment.values())
     };
-    if case.exec.call == Way::Int80 && texts().any(long) {
-        // What is given must be where 32 bits reach, and has little room there.
+    if case.exec.call == Way::Int80 && (limited || texts().any(long)) {
+        // What is given must be where 32 bits reach: in a mapping of its own with little room.
         case.exec.call = Way::Execve;
     }
     if case.exec.call != Way::Execve || limited {
