@@ -421,6 +421,8 @@ mod tests {
                 number: FD,
                 path: path.to_owned(),
                 flags: Vec::new(),
+                memory: false,
+                then: Then::Kept,
             });
             opened(&case, &Tree::default())
         };
