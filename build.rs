@@ -77,7 +77,7 @@ fn build(root: &Path) -> u64 {
     }
     for directory in ["src", "scenarios"] {
         println!("cargo::rerun-if-changed={directory}");
-        for extension in ["c", "rs", "toml", "html"] {
+        for extension in ["c", "h", "rs", "toml", "html"] {
             files.extend(files_below(&root.join(directory), extension));
         }
     }

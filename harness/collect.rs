@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use exetrail::files;
 use exetrail::project::Project;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
+use exetrail::suite::{Cases, Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
 use exetrail::view::{Record, ViewName};
 
 use crate::model::SEEDS;
@@ -184,7 +184,10 @@ impl Collector {
         let (quiet, options) = (|_: &ReadyKernel, _| {}, Options::default());
         suite.play(
             &targets,
-            &SEEDS,
+            &Cases {
+                seeds: SEEDS,
+                keep: false,
+            },
             &options,
             &self.stop,
             &quiet,

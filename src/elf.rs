@@ -13,6 +13,7 @@ pub struct Elf {
     second: Option<Vec<u8>>,
     needed: Vec<String>,
     runpath: Option<String>,
+    rpath: Option<String>,
     flaw: Option<Flaw>,
     read_only: bool,
     unused: usize,
@@ -70,6 +71,7 @@ impl Elf {
             second: None,
             needed: Vec::new(),
             runpath: None,
+            rpath: None,
             flaw: None,
             read_only: false,
             unused: 0,
@@ -120,6 +122,13 @@ impl Elf {
     #[must_use]
     pub fn runpath(mut self, path: &str) -> Elf {
         self.runpath = Some(path.to_owned());
+        self
+    }
+
+    /// Says where its libraries and theirs are (`DT_RPATH`).
+    #[must_use]
+    pub fn rpath(mut self, path: &str) -> Elf {
+        self.rpath = Some(path.to_owned());
         self
     }
 
@@ -192,6 +201,9 @@ impl Elf {
         }
         if let Some(path) = &self.runpath {
             tags.push((29, string(path, &mut body)));
+        }
+        if let Some(path) = &self.rpath {
+            tags.push((15, string(path, &mut body)));
         }
         let strings_size = headers + body.len() - strings;
         let symbol_size = if wide { 24 } else { 16 };

@@ -19,9 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let exec = Exec::by("posix_spawn", "/usr/bin/true", |args| {
-        args.spawn(Spawn::PosixSpawn)
-    })?;
+    let exec = Exec::spawned("posix_spawn", "/usr/bin/true", Spawn::PosixSpawn)?;
     system.refuse_each(&exec)?;
     Ok(())
 }

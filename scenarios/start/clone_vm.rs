@@ -17,9 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let exec = Exec::by("clone_vm", "/usr/bin/true", |args| {
-        args.spawn(Spawn::SharedMemory)
-    })?;
+    let exec = Exec::spawned("clone_vm", "/usr/bin/true", Spawn::SharedMemory)?;
     system.observe(&exec)?;
     Ok(())
 }

@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let exec = Exec::by("vfork", "/usr/bin/true", |args| args.spawn(Spawn::Vfork))?;
+    let exec = Exec::spawned("vfork", "/usr/bin/true", Spawn::Vfork)?;
     system.observe(&exec)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What no kernel is needed for to see that it cannot be played.
 
-use super::names::{CAPABILITIES, FLAGS, LIMITS};
-use super::{Case, CaseExec, Kind, Made, Way, capability, flag, limit};
+use super::names::{CAPABILITIES, ERRNOS, FLAGS, LIMITS};
+use super::{By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, flag, limit};
 
 /// Something that is wrong with a case, and the key that says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +89,14 @@ impl Case {
                 );
             }
         }
-        if self.deny == Some(super::Deny::Event(0)) {
-            return problem("deny", "events count from 1");
+        match &self.deny {
+            Some(Deny::Event(0) | Deny::Always(0) | Deny::Errno(0, _)) => {
+                return problem("deny", "events count from 1");
+            }
+            Some(Deny::Errno(_, name)) if errno(name).is_none() => {
+                return problem("deny", format!("there is no errno {name:?}: {ERRNOS}"));
+            }
+            _ => {}
         }
         self.exec.check()
     }
@@ -147,6 +153,32 @@ impl CaseExec {
         if let Some(directory) = &self.directory {
             absolute("exec.directory", directory)?;
         }
+        if self.by != By::Itself && self.call != Way::Execve {
+            return problem("exec.by", "somebody else makes no call but \"execve\"");
+        }
+        if self.no_arguments && (self.argv0.is_some() || !self.arguments.is_empty()) {
+            return problem("exec.no_arguments", "there are arguments");
+        }
+        if let Some(directory) = &self.chroot {
+            absolute("exec.chroot", directory)?;
+        }
+        for (place, name) in self.dropped.iter().enumerate() {
+            if capability(name).is_none() {
+                let known = CAPABILITIES.join(", ");
+                return problem(
+                    format!("exec.dropped.{place}"),
+                    format!("there is no capability {name:?}: {known}"),
+                );
+            }
+        }
+        if let Some(name) = &self.filtered
+            && errno(name).is_none()
+        {
+            return problem(
+                "exec.filtered",
+                format!("there is no errno {name:?}: {ERRNOS}"),
+            );
+        }
         if self.group.is_some() && self.user.is_none() {
             return problem("exec.group", "a group goes with a user");
         }
@@ -157,12 +189,13 @@ impl CaseExec {
 impl Made {
     fn check(&self, at: &str) -> Result<(), Problem> {
         absolute(&format!("{at}.path"), &self.path)?;
-        let kinds = "text, copy, host, symlink, directory, program";
+        let kinds = "text, copy, host, symlink, hardlink, directory, program";
         let said = [
             self.text.is_some(),
             self.copy.is_some(),
             self.host.is_some(),
             self.symlink.is_some(),
+            self.hardlink.is_some(),
             self.directory,
             self.program.is_some(),
         ];

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
-pub use names::{capability, flag, limit};
+pub use names::{capability, errno, flag, limit};
 pub use text::{locate, print, read, refused};
 
 use crate::elf::Flaw;
@@ -79,6 +79,9 @@ pub struct CaseExec {
     /// The call.
     #[serde(default, skip_serializing_if = "is_default")]
     pub call: Way,
+    /// Who makes it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by: By,
     /// A descriptor that the child has when it makes the call: where the path of `execveat` begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<Fd>,
@@ -91,6 +94,9 @@ pub struct CaseExec {
     /// The first argument, where it is not the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argv0: Option<String>,
+    /// There is no argument at all, not even the first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub no_arguments: bool,
     /// Environment variables beside `PATH`, `HOME` and `SHELL`, or in their place.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -103,6 +109,24 @@ pub struct CaseExec {
     /// Group id of the caller; that of the user where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<u32>,
+    /// Further groups of the caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<u32>,
+    /// Root directory of the caller; the working directory is `/` in it where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chroot: Option<String>,
+    /// Namespaces that the caller makes for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<Namespace>,
+    /// Capabilities that are taken from the caller's bounding set, such as `net_raw` (capabilities(7)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
+    /// No exec may give the caller more than it has (`PR_SET_NO_NEW_PRIVS`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub no_new_privileges: bool,
+    /// A filter of the caller answers every exec with this errno (seccomp(2)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered: Option<String>,
     /// Soft limits of the caller, such as `nofile = 16` (getrlimit(2)).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, u64>,
@@ -120,6 +144,37 @@ pub enum Way {
     Fexecve,
     /// execveat(2).
     Execveat,
+    /// execve(2) by `int $0x80`, as 32-bit programs call it.
+    Int80,
+}
+
+/// Who makes the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The process that was made for it, which has one thread.
+    #[default]
+    Itself,
+    /// A thread of it that is not the leader.
+    Thread,
+    /// A child of it, by vfork(2).
+    Vfork,
+    /// A child of it, by posix_spawn(3).
+    PosixSpawn,
+    /// A child of it that shares its memory, by clone(2).
+    CloneVm,
+}
+
+/// A namespace (namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// Of mounts.
+    Mount,
+    /// Of users; nobody is mapped.
+    User,
 }
 
 /// A descriptor that is opened before the call.
@@ -135,6 +190,28 @@ pub struct Fd {
     /// `O_PATH` and `O_CLOEXEC`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Open>,
+    /// What it is opened on is copied into memory, and the descriptor leads there (memfd_create(2)).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub memory: bool,
+    /// What becomes of it before the call.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub then: Then,
+}
+
+/// What becomes of a descriptor before the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Then {
+    /// It is kept.
+    #[default]
+    Kept,
+    /// It is closed.
+    Closed,
+    /// Its file is deleted.
+    Deleted,
+    /// Its file gets another name, with `.renamed` at its end.
+    Renamed,
 }
 
 /// A flag of open(2).
@@ -158,6 +235,10 @@ pub enum Deny {
     Each,
     /// The n-th event, from 1.
     Event(usize),
+    /// The n-th event, from 1, and every later one of the same file.
+    Always(usize),
+    /// The n-th event, from 1, with this errno; where the kernel can, from 6.14 on.
+    Errno(usize, String),
     /// Every event whose words begin so, such as `open /etc/ld.so.cache`, in turn, after a case that
     /// allows all.
     Path(String),
@@ -193,8 +274,8 @@ pub enum Kind {
     Overlay,
 }
 
-/// A file, made before the call: one of `text`, `copy`, `host`, `symlink`, `directory`, `program` says
-/// what it is.
+/// A file, made before the call: one of `text`, `copy`, `host`, `symlink`, `hardlink`, `directory`,
+/// `program` says what it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -213,6 +294,9 @@ pub struct Made {
     /// A symlink to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symlink: Option<String>,
+    /// A second name of this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardlink: Option<String>,
     /// A directory.
     #[serde(default, skip_serializing_if = "is_default")]
     pub directory: bool,
@@ -228,6 +312,9 @@ pub struct Made {
     /// File capabilities, effective at once, such as `net_raw` (capabilities(7)).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
+    /// Another process has it open for writing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub written: bool,
 }
 
 /// What a file is.
@@ -241,6 +328,8 @@ pub enum Content<'a> {
     Host(&'a str),
     /// A symlink.
     Link(&'a str),
+    /// A second name.
+    Hardlink(&'a str),
     /// A directory.
     Directory,
     /// An ELF program.
@@ -258,12 +347,21 @@ pub struct Program {
     /// Its ELF interpreter, with all its bytes: `/lib64/ld-linux-x86-64.so.2\u0000`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<String>,
+    /// A second one, which the kernel passes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
     /// The libraries that it needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed: Vec<String>,
-    /// Where they are.
+    /// Where they are (`DT_RUNPATH`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runpath: Option<String>,
+    /// Where they and theirs are (`DT_RPATH`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpath: Option<String>,
+    /// So many program headers that say nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unused_headers: u16,
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaw: Option<Flaw>,
@@ -289,6 +387,7 @@ impl Made {
             self.copy.as_deref().map(Content::Copy),
             self.host.as_deref().map(Content::Host),
             self.symlink.as_deref().map(Content::Link),
+            self.hardlink.as_deref().map(Content::Hardlink),
             self.directory.then_some(Content::Directory),
             self.program.as_ref().map(Content::Program),
         ];

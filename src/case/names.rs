@@ -1,5 +1,6 @@
 //! Words of a case that stand for numbers of the kernel's interface.
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::Resource;
 
@@ -41,6 +42,24 @@ pub fn limit(name: &str) -> Option<Resource> {
 
 /// The names that [`limit`] knows.
 pub const LIMITS: &str = "as, core, cpu, data, fsize, memlock, nofile, nproc, stack";
+
+/// An errno by its name: one that fanotify(7) takes for a refusal.
+#[must_use]
+pub fn errno(name: &str) -> Option<Errno> {
+    Some(match name {
+        "EPERM" => Errno::EPERM,
+        "EIO" => Errno::EIO,
+        "EBUSY" => Errno::EBUSY,
+        "ETXTBSY" => Errno::ETXTBSY,
+        "EAGAIN" => Errno::EAGAIN,
+        "ENOSPC" => Errno::ENOSPC,
+        "EDQUOT" => Errno::EDQUOT,
+        _ => return None,
+    })
+}
+
+/// The names that [`errno`] knows.
+pub const ERRNOS: &str = "EPERM, EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC, EDQUOT";
 
 /// The number of a capability by its name in lower case, without `CAP_` (linux/capability.h).
 #[must_use]

@@ -3,8 +3,11 @@
 //!
 //! A case is its seed: the same seed is the same case, on every kernel and machine.
 
+mod caller;
+pub mod kept;
 mod play;
 mod strategy;
+mod twist;
 
 use std::ops::ControlFlow;
 
@@ -71,6 +74,15 @@ mod tests {
     #[test]
     fn a_seed_is_always_the_same_case() {
         assert_eq!(of(7), of(7));
+    }
+
+    #[test]
+    fn what_is_generated_is_what_a_case_file_may_say() {
+        for seed in 0..1000 {
+            let case = of(seed);
+            let needs: Vec<_> = crate::need::NAMED.iter().map(|(name, _)| *name).collect();
+            assert_eq!(case.check(&needs), Ok(()), "seed {seed}");
+        }
     }
 
     #[test]

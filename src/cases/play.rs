@@ -1,7 +1,7 @@
 //! Plays a case, as a scenario would.
 
 use std::ffi::CString;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{PermissionsExt as _, lchown};
 use std::path::Path;
 
@@ -9,12 +9,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::mount::{MsFlags, mount};
-use nix::sys::resource::{getrlimit, setrlimit};
-use nix::unistd::{Gid, Uid, chdir, setgroups, setresgid, setresuid};
 
-use crate::case::{self, Case, CaseMount, Content, Deny, Kind, Made, Open, Program, Way};
+use super::caller;
+use crate::case::{
+    self, By, Case, CaseExec, CaseMount, Content, Deny, Fd, Kind, Made, Open, Program, Then, Way,
+};
+use crate::need::NAMED;
+use crate::scenario::needs::{BINFMT_MISC_LOADER, DENY_ERRNO};
 use crate::scenario::{Elf, Exec, System};
-use crate::sys;
+use crate::sys::{self, Spawn};
+use crate::trail::LabKind;
 use crate::wire::{Act, FILES};
 
 /// Makes what surrounds a case and executes its program.
@@ -23,28 +27,83 @@ use crate::wire::{Act, FILES};
 ///
 /// A file cannot be made, or what comes before the call fails.
 pub fn play(case: &Case, system: &mut System) -> Result<()> {
-    prepare(case, system)?;
+    surround(case, system)?;
+    let _writers = set_up(case, system)?;
     if let Some(path) = closed(case) {
         bail!("{path} cannot be opened before the call");
     }
     execute(case, system)
 }
 
-/// As [`play`], but executes nothing where a file that is to be opened before is not there, as it happens
-/// to generated cases.
+/// As [`play`], but executes nothing where the kernel lacks what the case needs, or a file is not there that
+/// is to be opened before, as it happens to generated cases.
 ///
 /// # Errors
 ///
 /// As for [`play`].
 pub fn attempt(case: &Case, system: &mut System) -> Result<()> {
-    prepare(case, system)?;
-    match closed(case) {
+    if !is_possible(case) {
+        return Ok(());
+    }
+    surround(case, system)?;
+    if !can_register(case) {
+        return Ok(());
+    }
+    let _writers = set_up(case, system)?;
+    match closed(case).or(unreachable(case)) {
         Some(_) => Ok(()),
         None => execute(case, system),
     }
 }
 
-fn prepare(case: &Case, system: &mut System) -> Result<()> {
+/// Whether this kernel has what the case needs; the cases are played in virtual machines alone.
+fn is_possible(case: &Case) -> bool {
+    let needs = case.needs.iter();
+    let mut needs = needs.filter_map(|name| NAMED.iter().find(|(known, _)| known == name));
+    let errno = matches!(case.deny, Some(Deny::Errno(..)));
+    let mut formats = case.formats.iter();
+    let newest = formats.any(|format| {
+        let flags = format.rule.rsplit(':').next().unwrap_or_default();
+        flags.contains(['L', 'T'])
+    });
+    needs.all(|(_, need)| (need.probe)(LabKind::Vm))
+        && (!errno || (DENY_ERRNO.probe)(LabKind::Vm))
+        && (!newest || (BINFMT_MISC_LOADER.probe)(LabKind::Vm))
+}
+
+/// A directory that the caller is to be in and that is not there, in its root.
+fn unreachable(case: &Case) -> Option<&str> {
+    let root = case.exec.chroot.as_deref();
+    if let Some(root) = root.filter(|root| !Path::new(root).is_dir()) {
+        return Some(root);
+    }
+    let directory = case.exec.directory.as_deref()?;
+    let inside = format!("{}{directory}", root.unwrap_or_default());
+    (!Path::new(&inside).is_dir()).then_some(directory)
+}
+
+/// Whether the interpreters can be opened that entries of binfmt_misc keep open (`F`).
+fn can_register(case: &Case) -> bool {
+    let fixed = case.formats.iter().filter_map(|format| {
+        let (rest, flags) = format.rule.rsplit_once(':')?;
+        let (_, path) = rest.rsplit_once(':')?;
+        flags.contains('F').then_some(path)
+    });
+    let executable = |path: &str| {
+        let meta = fs::metadata(path);
+        meta.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    let written = case.files.iter().any(|made| made.written);
+    let noexec = case
+        .mounts
+        .iter()
+        .any(|mount| mount.options.contains(&"noexec".to_owned()));
+    let mut fixed = fixed.peekable();
+    fixed.peek().is_none() || !written && !noexec && fixed.all(executable)
+}
+
+/// Makes the files and mounts of a case.
+fn surround(case: &Case, system: &mut System) -> Result<()> {
     for (number, one) in (1..).zip(&case.mounts) {
         mounted(one, number, system)
             .with_context(|| format!("failed to mount {:?} on {}", one.kind, one.at))?;
@@ -52,6 +111,11 @@ fn prepare(case: &Case, system: &mut System) -> Result<()> {
     for made in &case.files {
         make(made, system).with_context(|| format!("failed to make {}", made.path))?;
     }
+    Ok(())
+}
+
+/// Changes what a case changes of the system; the files that are returned are open for writing.
+fn set_up(case: &Case, system: &mut System) -> Result<Vec<File>> {
     for format in &case.formats {
         system.format(&format.name, &format.rule)?;
     }
@@ -61,7 +125,12 @@ fn prepare(case: &Case, system: &mut System) -> Result<()> {
     for path in &case.watch {
         system.watch_also(path);
     }
-    Ok(())
+    let written = case.files.iter().filter(|made| made.written);
+    let written = written.map(|made| {
+        let open = OpenOptions::new().append(true).open(&made.path);
+        open.with_context(|| format!("failed to open {} for writing", made.path))
+    });
+    written.collect()
 }
 
 /// What the case opens before its call and is not there to be opened.
@@ -69,7 +138,10 @@ fn closed(case: &Case) -> Option<&str> {
     let fd = case.exec.fd.as_ref()?;
     let meta = fs::metadata(&fd.path);
     let path_only = fd.flags.contains(&Open::Path);
-    let opens = meta.is_ok_and(|meta| path_only || meta.is_file() || meta.is_dir());
+    let opens = meta.is_ok_and(|meta| match fd.memory {
+        true => meta.is_file(),
+        false => path_only || meta.is_file() || meta.is_dir(),
+    });
     (!opens).then_some(&fd.path)
 }
 
@@ -81,6 +153,15 @@ fn execute(case: &Case, system: &mut System) -> Result<()> {
         Some(Deny::Event(nth)) => system
             .refuse(&exec, Act::Deny, *nth, "whatever it is")
             .map(drop),
+        Some(Deny::Always(nth)) => system
+            .refuse(&exec, Act::File, *nth, "whatever it is")
+            .map(drop),
+        Some(Deny::Errno(nth, name)) => {
+            let errno = case::errno(name).context("no errno")?;
+            system
+                .refuse(&exec, Act::Errno(errno as i32), *nth, "whatever it is")
+                .map(drop)
+        }
         Some(Deny::Path(words)) => {
             let seen = system.look("allow all", &exec)?;
             let events = (1..).zip(&seen.events);
@@ -183,14 +264,18 @@ fn make(made: &Made, system: &mut System) -> Result<()> {
         Content::Copy(from) => fs::write(path, copied(Path::new(from))?)?,
         Content::Host(name) => fs::write(path, copied(&Path::new(FILES).join(name))?)?,
         Content::Link(target) => std::os::unix::fs::symlink(target, path)?,
+        Content::Hardlink(other) => fs::hard_link(other, path)?,
         Content::Directory => fs::create_dir_all(path)?,
         Content::Program(program) => fs::write(path, elf(program).build())?,
     }
     if let Some((user, group)) = made.owner {
         lchown(path, Some(user), Some(group))?;
     }
-    if made.symlink.is_none() {
-        let mode = made.mode.unwrap_or(0o755);
+    let mode = match made.symlink.is_some() || made.hardlink.is_some() {
+        true => made.mode,
+        false => Some(made.mode.unwrap_or(0o755)),
+    };
+    if let Some(mode) = mode {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
     let numbers = made
@@ -219,9 +304,16 @@ fn elf(program: &Program) -> Elf {
     for library in &program.needed {
         elf = elf.needs(library);
     }
+    if let Some(path) = &program.second {
+        elf = elf.second_interpreter(path);
+    }
     if let Some(path) = &program.runpath {
         elf = elf.runpath(path);
     }
+    if let Some(path) = &program.rpath {
+        elf = elf.rpath(path);
+    }
+    elf = elf.unused_headers(program.unused_headers.into());
     match program.flaw {
         Some(flaw) => elf.flaw(flaw),
         None => elf,
@@ -230,7 +322,11 @@ fn elf(program: &Program) -> Elf {
 
 fn exec(case: &case::CaseExec) -> Result<Exec> {
     let mut exec = match case.call {
-        Way::Execve => Exec::path(&case.path)?,
+        Way::Execve => by(case)?,
+        Way::Int80 => Exec::by("execve by int $0x80", &case.path, |args| {
+            args.execve_narrow()
+        })?
+        .itself(),
         Way::Fexecve => Exec::descriptor(&case.path)?,
         Way::Execveat => {
             let path = CString::new(case.path.as_str()).context("a NUL in a path")?;
@@ -245,13 +341,13 @@ fn exec(case: &case::CaseExec) -> Result<Exec> {
         }
     };
     if let Some(fd) = &case.fd {
-        let mut open = OFlag::O_RDONLY;
-        open.set(OFlag::O_PATH, fd.flags.contains(&Open::Path));
-        open.set(OFlag::O_CLOEXEC, fd.flags.contains(&Open::Cloexec));
-        exec = exec.opened(fd.number, &fd.path, open);
+        exec = opened(exec, fd)?;
     }
     if let Some(name) = &case.argv0 {
         exec = exec.argv(&[name])?;
+    }
+    if case.no_arguments {
+        exec = exec.argv(&[])?;
     }
     for argument in &case.arguments {
         exec = exec.arg(argument)?;
@@ -259,28 +355,51 @@ fn exec(case: &case::CaseExec) -> Result<Exec> {
     for (name, value) in &case.environment {
         exec = exec.set(name, value)?;
     }
-    let limits: Vec<_> = case
-        .limits
-        .iter()
-        .filter_map(|(name, value)| Some((case::limit(name)?, *value)))
-        .collect();
-    let directory = case.directory.clone();
-    let user = case.user.map(|user| (user, case.group.unwrap_or(user)));
-    Ok(exec.before(move || {
-        if let Some(directory) = &directory {
-            chdir(directory.as_str())
-                .with_context(|| format!("failed to change to {directory}"))?;
+    caller::become_it(exec, case)
+}
+
+fn by(case: &CaseExec) -> Result<Exec> {
+    let path = &case.path;
+    Ok(match case.by {
+        By::Itself => Exec::path(path)?,
+        By::Thread => Exec::by("execve in a thread", path, |args| {
+            args.execve_in_thread("worker")
+        })?
+        .itself(),
+        By::Vfork => Exec::spawned("vfork", path, Spawn::Vfork)?,
+        By::PosixSpawn => Exec::spawned("posix_spawn", path, Spawn::PosixSpawn)?,
+        By::CloneVm => Exec::spawned("clone with CLONE_VM", path, Spawn::SharedMemory)?,
+    })
+}
+
+fn opened(exec: Exec, fd: &Fd) -> Result<Exec> {
+    let mut flags = OFlag::O_RDONLY;
+    flags.set(OFlag::O_PATH, fd.flags.contains(&Open::Path));
+    flags.set(OFlag::O_CLOEXEC, fd.flags.contains(&Open::Cloexec));
+    let number = fd.number;
+    let exec = match fd.memory {
+        true => {
+            let bytes =
+                fs::read(&fd.path).with_context(|| format!("failed to read {}", fd.path))?;
+            exec.before(move || caller::in_memory(number, &bytes, flags))
         }
-        for (which, value) in &limits {
-            let (_, hard) = getrlimit(*which)?;
-            setrlimit(*which, *value, hard.max(*value))?;
-        }
-        if let Some((user, group)) = user {
-            let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
-            setgroups(&[])?;
-            setresgid(group, group, group)?;
-            setresuid(user, user, user)?;
-        }
-        Ok(())
-    }))
+        false => exec.opened(number, &fd.path, flags),
+    };
+    let path = fd.path.clone();
+    Ok(match fd.then {
+        Then::Kept => exec,
+        Then::Closed => exec.before(move || Ok(nix::unistd::close(number)?)),
+        Then::Deleted => exec.before(move || {
+            let directory = Path::new(&path).symlink_metadata()?.is_dir();
+            let result = match directory {
+                true => fs::remove_dir(&path),
+                false => fs::remove_file(&path),
+            };
+            result.with_context(|| format!("failed to delete {path}"))
+        }),
+        Then::Renamed => exec.before(move || {
+            let context = || format!("failed to rename {path}");
+            fs::rename(&path, format!("{path}.renamed")).with_context(context)
+        }),
+    })
 }

@@ -6,22 +6,30 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
+use super::twist::{settle, twist};
 use crate::arch;
-use crate::case::{Case, CaseExec, Deny, Fd, Made, Open, Program, Way};
+use crate::case::{Case, CaseExec, Fd, Made, Open, Program, Then, Way};
 use crate::scenario::Flaw;
 
-/// Who is not root.
-const NOBODY: u32 = 65534;
 /// The descriptor that a call begins at.
 const FD: i32 = 5;
 /// Names of the files, in `/tmp`.
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-/// What stands in the fixture, is missing, or is something else; nothing that starts a program,
-/// which could go on for ever.
-const ELSEWHERE: [&str; 10] = [
+pub(super) const NAMES: [&str; 6] = [
+    "a",
+    "b",
+    "c",
+    "d.exe",
+    "longer-than-a-comm",
+    "\u{fc}-\u{e9}",
+];
+/// What stands in the fixture, is missing, or is something else. What starts a program is never told to
+/// start one that was made here, which could go on for ever.
+const ELSEWHERE: [&str; 12] = [
     "/usr/bin/true",
     "/usr/bin/busybox",
     "/usr/bin/ls",
+    "/usr/bin/env",
+    "/usr/bin/bash",
     arch::LOADER,
     "/tmp/none",
     "/usr/bin",
@@ -47,36 +55,19 @@ pub fn case() -> impl Strategy<Value = Case> {
     });
     let arguments = vec(select(vec!["one", "", "/usr/bin/true", "--"]), 0..=2);
     let arguments = arguments.prop_map(|all| all.into_iter().map(ToOwned::to_owned).collect());
-    let variables = prop_oneof![
-        6 => Just(Vec::new()),
-        1 => preload(),
-        1 => Just(vec![("LD_LIBRARY_PATH".to_owned(), "/tmp:/tmp/c".to_owned())]),
-    ];
-    let refused = prop_oneof![7 => Just(None), 1 => (1..=8_usize).prop_map(Some)];
-    let user = prop_oneof![5 => Just(false), 1 => Just(true)];
-    (files, exec(), arguments, variables, user, refused).prop_map(
-        |(files, exec, arguments, variables, user, refused)| Case {
+    let twists = vec(twist(), 0..=5);
+    (files, exec(), arguments, twists).prop_map(|(files, exec, arguments, twists)| {
+        let mut case = Case {
             files,
-            exec: CaseExec {
-                arguments,
-                environment: variables.into_iter().collect(),
-                user: user.then_some(NOBODY),
-                ..exec
-            },
-            deny: refused.map(Deny::Event),
+            exec: CaseExec { arguments, ..exec },
             ..Case::default()
-        },
-    )
-}
-
-fn preload() -> impl Strategy<Value = Vec<(String, String)>> {
-    let list = select(vec![
-        "libaudit.so.1",
-        "libmissing.so",
-        "/tmp/b",
-        "/lib/x86_64-linux-gnu/libaudit.so.1 libcap.so.2",
-    ]);
-    list.prop_map(|list| vec![("LD_PRELOAD".to_owned(), list.to_owned())])
+        };
+        for twist in twists {
+            twist.apply(&mut case);
+        }
+        settle(&mut case);
+        case
+    })
 }
 
 fn mode() -> impl Strategy<Value = u32> {
@@ -84,7 +75,7 @@ fn mode() -> impl Strategy<Value = u32> {
 }
 
 /// A path to one of the files, most often, or to something else.
-fn path() -> impl Strategy<Value = String> {
+pub(super) fn path() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => select(NAMES.to_vec()).prop_map(|name| format!("/tmp/{name}")),
         3 => select(ELSEWHERE.to_vec()).prop_map(ToOwned::to_owned),
@@ -100,14 +91,23 @@ fn content() -> impl Strategy<Value = Made> {
     };
     prop_oneof![
         5 => script().prop_map(text),
+        2 => select(SHELL.to_vec()).prop_map(move |script| text(script.to_owned())),
         4 => program().prop_map(|program| Made { program: Some(program), ..Made::default() }),
         3 => path().prop_map(|target| Made { symlink: Some(target), ..Made::default() }),
-        2 => select(vec!["/usr/bin/true", "/usr/bin/busybox"])
+        2 => select(vec!["/usr/bin/true", "/usr/bin/busybox", "/usr/bin/env"])
             .prop_map(|path| Made { copy: Some(path.to_owned()), ..Made::default() }),
         1 => Just(Made { directory: true, ..Made::default() }),
         2 => nonsense().prop_map(text),
     ]
 }
+
+/// Scripts that start programs of the fixture in turn.
+const SHELL: [&str; 4] = [
+    "#!/usr/bin/bash\n/usr/bin/true\n/usr/bin/true one\n",
+    "#!/usr/bin/bash\nexec /usr/bin/env true\n",
+    "#!/usr/bin/busybox sh\n/usr/bin/true\n",
+    "#!/usr/bin/env bash\n/usr/bin/none\n",
+];
 
 /// A `#!` line of every shape.
 fn script() -> impl Strategy<Value = String> {
@@ -147,6 +147,8 @@ fn nonsense() -> impl Strategy<Value = String> {
         "#! \t\n",
         "#!\0",
         "plain text\n",
+        "EXETRAIL\n",
+        "EXEtRAIL\n",
         "\u{1}\u{2}\u{3}\u{4}",
         "\u{7f}ELF",
         "\u{7f}ELF\u{2}\u{1}\u{1}",
@@ -155,7 +157,12 @@ fn nonsense() -> impl Strategy<Value = String> {
 }
 
 fn program() -> impl Strategy<Value = Program> {
-    let loader = select(vec![arch::LOADER, arch::LOADER_NARROW]);
+    let loader = select(vec![
+        arch::LOADER,
+        arch::LOADER,
+        arch::LOADER_NARROW,
+        LOADER_MUSL,
+    ]);
     let interpreter = prop_oneof![
         2 => Just(None),
         5 => loader.prop_map(|path| Some(format!("{path}\0"))),
@@ -171,25 +178,54 @@ fn program() -> impl Strategy<Value = Program> {
         "libmissing.so",
         "b",
         "/tmp/c",
+        "$ORIGIN/b",
+        "libc.so",
     ]);
-    let flaw = prop_oneof![
-        8 => Just(None),
-        1 => Just(Some(Flaw::Machine)),
-        1 => Just(Some(Flaw::Address)),
-        1 => Just(Some(Flaw::Truncated)),
-    ];
+    let flaw = option::weighted(0.3, select(FLAWS.to_vec()));
     let narrow = prop_oneof![5 => Just(false), 1 => Just(true)];
-    let runpath = option::weighted(0.2, select(vec!["/tmp", "/tmp/d:/usr/lib"]));
-    (narrow, interpreter, vec(library, 0..=3), runpath, flaw).prop_map(
-        |(narrow, interpreter, needed, runpath, flaw)| Program {
+    let directories = || {
+        let list = select(vec![
+            "/tmp",
+            "/tmp/d:/usr/lib",
+            "$ORIGIN",
+            "$ORIGIN/../tmp",
+            ":/tmp/c",
+        ]);
+        option::weighted(0.2, list.prop_map(ToOwned::to_owned))
+    };
+    let second = option::weighted(0.1, path());
+    let unused_headers = prop_oneof![12 => Just(0), 1 => Just(80), 1 => Just(1200)];
+    let headers = (second, unused_headers, flaw);
+    let libraries = (vec(library, 0..=3), directories(), directories());
+    (narrow, interpreter, headers, libraries).prop_map(
+        |(narrow, interpreter, (second, unused_headers, flaw), (needed, runpath, rpath))| Program {
             narrow,
             interpreter,
+            second,
             needed: needed.into_iter().map(ToOwned::to_owned).collect(),
-            runpath: runpath.map(ToOwned::to_owned),
+            runpath,
+            rpath,
+            unused_headers,
             flaw,
         },
     )
 }
+
+/// What can be wrong with a program.
+const FLAWS: [Flaw; 10] = [
+    Flaw::Machine,
+    Flaw::Address,
+    Flaw::Truncated,
+    Flaw::Short,
+    Flaw::Relocatable,
+    Flaw::NoHeaders,
+    Flaw::HeaderSize,
+    Flaw::HeadersOutside,
+    Flaw::InterpreterOutside,
+    Flaw::NothingLoaded,
+];
+/// The path of musl's loader.
+const LOADER_MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
 /// What is executed, without arguments and the like.
 fn exec() -> impl Strategy<Value = CaseExec> {
@@ -224,6 +260,8 @@ fn exec() -> impl Strategy<Value = CaseExec> {
                         number: FD,
                         path,
                         flags: open.into_iter().flatten().collect(),
+                        memory: false,
+                        then: Then::Kept,
                     }),
                     flags: ["AT_EMPTY_PATH".to_owned()].into_iter().chain(flag).collect(),
                     ..by(Way::Execveat)(String::new())
@@ -235,6 +273,8 @@ fn exec() -> impl Strategy<Value = CaseExec> {
                 number: FD,
                 path: "/tmp".to_owned(),
                 flags: vec![Open::Path, Open::Cloexec],
+                memory: false,
+                then: Then::Kept,
             }),
             flags: flag.into_iter().collect(),
             ..by(Way::Execveat)(match directory {

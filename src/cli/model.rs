@@ -1,14 +1,17 @@
 //! `exetrail model`: generated starts against the model, as many as one likes.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use comfy_table::{Cell, Table, TableStyle};
 
 use super::{live, run};
+use crate::model::differences;
+use crate::model::reach::{Reach, Rule};
 use crate::project::Project;
-use crate::suite::{Options, ReadyKernel, Stop, Tally};
+use crate::suite::{Cases, Options, ReadyKernel, Stop, Tally};
 use crate::{case, cases};
 
 /// Options of `exetrail model`.
@@ -38,6 +41,13 @@ pub struct Args {
     /// Show the case of the first seed as a case file of a suite (docs/suites.md), and execute nothing
     #[arg(long)]
     show: bool,
+    /// Print which rule of the model, and which difference between kernels, was reached how often
+    #[arg(long)]
+    reach: bool,
+    /// Write what the model was told and what was seen to DIRECTORY, a file for each kernel, to be judged
+    /// again without one; no case is made smaller then
+    #[arg(long, value_name = "DIRECTORY")]
+    keep: Option<PathBuf>,
 }
 
 /// Plays the cases and says where the model is wrong; status 1 when it is, 2 when a case broke.
@@ -59,7 +69,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         ..Options::default()
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
-    let seeds = args.seed..args.seed.saturating_add(args.cases);
+    let played = Cases {
+        seeds: args.seed..args.seed.saturating_add(args.cases),
+        keep: args.keep.is_some(),
+    };
     let progress = |target: &ReadyKernel, seed: u64| {
         let done = seed + 1 - args.seed;
         if done.is_multiple_of(100) || done == args.cases {
@@ -69,7 +82,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut tallies = vec![Tally::default(); targets.len()];
     suite.play(
         &targets,
-        &seeds,
+        &played,
         &options,
         &stop,
         &progress,
@@ -86,7 +99,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             writeln!(out, "{}: {line}", target.label())?;
         }
     }
+    if args.reach {
+        writeln!(out, "{}", reached(&tallies))?;
+    }
     writeln!(out, "{}", table(&targets, &tallies))?;
+    if let Some(directory) = &args.keep {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to make {}", directory.display()))?;
+        for (target, tally) in targets.iter().zip(&tallies) {
+            let file = directory.join(format!("{}.xz", target.label()));
+            cases::kept::write(&file, &tally.kept)?;
+        }
+    }
     if stop.is_asked_for() {
         return Ok(ExitCode::from(130));
     }
@@ -96,6 +120,31 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         () if any(|tally| !tally.disagreed.is_empty()) => ExitCode::from(1),
         () => ExitCode::SUCCESS,
     })
+}
+
+/// Each rule and each difference with how often it was reached on all kernels; those that were not come
+/// first.
+fn reached(tallies: &[Tally]) -> Table {
+    let mut all = Reach::default();
+    tallies.iter().for_each(|tally| all.add(&tally.reach));
+    let rules = Rule::ALL.iter();
+    let mut rows: Vec<_> = rules
+        .map(|rule| (all.rule(*rule), rule.id().to_owned(), rule.words()))
+        .collect();
+    for difference in &differences::ALL {
+        let [has, lacks] = [true, false].map(|is_in| all.difference(difference, is_in));
+        let since = difference.since.first().copied().unwrap_or_default();
+        rows.push((has, format!("from {since} on"), difference.what));
+        rows.push((lacks, format!("not from {since} on"), difference.what));
+    }
+    rows.sort_by_key(|(count, ..)| *count != 0);
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header(["reached", "rule", "what it says"]);
+    for (count, rule, words) in rows {
+        table.add_row([count.to_string(), rule, words.to_owned()]);
+    }
+    table
 }
 
 fn table(targets: &[ReadyKernel], tallies: &[Tally]) -> Table {

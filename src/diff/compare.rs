@@ -391,6 +391,35 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_was_there_before_it_was_started_is_started_otherwise() {
+        let steps = "perm=open pid=p1 ppid=p0 exe=/a comm=a : path=/c\n";
+        let mut old = parse(&format!("start p1 by p0\n{steps}")).unwrap();
+        let new = old.clone();
+        old.started.clear();
+        let words = |old, new| -> Vec<_> {
+            let changes = compare(old, new);
+            changes.iter().map(ToString::to_string).collect()
+        };
+        let there = "start p1 by p0";
+        let wanted = format!("p1: starts otherwise: not started -> {there}");
+        assert_eq!(words(&old, &new), [wanted]);
+        let wanted = format!("p1: starts otherwise: {there} -> not started");
+        assert_eq!(words(&new, &old), [wanted]);
+    }
+
+    #[test]
+    fn a_process_that_went_is_one_change() {
+        let new = "start p1 by launcher: execve /a\nend p1: exit 0\n";
+        let old =
+            format!("{new}\nstart p2 by p1\nperm=open pid=p2 ppid=p1 exe=/a comm=a : path=/c\n");
+        let words = between(&old, new);
+        assert_eq!(
+            words,
+            ["p2: the process with 1 steps is gone: start p2 by p1"]
+        );
+    }
+
+    #[test]
     fn another_end_is_told() {
         let old = "start p1 by launcher: execve /a\nend p1: exit 0\n";
         let new = old.replace("exit 0", "signal SIGSEGV");

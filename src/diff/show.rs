@@ -191,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn equal_trails_are_not_different() {
+        let side = || Side {
+            kernel: "6.1".to_owned(),
+            source: "snapshot of 5.10".to_owned(),
+        };
+        let trail = parse("start p1 by launcher: execve /a\nend p1: exit 0\n").unwrap();
+        let same = Comparison::new("start/a", (side(), &trail), (side(), &trail));
+        assert!(!same.is_different() && comparison().is_different());
+        assert_eq!(same.show(Form::Text), "start/a\n");
+    }
+
+    #[test]
     fn json_names_both_sides() {
         let json: serde_json::Value = serde_json::from_str(&comparison().show(Form::Json)).unwrap();
         assert_eq!(json["new"]["kernel"], "6.12");

@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::fault::Nobody;
 use super::runner::{Boot, TRAIL, Work, end_everybody, observe};
 use super::undo::Undo;
 use crate::case::Case;
-use crate::cases;
+use crate::cases::{self, kept::Kept};
+use crate::model::Reach;
 use crate::scenario::Hang;
 use crate::trail::{Agreement, Trail};
 use crate::wire::{Link, Message, Shrunk};
@@ -26,29 +27,32 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
     link.send(&Message::Started {
         scenario: format!("case {seed}"),
     })?;
+    let (result, reach) = Reach::of(|| play(&cases::of(seed), boot));
+    let kept = boot.kept.iter_mut().flat_map(|kept| kept.drain(..));
+    let kept = kept.map(|kept| serde_json::to_value(Kept { seed, ..kept }));
+    let kept = kept.collect::<serde_json::Result<_>>();
+    let kept = kept.context("failed to write what the model was told")?;
+    // What is kept is looked at without a kernel.
+    let smaller = boot.kept.is_none();
     let mut play = |case: &Case| play(case, boot);
-    let result = play(&cases::of(seed));
     let bad = |found: &Agreement| !found.disagreements.is_empty() || !found.renamed.is_empty();
-    let shrunk = result
-        .as_ref()
-        .is_ok_and(|found| found.as_ref().is_some_and(|(_, found)| bad(found)))
-        .then(|| {
-            let mut kept = None;
-            let case = cases::shrink(seed, |case| match play(case) {
-                Ok(Some((trail, found))) if bad(&found) => {
-                    kept = Some((trail, found));
-                    ControlFlow::Continue(true)
-                }
-                Ok(_) => ControlFlow::Continue(false),
-                Err(_) => ControlFlow::Break(()),
-            });
-            let (trail, found) = kept.unwrap_or_default();
-            Shrunk {
-                case: Box::new(case),
-                trail: trail.to_string(),
-                disagreements: [found.disagreements, found.renamed].concat(),
+    let first = result.as_ref().ok().cloned().flatten();
+    let shrunk = first.filter(|(_, found)| bad(found)).map(|mut worst| {
+        let case = cases::shrink(seed, |case| match smaller.then(|| play(case)) {
+            Some(Ok(Some(played))) if bad(&played.1) => {
+                worst = played;
+                ControlFlow::Continue(true)
             }
+            Some(Ok(_)) => ControlFlow::Continue(false),
+            None | Some(Err(_)) => ControlFlow::Break(()),
         });
+        let (trail, found) = worst;
+        Shrunk {
+            case: Box::new(case),
+            trail: trail.to_string(),
+            disagreements: [found.disagreements, found.renamed].concat(),
+        }
+    });
     let result = match result {
         Ok(found) => Ok(found.map(|(_, found)| found)),
         Err(error) => Err(format!("{error:#}")),
@@ -57,7 +61,13 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
         seed,
         result,
         shrunk,
+        reach: reach.into(),
+        kept,
     })?;
+    if let Some(kept) = &mut boot.kept {
+        // Those of smaller cases.
+        kept.clear();
+    }
     Ok(())
 }
 
@@ -68,7 +78,7 @@ fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
     let run = |system: &mut crate::scenario::System| cases::attempt(case, system);
     let work = Work {
         run: &run,
-        hang: Hang::Fault,
+        hang: Hang::Observed,
         time: PATIENCE,
         listener: &Nobody,
     };

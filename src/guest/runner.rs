@@ -22,8 +22,9 @@ use super::{
     FileView, Inspected, chance, channel, command, launcher, orders, report, running_kernel,
 };
 use crate::cases;
+use crate::cases::kept::Kept;
 use crate::files;
-use crate::model::{self, Either, Witness, World};
+use crate::model::{self, Either, Recording, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
 use crate::scenario::{
@@ -69,6 +70,7 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
         contents: Inspected::default(),
         observers: Observers::new(lab),
         children,
+        kept: None,
     };
     let plan = orders::in_image()?;
     // A command's root may be large, and it wants nothing of it; its plan stands in the image.
@@ -112,7 +114,8 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
                 })?;
             }
         }
-        Job::Cases { seeds } => {
+        Job::Cases { seeds, keep } => {
+            boot.kept = keep.then(Vec::new);
             for seed in seeds.clone() {
                 chance::one(seed, link, &mut boot)?;
             }
@@ -246,6 +249,8 @@ pub(super) struct Boot {
     pub observers: Observers,
     /// Readable when a child ends.
     pub children: SignalFd,
+    /// What the model was told of each start, where that is wanted.
+    pub kept: Option<Vec<Kept>>,
 }
 
 /// What a launcher does.
@@ -338,7 +343,7 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
                         hang,
                         ..normalise(&run)
                     };
-                    agreement.add(agrees(&one, &ending, &boot.contents)?);
+                    agreement.add(agrees(&one, &ending, boot)?);
                     add(&mut trail, one, ending.heading)?;
                     Ok(Reply::Seen(events(&run)))
                 })
@@ -404,19 +409,32 @@ fn add(trail: &mut Trail, one: Trail, heading: Option<String>) -> Result<()> {
 }
 
 /// Holds what was seen of one start against the model.
-fn agrees(trail: &Trail, ending: &LaunchEnding, contents: &Inspected) -> Result<Agreement> {
+fn agrees(trail: &Trail, ending: &LaunchEnding, boot: &mut Boot) -> Result<Agreement> {
     let kernel = running_kernel().context("the kernel has no release that can be read")?;
     // Files that the call itself did not come to are as they are left.
-    let view = FileView::of(std::process::id(), contents, &[PathBuf::from("/")]).afterwards();
+    let view = FileView::of(std::process::id(), &boot.contents, &[PathBuf::from("/")]).afterwards();
     let nothing = World::default();
     let premise = ending.premise.as_ref();
-    Ok(model::check(&Witness {
+    let either = Either(premise.map_or(&nothing, |premise| &premise.world), &view);
+    let files = Recording::new(&either);
+    let found = model::check(&Witness {
         trail,
         call: premise.map(|premise| &premise.call),
-        files: &Either(premise.map_or(&nothing, |premise| &premise.world), &view),
+        files: &files,
         kernel,
         cut: ending.cut,
-    }))
+    });
+    if let Some(kept) = &mut boot.kept {
+        kept.push(Kept {
+            seed: 0,
+            kernel: kernel.to_string(),
+            call: premise.map(|premise| premise.call.clone()),
+            world: files.seen(),
+            trail: trail.clone(),
+            cut: ending.cut,
+        });
+    }
+    Ok(found)
 }
 
 /// What the launcher tells of one exec; events and parents are the holder's to add.

@@ -7,7 +7,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    Answer, Call, Caller, Files, KernelEnding, Loaded, PredictedStep, Started, Target, exec, load,
+    Answer, By, Call, Caller, Files, KernelEnding, Loaded, PredictedStep, Started, Target, exec,
+    load,
 };
 use crate::trail::{self, Agreement, How, Release, Told, Trail};
 
@@ -33,8 +34,19 @@ pub fn check(witness: &Witness<'_>) -> Agreement {
         witness,
         found: Agreement::default(),
     };
+    let spawned = check.spawned();
     for process in processes(witness.trail) {
-        check.process(&process);
+        check.process(&process, spawned.as_deref());
+    }
+    if let Some(call) = witness.call.filter(|call| call.by != By::Itself)
+        && spawned.is_none()
+    {
+        // Nothing was seen of the child, perhaps because nothing that it opened is watched.
+        let mut nothing = Rest {
+            steps: VecDeque::new(),
+            identity: None,
+        };
+        check.start("its child", call, &mut nothing, true);
     }
     check.found
 }
@@ -63,7 +75,17 @@ struct Rest<'a> {
 }
 
 impl Check<'_> {
-    fn process(&mut self, name: &str) {
+    /// The child that makes the call in the place of the process that was to make it.
+    fn spawned(&self) -> Option<String> {
+        self.witness.call.filter(|call| call.by != By::Itself)?;
+        let started = &self.witness.trail.started;
+        let parent = started.iter().find(|started| started.call.is_some())?;
+        let mut children = started.iter().filter(|child| child.by == parent.process);
+        Some(children.next()?.process.clone())
+    }
+
+    /// Explains what a process did; `spawned` is the child that makes the call, where one does.
+    fn process(&mut self, name: &str, spawned: Option<&str>) {
         let trail = self.witness.trail;
         let mut rest = Rest {
             steps: trail
@@ -75,7 +97,18 @@ impl Check<'_> {
         };
         let started = trail.started.iter().find(|started| started.process == name);
         let calls = started.is_some_and(|started| started.call.is_some());
-        match self.witness.call.filter(|_| calls) {
+        let by_child = self.witness.call.is_some_and(|call| call.by != By::Itself);
+        if calls && by_child {
+            let caller = self.witness.call.map(|call| &call.caller);
+            rest.identity = caller.map(|caller| (caller.exe.clone(), caller.comm.clone()));
+            self.own_opens(&mut rest);
+        }
+        let makes = if by_child {
+            spawned == Some(name)
+        } else {
+            calls
+        };
+        match self.witness.call.filter(|_| makes) {
             Some(call) => {
                 let caller = &call.caller;
                 rest.identity = Some((caller.exe.clone(), caller.comm.clone()));
@@ -84,12 +117,12 @@ impl Check<'_> {
                     self.start(name, call, &mut rest, true);
                 }
             }
+            None if rest.identity.is_some() => {}
             None => rest.identity = self.inherited(name, &rest),
         }
         while let Some(step) = rest.steps.front().copied() {
             self.own_opens(&mut rest);
-            let next = rest.steps.front().copied();
-            if let Some(next) = next.filter(|next| next.step == "execute") {
+            if let Some(next) = rest.steps.front().filter(|next| next.step == "execute") {
                 let call = self.called(next, &rest);
                 self.start(name, &call, &mut rest, false);
             }
@@ -152,18 +185,26 @@ impl Check<'_> {
             uid: known.map_or(0, |call| call.caller.uid),
             gid: known.map_or(0, |call| call.caller.gid),
             cwd: "/".to_owned(),
+            real: (0, 0),
+            groups: Vec::new(),
+            overrides: true,
+            no_new_privileges: false,
+            unmapped: false,
             processes: None,
             no_files: false,
             bounding: u64::MAX,
             inheritable: 0,
             stack: 8 << 20,
             space: u64::MAX,
+            protects_links: false,
             no_descriptor: false,
             large_table: false,
         };
         // A helper of the kernel has another environment.
         let environment = known.filter(|_| step.exe_link);
         Call {
+            by: By::Itself,
+            filtered: None,
             target: Target::Path(step.path.clone()),
             argv: vec![step.path.clone()],
             environment: environment.map_or_else(Vec::new, |call| call.environment.clone()),
@@ -241,7 +282,10 @@ impl Check<'_> {
         let expected = match ending {
             KernelEnding::Errno(errno) => How::Errno(errno.clone()),
             KernelEnding::NoFormat { helper } => {
-                let started = trail.started.iter().any(|started| started.process != name);
+                let started = trail
+                    .started
+                    .iter()
+                    .any(|started| started.call.is_none() && started.process != name);
                 if started != helper.is_some() {
                     self.disagree(name, &format!("helper of the kernel: {started}"));
                 }
@@ -252,33 +296,57 @@ impl Check<'_> {
             // The death of the listener allows the event.
             KernelEnding::Hang | KernelEnding::Runs(_) => return,
         };
+        let expected = match (self.witness.call.map(|call| call.by), expected) {
+            (None | Some(By::Itself), expected) => expected,
+            // As `sys::Image::spawn` tells of its child.
+            (Some(By::Child { tells: true }), expected @ How::Errno(_)) => expected,
+            (_, How::Errno(_)) => How::Errno("ENOEXEC".to_owned()),
+            (_, How::SignalInExec(_)) => How::Errno("EINTR".to_owned()),
+            (_, expected) => expected,
+        };
         self.ends(name, &expected);
     }
 
+    /// How a process of ours ended, or the one whose child it is.
+    fn end(&self, name: &str) -> Option<&How> {
+        let trail = self.witness.trail;
+        let by_child = self.witness.call.is_some_and(|call| call.by != By::Itself);
+        let first = trail.started.iter().find(|started| started.call.is_some());
+        let name = match first.filter(|_| by_child) {
+            Some(first) => &first.process,
+            None => name,
+        };
+        let seen = trail.ended.iter().find(|ended| ended.process == *name);
+        seen.map(|seen| &seen.how)
+    }
+
     fn ends(&mut self, name: &str, expected: &How) {
-        let mut ended = self.witness.trail.ended.iter();
-        let seen = ended.find(|ended| ended.process == name);
         let killed = |how: &How| {
             let signal = "SIGKILL".to_owned();
             let either = [How::Signal(signal.clone()), How::SignalInExec(signal)];
             self.witness.cut && either.contains(how)
         };
-        match seen {
-            Some(seen) if seen.how != *expected && !killed(&seen.how) => {
-                self.disagree(name, &format!("end {}, expected {expected}", seen.how));
-            }
-            _ => {}
+        let wrong = self
+            .end(name)
+            .filter(|how| *how != expected && !killed(how));
+        if let Some(how) = wrong {
+            let text = format!("end {how}, expected {expected}");
+            self.disagree(name, &text);
         }
     }
 
     /// A call of ours that went well: what the program was told must be what was predicted.
     fn runs(&mut self, name: &str, running: &Started, loaded: &Loaded) {
         let trail = self.witness.trail;
-        let seen = trail.ended.iter().find(|ended| ended.process == name);
-        if let Some(how @ (How::Errno(_) | How::SignalInExec(_))) = seen.map(|seen| &seen.how)
+        let by_child = self.witness.call.is_some_and(|call| call.by != By::Itself);
+        // A program that was killed, of whom the one tells that started it.
+        let killed = |how: &How| by_child && *how == How::Errno("EINTR".to_owned());
+        if let Some(how @ (How::Errno(_) | How::SignalInExec(_))) = self.end(name)
             && !self.witness.cut
+            && !killed(how)
         {
-            self.disagree(name, &format!("{how}, expected a program that runs"));
+            let text = format!("{how}, expected a program that runs");
+            self.disagree(name, &text);
         }
         if trail.hang.is_some() {
             self.disagree(name, "a hang, expected a program that runs");
@@ -392,139 +460,4 @@ fn show_expected(step: &PredictedStep) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::elf::Elf;
-    use crate::model::sample::{Sample, call};
-
-    fn disagreements(trail: &str) -> Vec<String> {
-        found(trail).disagreements
-    }
-
-    /// What the model says of a trail in which `/a` is started, whose ELF interpreter is `/l`.
-    fn found(trail: &str) -> Agreement {
-        let program = Elf::new().interpreter("/l");
-        let sample = Sample::new()
-            .program("/a", &program)
-            .program("/l", &Elf::new());
-        let sample = sample.program("/b", &Elf::new());
-        let trail = trail::parse(trail).unwrap();
-        check(&Witness {
-            trail: &trail,
-            call: Some(&call("/a")),
-            files: &sample.0,
-            kernel: Release::of("7.3").unwrap(),
-            cut: false,
-        })
-    }
-
-    fn step(perm: &str, exe: &str, path: &str) -> String {
-        let comm = exe.trim_start_matches('/');
-        let exe = format!("exe={exe} comm={comm}");
-        format!("perm={perm:<7} pid=p1 ppid=launcher {exe} : path={path}\n")
-    }
-
-    /// The four steps of the kernel, the interpreter's under this exe.
-    fn kernels(exe: &str) -> String {
-        let own = ["execute", "open"].map(|perm| step(perm, "/caller", "/a"));
-        let interpreter = ["execute", "open"].map(|perm| step(perm, exe, "/l"));
-        let start = "start p1 by launcher: execve /a\n";
-        [start, &own.concat(), &interpreter.concat()].concat()
-    }
-
-    const END: &str = "end p1: exit 0\n";
-
-    #[test]
-    fn a_trail_as_it_should_be_has_nothing_against_it() {
-        assert_eq!(disagreements(&(kernels("/caller") + END)), [""; 0]);
-    }
-
-    #[test]
-    fn an_interpreter_behind_the_point_of_no_return_is_noticed() {
-        let found = disagreements(&(kernels("/a") + END));
-        assert_eq!(
-            found,
-            ["p1: execute /l (exe=/a comm=a), expected execute /l (exe=/caller comm=caller)"]
-        );
-    }
-
-    #[test]
-    fn a_step_that_is_missing_is_noticed() {
-        let whole = kernels("/caller");
-        let cut = whole.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n" + END;
-        assert!(disagreements(&cut)[0].starts_with("p1: nothing more, expected open /l"));
-    }
-
-    #[test]
-    fn an_errno_where_a_program_should_run_is_noticed() {
-        let found = disagreements(&(kernels("/caller") + "end p1: errno EPERM\n"));
-        assert_eq!(found, ["p1: errno EPERM, expected a program that runs"]);
-    }
-
-    #[test]
-    fn an_end_inside_the_call_where_a_program_should_run_is_noticed() {
-        let found = disagreements(&(kernels("/caller") + "end p1: signal SIGSEGV in execve\n"));
-        let wanted = "p1: signal SIGSEGV in execve, expected a program that runs";
-        assert_eq!(found, [wanted]);
-    }
-
-    #[test]
-    fn a_crash_of_the_program_is_its_own_affair() {
-        let crash = kernels("/caller") + "end p1: signal SIGSEGV\n";
-        assert_eq!(disagreements(&crash), [""; 0]);
-    }
-
-    #[test]
-    fn what_the_program_opens_is_its_own_under_its_new_name() {
-        let own = kernels("/caller") + &step("open", "/a", "/data");
-        assert_eq!(found(&(own + END)).surprises().count(), 0);
-        let foreign = kernels("/caller") + &step("open", "/caller", "/data");
-        assert_eq!(found(&(foreign + END)).renamed.len(), 1);
-    }
-
-    #[test]
-    fn behind_a_step_under_another_name_the_next_start_is_predicted_from_there() {
-        let named = kernels("/caller") + &step("open", "/other", "/data");
-        let next = |exe| {
-            ["execute", "open"]
-                .map(|perm| step(perm, exe, "/b"))
-                .concat()
-        };
-        let as_it_is = found(&(named.clone() + &next("/other") + END));
-        assert_eq!(as_it_is.disagreements, [""; 0]);
-        assert_eq!(as_it_is.renamed.len(), 1);
-        assert_eq!(disagreements(&(named + &next("/a") + END)).len(), 1);
-    }
-
-    #[test]
-    fn what_a_sibling_opens_while_the_call_is_held_is_its_own() {
-        let sibling = step("open", "/caller", "/data").replace(" : path", " thread=s : path");
-        let steps = kernels("/caller");
-        let (first, rest) = steps.split_at(steps.find("perm=open").unwrap());
-        let found = found(&[first, &sibling, rest, END].concat());
-        assert_eq!(found.disagreements, [""; 0]);
-        assert_eq!((found.kernel, found.own), (4, 1));
-    }
-
-    #[test]
-    fn a_program_that_it_starts_in_turn_is_explained_as_well() {
-        let next = ["execute", "open"]
-            .map(|perm| step(perm, "/a", "/b"))
-            .concat();
-        let found = found(&(kernels("/caller") + &next + END));
-        assert_eq!(found.disagreements, [""; 0]);
-        // It was not known before that there would be one, nor of what.
-        assert_eq!((found.starts, found.afterwards), (2, 1));
-    }
-
-    #[test]
-    fn a_program_that_it_starts_after_an_open_of_its_own_is_explained_by_its_own_path() {
-        let next = ["execute", "open"]
-            .map(|perm| step(perm, "/a", "/b"))
-            .concat();
-        let opened = kernels("/caller") + &step("open", "/a", "/data");
-        let found = found(&(opened + &next + END));
-        assert_eq!(found.disagreements, [""; 0]);
-        assert_eq!((found.own, found.starts), (1, 2));
-    }
-}
+mod tests;

@@ -96,7 +96,9 @@ impl Difference {
     #[must_use]
     pub fn is_in(&self, kernel: Release) -> bool {
         let until = self.until.and_then(Release::of);
-        kernel.has(self.since) && until.is_none_or(|until| kernel.is_before(until))
+        let is_in = kernel.has(self.since) && until.is_none_or(|until| kernel.is_before(until));
+        self.asked(is_in);
+        is_in
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Image;
+use super::reach::Rule;
+use super::{Caller, Image};
 
 /// Where the model looks files up.
 pub trait Files {
@@ -20,8 +21,8 @@ pub trait Files {
 pub enum Node {
     /// A directory.
     Directory(Owned),
-    /// A symbolic link with its target.
-    Link(String),
+    /// A symbolic link with its target and its owner.
+    Link(String, u32),
     /// A regular file.
     File(Box<File>),
     /// A device, a pipe, a socket.
@@ -40,31 +41,33 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Whether this user may execute the file, or search the directory.
+    /// Whether this caller may execute the file, or search the directory.
     ///
-    /// Root may execute what anybody may, and search everything: `generic_permission` in
-    /// fs/namei.c.
+    /// Who overrides the bits may execute what anybody may, and search everything:
+    /// `generic_permission` in fs/namei.c.
     #[must_use]
-    pub fn may_execute(self, uid: u32, gid: u32, directory: bool) -> bool {
-        match uid {
-            0 => directory || self.mode & 0o111 != 0,
-            _ => self.may(uid, gid, 0o1),
-        }
+    pub fn may_execute(self, caller: &Caller, directory: bool) -> bool {
+        let any = directory || self.mode & 0o111 != 0;
+        self.may(caller, 0o1) || Rule::Overrides.applies(caller.overrides && any)
     }
 
-    /// Whether this user may read it.
+    /// Whether this caller may read it.
     #[must_use]
-    pub fn may_read(self, uid: u32, gid: u32) -> bool {
-        uid == 0 || self.may(uid, gid, 0o4)
+    pub fn may_read(self, caller: &Caller) -> bool {
+        self.may(caller, 0o4) || Rule::Overrides.applies(caller.overrides)
     }
 
-    /// The first of owner, group and others that the user belongs to decides.
-    fn may(self, uid: u32, gid: u32, bit: u32) -> bool {
+    /// The first of owner, group and others that the caller belongs to decides
+    /// (`acl_permission_check` in fs/namei.c).
+    fn may(self, caller: &Caller, bit: u32) -> bool {
+        let further = caller.groups.contains(&self.gid);
         let shift = match () {
-            () if uid == self.uid => 6,
-            () if gid == self.gid => 3,
+            () if Rule::Owner.applies(caller.uid == self.uid) => 6,
+            () if Rule::Group.applies(caller.gid == self.gid) => 3,
+            () if Rule::FurtherGroup.applies(further) => 3,
             () => 0,
         };
+        Rule::Others.applies(shift == 0);
         self.mode & (bit << shift) != 0
     }
 }
@@ -80,6 +83,8 @@ pub struct File {
     pub owned: Owned,
     /// It is on a file system from which nothing is executed.
     pub noexec: bool,
+    /// It is on a mount on which no file gives anybody more than he has.
+    pub nosuid: bool,
     /// Its capabilities.
     pub capabilities: Option<Capabilities>,
     /// With which errno, by name, it cannot be read.
@@ -191,19 +196,45 @@ impl Files for Either<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Capabilities, Owned};
+    use crate::model::sample::call;
+
+    const FILE: Owned = Owned {
+        mode: 0,
+        uid: 7,
+        gid: 7,
+    };
 
     fn may(mode: u32, uid: u32, gid: u32) -> bool {
-        let owned = Owned {
-            mode,
-            uid: 7,
-            gid: 7,
-        };
-        owned.may_execute(uid, gid, false)
+        let mut caller = call("/").caller;
+        caller.overrides = uid == 0;
+        (caller.uid, caller.gid) = (uid, gid);
+        Owned { mode, ..FILE }.may_execute(&caller, false)
     }
 
     #[test]
-    fn root_may_execute_what_anybody_may() {
+    fn who_overrides_may_execute_what_anybody_may() {
         assert!(may(0o001, 0, 0) && !may(0o644, 0, 0));
+    }
+
+    #[test]
+    fn who_overrides_may_search_and_read_everything() {
+        let mut caller = call("/").caller;
+        assert!(FILE.may_execute(&caller, true) && FILE.may_read(&caller));
+        caller.overrides = false;
+        assert!(!FILE.may_execute(&caller, true) && !FILE.may_read(&caller));
+    }
+
+    #[test]
+    fn a_further_group_counts_as_the_group() {
+        let mut caller = call("/").caller;
+        (caller.uid, caller.gid, caller.overrides) = (1, 1, false);
+        let file = Owned {
+            mode: 0o040,
+            ..FILE
+        };
+        assert!(!file.may_read(&caller));
+        caller.groups.push(7);
+        assert!(file.may_read(&caller));
     }
 
     #[test]

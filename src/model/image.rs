@@ -21,9 +21,30 @@ pub struct Image {
     /// How long it is, in bytes.
     pub size: u64,
     /// Its first [`HEAD`] bytes, filled up with zeros.
+    #[serde(with = "packed")]
     pub head: Vec<u8>,
     /// What its ELF headers say; none where it does not begin like an ELF file.
     pub elf: Option<ElfHeaders>,
+}
+
+/// The head as text, without the zeros at its end.
+mod packed {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(head: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let end = head.iter().rposition(|byte| *byte != 0);
+        let head = &head[..end.map_or(0, |end| end + 1)];
+        serializer.serialize_str(&BASE64.encode(head))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut head = BASE64.decode(text).map_err(serde::de::Error::custom)?;
+        head.resize(super::HEAD, 0);
+        Ok(head)
+    }
 }
 
 /// What the headers of an ELF file say.

@@ -3,11 +3,14 @@
 
 use nix::libc;
 
+use super::credentials::Credentials;
 use super::differences::{
     ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
     LISTENER_WAITS_FOR_ITSELF, MANY_HEADERS, OPENS_FIRST,
 };
 use super::image::{ElfHeaders, Interpreter, PAGE};
+use super::reach::Rule;
+use super::script::first_line;
 use super::walk::{Walked, walk};
 use super::{
     Answer, BinfmtEntry, Call, Eye, File, Files, KernelEnding, PredictedStep, Started, Target,
@@ -44,6 +47,7 @@ pub fn exec(
         room: 0,
         stack: size_of::<usize>() as u64,
         keeps_open: false,
+        gives_credentials: false,
         executable: None,
         transparent: None,
         loader: None,
@@ -67,6 +71,8 @@ struct Execve<'a, 'o> {
     stack: u64,
     /// The program gets a descriptor of the file that it interprets (binfmt_misc, `O`).
     keeps_open: bool,
+    /// The program has the credentials of that file, not its own (`C`).
+    gives_credentials: bool,
     /// That file.
     executable: Option<File>,
     /// The file that the process is said to be (binfmt_misc, `T`).
@@ -92,8 +98,15 @@ fn errno(name: &str) -> KernelEnding {
 impl Execve<'_, '_> {
     /// `do_execveat_common`, `bprm_execve`, `exec_binprm`.
     fn run(&mut self) -> Result<Started, KernelEnding> {
+        // `__secure_computing` in kernel/seccomp.c, at the entry of the system call.
+        if let Some(filtered) = &self.call.filtered {
+            Rule::Filtered.applies(true);
+            return Err(errno(filtered));
+        }
         let names = self.names();
-        if self.limit_is_exceeded() && (names.is_ok() || LIMIT_BEFORE_NAME.is_in(self.kernel)) {
+        if Rule::TooManyProcesses.applies(self.limit_is_exceeded())
+            && (names.is_ok() || LIMIT_BEFORE_NAME.is_in(self.kernel))
+        {
             return Err(errno("EAGAIN"));
         }
         let (filename, base, path) = names?;
@@ -103,23 +116,25 @@ impl Execve<'_, '_> {
         }
         self.copy_arguments(&filename)?;
         // bprm_stack_limits counts a missing first argument, and an empty one is put there.
-        if self.argv.is_empty() {
+        if Rule::EmptyArgv.applies(self.argv.is_empty()) {
             self.argv.push(String::new());
         }
         let mut file = match program {
             Some(program) => program,
             None => self.open_program(&base, &path)?,
         };
-        if self.flags() & AT_EXECVE_CHECK != 0 {
+        if Rule::Checked.applies(self.flags() & AT_EXECVE_CHECK != 0) {
             return Err(KernelEnding::Checked);
         }
         let mut interp = filename.clone();
         for depth in 0.. {
-            if depth > DEPTH {
+            if Rule::TooDeep.applies(depth > DEPTH) {
                 return Err(errno("ELOOP"));
             }
             match self.handlers(&file, &filename, &mut interp)? {
-                Handler::Interpreter(_) if self.keeps_open && self.executable.is_some() => {
+                Handler::Interpreter(_)
+                    if Rule::MiscTwice.applies(self.keeps_open && self.executable.is_some()) =>
+                {
                     return Err(errno("ENOEXEC"));
                 }
                 Handler::Interpreter(next) => {
@@ -130,6 +145,7 @@ impl Execve<'_, '_> {
                 Handler::NotMine => break,
             }
         }
+        Rule::NoFormat.applies(true);
         Err(KernelEnding::NoFormat {
             helper: self.helper(&file),
         })
@@ -143,6 +159,7 @@ impl Execve<'_, '_> {
         let asked = ASKS_MODPROBE.is_in(self.kernel)
             && !file.image().head[..4].iter().all(printable)
             && !self.call.modprobe.is_empty();
+        Rule::Helper.applies(asked);
         asked.then(|| self.call.modprobe.clone())
     }
 
@@ -169,19 +186,20 @@ impl Execve<'_, '_> {
                 fd, path, flags, ..
             } => (*fd, path, *flags),
         };
-        if path.len() > 4095 {
+        if Rule::NameTooLong.applies(path.len() > 4095) {
             return Err(errno("ENAMETOOLONG"));
         }
-        if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
+        if Rule::NameEmpty.applies(path.is_empty() && flags & libc::AT_EMPTY_PATH == 0) {
             return Err(errno("ENOENT"));
         }
         Ok(match fd {
             Some(fd) if !path.starts_with('/') => {
                 let base = format!("{OWN_DESCRIPTORS}{fd}");
-                let name = match path.is_empty() {
+                let name = match Rule::NameByDescriptor.applies(path.is_empty()) {
                     true => format!("/dev/fd/{fd}"),
                     false => format!("/dev/fd/{fd}/{path}"),
                 };
+                Rule::NameInDirectory.applies(!path.is_empty());
                 (name, base, path.clone())
             }
             _ => (path.clone(), caller.cwd.clone(), path.clone()),
@@ -196,7 +214,7 @@ impl Execve<'_, '_> {
         self.room = i64::try_from(room).unwrap_or(i64::MAX) - pointers as i64;
         self.copy(filename)?;
         for string in self.call.environment.iter().chain(&self.call.argv) {
-            if string.len() >= ARGUMENT {
+            if Rule::LongArgument.applies(string.len() >= ARGUMENT) {
                 return Err(errno("E2BIG"));
             }
             self.copy(string)?;
@@ -207,10 +225,13 @@ impl Execve<'_, '_> {
     fn copy(&mut self, string: &str) -> Result<(), KernelEnding> {
         self.room -= string.len() as i64 + 1;
         self.stack += string.len() as u64 + 1;
-        // The first page is there; to add one `may_expand_vm` asks the limit (`get_arg_page`).
+        // The first page is there; to add one `acct_stack_growth` in mm/mmap.c asks both limits
+        // (`get_arg_page`).
         let pages = self.stack.div_ceil(PAGE);
-        let too_many = pages > 1 && pages > self.call.caller.space / PAGE;
-        match self.room < 0 || too_many {
+        let caller = &self.call.caller;
+        let too_high = Rule::StackLimit.applies(pages > 1 && pages * PAGE > caller.stack);
+        let too_many = Rule::SpaceForArguments.applies(pages > 1 && pages > caller.space / PAGE);
+        match Rule::TooManyArguments.applies(self.room < 0) || too_high || too_many {
             true => Err(errno("E2BIG")),
             false => Ok(()),
         }
@@ -236,7 +257,7 @@ impl Execve<'_, '_> {
         if EXECVE_CHECK.is_in(self.kernel) {
             known |= AT_EXECVE_CHECK;
         }
-        if self.flags() & !known != 0 {
+        if Rule::UnknownFlag.applies(self.flags() & !known != 0) {
             return Err(errno("EINVAL"));
         }
         let follow = self.flags() & libc::AT_SYMLINK_NOFOLLOW == 0;
@@ -247,25 +268,31 @@ impl Execve<'_, '_> {
     fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, KernelEnding> {
         let caller = &self.call.caller;
         // `alloc_empty_file`, before the walk.
-        if caller.no_files {
+        if Rule::NoFiles.applies(caller.no_files) {
             return Err(errno("ENFILE"));
         }
         // `path_init` in fs/namei.c; an absolute path asks for no descriptor.
         let relative = !path.starts_with('/') && base.starts_with(OWN_DESCRIPTORS);
-        if relative && self.files.node(base).is_none() {
+        if Rule::BadDescriptor.applies(relative && self.files.node(base).is_none()) {
             return Err(errno("EBADF"));
         }
         let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
             Walked::File(file) => *file,
-            Walked::Link => return Err(errno("ELOOP")),
-            Walked::Directory(_) | Walked::Other => return Err(errno("EACCES")),
+            Walked::Link => {
+                Rule::LinkNotFollowed.applies(true);
+                return Err(errno("ELOOP"));
+            }
+            Walked::Directory(_) | Walked::Other => {
+                Rule::NoFile.applies(true);
+                return Err(errno("EACCES"));
+            }
         };
-        let allowed = file.owned.may_execute(caller.uid, caller.gid, false);
-        if !allowed || file.noexec {
+        let forbidden = Rule::NotExecutable.applies(!file.owned.may_execute(caller, false));
+        if forbidden || Rule::NoExecMount.applies(file.noexec) {
             return Err(errno("EACCES"));
         }
         self.steps(&file)?;
-        if file.busy {
+        if Rule::Busy.applies(file.busy) {
             return Err(errno("ETXTBSY"));
         }
         Ok(file)
@@ -276,10 +303,12 @@ impl Execve<'_, '_> {
     /// An overlay's file opens another one underneath (`ovl_open_realfile`).
     fn steps(&mut self, file: &File) -> Result<(), KernelEnding> {
         let layer = file.layer.as_deref().filter(|layer| layer.watched);
-        if layer.is_some() && file.watched && LISTENER_WAITS_FOR_ITSELF.is_in(self.kernel) {
+        let both = layer.is_some() && file.watched;
+        if both && Rule::ListenerHangs.applies(LISTENER_WAITS_FOR_ITSELF.is_in(self.kernel)) {
             return Err(KernelEnding::Hang);
         }
         let layer = layer.filter(|_| LAYERS_HAVE_EVENTS.is_in(self.kernel));
+        Rule::LayerSteps.applies(layer.is_some());
         for file in [file].into_iter().filter(|file| file.watched).chain(layer) {
             for execute in [true, false] {
                 let step = PredictedStep {
@@ -289,6 +318,7 @@ impl Execve<'_, '_> {
                     comm: self.call.caller.comm.clone(),
                 };
                 if let Answer::Refuse(errno) = (self.observer)(&step) {
+                    Rule::ProgramRefused.applies(true);
                     return Err(KernelEnding::Errno(errno));
                 }
             }
@@ -305,6 +335,7 @@ impl Execve<'_, '_> {
     ) -> Result<Handler, KernelEnding> {
         // `prepare_binprm` reads the first bytes.
         if let Some(unreadable) = &file.unreadable {
+            Rule::Unreadable.applies(true);
             return Err(errno(unreadable));
         }
         for handler in [Self::load_misc, Self::load_script, Self::load_elf] {
@@ -332,23 +363,26 @@ impl Execve<'_, '_> {
         let Some(format) = format else {
             return Ok(Handler::NotMine);
         };
+        Rule::MiscMatches.applies(true);
         let has = |flag: char| format.flags.contains(flag);
-        if has('L') {
+        if Rule::MiscLoader.applies(has('L')) {
             // The ELF handler comes to it, and finds its interpreter replaced.
             self.loader = Some(format.interpreter.clone());
             return Ok(Handler::NotMine);
         }
         self.path_is_accessible()?;
-        if has('T') {
+        if Rule::MiscTransparent.applies(has('T')) {
             self.transparent = Some(file.clone());
         } else {
-            if !has('P') {
+            if !Rule::MiscKeepsArgv0.applies(has('P')) {
                 self.remove_argument();
             }
             self.put_argument(interp)?;
             self.put_argument(&format.interpreter)?;
         }
-        self.keeps_open |= has('O') || has('C') || has('T');
+        let opens = Rule::MiscOpensBinary.applies(has('O') || has('C'));
+        self.keeps_open |= opens || has('T');
+        self.gives_credentials |= Rule::MiscCredentials.applies(has('C'));
         *interp = format.interpreter.clone();
         let next = self.open_format(format)?;
         Ok(Handler::Interpreter(Box::new(next)))
@@ -357,8 +391,10 @@ impl Execve<'_, '_> {
     fn open_format(&mut self, format: &BinfmtEntry) -> Result<File, KernelEnding> {
         match &format.fixed {
             // `file_clone_open`: the same file, whatever its path leads to by now.
-            Some(file) => self.steps(file).map(|()| (**file).clone()),
-            None => self.open_interpreter(&format.interpreter),
+            Some(file) if Rule::MiscFixed.applies(true) => {
+                self.steps(file).map(|()| (**file).clone())
+            }
+            _ => self.open_interpreter(&format.interpreter),
         }
     }
 
@@ -376,7 +412,7 @@ impl Execve<'_, '_> {
                 path,
                 cloexec: true,
                 ..
-            } if !path.starts_with('/') => Err(errno("ENOENT")),
+            } if Rule::Inaccessible.applies(!path.starts_with('/')) => Err(errno("ENOENT")),
             _ => Ok(()),
         }
     }
@@ -391,10 +427,12 @@ impl Execve<'_, '_> {
         let Some((name, argument)) = first_line(&file.image().head) else {
             return Ok(Handler::NotMine);
         };
+        Rule::Script.applies(true);
         self.path_is_accessible()?;
         self.remove_argument();
         self.put_argument(interp)?;
         if let Some(argument) = argument {
+            Rule::ScriptArgument.applies(true);
             self.put_argument(&argument)?;
         }
         self.put_argument(&name)?;
@@ -413,49 +451,58 @@ impl Execve<'_, '_> {
         let Some(elf) = &file.image().elf else {
             return Ok(Handler::NotMine);
         };
-        if !elf.is_program() || !elf.is_ours() || !self.reads_headers(elf) {
+        let ours = elf.is_program() && elf.is_ours() && self.reads_headers(elf);
+        if Rule::ForeignElf.applies(!ours) {
             return Ok(Handler::NotMine);
         }
         let interpreter = match (&elf.interpreter, self.loader.take()) {
             (None, _) => None,
-            (Some(Interpreter::Malformed), _) => return Ok(Handler::NotMine),
-            (Some(Interpreter::Cut), _) => return Err(errno("EIO")),
+            (Some(Interpreter::Malformed), _) => {
+                Rule::InterpreterMalformed.applies(true);
+                return Ok(Handler::NotMine);
+            }
+            (Some(Interpreter::Cut), _) => {
+                Rule::InterpreterCut.applies(true);
+                return Err(errno("EIO"));
+            }
             (Some(_), Some(loader)) => Some(self.open_interpreter(&loader)?),
             (Some(Interpreter::Path(path)), None) => Some(self.open_interpreter(path)?),
         };
         if let Some(interpreter) = &interpreter {
+            Rule::InterpreterOpened.applies(true);
             let image = interpreter.image();
             if let Some(unreadable) = &interpreter.unreadable {
+                Rule::Unreadable.applies(true);
                 return Err(errno(unreadable));
             }
             // `elf_read` of a whole ELF header, of either width.
             let header = if elf.is_narrow() { 52 } else { 64 };
-            if image.size < header {
+            if Rule::InterpreterShort.applies(image.size < header) {
                 return Err(errno("EIO"));
             }
             let good = image
                 .elf
                 .as_ref()
                 .filter(|found| found.machine == elf.machine);
-            if good.is_none_or(|found| !self.reads_headers(found)) {
+            let foreign = good.is_none_or(|found| !self.reads_headers(found));
+            if Rule::InterpreterForeign.applies(foreign) {
                 return Err(errno("ELIBBAD"));
             }
         }
         // `begin_new_exec`: first the credentials, then the point of no return. What fails from
         // there on is a signal.
-        if !self.may_give_capabilities(file) {
+        let owner = match (&self.executable, self.gives_credentials) {
+            (Some(interpreted), true) => interpreted,
+            _ => file,
+        };
+        let credentials = Credentials::of(owner, &self.call.caller);
+        if Rule::CapabilityMissing.applies(!credentials.may_be_given) {
             return Err(errno("EPERM"));
         }
-        let loader = interpreter.as_ref().map(|found| found.image());
-        let loader = loader.map(|image| image.elf.as_ref());
-        // `load_elf_interp` wants something to load, where a program may have nothing.
-        let whole = loader.is_none_or(|elf| {
-            elf.is_some_and(|elf| elf.is_program() && elf.addresses && elf.pages > 0)
-        });
-        let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
-        if !elf.addresses || !whole || !self.has_descriptors() || !self.has_space(pages) {
+        if self.fails_late(elf, interpreter.as_ref()) {
             return Err(KernelEnding::Signal("SIGSEGV"));
         }
+        Rule::Runs.applies(true);
         let exe = self.transparent.take().unwrap_or_else(|| file.clone());
         Ok(Handler::Starts(Box::new(Started {
             comm: self.comm(filename, file),
@@ -466,9 +513,23 @@ impl Execve<'_, '_> {
             execfd: self.executable.as_ref().map(|file| file.name.clone()),
             argv: self.argv.clone(),
             environment: self.call.environment.clone(),
-            secure: self.is_secure(file),
-            caller: self.call.caller.clone(),
+            secure: Rule::Secure.applies(credentials.secure),
+            caller: credentials.of_program(&self.call.caller),
         })))
+    }
+
+    /// What is only found after the point of no return.
+    fn fails_late(&self, elf: &ElfHeaders, interpreter: Option<&File>) -> bool {
+        let loader = interpreter.map(|found| found.image().elf.as_ref());
+        // `load_elf_interp` wants something to load, where a program may have nothing.
+        let whole = loader.is_none_or(|elf| {
+            elf.is_some_and(|elf| elf.is_program() && elf.addresses && elf.pages > 0)
+        });
+        let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
+        Rule::BadAddresses.applies(!elf.addresses)
+            || Rule::InterpreterNotLoaded.applies(!whole)
+            || !self.has_descriptors()
+            || Rule::SpaceForProgram.applies(!self.has_space(pages))
     }
 
     /// `load_elf_phdrs`, of a program or of its interpreter.
@@ -483,38 +544,25 @@ impl Execve<'_, '_> {
     /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.
     fn has_descriptors(&self) -> bool {
         let caller = &self.call.caller;
-        !(caller.large_table || caller.no_descriptor && self.executable.is_some())
+        let none_left = caller.no_descriptor && self.executable.is_some();
+        !(Rule::TableTooLarge.applies(caller.large_table) || Rule::NoDescriptor.applies(none_left))
     }
 
-    /// `setup_arg_pages` makes room for 32 pages of stack, then come the segments: `may_expand_vm`.
+    /// `setup_arg_pages` makes room for 32 pages of stack where the limit allows, then come the
+    /// segments: `may_expand_vm`.
     fn has_space(&self, segments: u64) -> bool {
-        let stack = self.stack.div_ceil(PAGE) + 32;
-        stack + segments <= self.call.caller.space / PAGE
-    }
-
-    /// `bprm_caps_from_vfs_caps` in security/commoncap.c: a program that does not know about
-    /// capabilities gets all that its file says, or does not start.
-    fn may_give_capabilities(&self, file: &File) -> bool {
         let caller = &self.call.caller;
-        file.capabilities.is_none_or(|capabilities| {
-            let bounded = capabilities.permitted & caller.bounding;
-            let given = bounded | capabilities.inheritable & caller.inheritable;
-            !capabilities.effective || capabilities.permitted & !given == 0
-        })
-    }
-
-    /// `cap_bprm_creds_from_file` in security/commoncap.c: who gets more than he had.
-    fn is_secure(&self, file: &File) -> bool {
-        let uid = self.call.caller.uid;
-        let another = file.owned.mode & 0o4000 != 0 && file.owned.uid != uid;
-        another || (file.capabilities.is_some() && uid != 0)
+        let used = self.stack.div_ceil(PAGE);
+        let stack = (used + 32).min(caller.stack / PAGE).max(used);
+        stack + segments <= caller.space / PAGE
     }
 
     /// `begin_new_exec`: the last part of the name that the program is known by.
     fn comm(&self, filename: &str, file: &File) -> String {
         let by_descriptor =
             matches!(&self.call.target, Target::At { fd: Some(_), path, .. } if path.is_empty());
-        let name = match by_descriptor && COMM_OF_FILE.is_in(self.kernel) {
+        let name = match by_descriptor && Rule::CommOfFile.applies(COMM_OF_FILE.is_in(self.kernel))
+        {
             true => file
                 .name
                 .trim_end_matches(" (deleted)")
@@ -522,50 +570,10 @@ impl Execve<'_, '_> {
             false => filename,
         };
         let last = name.rsplit('/').next().unwrap_or_default();
+        Rule::CommCut.applies(last.len() > COMM);
         let bytes = &last.as_bytes()[..last.len().min(COMM)];
         String::from_utf8_lossy(bytes).into_owned()
     }
-}
-
-/// Interpreter and argument of a `#!` line; none when this is not a script.
-///
-/// `load_script` line by line, since 5.0: only the first 256 bytes count, and a line that does not
-/// end in them must at least end its interpreter's name there.
-fn first_line(head: &[u8]) -> Option<(String, Option<String>)> {
-    let blank = |at: &usize| matches!(head[*at], b' ' | b'\t');
-    let ends = |at: &usize| blank(at) || head[*at] == 0;
-    let last = head.len() - 1;
-    let newline = head.iter().position(|byte| matches!(byte, b'\n' | 0));
-    if !head.starts_with(b"#!") {
-        return None;
-    }
-    let mut end = match newline.filter(|at| head[*at] == b'\n') {
-        Some(end) => end,
-        None => {
-            let name = (2..=last).find(|at| !blank(at))?;
-            (name..=last).find(ends)?;
-            last
-        }
-    };
-    while blank(&(end - 1)) {
-        end -= 1;
-    }
-    let name = (2..=end)
-        .find(|at| !blank(at))
-        .filter(|name| *name != end)?;
-    let behind = (name..=end).find(ends);
-    let argument = behind
-        .filter(|at| head[*at] != 0)
-        .and_then(|at| (at..=end).find(|at| !blank(at)))
-        .filter(|at| *at != end);
-    // Strings of the kernel end at a NUL.
-    let text = |from: usize, to: usize| {
-        let text = &head[from..to];
-        let nul = text.iter().position(|byte| *byte == 0);
-        String::from_utf8_lossy(&text[..nul.unwrap_or(text.len())]).into_owned()
-    };
-    let stop = behind.unwrap_or(end);
-    Some((text(name, stop), argument.map(|from| text(from, end))))
 }
 
 #[cfg(test)]

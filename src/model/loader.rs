@@ -2,8 +2,9 @@
 //! instruction: ld.so(8), elf/rtld.c and elf/dl-load.c of glibc 2.41.
 //!
 //! The cache is taken to know what stands in the default directories. Not predicted: auditing
-//! libraries, `DT_RPATH` of a library's loader, directories for special processors, musl's search.
+//! libraries, directories for special processors, `$LIB`, limits of the address space, musl's search.
 
+use super::reach::Rule;
 use super::walk::{Walked, walk};
 use super::{Answer, ElfHeaders, Eye, File, Files, PredictedStep, Started};
 use crate::arch;
@@ -23,13 +24,15 @@ pub enum Loaded {
 const GIVES_UP: i32 = 127;
 const CACHE: &str = "/etc/ld.so.cache";
 const PRELOAD: &str = "/etc/ld.so.preload";
+/// Longest name that is preloaded into a program of another user: `SECURE_NAME_LIMIT`.
+const SECURE_NAME: usize = 255;
 
 /// What happens before the program's own code runs.
 pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loaded {
     let program = &running.program;
     let interpreter = running.interpreter.as_ref();
     let loader = interpreter.unwrap_or(program);
-    if loader.name.contains("-musl") {
+    if Rule::Musl.applies(loader.name.contains("-musl")) {
         // musl's loader is its libc, and opens nothing for it.
         let mut needed = program.image().elf.iter().flat_map(|elf| &elf.needed);
         return match interpreter.is_some() && needed.all(|name| arch::MUSL.contains(&name.as_str()))
@@ -44,6 +47,7 @@ pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loa
         .as_ref()
         .and_then(|elf| elf.soname.clone());
     let Some(name) = soname.filter(|name| name.starts_with("ld-linux")) else {
+        Rule::NoLoader.applies(true);
         let elf = loader.image().elf.as_ref();
         // Who needs no library itself is no loader: its own code runs at once.
         let alone = elf.is_some_and(|elf| elf.needed.is_empty() && elf.interpreter.is_none());
@@ -53,6 +57,9 @@ pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loa
             Some(_) => Loaded::Unknown("the ELF interpreter is no loader that the model knows"),
         };
     };
+    if running.caller.space != u64::MAX {
+        return Loaded::Unknown("what the loader maps may be more than RLIMIT_AS");
+    }
     let mut loader = Loader {
         files,
         running,
@@ -67,23 +74,34 @@ pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loa
         loaded: vec![Object {
             name,
             file: loader.clone(),
+            place: None,
+            by: None,
         }],
+        program: 0,
     };
     loader.run(interpreter.is_none()).unwrap_or_else(|end| end)
 }
 
 /// A variable that the loader heeds; none for a program of another user.
 fn variable(running: &Started, name: &str) -> Option<String> {
+    any_variable(running, name).filter(|_| !running.secure)
+}
+
+fn any_variable(running: &Started, name: &str) -> Option<String> {
     let mut values = running.environment.iter().filter_map(|variable| {
         let (found, value) = variable.split_once('=')?;
         (found == name).then(|| value.to_owned())
     });
-    values.next_back().filter(|_| !running.secure)
+    values.next_back()
 }
 
 struct Object {
     name: String,
     file: File,
+    /// The path by which it was found; none for what the kernel mapped.
+    place: Option<String>,
+    /// Which object asked for it, by its place in the list.
+    by: Option<usize>,
 }
 
 struct Loader<'a, 'o> {
@@ -95,6 +113,8 @@ struct Loader<'a, 'o> {
     cache: Option<bool>,
     library_path: Option<String>,
     loaded: Vec<Object>,
+    /// Which of them is the program.
+    program: usize,
 }
 
 /// Why there is no file.
@@ -104,6 +124,8 @@ enum Missing {
     /// It is there, and its open was refused, or it is malformed.
     Refused,
     Malformed,
+    /// The model does not know, for this reason.
+    Unknown(&'static str),
 }
 
 impl Loader<'_, '_> {
@@ -113,37 +135,46 @@ impl Loader<'_, '_> {
             return Err(Loaded::Unknown("auditing libraries are loaded apart"));
         }
         let mut preload = Vec::new();
-        preload.extend(variable(self.running, "LD_PRELOAD"));
-        let program = match by_hand {
+        // `process_envvars_secure` heeds this one even for a program of another user.
+        preload.extend(any_variable(self.running, "LD_PRELOAD"));
+        let (program, place) = match Rule::ByHand.applies(by_hand) {
             true => self.program_by_hand(&mut preload)?,
-            false => self.running.program.clone(),
+            false => (self.running.program.clone(), None),
         };
+        self.program = self.loaded.len();
         self.loaded.push(Object {
             name: String::new(),
             file: program,
+            place,
+            by: None,
         });
-        let from = self.loaded.len() - 1;
         for list in preload {
-            self.preload(&list);
+            Rule::Preload.applies(true);
+            self.preload(&list, self.running.secure)?;
         }
         if let Ok(file) = self.open(PRELOAD) {
+            Rule::PreloadFile.applies(true);
             let image = file.image();
             if image.size > image.head.len() as u64 {
                 return Err(Loaded::Unknown("/etc/ld.so.preload is too long"));
             }
             let text = &image.head[..usize::try_from(image.size).unwrap_or_default()];
-            self.preload(&String::from_utf8_lossy(text));
+            self.preload(&String::from_utf8_lossy(text), false)?;
         }
         // `_dl_map_object_deps`: breadth first, the program, then what was preloaded.
-        let mut next = from;
+        let mut next = self.program;
         while let Some(object) = self.loaded.get(next) {
-            let Some(elf) = object.file.image().elf.clone() else {
-                return Err(Loaded::Exits(GIVES_UP));
-            };
-            for name in &elf.needed {
-                if self.object(name, &elf).is_err() {
-                    return Err(Loaded::Exits(GIVES_UP));
+            let elf = object.file.image().elf.clone();
+            for name in elf.iter().flat_map(|elf| &elf.needed) {
+                Rule::Needed.applies(true);
+                match self.object(name, next, false) {
+                    Err(Missing::Unknown(reason)) => return Err(Loaded::Unknown(reason)),
+                    Err(_) => return Err(gives_up()),
+                    Ok(()) => {}
                 }
+            }
+            if elf.is_none() {
+                return Err(gives_up());
             }
             next += 1;
         }
@@ -151,7 +182,10 @@ impl Loader<'_, '_> {
     }
 
     /// Options and program of a loader that is run by hand.
-    fn program_by_hand(&mut self, preload: &mut Vec<String>) -> Result<File, Loaded> {
+    fn program_by_hand(
+        &mut self,
+        preload: &mut Vec<String>,
+    ) -> Result<(File, Option<String>), Loaded> {
         let mut arguments = self.running.argv.iter().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -163,12 +197,12 @@ impl Loader<'_, '_> {
                 }
                 path if path.contains('/') => {
                     let Ok(program) = self.open(path) else {
-                        return Err(Loaded::Exits(GIVES_UP));
+                        return Err(gives_up());
                     };
                     let elf = program.image().elf.as_ref();
                     return match elf.is_some_and(|elf| elf.is_narrow() == self.narrow) {
-                        true => Ok(program),
-                        false => Err(Loaded::Exits(GIVES_UP)),
+                        true => Ok((program, Some(path.to_owned()))),
+                        false => Err(gives_up()),
                     };
                 }
                 _ => return Err(Loaded::Unknown("the loader searches a program")),
@@ -178,19 +212,25 @@ impl Loader<'_, '_> {
     }
 
     /// `handle_preload_list`: what cannot be loaded is left out.
-    fn preload(&mut self, list: &str) {
+    fn preload(&mut self, list: &str, secure: bool) -> Result<(), Loaded> {
         let names = list.split(|character: char| character == ':' || character.is_whitespace());
-        // The program asks for them.
-        let program = self.running.program.image().elf.clone();
-        let Some(program) = program else { return };
         for name in names.filter(|name| !name.is_empty()) {
-            // An error is printed, and that is all.
-            let _ = self.object(name, &program);
+            // `dso_name_valid_for_suid`: no path, nothing long.
+            let plain = !name.contains('/') && name.len() < SECURE_NAME;
+            Rule::PreloadSecure.applies(secure);
+            if secure && !plain {
+                continue;
+            }
+            // The program asks for them. An error is printed, and that is all.
+            if let Err(Missing::Unknown(reason)) = self.object(name, self.program, secure) {
+                return Err(Loaded::Unknown(reason));
+            }
         }
+        Ok(())
     }
 
     /// `_dl_map_object`: an object by its name, which may be loaded already.
-    fn object(&mut self, name: &str, requester: &ElfHeaders) -> Result<(), Missing> {
+    fn object(&mut self, name: &str, by: usize, secure: bool) -> Result<(), Missing> {
         let known = |object: &Object| {
             let soname = object
                 .file
@@ -200,80 +240,177 @@ impl Loader<'_, '_> {
                 .and_then(|elf| elf.soname.as_deref());
             object.name == name || soname == Some(name)
         };
-        if self.loaded.iter().any(known) {
+        if Rule::Known.applies(self.loaded.iter().any(known)) {
             return Ok(());
         }
-        let file = match name.contains('/') {
-            true => self.library(name)?,
-            false => self.search(name, requester)?,
+        let (file, place) = match Rule::WithSlash.applies(name.contains('/')) {
+            true => match self.expanded(name, by)? {
+                Some(path) => self.library(&path, false)?,
+                None => return Err(Missing::Nothing),
+            },
+            false => self.search(name, by, secure)?,
         };
         if !self.loaded.iter().any(|object| object.file.id == file.id) {
             self.loaded.push(Object {
                 name: name.to_owned(),
-                file,
+                file: *file,
+                place: Some(place),
+                by: Some(by),
             });
         }
         Ok(())
     }
 
     /// Where a library without a directory is looked for, in order.
-    fn search(&mut self, name: &str, requester: &ElfHeaders) -> Result<File, Missing> {
-        let rpath = requester
-            .rpath
-            .clone()
-            .filter(|_| requester.runpath.is_none());
-        let directories = [rpath, self.library_path.clone(), requester.runpath.clone()];
-        for list in directories.into_iter().flatten() {
-            match self.directories(&list, name) {
-                Err(Missing::Nothing | Missing::Refused) => {}
-                done => return done,
+    fn search(&mut self, name: &str, by: usize, secure: bool) -> Result<Library, Missing> {
+        match self.lists(name, by, secure) {
+            Ok(()) => Err(Missing::Nothing),
+            Err(end) => end,
+        }
+    }
+
+    fn lists(
+        &mut self,
+        name: &str,
+        by: usize,
+        secure: bool,
+    ) -> Result<(), Result<Library, Missing>> {
+        let runpath = self.elf(by).and_then(|elf| elf.runpath.clone());
+        if runpath.is_none() {
+            for (list, owner) in self.rpaths(by) {
+                Rule::Rpath.applies(owner == by);
+                Rule::RpathOfLoader.applies(owner != by);
+                found(self.directories(&list, owner, name, secure))?;
             }
+        }
+        if let Some(list) = self.library_path.clone() {
+            Rule::LibraryPath.applies(true);
+            found(self.directories(&list, self.program, name, secure))?;
+        }
+        if let Some(list) = runpath {
+            Rule::Runpath.applies(true);
+            found(self.directories(&list, by, name, secure))?;
         }
         let default = if self.narrow {
             arch::LIBRARIES_NARROW
         } else {
             arch::LIBRARIES
         };
-        if self.cache.is_none() {
-            self.cache = Some(self.open(CACHE).is_ok());
-        }
-        if self.cache == Some(true) {
-            match self.directories(default, name) {
+        if !secure {
+            if self.cache.is_none() {
+                self.cache = Some(self.open(CACHE).is_ok());
+            }
+            Rule::NoCache.applies(self.cache == Some(false));
+            if Rule::Cache.applies(self.cache == Some(true)) {
                 // What the cache says is looked for in the directories again.
-                Err(Missing::Nothing | Missing::Refused) => {}
-                done => return done,
+                found(self.directories(default, self.program, name, false))?;
             }
         }
-        self.directories(default, name)
+        Rule::DefaultDirectories.applies(true);
+        found(self.directories(default, self.program, name, secure))
+    }
+
+    /// The lists of `DT_RPATH` that count for who asks: its own, and those of who asked for it, and
+    /// the program's; none of who has a `DT_RUNPATH` (`cache_rpath`).
+    fn rpaths(&self, by: usize) -> Vec<(String, usize)> {
+        let mut lists = Vec::new();
+        let above = std::iter::successors(Some(by), |at| self.loaded[*at].by);
+        let main = (!above.clone().any(|at| at == self.program)).then_some(self.program);
+        for at in above.chain(main) {
+            let elf = self.elf(at).filter(|elf| elf.runpath.is_none());
+            lists.extend(elf.and_then(|elf| Some((elf.rpath.clone()?, at))));
+        }
+        lists
+    }
+
+    fn elf(&self, at: usize) -> Option<&ElfHeaders> {
+        self.loaded[at].file.image().elf.as_ref()
     }
 
     /// `open_path`: a refusal ends the list, what is missing does not.
-    fn directories(&mut self, list: &str, name: &str) -> Result<File, Missing> {
+    fn directories(
+        &mut self,
+        list: &str,
+        owner: usize,
+        name: &str,
+        secure: bool,
+    ) -> Result<Library, Missing> {
+        let mut known: Vec<String> = Vec::new();
         for directory in list.split([':', ';']) {
-            match self.library(&format!("{directory}/{name}")) {
-                Err(Missing::Nothing) => {}
+            let directory = match Rule::EmptyDirectory.applies(directory.is_empty()) {
+                true => String::new(),
+                // `fillin_rpath` leaves out what comes to nothing.
+                false => match self.expanded(directory, owner)? {
+                    Some(path) => path.trim_end_matches('/').to_owned() + "/",
+                    None => continue,
+                },
+            };
+            if known.contains(&directory) {
+                continue;
+            }
+            match self.library(&format!("{directory}{name}"), secure) {
+                Err(Missing::Nothing) => known.push(directory),
                 done => return done,
             }
         }
         Err(Missing::Nothing)
     }
 
+    /// `_dl_dst_substitute`: a path with `$ORIGIN` in it, as an object means it; none where it comes to
+    /// nothing.
+    fn expanded(&self, path: &str, owner: usize) -> Result<Option<String>, Missing> {
+        if path.contains("$LIB") || path.contains("$PLATFORM") || path.contains("${") {
+            return Err(Missing::Unknown("a path with $LIB or $PLATFORM"));
+        }
+        if !Rule::Origin.applies(path.contains("$ORIGIN")) {
+            return Ok(Some(path.to_owned()));
+        }
+        let object = &self.loaded[owner];
+        let own = match &object.place {
+            Some(place) if place.starts_with('/') => place.clone(),
+            Some(place) => format!("{}/{place}", self.running.caller.cwd),
+            // `_dl_get_origin` reads the exe link.
+            None => self.running.exe.name.clone(),
+        };
+        let Some((directory, _)) = own.rsplit_once('/').filter(|_| own.starts_with('/')) else {
+            return Ok(None);
+        };
+        let directory = if directory.is_empty() { "/" } else { directory };
+        // `is_trusted_path_normalize`: of a program of another user only the default directories.
+        if Rule::OriginSecure.applies(self.running.secure && owner == self.program) {
+            return Ok(None);
+        }
+        Ok(Some(path.replace("$ORIGIN", directory)))
+    }
+
     /// `open_verify`: another width or machine is as good as nothing.
-    fn library(&mut self, path: &str) -> Result<File, Missing> {
+    fn library(&mut self, path: &str, secure: bool) -> Result<Library, Missing> {
         let file = self.open(path)?;
-        match &file.image().elf {
-            None => Err(Missing::Malformed),
-            Some(elf) if elf.is_narrow() != self.narrow => Err(Missing::Nothing),
-            Some(_) => Ok(file),
+        let Some(elf) = &file.image().elf else {
+            Rule::Malformed.applies(true);
+            return Err(Missing::Malformed);
+        };
+        let other = elf.is_narrow() != self.narrow || !elf.is_ours();
+        if Rule::OtherWidth.applies(other) {
+            return Err(Missing::Nothing);
+        }
+        // `open_path` wants the set-user-ID bit of what is preloaded into another user's program.
+        match secure && file.owned.mode & 0o4000 == 0 {
+            true => Err(Missing::Nothing),
+            false => Ok((Box::new(file), path.to_owned())),
         }
     }
 
     fn open(&mut self, path: &str) -> Result<File, Missing> {
         let caller = &self.running.caller;
+        // `get_unused_fd_flags` comes before the walk.
+        if caller.no_descriptor {
+            return Err(Missing::Refused);
+        }
         let Ok(Walked::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
             return Err(Missing::Nothing);
         };
-        if !file.owned.may_read(caller.uid, caller.gid) {
+        if Rule::LoaderMayNotRead.applies(!file.owned.may_read(caller)) {
             return Err(Missing::Nothing);
         }
         if file.watched {
@@ -283,7 +420,7 @@ impl Loader<'_, '_> {
                 exe: self.running.exe.name.clone(),
                 comm: self.running.comm.clone(),
             };
-            if (self.observer)(&step) != Answer::Go {
+            if Rule::LoaderRefused.applies((self.observer)(&step) != Answer::Go) {
                 return Err(Missing::Refused);
             }
         }
@@ -291,113 +428,21 @@ impl Loader<'_, '_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::elf::Elf as Built;
-    use crate::model::sample::{Sample, call, libraries};
-    use crate::model::{Call, ElfHeaders as Headers};
+/// A library, and the path by which it was found.
+type Library = (Box<File>, String);
 
-    const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
-
-    /// A library with this name, which needs others.
-    fn library(file: &mut File, soname: &str, needed: &[&str]) {
-        if let Some(elf) = file.image.as_mut().and_then(|image| image.elf.as_mut()) {
-            *elf = Headers {
-                soname: Some(soname.to_owned()),
-                needed: needed.iter().map(|name| (*name).to_owned()).collect(),
-                ..elf.clone()
-            };
-        }
-    }
-
-    /// A program `/a` that needs `x.so`, which needs `z.so`, and `y.so`.
-    fn sample() -> Sample {
-        let elf = Built::new();
-        let program = elf.clone().interpreter(LOADER).needs("x.so").needs("y.so");
-        let directories = ["/etc", "/lib", "/lib64", "/usr", "/usr/lib", "/tmp"];
-        let sample = directories
-            .iter()
-            .fold(Sample::new(), |sample, path| sample.directory(path));
-        let sample = sample.file(CACHE, b"").program("/a", &program);
-        let sample = sample.program(LOADER, &elf).program("/tmp/p.so", &elf);
-        let sample = sample.with(LOADER, |file| library(file, "ld-linux-x86-64.so.2", &[]));
-        ["x.so", "y.so", "z.so"]
-            .iter()
-            .fold(sample, |sample, name| {
-                let path = format!("/lib/{name}");
-                let needed: &[&str] = if *name == "x.so" { &["z.so"] } else { &[] };
-                sample
-                    .program(&path, &elf)
-                    .with(&path, |file| library(file, name, needed))
-            })
-    }
-
-    fn preloading(list: &str) -> Call {
-        let mut call = call("/a");
-        call.environment.push(format!("LD_PRELOAD={list}"));
-        call
-    }
-
-    #[test]
-    fn libraries_are_loaded_breadth_first() {
-        let (steps, loaded) = libraries(&sample(), &call("/a"), "");
-        assert_eq!(steps, [CACHE, "/lib/x.so", "/lib/y.so", "/lib/z.so"]);
-        assert_eq!(loaded, Loaded::Runs);
-    }
-
-    #[test]
-    fn what_is_preloaded_comes_first() {
-        let (steps, _) = libraries(&sample(), &preloading("/tmp/p.so z.so"), "");
-        assert_eq!(
-            steps,
-            ["/tmp/p.so", CACHE, "/lib/z.so", "/lib/x.so", "/lib/y.so"]
-        );
-    }
-
-    #[test]
-    fn a_preload_that_is_missing_is_left_out() {
-        assert_eq!(
-            libraries(&sample(), &preloading("/tmp/none.so"), "").1,
-            Loaded::Runs
-        );
-    }
-
-    #[test]
-    fn a_program_of_another_user_preloads_nothing() {
-        let sample = sample().with("/a", |file| file.owned.mode |= 0o4000);
-        let mut call = preloading("/tmp/p.so");
-        call.caller.uid = 7;
-        assert_eq!(libraries(&sample, &call, "").0[0], CACHE);
-    }
-
-    #[test]
-    fn a_refused_library_is_looked_for_again() {
-        let (steps, loaded) = libraries(&sample(), &call("/a"), "/lib/y.so");
-        assert_eq!(steps, [CACHE, "/lib/x.so", "/lib/y.so", "/lib/y.so"]);
-        assert_eq!(loaded, Loaded::Exits(GIVES_UP));
-    }
-
-    #[test]
-    fn without_the_cache_the_directories_are_searched() {
-        let (steps, loaded) = libraries(&sample(), &call("/a"), CACHE);
-        assert_eq!((steps[1].as_str(), loaded), ("/lib/x.so", Loaded::Runs));
-    }
-
-    #[test]
-    fn a_loader_run_by_hand_opens_its_program_first() {
-        let mut call = call(LOADER);
-        call.argv.push("/a".to_owned());
-        assert_eq!(libraries(&sample(), &call, "").0[..2], ["/a", CACHE]);
-    }
-
-    #[test]
-    fn an_interpreter_that_is_no_loader_is_not_predicted() {
-        let program = Built::new().interpreter("/x").needs("y");
-        let sample = sample().program(LOADER, &program);
-        assert!(matches!(
-            libraries(&sample, &call("/a"), "").1,
-            Loaded::Unknown(_)
-        ));
+/// Whether a search ends with this list, and how: what is missing or refused is looked for elsewhere.
+fn found(list: Result<Library, Missing>) -> Result<(), Result<Library, Missing>> {
+    match list {
+        Err(Missing::Nothing | Missing::Refused) => Ok(()),
+        end => Err(end),
     }
 }
+
+fn gives_up() -> Loaded {
+    Rule::LoaderGivesUp.applies(true);
+    Loaded::Exits(GIVES_UP)
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,16 @@
 //! observer answers to a step from the caller. [`check`] holds a trail against them.
 
 pub mod check;
+mod credentials;
 pub mod differences;
 mod files;
 mod image;
 mod kernel;
 mod loader;
+pub mod reach;
 #[cfg(test)]
 mod sample;
+mod script;
 mod strings;
 mod walk;
 
@@ -24,6 +27,7 @@ pub use files::{Capabilities, Either, File, Files, Node, Owned, Recording, World
 pub use image::{Bytes, ElfHeaders, HEAD, Image, Interpreter};
 pub use kernel::exec;
 pub use loader::{Loaded, load};
+pub use reach::Reach;
 pub use walk::readable;
 
 /// A call that should start a program.
@@ -37,6 +41,10 @@ pub struct Call {
     /// The environment, `NAME=VALUE`.
     #[serde(with = "strings")]
     pub environment: Vec<String>,
+    /// Which process makes it.
+    pub by: By,
+    /// With which errno, by name, a filter answers it.
+    pub filtered: Option<String>,
     /// Who makes it.
     pub caller: Caller,
     /// What is registered with binfmt_misc, the newest first.
@@ -64,6 +72,19 @@ pub enum Target {
     },
 }
 
+/// Which process makes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// The caller itself.
+    Itself,
+    /// A child that is like it, and as which it ends.
+    Child {
+        /// Its end tells the errno of the child's call, and not only that it failed.
+        tells: bool,
+    },
+}
+
 /// Who makes a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
@@ -75,6 +96,16 @@ pub struct Caller {
     pub uid: u32,
     /// Effective group.
     pub gid: u32,
+    /// Real user and group.
+    pub real: (u32, u32),
+    /// Further groups.
+    pub groups: Vec<u32>,
+    /// What bits of files say does not count (`CAP_DAC_OVERRIDE` in the first user namespace).
+    pub overrides: bool,
+    /// No exec gives it more than it has (`PR_SET_NO_NEW_PRIVS`).
+    pub no_new_privileges: bool,
+    /// It is in another user namespace than the first, where nobody is mapped.
+    pub unmapped: bool,
     /// Working directory.
     pub cwd: String,
     /// How many processes the user may have, and has; only for who became this user when there
@@ -90,6 +121,8 @@ pub struct Caller {
     pub stack: u64,
     /// `RLIMIT_AS`, in bytes.
     pub space: u64,
+    /// Links of others are not followed where everybody can put one (`fs.protected_symlinks`).
+    pub protects_links: bool,
     /// No number is left for another descriptor, when those that the exec closes are closed.
     pub no_descriptor: bool,
     /// The table of descriptors is shared, and larger than a copy of it may be (`fs.nr_open`).

@@ -4,8 +4,8 @@ use crate::elf::Elf as Built;
 use crate::trail::Release;
 
 use super::{
-    Answer, Call, Caller, File, Image, KernelEnding, Loaded, Node, Owned, PredictedStep, Started,
-    Target, World, exec, load,
+    Answer, By, Call, Caller, File, Image, KernelEnding, Loaded, Node, Owned, PredictedStep,
+    Started, Target, World, exec, load,
 };
 
 /// A file system in a few words.
@@ -22,7 +22,7 @@ impl Sample {
     }
 
     pub fn link(self, path: &str, target: &str) -> Sample {
-        self.node(path, Node::Link(target.to_owned()))
+        self.node(path, Node::Link(target.to_owned(), 0))
     }
 
     pub fn file(self, path: &str, bytes: &[u8]) -> Sample {
@@ -40,6 +40,7 @@ impl Sample {
             id,
             owned: owned(mode),
             noexec: false,
+            nosuid: false,
             capabilities: None,
             unreadable: None,
             busy: false,
@@ -78,18 +79,26 @@ pub fn call(path: &str) -> Call {
         target: Target::Path(path.to_owned()),
         argv: vec![path.to_owned()],
         environment: Vec::new(),
+        by: By::Itself,
+        filtered: None,
         caller: Caller {
             exe: "/caller".to_owned(),
             comm: "caller".to_owned(),
             uid: 0,
             gid: 0,
             cwd: "/".to_owned(),
+            real: (0, 0),
+            groups: Vec::new(),
+            overrides: true,
+            no_new_privileges: false,
+            unmapped: false,
             processes: None,
             no_files: false,
             bounding: u64::MAX,
             inheritable: 0,
             stack: 8 << 20,
             space: u64::MAX,
+            protects_links: false,
             no_descriptor: false,
             large_table: false,
         },

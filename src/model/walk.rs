@@ -1,5 +1,6 @@
 //! From a path to what is there: path_resolution(7), `link_path_walk` in fs/namei.c.
 
+use super::reach::Rule;
 use super::{Caller, File, Files, Node, Owned};
 
 /// How many symbolic links the kernel follows: `MAXSYMLINKS`.
@@ -33,7 +34,7 @@ pub fn walk(
     path: &str,
     follow: bool,
 ) -> Result<Walked, &'static str> {
-    if path.len() > PATH {
+    if Rule::NameTooLong.applies(path.len() > PATH) {
         return Err("ENAMETOOLONG");
     }
     let mut place: Vec<String> = match path.starts_with('/') {
@@ -43,32 +44,38 @@ pub fn walk(
     let mut rest: Vec<String> = parts(path).collect();
     rest.reverse();
     // A path that ends in a slash is a directory's, and a link at its end is followed.
-    let mut directory = path.ends_with('/');
+    let mut directory = Rule::SlashAtEnd.applies(path.ends_with('/'));
     let mut links = 0;
     let mut end = None;
     while let Some(part) = rest.pop() {
-        let here = files.node(&join(&place)).ok_or("ENOENT")?;
+        let here = look(files, &place)?;
         let Node::Directory(owned) = here else {
+            Rule::NoDirectory.applies(true);
             return Err("ENOTDIR");
         };
-        if !owned.may_execute(caller.uid, caller.gid, true) {
+        if Rule::NotSearchable.applies(!owned.may_execute(caller, true)) {
             return Err("EACCES");
         }
-        if part.len() > NAME {
+        if Rule::LongPart.applies(part.len() > NAME) {
             return Err("ENAMETOOLONG");
         }
         match part.as_str() {
             "." => continue,
             ".." => {
+                Rule::Parent.applies(true);
                 place.pop();
                 continue;
             }
             _ => place.push(part),
         }
-        match files.node(&join(&place)).ok_or("ENOENT")? {
-            Node::Link(target) if follow || directory || !rest.is_empty() => {
+        match look(files, &place)? {
+            Node::Link(target, owner) if follow || directory || !rest.is_empty() => {
+                Rule::LinkFollowed.applies(true);
+                if rest.is_empty() && Rule::LinkForbidden.applies(is_kept(caller, owned, owner)) {
+                    return Err("EACCES");
+                }
                 links += 1;
-                if links > LINKS {
+                if Rule::TooManyLinks.applies(links > LINKS) {
                     return Err("ELOOP");
                 }
                 place.pop();
@@ -81,14 +88,17 @@ pub fn walk(
                 parts.reverse();
                 rest.extend(parts);
             }
-            Node::Link(_) => end = Some(Walked::Link),
+            Node::Link(..) => end = Some(Walked::Link),
             Node::File(file) if rest.is_empty() && !directory => end = Some(Walked::File(file)),
             Node::Other if rest.is_empty() && !directory => end = Some(Walked::Other),
             Node::Directory(_) => {}
-            Node::File(_) | Node::Other => return Err("ENOTDIR"),
+            Node::File(_) | Node::Other => {
+                Rule::NoDirectory.applies(true);
+                return Err("ENOTDIR");
+            }
         }
     }
-    match (end, files.node(&join(&place)).ok_or("ENOENT")?) {
+    match (end, look(files, &place)?) {
         (Some(found), _) => Ok(found),
         (None, Node::Directory(owned)) => Ok(Walked::Directory(owned)),
         // The base itself, for a path without any part.
@@ -102,15 +112,28 @@ pub fn walk(
 pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> {
     match walk(files, caller, &caller.cwd, path, true).ok()? {
         Walked::File(file) => {
-            let may = file.owned.may_read(caller.uid, caller.gid);
+            let may = file.owned.may_read(caller);
             may.then_some(Node::File(file))
         }
         Walked::Directory(owned) => {
-            let may = owned.may_read(caller.uid, caller.gid);
+            let may = owned.may_read(caller);
             may.then_some(Node::Directory(owned))
         }
         Walked::Link | Walked::Other => Some(Node::Other),
     }
+}
+
+/// Whether a link at the end of a path, in this directory, is not followed: somebody else's, where everybody
+/// can put one (`may_follow_link` in fs/namei.c, `fs.protected_symlinks`).
+fn is_kept(caller: &Caller, directory: Owned, owner: u32) -> bool {
+    let anybodys = directory.mode & 0o1002 == 0o1002;
+    caller.protects_links && anybodys && owner != caller.uid && owner != directory.uid
+}
+
+fn look(files: &dyn Files, place: &[String]) -> Result<Node, &'static str> {
+    let node = files.node(&join(place));
+    Rule::Missing.applies(node.is_none());
+    node.ok_or("ENOENT")
 }
 
 fn parts(path: &str) -> impl Iterator<Item = String> {
@@ -163,6 +186,29 @@ mod tests {
     #[test]
     fn a_link_whose_target_ends_in_a_slash_wants_a_directory() {
         assert_eq!(found(&sample().link("/s", "/d/f/"), "/s", true), "ENOTDIR");
+    }
+
+    /// What comes of following a link of this owner in `/d`, which has this mode.
+    fn followed(mode: u32, owner: u32, uid: u32, path: &str) -> bool {
+        let mut sample = sample().link("/d/l", "f").link("/d/up", "/d");
+        for node in sample.0.0.values_mut().flatten() {
+            match node {
+                Node::Link(_, own) => *own = owner,
+                Node::Directory(owned) => owned.mode = mode,
+                _ => {}
+            }
+        }
+        let mut caller = call("/").caller;
+        (caller.protects_links, caller.uid) = (true, uid);
+        walk(&sample.0, &caller, "/", path, true).is_ok()
+    }
+
+    #[test]
+    fn a_link_of_somebody_else_where_everybody_can_put_one_is_not_followed() {
+        assert!(!followed(0o1777, 7, 0, "/d/l"));
+        assert!(followed(0o1777, 7, 7, "/d/l") && followed(0o1777, 0, 7, "/d/l"));
+        assert!(followed(0o755, 7, 0, "/d/l") && followed(0o777, 7, 0, "/d/l"));
+        assert!(followed(0o1755, 7, 0, "/d/l") && followed(0o1777, 7, 0, "/d/up/f"));
     }
 
     #[test]

@@ -145,6 +145,7 @@ pub const NAMED: &[(&str, Need)] = &[
     ("cgroup-v1", needs::CGROUP_V1),
     ("core-dumps", needs::COREDUMP),
     ("execve-check", needs::EXECVE_CHECK),
+    ("file-capabilities", needs::TMPFS_XATTR),
     ("loop", needs::DISK),
     ("modules", needs::MODULES),
     ("overlay", needs::OVERLAY),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
@@ -15,7 +16,7 @@ use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use super::Args;
 use crate::model;
 use crate::subject::{ROLE, Role, STATE, is_known_state};
-use crate::sys;
+use crate::sys::{self, Spawn};
 
 /// How a program is started: the call, what it is given, and what the child does before.
 ///
@@ -33,6 +34,9 @@ pub struct Exec {
     telling: Option<Role>,
     fields: String,
     target: Option<Named>,
+    /// A child of the child makes the call.
+    spawn: Option<Spawn>,
+    filtered: Option<Errno>,
 }
 
 /// What a call names, for the model; the child itself makes it.
@@ -111,6 +115,24 @@ impl Exec {
         self
     }
 
+    /// execve(2) of a path in a child that shares the memory of its parent, which then ends as it ended.
+    ///
+    /// # Errors
+    ///
+    /// A path with a NUL in it.
+    pub fn spawned(call: &'static str, path: impl AsRef<Path>, way: Spawn) -> Result<Exec> {
+        let mut exec = Exec::by(call, path, move |args| args.spawn(way))?.itself();
+        exec.spawn = Some(way);
+        Ok(exec)
+    }
+
+    /// Has a filter answer the call with this errno (seccomp(2)); the model is told, who cannot see it.
+    #[must_use]
+    pub fn filtered(mut self, errno: Errno) -> Exec {
+        self.filtered = Some(errno);
+        self.before(move || Ok(sys::filter_execve(errno)?))
+    }
+
     /// Any way of starting a program; `call` and `what` name it in the trail.
     ///
     /// `make` runs in the child. When it fails, its errno is the end of the process in the trail;
@@ -139,6 +161,8 @@ impl Exec {
             helper: None,
             telling: None,
             target: None,
+            spawn: None,
+            filtered: None,
             fields: String::new(),
         })
     }
@@ -300,7 +324,7 @@ impl Exec {
 
     /// Whether the child itself is to become the program.
     pub(super) fn is_itself(&self) -> bool {
-        self.target.is_some()
+        self.target.is_some() && self.spawn.is_none()
     }
 
     /// Whether the program will say something of itself.
@@ -341,6 +365,12 @@ impl Exec {
             target,
             argv: self.argv.iter().map(text).collect(),
             environment: self.environment.iter().map(text).collect(),
+            by: match self.spawn {
+                None => model::By::Itself,
+                Some(Spawn::PosixSpawn) => model::By::Child { tells: true },
+                Some(Spawn::Vfork | Spawn::SharedMemory) => model::By::Child { tells: false },
+            },
+            filtered: self.filtered.map(|errno| format!("{errno:?}")),
             caller,
             formats: Vec::new(),
             modprobe: String::new(),

@@ -150,7 +150,7 @@ impl<'a> FileView<'a> {
             libc::S_IFDIR => Node::Directory(owned),
             libc::S_IFLNK => {
                 let target = fs::read_link(&real).map_err(errno)?;
-                Node::Link(target.to_string_lossy().into_owned())
+                Node::Link(target.to_string_lossy().into_owned(), owned.uid)
             }
             libc::S_IFREG => Node::File(Box::new(self.file(file, &real, &stat, owned)?)),
             _ => Node::Other,
@@ -175,11 +175,13 @@ impl<'a> FileView<'a> {
         }
         let image = self.contents.known.borrow().get(&id).cloned().transpose();
         let unreadable = image.as_ref().err().cloned();
+        let mount = fstatvfs(&file)?.flags();
         let mut found = model::File {
             name: printable(name.as_os_str().as_bytes()),
             id,
             owned,
-            noexec: fstatvfs(&file)?.flags().contains(FsFlags::ST_NOEXEC),
+            noexec: mount.contains(FsFlags::ST_NOEXEC),
+            nosuid: mount.contains(FsFlags::ST_NOSUID),
             capabilities: CString::new(own)
                 .ok()
                 .and_then(|own| sys::attribute(&own, c"security.capability").ok())

@@ -81,6 +81,9 @@ impl Surroundings<'_> {
     }
 }
 
+/// `CAP_DAC_OVERRIDE` of capabilities(7), as a bit.
+const OVERRIDE: u64 = 1 << 1;
+
 fn caller(pid: i32) -> Option<Caller> {
     use std::os::unix::ffi::OsStrExt as _;
     let own = format!("/proc/{pid}");
@@ -98,6 +101,8 @@ fn caller(pid: i32) -> Option<Caller> {
         Some(limits.number(name, 0).unwrap_or(u64::MAX))
     };
     let (uid, real) = (id("Uid:", 1)?, id("Uid:", 0)?);
+    let unmapped = link("ns/user")? != fs::read_link("/proc/self/ns/user").ok()?.to_string_lossy();
+    let groups = status.value("Groups:")?.split_ascii_whitespace();
     let root = link("root")?;
     let cwd = link("cwd")?;
     let comm = fs::read_to_string(format!("{own}/comm")).ok()?;
@@ -106,6 +111,11 @@ fn caller(pid: i32) -> Option<Caller> {
         comm: comm.trim_end_matches('\n').to_owned(),
         uid,
         gid: id("Gid:", 1)?,
+        real: (real, id("Gid:", 0)?),
+        groups: groups.filter_map(|id| id.parse().ok()).collect(),
+        overrides: status.bits("CapEff:")? & OVERRIDE != 0 && !unmapped,
+        no_new_privileges: status.number("NoNewPrivs:", 0) == Some(1),
+        unmapped,
         cwd: match cwd.strip_prefix(root.trim_end_matches('/')) {
             Some("") => "/".to_owned(),
             Some(inner) => inner.to_owned(),
@@ -119,9 +129,16 @@ fn caller(pid: i32) -> Option<Caller> {
         inheritable: status.bits("CapInh:")?,
         stack: limit("Max stack size")?,
         space: limit("Max address space")?,
+        protects_links: setting("fs/protected_symlinks") == Some(1),
         no_descriptor: !has_number_left(pid, limit("Max open files")?),
         large_table: has_large_table(pid),
     })
+}
+
+/// A number below `/proc/sys`.
+fn setting(name: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/sys/{name}")).ok()?;
+    text.trim().parse().ok()
 }
 
 /// The descriptors of a process, each with whether an exec closes it.

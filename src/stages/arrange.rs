@@ -428,6 +428,31 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_comm_has_the_new_one() {
+        let event = "task_rename: pid=101 oldcomm=a newcomm=b c oom_score_adj=0";
+        let story = story(&[STEP, (101, event)]);
+        assert_eq!(story.unwrap(), ["p1 step", "p1 comm b c"]);
+    }
+
+    #[test]
+    fn what_another_handler_opens_is_no_loader() {
+        let parts = [
+            (101, "open_exec <-a"),
+            STEP,
+            (900, "tracing_mark_write: exetrail entry 1 1a_2"),
+            (101, "e_1a_2: (0x401000)"),
+        ];
+        let last = story(&parts).unwrap().pop().unwrap();
+        assert!(!last.contains("loader-runs"), "{last}");
+    }
+
+    #[test]
+    fn a_handler_that_takes_a_file_refuses_nothing() {
+        let story = story(&[STEP, (101, "r_load_script: (a <- load_script) ret=0")]);
+        assert_eq!(story.unwrap(), ["p1 step", "p1 taken"]);
+    }
+
+    #[test]
     fn a_refusal_has_its_errno() {
         let story = story(&[STEP, (101, "r_load_script: (a <- load_script) ret=-8")]);
         assert_eq!(story.unwrap(), ["p1 step", "p1 refused ENOEXEC"]);

@@ -183,6 +183,15 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_returns_zero_has_succeeded() {
+        let text = told(&format!(
+            "start p1 by launcher: execve /a\n{EXEC}end p1: exit 0\n"
+        ));
+        assert!(text.contains("the call has succeeded"), "{text}");
+        assert!(!text.contains("fails"), "{text}");
+    }
+
+    #[test]
     fn a_stage_that_names_nobody_is_left_out() {
         let text = told(
             "start p1 by launcher: execve /a\n\

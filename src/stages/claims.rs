@@ -297,7 +297,7 @@ pub fn changes(exec: &Stretch<'_>) -> Vec<IdentityChange> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{StageMark, parse};
     use super::*;
 
     const NORMAL: &str = "\
@@ -341,6 +341,55 @@ end p1: exit 0
     fn no_claim_holds_when_exe_changes_too_early() {
         let text = NORMAL.replace("exe=/x comm=x : path=/ld", "exe=/a comm=x : path=/ld");
         assert!(!held(&CLAIMS[1], &text) && !held(&CLAIMS[2], &text));
+    }
+
+    #[test]
+    fn the_program_counts_for_the_program_and_the_loader_for_the_loader() {
+        let program = NORMAL.replace("exe=/x comm=x : path=/a", "exe=/y comm=x : path=/a");
+        let alone = program.replacen("exe=/y", "exe=/x", 1);
+        assert!(!held(&CLAIMS[0], &alone) && held(&CLAIMS[1], NORMAL));
+    }
+
+    #[test]
+    fn an_exe_that_changes_at_the_last_step_before_the_point_of_no_return_counts() {
+        // The loader is opened, and nothing between that and the change.
+        assert!(held(&CLAIMS[2], NORMAL));
+        let between = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/more\n";
+        let begin = "stage=begin-new-exec";
+        let more = NORMAL.replace(begin, &format!("{between}{begin}"));
+        assert!(held(&CLAIMS[2], &more));
+    }
+
+    #[test]
+    fn an_exec_begins_with_its_call() {
+        let (_, rest) = NORMAL.split_once("perm=execute").unwrap();
+        let text = format!("start p1 by launcher: execve /a\nperm=execute{rest}");
+        assert!(execs(&parse(&text).unwrap().inside.stages).is_empty());
+    }
+
+    #[test]
+    fn the_open_of_the_program_is_of_the_program() {
+        let first = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+        let other = first.replace("path=/a", "path=/b");
+        let text = NORMAL.replace(first, &format!("{other}{first}"));
+        let points = parse(&text).unwrap().inside.stages;
+        assert_eq!(execs(&points)[0].opened(false), Some((1, 3)));
+    }
+
+    #[test]
+    fn what_another_process_does_is_no_part_of_an_exec() {
+        let mut points = parse(NORMAL).unwrap().inside.stages;
+        let Some(Point::Stage(mark)) = points.first().cloned() else {
+            panic!("no stage")
+        };
+        let other = StageMark {
+            process: "p2".to_owned(),
+            stage: "comm".to_owned(),
+            ..mark
+        };
+        points.insert(5, Point::Stage(other));
+        let all = execs(&points);
+        assert!(all[0].points.iter().all(|point| point.process() == "p1"));
     }
 
     #[test]

@@ -290,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn a_call_is_the_kernels_or_a_process_own() {
+        let text = told(
+            "start p1 by kthreadd\n\
+             stage=call                   pid=p1 : kernel_execve\n",
+        );
+        assert!(text.contains("The kernel itself calls execve"), "{text}");
+        assert!(!text.contains("p1 calls"), "{text}");
+    }
+
+    #[test]
     fn what_was_not_seen_is_not_told() {
         let text = told("start p1 by launcher: execve /a\nend p1: errno ENOENT\n");
         assert!(!text.contains("point of no return"), "{text}");

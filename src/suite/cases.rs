@@ -8,12 +8,23 @@ use std::time::Duration;
 use super::machine::{Ears, Errand};
 use super::{Options, ReadyKernel, Stop, Suite};
 use crate::case;
+use crate::cases::kept::Kept;
+use crate::model::Reach;
 use crate::trail::Agreement;
 use crate::vm::session::Breakdown;
 use crate::wire::{GuestPlan, Job, Message, Shrunk};
 
 /// How long a case may take, with all smaller ones that are tried when the model disagrees.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Which cases are played.
+#[derive(Clone, Debug)]
+pub struct Cases {
+    /// One seed a case.
+    pub seeds: Range<u64>,
+    /// What the model was told is kept; nothing is made smaller then.
+    pub keep: bool,
+}
 
 /// What became of the cases of one kernel.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +41,10 @@ pub struct Tally {
     pub disagreed: Vec<(u64, Shrunk)>,
     /// Seeds of cases that broke, with the reason.
     pub broken: Vec<(u64, String)>,
+    /// How often each rule of the model was applied.
+    pub reach: Reach,
+    /// What the model was told of each start, where that was wanted.
+    pub kept: Vec<Kept>,
     /// What is to be said that is no result: of states that are not as they were kept.
     pub notes: Vec<String>,
 }
@@ -93,7 +108,7 @@ impl Suite {
     pub fn play(
         &self,
         targets: &[ReadyKernel],
-        seeds: &Range<u64>,
+        cases: &Cases,
         options: &Options,
         stop: &Stop,
         progress: &(dyn Fn(&ReadyKernel, u64) + Sync),
@@ -110,7 +125,7 @@ impl Suite {
                         let Some(target) = targets.get(place) else {
                             return;
                         };
-                        let tally = self.cases(target, seeds.clone(), options, stop, &mut |seed| {
+                        let tally = self.cases(target, cases, options, stop, &mut |seed| {
                             progress(target, seed);
                         });
                         // A receiver that is gone wants nothing more.
@@ -130,17 +145,18 @@ impl Suite {
     fn cases(
         &self,
         target: &ReadyKernel,
-        seeds: Range<u64>,
+        cases: &Cases,
         options: &Options,
         stop: &Stop,
         progress: &mut dyn FnMut(u64),
     ) -> Tally {
         let mut tally = Tally::default();
-        let mut left = seeds;
+        let mut left = cases.seeds.clone();
         while !left.is_empty() && !stop.is_asked_for() {
             let plan = GuestPlan {
                 job: Job::Cases {
                     seeds: left.clone(),
+                    keep: cases.keep,
                 },
                 ..GuestPlan::default()
             };
@@ -157,9 +173,19 @@ impl Suite {
                     seed,
                     result,
                     shrunk,
+                    reach,
+                    kept,
                 } = message
                 {
                     left.start = seed + 1;
+                    tally.reach.add(&reach.into());
+                    let kept = kept.into_iter().map(serde_json::from_value);
+                    match kept.collect::<serde_json::Result<Vec<_>>>() {
+                        Ok(kept) => tally.kept.extend(kept),
+                        Err(error) => tally
+                            .notes
+                            .push(format!("case {seed} is not kept: {error}")),
+                    }
                     tally.add(seed, result, shrunk);
                     progress(seed);
                 }

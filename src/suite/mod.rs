@@ -18,7 +18,7 @@ mod stop;
 mod talk;
 mod verdict;
 
-pub use cases::Tally;
+pub use cases::{Cases, Tally};
 pub use judge::judge_again;
 pub use kernel::{NATIVE, ReadyKernel, Wanted};
 pub use machine::Begin;

@@ -47,3 +47,37 @@ impl Agreement {
         self.renamed.iter().chain(&self.unknown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Agreement;
+
+    #[test]
+    fn everything_of_another_start_is_added() {
+        let one = Agreement {
+            starts: 1,
+            afterwards: 2,
+            kernel: 3,
+            loader: 4,
+            own: 5,
+            disagreements: vec!["a".into()],
+            renamed: vec!["b".into()],
+            unknown: vec!["c".into()],
+        };
+        let mut both = one.clone();
+        both.add(one);
+        let counts = [
+            both.starts,
+            both.afterwards,
+            both.kernel,
+            both.loader,
+            both.own,
+        ];
+        assert_eq!(counts, [2, 4, 6, 8, 10]);
+        assert_eq!(both.disagreements, ["a", "a"]);
+        assert_eq!(both.renamed, ["b", "b"]);
+        // A reason is told once.
+        assert_eq!(both.unknown, ["c"]);
+        assert_eq!(both.surprises().count(), 3);
+    }
+}

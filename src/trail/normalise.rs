@@ -236,7 +236,7 @@ fn special(pid: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Exit, How, LaunchCall, Mask};
+    use crate::trail::{Exit, How, LaunchCall, Mask, SelfReport, Told};
 
     fn run(sightings: Vec<Sighting>) -> Run {
         let parents = sightings
@@ -289,6 +289,14 @@ mod tests {
     }
 
     #[test]
+    fn an_age_counts_from_the_launcher() {
+        // 90 wrapped around before 150 could have been given out.
+        let trail = normalise(&run(vec![seen(90, 150), seen(150, 100)]));
+        assert_eq!(processes(&trail), ["p1", "p2"]);
+        assert_eq!(trail.steps[0].parent, "launcher");
+    }
+
+    #[test]
     fn a_parent_without_events_has_a_number_of_its_own() {
         let mut run = run(vec![seen(102, 101)]);
         run.parents.push((101, 100));
@@ -324,6 +332,29 @@ mod tests {
         });
         assert_eq!(trail.started[0].by, "launcher");
         assert_eq!(trail.ended[0].process, "p1");
+    }
+
+    #[test]
+    fn what_a_process_says_is_said_of_it() {
+        let says = |pid, comm: &str| SelfReport {
+            pid,
+            told: Some(Told {
+                execfn: None,
+                execfd: None,
+                execfd_path: None,
+                comm: comm.into(),
+                exe: None,
+                argv: vec![],
+            }),
+            found: vec![],
+        };
+        let trail = normalise(&Run {
+            words: vec![says(101, "a"), says(102, "b")],
+            ..run(vec![seen(101, 100), seen(102, 101)])
+        });
+        let told = trail.told.iter();
+        let told = told.map(|told| (told.process.as_str(), told.told.comm.as_str()));
+        assert_eq!(told.collect::<Vec<_>>(), [("p1", "a"), ("p2", "b")]);
     }
 
     #[test]

@@ -258,6 +258,16 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
     }
 
     #[test]
+    fn a_second_look_at_another_process_or_a_third_look_is_refused() {
+        let step = " comm=a : path=/l\n";
+        let look = "later p1: process exe=/c comm=c, thread gone\n";
+        let with = |later: &str| TEXT.replace(step, &format!("{step}{later}"));
+        assert!(parse(&with(look)).is_ok());
+        assert!(parse(&with(&look.replace("p1", "p2"))).is_err());
+        assert!(parse(&with(&look.repeat(2))).is_err());
+    }
+
+    #[test]
     fn facts_alone_end_without_an_empty_line() {
         let text = "fact edge: 4096\n";
         assert_eq!(parse(text).unwrap().to_string(), text);

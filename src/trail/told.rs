@@ -117,6 +117,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_descriptor_without_a_path_is_a_number() {
+        let told = ToldTo::parse("p1: execfn=/a execfd=3 comm=a exe=/a argv=/a").unwrap();
+        assert_eq!((told.told.execfd, told.told.execfd_path), (Some(3), None));
+    }
+
+    #[test]
     fn what_was_told_reads_back_as_it_was_written() {
         for text in [
             "p1: execfn=/a execfd=none comm=a exe=/a (deleted) argv=/a | -x",

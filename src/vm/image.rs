@@ -218,7 +218,10 @@ mod tests {
     fn the_same_input_gives_the_same_bytes() {
         let (_dir, ingredients) = ingredients(&[BASE]);
         let plan = GuestPlan {
-            job: Job::Cases { seeds: 0..7 },
+            job: Job::Cases {
+                seeds: 0..7,
+                keep: false,
+            },
             ..GuestPlan::default()
         };
         let bytes = || {

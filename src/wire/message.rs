@@ -1,5 +1,7 @@
 //! What a guest says, one JSON object a line.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
@@ -42,6 +44,10 @@ pub enum Message {
         result: Result<Option<Agreement>, String>,
         /// Where it does not agree: the smallest case that does not.
         shrunk: Option<Shrunk>,
+        /// How often each rule of the model was applied.
+        reach: BTreeMap<String, u64>,
+        /// What the model was told of each start, where that is wanted; the host need not understand it.
+        kept: Vec<Value>,
     },
     /// A piece of what the command of `exetrail boot` wrote.
     Output {

@@ -84,6 +84,9 @@ pub enum Job {
     Cases {
         /// One seed a case.
         seeds: std::ops::Range<u64>,
+        /// What the model was told is sent as well.
+        #[serde(default)]
+        keep: bool,
     },
     /// Run one command.
     Command {

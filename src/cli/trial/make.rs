@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Args;
-use crate::case::{self, Case, CaseMount, Deny, Fd, Kind, Open, Registered, Way};
+use crate::case::{self, Case, CaseMount, Deny, Fd, Kind, Open, Registered, Then, Way};
 use crate::own::Own;
 use crate::project::Project;
 use crate::root::{Added, Built, Closure, Foreign, Root, search};
@@ -186,6 +186,8 @@ fn call(args: &Args, case: &mut Case) -> Result<()> {
             number: FD,
             path,
             flags: vec![Open::Path, Open::Cloexec],
+            memory: false,
+            then: Then::Kept,
         });
         if case.exec.path.is_empty() {
             case.exec.flags = vec!["AT_EMPTY_PATH".to_owned()];
@@ -419,6 +421,8 @@ mod tests {
                 number: FD,
                 path: path.to_owned(),
                 flags: Vec::new(),
+                memory: false,
+                then: Then::Kept,
             });
             opened(&case, &Tree::default())
         };

@@ -1,0 +1,99 @@
+//! What the process of a case does to itself before it makes the call.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::os::fd::RawFd;
+
+use anyhow::{Context as _, Result};
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{getrlimit, setrlimit};
+use nix::unistd::{Gid, Uid, chdir, chroot, setgroups, setresgid, setresuid};
+
+use crate::case::{self, CaseExec as Described, Namespace, Way};
+use crate::scenario::Exec;
+use crate::sys;
+
+/// Has the child become the caller that is described.
+///
+/// # Errors
+///
+/// None that a checked case has.
+pub fn become_it(exec: Exec, case: &Described) -> Result<Exec> {
+    let limits: Vec<_> = case
+        .limits
+        .iter()
+        .filter_map(|(name, value)| Some((case::limit(name)?, *value)))
+        .collect();
+    let dropped = case
+        .dropped
+        .iter()
+        .filter_map(|name| case::capability(name));
+    let dropped: Vec<_> = dropped.collect();
+    let case_of_child = case.clone();
+    let exec = exec.before(move || {
+        let case = &case_of_child;
+        if let Some(root) = &case.chroot {
+            chroot(root.as_str()).with_context(|| format!("failed to make {root} the root"))?;
+            chdir("/")?;
+        }
+        if let Some(directory) = &case.directory {
+            chdir(directory.as_str())
+                .with_context(|| format!("failed to change to {directory}"))?;
+        }
+        for (which, value) in &limits {
+            let (_, hard) = getrlimit(*which)?;
+            setrlimit(*which, *value, hard.max(*value))?;
+        }
+        for capability in &dropped {
+            sys::prctl(libc::PR_CAPBSET_DROP, *capability)?;
+        }
+        if case.namespaces.contains(&Namespace::Mount) {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+        }
+        identify(case)?;
+        if case.namespaces.contains(&Namespace::User) {
+            unshare(CloneFlags::CLONE_NEWUSER)?;
+        }
+        if case.no_new_privileges {
+            sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+        }
+        Ok(())
+    });
+    // The filter knows the numbers of the 64-bit table alone.
+    let errno = case.filtered.as_deref().and_then(case::errno);
+    Ok(match errno.filter(|_| case.call != Way::Int80) {
+        Some(errno) => exec.filtered(errno),
+        None => exec,
+    })
+}
+
+fn identify(case: &Described) -> Result<()> {
+    let groups: Vec<_> = case.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+    if case.user.is_some() || !groups.is_empty() {
+        setgroups(&groups)?;
+    }
+    if let Some(user) = case.user {
+        let group = Gid::from_raw(case.group.unwrap_or(user));
+        setresgid(group, group, group)?;
+        let user = Uid::from_raw(user);
+        setresuid(user, user, user)?;
+    }
+    Ok(())
+}
+
+/// Has a descriptor lead to these bytes in memory.
+pub fn in_memory(number: RawFd, bytes: &[u8], flags: OFlag) -> Result<()> {
+    let name = CString::new("memory")?;
+    let memory = memfd_create(name.as_c_str(), MFdFlags::MFD_CLOEXEC)?;
+    File::from(memory.try_clone()?).write_all(bytes)?;
+    match flags.contains(OFlag::O_CLOEXEC) {
+        true => sys::place_fd(memory.as_fd(), number),
+        false => sys::lend_fd(memory.as_fd(), number),
+    }?;
+    Ok(())
+}

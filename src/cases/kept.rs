@@ -1,0 +1,157 @@
+//! Cases that were played, as the model was told of them and as they were seen: they are judged again
+//! without a kernel, whatever becomes of the model.
+//!
+//! `exetrail model --keep DIRECTORY` writes them; those in `src/cases/kept/` are judged by the tests here.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use liblzma::read::XzDecoder;
+use liblzma::write::XzEncoder;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{self, Call, Witness, World};
+use crate::trail::{Agreement, Release, Trail};
+
+/// How hard it is packed: what is kept is small, and read more often than written.
+const PACKED: u32 = 9;
+
+/// One start of a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The case.
+    pub seed: u64,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The call, where the model was told of it.
+    pub call: Option<Call>,
+    /// What it asked of the files.
+    pub world: World,
+    /// What was seen.
+    pub trail: Trail,
+    /// The watch ended in the middle.
+    pub cut: bool,
+}
+
+impl Kept {
+    /// Holds it against the model.
+    ///
+    /// # Errors
+    ///
+    /// The release is none.
+    pub fn judge(&self) -> Result<Agreement> {
+        let kernel = Release::of(&self.kernel);
+        Ok(model::check(&Witness {
+            trail: &self.trail,
+            call: self.call.as_ref(),
+            files: &self.world,
+            kernel: kernel.with_context(|| format!("{} is no release", self.kernel))?,
+            cut: self.cut,
+        }))
+    }
+}
+
+/// Writes them to a file, a line each.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub fn write(file: &Path, all: &[Kept]) -> Result<()> {
+    let context = || format!("failed to write {}", file.display());
+    let out = std::fs::File::create(file).with_context(context)?;
+    let mut out = XzEncoder::new(out, PACKED);
+    for one in all {
+        serde_json::to_writer(&mut out, one).with_context(context)?;
+        out.write_all(b"\n").with_context(context)?;
+    }
+    out.finish().map(drop).with_context(context)
+}
+
+/// Reads them from a file.
+///
+/// # Errors
+///
+/// The file cannot be read, or is none of these.
+pub fn read(file: &Path) -> Result<Vec<Kept>> {
+    let context = || format!("failed to read {}", file.display());
+    let bytes = std::fs::File::open(file).with_context(context)?;
+    let lines = BufReader::new(XzDecoder::new(bytes)).lines();
+    let one = |line: std::io::Result<String>| {
+        serde_json::from_str(&line.with_context(context)?).with_context(context)
+    };
+    lines.map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::model::{Answer, Reach, Target};
+
+    /// Kernels whose cases are kept.
+    const KERNELS: [&str; 3] = ["5.10", "6.12", "7.3"];
+
+    static KEPT: LazyLock<Vec<Kept>> = LazyLock::new(|| {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cases/kept");
+        let all = KERNELS.map(|kernel| read(&place.join(format!("{kernel}.xz"))).unwrap());
+        all.concat()
+    });
+
+    #[test]
+    fn the_model_agrees_with_what_was_kept() {
+        let judged = KEPT.iter().flat_map(|kept| {
+            let found = kept.judge().unwrap();
+            let all = found.disagreements.into_iter().chain(found.renamed);
+            all.map(|text| format!("seed {} on {}: {text}", kept.seed, kept.kernel))
+        });
+        assert_eq!(judged.collect::<Vec<_>>(), [""; 0]);
+    }
+
+    /// What the kept cases do not reach, an id a line: it may only become less.
+    const UNREACHED: &str = include_str!("kept/unreached");
+
+    #[test]
+    fn every_other_rule_and_difference_is_reached() {
+        // A kernel on which a listener may wait for itself: nothing is kept of it.
+        let further = Release::of("6.16").unwrap();
+        let ((), reach) = Reach::of(|| {
+            for kept in KEPT.iter() {
+                kept.judge().unwrap();
+                if let Some(call) = &kept.call {
+                    model::exec(&kept.world, call, further, &mut |_| Answer::Go);
+                }
+            }
+        });
+        let missing = reach.missing().join("\n") + "\n";
+        assert_eq!(missing, UNREACHED);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_the_seeds_mean_now() {
+        let described = |seed| {
+            let case = super::super::of(seed);
+            let call = case.exec.path;
+            (case.exec.arguments.len(), call)
+        };
+        for kept in KEPT.iter() {
+            let (_, path) = described(kept.seed);
+            if let Some(Call {
+                target: Target::Path(kept_path),
+                ..
+            }) = &kept.call
+            {
+                assert_eq!(*kept_path, path, "seed {}: keep the cases anew", kept.seed);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x.xz");
+        write(&file, &KEPT[..2]).unwrap();
+        assert_eq!(read(&file).unwrap(), KEPT[..2]);
+    }
+}
