@@ -1,0 +1,69 @@
+//! A listener of `FAN_PRE_ACCESS` changes what an exec may do: a file that somebody writes to runs.
+//!
+//! Such a listener fills files in when they are read ([c:pre-access]), so that it has to write to what is being executed. So
+//! `exe_file_deny_write_access` (include/linux/fs.h) lets writers be where a listener of such events watches
+//! ([c:hsm-writers]): ETXTBSY, which every other exec gets, is waived, for its writers and for everybody's, and what runs can be written
+//! to. The event itself is asked for on file systems that say so alone (`FS_ALLOW_HSM`, ext4 among them).
+//!
+//! Who relies on ETXTBSY, or takes it for a rule of the kernel, has to know who listens.
+//!
+//! See fanotify_mark(2), and execve(2), ETXTBSY.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+
+use crate::observer::fanotify::{Class, Group, Ids};
+use crate::scenario::{DISK, Elf, Listener, Scenario, Stage, hear, needs};
+use crate::sys::Image;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a listener of FAN_PRE_ACCESS has a file run that somebody writes to",
+    needs: &[needs::DISK],
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// `FAN_PRE_ACCESS` (include/uapi/linux/fanotify.h).
+const PRE_ACCESS: u64 = 0x10_0000;
+
+fn run(stage: &mut Stage) -> Result<()> {
+    let _disk = stage.disk()?;
+    stage.file("disk/program", &Elf::new().build(), 0o755)?;
+    let writer = File::options().append(true).open("/tmp/disk/program");
+    let _writer = writer.context("failed to open the program for writing")?;
+    stage.fact("a writer and no listener", ended(&mut [])?)?;
+    let mut listeners = [listener(Class::PreContent)?];
+    stage.fact("a writer and a listener of opens", ended(&mut listeners)?)?;
+    let group = &listeners[0].group;
+    let known = group.watch_filesystem_for(Path::new(DISK), PRE_ACCESS);
+    let how = known.map_or_else(|errno| format!("{errno:?}"), |()| "taken".to_owned());
+    stage.fact("a mark for FAN_PRE_ACCESS", how)?;
+    if known != Err(Errno::EINVAL) {
+        stage.fact(
+            "a writer and a listener of FAN_PRE_ACCESS",
+            ended(&mut listeners)?,
+        )?;
+    }
+    Ok(())
+}
+
+fn listener(class: Class) -> Result<Listener> {
+    let group = Group::new(Ids::Process, class)?;
+    group.watch_filesystem(Path::new(DISK))?;
+    Ok(Listener {
+        name: "",
+        group,
+        refuses: false,
+    })
+}
+
+/// How a start of the program ends; what was asked depends on what is in memory.
+fn ended(listeners: &mut [Listener]) -> Result<String> {
+    let heard = hear(listeners, || {
+        Image::new(&[], &[]).execve(c"/tmp/disk/program")
+    })?;
+    Ok(heard.rsplit("; ").next().unwrap_or_default().to_owned())
+}
