@@ -11,7 +11,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use exetrail::citation::{Commit, Quote, Table};
+use exetrail::citation::{Citations, Commit, Quote};
 use exetrail::trail::Release;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -310,7 +310,7 @@ fn pages(line: &str) -> Vec<String> {
 fn look_up() {
     let place = PathBuf::from(std::env::var("EXETRAIL_SOURCES").unwrap());
     let (packages, trees, manual) = (Package::all(&place), Tree::all(&place), named());
-    let table = Table::ours();
+    let table = Citations::ours();
     let mut page = String::from(
         "# Citations\n\nWhat pages and scenarios cite by `[c:ID]`, with where it was found. `vm/citations` writes this page; do not edit \
          it.\n\n## Commits\n\n| id | commit | title | since | checked |\n|---|---|---|---|---|\n",

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use exetrail::files;
 use exetrail::project::Project;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Tally, Target, Work};
+use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
 use exetrail::view::Record;
 
 use crate::model::SEEDS;
@@ -178,7 +178,7 @@ impl Collector {
             return Ok(tallies);
         };
         let suite = Suite::prepare(&self.project, Path::new(PROGRAM), first, &self.stop)?;
-        let (quiet, options) = (|_: &Target, _| {}, Options::default());
+        let (quiet, options) = (|_: &ReadyKernel, _| {}, Options::default());
         suite.play(
             &targets,
             &SEEDS,
@@ -220,7 +220,7 @@ impl Collector {
         }
         Ok(
             suite.run(&work, &Options::default(), &self.stop, &mut |event| {
-                if let Event::Recorded { record, .. } = event {
+                if let RunEvent::Recorded { record, .. } = event {
                     sink(*record);
                 }
             }),

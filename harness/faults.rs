@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Event, Options, Stop, Suite, Target, Wanted, Work};
+use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, Work};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::vm::machine::Kernel;
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 /// The newest kernel that is fetched, and what boots it.
 struct Lab {
     project: Project,
-    target: Option<Target>,
+    target: Option<ReadyKernel>,
     stop: Stop,
 }
 
@@ -97,7 +97,7 @@ impl Lab {
         }
     }
 
-    fn target(&self) -> Target {
+    fn target(&self) -> ReadyKernel {
         self.target.clone().expect("checked in run")
     }
 
@@ -115,16 +115,21 @@ impl Lab {
     }
 
     /// Runs the three scenarios; returns their records by name and how often a guest was booted.
-    fn boot(&self, target: Target, options: Options, on: &mut dyn FnMut(&Event)) -> Result<Seen> {
+    fn boot(
+        &self,
+        target: ReadyKernel,
+        options: Options,
+        on: &mut dyn FnMut(&RunEvent),
+    ) -> Result<Seen> {
         self.boot_in(&self.project, target, options, on)
     }
 
     fn boot_in(
         &self,
         project: &Project,
-        target: Target,
+        target: ReadyKernel,
         options: Options,
-        on: &mut dyn FnMut(&Event),
+        on: &mut dyn FnMut(&RunEvent),
     ) -> Result<Seen> {
         let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
         let suite = Suite::prepare(project, program, &self.target(), &self.stop)?;
@@ -137,12 +142,12 @@ impl Lab {
             &mut |event| {
                 on(&event);
                 match event {
-                    Event::Booting { .. } => seen.boots += 1,
-                    Event::Recorded { record, .. } => {
+                    RunEvent::Booting { .. } => seen.boots += 1,
+                    RunEvent::Recorded { record, .. } => {
                         seen.records.insert(record.scenario.clone(), *record);
                     }
-                    Event::Note { text, .. } => seen.notes.push(text),
-                    Event::Running { .. } | Event::Ended { .. } => {}
+                    RunEvent::Note { text, .. } => seen.notes.push(text),
+                    RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
                 }
             },
         );
@@ -317,7 +322,7 @@ fn another_tracer_is_active(lab: &Lab) -> Result<(), Failed> {
 
 /// A kernel that makes no tracefs has no second view, and the trail all the same.
 fn tracefs_is_missing(lab: &Lab) -> Result<(), Failed> {
-    let target = Target {
+    let target = ReadyKernel {
         config: None,
         ..lab.target()
     };
@@ -331,7 +336,7 @@ fn tracefs_should_be_there(lab: &Lab) -> Result<(), Failed> {
 
 fn without_tracefs(
     lab: &Lab,
-    target: Target,
+    target: ReadyKernel,
     outcome: Outcome,
     reason: &str,
 ) -> Result<(), Failed> {
@@ -359,7 +364,7 @@ fn without_tracefs(
 fn qemu_is_killed(lab: &Lab) -> Result<(), Failed> {
     // PID 1 waits in that scenario, so that it is surely this one that is killed.
     let seen = lab.boot(lab.target(), faulty(Fault::Hang), &mut |event| {
-        if matches!(event, Event::Running { scenario, .. } if scenario == FAULTY) {
+        if matches!(event, RunEvent::Running { scenario, .. } if scenario == FAULTY) {
             for pid in own_qemu() {
                 kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is our child");
             }
@@ -422,7 +427,7 @@ fn cache_takes_no_state(lab: &Lab) -> Result<(), Failed> {
 fn boot_bytes(lab: &Lab, bytes: &[u8]) -> Result<Seen> {
     let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
     fs::write(file.path(), bytes).context("failed to write a kernel")?;
-    let target = Target {
+    let target = ReadyKernel {
         kernel: Some(Kernel::File(file.path().to_owned())),
         ..lab.target()
     };

@@ -29,7 +29,7 @@ use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::Stop;
 use exetrail::trail::Outcome;
-use exetrail::view::{Name, Record, Row, VIEWS, label, rows};
+use exetrail::view::{Record, Row, VIEWS, ViewName, label, rows};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use collect::Collector;
@@ -96,7 +96,7 @@ fn trial(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &'static Registered,
-    view: Name,
+    view: ViewName,
 ) -> Trial {
     let name = format!("{}::{}", subject.name(), label(scenario.name, view));
     let (collector, subject) = (Arc::clone(collector), subject.clone());
@@ -108,7 +108,7 @@ fn assert(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
-    view: Name,
+    view: ViewName,
 ) -> Result<Completion, Failed> {
     let record = match seen(collector, subject, scenario)? {
         Looked::Seen(record) => *record,

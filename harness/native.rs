@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use exetrail::native;
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::select;
-use exetrail::suite::{Event, Options, Stop, Suite, Target, Work};
+use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Work};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::wire::Fault;
@@ -185,7 +185,7 @@ impl Rig {
 
     fn commit(&self, case: &Case) -> Result<(BTreeMap<String, Record>, usize)> {
         let program = Path::new(env!("CARGO_BIN_EXE_exetrail"));
-        let target = Target::running()?;
+        let target = ReadyKernel::running()?;
         let suite = Suite::prepare(&self.project, program, &target, &self.stop)?;
         let scenarios = select(&SCENARIOS.map(ToOwned::to_owned))?;
         let options = Options {
@@ -202,14 +202,14 @@ impl Rig {
             &options,
             &self.stop,
             &mut |event| match event {
-                Event::Booting { .. } => labs += 1,
-                Event::Running { scenario, .. } if scenario == FAULTY => {
+                RunEvent::Booting { .. } => labs += 1,
+                RunEvent::Running { scenario, .. } if scenario == FAULTY => {
                     failed = failed.take().or(strike(case.killed).err());
                 }
-                Event::Recorded { record, .. } => {
+                RunEvent::Recorded { record, .. } => {
                     records.insert(record.scenario.clone(), *record);
                 }
-                Event::Running { .. } | Event::Note { .. } | Event::Ended { .. } => {}
+                RunEvent::Running { .. } | RunEvent::Note { .. } | RunEvent::Ended { .. } => {}
             },
         );
         match failed {

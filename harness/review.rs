@@ -10,10 +10,10 @@ use std::process::{Command, Output};
 use exetrail::baseline::Store;
 use exetrail::records::keep;
 use exetrail::stages;
-use exetrail::trail::{KernelInfo, Lab, Outcome, parse};
+use exetrail::trail::{KernelInfo, LabKind, Outcome, parse};
 use exetrail::view::stages::Stages;
 use exetrail::view::trail::Steps;
-use exetrail::view::{Body, Name, Record, STAGES, Seen, TRAIL};
+use exetrail::view::{Body, Record, STAGES, TRAIL, ViewName, ViewSeen};
 
 /// Calls exetrail in a directory.
 fn call(directory: &Path, args: &[&str]) -> Output {
@@ -35,8 +35,8 @@ fn shown(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn seen(view: Name, outcome: Outcome, body: Body) -> Seen {
-    Seen {
+fn seen(view: ViewName, outcome: Outcome, body: Body) -> ViewSeen {
+    ViewSeen {
         view,
         outcome,
         reason: None,
@@ -51,7 +51,7 @@ fn record(scenario: &str, kernel: &str) -> Record {
     let trail = parse(files.values().next().unwrap()).unwrap();
     Record {
         scenario: scenario.into(),
-        kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), Lab::Vm),
+        kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), LabKind::Vm),
         seen: vec![seen(TRAIL, Outcome::Same, Body::new::<Steps>(trail))],
         model: None,
     }

@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::Result;
 use exetrail::cli::write_pending;
 use exetrail::project::{Project, cache_directory};
-use exetrail::trail::{KernelId, Lab, Outcome};
-use exetrail::view::{Name, Record, Row};
+use exetrail::trail::{KernelId, LabKind, Outcome};
+use exetrail::view::{Record, Row, ViewName};
 
 /// Asserts what a view saw against the snapshot that applies to it.
 pub fn assert_same(row: &Row<'_>, root: &Path) -> Result<(), String> {
@@ -28,7 +28,7 @@ pub fn assert_same(row: &Row<'_>, root: &Path) -> Result<(), String> {
 }
 
 /// insta's assertion; false when it failed. What differs becomes pending, as `INSTA_UPDATE` says.
-fn assert(root: &Path, (scenario, view): (&str, Name), id: &KernelId, text: &str) -> bool {
+fn assert(root: &Path, (scenario, view): (&str, ViewName), id: &KernelId, text: &str) -> bool {
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(root.join("snapshots").join(scenario).join(view));
     settings.set_prepend_module_to_snapshot(false);
@@ -59,8 +59,8 @@ pub fn difference(row: &Row<'_>) -> String {
         record.kernel.release,
         record.scenario,
         match record.kernel.lab {
-            Lab::Vm => "`cargo insta review` accepts or refuses it",
-            Lab::Native =>
+            LabKind::Vm => "`cargo insta review` accepts or refuses it",
+            LabKind::Native =>
                 "the running kernel does not speak for its series: no snapshot is pending",
         }
     )

@@ -6,7 +6,7 @@ use exetrail::baseline::{Store, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::Registered;
-use exetrail::view::Name;
+use exetrail::view::ViewName;
 use libtest_mimic::Failed;
 
 /// Checks a page of the documentation, below this directory.
@@ -99,7 +99,7 @@ fn problems(directory: &Path) -> anyhow::Result<Vec<String>> {
             .to_string_lossy()
             .into_owned();
         let (scenario, name) = relative.rsplit_once('/').unwrap_or((&relative, ""));
-        let view = name.parse::<Name>().ok().and_then(Name::view);
+        let view = name.parse::<ViewName>().ok().and_then(ViewName::view);
         let registered = Registered::find(scenario);
         let has = |found: &Registered| view.is_some_and(|view| view.applies(found));
         let Some(view) = view.filter(|_| registered.is_some_and(has)) else {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use exetrail::scenario::Registered;
-use exetrail::stages::{CLAIMS, Claim, Held, Point, WRONG};
+use exetrail::stages::{CLAIMS, Held, Point, Sentence, WRONG};
 use exetrail::view::STAGES;
 use exetrail::view::stages::Stages;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -35,13 +35,13 @@ pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -
     trials
 }
 
-type Check = fn(&Claim, &[Point]) -> Result<(), Failed>;
+type Check = fn(&Sentence, &[Point]) -> Result<(), Failed>;
 
 fn ask(
     collector: &Arc<Collector>,
     subject: &Subject,
     scenario: &Registered,
-    claim: &Claim,
+    claim: &Sentence,
     check: Check,
 ) -> Result<Completion, Failed> {
     let record = match seen(collector, subject, scenario)? {
@@ -57,7 +57,7 @@ fn ask(
 }
 
 /// It holds in both execs, and shows by which lines.
-fn right(claim: &Claim, points: &[Point]) -> Result<(), Failed> {
+fn right(claim: &Sentence, points: &[Point]) -> Result<(), Failed> {
     let found = claim.check(points);
     let no = found.iter().find(|(_, held)| *held == Held::No);
     match no {
@@ -68,7 +68,7 @@ fn right(claim: &Claim, points: &[Point]) -> Result<(), Failed> {
 }
 
 /// It holds nowhere: an assertion that nothing could break would assert nothing.
-fn wrong(claim: &Claim, points: &[Point]) -> Result<(), Failed> {
+fn wrong(claim: &Sentence, points: &[Point]) -> Result<(), Failed> {
     let found = claim.check(points);
     let yes = found.iter().any(|(_, held)| *held != Held::No);
     match yes || found.is_empty() {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use exetrail::native;
 use exetrail::project::Project;
-use exetrail::suite::{Target, Wanted};
+use exetrail::suite::{ReadyKernel, Wanted};
 use exetrail::trail::KernelId;
 
 /// A kernel under test.
@@ -17,7 +17,7 @@ pub enum Subject {
 
 /// What there is to run, or why not.
 pub enum Readiness {
-    Ready(Box<Target>),
+    Ready(Box<ReadyKernel>),
     /// Not run for this reason, which is a failure where everything is required.
     Missing(String),
     /// Not run for this reason, and nobody asked for it.
@@ -78,7 +78,7 @@ impl Subject {
 }
 
 fn native(project: &Project) -> Result<Readiness> {
-    let target = Target::running()?;
+    let target = ReadyKernel::running()?;
     let asked = std::env::var("EXETRAIL_KERNELS").is_ok_and(|asked| !asked.trim().is_empty());
     if asked {
         native::check()?;

@@ -8,13 +8,13 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// The table as it was compiled in; [`Table::ours`] reads it.
+/// The table as it was compiled in; [`Citations::ours`] reads it.
 const TABLE: &str = include_str!("../docs/citations.toml");
 
 /// Everything that is cited.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub struct Citations {
     /// Commits of the kernel.
     #[serde(rename = "commit")]
     pub commits: Vec<Commit>,
@@ -67,11 +67,11 @@ pub struct Quote {
     pub text: String,
 }
 
-impl Table {
+impl Citations {
     /// The table of this build; an empty one where it cannot be read, which a test excludes.
-    pub fn ours() -> &'static Table {
-        static OURS: LazyLock<Table> = LazyLock::new(|| {
-            toml::from_str(TABLE).unwrap_or(Table {
+    pub fn ours() -> &'static Citations {
+        static OURS: LazyLock<Citations> = LazyLock::new(|| {
+            toml::from_str(TABLE).unwrap_or(Citations {
                 commits: Vec::new(),
                 quotes: Vec::new(),
             })
@@ -115,7 +115,7 @@ fn replace(text: &str, show: impl Fn(&str, &str, &str) -> String) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let found = part.split_once(']').and_then(|(id, after)| {
-            let (head, rest) = Table::ours().words(id)?;
+            let (head, rest) = Citations::ours().words(id)?;
             Some(show(id, &head, &rest) + after)
         });
         out += &found.unwrap_or_else(|| format!("[c:{part}"));

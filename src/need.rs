@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::proc::Status;
-use crate::trail::{Lab, Release};
+use crate::trail::{LabKind, Release};
 
 /// One need.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Need {
     /// How the host judges.
     pub host: Host,
     /// How the guest finds out.
-    pub probe: fn(Lab) -> bool,
+    pub probe: fn(LabKind) -> bool,
 }
 
 /// How the host judges whether a need is met.
@@ -46,16 +46,16 @@ pub struct KernelFacts<'a> {
     /// Names of the modules that the image carries.
     pub modules: &'a [&'a str],
     /// Where it runs.
-    pub lab: Lab,
+    pub lab: LabKind,
     /// The capabilities of this process, which the native lab inherits.
     pub capabilities: u64,
 }
 
 /// The needs that are asked about in a lab: where the machine is not ours, and has to be, nothing
 /// else is.
-pub fn asked(needs: &[Need], lab: Lab) -> impl Iterator<Item = &Need> {
+pub fn asked(needs: &[Need], lab: LabKind) -> impl Iterator<Item = &Need> {
     let is_machine = |need: &Need| matches!(need.host, Host::Vm);
-    let alone = lab == Lab::Native && needs.iter().any(is_machine);
+    let alone = lab == LabKind::Native && needs.iter().any(is_machine);
     needs.iter().filter(move |need| !alone || is_machine(need))
 }
 
@@ -93,7 +93,7 @@ impl Host {
                 let carried = || {
                     let module = MODULES.iter().find(|(known, _)| *known == option);
                     // In the native lab the system loads its own.
-                    facts.lab == Lab::Native
+                    facts.lab == LabKind::Native
                         || module.is_some_and(|(_, name)| facts.modules.contains(name))
                 };
                 Some(match value {
@@ -110,9 +110,9 @@ impl Host {
             Host::Since(releases) => {
                 Some(Release::of(facts.release).is_some_and(|release| release.has(releases)))
             }
-            Host::Vm => Some(facts.lab == Lab::Vm),
+            Host::Vm => Some(facts.lab == LabKind::Vm),
             Host::Capability(number) => {
-                Some(facts.lab == Lab::Vm || facts.capabilities & (1 << number) != 0)
+                Some(facts.lab == LabKind::Vm || facts.capabilities & (1 << number) != 0)
             }
         }
     }
@@ -146,7 +146,7 @@ fn tmpfs_has_attributes() -> bool {
 
 /// Needs that several scenarios share, and that are probed without an observer.
 pub mod needs {
-    use super::{Host, Lab, Need, Path};
+    use super::{Host, LabKind, Need, Path};
 
     /// Core dumps can be piped to a helper.
     pub const COREDUMP: Need = Need {
@@ -167,7 +167,7 @@ pub mod needs {
         what: "a virtual machine: what the caller itself was given is the machine's affair in the \
                native lab",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     };
 
     /// Settings of the whole machine can be changed.
@@ -175,7 +175,7 @@ pub mod needs {
         what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
                leaves alone",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     };
 
     /// Limits and memory maps of a process can be set freely.
@@ -250,7 +250,7 @@ pub mod needs {
         host: Host::Config("CONFIG_BLK_DEV_LOOP"),
         // The devices of the running system are not ours, whatever else is needed.
         probe: |lab| {
-            lab == Lab::Native || Path::new("/dev/loop-control").exists() && file_system("ext4")
+            lab == LabKind::Native || Path::new("/dev/loop-control").exists() && file_system("ext4")
         },
     };
 
@@ -276,7 +276,7 @@ pub mod needs {
         host: Host::Since(&["6.14"]),
         // A directory is EACCES; an unknown flag is EINVAL before that.
         probe: |_| {
-            let image = crate::sys::Image::new(&[], &[]);
+            let image = crate::sys::Invocation::new(&[], &[]);
             let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);
             none != Err(nix::errno::Errno::EINVAL)
         },
@@ -308,7 +308,7 @@ pub mod needs {
         what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
                native lab does not own",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     };
 }
 
@@ -326,7 +326,7 @@ mod tests {
             release,
             config,
             modules: &["overlay"],
-            lab: Lab::Vm,
+            lab: LabKind::Vm,
             capabilities: 0,
         })
     }
@@ -373,9 +373,9 @@ mod tests {
                 capabilities,
             })
         };
-        assert_eq!(on(Lab::Vm, 0), Some(true));
-        assert_eq!(on(Lab::Native, !(1 << 24)), Some(false));
-        assert_eq!(on(Lab::Native, 1 << 24), Some(true));
+        assert_eq!(on(LabKind::Vm, 0), Some(true));
+        assert_eq!(on(LabKind::Native, !(1 << 24)), Some(false));
+        assert_eq!(on(LabKind::Native, 1 << 24), Some(true));
     }
 
     #[test]

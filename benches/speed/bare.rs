@@ -3,16 +3,16 @@
 use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, Result};
-use exetrail::suite::{Stop, Target};
+use exetrail::suite::{ReadyKernel, Stop};
 use exetrail::vm::accel::Accel;
-use exetrail::vm::image::Image;
+use exetrail::vm::image::Initramfs;
 use exetrail::vm::machine::{Machine, Start, Terminal};
 use exetrail::vm::session;
 use exetrail::vm::tree::{Entry, Tree};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// Boots a kernel whose init asks for a reboot, which ends QEMU.
-pub fn boot(target: &Target, accel: Accel, stop: &Stop) -> Result<()> {
+pub fn boot(target: &ReadyKernel, accel: Accel, stop: &Stop) -> Result<()> {
     let mut tree = Tree::default();
     tree.add("dev", Entry::Directory(0o755))?;
     tree.add(
@@ -26,7 +26,7 @@ pub fn boot(target: &Target, accel: Accel, stop: &Stop) -> Result<()> {
     let mut file = std::fs::File::from(memory);
     tree.write_cpio(&mut file)?;
     let size = file.metadata()?.len();
-    let image = Image {
+    let image = Initramfs {
         file: file.into(),
         size,
     };

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Begin, Event, Options, Stop, Suite, Target, Wanted, Work};
+use exetrail::suite::{Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, Work};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
@@ -135,7 +135,7 @@ fn main() -> Result<ExitCode> {
 /// Runs scenarios; how many programs were started.
 fn run(
     suite: &Suite,
-    target: &Target,
+    target: &ReadyKernel,
     scenarios: &[&'static Registered],
     begin: Begin,
     stop: &Stop,
@@ -151,7 +151,7 @@ fn run(
     };
     let (mut starts, mut records) = (0, 0);
     suite.run(&[work], &options, stop, &mut |event| {
-        if let Event::Recorded { record, .. } = event {
+        if let RunEvent::Recorded { record, .. } = event {
             records += 1;
             starts += record.trail().map_or(0, |trail| trail.cases.len().max(1));
         }

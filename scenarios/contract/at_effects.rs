@@ -14,7 +14,7 @@ use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use nix::sys::signal::{SigHandler, Signal};
 use nix::sys::stat::{Mode, umask};
 
-use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System};
 use crate::sys::{self, AT_EXECVE_CHECK};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -23,23 +23,23 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    stage.file("directory/good", &Elf::new().build(), 0o755)?;
-    stage.file("nobody", &Elf::new().build(), 0o644)?;
-    stage.file("somebody", &Elf::new().build(), 0o654)?;
-    stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
-    parameters(stage)?;
-    effects(stage)?;
-    limits(stage)
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    system.file("directory/good", &Elf::new().build(), 0o755)?;
+    system.file("nobody", &Elf::new().build(), 0o644)?;
+    system.file("somebody", &Elf::new().build(), 0o654)?;
+    system.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    parameters(system)?;
+    effects(system)?;
+    limits(system)
 }
 
 fn at(what: &str, fd: i32, path: &std::ffi::CStr, flags: i32) -> anyhow::Result<Exec> {
     Exec::at("execveat", what, fd, path, flags)
 }
 
-fn parameters(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("at-parameter/descriptor");
+fn parameters(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("at-parameter/descriptor");
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY;
     let good = c"/tmp/directory/good";
     let below = at("good below fd 5", 5, c"good", 0)?.opened(5, "/tmp/directory", directory);
@@ -57,46 +57,46 @@ fn parameters(stage: &mut Stage) -> anyhow::Result<()> {
         ),
         ("empty", itself.clone()),
     ] {
-        claim.stated(what, "exit 0", stage.case(what, &exec)?);
+        claim.stated(what, "exit 0", system.case(what, &exec)?);
     }
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-parameter/flags");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-parameter/flags");
     let both = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
     let what = "both flags, with a path";
     claim.stated(
         what,
         "exit 0",
-        stage.case(what, &at(what, AT_FDCWD, good, both)?)?,
+        system.case(what, &at(what, AT_FDCWD, good, both)?)?,
     );
     let what = "both flags, with a descriptor";
     let exec = at("fd 5", 5, c"", both)?.opened(5, "/tmp/directory/good", OFlag::O_PATH);
-    claim.stated(what, "exit 0", stage.case(what, &exec)?);
+    claim.stated(what, "exit 0", system.case(what, &exec)?);
     let what = "a flag that is not known";
     let exec = at(what, AT_FDCWD, good, libc::AT_NO_AUTOMOUNT)?;
-    claim.stated(what, "errno EINVAL", stage.case(what, &exec)?);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-parameter/check");
+    claim.stated(what, "errno EINVAL", system.case(what, &exec)?);
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-parameter/check");
     let what = "AT_EXECVE_CHECK";
     let exec = at(what, AT_FDCWD, good, AT_EXECVE_CHECK)?;
-    claim.stated(what, "exit 0", stage.case(what, &exec)?);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-parameter/empty_path");
+    claim.stated(what, "exit 0", system.case(what, &exec)?);
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-parameter/empty_path");
     claim.control(
         "a regular file",
         "exit 0",
-        stage.case("fd of a regular file", &itself)?,
+        system.case("fd of a regular file", &itself)?,
     )?;
     for (what, path) in [
         ("fd of a directory", "/tmp/directory"),
         ("fd without the bit", "/tmp/nobody"),
     ] {
         let exec = at("fd 5", 5, c"", AT_EMPTY_PATH)?.opened(5, path, OFlag::O_PATH);
-        claim.stated(what, "errno EACCES", stage.case(what, &exec)?);
+        claim.stated(what, "errno EACCES", system.case(what, &exec)?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
-fn effects(stage: &mut Stage) -> anyhow::Result<()> {
+fn effects(system: &mut System) -> anyhow::Result<()> {
     let fields = ["pending", "ignored", "caught", "umask"];
     let what = "a pending, a handled, an ignored signal and a umask";
     let exec = at("reporter", AT_FDCWD, c"/tmp/reporter", 0)?.reports(&fields)?;
@@ -107,64 +107,64 @@ fn effects(stage: &mut Stage) -> anyhow::Result<()> {
         umask(Mode::from_bits_truncate(0o077));
         Ok(())
     });
-    let seen = stage.look(what, &exec)?;
+    let seen = system.look(what, &exec)?;
     let pending = seen.found("pending")?.to_owned();
-    let mut claim = Claim::new("at-effect/pending_cleared");
+    let mut claim = Evidence::new("at-effect/pending_cleared");
     claim.stated("pending for the thread", "none", &pending);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-effect/pending_kept");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-effect/pending_kept");
     claim.stated("pending for the thread", "SIGUSR1", &pending);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-effect/handlers_reset");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-effect/handlers_reset");
     claim.stated("handlers", "none", seen.found("caught")?);
     claim.stated("ignored", "SIGUSR2", seen.found("ignored")?);
-    stage.verdict(&claim)?;
+    system.verdict(&claim)?;
     let kept = seen.found("umask")?.to_owned();
-    let mut claim = Claim::new("at-effect/umask_kept");
+    let mut claim = Evidence::new("at-effect/umask_kept");
     claim.stated("umask", "0077", &kept);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-effect/little_kept");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-effect/little_kept");
     claim.stated("umask", "0022", &kept);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-effect/failure_past");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-effect/failure_past");
     let what = "a segment outside of user space";
-    let how = stage.case(what, &at(what, AT_FDCWD, c"/tmp/far", 0)?)?;
+    let how = system.case(what, &at(what, AT_FDCWD, c"/tmp/far", 0)?)?;
     claim.stated(what, "signal SIGSEGV in execve", how);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
-fn limits(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("at-limit/dac_override");
+fn limits(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("at-limit/dac_override");
     let what = "no execute bit at all, by root";
     claim.stated(
         what,
         "exit 0",
-        stage.case(what, &at(what, AT_FDCWD, c"/tmp/nobody", 0)?)?,
+        system.case(what, &at(what, AT_FDCWD, c"/tmp/nobody", 0)?)?,
     );
     let what = "an execute bit for others alone, by root";
     claim.stated(
         what,
         "exit 0",
-        stage.case(what, &at(what, AT_FDCWD, c"/tmp/somebody", 0)?)?,
+        system.case(what, &at(what, AT_FDCWD, c"/tmp/somebody", 0)?)?,
     );
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("at-limit/script_depth");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("at-limit/script_depth");
     let mut interpreter = "/tmp/directory/good".to_owned();
     for depth in 1..=6 {
-        let path = stage.script(&format!("script{depth}"), &format!("#!{interpreter}\n"))?;
+        let path = system.script(&format!("script{depth}"), &format!("#!{interpreter}\n"))?;
         interpreter = path.to_string_lossy().into_owned();
     }
     let what = "five scripts, four of them interpreted by scripts";
     claim.stated(
         what,
         "exit 0",
-        stage.case(what, &at(what, AT_FDCWD, c"/tmp/script5", 0)?)?,
+        system.case(what, &at(what, AT_FDCWD, c"/tmp/script5", 0)?)?,
     );
     let what = "six scripts";
     claim.stated(
         what,
         "errno ELOOP",
-        stage.case(what, &at(what, AT_FDCWD, c"/tmp/script6", 0)?)?,
+        system.case(what, &at(what, AT_FDCWD, c"/tmp/script6", 0)?)?,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -14,7 +14,7 @@ use nix::fcntl::OFlag;
 use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Hold, Scenario, Stage, traced};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Hold, Scenario, System, traced};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "errors that are claimed of execveat alone",
@@ -31,18 +31,18 @@ fn by_descriptor(path: &str, flags: OFlag) -> anyhow::Result<Exec> {
     Ok(Exec::at("execveat", what, 5, c"", AT_EMPTY_PATH)?.opened(5, path, flags))
 }
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let good = Elf::new().build();
-    stage.file("good", &good, 0o755)?;
-    stage.file("directory/inner", &good, 0o755)?;
-    stage.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
-    stage.link("/tmp/good", "link")?;
+    system.file("good", &good, 0o755)?;
+    system.file("directory/inner", &good, 0o755)?;
+    system.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+    system.link("/tmp/good", "link")?;
     for (name, flag) in [
         ("noexec", MsFlags::MS_NOEXEC),
         ("readonly", MsFlags::MS_RDONLY),
     ] {
-        let place = stage.directory(name)?;
-        stage.bind("/tmp/directory", &place)?;
+        let place = system.directory(name)?;
+        system.bind("/tmp/directory", &place)?;
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flag;
         mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
     }
@@ -185,15 +185,15 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             )],
         ),
     ];
-    stage.file("gone", &good, 0o755)?;
+    system.file("gone", &good, 0o755)?;
     for (id, errno, starts) in &claims {
-        let mut claim = ErrnoClaim::new(stage, id, *errno);
+        let mut claim = ErrnoClaim::new(system, id, *errno);
         for (what, exec) in starts {
             claim.stated(what, exec)?;
         }
         claim.verdict()?;
     }
-    let mut claim = ErrnoClaim::new(stage, "at-error/EPERM_traced", Errno::EPERM);
+    let mut claim = ErrnoClaim::new(system, "at-error/EPERM_traced", Errno::EPERM);
     let exec = Exec::by("execve, traced", "/tmp/good", |args| {
         let stops = traced(args, Hold::SeizeExec, || Ok(())).map_err(|_| Errno::EIO)?;
         // It ends as the traced one did: with 0 where that ran.

@@ -20,8 +20,8 @@ use nix::errno::Errno;
 use nix::libc::AT_FDCWD;
 use nix::sys::signal::{SigSet, Signal, kill};
 
-use crate::scenario::{Claim, Elf, ErrnoClaim, Exec, Scenario, Stage, fork_start, needs, reap};
-use crate::sys::{self, Image};
+use crate::scenario::{Elf, ErrnoClaim, Evidence, Exec, Scenario, System, fork_start, needs, reap};
+use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "errors of execveat that take a lease, a limit of memory or a security module",
@@ -33,26 +33,26 @@ pub const SCENARIO: Scenario = Scenario {
 const PROGRAM: &std::ffi::CStr = c"/tmp/unwatched/program";
 const MODE: &str = "/proc/sys/vm/overcommit_memory";
 
-fn run(stage: &mut Stage) -> Result<()> {
-    let place = stage.directory("unwatched")?;
-    stage.mount("tmpfs", "none", &place, "mode=755")?;
-    stage.file("unwatched/program", &Elf::new().build(), 0o755)?;
-    stage.file("watched", &Elf::new().build(), 0o755)?;
-    stage.sysctl("vm/overcommit_memory", "0")?;
-    stage.sysctl("vm/overcommit_ratio", "0")?;
-    memory(stage)?;
-    signal(stage)?;
-    module(stage)
+fn run(system: &mut System) -> Result<()> {
+    let place = system.directory("unwatched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("unwatched/program", &Elf::new().build(), 0o755)?;
+    system.file("watched", &Elf::new().build(), 0o755)?;
+    system.sysctl("vm/overcommit_memory", "0")?;
+    system.sysctl("vm/overcommit_ratio", "0")?;
+    memory(system)?;
+    signal(system)?;
+    module(system)
 }
 
-fn memory(stage: &mut Stage) -> Result<()> {
+fn memory(system: &mut System) -> Result<()> {
     let strict = Exec::by("execveat", "/tmp/unwatched/program", |args| {
         std::fs::write(MODE, "2").map_err(|_| Errno::EBADMSG)?;
         let result = args.execveat(AT_FDCWD, PROGRAM, 0);
         std::fs::write(MODE, "0").map_err(|_| Errno::EBADMSG)?;
         result
     })?;
-    let mut claim = ErrnoClaim::new(stage, "at-error/EAGAIN_memory", Errno::EAGAIN);
+    let mut claim = ErrnoClaim::new(system, "at-error/EAGAIN_memory", Errno::EAGAIN);
     claim.starts(
         "as usual",
         &Exec::at("execveat", "the program", AT_FDCWD, PROGRAM, 0)?,
@@ -61,14 +61,14 @@ fn memory(stage: &mut Stage) -> Result<()> {
     claim.verdict()
 }
 
-fn signal(stage: &mut Stage) -> Result<()> {
-    let mut claim = Claim::new("at-error/EINTR");
+fn signal(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("at-error/EINTR");
     claim.stated("while a lease is broken", "errno EINTR", interrupted()?);
     let exec = Exec::at("execveat", "/tmp/watched", AT_FDCWD, c"/tmp/watched", 0)?;
     let exec = exec.before(|| Ok(sys::handle_all()?));
-    let seen = stage.signalled(&exec, Signal::SIGUSR1, 1)?;
+    let seen = system.signalled(&exec, Signal::SIGUSR1, 1)?;
     claim.stated("while a listener holds the open", "errno EINTR", seen.how);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// Has a child execute a file under a lease of ours, sends it a signal that it handles when the lease is to be broken, and
@@ -80,7 +80,7 @@ fn interrupted() -> Result<String> {
     sys::lease(&file).context("failed to take a lease")?;
     let child = fork_start(|| {
         sys::handle_all()?;
-        Image::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
+        Invocation::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
     })?;
     broken.wait().context("failed to wait for SIGIO")?;
     kill(child, Signal::SIGUSR1).context("failed to send a signal")?;
@@ -91,22 +91,22 @@ fn interrupted() -> Result<String> {
     Ok(end)
 }
 
-fn module(stage: &mut Stage) -> Result<()> {
+fn module(system: &mut System) -> Result<()> {
     let end = reap(fork_start(|| {
         sys::execute_nothing()?;
-        Image::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
+        Invocation::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
     })?)?;
     let is_none = |errno| end == format!("errno {errno:?}");
-    stage.fact("a program that Landlock does not allow, by root", &end)?;
+    system.fact("a program that Landlock does not allow, by root", &end)?;
     // A kernel without Landlock says nothing of the claim.
     if is_none(Errno::ENOSYS) || is_none(Errno::EOPNOTSUPP) {
         return Ok(());
     }
-    let mut claim = Claim::new("at-limit/mac_admin");
+    let mut claim = Evidence::new("at-limit/mac_admin");
     claim.stated(
         "refused by Landlock, root with every capability",
         "exit 0",
         end,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

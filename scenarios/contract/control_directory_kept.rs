@@ -5,7 +5,7 @@
 
 use nix::unistd::chdir;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "true on purpose: the working directory is kept",
@@ -13,15 +13,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["directory"])?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.ours("reporter")?)?.reports(&["directory"])?;
     let exec = exec.before(|| Ok(chdir("/usr/lib")?));
-    let seen = stage.look("in /usr/lib", &exec)?;
-    let mut claim = Claim::new("control/directory_kept");
+    let seen = system.look("in /usr/lib", &exec)?;
+    let mut claim = Evidence::new("control/directory_kept");
     claim.stated(
         "/usr/lib before the start",
         "/usr/lib",
         seen.found("directory")?,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Claim, DISK, Elf, Exec, NET_RAW, Scenario, Stage, give_net_raw, needs};
+use crate::scenario::{DISK, Elf, Evidence, Exec, NET_RAW, Scenario, System, give_net_raw, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -24,14 +24,14 @@ pub const SCENARIO: Scenario = Scenario {
 /// On which file system, the same files are below both.
 const PLACES: [&str; 2] = ["memory", "disk"];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.disk()?;
-    stage.watch_also(DISK);
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.disk()?;
+    system.watch_also(DISK);
     let mut writers = Vec::new();
     for place in PLACES {
-        writers.push(prepare(stage, place)?);
+        writers.push(prepare(system, place)?);
     }
-    let mut claim = Claim::new("control/ext4_as_tmpfs");
+    let mut claim = Evidence::new("control/ext4_as_tmpfs");
     for (what, name) in [
         ("program", "program"),
         ("no x bit", "data"),
@@ -45,15 +45,15 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("open for writing", "busy"),
         ("mount with noexec", "noexec/program"),
     ] {
-        same(stage, &mut claim, what, |place| {
+        same(system, &mut claim, what, |place| {
             Exec::path(format!("/tmp/{place}/{name}"))
         })?;
     }
-    same(stage, &mut claim, "closed directory, by a user", |place| {
+    same(system, &mut claim, "closed directory, by a user", |place| {
         Ok(Exec::path(format!("/tmp/{place}/closed/program"))?.as_user())
     })?;
     same(
-        stage,
+        system,
         &mut claim,
         "file capability outside of the bounding set",
         |place| {
@@ -72,17 +72,17 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         for place in PLACES {
             let exec = Exec::path(format!("/tmp/{place}/{name}"))?;
             let exec = exec.reports(&["uids"])?.as_user();
-            let seen = stage.look(&format!("{what}, {place}"), &exec)?;
+            let seen = system.look(&format!("{what}, {place}"), &exec)?;
             ids.push(seen.found("uids")?.to_owned());
         }
         claim.stated(what, &ids[0], &ids[1]);
     }
     drop(writers);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// Makes the files, and returns what keeps one of them open for writing.
-fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
+fn prepare(system: &mut System, place: &str) -> anyhow::Result<File> {
     let program = Elf::new().build();
     let name = |file: &str| format!("{place}/{file}");
     for (file, mode) in [
@@ -92,24 +92,24 @@ fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
         ("busy", 0o755),
         ("capable", 0o755),
     ] {
-        stage.file(&name(file), &program, mode)?;
+        system.file(&name(file), &program, mode)?;
     }
-    stage.file(&name("empty"), &[], 0o755)?;
-    stage.set_mode(&name("closed"), 0o700)?;
-    stage.link("loop", &name("loop"))?;
+    system.file(&name("empty"), &[], 0o755)?;
+    system.set_mode(&name("closed"), 0o700)?;
+    system.link("loop", &name("loop"))?;
     let dynamic = Elf::new()
         .interpreter(&format!("/tmp/{place}/data"))
         .build();
-    stage.file(&name("dynamic"), &dynamic, 0o755)?;
-    stage.script(&name("script"), &format!("#!/tmp/{place}/data\n"))?;
+    system.file(&name("dynamic"), &dynamic, 0o755)?;
+    system.script(&name("script"), &format!("#!/tmp/{place}/data\n"))?;
     give_net_raw(&Path::new("/tmp").join(name("capable")))?;
-    stage.ours_with_mode(&name("suid"), 0o4755)?;
+    system.ours_with_mode(&name("suid"), 0o4755)?;
     for (mounted, flag) in [
         ("noexec", MsFlags::MS_NOEXEC),
         ("nosuid", MsFlags::MS_NOSUID),
     ] {
-        let directory = stage.directory(&name(mounted))?;
-        stage.bind(Path::new("/tmp").join(place), &directory)?;
+        let directory = system.directory(&name(mounted))?;
+        system.bind(Path::new("/tmp").join(place), &directory)?;
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flag;
         mount(None::<&str>, &directory, None::<&str>, flags, None::<&str>)?;
     }
@@ -119,13 +119,13 @@ fn prepare(stage: &mut Stage, place: &str) -> anyhow::Result<File> {
 
 /// Starts the same file on both, and holds that it ends in the same way.
 fn same(
-    stage: &mut Stage,
-    claim: &mut Claim,
+    system: &mut System,
+    claim: &mut Evidence,
     what: &str,
     exec: impl Fn(&str) -> anyhow::Result<Exec>,
 ) -> anyhow::Result<()> {
-    let on_memory = stage.look(&format!("{what}, {}", PLACES[0]), &exec(PLACES[0])?)?;
-    let on_disk = stage.look(&format!("{what}, {}", PLACES[1]), &exec(PLACES[1])?)?;
+    let on_memory = system.look(&format!("{what}, {}", PLACES[0]), &exec(PLACES[0])?)?;
+    let on_disk = system.look(&format!("{what}, {}", PLACES[1]), &exec(PLACES[1])?)?;
     claim.stated(what, on_memory.how, on_disk.how);
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use nix::sys::stat::{Mode, umask};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "false on purpose: the umask is reset",
@@ -13,14 +13,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["umask"])?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.ours("reporter")?)?.reports(&["umask"])?;
     let exec = exec.before(|| {
         umask(Mode::from_bits_truncate(0o027));
         Ok(())
     });
-    let seen = stage.look("umask 027", &exec)?;
-    let mut claim = Claim::new("control/umask_reset");
+    let seen = system.look("umask 027", &exec)?;
+    let mut claim = Evidence::new("control/umask_reset");
     claim.stated("umask 027 before the start", "0022", seen.found("umask")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -10,7 +10,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -22,10 +22,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const FIELDS: [&str; 4] = ["shared-pending", "timers", "posix-timers", "altstack"];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("effect/cleared");
-    let seen = stage.look("a call that fails", &loaded(Exec::path("/tmp/none")?)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("effect/cleared");
+    let seen = system.look("a call that fails", &loaded(Exec::path("/tmp/none")?)?)?;
     for (field, value) in FIELDS.into_iter().zip(["SIGUSR1", "real", "1", "yes"]) {
         claim.control(field, value, seen.found(field)?)?;
     }
@@ -36,7 +36,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("the leader calls", Exec::path(&reporter)?),
         ("a thread calls", thread),
     ] {
-        let seen = stage.look(what, &loaded(exec)?)?;
+        let seen = system.look(what, &loaded(exec)?)?;
         let names = [
             "pending SIGUSR1",
             "setitimer",
@@ -48,7 +48,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             claim.stated(&format!("{what}: {name}"), wanted, seen.found(field)?);
         }
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn loaded(exec: Exec) -> anyhow::Result<Exec> {

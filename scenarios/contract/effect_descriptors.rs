@@ -10,7 +10,7 @@
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -19,18 +19,18 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("effect/descriptors");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("effect/descriptors");
     let open = |exec: Exec| {
         let exec = exec.reports(&["descriptors"])?;
         let exec = exec.opened(5, "/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC);
         anyhow::Ok(exec.opened(6, "/dev/null", OFlag::O_RDONLY))
     };
-    let seen = stage.look("a call that fails", &open(Exec::path("/tmp/none")?)?)?;
+    let seen = system.look("a call that fails", &open(Exec::path("/tmp/none")?)?)?;
     claim.control("a call that fails", "0 1 2 5 6", seen.found("descriptors")?)?;
     let exec = open(Exec::path(&reporter)?)?;
-    let seen = stage.look("5 with close-on-exec, 6 without", &exec)?;
+    let seen = system.look("5 with close-on-exec, 6 without", &exec)?;
     claim.stated(
         "5 with close-on-exec, 6 without",
         "0 1 2 6",
@@ -43,7 +43,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         std::mem::forget(file);
         Ok(())
     });
-    let seen = stage.look("6 set by fcntl as well", &later)?;
+    let seen = system.look("6 set by fcntl as well", &later)?;
     claim.stated(
         "6 set by fcntl as well",
         "0 1 2",
@@ -52,11 +52,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let thread = Exec::by("execve in a thread", &reporter, |args| {
         args.execve_in_thread("t")
     })?;
-    let seen = stage.look("the table shared by two threads", &open(thread)?)?;
+    let seen = system.look("the table shared by two threads", &open(thread)?)?;
     claim.stated(
         "the table shared by two threads",
         "0 1 2 6",
         seen.found("descriptors")?,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

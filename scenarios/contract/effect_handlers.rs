@@ -9,7 +9,7 @@
 
 use nix::sys::signal::{SigHandler, Signal};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -18,9 +18,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("effect/handlers");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("effect/handlers");
     let both = |exec: Exec| {
         let exec = exec.reports(&["caught", "ignored"])?;
         anyhow::Ok(exec.before(|| {
@@ -28,7 +28,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             Ok(sys::dispose(Signal::SIGUSR2, SigHandler::SigIgn)?)
         }))
     };
-    let seen = stage.look("a call that fails", &both(Exec::path("/tmp/none")?)?)?;
+    let seen = system.look("a call that fails", &both(Exec::path("/tmp/none")?)?)?;
     claim.control("a call that fails", "SIGUSR1", seen.found("caught")?)?;
     let thread = Exec::by("execve in a thread", &reporter, |args| {
         args.execve_in_thread("t")
@@ -37,7 +37,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("by the leader", Exec::path(&reporter)?),
         ("by a thread", thread),
     ] {
-        let seen = stage.look(what, &both(exec)?)?;
+        let seen = system.look(what, &both(exec)?)?;
         claim.stated(
             &format!("{what}: SIGUSR1 handled"),
             "none",
@@ -49,5 +49,5 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             seen.found("ignored")?,
         );
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -5,7 +5,7 @@
 //!
 //! See [c:execve-overwritten].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Marked};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -15,15 +15,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("effect/image_replaced");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("effect/image_replaced");
     let fields = ["exe", "comm", "argc", "mark"];
     let changed = |path: &str| {
         let exec = Exec::path(path)?.argv(&["a", "b", "c"])?.reports(&fields)?;
         anyhow::Ok(exec.before(|| Ok(sys::map_mark(Marked::Executable)?)))
     };
-    let seen = stage.look("a call that fails", &changed("/tmp/none")?)?;
+    let seen = system.look("a call that fails", &changed("/tmp/none")?)?;
     claim.control(
         "a call that fails: exe",
         "/exetrail/launcher",
@@ -31,10 +31,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     claim.control("a call that fails: comm", "launcher", seen.found("comm")?)?;
     claim.control("a call that fails: mapping", "yes", seen.found("mark")?)?;
-    let seen = stage.look("a call that succeeds", &changed("/tmp/reporter")?)?;
+    let seen = system.look("a call that succeeds", &changed("/tmp/reporter")?)?;
     claim.stated("exe", reporter.display(), seen.found("exe")?);
     claim.stated("name", "reporter", seen.found("comm")?);
     claim.stated("arguments", "3", seen.found("argc")?);
     claim.stated("a mapping of the old image", "no", seen.found("mark")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

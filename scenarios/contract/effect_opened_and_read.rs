@@ -12,7 +12,7 @@
 
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the executable is opened and read",
@@ -20,8 +20,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("effect/opened_and_read");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("effect/opened_and_read");
     let both = |path: &str| format!("execute {path}, open {path}");
     let opened = |events: &[String], path: &str| {
         let of = events
@@ -29,8 +29,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             .filter(|event| event.ends_with(&format!(" {path}")));
         of.cloned().collect::<Vec<_>>().join(", ")
     };
-    let unreadable = stage.file("unreadable", &crate::scenario::Elf::new().build(), 0o111)?;
-    let script = stage.script("script.sh", "#!/usr/bin/true\n")?;
+    let unreadable = system.file("unreadable", &crate::scenario::Elf::new().build(), 0o111)?;
+    let script = system.script("script.sh", "#!/usr/bin/true\n")?;
     let nobody = |exec: Exec| exec.before(|| Ok(setuid(Uid::from_raw(65534))?));
     let starts = [
         ("a program", Exec::path("/usr/bin/true")?, "/usr/bin/true"),
@@ -42,21 +42,21 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ),
     ];
     for (what, exec, path) in starts {
-        let seen = stage.look(what, &exec)?;
+        let seen = system.look(what, &exec)?;
         claim.control(what, "exit 0", &seen.how)?;
         claim.stated(what, both(path), opened(&seen.events, path));
     }
-    let garbage = stage.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
-    let seen = stage.look("of an unknown format", &Exec::path(garbage)?)?;
+    let garbage = system.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
+    let seen = system.look("of an unknown format", &Exec::path(garbage)?)?;
     claim.stated(
         "of an unknown format",
         both("/tmp/garbage"),
         opened(&seen.events, "/tmp/garbage"),
     );
-    let plain = stage.file("plain", &crate::scenario::Elf::new().build(), 0o644)?;
+    let plain = system.file("plain", &crate::scenario::Elf::new().build(), 0o644)?;
     for (what, path) in [("not executable", plain), ("missing", "/tmp/none".into())] {
-        let seen = stage.look(what, &Exec::path(path)?)?;
+        let seen = system.look(what, &Exec::path(path)?)?;
         claim.control(what, 0, seen.events.len())?;
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

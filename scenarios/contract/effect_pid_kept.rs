@@ -6,7 +6,7 @@
 //! The child leads a session, whose id is its own from before the start; after the start it still is.
 //! See [c:execve-threads].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the process keeps its id",
@@ -14,14 +14,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("effect/pid_kept");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("effect/pid_kept");
     let fields = ["session-leader", "leader"];
     let other = Exec::by("execve in a child", &reporter, |args| {
         args.execve_in_child()
     })?;
-    let seen = stage.look("in a child with an id of its own", &other.reports(&fields)?)?;
+    let seen = system.look("in a child with an id of its own", &other.reports(&fields)?)?;
     claim.control("another process", "no", seen.found("session-leader")?)?;
     let by_thread = Exec::by("execve in a thread", &reporter, |args| {
         args.execve_in_thread("t")
@@ -32,7 +32,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("by a descriptor", Exec::descriptor(&reporter)?),
     ];
     for (what, exec) in ways {
-        let seen = stage.look(what, &exec.reports(&fields)?)?;
+        let seen = system.look(what, &exec.reports(&fields)?)?;
         claim.stated(what, "yes", seen.found("session-leader")?);
         claim.stated(
             &format!("{what}: the thread's id"),
@@ -40,5 +40,5 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             seen.found("leader")?,
         );
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Barrier;
 
-use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "all other threads are killed",
@@ -18,26 +18,26 @@ pub const SCENARIO: Scenario = Scenario {
 /// How many threads there are beside the caller.
 const THREADS: usize = 8;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let garbage = stage.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
-    let mut claim = Claim::new("effect/threads_killed");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let garbage = system.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
+    let mut claim = Evidence::new("effect/threads_killed");
     let with_threads = |path| Exec::by("execve with threads", path, many)?.reports(&["threads"]);
-    let missing = stage.look("the file is missing", &with_threads("/tmp/none".into())?)?;
+    let missing = system.look("the file is missing", &with_threads("/tmp/none".into())?)?;
     claim.control(
         "the file is missing",
         THREADS + 1,
         missing.found("threads")?,
     )?;
-    let garbage = stage.look("the file is not a program", &with_threads(garbage)?)?;
+    let garbage = system.look("the file is not a program", &with_threads(garbage)?)?;
     claim.control(
         "the file is not a program",
         THREADS + 1,
         garbage.found("threads")?,
     )?;
-    let seen = stage.look("eight other threads", &with_threads(reporter)?)?;
+    let seen = system.look("eight other threads", &with_threads(reporter)?)?;
     claim.stated("eight other threads", "1", seen.found("threads")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn many(args: &Args<'_>) -> nix::Result<()> {

@@ -7,7 +7,7 @@
 //! The other side: a call that fails does not let the parent go on; only the child's end does, and what
 //! the child wrote after its call is there by then. See [c:vfork-suspended].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::subject::say;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -16,17 +16,17 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("effect/vfork_parent");
-    let seen = stage.look("a call that fails", &held("/tmp/none")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("effect/vfork_parent");
+    let seen = system.look("a call that fails", &held("/tmp/none")?)?;
     claim.control("a call that fails", FAILED, seen.found("parent")?)?;
-    let seen = stage.look(
+    let seen = system.look(
         "a program that waits for the parent",
         &held("/usr/bin/cat")?,
     )?;
     let what = "a program that waits for the parent";
     claim.stated(what, RUNS, seen.found("parent")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 const FAILED: &str = "goes on after the child's last step";

@@ -12,7 +12,7 @@
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "E2BIG: argv and envp are too large",
@@ -27,9 +27,9 @@ fn strings(exec: &Exec, arguments: usize, variables: usize) -> anyhow::Result<Ex
     (0..variables).try_fold(exec, |exec, _| exec.env("V", &text))
 }
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
-    let mut claim = ErrnoClaim::new(stage, "error/E2BIG", Errno::E2BIG);
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.file("program", &Elf::new().build(), 0o755)?)?;
+    let mut claim = ErrnoClaim::new(system, "error/E2BIG", Errno::E2BIG);
     claim.starts("2.0 MB of argv", &strings(&exec, 20, 0)?)?;
     claim.stated("2.1 MB of argv", &strings(&exec, 21, 0)?)?;
     claim.stated("2.1 MB of envp", &strings(&exec, 0, 21)?)?;

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, mknod};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EACCES: search, regular file, execute permission",
@@ -23,25 +23,25 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().build();
-    stage.file("closed/program", &program, 0o755)?;
-    stage.file("data", &program, 0o644)?;
-    stage.file("owned", &program, 0o700)?;
-    stage.file(
+    system.file("closed/program", &program, 0o755)?;
+    system.file("data", &program, 0o644)?;
+    system.file("owned", &program, 0o700)?;
+    system.file(
         "dynamic",
         &Elf::new().interpreter("/tmp/data").build(),
         0o755,
     )?;
-    stage.script("script", "#!/tmp/data\n")?;
-    stage.script("script-closed", "#!/tmp/closed/program\n")?;
+    system.script("script", "#!/tmp/data\n")?;
+    system.script("script-closed", "#!/tmp/closed/program\n")?;
     let closed = Path::new("/tmp/closed");
     std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0o700))?;
     let all = Mode::from_bits_truncate(0o777);
     mknod("/tmp/fifo", SFlag::S_IFIFO, all, 0)?;
     mknod("/tmp/socket", SFlag::S_IFSOCK, all, 0)?;
 
-    let mut claim = ErrnoClaim::new(stage, "error/EACCES", Errno::EACCES);
+    let mut claim = ErrnoClaim::new(system, "error/EACCES", Errno::EACCES);
     claim.starts(
         "closed directory, by root",
         &Exec::path("/tmp/closed/program")?,
@@ -68,8 +68,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         claim.stated(&format!("{what}, by root"), &Exec::path(path)?)?;
     }
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOEXEC;
-    let place = claim.stage().directory("noexec")?;
-    claim.stage().bind("/usr/bin", &place)?;
+    let place = claim.system().directory("noexec")?;
+    claim.system().bind("/usr/bin", &place)?;
     mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
     claim.other("mount with noexec", &Exec::path("/tmp/noexec/true")?)?;
     claim.verdict()

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, seteuid, setuid};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, USER, company};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, USER, company};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EAGAIN: the limit of processes is exceeded",
@@ -27,9 +27,9 @@ fn limit(processes: u64) -> anyhow::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NPROC, processes, processes)?)
 }
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
-    let mut claim = ErrnoClaim::new(stage, "error/EAGAIN", Errno::EAGAIN);
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.file("program", &Elf::new().build(), 0o755)?)?;
+    let mut claim = ErrnoClaim::new(system, "error/EAGAIN", Errno::EAGAIN);
     let lowered = exec.clone().before(|| {
         setuid(Uid::from_raw(USER))?;
         company()?;

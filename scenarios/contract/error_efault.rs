@@ -11,7 +11,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 use crate::sys::Addresses;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -25,14 +25,14 @@ const LOW: usize = 8;
 /// The kernel's own.
 const KERNEL: usize = 0xffff_ffff_8100_0000;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.file("program", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.file("program", &Elf::new().build(), 0o755)?;
     let with = |choose: fn(&mut Addresses)| {
         Exec::by("execve", &program, move |args| args.execve_at(choose))
     };
     // An array whose first string is nowhere.
     static STRINGS: [usize; 2] = [LOW, 0];
-    let mut claim = ErrnoClaim::new(stage, "error/EFAULT", Errno::EFAULT);
+    let mut claim = ErrnoClaim::new(system, "error/EFAULT", Errno::EFAULT);
     claim.starts("nothing changed", &with(|_| {})?)?;
     claim.stated("filename NULL", &with(|at| at.path = 0)?)?;
     claim.stated("filename not mapped", &with(|at| at.path = LOW)?)?;

@@ -14,8 +14,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Host, Need, Scenario, Stage, needs};
-use crate::trail::Lab;
+use crate::scenario::{Elf, ErrnoClaim, Exec, Host, Need, Scenario, System, needs};
+use crate::trail::LabKind;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EINVAL: more than one ELF interpreter",
@@ -31,14 +31,14 @@ const TRACEFS: Need = Need {
     what: "tracefs (CONFIG_TRACING)",
     host: Host::Config("CONFIG_TRACING"),
     // The native lab has no such file and fails the other need.
-    probe: |lab| lab == Lab::Native || Path::new(MARKER).exists(),
+    probe: |lab| lab == LabKind::Native || Path::new(MARKER).exists(),
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("one", &Elf::new().build(), 0o755)?;
-    stage.file("two", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("one", &Elf::new().build(), 0o755)?;
+    system.file("two", &Elf::new().build(), 0o755)?;
     let with_one = Elf::new().interpreter("/tmp/one");
-    let control = Exec::path(stage.file("single", &with_one.build(), 0o755)?)?;
+    let control = Exec::path(system.file("single", &with_one.build(), 0o755)?)?;
     let mut execs = Vec::new();
     for (name, second) in [
         ("two interpreters", "/tmp/two"),
@@ -46,10 +46,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("a second one that is not there", "/tmp/none"),
     ] {
         let program = with_one.clone().second_interpreter(second);
-        let file = stage.file(&name.replace(' ', "-"), &program.build(), 0o755)?;
+        let file = system.file(&name.replace(' ', "-"), &program.build(), 0o755)?;
         execs.push((name, Exec::path(file)?));
     }
-    let mut claim = ErrnoClaim::new(stage, "error/EINVAL", Errno::EINVAL);
+    let mut claim = ErrnoClaim::new(system, "error/EINVAL", Errno::EINVAL);
     claim.starts("one interpreter", &control)?;
     for (name, exec) in &execs {
         claim.stated(name, exec)?;

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::scenario::{DISK, Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage, needs};
+use crate::scenario::{DISK, Elf, ErrnoClaim, Exec, Flaw, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EIO: the file cannot be read",
@@ -24,24 +24,24 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let disk = stage.disk()?;
-    stage.watch_also(DISK);
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let disk = system.disk()?;
+    system.watch_also(DISK);
     let program = Elf::new().build();
-    let good = stage.file("disk/good", &program, 0o755)?;
-    let bad = stage.file("disk/bad", &program, 0o755)?;
+    let good = system.file("disk/good", &program, 0o755)?;
+    let bad = system.file("disk/bad", &program, 0o755)?;
     let dynamic = Elf::new().interpreter("/tmp/disk/bad").build();
-    stage.file("dynamic", &dynamic, 0o755)?;
-    stage.script("script", "#!/tmp/disk/bad\n")?;
-    stage.file("short", &Elf::new().flaw(Flaw::Short).build(), 0o755)?;
+    system.file("dynamic", &dynamic, 0o755)?;
+    system.script("script", "#!/tmp/disk/bad\n")?;
+    system.file("short", &Elf::new().flaw(Flaw::Short).build(), 0o755)?;
     let short = Elf::new().interpreter("/tmp/short").build();
-    stage.file("with-short", &short, 0o755)?;
+    system.file("with-short", &short, 0o755)?;
     let outside = Elf::new()
         .interpreter("/tmp/disk/good")
         .flaw(Flaw::InterpreterOutside);
-    stage.file("outside", &outside.build(), 0o755)?;
+    system.file("outside", &outside.build(), 0o755)?;
     disk.end_before(&bad)?;
-    let mut claim = ErrnoClaim::new(stage, "error/EIO", Errno::EIO);
+    let mut claim = ErrnoClaim::new(system, "error/EIO", Errno::EIO);
     claim.starts("file on the disk", &Exec::path(&good)?)?;
     for (what, path) in [
         ("file after the disk's end", bad.as_path()),

@@ -10,7 +10,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EISDIR: the ELF interpreter is a directory",
@@ -18,14 +18,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("program", &Elf::new().build(), 0o755)?;
-    stage.script("script", "#!/usr\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("program", &Elf::new().build(), 0o755)?;
+    system.script("script", "#!/usr\n")?;
     for (name, interpreter) in [("root", "/"), ("slash", "/usr/"), ("other", "/dev")] {
         let program = Elf::new().interpreter(interpreter);
-        stage.file(name, &program.build(), 0o755)?;
+        system.file(name, &program.build(), 0o755)?;
     }
-    let mut claim = ErrnoClaim::new(stage, "error/EISDIR", Errno::EISDIR);
+    let mut claim = ErrnoClaim::new(system, "error/EISDIR", Errno::EISDIR);
     claim.stated("interpreter /", &Exec::path("/tmp/root")?)?;
     claim.stated("interpreter /usr/", &Exec::path("/tmp/slash")?)?;
     claim.stated(

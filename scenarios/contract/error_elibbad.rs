@@ -10,7 +10,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ELIBBAD: the ELF interpreter has an unknown format",
@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let flawed = |flaw| Elf::new().flaw(flaw).build();
     let mut execs = Vec::new();
     for (what, interpreter) in [
@@ -35,17 +35,17 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("nothing to load", flawed(Flaw::NothingLoaded)),
     ] {
         let name = what.replace(' ', "-");
-        let path = stage.file(&format!("ld-{name}"), &interpreter, 0o755)?;
+        let path = system.file(&format!("ld-{name}"), &interpreter, 0o755)?;
         let program = Elf::new().interpreter(&path.to_string_lossy());
         execs.push((
             what,
-            Exec::path(stage.file(&name, &program.build(), 0o755)?)?,
+            Exec::path(system.file(&name, &program.build(), 0o755)?)?,
         ));
     }
-    stage.file("ld", &Elf::new().build(), 0o755)?;
+    system.file("ld", &Elf::new().build(), 0o755)?;
     let program = Elf::new().interpreter("/tmp/ld").build();
-    let good = Exec::path(stage.file("good", &program, 0o755)?)?;
-    let mut claim = ErrnoClaim::new(stage, "error/ELIBBAD", Errno::ELIBBAD);
+    let good = Exec::path(system.file("good", &program, 0o755)?)?;
+    let mut claim = ErrnoClaim::new(system, "error/ELIBBAD", Errno::ELIBBAD);
     claim.starts("interpreter without a flaw", &good)?;
     for (what, exec) in &execs {
         claim.stated(what, exec)?;

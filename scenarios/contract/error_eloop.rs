@@ -9,7 +9,7 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ELOOP: too many symbolic links",
@@ -17,21 +17,21 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("link0", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("link0", &Elf::new().build(), 0o755)?;
     for number in 1..=41 {
-        stage.link(format!("link{}", number - 1), &format!("link{number}"))?;
+        system.link(format!("link{}", number - 1), &format!("link{number}"))?;
     }
-    stage.link("itself", "itself")?;
-    stage.script("script", "#!/tmp/link41\n")?;
+    system.link("itself", "itself")?;
+    system.script("script", "#!/tmp/link41\n")?;
     let program = Elf::new().interpreter("/tmp/link41").build();
-    stage.file("dynamic", &program, 0o755)?;
-    stage.script("level0", "#!/tmp/link0\n")?;
+    system.file("dynamic", &program, 0o755)?;
+    system.script("level0", "#!/tmp/link0\n")?;
     for level in 1..8 {
         let text = format!("#!/tmp/level{}\n", level - 1);
-        stage.script(&format!("level{level}"), &text)?;
+        system.script(&format!("level{level}"), &text)?;
     }
-    let mut claim = ErrnoClaim::new(stage, "error/ELOOP", Errno::ELOOP);
+    let mut claim = ErrnoClaim::new(system, "error/ELOOP", Errno::ELOOP);
     claim.starts("40 links", &Exec::path("/tmp/link40")?)?;
     claim.stated("41 links", &Exec::path("/tmp/link41")?)?;
     claim.stated("a link to itself", &Exec::path("/tmp/itself")?)?;

@@ -18,7 +18,7 @@ use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{pipe2, read, write};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -55,19 +55,19 @@ fn share() -> anyhow::Result<()> {
     Ok(std::fs::write("/proc/sys/fs/nr_open", "64")?)
 }
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().build();
-    stage.file("ld", &program, 0o755)?;
+    system.file("ld", &program, 0o755)?;
     let dynamic = Elf::new().interpreter("/tmp/ld").build();
-    let exec = Exec::path(stage.file("dynamic", &dynamic, 0o755)?)?;
-    let script = Exec::path(stage.script("script", "#!/tmp/dynamic\n")?)?;
-    stage.format("exetrail", "M::EXETRAIL::/tmp/ld:O")?;
-    let format = Exec::path(stage.file("format", b"EXETRAIL\n", 0o755)?)?;
+    let exec = Exec::path(system.file("dynamic", &dynamic, 0o755)?)?;
+    let script = Exec::path(system.script("script", "#!/tmp/dynamic\n")?)?;
+    system.format("exetrail", "M::EXETRAIL::/tmp/ld:O")?;
+    let format = Exec::path(system.file("format", b"EXETRAIL\n", 0o755)?)?;
     // Put back by the runner: the child changes it.
     let open = std::fs::read_to_string("/proc/sys/fs/nr_open")?;
-    stage.sysctl("fs/nr_open", open.trim())?;
+    system.sysctl("fs/nr_open", open.trim())?;
 
-    let mut claim = ErrnoClaim::new(stage, "error/EMFILE", Errno::EMFILE);
+    let mut claim = ErrnoClaim::new(system, "error/EMFILE", Errno::EMFILE);
     claim.starts("descriptors left", &exec)?;
     claim.starts("descriptors left, binfmt_misc O", &format)?;
     claim.stated(

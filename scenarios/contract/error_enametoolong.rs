@@ -11,7 +11,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENAMETOOLONG: filename or a string is too long",
@@ -19,16 +19,16 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().build();
-    let exec = Exec::path(stage.file("program", &program, 0o755)?)?;
+    let exec = Exec::path(system.file("program", &program, 0o755)?)?;
     let component = "c".repeat(255);
-    stage.file(&component, &program, 0o755)?;
-    stage.script("script", &format!("#!{component}c\n"))?;
+    system.file(&component, &program, 0o755)?;
+    system.script("script", &format!("#!{component}c\n"))?;
     let dynamic = Elf::new()
         .interpreter(&format!("/tmp/{component}c"))
         .build();
-    stage.file("dynamic", &dynamic, 0o755)?;
+    system.file("dynamic", &dynamic, 0o755)?;
     let path = |length: usize| format!("{}tmp/program", "/".repeat(length - 11));
     // The trail's text has no use for the name.
     let named = |what: &'static str, path: String| {
@@ -37,7 +37,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             args.execve_at(|at| at.path = path.as_ptr().expose_provenance())
         })
     };
-    let mut claim = ErrnoClaim::new(stage, "error/ENAMETOOLONG", Errno::ENAMETOOLONG);
+    let mut claim = ErrnoClaim::new(system, "error/ENAMETOOLONG", Errno::ENAMETOOLONG);
     claim.starts(
         "filename of 4095 bytes",
         &named("////...tmp/program", path(4095))?,

@@ -7,7 +7,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENFILE: the system's limit of open files is reached",
@@ -18,18 +18,18 @@ pub const SCENARIO: Scenario = Scenario {
 
 const FILE_MAX: &str = "/proc/sys/fs/file-max";
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.file("program", &Elf::new().build(), 0o755)?)?;
     let usual = std::fs::read_to_string(FILE_MAX)?;
     let limited = exec.clone().before(|| Ok(std::fs::write(FILE_MAX, "0")?));
-    let mut claim = ErrnoClaim::new(stage, "error/ENFILE", Errno::ENFILE);
+    let mut claim = ErrnoClaim::new(system, "error/ENFILE", Errno::ENFILE);
     claim.starts("as many as usual, by a user", &exec.as_user())?;
     for (what, exec) in [
         ("fs.file-max of 0, by a user", limited.clone().as_user()),
         ("fs.file-max of 0, by root", limited),
     ] {
         // Sockets are counted too: the limit is as usual when the monitor is made.
-        claim.stage().sysctl("fs/file-max", usual.trim())?;
+        claim.system().sysctl("fs/file-max", usual.trim())?;
         claim.stated(what, &exec)?;
     }
     claim.verdict()

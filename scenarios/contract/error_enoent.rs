@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENOENT: file or interpreter is not there",
@@ -18,13 +18,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.script("script", "#!/tmp/none\n")?;
-    stage.script("good", "#!/usr/bin/busybox true\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.script("script", "#!/tmp/none\n")?;
+    system.script("good", "#!/usr/bin/busybox true\n")?;
     let dynamic = Elf::new().interpreter("/tmp/none").build();
-    stage.file("dynamic", &dynamic, 0o755)?;
-    stage.link("none", "link")?;
-    let mut claim = ErrnoClaim::new(stage, "error/ENOENT", Errno::ENOENT);
+    system.file("dynamic", &dynamic, 0o755)?;
+    system.link("none", "link")?;
+    let mut claim = ErrnoClaim::new(system, "error/ENOENT", Errno::ENOENT);
     claim.stated("file is not there", &Exec::path("/tmp/none")?)?;
     claim.stated("directory is not there", &Exec::path("/none/program")?)?;
     claim.stated(

@@ -11,7 +11,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENOEXEC: unknown, foreign or wrong format",
@@ -19,13 +19,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let flawed = |flaw| Elf::new().flaw(flaw).build();
     let named = |name: &[u8]| Elf::new().interpreter_bytes(name).build();
     let outside = Elf::new()
         .interpreter("/tmp/ld")
         .flaw(Flaw::InterpreterOutside);
-    stage.file("ld", &Elf::new().build(), 0o755)?;
+    system.file("ld", &Elf::new().build(), 0o755)?;
     let loaded = Elf::new().interpreter("/tmp/ld").flaw(Flaw::NothingLoaded);
     let mut execs = Vec::new();
     for (what, file) in [
@@ -55,9 +55,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("nothing to load but an ELF interpreter", loaded.build()),
     ] {
         let name = what.replace([' ', '#', '!', '\''], "-");
-        execs.push((what, Exec::path(stage.file(&name, &file, 0o755)?)?));
+        execs.push((what, Exec::path(system.file(&name, &file, 0o755)?)?));
     }
-    let mut claim = ErrnoClaim::new(stage, "error/ENOEXEC", Errno::ENOEXEC);
+    let mut claim = ErrnoClaim::new(system, "error/ENOEXEC", Errno::ENOEXEC);
     for (what, exec) in &execs {
         claim.stated(what, exec)?;
     }

@@ -16,7 +16,7 @@
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENOMEM: no memory may be promised",
@@ -27,12 +27,12 @@ pub const SCENARIO: Scenario = Scenario {
 
 const MODE: &str = "/proc/sys/vm/overcommit_memory";
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.directory("unwatched")?;
-    stage.mount("tmpfs", "none", &place, "mode=755")?;
-    stage.file("unwatched/program", &Elf::new().build(), 0o755)?;
-    stage.sysctl("vm/overcommit_memory", "0")?;
-    stage.sysctl("vm/overcommit_ratio", "0")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.directory("unwatched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("unwatched/program", &Elf::new().build(), 0o755)?;
+    system.sysctl("vm/overcommit_memory", "0")?;
+    system.sysctl("vm/overcommit_ratio", "0")?;
     let exec = Exec::path("/tmp/unwatched/program")?;
     let strict = Exec::by("execve", "/tmp/unwatched/program", |args| {
         std::fs::write(MODE, "2").map_err(|_| Errno::EBADMSG)?;
@@ -44,7 +44,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         exec.clone()
             .before(move || Ok(setrlimit(Resource::RLIMIT_AS, bytes, bytes)?))
     };
-    let mut claim = ErrnoClaim::new(stage, "error/ENOMEM", Errno::ENOMEM);
+    let mut claim = ErrnoClaim::new(system, "error/ENOMEM", Errno::ENOMEM);
     claim.starts("as usual", &exec)?;
     claim.stated_if(
         "where memory is accounted strictly",

@@ -8,7 +8,7 @@
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENOTDIR: a component of the prefix is a file",
@@ -16,13 +16,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("program", &Elf::new().build(), 0o755)?;
-    stage.link("program", "link")?;
-    stage.script("script", "#!/tmp/program/x\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("program", &Elf::new().build(), 0o755)?;
+    system.link("program", "link")?;
+    system.script("script", "#!/tmp/program/x\n")?;
     let dynamic = Elf::new().interpreter("/tmp/program/x").build();
-    stage.file("dynamic", &dynamic, 0o755)?;
-    let mut claim = ErrnoClaim::new(stage, "error/ENOTDIR", Errno::ENOTDIR);
+    system.file("dynamic", &dynamic, 0o755)?;
+    let mut claim = ErrnoClaim::new(system, "error/ENOTDIR", Errno::ENOTDIR);
     claim.stated("file in the prefix", &Exec::path("/tmp/program/x")?)?;
     claim.stated("link to a file in the prefix", &Exec::path("/tmp/link/x")?)?;
     claim.stated("device in the prefix", &Exec::path("/dev/null/x")?)?;

@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Claim, Exec, NET_RAW, Scenario, Stage, give_net_raw, needs};
+use crate::scenario::{Evidence, Exec, NET_RAW, Scenario, System, give_net_raw, needs};
 use crate::sys;
 use crate::trail::How;
 
@@ -24,19 +24,19 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let nosuid = stage.directory("nosuid")?;
-    stage.directory("files")?;
-    stage.ours("files/suid")?;
-    stage.ours("files/sgid")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let nosuid = system.directory("nosuid")?;
+    system.directory("files")?;
+    system.ours("files/suid")?;
+    system.ours("files/sgid")?;
     let mode = std::fs::Permissions::from_mode;
     std::fs::set_permissions("/tmp/files/suid", mode(0o4755))?;
     std::fs::set_permissions("/tmp/files/sgid", mode(0o2755))?;
-    stage.bind("/tmp/files", &nosuid)?;
+    system.bind("/tmp/files", &nosuid)?;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;
     mount(None::<&str>, &nosuid, None::<&str>, flags, None::<&str>)?;
 
-    let mut claim = Claim::new("error/EPERM");
+    let mut claim = Evidence::new("error/EPERM");
     let errno = How::Errno("EPERM".to_owned());
     for (what, path, ids, changed) in [
         ("set-user-ID", "suid", "uids", "1000 0 0 0"),
@@ -47,24 +47,24 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
                 .reports(&[ids])?
                 .as_user())
         };
-        let seen = stage.look(&format!("{what}, without nosuid"), &exec("files")?)?;
+        let seen = system.look(&format!("{what}, without nosuid"), &exec("files")?)?;
         claim.control(what, changed, seen.found(ids)?)?;
         let what = format!("{what} on a mount with nosuid");
-        let seen = stage.look(&what, &exec("nosuid")?)?;
+        let seen = system.look(&what, &exec("nosuid")?)?;
         claim.stated(&what, &errno, seen.how);
     }
-    let capable = stage.copy("/usr/bin/busybox", "capable")?;
+    let capable = system.copy("/usr/bin/busybox", "capable")?;
     give_net_raw(&capable)?;
     let exec = Exec::path(&capable)?.argv(&["busybox", "true"])?;
     let what = "file capability, allowed";
-    claim.control(what, How::Exit(0), stage.look(what, &exec)?.how)?;
+    claim.control(what, How::Exit(0), system.look(what, &exec)?.how)?;
     let bounded = exec.before(|| {
         sys::prctl(libc::PR_CAPBSET_DROP, NET_RAW)?;
         Ok(())
     });
     let what = "file capability outside of the bounding set";
-    if stage.look(what, &bounded)?.how == errno {
+    if system.look(what, &bounded)?.how == errno {
         claim.also(what);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

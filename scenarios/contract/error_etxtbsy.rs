@@ -20,7 +20,7 @@ use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, Stage};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -29,16 +29,16 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().build();
-    let file = stage.file("program", &program, 0o755)?;
+    let file = system.file("program", &program, 0o755)?;
     let exec = Exec::path(&file)?;
-    let script = Exec::path(stage.script("script", "#!/tmp/program\n")?)?;
+    let script = Exec::path(system.script("script", "#!/tmp/program\n")?)?;
     let dynamic = Elf::new().interpreter("/tmp/program").build();
-    let dynamic = Exec::path(stage.file("dynamic", &dynamic, 0o755)?)?;
+    let dynamic = Exec::path(system.file("dynamic", &dynamic, 0o755)?)?;
     let (write, read) = (OFlag::O_WRONLY | OFlag::O_CLOEXEC, OFlag::O_RDONLY);
 
-    let mut claim = ErrnoClaim::new(stage, "error/ETXTBSY", Errno::ETXTBSY);
+    let mut claim = ErrnoClaim::new(system, "error/ETXTBSY", Errno::ETXTBSY);
     claim.starts("open for reading", &exec.clone().opened(5, &file, read))?;
     claim.stated(
         "open for writing by the caller",

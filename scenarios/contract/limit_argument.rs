@@ -7,7 +7,7 @@
 //!
 //! See [c:execve-limits]; `valid_arg_len` in fs/exec.c.
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "longest string of argv or envp",
@@ -15,20 +15,20 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.file("program", &Elf::new().build(), 0o755)?)?;
-    let mut claim = Claim::new("limit/argument");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.file("program", &Elf::new().build(), 0o755)?)?;
+    let mut claim = Evidence::new("limit/argument");
     let argument = |length| exec.clone().arg(&"x".repeat(length));
     // "V=" belongs to the string.
     let variable = |length: usize| exec.clone().env("V", &"x".repeat(length - 2));
-    let longest = stage.last_that_starts((1, 1 << 20), argument)?;
+    let longest = system.last_that_starts((1, 1 << 20), argument)?;
     claim.stated("longest argument with its NUL", 131_072, longest + 1);
-    stage.look(&format!("argument of {longest} bytes"), &argument(longest)?)?;
+    system.look(&format!("argument of {longest} bytes"), &argument(longest)?)?;
     let more = longest + 1;
-    stage.look(&format!("argument of {more} bytes"), &argument(more)?)?;
-    stage.fact("longest argument", format!("{longest} bytes"))?;
-    let longest = stage.last_that_starts((3, 1 << 20), variable)?;
+    system.look(&format!("argument of {more} bytes"), &argument(more)?)?;
+    system.fact("longest argument", format!("{longest} bytes"))?;
+    let longest = system.last_that_starts((3, 1 << 20), variable)?;
     claim.stated("longest variable with its NUL", 131_072, longest + 1);
-    stage.fact("longest variable", format!("{longest} bytes"))?;
-    stage.verdict(&claim)
+    system.fact("longest variable", format!("{longest} bytes"))?;
+    system.verdict(&claim)
 }

@@ -7,7 +7,7 @@
 
 use std::ffi::CString;
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "longest path and component, most links",
@@ -23,52 +23,52 @@ fn named(what: &'static str, path: String) -> anyhow::Result<Exec> {
     })
 }
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().build();
-    let file = stage.file("program", &program, 0o755)?;
+    let file = system.file("program", &program, 0o755)?;
     let file = file.to_string_lossy().into_owned();
     let path = |length: usize| {
         let slashes = "/".repeat(length - file.len());
         named("//...tmp/program", format!("{slashes}{file}"))
     };
-    let longest = stage.last_that_starts((100, 10_000), path)?;
-    let mut claim = Claim::new("limit/path");
+    let longest = system.last_that_starts((100, 10_000), path)?;
+    let mut claim = Evidence::new("limit/path");
     claim.stated("longest path with its NUL", 4096, longest + 1);
-    stage.fact("longest path", longest)?;
-    stage.look(&format!("path of {longest} bytes"), &path(longest)?)?;
-    stage.look(
+    system.fact("longest path", longest)?;
+    system.look(&format!("path of {longest} bytes"), &path(longest)?)?;
+    system.look(
         &format!("path of {} bytes", longest + 1),
         &path(longest + 1)?,
     )?;
-    stage.verdict(&claim)?;
+    system.verdict(&claim)?;
 
     let longest = (200..300).take_while(|length| {
         let name = "c".repeat(*length);
-        stage.file(&name, &program, 0o755).is_ok()
+        system.file(&name, &program, 0o755).is_ok()
     });
     let longest = longest.last().unwrap_or(0);
     let component = |length| named("/tmp/ccc...", format!("/tmp/{}", "c".repeat(length)));
-    let edge = stage.last_that_starts((200, longest + 1), component)?;
-    let mut claim = Claim::new("limit/component");
+    let edge = system.last_that_starts((200, longest + 1), component)?;
+    let mut claim = Evidence::new("limit/component");
     claim.stated("longest component", 255, edge);
-    stage.fact("longest component", edge)?;
-    stage.look(&format!("component of {edge} bytes"), &component(edge)?)?;
-    stage.look(
+    system.fact("longest component", edge)?;
+    system.look(&format!("component of {edge} bytes"), &component(edge)?)?;
+    system.look(
         &format!("component of {} bytes", edge + 1),
         &component(edge + 1)?,
     )?;
-    stage.verdict(&claim)?;
+    system.verdict(&claim)?;
 
-    stage.link("program", "link1")?;
+    system.link("program", "link1")?;
     for number in 2..100 {
-        stage.link(format!("link{}", number - 1), &format!("link{number}"))?;
+        system.link(format!("link{}", number - 1), &format!("link{number}"))?;
     }
     let links = |number: usize| Exec::path(format!("/tmp/link{number}"));
-    let most = stage.last_that_starts((1, 99), links)?;
-    let mut claim = Claim::new("limit/symlinks");
+    let most = system.last_that_starts((1, 99), links)?;
+    let mut claim = Evidence::new("limit/symlinks");
     claim.stated("most links", 40, most);
-    stage.fact("most links", most)?;
-    stage.look(&format!("{most} links"), &links(most)?)?;
-    stage.look(&format!("{} links", most + 1), &links(most + 1)?)?;
-    stage.verdict(&claim)
+    system.fact("most links", most)?;
+    system.look(&format!("{most} links"), &links(most)?)?;
+    system.look(&format!("{} links", most + 1), &links(most + 1)?)?;
+    system.verdict(&claim)
 }

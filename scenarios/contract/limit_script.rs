@@ -9,7 +9,7 @@
 //!
 //! See [c:execve-scripts].
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "depth of scripts, length of their first line",
@@ -17,47 +17,47 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("level0", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("level0", &Elf::new().build(), 0o755)?;
     for level in 1..20 {
         let text = format!("#!/tmp/level{}\n", level - 1);
-        stage.script(&format!("level{level}"), &text)?;
+        system.script(&format!("level{level}"), &text)?;
     }
     let depth = |level: usize| Exec::path(format!("/tmp/level{level}"));
-    let deepest = stage.last_that_starts((0, 19), depth)?;
-    let mut claim = Claim::new("limit/script_depth");
+    let deepest = system.last_that_starts((0, 19), depth)?;
+    let mut claim = Evidence::new("limit/script_depth");
     // The outermost script, and four levels of interpreters that are scripts.
     claim.stated("levels below the outermost script", 4, deepest - 1);
-    stage.fact("scripts in a row", deepest)?;
-    stage.look(&format!("{deepest} scripts"), &depth(deepest)?)?;
-    stage.look(&format!("{} scripts", deepest + 1), &depth(deepest + 1)?)?;
-    stage.verdict(&claim)?;
+    system.fact("scripts in a row", deepest)?;
+    system.look(&format!("{deepest} scripts"), &depth(deepest)?)?;
+    system.look(&format!("{} scripts", deepest + 1), &depth(deepest + 1)?)?;
+    system.verdict(&claim)?;
 
     for length in 8..400 {
         let slashes = "/".repeat(length - "tmp/level0".len().min(length));
         let text = format!("#!{slashes}tmp/level0\n");
-        stage.script(&format!("name{length}"), &text)?;
+        system.script(&format!("name{length}"), &text)?;
     }
     let named = |length: usize| Exec::path(format!("/tmp/name{length}"));
-    let longest = stage.last_that_starts((20, 399), named)?;
-    let mut claim = Claim::new("limit/script_line");
+    let longest = system.last_that_starts((20, 399), named)?;
+    let mut claim = Evidence::new("limit/script_line");
     claim.stated("longest interpreter's name", 255, longest);
-    stage.fact("longest interpreter's name", longest)?;
-    stage.look(&format!("name of {longest} characters"), &named(longest)?)?;
-    stage.look(
+    system.fact("longest interpreter's name", longest)?;
+    system.look(&format!("name of {longest} characters"), &named(longest)?)?;
+    system.look(
         &format!("name of {} characters", longest + 1),
         &named(longest + 1)?,
     )?;
 
-    let program = stage.ours("reporter")?;
+    let program = system.ours("reporter")?;
     let text = format!("#!{} {}\n", program.display(), "x".repeat(400));
-    let script = stage.script("argument", &text)?;
+    let script = system.script("argument", &text)?;
     let exec = Exec::path(script)?.reports(&["argument-lengths"])?;
-    let seen = stage.look("argument of 400 characters", &exec)?;
+    let seen = system.look("argument of 400 characters", &exec)?;
     let lengths = seen.found("argument-lengths")?.split(' ');
     let lengths: Vec<usize> = lengths.filter_map(|length| length.parse().ok()).collect();
     let kept = lengths.get(1).copied().unwrap_or(0) + "/tmp/reporter ".len();
     claim.stated("what is kept of a longer line", 255, kept);
-    stage.fact("characters kept of a longer line", kept)?;
-    stage.verdict(&claim)
+    system.fact("characters kept of a longer line", kept)?;
+    system.verdict(&claim)
 }

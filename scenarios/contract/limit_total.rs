@@ -17,7 +17,7 @@
 use anyhow::Result;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -48,32 +48,32 @@ fn exec(stack: u64, total: usize) -> Result<Exec> {
     Ok(exec.before(move || Ok(setrlimit(Resource::RLIMIT_STACK, stack, u64::MAX)?)))
 }
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.file("program", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> Result<()> {
+    system.file("program", &Elf::new().build(), 0o755)?;
     let kib = 1024;
     // A start with megabytes takes long under emulation: the search is near the edge.
     let near = |edge: usize| (edge - 4096, edge + 4096);
-    let mut quarter = Claim::new("limit/total");
+    let mut quarter = Evidence::new("limit/total");
     let stack = 8192 * kib;
-    let edge = stage.last_that_starts(near(2 << 20), |total| exec(stack, total))?;
+    let edge = system.last_that_starts(near(2 << 20), |total| exec(stack, total))?;
     quarter.stated("bytes with a stack of 8 MiB", stack / 4, edge);
-    stage.fact("most with a stack of 8 MiB", edge)?;
-    stage.look(&format!("{edge} bytes, 8 MiB"), &exec(stack, edge)?)?;
+    system.fact("most with a stack of 8 MiB", edge)?;
+    system.look(&format!("{edge} bytes, 8 MiB"), &exec(stack, edge)?)?;
     let more = edge + 1;
-    stage.look(&format!("{more} bytes, 8 MiB"), &exec(stack, more)?)?;
+    system.look(&format!("{more} bytes, 8 MiB"), &exec(stack, more)?)?;
     let small = 2048 * kib;
-    let edge = stage.last_that_starts(near(512 << 10), |total| exec(small, total))?;
+    let edge = system.last_that_starts(near(512 << 10), |total| exec(small, total))?;
     quarter.stated("bytes with a stack of 2 MiB", small / 4, edge);
-    stage.fact("most with a stack of 2 MiB", edge)?;
-    stage.verdict(&quarter)?;
+    system.fact("most with a stack of 2 MiB", edge)?;
+    system.verdict(&quarter)?;
 
-    let mut most = Claim::new("limit/total_most");
-    let edge = stage.last_that_starts(near(6 << 20), |total| exec(u64::MAX, total))?;
+    let mut most = Evidence::new("limit/total_most");
+    let edge = system.last_that_starts(near(6 << 20), |total| exec(u64::MAX, total))?;
     most.stated("bytes with a stack without limit", 6144 * kib, edge);
-    stage.fact("most with a stack without limit", edge)?;
-    stage.verdict(&most)?;
+    system.fact("most with a stack without limit", edge)?;
+    system.verdict(&most)?;
 
-    let mut least = Claim::new("limit/total_least");
+    let mut least = Evidence::new("limit/total_least");
     for (what, stack) in [
         ("256 KiB", 256 * kib),
         ("64 KiB", 64 * kib),
@@ -81,9 +81,9 @@ fn run(stage: &mut Stage) -> Result<()> {
     ] {
         // Whether the program gets along with what is left of such a stack is its own matter.
         let accepted = |how: &How| *how != How::Errno("E2BIG".to_owned());
-        let edge = stage.last_with((100, 200_000), |total| exec(stack, total), accepted)?;
+        let edge = system.last_with((100, 200_000), |total| exec(stack, total), accepted)?;
         least.stated(&format!("bytes with a stack of {what}"), 128 * kib, edge);
-        stage.fact(&format!("most with a stack of {what}"), edge)?;
+        system.fact(&format!("most with a stack of {what}"), edge)?;
     }
-    stage.verdict(&least)
+    system.verdict(&least)
 }

@@ -8,7 +8,7 @@
 //! [c:alloc-bprm-callers] only `do_open_execat` looks whether there is a name, after the limit of
 //! processes: a user with too many processes is told EAGAIN and not EFAULT.
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: filename, processes",
@@ -17,13 +17,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     for (id, first) in [
         ("order/processes", Obstacle::Processes),
         ("order/filename", Obstacle::Filename),
     ] {
-        let claim = comes_first(stage, id, first, |other| other != Obstacle::Files)?;
-        stage.verdict(&claim)?;
+        let claim = comes_first(system, id, first, |other| other != Obstacle::Files)?;
+        system.verdict(&claim)?;
     }
     Ok(())
 }

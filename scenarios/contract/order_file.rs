@@ -5,7 +5,7 @@
 //! denies writing when it is. For arguments the same as in `contract/order_path`: they come first up
 //! to 6.7.
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: the file",
@@ -14,13 +14,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     for (id, first) in [
         ("order/mode", Obstacle::Mode),
         ("order/writer", Obstacle::Writer),
     ] {
-        let claim = comes_first(stage, id, first, |_| true)?;
-        stage.verdict(&claim)?;
+        let claim = comes_first(system, id, first, |_| true)?;
+        system.verdict(&claim)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! cannot even learn that a file does not exist. Name and number of processes come before it. So do the
 //! arguments where they are copied before the open, up to 6.7 ([c:open-first]).
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first, meet, needs};
+use crate::scenario::{Obstacle, Scenario, System, comes_first, meet, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: open files",
@@ -13,11 +13,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let files = Obstacle::Files;
-    let mut claim = comes_first(stage, "order/files", files, |_| true)?;
+    let mut claim = comes_first(system, "order/files", files, |_| true)?;
     for first in [Obstacle::Processes, Obstacle::Filename] {
-        meet(stage, &mut claim, first, files)?;
+        meet(system, &mut claim, first, files)?;
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -4,7 +4,7 @@
 //! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
 //! which `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
 
-use crate::scenario::{Obstacle, Scenario, Stage, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: format and interpreter",
@@ -13,14 +13,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     for (id, first) in [
         ("order/format", Obstacle::Format),
         ("order/interpreter", Obstacle::Interpreter),
         ("order/interpreter_format", Obstacle::InterpreterFormat),
     ] {
-        let claim = comes_first(stage, id, first, |_| true)?;
-        stage.verdict(&claim)?;
+        let claim = comes_first(system, id, first, |_| true)?;
+        system.verdict(&claim)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! See [c:execve-notes].
 
-use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::sys::{Addresses, Edge};
 use crate::trail::How;
 
@@ -17,21 +17,21 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("reporter")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("reporter")?;
     let fields = ["argument-lengths"];
-    let mut claim = Claim::new("param/argv");
+    let mut claim = Evidence::new("param/argv");
     let three = Exec::path(&program)?
         .argv(&["a", "", "ccc"])?
         .reports(&fields)?;
-    let seen = stage.look("three strings", &three)?;
+    let seen = system.look("three strings", &three)?;
     claim.stated("lengths of three strings", "1 0 3", seen.found(fields[0])?);
     let with = |choose: fn(&mut Addresses)| {
         let make = move |args: &Args<'_>| args.execve_at(choose);
         Exec::by("execve", &program, make)?.reports(&fields)
     };
-    let seen = stage.look("NULL", &with(|at| at.argv = 0)?)?;
-    stage.fact(
+    let seen = system.look("NULL", &with(|at| at.argv = 0)?)?;
+    system.fact(
         "argv NULL: lengths of the arguments",
         seen.found(fields[0])?,
     )?;
@@ -43,14 +43,14 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         args.execve_at(|at| at.argv = array.address())
     })?;
     let fault = How::Errno("EFAULT".to_owned());
-    let seen = stage.look("no NULL where the memory ends", &endless)?;
+    let seen = system.look("no NULL where the memory ends", &endless)?;
     claim.stated("array without NULL", &fault, seen.how);
     let endless = Exec::by("execve", &program, |args| {
         let string = Edge::new(b"abc")?;
         let array = [string.address(), 0];
         args.execve_at(|at| at.argv = array.as_ptr().expose_provenance())
     })?;
-    let seen = stage.look("no NUL where the memory ends", &endless)?;
+    let seen = system.look("no NUL where the memory ends", &endless)?;
     claim.stated("string without NUL", &fault, seen.how);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

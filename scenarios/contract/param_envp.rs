@@ -6,7 +6,7 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 use crate::sys::Edge;
 use crate::trail::How;
 
@@ -16,21 +16,21 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("reporter")?;
-    let simple = stage.file("program", &Elf::new().build(), 0o755)?;
-    let mut claim = Claim::new("param/envp");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("reporter")?;
+    let simple = system.file("program", &Elf::new().build(), 0o755)?;
+    let mut claim = Evidence::new("param/envp");
     let exec = Exec::path(program)?.reports(&["environment"])?;
-    let few = stage.look("five variables", &exec)?;
+    let few = system.look("five variables", &exec)?;
     claim.stated("number of five variables", "5", few.found("environment")?);
-    let more = stage.look("one more", &exec.env("MORE", "")?)?;
+    let more = system.look("one more", &exec.env("MORE", "")?)?;
     claim.stated("number of six variables", "6", more.found("environment")?);
 
     let null = Exec::by("execve", &simple, |args| {
         args.execve_at(|at| at.environment = 0)
     })?;
-    let seen = stage.look("NULL", &null)?;
-    stage.fact("envp NULL", seen.how)?;
+    let seen = system.look("NULL", &null)?;
+    system.fact("envp NULL", seen.how)?;
     let fault = How::Errno("EFAULT".to_owned());
     static STRING: &std::ffi::CStr = c"no variable";
     let endless = Exec::by("execve", &simple, |args| {
@@ -38,14 +38,14 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let array = Edge::new(&pointer)?;
         args.execve_at(|at| at.environment = array.address())
     })?;
-    let seen = stage.look("no NULL where the memory ends", &endless)?;
+    let seen = system.look("no NULL where the memory ends", &endless)?;
     claim.stated("array without NULL", &fault, seen.how);
     let endless = Exec::by("execve", &simple, |args| {
         let string = Edge::new(b"V=abc")?;
         let array = [string.address(), 0];
         args.execve_at(|at| at.environment = array.as_ptr().expose_provenance())
     })?;
-    let seen = stage.look("no NUL where the memory ends", &endless)?;
+    let seen = system.look("no NUL where the memory ends", &endless)?;
     claim.stated("string without NUL", &fault, seen.how);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -9,7 +9,7 @@ use std::ffi::CString;
 
 use nix::unistd::chdir;
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 use crate::sys::Edge;
 use crate::trail::How;
 
@@ -19,11 +19,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("program", &Elf::new().build(), 0o755)?;
-    stage.script("script", "#!/tmp/program\n")?;
-    stage.link("program", "link")?;
-    let mut claim = Claim::new("param/filename");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("program", &Elf::new().build(), 0o755)?;
+    system.script("script", "#!/tmp/program\n")?;
+    system.link("program", "link")?;
+    let mut claim = Evidence::new("param/filename");
     let below = Exec::path("program")?.before(|| Ok(chdir("/tmp")?));
     for (what, exec) in [
         ("executable", Exec::path("/tmp/program")?),
@@ -31,22 +31,22 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("link to an executable", Exec::path("/tmp/link")?),
         ("path relative to the working directory", below),
     ] {
-        claim.stated(what, How::Exit(0), stage.look(what, &exec)?.how);
+        claim.stated(what, How::Exit(0), system.look(what, &exec)?.how);
     }
     let null = Exec::by("execve", "NULL", |args| args.execve_at(|at| at.path = 0))?;
-    let seen = stage.look("NULL", &null)?;
-    stage.fact("filename NULL", seen.how)?;
+    let seen = system.look("NULL", &null)?;
+    system.fact("filename NULL", seen.how)?;
     let endless = Exec::by("execve", "/tmp/program without NUL", |args| {
         let name = Edge::new(b"/tmp/program")?;
         args.execve_at(|at| at.path = name.address())
     })?;
-    let seen = stage.look("without NUL where the memory ends", &endless)?;
-    stage.fact("filename that does not end with the memory", seen.how)?;
+    let seen = system.look("without NUL where the memory ends", &endless)?;
+    system.fact("filename that does not end with the memory", seen.how)?;
     let name = CString::new("/".repeat(5000))?;
     let long = Exec::by("execve", "5000 bytes of /", move |args| {
         args.execve_at(|at| at.path = name.as_ptr().expose_provenance())
     })?;
-    let seen = stage.look("no NUL in 4096 bytes", &long)?;
-    stage.fact("filename without NUL in 4096 bytes", seen.how)?;
-    stage.verdict(&claim)
+    let seen = system.look("no NUL in 4096 bytes", &long)?;
+    system.fact("filename without NUL in 4096 bytes", seen.how)?;
+    system.verdict(&claim)
 }

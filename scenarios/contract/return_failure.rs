@@ -10,7 +10,7 @@
 use anyhow::Result;
 use nix::errno::Errno;
 
-use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::subject::say;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -30,28 +30,28 @@ fn told(what: &'static str, make: impl Fn(&Args<'_>) -> String + 'static) -> Res
     exec.reports(&["exe"])
 }
 
-fn run(stage: &mut Stage) -> Result<()> {
+fn run(system: &mut System) -> Result<()> {
     let library = told("execve(3)", |args| {
         let (result, errno) = args.library_execve();
         format!("{result} and {errno:?}")
     })?;
-    let seen = stage.look("by the library", &library)?;
-    let mut failure = Claim::new("return/failure");
+    let seen = system.look("by the library", &library)?;
+    let mut failure = Evidence::new("return/failure");
     failure.stated("value and errno", "-1 and ENOENT", seen.found("returned")?);
     failure.stated(
         "the caller goes on",
         "/exetrail/launcher",
         seen.found("exe")?,
     );
-    stage.verdict(&failure)?;
+    system.verdict(&failure)?;
 
     let bare = told("syscall instruction", |args| args.bare_execve().to_string())?;
-    let seen = stage.look("without a library", &bare)?;
-    let mut call = Claim::new("return/system_call");
+    let seen = system.look("without a library", &bare)?;
+    let mut call = Evidence::new("return/system_call");
     call.stated(
         "value in the register for ENOENT",
         "-1",
         seen.found("returned")?,
     );
-    stage.verdict(&call)
+    system.verdict(&call)
 }

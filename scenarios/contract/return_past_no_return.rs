@@ -9,7 +9,7 @@
 
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -18,15 +18,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let far = stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let far = system.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
     let object = Elf::new().flaw(Flaw::Relocatable).build();
-    stage.file("object", &object, 0o755)?;
+    system.file("object", &object, 0o755)?;
     let dynamic = Elf::new().interpreter("/tmp/object").build();
-    let dynamic = stage.file("dynamic", &dynamic, 0o755)?;
-    let good = stage.file("good", &Elf::new().build(), 0o755)?;
+    let dynamic = system.file("dynamic", &dynamic, 0o755)?;
+    let good = system.file("good", &Elf::new().build(), 0o755)?;
     let limited = Exec::path(good)?.before(|| Ok(setrlimit(Resource::RLIMIT_AS, 0, 0)?));
-    let mut claim = Claim::new("return/past_no_return");
+    let mut claim = Evidence::new("return/past_no_return");
     for (what, exec) in [
         ("segment that cannot be mapped", Exec::path(far)?),
         (
@@ -35,11 +35,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ),
         ("no address space for the stack", limited),
     ] {
-        let got = match stage.look(what, &exec)?.how {
+        let got = match system.look(what, &exec)?.how {
             How::Errno(_) => "-1 and errno".to_owned(),
             other => other.to_string(),
         };
         claim.stated(what, "-1 and errno", got);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

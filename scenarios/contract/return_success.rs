@@ -4,7 +4,7 @@
 //!
 //! See [c:execve-return-value].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "success does not return",
@@ -12,15 +12,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("reporter")?;
-    stage.script("script", "#!/tmp/reporter\n")?;
-    let mut claim = Claim::new("return/success");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("reporter")?;
+    system.script("script", "#!/tmp/reporter\n")?;
+    let mut claim = Evidence::new("return/success");
     for (what, path) in [("program", program), ("script", "/tmp/script".into())] {
-        let seen = stage.look(what, &Exec::path(path)?.reports(&["exe"])?)?;
+        let seen = system.look(what, &Exec::path(path)?.reports(&["exe"])?)?;
         claim.stated(what, "/tmp/reporter", seen.found("exe")?);
     }
-    let seen = stage.look("no program", &Exec::path("/tmp/none")?.reports(&["exe"])?)?;
+    let seen = system.look("no program", &Exec::path("/tmp/none")?.reports(&["exe"])?)?;
     claim.control("no program", "/exetrail/launcher", seen.found("exe")?)?;
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

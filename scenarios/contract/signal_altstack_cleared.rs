@@ -5,7 +5,7 @@
 //!
 //! See [c:execve-attributes], and sigaltstack(2).
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -14,16 +14,16 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/altstack_cleared");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/altstack_cleared");
     let with_stack = |path: &str| {
         let exec = Exec::path(path)?.reports(&["altstack"])?;
         anyhow::Ok(exec.before(|| Ok(sys::set_alternate_stack()?)))
     };
-    let seen = stage.look("a call that fails", &with_stack("/tmp/none")?)?;
+    let seen = system.look("a call that fails", &with_stack("/tmp/none")?)?;
     claim.control("a call that fails", "yes", seen.found("altstack")?)?;
-    let seen = stage.look("an alternate stack", &with_stack("/tmp/reporter")?)?;
+    let seen = system.look("an alternate stack", &with_stack("/tmp/reporter")?)?;
     claim.stated("an alternate stack", "no", seen.found("altstack")?);
     let thread = Exec::by("execve in a thread", reporter, |args| {
         std::thread::scope(|scope| {
@@ -31,11 +31,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             scope.spawn(call).join().unwrap_or(Ok(()))
         })
     })?;
-    let seen = stage.look("of a thread", &thread.reports(&["altstack"])?)?;
+    let seen = system.look("of a thread", &thread.reports(&["altstack"])?)?;
     claim.stated(
         "an alternate stack of the thread that calls",
         "no",
         seen.found("altstack")?,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -9,7 +9,7 @@
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::subject::say;
 use crate::sys::{self, ForkResult};
 
@@ -19,22 +19,22 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/exit_signal");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/exit_signal");
     for (name, signal) in [("SIGUSR1", libc::SIGUSR1), ("no signal", 0)] {
         let failing = cloned("/tmp/none", signal)?;
         let what = format!("cloned with {name}, a call that fails");
-        let seen = stage.look(&what, &failing)?;
+        let seen = system.look(&what, &failing)?;
         let own = if signal == 0 { "none" } else { "SIGUSR1" };
         claim.control(&what, own, seen.found("parent got")?)?;
         let what = format!("cloned with {name}");
-        let seen = stage.look(&what, &cloned("/tmp/reporter", signal)?)?;
+        let seen = system.look(&what, &cloned("/tmp/reporter", signal)?)?;
         claim.stated(&what, libc::SIGCHLD, seen.found("exit-signal")?);
         let what = format!("the parent of one cloned with {name}");
         claim.stated(&what, "SIGCHLD", seen.found("parent got")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// A start by a child with another exit signal; the parent says which signal it got.

@@ -17,7 +17,7 @@
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -26,33 +26,33 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("signal/fatal_pending");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("signal/fatal_pending");
     let exec = Exec::path("/usr/bin/true")?;
     // Of the program and of its loader: all that is opened before the program runs.
     for nth in 1..=4 {
-        try_signal(stage, &mut claim, &exec, Signal::SIGKILL, nth)?;
+        try_signal(system, &mut claim, &exec, Signal::SIGKILL, nth)?;
     }
     for signal in [Signal::SIGQUIT, Signal::SIGABRT] {
-        try_signal(stage, &mut claim, &exec, signal, 1)?;
+        try_signal(system, &mut claim, &exec, signal, 1)?;
     }
     let blocked = exec.before(|| {
         sys::block(libc::SIGTERM)?;
         Ok(sys::send_to_thread(libc::SIGTERM)?)
     });
-    let seen = stage.look("SIGTERM pending and blocked", &blocked)?;
+    let seen = system.look("SIGTERM pending and blocked", &blocked)?;
     claim.control("SIGTERM pending and blocked", "exit 0", &seen.how)?;
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn try_signal(
-    stage: &mut Stage,
-    claim: &mut Claim,
+    system: &mut System,
+    claim: &mut Evidence,
     exec: &Exec,
     signal: Signal,
     nth: usize,
 ) -> anyhow::Result<()> {
-    let seen = stage.signalled(exec, signal, nth)?;
+    let seen = system.signalled(exec, signal, nth)?;
     let opens = |nth: usize| format!("signal {signal} in execve after event {nth}");
     let got = format!("{} after event {}", seen.how, seen.events.len());
     claim.stated(&format!("{signal} at event {nth}"), opens(nth), got);

@@ -8,7 +8,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -17,21 +17,21 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/handlers_reset");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/handlers_reset");
     let one = |path: &str| {
         Exec::path(path)?
             .reports(&["caught"])
             .map(|exec| exec.before(|| Ok(sys::dispose(Signal::SIGUSR1, sys::handled())?)))
     };
-    let seen = stage.look("SIGUSR1 handled, a call that fails", &one("/tmp/none")?)?;
+    let seen = system.look("SIGUSR1 handled, a call that fails", &one("/tmp/none")?)?;
     claim.control("a call that fails", "SIGUSR1", seen.found("caught")?)?;
-    let seen = stage.look("SIGUSR1 handled", &one("/tmp/reporter")?)?;
+    let seen = system.look("SIGUSR1 handled", &one("/tmp/reporter")?)?;
     claim.stated("SIGUSR1 handled", "none", seen.found("caught")?);
     let all = Exec::path(reporter)?.reports(&["caught"])?;
     let all = all.before(|| Ok(sys::handle_all()?));
-    let seen = stage.look("all signals handled", &all)?;
+    let seen = system.look("all signals handled", &all)?;
     claim.stated("all signals handled", "none", seen.found("caught")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

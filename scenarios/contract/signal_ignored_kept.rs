@@ -7,7 +7,7 @@
 
 use nix::sys::signal::{SigHandler, Signal};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -16,10 +16,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["ignored"])?;
-    let mut claim = Claim::new("signal/ignored_kept");
-    let seen = stage.look("none ignored", &exec)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::path(system.ours("reporter")?)?.reports(&["ignored"])?;
+    let mut claim = Evidence::new("signal/ignored_kept");
+    let seen = system.look("none ignored", &exec)?;
     claim.control("none ignored", "none", seen.found("ignored")?)?;
     for signal in [Signal::SIGUSR1, Signal::SIGCHLD, Signal::SIGPIPE] {
         let what = format!("{signal} ignored");
@@ -27,14 +27,14 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             sys::dispose(signal, SigHandler::SigIgn)?;
             Ok(())
         });
-        let seen = stage.look(&what, &exec)?;
+        let seen = system.look(&what, &exec)?;
         claim.stated(&what, signal, seen.found("ignored")?);
     }
     let exec = exec.before(|| {
         sys::dispose(Signal::SIGUSR1, sys::handled())?;
         Ok(())
     });
-    let seen = stage.look("SIGUSR1 handled", &exec)?;
+    let seen = system.look("SIGUSR1 handled", &exec)?;
     claim.control("SIGUSR1 handled", "none", seen.found("ignored")?)?;
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

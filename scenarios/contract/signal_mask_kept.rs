@@ -8,7 +8,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -17,17 +17,17 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/mask_kept");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/mask_kept");
     let exec = Exec::path(&reporter)?.reports(&["blocked"])?;
-    let seen = stage.look("none blocked", &exec)?;
+    let seen = system.look("none blocked", &exec)?;
     claim.control("none blocked", "none", seen.found("blocked")?)?;
     let blocking = exec.before(|| {
         sys::block(libc::SIGUSR1)?;
         Ok(sys::block(40)?)
     });
-    let seen = stage.look("SIGUSR1 and 40 blocked", &blocking)?;
+    let seen = system.look("SIGUSR1 and 40 blocked", &blocking)?;
     let wanted = "SIGUSR1 signal-40";
     claim.stated("SIGUSR1 and 40 blocked", wanted, seen.found("blocked")?);
     let thread = Exec::by("execve in a thread", &reporter, |args| {
@@ -37,8 +37,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         })
     })?;
     let thread = thread.reports(&["blocked"])?;
-    let seen = stage.look("SIGUSR2 blocked by the thread that calls", &thread)?;
+    let seen = system.look("SIGUSR2 blocked by the thread that calls", &thread)?;
     let what = "SIGUSR2 blocked by the thread that calls";
     claim.stated(what, "SIGUSR2", seen.found("blocked")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -20,7 +20,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -31,17 +31,17 @@ pub const SCENARIO: Scenario = Scenario {
 
 const FIELDS: [&str; 3] = ["pending", "shared-pending", "queue"];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/pending_cleared");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/pending_cleared");
     let exec = Exec::path(&reporter)?.reports(&FIELDS)?;
-    let seen = stage.look("none pending", &exec)?;
+    let seen = system.look("none pending", &exec)?;
     claim.control("none pending", "none", seen.found("queue")?)?;
     let thread = exec.clone().before(|| {
         sys::block(libc::SIGUSR1)?;
         Ok(sys::send_to_thread(libc::SIGUSR1)?)
     });
-    let seen = stage.look("SIGUSR1 pending for the thread", &thread)?;
+    let seen = system.look("SIGUSR1 pending for the thread", &thread)?;
     claim.stated(
         "SIGUSR1 pending for the thread",
         "none",
@@ -56,7 +56,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         sys::block(libc::SIGUSR2)?;
         Ok(kill(Pid::this(), Signal::SIGUSR2)?)
     });
-    let seen = stage.look("SIGUSR2 pending for the process", &process)?;
+    let seen = system.look("SIGUSR2 pending for the process", &process)?;
     claim.stated(
         "SIGUSR2 pending for the process",
         "none",
@@ -67,13 +67,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         sys::send_to_thread(libc::SIGUSR1)?;
         args.execve_in_thread("worker")
     })?;
-    let seen = stage.look(
+    let seen = system.look(
         "SIGUSR1 pending for another thread",
         &other.reports(&FIELDS)?,
     )?;
-    stage.fact(
+    system.fact(
         "pending for a thread that does not call",
         seen.found("pending")?,
     )?;
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

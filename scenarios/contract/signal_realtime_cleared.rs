@@ -7,7 +7,7 @@
 //! The second trigger is a queue for the thread alone. See [c:signal-real-time], and `begin_new_exec`
 //! in fs/exec.c.
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -16,10 +16,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("signal/realtime_cleared");
-    let exec = Exec::path(stage.ours("reporter")?)?.reports(&["queue"])?;
-    let seen = stage.look("none queued", &exec)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("signal/realtime_cleared");
+    let exec = Exec::path(system.ours("reporter")?)?.reports(&["queue"])?;
+    let seen = system.look("none queued", &exec)?;
     claim.control("none queued", "none", seen.found("queue")?)?;
     let process = exec.clone().before(|| {
         for number in [36, 35] {
@@ -30,14 +30,14 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         }
         Ok(())
     });
-    let seen = stage.look("three queued for the process", &process)?;
+    let seen = system.look("three queued for the process", &process)?;
     claim.stated("three queued for the process", "none", seen.found("queue")?);
     let thread = exec.before(|| {
         sys::block(40)?;
         sys::send_to_thread(40)?;
         Ok(sys::send_to_thread(40)?)
     });
-    let seen = stage.look("two queued for the thread", &thread)?;
+    let seen = system.look("two queued for the thread", &thread)?;
     claim.stated("two queued for the thread", "none", seen.found("queue")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

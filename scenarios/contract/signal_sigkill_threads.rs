@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
-use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -22,15 +22,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/sigkill_threads");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/sigkill_threads");
     let fields = ["threads", "leader"];
     let failing = Exec::by("execve with threads", "/tmp/none", with_threads)?.reports(&fields)?;
-    let seen = stage.look("a call that fails", &failing)?;
+    let seen = system.look("a call that fails", &failing)?;
     claim.control("a call that fails", "3", seen.found("threads")?)?;
     let exec = Exec::by("execve with threads", &reporter, with_threads)?.reports(&fields)?;
-    let seen = stage.look(
+    let seen = system.look(
         "a thread asleep and one that computes, all signals blocked",
         &exec,
     )?;
@@ -42,13 +42,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         }
         args.execve_in_thread("worker")
     })?;
-    let seen = stage.look(
+    let seen = system.look(
         "the leader, which blocks all signals",
         &exec.reports(&fields)?,
     )?;
     let what = "the leader, which blocks all signals";
     claim.stated(what, "1", seen.found("threads")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// Makes the call beside two threads that block every signal and never end by themselves.

@@ -14,7 +14,7 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal};
 
-use crate::scenario::{Claim, Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -23,31 +23,31 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let bad = stage.file("address", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let bad = system.file("address", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
     let loader = Elf::new().interpreter("/tmp/address").build();
-    let loader = stage.file("bad-loader", &loader, 0o755)?;
-    let good = stage.file("good", &Elf::new().build(), 0o755)?;
-    let foreign = stage.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
-    let mut claim = Claim::new("signal/sigsegv_after");
-    let how = stage.case("a program without a mistake", &Exec::path(&good)?)?;
+    let loader = system.file("bad-loader", &loader, 0o755)?;
+    let good = system.file("good", &Elf::new().build(), 0o755)?;
+    let foreign = system.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+    let mut claim = Evidence::new("signal/sigsegv_after");
+    let how = system.case("a program without a mistake", &Exec::path(&good)?)?;
     claim.control("no mistake", "exit 0", how)?;
-    let how = stage.case("for another machine", &Exec::path(&foreign)?)?;
+    let how = system.case("for another machine", &Exec::path(&foreign)?)?;
     claim.control("for another machine", "errno ENOEXEC", how)?;
     // Not by a fault of the program: the call itself does not return.
     let wanted = "signal SIGSEGV in execve";
-    let how = stage.case("a segment outside of user space", &Exec::path(&bad)?)?;
+    let how = system.case("a segment outside of user space", &Exec::path(&bad)?)?;
     claim.stated("a segment outside of user space", wanted, how);
-    let how = stage.case("a loader with such a segment", &Exec::path(&loader)?)?;
+    let how = system.case("a loader with such a segment", &Exec::path(&loader)?)?;
     claim.stated("a loader with such a segment", wanted, how);
     let small = Exec::path(&good)?.before(|| Ok(setrlimit(Resource::RLIMIT_AS, 4096, 4096)?));
-    let how = stage.case("an address space of one page", &small)?;
+    let how = system.case("an address space of one page", &small)?;
     claim.stated("an address space of one page", wanted, how);
     let ignoring = Exec::path(&bad)?.before(|| {
         sys::dispose(Signal::SIGSEGV, SigHandler::SigIgn)?;
         Ok(sys::block(libc::SIGSEGV)?)
     });
-    let how = stage.case("SIGSEGV ignored and blocked", &ignoring)?;
+    let how = system.case("SIGSEGV ignored and blocked", &ignoring)?;
     claim.stated("SIGSEGV ignored and blocked", wanted, how);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -14,7 +14,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
+use crate::scenario::{Evidence, Exec, Hold, Scenario, System, traced};
 use crate::subject::say;
 use crate::sys;
 
@@ -27,9 +27,9 @@ pub const SCENARIO: Scenario = Scenario {
 /// Name, hold, and what the child does before its call.
 type Case = (&'static str, Hold, fn() -> nix::Result<()>);
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("signal/sigtrap_traced");
-    let seen = stage.look(
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("signal/sigtrap_traced");
+    let seen = system.look(
         "a call that fails",
         &held("/tmp/none", Hold::TraceMe, || Ok(()))?,
     )?;
@@ -48,10 +48,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         }),
     ];
     for (what, hold, before) in cases {
-        let seen = stage.look(what, &held("/usr/bin/true", hold, before)?)?;
+        let seen = system.look(what, &held("/usr/bin/true", hold, before)?)?;
         claim.stated(what, wanted, seen.found("stops")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn held(path: &str, hold: Hold, before: fn() -> nix::Result<()>) -> anyhow::Result<Exec> {

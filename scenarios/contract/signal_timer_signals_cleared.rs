@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -47,18 +47,18 @@ const TRIGGERS: [Trigger; 5] = [
     }),
 ];
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("signal/timer_signals_cleared");
+fn run(system: &mut System) -> Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("signal/timer_signals_cleared");
     for (what, signal, arm) in TRIGGERS {
         let name = nix::sys::signal::Signal::try_from(signal)?;
         let failing = pending("/tmp/none", signal, arm)?;
-        let seen = stage.look(&format!("{what}, a call that fails"), &failing)?;
+        let seen = system.look(&format!("{what}, a call that fails"), &failing)?;
         claim.control(what, name, seen.found("shared-pending")?)?;
-        let seen = stage.look(what, &pending("/tmp/reporter", signal, arm)?)?;
+        let seen = system.look(what, &pending("/tmp/reporter", signal, arm)?)?;
         claim.stated(what, "none", seen.found("shared-pending")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// A start with the timer's signal pending.

@@ -21,7 +21,7 @@ use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{Uid, setresuid};
 
-use crate::scenario::{Claim, Exec, Hold, Scenario, Stage, traced};
+use crate::scenario::{Evidence, Exec, Hold, Scenario, System, traced};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -34,19 +34,19 @@ const FIELDS: [&str; 2] = ["uids", "gids"];
 const USER: &str = "1000 1000 1000 1000";
 const CHANGED: &str = "1000 0 0 0";
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("state/credentials");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("state/credentials");
     for (name, mode) in [
         ("plain", 0o755),
         ("user", 0o4755),
         ("group", 0o2755),
         ("marked", 0o2745),
     ] {
-        stage.ours_with_mode(name, mode)?;
+        system.ours_with_mode(name, mode)?;
     }
-    stage.script("script", "#!/tmp/plain\n")?;
-    stage.set_mode("script", 0o4755)?;
-    let seen = stage.look("no bit", &user(Exec::path("/tmp/plain")?)?)?;
+    system.script("script", "#!/tmp/plain\n")?;
+    system.set_mode("script", 0o4755)?;
+    let seen = system.look("no bit", &user(Exec::path("/tmp/plain")?)?)?;
     claim.control("no bit", USER, seen.found("uids")?)?;
     let cases = [
         ("set-user-ID", "/tmp/user", "uids"),
@@ -59,7 +59,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ),
     ];
     for (what, path, field) in cases {
-        let seen = stage.look(what, &user(Exec::path(path)?)?)?;
+        let seen = system.look(what, &user(Exec::path(path)?)?)?;
         claim.stated(what, CHANGED, seen.found(field)?);
     }
     let quiet = user(Exec::path("/tmp/user")?)?.before(|| {
@@ -82,8 +82,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("traced", held),
         ("fs shared", shared),
     ] {
-        let seen = stage.look(what, &exec)?;
-        stage.fact(&format!("set-user-ID, {what}"), seen.found("uids")?)?;
+        let seen = system.look(what, &exec)?;
+        system.fact(&format!("set-user-ID, {what}"), seen.found("uids")?)?;
     }
     let differ = Exec::path("/tmp/plain")?.reports(&FIELDS)?.before(|| {
         setresuid(
@@ -97,18 +97,18 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             0,
         )?)
     });
-    let seen = stage.look("no bit, two user ids before, no_new_privs", &differ)?;
-    stage.fact(
+    let seen = system.look("no bit, two user ids before, no_new_privs", &differ)?;
+    system.fact(
         "no bit, user ids 1000 1001 before, no_new_privs",
         seen.found("uids")?,
     )?;
-    let place = stage.directory("nosuid")?;
-    stage.bind("/tmp", &place)?;
+    let place = system.directory("nosuid")?;
+    system.bind("/tmp", &place)?;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;
     mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
-    let seen = stage.look("nosuid", &user(Exec::path("/tmp/nosuid/user")?)?)?;
-    stage.fact("set-user-ID, nosuid", seen.found("uids")?)?;
-    stage.verdict(&claim)
+    let seen = system.look("nosuid", &user(Exec::path("/tmp/nosuid/user")?)?)?;
+    system.fact("set-user-ID, nosuid", seen.found("uids")?)?;
+    system.verdict(&claim)
 }
 
 /// The start by an ordinary user.

@@ -10,7 +10,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys::{self, Marked};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -19,9 +19,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("state/memory");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("state/memory");
     let kinds = [
         ("a private mapping", Marked::Private),
         ("a shared mapping", Marked::Shared),
@@ -32,9 +32,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             let exec = Exec::path(path)?.reports(&["mark"])?;
             anyhow::Ok(exec.before(move || Ok(sys::map_mark(kind)?)))
         };
-        let seen = stage.look(&format!("{what}, a call that fails"), &mapped("/tmp/none")?)?;
+        let seen = system.look(&format!("{what}, a call that fails"), &mapped("/tmp/none")?)?;
         claim.control(what, "yes", seen.found("mark")?)?;
-        let seen = stage.look(what, &mapped("/tmp/reporter")?)?;
+        let seen = system.look(what, &mapped("/tmp/reporter")?)?;
         claim.stated(what, "no", seen.found("mark")?);
     }
     let small = Exec::path("/tmp/reporter")?.reports(&["huge-pages-off"])?;
@@ -45,7 +45,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             0,
         )?)
     });
-    let seen = stage.look("huge pages off", &small)?;
-    stage.fact("huge pages are still off", seen.found("huge-pages-off")?)?;
-    stage.verdict(&claim)
+    let seen = system.look("huge pages off", &small)?;
+    system.fact("huge pages are still off", seen.found("huge-pages-off")?)?;
+    system.verdict(&claim)
 }

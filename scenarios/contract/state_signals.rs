@@ -11,7 +11,7 @@
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -22,10 +22,10 @@ pub const SCENARIO: Scenario = Scenario {
 
 const FIELDS: [&str; 3] = ["caught", "ignored", "shared-pending"];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("state/signals");
-    let seen = stage.look("nothing changed", &Exec::path(&reporter)?.reports(&FIELDS)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("state/signals");
+    let seen = system.look("nothing changed", &Exec::path(&reporter)?.reports(&FIELDS)?)?;
     for field in FIELDS {
         claim.control(field, "none", seen.found(field)?)?;
     }
@@ -42,11 +42,11 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             sys::block(libc::SIGUSR1)?;
             Ok(sys::queue(libc::SIGUSR1, 0)?)
         });
-        let seen = stage.look(what, &exec)?;
+        let seen = system.look(what, &exec)?;
         let names = ["SIGTERM handled", "SIGHUP ignored", "SIGUSR1 pending"];
         for (field, name) in FIELDS.into_iter().zip(names) {
             claim.stated(&format!("{what}: {name}"), "none", seen.found(field)?);
         }
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

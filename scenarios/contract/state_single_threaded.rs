@@ -9,7 +9,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Args, Claim, Exec, Scenario, Stage};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -21,9 +21,9 @@ pub const SCENARIO: Scenario = Scenario {
 /// Name and call.
 type Call = (&'static str, fn(&Args<'_>) -> nix::Result<()>);
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("state/single_threaded");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("state/single_threaded");
     let calls: [Call; 3] = [
         ("the leader calls", by_leader),
         ("another thread calls", |args| {
@@ -33,7 +33,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     ];
     for (what, call) in calls {
         let exec = Exec::by(what, "/tmp/reporter", call)?.reports(&["threads", "leader"])?;
-        let seen = stage.look(what, &exec)?;
+        let seen = system.look(what, &exec)?;
         claim.stated(&format!("{what}: threads"), "1", seen.found("threads")?);
         claim.stated(
             &format!("{what}: it is the leader"),
@@ -42,9 +42,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         );
     }
     let failing = Exec::by("the leader calls", "/tmp/none", by_leader)?.reports(&["threads"])?;
-    let seen = stage.look("the leader's call fails", &failing)?;
+    let seen = system.look("the leader's call fails", &failing)?;
     claim.control("the leader's call fails", "2", seen.found("threads")?)?;
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn by_leader(args: &Args<'_>) -> nix::Result<()> {

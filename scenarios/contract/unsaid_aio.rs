@@ -3,7 +3,7 @@
 //! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it; their rings are
 //! mappings, by which the reporter finds them. See [c:execve-aio], and io_setup(2).
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -13,16 +13,16 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("unsaid/aio");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("unsaid/aio");
     let with_context = |path: &str| {
         let exec = Exec::path(path)?.reports(&["aio"])?;
         anyhow::Ok(exec.before(|| Ok(sys::aio_context()?)))
     };
-    let seen = stage.look("a context, a call that fails", &with_context("/tmp/none")?)?;
+    let seen = system.look("a context, a call that fails", &with_context("/tmp/none")?)?;
     claim.control("a call that fails", "1", seen.found("aio")?)?;
-    let seen = stage.look("a context", &with_context("/tmp/reporter")?)?;
+    let seen = system.look("a context", &with_context("/tmp/reporter")?)?;
     claim.stated("a context", "0", seen.found("aio")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

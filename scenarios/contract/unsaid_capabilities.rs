@@ -16,7 +16,7 @@
 use nix::libc;
 use nix::unistd::{Gid, Uid, chown, setgroups};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -35,28 +35,28 @@ const GROUP: Gid = Gid::from_raw(2000);
 
 const FIELDS: [&str; 4] = ["inheritable", "permitted", "effective", "ambient"];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/capabilities");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
-    stage.ours_with_mode("group", 0o2755)?;
-    stage.ours("own")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/capabilities");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
+    system.ours_with_mode("group", 0o2755)?;
+    system.ours("own")?;
     chown("/tmp/own", Some(Uid::from_raw(1000)), None)?;
-    stage.set_mode("own", 0o4755)?;
-    stage.ours("member")?;
+    system.set_mode("own", 0o4755)?;
+    system.ours("member")?;
     chown("/tmp/member", None, Some(GROUP))?;
-    stage.set_mode("member", 0o2755)?;
-    stage.ours("capable")?;
+    system.set_mode("member", 0o2755)?;
+    system.ours("capable")?;
     sys::set_file_capabilities(c"/tmp/capable", NET_RAW)?;
-    let seen = stage.look("a call that fails", &holding("/tmp/none", Ambient::None)?)?;
+    let seen = system.look("a call that fails", &holding("/tmp/none", Ambient::None)?)?;
     claim.control("a call that fails", SAID, seen.found("permitted")?)?;
-    let seen = stage.look(
+    let seen = system.look(
         "permitted and inheritable",
         &holding("/tmp/plain", Ambient::None)?,
     )?;
     claim.stated("permitted before", "0", seen.found("permitted")?);
     claim.stated("inheritable before", SAID, seen.found("inheritable")?);
-    let seen = stage.look("ambient", &holding("/tmp/plain", Ambient::Raised)?)?;
+    let seen = system.look("ambient", &holding("/tmp/plain", Ambient::Raised)?)?;
     for field in ["ambient", "permitted", "effective"] {
         claim.stated(
             &format!("ambient before: {field}"),
@@ -76,10 +76,10 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("ambient, set-user-ID of the caller", "/tmp/own", SAID),
     ];
     for (what, path, wanted) in cases {
-        let seen = stage.look(what, &holding(path, Ambient::Raised)?)?;
+        let seen = system.look(what, &holding(path, Ambient::Raised)?)?;
         claim.stated(what, wanted, seen.found("ambient")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the name becomes the last part of the path",
@@ -19,17 +19,17 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/comm");
-    let reporter = stage.ours("reporter")?;
-    let long = stage.ours("a-name-of-more-than-15-bytes")?;
-    let link = stage.link(&reporter, "link")?;
-    let script = stage.script("script", "#!/tmp/reporter\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/comm");
+    let reporter = system.ours("reporter")?;
+    let long = system.ours("a-name-of-more-than-15-bytes")?;
+    let link = system.link(&reporter, "link")?;
+    let script = system.script("script", "#!/tmp/reporter\n")?;
     let named = |path: &std::path::Path| {
         let exec = Exec::path(path)?.reports(&["comm"])?;
         anyhow::Ok(exec.before(|| Ok(nix::sys::prctl::set_name(c"old name")?)))
     };
-    let seen = stage.look("a call that fails", &named("/tmp/none".as_ref())?)?;
+    let seen = system.look("a call that fails", &named("/tmp/none".as_ref())?)?;
     claim.control("a call that fails", "old name", seen.found("comm")?)?;
     let cases = [
         ("a program", &reporter, "reporter"),
@@ -38,14 +38,14 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("a script", &script, "script"),
     ];
     for (what, path, wanted) in cases {
-        let seen = stage.look(what, &named(path)?)?;
+        let seen = system.look(what, &named(path)?)?;
         claim.stated(what, wanted, seen.found("comm")?);
     }
     let below = Exec::at("execveat", &reporter, 5, c"reporter", 0)?;
     let below = below
         .reports(&["comm"])?
         .opened(5, "/tmp", OFlag::O_RDONLY | OFlag::O_DIRECTORY);
-    let seen = stage.look("below a directory's descriptor", &below)?;
+    let seen = system.look("below a directory's descriptor", &below)?;
     claim.stated(
         "below a directory's descriptor",
         "reporter",
@@ -53,7 +53,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     );
     let by = Exec::at("fexecve", &reporter, 5, c"", libc::AT_EMPTY_PATH)?;
     let by = by.reports(&["comm"])?.opened(5, &reporter, OFlag::O_RDONLY);
-    let seen = stage.look("by a descriptor", &by)?;
+    let seen = system.look("by a descriptor", &by)?;
     claim.stated("by a descriptor", "reporter", seen.found("comm")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

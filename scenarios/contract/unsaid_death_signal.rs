@@ -12,7 +12,7 @@
 
 use nix::unistd::{Uid, setresuid};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -22,14 +22,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/death_signal");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
-    stage.ours("capable")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/death_signal");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
+    system.ours("capable")?;
     sys::set_file_capabilities(c"/tmp/capable", 1 << 13)?;
     let report = |exec: Exec| exec.reports(&["death-signal"]);
-    let seen = stage.look("none set", &report(Exec::path("/tmp/plain")?)?)?;
+    let seen = system.look("none set", &report(Exec::path("/tmp/plain")?)?)?;
     claim.control("none set", "none", seen.found("death-signal")?)?;
     let cases = [
         ("no change", "/tmp/plain", "SIGUSR1"),
@@ -37,13 +37,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("file capabilities", "/tmp/capable", "none"),
     ];
     for (what, path, wanted) in cases {
-        let seen = stage.look(what, &asking(report(Exec::path(path)?)?.as_user()))?;
+        let seen = system.look(what, &asking(report(Exec::path(path)?)?.as_user()))?;
         claim.stated(what, wanted, seen.found("death-signal")?);
     }
     let differ = report(Exec::path("/tmp/plain")?)?;
     let (user, root) = (Uid::from_raw(1000), Uid::from_raw(0));
     let differ = asking(differ.before(move || Ok(setresuid(user, root, root)?)));
-    let seen = stage.look("no change, but two user ids before", &differ)?;
+    let seen = system.look("no change, but two user ids before", &differ)?;
     claim.stated(
         "no change, but two user ids before",
         "SIGUSR1",
@@ -52,13 +52,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     let thread = Exec::by("execve in a thread", "/tmp/plain", |args| {
         args.execve_in_thread("t")
     })?;
-    let seen = stage.look(
+    let seen = system.look(
         "set by the leader, another thread calls",
         &asking(report(thread)?),
     )?;
     let what = "set by the leader, another thread calls";
     claim.stated(what, "SIGUSR1", seen.found("death-signal")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// Asks for the signal last: a change of ids would clear it.

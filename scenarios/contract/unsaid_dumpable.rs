@@ -15,7 +15,7 @@
 use nix::libc;
 use nix::unistd::{Uid, chown, setresuid};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -27,32 +27,32 @@ pub const SCENARIO: Scenario = Scenario {
 
 const FIELD: &[&str] = &["dumpable"];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/dumpable");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
-    stage.ours_with_mode("unreadable", 0o711)?;
-    stage.ours("capable")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/dumpable");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
+    system.ours_with_mode("unreadable", 0o711)?;
+    system.ours("capable")?;
     sys::set_file_capabilities(c"/tmp/capable", 1 << 13)?;
-    stage.ours("own")?;
+    system.ours("own")?;
     chown("/tmp/own", Some(Uid::from_raw(1000)), None)?;
-    stage.set_mode("own", 0o4755)?;
+    system.set_mode("own", 0o4755)?;
     let not_dumpable = |path: &str| {
         let exec = Exec::path(path)?.reports(FIELD)?;
         anyhow::Ok(exec.before(|| Ok(sys::set_attribute_of_process(libc::PR_SET_DUMPABLE, 0, 0)?)))
     };
-    let seen = stage.look(
+    let seen = system.look(
         "not dumpable, a call that fails",
         &not_dumpable("/tmp/none")?,
     )?;
     claim.control("a call that fails", "0", seen.found("dumpable")?)?;
-    let seen = stage.look("not dumpable before", &not_dumpable("/tmp/plain")?)?;
+    let seen = system.look("not dumpable before", &not_dumpable("/tmp/plain")?)?;
     claim.stated("not dumpable before", "1", seen.found("dumpable")?);
     let root = Exec::path("/tmp/unreadable")?.reports(FIELD)?;
-    let seen = stage.look("a file of mode 0711, by root", &root)?;
+    let seen = system.look("a file of mode 0711, by root", &root)?;
     claim.stated("a file of mode 0711, by root", "1", seen.found("dumpable")?);
     for value in ["0", "2"] {
-        stage.sysctl("fs/suid_dumpable", value)?;
+        system.sysctl("fs/suid_dumpable", value)?;
         let cases = [
             ("set-user-ID of root", "/tmp/user", value),
             ("a file of mode 0711, by a user", "/tmp/unreadable", value),
@@ -61,15 +61,15 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ];
         for (what, path, wanted) in cases {
             let what = format!("{what}, suid_dumpable {value}");
-            let seen = stage.look(&what, &Exec::path(path)?.reports(FIELD)?.as_user())?;
+            let seen = system.look(&what, &Exec::path(path)?.reports(FIELD)?.as_user())?;
             claim.stated(&what, wanted, seen.found("dumpable")?);
         }
         let exec = Exec::path("/tmp/plain")?.reports(FIELD)?;
         let (user, root) = (Uid::from_raw(1000), Uid::from_raw(0));
         let exec = exec.before(move || Ok(setresuid(user, root, root)?));
         let what = format!("no change, but two user ids before, suid_dumpable {value}");
-        let seen = stage.look(&what, &exec)?;
+        let seen = system.look(&what, &exec)?;
         claim.stated(&what, "1", seen.found("dumpable")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -7,7 +7,7 @@
 //!
 //! A script gets its interpreter's name in the place of the empty string. See execve(2), NOTES.
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "an empty argv becomes one empty string",
@@ -15,18 +15,18 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let script = stage.script("script", "#!/tmp/reporter\n")?;
-    let mut claim = Claim::new("unsaid/empty_argv");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let script = system.script("script", "#!/tmp/reporter\n")?;
+    let mut claim = Evidence::new("unsaid/empty_argv");
     let exec = Exec::path(&reporter)?.reports(&["argv"])?;
-    let seen = stage.look("two arguments", &exec.clone().argv(&["a", "b"])?)?;
+    let seen = system.look("two arguments", &exec.clone().argv(&["a", "b"])?)?;
     claim.control("two arguments", "'a' 'b'", seen.found("argv")?)?;
-    let seen = stage.look("no argument", &exec.argv(&[])?)?;
+    let seen = system.look("no argument", &exec.argv(&[])?)?;
     claim.stated("no argument", "''", seen.found("argv")?);
     let exec = Exec::path(&script)?.reports(&["argv"])?.argv(&[])?;
-    let seen = stage.look("a script without an argument", &exec)?;
+    let seen = system.look("a script without an argument", &exec)?;
     let wanted = "'/tmp/reporter' '/tmp/script'";
     claim.stated("a script without an argument", wanted, seen.found("argv")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

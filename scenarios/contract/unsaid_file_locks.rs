@@ -15,7 +15,7 @@
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -32,32 +32,32 @@ type Lock = (&'static str, fn() -> anyhow::Result<()>);
 
 const KINDS: [Lock; 3] = [("POSIX", posix), ("OFDLCK", description), ("FLOCK", whole)];
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    stage.file("locked", b"", 0o644)?;
-    let mut claim = Claim::new("unsaid/file_locks");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    system.file("locked", b"", 0o644)?;
+    let mut claim = Evidence::new("unsaid/file_locks");
     let exec = Exec::path(&reporter)?.reports(&["locks"])?;
     let kept = |exec: Exec, lock: Lock| exec.opened(5, LOCKED, OFlag::O_RDWR).before(lock.1);
     for lock in KINDS {
         let name = lock.0;
         let closing = OFlag::O_RDWR | OFlag::O_CLOEXEC;
         let gone = exec.clone().opened(5, LOCKED, closing).before(lock.1);
-        let seen = stage.look(&format!("{name}, close-on-exec"), &gone)?;
+        let seen = system.look(&format!("{name}, close-on-exec"), &gone)?;
         claim.control(name, "none", seen.found("locks")?)?;
-        let seen = stage.look(name, &kept(exec.clone(), lock))?;
+        let seen = system.look(name, &kept(exec.clone(), lock))?;
         claim.stated(name, name, seen.found("locks")?);
         let thread = Exec::by("execve in a thread", &reporter, |args| {
             args.execve_in_thread("t")
         })?;
         let what = format!("{name}, a thread calls");
-        let seen = stage.look(&what, &kept(thread.reports(&["locks"])?, lock))?;
+        let seen = system.look(&what, &kept(thread.reports(&["locks"])?, lock))?;
         claim.stated(&what, name, seen.found("locks")?);
         let other = kept(exec.clone().opened(6, LOCKED, closing), lock);
         let what = format!("{name}, another descriptor of the file is closed by the start");
-        let seen = stage.look(&what, &other)?;
+        let seen = system.look(&what, &other)?;
         claim.stated(&what, name, seen.found("locks")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// The whole file, for writing.

@@ -7,7 +7,7 @@
 //!
 //! See [c:setitimer-kept] and [c:alarm-kept].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -16,11 +16,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("unsaid/interval_timers");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("unsaid/interval_timers");
     let exec = Exec::path(&reporter)?.reports(&["timers"])?;
-    let seen = stage.look("none armed", &exec)?;
+    let seen = system.look("none armed", &exec)?;
     claim.control("none armed", "none", seen.found("timers")?)?;
     let kinds = [
         ("real", Interval::Real),
@@ -31,7 +31,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let armed = exec
             .clone()
             .before(move || Ok(sys::arm_interval(kind, HOUR)?));
-        let seen = stage.look(name, &armed)?;
+        let seen = system.look(name, &armed)?;
         claim.stated(name, name, seen.found("timers")?);
     }
     let thread = Exec::by("execve in a thread", &reporter, |args| {
@@ -39,9 +39,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     })?;
     let thread = thread.reports(&["timers"])?;
     let thread = thread.before(|| Ok(sys::arm_interval(Interval::Real, HOUR)?));
-    let seen = stage.look("real, a thread calls", &thread)?;
+    let seen = system.look("real, a thread calls", &thread)?;
     claim.stated("real, a thread calls", "real", seen.found("timers")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// In microseconds: none of them expires.

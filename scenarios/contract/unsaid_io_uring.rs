@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, held, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, held, needs};
 use crate::subject::say;
 use crate::sys::Ring;
 
@@ -29,9 +29,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("unsaid/io_uring");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("unsaid/io_uring");
     let none = Exec::by("a request and no call", "/tmp/none", |_| {
         let ring = Ring::new()?;
         let (silent, _writer) = pipe2(OFlag::O_CLOEXEC)?;
@@ -39,22 +39,22 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         told(ring.completion());
         Ok(())
     })?;
-    let seen = stage.look("no call", &none)?;
+    let seen = system.look("no call", &none)?;
     claim.control("no call", "waits", seen.found("request")?)?;
     let failing = waiting("/tmp/none")?;
-    let seen = stage.look("a request that waits, a call that fails", &failing)?;
+    let seen = system.look("a request that waits, a call that fails", &failing)?;
     let found = seen.found("request")?;
-    stage.fact("a request of a caller whose call failed", found)?;
-    let seen = stage.look("a request that waits", &waiting("/usr/bin/cat")?)?;
+    system.fact("a request of a caller whose call failed", found)?;
+    let seen = system.look("a request that waits", &waiting("/usr/bin/cat")?)?;
     claim.stated("a request that waits", "ECANCELED", seen.found("request")?);
     let exec = Exec::path("/tmp/reporter")?.reports(&["descriptors"])?;
     let exec = exec.before(|| {
         std::mem::forget(Ring::new()?);
         Ok(())
     });
-    let seen = stage.look("the ring's descriptor", &exec)?;
+    let seen = system.look("the ring's descriptor", &exec)?;
     claim.stated("the ring's descriptor", "0 1 2", seen.found("descriptors")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn waiting(path: &str) -> anyhow::Result<Exec> {

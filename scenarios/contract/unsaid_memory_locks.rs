@@ -3,7 +3,7 @@
 //! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another after `exec_mmap`.
 //! See [c:mlock-removed].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -12,19 +12,19 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("unsaid/memory_locks");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("unsaid/memory_locks");
     let locking = |path: &str| {
         let exec = Exec::path(path)?.reports(&["locked"])?;
         anyhow::Ok(exec.before(|| Ok(sys::lock_mark()?)))
     };
-    let seen = stage.look("mlock, a call that fails", &locking("/tmp/none")?)?;
+    let seen = system.look("mlock, a call that fails", &locking("/tmp/none")?)?;
     claim.control("a call that fails", "4 kB", seen.found("locked")?)?;
-    let seen = stage.look("mlock", &locking("/tmp/reporter")?)?;
+    let seen = system.look("mlock", &locking("/tmp/reporter")?)?;
     claim.stated("mlock", "0 kB", seen.found("locked")?);
     let all = Exec::path("/tmp/reporter")?.reports(&["locked"])?;
-    let seen = stage.look("mlockall", &all.before(|| Ok(sys::lock_future()?)))?;
+    let seen = system.look("mlockall", &all.before(|| Ok(sys::lock_future()?)))?;
     claim.stated("mlockall of what is to come", "0 kB", seen.found("locked")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

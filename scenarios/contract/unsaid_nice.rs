@@ -5,7 +5,7 @@
 //!
 //! See [c:nice-kept].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -14,18 +14,18 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/nice");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
-    let seen = stage.look("not set", &Exec::path("/tmp/plain")?.reports(&["nice"])?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/nice");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
+    let seen = system.look("not set", &Exec::path("/tmp/plain")?.reports(&["nice"])?)?;
     claim.control("not set", "0", seen.found("nice")?)?;
     for (path, value) in [("/tmp/plain", 5), ("/tmp/plain", -5), ("/tmp/user", 7)] {
         let exec = Exec::path(path)?.reports(&["nice"])?;
         let exec = exec.before(move || Ok(sys::set_nice(value)?)).as_user();
         let what = format!("{value}, {path}");
-        let seen = stage.look(&what, &exec)?;
+        let seen = system.look(&what, &exec)?;
         claim.stated(&what, value, seen.found("nice")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

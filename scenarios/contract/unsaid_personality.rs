@@ -10,7 +10,7 @@
 use nix::libc;
 use nix::sys::personality::{self, Persona};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -19,17 +19,17 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/personality");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/personality");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
     let fixed = Persona::ADDR_NO_RANDOMIZE | Persona::UNAME26;
     let with = |path: &str, persona: Persona| {
         let exec = Exec::path(path)?.reports(&["personality"])?.as_user();
         anyhow::Ok(exec.before(move || Ok(personality::set(persona).map(drop)?)))
     };
     let readable = Persona::READ_IMPLIES_EXEC;
-    let seen = stage.look("a call that fails", &with("/tmp/none", fixed | readable)?)?;
+    let seen = system.look("a call that fails", &with("/tmp/none", fixed | readable)?)?;
     claim.control("a call that fails", "0x460000", seen.found("personality")?)?;
     let linux32 = Persona::from_bits_retain(8);
     let cases = [
@@ -54,7 +54,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ),
     ];
     for (what, path, persona, wanted) in cases {
-        let seen = stage.look(what, &with(path, persona)?)?;
+        let seen = system.look(what, &with(path, persona)?)?;
         claim.stated(what, wanted, seen.found("personality")?);
     }
     let quiet = with("/tmp/user", fixed)?.before(|| {
@@ -64,7 +64,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             0,
         )?)
     });
-    let seen = stage.look("a set-user-ID file, no_new_privs", &quiet)?;
+    let seen = system.look("a set-user-ID file, no_new_privs", &quiet)?;
     claim.control("no_new_privs", "0x60000", seen.found("personality")?)?;
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -8,7 +8,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -18,9 +18,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let reporter = stage.ours("reporter")?;
-    let mut claim = Claim::new("unsaid/posix_timers");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let reporter = system.ours("reporter")?;
+    let mut claim = Evidence::new("unsaid/posix_timers");
     let armed = |exec: Exec| {
         let exec = exec.reports(&["posix-timers"])?;
         anyhow::Ok(exec.before(|| {
@@ -28,23 +28,23 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             Ok(sys::arm_timer(libc::SIGUSR2, HOUR)?)
         }))
     };
-    let seen = stage.look(
+    let seen = system.look(
         "two timers, a call that fails",
         &armed(Exec::path("/tmp/none")?)?,
     )?;
     claim.control("a call that fails", "2", seen.found("posix-timers")?)?;
-    let seen = stage.look("two timers", &armed(Exec::path(&reporter)?)?)?;
+    let seen = system.look("two timers", &armed(Exec::path(&reporter)?)?)?;
     claim.stated("two timers", "0", seen.found("posix-timers")?);
     let thread = Exec::by("execve in a thread", &reporter, |args| {
         args.execve_in_thread("t")
     })?;
-    let seen = stage.look("two timers, a thread calls", &armed(thread)?)?;
+    let seen = system.look("two timers, a thread calls", &armed(thread)?)?;
     claim.stated(
         "two timers, a thread calls",
         "0",
         seen.found("posix-timers")?,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// In nanoseconds: none of them expires.

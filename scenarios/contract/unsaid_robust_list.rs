@@ -10,7 +10,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, held};
+use crate::scenario::{Evidence, Exec, Scenario, System, held};
 use crate::subject::say;
 use crate::sys;
 
@@ -20,13 +20,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/robust_list");
-    let seen = stage.look("a call that fails", &owning("/tmp/none")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/robust_list");
+    let seen = system.look("a call that fails", &owning("/tmp/none")?)?;
     claim.control("a call that fails", "owned", seen.found("futex")?)?;
-    let seen = stage.look("a futex of the list", &owning("/usr/bin/cat")?)?;
+    let seen = system.look("a futex of the list", &owning("/usr/bin/cat")?)?;
     claim.stated("a futex of the list", "owner died", seen.found("futex")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 fn owning(path: &str) -> anyhow::Result<Exec> {

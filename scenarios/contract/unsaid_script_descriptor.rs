@@ -14,7 +14,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a script by a descriptor that is closed on exec",
@@ -23,16 +23,16 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let script = stage.script("script", "#!/tmp/reporter\n")?;
-    let mut claim = Claim::new("unsaid/script_descriptor");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let script = system.script("script", "#!/tmp/reporter\n")?;
+    let mut claim = Evidence::new("unsaid/script_descriptor");
     let by_file = |path: &str| {
         let call = Exec::at("fexecve", path, 5, c"", libc::AT_EMPTY_PATH);
         call?.reports(&["argv"])
     };
     let plain = by_file("/tmp/script")?.opened(5, &script, OFlag::O_RDONLY);
-    let seen = stage.look("without close-on-exec", &plain)?;
+    let seen = system.look("without close-on-exec", &plain)?;
     claim.control(
         "without close-on-exec",
         "'/tmp/reporter' '/dev/fd/5'",
@@ -40,20 +40,20 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     let closing = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let program = by_file("/tmp/reporter")?.opened(5, "/tmp/reporter", closing);
-    let seen = stage.look("a program", &program)?;
+    let seen = system.look("a program", &program)?;
     claim.control("a program", "exit 0", &seen.how)?;
     let file = by_file("/tmp/script")?.opened(5, &script, closing);
-    let seen = stage.look("with close-on-exec", &file)?;
+    let seen = system.look("with close-on-exec", &file)?;
     claim.stated("with close-on-exec", "errno ENOENT", &seen.how);
     let directory = Exec::at("execveat", "/tmp/script", 5, c"script", 0)?;
     let directory = directory
         .reports(&["argv"])?
         .opened(5, "/tmp", closing | OFlag::O_DIRECTORY);
-    let seen = stage.look("below a directory with close-on-exec", &directory)?;
+    let seen = system.look("below a directory with close-on-exec", &directory)?;
     claim.stated(
         "below a directory with close-on-exec",
         "errno ENOENT",
         &seen.how,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -12,7 +12,7 @@
 use nix::libc;
 use nix::unistd::{Uid, chown, setresuid};
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -22,15 +22,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/secure");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
-    stage.ours_with_mode("group", 0o2755)?;
-    stage.ours_with_mode("own", 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/secure");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
+    system.ours_with_mode("group", 0o2755)?;
+    system.ours_with_mode("own", 0o755)?;
     chown("/tmp/own", Some(Uid::from_raw(1000)), None)?;
-    stage.set_mode("own", 0o4755)?;
-    stage.ours("capable")?;
+    system.set_mode("own", 0o4755)?;
+    system.ours("capable")?;
     sys::set_file_capabilities(c"/tmp/capable", 1 << 13)?;
     let cases = [
         ("no change", "/tmp/plain", "0"),
@@ -40,7 +40,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ("set-user-ID of the caller", "/tmp/own", "0"),
     ];
     for (what, path, wanted) in cases {
-        let seen = stage.look(what, &Exec::path(path)?.reports(&["secure"])?.as_user())?;
+        let seen = system.look(what, &Exec::path(path)?.reports(&["secure"])?.as_user())?;
         claim.stated(what, wanted, seen.found("secure")?);
     }
     let quiet = Exec::path("/tmp/user")?.reports(&["secure"])?.as_user();
@@ -51,7 +51,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             0,
         )?)
     });
-    let seen = stage.look("set-user-ID of root, no_new_privs", &quiet)?;
+    let seen = system.look("set-user-ID of root, no_new_privs", &quiet)?;
     claim.stated(
         "set-user-ID of root, no_new_privs",
         "0",
@@ -63,8 +63,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let exec = Exec::path("/tmp/plain")?.reports(&["secure"])?;
         let exec = exec.before(move || Ok(setresuid(real, effective, effective)?));
         let what = format!("no change, but {what} and another real one before");
-        let seen = stage.look(&what, &exec)?;
+        let seen = system.look(&what, &exec)?;
         claim.stated(&what, "0", seen.found("secure")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -8,7 +8,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -21,10 +21,10 @@ const KEEP_CAPS: u64 = 1 << 4;
 const KEEP_CAPS_LOCKED: u64 = 1 << 5;
 const NO_AMBIENT_RAISE: u64 = 1 << 6;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let mut claim = Claim::new("unsaid/securebits");
-    stage.ours("plain")?;
-    stage.ours_with_mode("user", 0o4755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let mut claim = Evidence::new("unsaid/securebits");
+    system.ours("plain")?;
+    system.ours_with_mode("user", 0o4755)?;
     let with = |path: &str, bits: u64| {
         let exec = Exec::path(path)?.reports(&["securebits"])?;
         // Before the change to another user, which may not set them.
@@ -38,7 +38,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         anyhow::Ok(exec.as_user())
     };
     let all = KEEP_CAPS | KEEP_CAPS_LOCKED | NO_AMBIENT_RAISE;
-    let seen = stage.look("a call that fails", &with("/tmp/none", all)?)?;
+    let seen = system.look("a call that fails", &with("/tmp/none", all)?)?;
     claim.control("a call that fails", all, seen.found("securebits")?)?;
     let cases = [
         (
@@ -62,8 +62,8 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ),
     ];
     for (what, path, bits, wanted) in cases {
-        let seen = stage.look(what, &with(path, bits)?)?;
+        let seen = system.look(what, &with(path, bits)?)?;
         claim.stated(what, wanted, seen.found("securebits")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -5,7 +5,7 @@
 //!
 //! See [c:execve-sysv-shm] and [c:execve-posix-shm].
 
-use crate::scenario::{Claim, Exec, Scenario, Stage, held, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, held, needs};
 use crate::subject::say;
 use crate::sys::{self, Marked};
 
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    let mut claim = Claim::new("unsaid/shared_memory");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    let mut claim = Evidence::new("unsaid/shared_memory");
     let segment = |path: &str| {
         Exec::by("execve with a segment", path, |args| {
             let id = sys::new_segment()?;
@@ -31,15 +31,15 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             Ok(())
         })
     };
-    let seen = stage.look("System V, a call that fails", &segment("/tmp/none")?)?;
+    let seen = system.look("System V, a call that fails", &segment("/tmp/none")?)?;
     claim.control("System V, a call that fails", "1", seen.found("attached")?)?;
-    let seen = stage.look("System V", &segment("/usr/bin/cat")?)?;
+    let seen = system.look("System V", &segment("/usr/bin/cat")?)?;
     claim.stated("System V", "0", seen.found("attached")?);
     let mapping = |path: &str| {
         let exec = Exec::path(path)?.reports(&["mark"])?;
         anyhow::Ok(exec.before(|| Ok(sys::map_mark(Marked::Shared)?)))
     };
-    let seen = stage.look(
+    let seen = system.look(
         "a shared mapping, a call that fails",
         &mapping("/tmp/none")?,
     )?;
@@ -48,7 +48,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         "yes",
         seen.found("mark")?,
     )?;
-    let seen = stage.look("a shared mapping", &mapping("/tmp/reporter")?)?;
+    let seen = system.look("a shared mapping", &mapping("/tmp/reporter")?)?;
     claim.stated("a shared mapping", "no", seen.found("mark")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

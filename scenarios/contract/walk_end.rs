@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 
-use crate::scenario::{Args, Claim, Elf, Exec, Scenario, Stage};
+use crate::scenario::{Args, Elf, Evidence, Exec, Scenario, System};
 use crate::subject::say;
 use crate::sys::{self, ForkResult};
 
@@ -20,25 +20,25 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.file("good", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> Result<()> {
+    system.file("good", &Elf::new().build(), 0o755)?;
     let exec = Exec::by("execve and wait", "/tmp/good", |args| watched(args, None))?;
-    let seen = stage.look("a program that ends with 0", &exec)?;
-    let mut claim = Claim::new("walk-end/signal");
+    let seen = system.look("a program that ends with 0", &exec)?;
+    let mut claim = Evidence::new("walk-end/signal");
     claim.stated("SIGCHLD to the parent", "pending", seen.found("signal")?);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("walk-end/zombie");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("walk-end/zombie");
     claim.stated("before it is waited for", "Z", seen.found("state")?);
     claim.stated("its exe link", "ENOENT", seen.found("exe")?);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("walk-end/status");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("walk-end/status");
     claim.stated("of 0", "0", seen.found("status")?);
     let exec = Exec::by("exit without a program", "/tmp/good", |args| {
         watched(args, Some(257))
     })?;
-    let seen = stage.look("a process that ends with 257", &exec)?;
+    let seen = system.look("a process that ends with 257", &exec)?;
     claim.stated("of 257", "1", seen.found("status")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// Has a child execute the program, or end by itself with this status, and says what is left before it is waited for.

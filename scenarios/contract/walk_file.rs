@@ -13,7 +13,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 
-use crate::scenario::{Claim, Elf, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System, needs};
 use crate::subject::say;
 use crate::sys::Passes;
 
@@ -46,45 +46,45 @@ const HANDLERS: [(&str, &str); 7] = [
     ("em86", "load_em86"),
 ];
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.file("good", &Elf::new().build(), 0o755)?;
-    stage.file("unknown", b"nothing that anybody knows\n", 0o755)?;
-    stage.file("unprintable", &[1, 2, 3, 4, 5], 0o755)?;
-    stage.script("script", "#!/tmp/unknown\n")?;
+fn run(system: &mut System) -> Result<()> {
+    system.file("good", &Elf::new().build(), 0o755)?;
+    system.file("unknown", b"nothing that anybody knows\n", 0o755)?;
+    system.file("unprintable", &[1, 2, 3, 4, 5], 0o755)?;
+    system.script("script", "#!/tmp/unknown\n")?;
     let far = [&[b'x'; 200][..], b"EXETRAIL"].concat();
-    stage.file("far", &far, 0o755)?;
-    read(stage)?;
-    sched_exec(stage)?;
-    formats(stage)?;
-    tried(stage)
+    system.file("far", &far, 0o755)?;
+    read(system)?;
+    sched_exec(system)?;
+    formats(system)?;
+    tried(system)
 }
 
-fn read(stage: &mut Stage) -> Result<()> {
-    let mut claim = Claim::new("walk-file/first_128");
+fn read(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("walk-file/first_128");
     let exec = Exec::path("/tmp/far")?;
-    let before = stage.case("words at the 200th byte that nobody knows", &exec)?;
+    let before = system.case("words at the 200th byte that nobody knows", &exec)?;
     claim.control("without an entry", "errno ENOEXEC", before)?;
-    stage.format("exetrail", "M:200:EXETRAIL::/tmp/good:")?;
+    system.format("exetrail", "M:200:EXETRAIL::/tmp/good:")?;
     let what = "an entry of binfmt_misc that looks at the 200th byte";
-    claim.stated(what, "errno ENOEXEC", stage.case(what, &exec)?);
-    stage.verdict(&claim)
+    claim.stated(what, "errno ENOEXEC", system.case(what, &exec)?);
+    system.verdict(&claim)
 }
 
-fn sched_exec(stage: &mut Stage) -> Result<()> {
-    let mut claim = Claim::new("walk-file/sched_exec");
+fn sched_exec(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("walk-file/sched_exec");
     for (what, path, wanted) in [
         ("a file that is not there", "/tmp/none", "0"),
         ("a file of no format", "/tmp/unknown", "1"),
     ] {
-        let seen = stage.look(what, &counted(path)?)?;
+        let seen = system.look(what, &counted(path)?)?;
         claim.stated(what, wanted, seen.found("sched_exec")?);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
-fn formats(stage: &mut Stage) -> Result<()> {
+fn formats(system: &mut System) -> Result<()> {
     let symbols = fs::read_to_string("/proc/kallsyms").context("failed to read /proc/kallsyms")?;
-    let mut claim = Claim::new("walk-file/formats");
+    let mut claim = Evidence::new("walk-file/formats");
     for (name, symbol) in HANDLERS {
         let is_it = |line: &str| line.split_whitespace().nth(2) == Some(symbol);
         let found = match symbols.lines().any(is_it) {
@@ -93,11 +93,11 @@ fn formats(stage: &mut Stage) -> Result<()> {
         };
         claim.stated(&format!("{name} ({symbol})"), "there", found);
     }
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
-fn tried(stage: &mut Stage) -> Result<()> {
-    let mut claim = Claim::new("walk-file/in_turn");
+fn tried(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("walk-file/in_turn");
     for (what, path, wanted) in [
         ("a file of no format, how often each", "/tmp/unknown", "1"),
         (
@@ -106,17 +106,17 @@ fn tried(stage: &mut Stage) -> Result<()> {
             "2",
         ),
     ] {
-        let seen = stage.look(what, &counted(path)?)?;
+        let seen = system.look(what, &counted(path)?)?;
         for name in ["binfmt_misc", "script"] {
             claim.stated(&format!("{what}: {name}"), wanted, seen.found(name)?);
         }
     }
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("walk-file/modprobe");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("walk-file/modprobe");
     let what = "bytes that cannot be printed, how often";
-    let seen = stage.look(what, &counted("/tmp/unprintable")?)?;
+    let seen = system.look(what, &counted("/tmp/unprintable")?)?;
     claim.stated(what, "2", seen.found("script")?);
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }
 
 /// A call that fails, after which its caller says how often it came to what is counted.

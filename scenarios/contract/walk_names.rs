@@ -12,7 +12,7 @@ use anyhow::Result;
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what tours tell of names and of the new stack",
@@ -20,10 +20,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.ours("reporter")?;
-    stage.script("inner", "#!/tmp/reporter\n")?;
-    stage.script("outer", "#!/tmp/inner\n")?;
+fn run(system: &mut System) -> Result<()> {
+    system.ours("reporter")?;
+    system.script("inner", "#!/tmp/reporter\n")?;
+    system.script("outer", "#!/tmp/inner\n")?;
     let itself = Exec::at(
         "execveat",
         "fd 5 AT_EMPTY_PATH",
@@ -52,14 +52,14 @@ fn run(stage: &mut Stage) -> Result<()> {
             "/dev/fd/5/reporter",
         ),
     ] {
-        let mut claim = Claim::new(id);
-        let seen = stage.look(what, &exec)?;
+        let mut claim = Evidence::new(id);
+        let seen = system.look(what, &exec)?;
         claim.stated(what, wanted, seen.found("execfn")?);
-        stage.verdict(&claim)?;
+        system.verdict(&claim)?;
     }
-    let mut claim = Claim::new("walk-name/interp");
+    let mut claim = Evidence::new("walk-name/interp");
     let exec = Exec::path("/tmp/outer")?.reports(&["argv", "execfn"])?;
-    let seen = stage.look("a script of a script", &exec)?;
+    let seen = system.look("a script of a script", &exec)?;
     let wanted = "'/tmp/reporter' '/tmp/inner' '/tmp/outer'";
     claim.stated(
         "arguments of the last interpreter",
@@ -67,14 +67,14 @@ fn run(stage: &mut Stage) -> Result<()> {
         seen.found("argv")?,
     );
     claim.stated("AT_EXECFN", "/tmp/outer", seen.found("execfn")?);
-    stage.verdict(&claim)?;
-    let mut claim = Claim::new("walk-name/copied");
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("walk-name/copied");
     let exec = Exec::path("/tmp/reporter")?.reports(&["strings"])?;
-    let seen = stage.look("where the strings lie", &exec)?;
+    let seen = system.look("where the strings lie", &exec)?;
     claim.stated(
         "from the lowest address up",
         "argv envp execfn",
         seen.found("strings")?,
     );
-    stage.verdict(&claim)
+    system.verdict(&claim)
 }

@@ -9,7 +9,7 @@
 
 use anyhow::Result;
 
-use crate::scenario::{Claim, Exec, Scenario, Stage};
+use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what tours tell of the first instruction",
@@ -17,20 +17,20 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.ours("reporter")?;
-    stage.script("script", "#!/tmp/reporter\n")?;
+fn run(system: &mut System) -> Result<()> {
+    system.ours("reporter")?;
+    system.script("script", "#!/tmp/reporter\n")?;
     let (mut registers, mut segments, mut iret) = (
-        Claim::new("walk-start/registers"),
-        Claim::new("walk-start/segments"),
-        Claim::new("walk-start/iret"),
+        Evidence::new("walk-start/registers"),
+        Evidence::new("walk-start/segments"),
+        Evidence::new("walk-start/iret"),
     );
     for (what, path) in [
         ("a program", "/tmp/reporter"),
         ("a script's interpreter", "/tmp/script"),
     ] {
         let exec = Exec::path(path)?.reports(&["registers", "segments", "flags"])?;
-        let seen = stage.look(what, &exec)?;
+        let seen = system.look(what, &exec)?;
         let found = seen.found("registers")?;
         registers.stated(&format!("{what}, other than 0"), "none", found);
         let wanted = "cs=0x33 ss=0x2b ds=0x0 es=0x0 fs=0x0 gs=0x0";
@@ -41,10 +41,10 @@ fn run(stage: &mut Stage) -> Result<()> {
             "0",
             if by_sysret { found } else { "0" },
         );
-        stage.fact(&format!("{what}, rflags"), seen.found("flags")?)?;
+        system.fact(&format!("{what}, rflags"), seen.found("flags")?)?;
     }
     for claim in [&registers, &segments, &iret] {
-        stage.verdict(claim)?;
+        system.verdict(claim)?;
     }
     Ok(())
 }

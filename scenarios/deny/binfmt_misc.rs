@@ -6,7 +6,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a file of a registered format refused",
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.format("exetrail", "M::EXETRAIL::/usr/bin/cat:")?;
-    let file = stage.script("data", "EXETRAIL\n")?;
-    stage.refuse_each(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.format("exetrail", "M::EXETRAIL::/usr/bin/cat:")?;
+    let file = system.script("data", "EXETRAIL\n")?;
+    system.refuse_each(&Exec::path(file)?)?;
     Ok(())
 }

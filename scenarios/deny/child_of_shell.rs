@@ -7,7 +7,7 @@
 //!
 //! The shell's own start is refused as well, in the first cases.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program that a shell starts refused",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let bash = Exec::path("/usr/bin/bash")?.arg("-c")?;
-    stage.refuse_each(&bash.arg("/usr/bin/busybox true; exit $?")?)?;
+    system.refuse_each(&bash.arg("/usr/bin/busybox true; exit $?")?)?;
     Ok(())
 }

@@ -15,7 +15,7 @@
 
 use std::path::Path;
 
-use crate::scenario::{Exec, KernelLog, Role, Scenario, Stage, needs};
+use crate::scenario::{Exec, KernelLog, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -26,17 +26,17 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     // It is waited for, so that its file is whole when the process that dumped is reaped.
-    stage.sysctl("kernel/core_pipe_limit", "1")?;
-    stage.sysctl(
+    system.sysctl("kernel/core_pipe_limit", "1")?;
+    system.sysctl(
         "kernel/core_pattern",
         "|/usr/bin/busybox dd bs=64k of=/tmp/dump",
     )?;
     let dump = Path::new("/tmp/dump");
     let mut log = KernelLog::from_now()?;
     let exec = Exec::path(LAUNCHER)?.role(Role::Crash)?;
-    stage.look_at_each_refusal(&exec, |stage, case, seen| {
+    system.look_at_each_refusal(&exec, |system, case, seen| {
         let kept = std::fs::read(dump).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"));
         // Where the helper did not come so far there is none.
         let _ = std::fs::remove_file(dump);
@@ -47,7 +47,7 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         let is_race = !kept && said == "nothing";
         let flag = if is_race { "a race" } else { word(seen.dumped) };
         let kept = word(kept);
-        stage.fact(
+        system.fact(
             case,
             format!("dump kept {kept}, core flag {flag}, kernel log {said}"),
         )

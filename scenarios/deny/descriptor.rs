@@ -8,7 +8,7 @@
 //!
 //! Finding: comm after the point of no return, as in `start/fexecve`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program by descriptor refused",
@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each(&Exec::descriptor("/usr/bin/true")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.refuse_each(&Exec::descriptor("/usr/bin/true")?)?;
     Ok(())
 }

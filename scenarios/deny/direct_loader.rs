@@ -8,7 +8,7 @@
 //!
 //! See `start/direct_ldso`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program run by the loader refused",
@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each(&Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("/usr/bin/true")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.refuse_each(&Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("/usr/bin/true")?)?;
     Ok(())
 }

@@ -9,7 +9,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?;
     for errno in [
         Errno::EPERM,
@@ -32,9 +32,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         Errno::EDQUOT,
     ] {
         for (nth, event) in [(1, "execute of the program"), (4, "open of the loader")] {
-            stage.refuse(&exec, Act::Errno(errno as i32), nth, event)?;
+            system.refuse(&exec, Act::Errno(errno as i32), nth, event)?;
         }
     }
-    stage.refuse(&exec, Act::Errno(Errno::EIO as i32), 6, "open of libc")?;
+    system.refuse(&exec, Act::Errno(Errno::EIO as i32), 6, "open of libc")?;
     Ok(())
 }

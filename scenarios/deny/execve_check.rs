@@ -6,7 +6,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys::AT_EXECVE_CHECK;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -17,7 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::at(
         "execveat AT_EXECVE_CHECK",
         "/usr/bin/true",
@@ -25,6 +25,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         c"/usr/bin/true",
         AT_EXECVE_CHECK,
     )?;
-    stage.refuse_each(&exec)?;
+    system.refuse_each(&exec)?;
     Ok(())
 }

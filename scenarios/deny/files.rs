@@ -11,7 +11,7 @@
 //!
 //! See ld.so(8), which searches the default path last.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each file of a program refused from some event on",
@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each_file(&Exec::path("/usr/bin/true")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.refuse_each_file(&Exec::path("/usr/bin/true")?)?;
     Ok(())
 }

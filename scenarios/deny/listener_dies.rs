@@ -8,7 +8,7 @@
 //!
 //! See [c:fanotify-close-allows].
 
-use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, Stage};
+use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, System};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -18,10 +18,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?;
     for (nth, event) in (1..).zip(EVENTS_OF_TRUE) {
-        stage.refuse(&exec, Act::Die, nth, event)?;
+        system.refuse(&exec, Act::Die, nth, event)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@
 
 use std::path::Path;
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -24,15 +24,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let helper = stage.script("modprobe", "#!/usr/bin/busybox sh\n: >/tmp/asked\n")?;
-    stage.sysctl("kernel/modprobe", &helper.to_string_lossy())?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let helper = system.script("modprobe", "#!/usr/bin/busybox sh\n: >/tmp/asked\n")?;
+    system.sysctl("kernel/modprobe", &helper.to_string_lossy())?;
     let asked = Path::new("/tmp/asked");
     let exec = Exec::by("socket", "AF_SMC", |_| sys::socket(43))?;
-    stage.look_at_each_refusal(&exec, |stage, case, _| {
+    system.look_at_each_refusal(&exec, |system, case, _| {
         let ran = if asked.exists() { "yes" } else { "no" };
         // Where it did not run there is none.
         let _ = std::fs::remove_file(asked);
-        stage.fact(case, format!("helper ran {ran}"))
+        system.fact(case, format!("helper ran {ran}"))
     })
 }

@@ -4,7 +4,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program with musl's loader refused",
@@ -14,11 +14,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new()
         .interpreter("/lib/ld-musl-x86_64.so.1")
         .needs("libc.so");
-    let program = stage.file("musl", &program.build(), 0o755)?;
-    stage.refuse_each(&Exec::path(program)?)?;
+    let program = system.file("musl", &program.build(), 0o755)?;
+    system.refuse_each(&Exec::path(program)?)?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!
 //! See [c:exec-search-goes-on].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a shell that finds a program in PATH and may not execute it",
@@ -17,10 +17,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.copy("/usr/bin/busybox", "first/busybox")?;
-    stage.copy("/usr/bin/busybox", "second/busybox")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/usr/bin/busybox", "first/busybox")?;
+    system.copy("/usr/bin/busybox", "second/busybox")?;
     let env = Exec::path("/usr/bin/env")?.arg("PATH=/tmp/first:/tmp/second")?;
-    stage.refuse_each(&env.arg("busybox")?.arg("true")?)?;
+    system.refuse_each(&env.arg("busybox")?.arg("true")?)?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!
 //! See [c:posix-spawn-return].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 use crate::sys::Spawn;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -18,10 +18,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("posix_spawn", "/usr/bin/true", |args| {
         args.spawn(Spawn::PosixSpawn)
     })?;
-    stage.refuse_each(&exec)?;
+    system.refuse_each(&exec)?;
     Ok(())
 }

@@ -9,7 +9,7 @@
 //!
 //! See [c:ld-preload].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program with a preloaded library refused",
@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each_file(&Exec::path("/usr/bin/true")?.env("LD_PRELOAD", "libaudit.so.1")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.refuse_each_file(&Exec::path("/usr/bin/true")?.env("LD_PRELOAD", "libaudit.so.1")?)?;
     Ok(())
 }

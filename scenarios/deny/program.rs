@@ -12,7 +12,7 @@
 //!
 //! See fanotify(7), `FAN_DENY`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a dynamically linked program refused",
@@ -21,7 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each(&Exec::path("/usr/bin/true")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.refuse_each(&Exec::path("/usr/bin/true")?)?;
     Ok(())
 }

@@ -10,7 +10,7 @@
 //! A policy that refuses only `execute` does not stop `bash script`, which has no such event for
 //! the script.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a script refused",
@@ -19,8 +19,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("hello.sh", "#!/usr/bin/bash\n:\n")?;
-    stage.refuse_each(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("hello.sh", "#!/usr/bin/bash\n:\n")?;
+    system.refuse_each(&Exec::path(script)?)?;
     Ok(())
 }

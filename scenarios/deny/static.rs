@@ -4,7 +4,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a static program refused",
@@ -13,7 +13,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.refuse_each(&Exec::path("/usr/bin/busybox")?.argv(&["busybox", "true"])?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.refuse_each(&Exec::path("/usr/bin/busybox")?.argv(&["busybox", "true"])?)?;
     Ok(())
 }

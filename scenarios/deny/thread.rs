@@ -6,7 +6,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "each event of a program that a thread executes refused",
@@ -15,11 +15,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execve in a thread", "/usr/bin/true", |args| {
         args.execve_in_thread("worker")
     })?
     .itself();
-    stage.refuse_each(&exec)?;
+    system.refuse_each(&exec)?;
     Ok(())
 }

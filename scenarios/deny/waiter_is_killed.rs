@@ -10,7 +10,7 @@
 //!
 //! Every event of the start is the one that it waits for, in turn.
 
-use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, Stage};
+use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, System};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -20,10 +20,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?;
     for (nth, event) in (1..).zip(EVENTS_OF_TRUE) {
-        stage.refuse(&exec, Act::Kill, nth, event)?;
+        system.refuse(&exec, Act::Kill, nth, event)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See [c:execve-argv].
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was given another argv[0]",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
     let exec = Exec::path(program)?.argv(&["[kworker/0:0]", "one"])?;
-    stage.observe(&exec.role(Role::Report)?)?;
+    system.observe(&exec.role(Role::Report)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
-use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told by binfmt_misc with the flag O",
@@ -14,11 +14,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("interpreter")?;
-    stage.format("exetrail", &format!("M::EXETRAIL::{}:O", program.display()))?;
-    let file = stage.script("data", "EXETRAIL\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("interpreter")?;
+    system.format("exetrail", &format!("M::EXETRAIL::{}:O", program.display()))?;
+    let file = system.script("data", "EXETRAIL\n")?;
     let exec = Exec::path(file)?.argv(&["mine", "one"])?;
-    stage.observe(&exec.role(Role::Report)?)?;
+    system.observe(&exec.role(Role::Report)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use nix::unistd::chroot;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told in another root",
@@ -15,9 +15,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("root/program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("root/program")?;
     let exec = Exec::path("/program")?.role(Role::Report)?;
-    stage.observe(&exec.before(|| Ok(chroot("/tmp/root")?)))?;
+    system.observe(&exec.before(|| Ok(chroot("/tmp/root")?)))?;
     Ok(())
 }

@@ -10,7 +10,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told whose file is gone",
@@ -18,8 +18,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
     let exec = Exec::at(
         "execveat",
         "fd 5 AT_EMPTY_PATH",
@@ -29,6 +29,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     )?;
     let exec = exec.role(Role::Report)?;
     let exec = exec.opened(5, program, OFlag::O_RDONLY | OFlag::O_CLOEXEC);
-    stage.observe(&exec.before(|| Ok(std::fs::remove_file("/tmp/program")?)))?;
+    system.observe(&exec.before(|| Ok(std::fs::remove_file("/tmp/program")?)))?;
     Ok(())
 }

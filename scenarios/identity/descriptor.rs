@@ -9,7 +9,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed by descriptor",
@@ -17,8 +17,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
     let exec = Exec::at(
         "execveat",
         "fd 5 AT_EMPTY_PATH",
@@ -27,6 +27,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         libc::AT_EMPTY_PATH,
     )?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    stage.observe(&exec.role(Role::Report)?.opened(5, program, flags))?;
+    system.observe(&exec.role(Role::Report)?.opened(5, program, flags))?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed below a descriptor",
@@ -15,10 +15,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("program")?;
     let exec = Exec::at("execveat", "fd 5 program", 5, c"program", 0)?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    stage.observe(&exec.role(Role::Report)?.opened(5, "/tmp", flags))?;
+    system.observe(&exec.role(Role::Report)?.opened(5, "/tmp", flags))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //!
 //! See `start/hard_link` for the steps.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed by a hard link",
@@ -11,9 +11,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
     std::fs::hard_link(program, "/tmp/second")?;
-    stage.observe(&Exec::path("/tmp/second")?.role(Role::Report)?)?;
+    system.observe(&Exec::path("/tmp/second")?.role(Role::Report)?)?;
     Ok(())
 }

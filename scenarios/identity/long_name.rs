@@ -5,7 +5,7 @@
 //!
 //! See proc_pid_comm(5).
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told whose name is long",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("a-name-that-is-longer-than-comm")?;
-    stage.observe(&Exec::path(program)?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("a-name-that-is-longer-than-comm")?;
+    system.observe(&Exec::path(program)?.role(Role::Report)?)?;
     Ok(())
 }

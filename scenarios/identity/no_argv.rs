@@ -7,7 +7,7 @@
 //!
 //! See execve(2), NOTES.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was given no arguments at all",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
-    stage.observe(&Exec::path(program)?.argv(&[])?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
+    system.observe(&Exec::path(program)?.argv(&[])?.role(Role::Report)?)?;
     Ok(())
 }

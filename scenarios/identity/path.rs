@@ -6,7 +6,7 @@
 //!
 //! See getauxval(3), execve(2), proc_pid_comm(5), proc_pid_exe(5).
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed by its path",
@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
-    stage.observe(&Exec::path(program)?.arg("one")?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
+    system.observe(&Exec::path(program)?.arg("one")?.role(Role::Report)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed through /proc/self/fd",
@@ -15,9 +15,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
     let exec = Exec::path("/proc/self/fd/5")?.role(Role::Report)?;
-    stage.observe(&exec.opened(5, program, OFlag::O_PATH | OFlag::O_CLOEXEC))?;
+    system.observe(&exec.opened(5, program, OFlag::O_PATH | OFlag::O_CLOEXEC))?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use nix::unistd::chdir;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed by a relative path",
@@ -14,9 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("program")?;
     let exec = Exec::path("./program")?.role(Role::Report)?;
-    stage.observe(&exec.before(|| Ok(chdir("/tmp")?)))?;
+    system.observe(&exec.before(|| Ok(chdir("/tmp")?)))?;
     Ok(())
 }

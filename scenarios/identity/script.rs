@@ -6,7 +6,7 @@
 //!
 //! See [c:execve-scripts]; `start/shebang` for the steps.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told of a script",
@@ -14,10 +14,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("interpreter")?;
-    let script = stage.script("script", &format!("#!{}\n", program.display()))?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("interpreter")?;
+    let script = system.script("script", &format!("#!{}\n", program.display()))?;
     let exec = Exec::path(script)?.argv(&["mine", "one"])?;
-    stage.observe(&exec.role(Role::Report)?)?;
+    system.observe(&exec.role(Role::Report)?)?;
     Ok(())
 }

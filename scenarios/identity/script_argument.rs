@@ -5,7 +5,7 @@
 //!
 //! See [c:execve-scripts].
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told of a script with arguments on its line",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("interpreter")?;
-    let script = stage.script("script", &format!("#! {}  -a -b  \n", program.display()))?;
-    stage.observe(&Exec::path(script)?.arg("one")?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("interpreter")?;
+    let script = system.script("script", &format!("#! {}  -a -b  \n", program.display()))?;
+    system.observe(&Exec::path(script)?.arg("one")?.role(Role::Report)?)?;
     Ok(())
 }

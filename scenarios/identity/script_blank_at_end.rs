@@ -10,7 +10,7 @@
 //!
 //! See `load_script` in fs/binfmt_script.c.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told of a script that ends in a blank",
@@ -18,9 +18,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("interpreter")?;
-    let script = stage.script("script", &format!("#!{} ", program.display()))?;
-    stage.observe(&Exec::path(script)?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("interpreter")?;
+    let script = system.script("script", &format!("#!{} ", program.display()))?;
+    system.observe(&Exec::path(script)?.role(Role::Report)?)?;
     Ok(())
 }

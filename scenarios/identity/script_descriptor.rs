@@ -13,7 +13,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told of a script by descriptor",
@@ -21,9 +21,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("interpreter")?;
-    let script = stage.script("script", &format!("#!{}\n", program.display()))?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("interpreter")?;
+    let script = system.script("script", &format!("#!{}\n", program.display()))?;
     let exec = Exec::at(
         "execveat",
         "fd 5 AT_EMPTY_PATH",
@@ -31,6 +31,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         c"",
         libc::AT_EMPTY_PATH,
     )?;
-    stage.observe(&exec.role(Role::Report)?.opened(5, script, OFlag::O_RDONLY))?;
+    system.observe(&exec.role(Role::Report)?.opened(5, script, OFlag::O_RDONLY))?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See `start/script_two_levels` for the steps.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what an interpreter is told of a script whose interpreter is a script",
@@ -13,10 +13,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("interpreter")?;
-    let inner = stage.script("inner", &format!("#!{} -i\n", program.display()))?;
-    let outer = stage.script("outer", &format!("#!{} -o\n", inner.display()))?;
-    stage.observe(&Exec::path(outer)?.arg("one")?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("interpreter")?;
+    let inner = system.script("inner", &format!("#!{} -i\n", program.display()))?;
+    let outer = system.script("outer", &format!("#!{} -o\n", inner.display()))?;
+    system.observe(&Exec::path(outer)?.arg("one")?.role(Role::Report)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See `start/symlink` for the steps.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that was executed by a symbolic link",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("program")?;
-    let link = stage.link("program", "link")?;
-    stage.observe(&Exec::path(link)?.role(Role::Report)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("program")?;
+    let link = system.link("program", "link")?;
+    system.observe(&Exec::path(link)?.role(Role::Report)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See execve(2); `start/thread` for the steps.
 
-use crate::scenario::{Exec, Role, Scenario, Stage};
+use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a program is told that a thread executed",
@@ -13,12 +13,12 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("program")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("program")?;
     let exec = Exec::by("execve in a thread", program, |args| {
         args.execve_in_thread("worker")
     })?
     .itself();
-    stage.observe(&exec.role(Role::Report)?)?;
+    system.observe(&exec.role(Role::Report)?)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "which entries binfmt_misc takes, and when they match",
@@ -24,37 +24,37 @@ pub const SCENARIO: Scenario = Scenario {
 const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
 const LIMIT: &str = "user/max_binfmt_misc_interpreters";
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.file("good", &Elf::new().build(), 0o755)?;
-    stage.file("later", b"EXETRAIL-LATER\n", 0o755)?;
+fn run(system: &mut System) -> Result<()> {
+    system.file("good", &Elf::new().build(), 0o755)?;
+    system.file("later", b"EXETRAIL-LATER\n", 0o755)?;
     // Has it mounted.
-    stage.format("other", "M::EXETRAIL-OTHER::/tmp/good:")?;
+    system.format("other", "M::EXETRAIL-OTHER::/tmp/good:")?;
     let later = Exec::path("/tmp/later")?;
     let taken = register("M::EXETRAIL-LATER::/tmp/good:D")?;
-    stage.fact("an entry with the flag D", &taken)?;
+    system.fact("an entry with the flag D", &taken)?;
     if taken == "taken" {
-        let how = stage.attempt(&later)?;
-        stage.fact("with that entry", format!("{}: {how}", state()?))?;
+        let how = system.attempt(&later)?;
+        system.fact("with that entry", format!("{}: {how}", state()?))?;
         write("1")?;
-        let how = stage.attempt(&later)?;
-        stage.fact("when 1 was written to it", format!("{}: {how}", state()?))?;
+        let how = system.attempt(&later)?;
+        system.fact("when 1 was written to it", format!("{}: {how}", state()?))?;
         write("-1")?;
     }
     let taken = register("B::::nobody:")?;
-    stage.fact(
+    system.fact(
         "an entry of type B, with a handler that nobody has loaded",
         &taken,
     )?;
     let limit = fs::exists(format!("/proc/sys/{LIMIT}")).context("failed to look for a limit")?;
     if limit {
-        stage.sysctl(LIMIT, "0")?;
+        system.sysctl(LIMIT, "0")?;
     }
     let taken = register("M::EXETRAIL-HELD::/tmp/good:F")?;
     let what = match limit {
         true => "an interpreter that is held open, with a limit of none",
         false => "an interpreter that is held open; there is no limit",
     };
-    stage.fact(what, &taken)?;
+    system.fact(what, &taken)?;
     if taken == "taken" {
         write("-1")?;
     }

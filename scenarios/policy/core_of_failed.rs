@@ -16,8 +16,8 @@ use goblin::elf::Elf as Core;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::scenario::{Elf, Flaw, Scenario, Stage, fork_start, needs};
-use crate::sys::Image;
+use crate::scenario::{Elf, Flaw, Scenario, System, fork_start, needs};
+use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "an exec that fails past the point of no return dumps no core",
@@ -28,15 +28,15 @@ pub const SCENARIO: Scenario = Scenario {
 
 const CORE: &str = "/tmp/core";
 
-fn run(stage: &mut Stage) -> Result<()> {
-    stage.sysctl("kernel/core_pattern", CORE)?;
-    stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
-    stage.file(
+fn run(system: &mut System) -> Result<()> {
+    system.sysctl("kernel/core_pattern", CORE)?;
+    system.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    system.file(
         "empty",
         &Elf::new().flaw(Flaw::NothingLoaded).build(),
         0o755,
     )?;
-    stage.file("good", &Elf::new().build(), 0o755)?;
+    system.file("good", &Elf::new().build(), 0o755)?;
     for (what, path, space) in [
         (
             "a segment outside of user space",
@@ -53,14 +53,14 @@ fn run(stage: &mut Stage) -> Result<()> {
         let child = fork_start(|| {
             setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?;
             setrlimit(Resource::RLIMIT_AS, space, space)?;
-            Image::new(&[], &[]).execve(path)
+            Invocation::new(&[], &[]).execve(path)
         })?;
         let end = match waitpid(child, None).context("failed to wait")? {
             WaitStatus::Signaled(_, signal, true) => format!("{signal}, with the core flag"),
             WaitStatus::Signaled(_, signal, false) => format!("{signal}, without the core flag"),
             other => format!("{other:?}"),
         };
-        stage.fact(what, format!("{end}; {}", dump()?))?;
+        system.fact(what, format!("{end}; {}", dump()?))?;
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, Stage, hear};
-use crate::sys::{self, Image};
+use crate::scenario::{Elf, Listener, Scenario, System, hear};
+use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "who is asked first about an exec, and of whom a listener never hears",
@@ -34,11 +34,11 @@ pub const SCENARIO: Scenario = Scenario {
 /// Refuses the caller something, before the call.
 type Refusal = fn() -> nix::Result<()>;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.directory("watched")?;
-    stage.mount("tmpfs", "none", &place, "mode=755")?;
-    stage.file("watched/program", &Elf::new().build(), 0o755)?;
-    stage.file("watched/data", &Elf::new().build(), 0o644)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.directory("watched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("watched/program", &Elf::new().build(), 0o755)?;
+    system.file("watched/data", &Elf::new().build(), 0o644)?;
     let program = c"/tmp/watched/program";
     let seccomp: Refusal = || sys::filter_execve(Errno::EIO);
     let landlock: Refusal = sys::execute_nothing;
@@ -76,9 +76,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         ];
         let heard = hear(&mut listeners, || {
             refusal()?;
-            Image::new(&[], &[]).execve(path)
+            Invocation::new(&[], &[]).execve(path)
         })?;
-        stage.fact(&format!("refused by {who}"), heard)?;
+        system.fact(&format!("refused by {who}"), heard)?;
     }
     Ok(())
 }

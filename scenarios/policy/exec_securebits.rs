@@ -9,8 +9,8 @@
 
 use nix::libc;
 
-use crate::scenario::{Elf, Exec, Scenario, Stage, fork_start, reap};
-use crate::sys::{self, Image};
+use crate::scenario::{Elf, Exec, Scenario, System, fork_start, reap};
+use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "secure bits for interpreters, and what they do to an exec",
@@ -23,9 +23,9 @@ const RESTRICT_FILE: libc::c_ulong = 1 << 8;
 const RESTRICT_FILE_LOCKED: libc::c_ulong = 1 << 9;
 const DENY_INTERACTIVE: libc::c_ulong = 1 << 10;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.ours("reporter")?;
-    stage.file("good", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
+    system.file("good", &Elf::new().build(), 0o755)?;
     let both = RESTRICT_FILE | DENY_INTERACTIVE;
     let locked = both | RESTRICT_FILE_LOCKED;
     let execs = |bits: &'static [libc::c_ulong]| {
@@ -33,13 +33,13 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             for bits in bits {
                 sys::prctl(libc::PR_SET_SECUREBITS, *bits)?;
             }
-            Image::new(&[], &[]).execve(c"/tmp/good")
+            Invocation::new(&[], &[]).execve(c"/tmp/good")
         })?)
     };
     const BOTH: &[libc::c_ulong] = &[RESTRICT_FILE | DENY_INTERACTIVE];
     const UNLOCKED: &[libc::c_ulong] = &[RESTRICT_FILE | RESTRICT_FILE_LOCKED, 0];
-    stage.fact("both bits, then execve", execs(BOTH)?)?;
-    stage.fact("a locked bit taken back, then execve", execs(UNLOCKED)?)?;
+    system.fact("both bits, then execve", execs(BOTH)?)?;
+    system.fact("a locked bit taken back, then execve", execs(UNLOCKED)?)?;
     for (what, bits) in [("both bits", both), ("both bits, one locked", locked)] {
         for (who, user) in [("root", false), ("a user", true)] {
             let exec = Exec::path("/tmp/reporter")?.reports(&["securebits"])?;
@@ -50,9 +50,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
                 Ok(())
             });
             let what = format!("{what}, set by {who}");
-            let seen = stage.look(&what, &exec)?;
+            let seen = system.look(&what, &exec)?;
             let found = seen.found("securebits")?;
-            stage.fact(&format!("{what}: of the new program"), found)?;
+            system.fact(&format!("{what}: of the new program"), found)?;
         }
     }
     Ok(())

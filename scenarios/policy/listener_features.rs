@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags};
 
 use crate::observer::fanotify::{Class, Group, Ids, can_deny_with_errno};
-use crate::scenario::{Scenario, Stage, needs};
+use crate::scenario::{Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a listener can ask the kernel for",
@@ -30,22 +30,22 @@ const FLAGS: [(&str, u32); 4] = [
 ];
 const PRE_ACCESS: u64 = 0x10_0000;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let _disk = stage.disk()?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let _disk = system.disk()?;
     for (name, bits) in FLAGS {
         let group = Fanotify::init(InitFlags::from_bits_retain(bits), EventFFlags::O_RDONLY);
-        stage.fact(name, told(group.map(drop)))?;
+        system.fact(name, told(group.map(drop)))?;
     }
     let errno = if can_deny_with_errno() {
         "there"
     } else {
         "EINVAL"
     };
-    stage.fact("FAN_DENY_ERRNO", errno)?;
+    system.fact("FAN_DENY_ERRNO", errno)?;
     for (place, path) in [("tmpfs", "/tmp"), ("ext4", crate::scenario::DISK)] {
         let group = Group::new(Ids::Process, Class::PreContent)?;
         let mark = group.watch_filesystem_for(std::path::Path::new(path), PRE_ACCESS);
-        stage.fact(&format!("FAN_PRE_ACCESS on {place}"), told(mark))?;
+        system.fact(&format!("FAN_PRE_ACCESS on {place}"), told(mark))?;
     }
     Ok(())
 }

@@ -24,9 +24,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::observer::fanotify::{Class, Event, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, Stage, answer, fork_start, reap};
-use crate::sys::{self, ForkResult, Image};
+use crate::observer::fanotify::{Class, FanEvent, Group, Ids};
+use crate::scenario::{Elf, Listener, Scenario, System, answer, fork_start, reap};
+use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "looking at and attaching to a process that is held",
@@ -34,12 +34,12 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> Result<()> {
-    let place = stage.directory("watched")?;
-    stage.mount("tmpfs", "none", &place, "mode=755")?;
-    stage.file("watched/ld", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> Result<()> {
+    let place = system.directory("watched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("watched/ld", &Elf::new().build(), 0o755)?;
     let program = Elf::new().interpreter("/tmp/watched/ld").build();
-    stage.file("watched/program", &program, 0o755)?;
+    system.file("watched/program", &program, 0o755)?;
     // Execute and open of the program, then execute of its interpreter.
     for (at, nth) in [("program", 1), ("interpreter", 3)] {
         for name in ["maps", "environ", "mem", "stack", "syscall", "cmdline"] {
@@ -50,7 +50,7 @@ fn run(stage: &mut Stage) -> Result<()> {
                 let read = file.and_then(|file| file.read_at(&mut some, place));
                 read.map(drop).map_err(|_| Errno::EIO)
             })?;
-            stage.fact(&format!("held at the {at}, {name}"), how)?;
+            system.fact(&format!("held at the {at}, {name}"), how)?;
         }
         let how = held(&place, nth, |pid| {
             sys::read_memory(pid.as_raw(), own_place() as usize, &mut [0; 8]).map(drop)
@@ -64,7 +64,7 @@ fn run(stage: &mut Stage) -> Result<()> {
         let how = held(&place, nth, |pid| {
             ptrace::seize(pid, ptrace::Options::empty())
         })?;
-        stage.fact(&format!("held at the {at}, PTRACE_SEIZE"), how)?;
+        system.fact(&format!("held at the {at}, PTRACE_SEIZE"), how)?;
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ fn held(place: &Path, nth: usize, act: impl FnOnce(Pid) -> nix::Result<()>) -> R
         group,
         refuses: false,
     };
-    let start = fork_start(|| Image::new(&[], &[]).execve(c"/tmp/watched/program"))?;
+    let start = fork_start(|| Invocation::new(&[], &[]).execve(c"/tmp/watched/program"))?;
     for _ in 1..nth {
         let event = next(&mut listener.group)?;
         let file = sys::adopt_fd(event.fd);
@@ -125,7 +125,7 @@ fn held(place: &Path, nth: usize, act: impl FnOnce(Pid) -> nix::Result<()>) -> R
 }
 
 /// The next event.
-fn next(group: &mut Group) -> Result<Event> {
+fn next(group: &mut Group) -> Result<FanEvent> {
     let mut fds = [PollFd::new(group.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::NONE).context("failed to wait for events")?;
     match group.read()?.as_slice() {

@@ -18,8 +18,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, Stage, hear};
-use crate::sys::Image;
+use crate::scenario::{Elf, Listener, Scenario, System, hear};
+use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what marks of mounts, file systems and inodes see",
@@ -30,12 +30,12 @@ pub const SCENARIO: Scenario = Scenario {
 /// Marks something in a group.
 type Mark = fn(&Group, &Path) -> anyhow::Result<()>;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let watched = stage.directory("watched")?;
-    let bound = stage.directory("bound")?;
-    stage.mount("tmpfs", "none", &watched, "mode=755")?;
-    let program = stage.file("watched/program", &Elf::new().build(), 0o755)?;
-    stage.bind(&watched, &bound)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let watched = system.directory("watched")?;
+    let bound = system.directory("bound")?;
+    system.mount("tmpfs", "none", &watched, "mode=755")?;
+    let program = system.file("watched/program", &Elf::new().build(), 0o755)?;
+    system.bind(&watched, &bound)?;
     let marks: [(&str, &Path, Mark); 3] = [
         ("mount", &watched, Group::watch_mount),
         ("filesystem", &watched, Group::watch_filesystem),
@@ -44,9 +44,9 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
     for (name, path, mark) in marks {
         let group = Group::new(Ids::Process, Class::Content)?;
         mark(&group, path)?;
-        let later = stage.directory(&format!("later-{name}"))?;
-        stage.mount("tmpfs", "none", &later, "mode=755")?;
-        stage.file(&format!("later-{name}/program"), &Elf::new().build(), 0o755)?;
+        let later = system.directory(&format!("later-{name}"))?;
+        system.mount("tmpfs", "none", &later, "mode=755")?;
+        system.file(&format!("later-{name}/program"), &Elf::new().build(), 0o755)?;
         let new = CString::new(format!("/tmp/later-{name}/program"))?;
         let mut listener = [Listener {
             name: "",
@@ -61,20 +61,20 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
                     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
                     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
                 }
-                Image::new(&[], &[]).execve(path)
+                Invocation::new(&[], &[]).execve(path)
             })
         };
         let through = hear(c"/tmp/watched/program", false)?;
         let bind = hear(c"/tmp/bound/program", false)?;
         let namespace = hear(c"/tmp/watched/program", true)?;
         let new = hear(&new, false)?;
-        stage.fact(&format!("{name} mark, through its mount"), through)?;
-        stage.fact(&format!("{name} mark, through a bind mount"), bind)?;
-        stage.fact(
+        system.fact(&format!("{name} mark, through its mount"), through)?;
+        system.fact(&format!("{name} mark, through a bind mount"), bind)?;
+        system.fact(
             &format!("{name} mark, in another mount namespace"),
             namespace,
         )?;
-        stage.fact(&format!("{name} mark, on what was mounted later"), new)?;
+        system.fact(&format!("{name} mark, on what was mounted later"), new)?;
     }
     Ok(())
 }

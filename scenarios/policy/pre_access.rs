@@ -16,8 +16,8 @@ use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{DISK, Elf, Listener, Scenario, Stage, hear, needs};
-use crate::sys::Image;
+use crate::scenario::{DISK, Elf, Listener, Scenario, System, hear, needs};
+use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a listener of FAN_PRE_ACCESS has a file run that somebody writes to",
@@ -29,20 +29,20 @@ pub const SCENARIO: Scenario = Scenario {
 /// `FAN_PRE_ACCESS` (include/uapi/linux/fanotify.h).
 const PRE_ACCESS: u64 = 0x10_0000;
 
-fn run(stage: &mut Stage) -> Result<()> {
-    let _disk = stage.disk()?;
-    stage.file("disk/program", &Elf::new().build(), 0o755)?;
+fn run(system: &mut System) -> Result<()> {
+    let _disk = system.disk()?;
+    system.file("disk/program", &Elf::new().build(), 0o755)?;
     let writer = File::options().append(true).open("/tmp/disk/program");
     let _writer = writer.context("failed to open the program for writing")?;
-    stage.fact("a writer and no listener", ended(&mut [])?)?;
+    system.fact("a writer and no listener", ended(&mut [])?)?;
     let mut listeners = [listener(Class::PreContent)?];
-    stage.fact("a writer and a listener of opens", ended(&mut listeners)?)?;
+    system.fact("a writer and a listener of opens", ended(&mut listeners)?)?;
     let group = &listeners[0].group;
     let known = group.watch_filesystem_for(Path::new(DISK), PRE_ACCESS);
     let how = known.map_or_else(|errno| format!("{errno:?}"), |()| "taken".to_owned());
-    stage.fact("a mark for FAN_PRE_ACCESS", how)?;
+    system.fact("a mark for FAN_PRE_ACCESS", how)?;
     if known != Err(Errno::EINVAL) {
-        stage.fact(
+        system.fact(
             "a writer and a listener of FAN_PRE_ACCESS",
             ended(&mut listeners)?,
         )?;
@@ -63,7 +63,7 @@ fn listener(class: Class) -> Result<Listener> {
 /// How a start of the program ends; what was asked depends on what is in memory.
 fn ended(listeners: &mut [Listener]) -> Result<String> {
     let heard = hear(listeners, || {
-        Image::new(&[], &[]).execve(c"/tmp/disk/program")
+        Invocation::new(&[], &[]).execve(c"/tmp/disk/program")
     })?;
     Ok(heard.rsplit("; ").next().unwrap_or_default().to_owned())
 }

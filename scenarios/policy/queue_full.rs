@@ -19,8 +19,8 @@ use nix::unistd::Pid;
 use std::os::fd::AsFd as _;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, Stage, answer, fork_start, needs};
-use crate::sys::{self, Image};
+use crate::scenario::{Elf, Listener, Scenario, System, answer, fork_start, needs};
+use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a full queue lets execs pass unasked",
@@ -32,20 +32,20 @@ pub const SCENARIO: Scenario = Scenario {
 /// How many programs are started.
 const STARTS: usize = 6;
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.directory("watched")?;
-    stage.mount("tmpfs", "none", &place, "mode=755")?;
-    stage.file("watched/program", &Elf::new().build(), 0o755)?;
-    stage.sysctl("fs/fanotify/max_queued_events", "3")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.directory("watched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("watched/program", &Elf::new().build(), 0o755)?;
+    system.sysctl("fs/fanotify/max_queued_events", "3")?;
     let bounded = full(Group::bounded(Class::Content)?, &place)?;
-    stage.fact("queue of three", bounded)?;
+    system.fact("queue of three", bounded)?;
     let unlimited = Group::new(Ids::Process, Class::Content)?;
-    stage.fact("unlimited queue", held(unlimited, &place)?)
+    system.fact("unlimited queue", held(unlimited, &place)?)
 }
 
 fn starts() -> anyhow::Result<()> {
     for _ in 0..STARTS {
-        fork_start(|| Image::new(&[], &[]).execve(c"/tmp/watched/program"))?;
+        fork_start(|| Invocation::new(&[], &[]).execve(c"/tmp/watched/program"))?;
     }
     Ok(())
 }

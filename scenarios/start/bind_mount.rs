@@ -6,7 +6,7 @@
 //!
 //! See mount(2), `MS_BIND`; fanotify_mark(2), `FAN_MARK_FILESYSTEM`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program on a file that is mounted over another",
@@ -14,9 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.file("harmless", b"nothing", 0o755)?;
-    stage.bind("/usr/bin/true", &place)?;
-    stage.observe(&Exec::path(place)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.file("harmless", b"nothing", 0o755)?;
+    system.bind("/usr/bin/true", &place)?;
+    system.observe(&Exec::path(place)?)?;
     Ok(())
 }

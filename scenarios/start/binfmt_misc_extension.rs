@@ -6,7 +6,7 @@
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, type `E`.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "file of a format that binfmt_misc knows by its name",
@@ -15,9 +15,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.format("exetrail", "E::ext::/usr/bin/cat:")?;
-    let file = stage.script("data.ext", "anything\n")?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.format("exetrail", "E::ext::/usr/bin/cat:")?;
+    let file = system.script("data.ext", "anything\n")?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

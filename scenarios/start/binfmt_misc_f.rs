@@ -8,7 +8,7 @@
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "binfmt_misc with the flag F",
@@ -17,14 +17,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let interpreter = stage.copy("/usr/bin/busybox", "cat")?;
-    stage.format(
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let interpreter = system.copy("/usr/bin/busybox", "cat")?;
+    system.format(
         "exetrail",
         &format!("M::EXETRAIL::{}:F", interpreter.display()),
     )?;
     std::fs::remove_file(interpreter)?;
-    let file = stage.script("data", "EXETRAIL\n")?;
-    stage.observe(&Exec::path(file)?)?;
+    let file = system.script("data", "EXETRAIL\n")?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
 //! table).
 
-use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "binfmt_misc entry that is a loader",
@@ -19,13 +19,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new()
         .interpreter("/lib64/ld-linux-x86-64.so.2")
         .needs("libc.so.6");
-    let file = stage.file("data.elf", &program.build(), 0o755)?;
-    let loader = stage.copy("/lib64/ld-linux-x86-64.so.2", "loader")?;
-    stage.format("exetrail", &format!("E::elf::{}:L", loader.display()))?;
-    stage.observe(&Exec::path(file)?)?;
+    let file = system.file("data.elf", &program.build(), 0o755)?;
+    let loader = system.copy("/lib64/ld-linux-x86-64.so.2", "loader")?;
+    system.format("exetrail", &format!("E::elf::{}:L", loader.display()))?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst; `exec_binprm` in fs/exec.c.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "format with the flag O whose interpreter is a script",
@@ -16,10 +16,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("interpret.sh", "#!/usr/bin/bash\n:\n")?;
-    stage.format("exetrail", &format!("M::EXETRAIL::{}:O", script.display()))?;
-    let file = stage.script("data", "EXETRAIL\n")?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("interpret.sh", "#!/usr/bin/bash\n:\n")?;
+    system.format("exetrail", &format!("M::EXETRAIL::{}:O", script.display()))?;
+    let file = system.script("data", "EXETRAIL\n")?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

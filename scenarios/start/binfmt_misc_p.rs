@@ -5,7 +5,7 @@
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "binfmt_misc with the flag P",
@@ -14,9 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.format("exetrail", "M::EXETRAIL::/usr/bin/cat:P")?;
-    let file = stage.script("data", "EXETRAIL\n")?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.format("exetrail", "M::EXETRAIL::/usr/bin/cat:P")?;
+    let file = system.script("data", "EXETRAIL\n")?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

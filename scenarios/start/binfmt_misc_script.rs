@@ -5,7 +5,7 @@
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "file of a registered format whose interpreter is a script",
@@ -14,10 +14,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("interpret.sh", "#!/usr/bin/bash\n:\n")?;
-    stage.format("exetrail", &format!("M::EXETRAIL::{}:", script.display()))?;
-    let file = stage.script("data", "EXETRAIL\n")?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("interpret.sh", "#!/usr/bin/bash\n:\n")?;
+    system.format("exetrail", &format!("M::EXETRAIL::{}:", script.display()))?;
+    let file = system.script("data", "EXETRAIL\n")?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

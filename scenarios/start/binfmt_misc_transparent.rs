@@ -6,7 +6,7 @@
 //! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
 //! table).
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "binfmt_misc entry that is transparent",
@@ -19,9 +19,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.script("data", "EXETRAIL\n")?;
-    stage.format("exetrail", "M::EXETRAIL::/usr/bin/cat:T")?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.script("data", "EXETRAIL\n")?;
+    system.format("exetrail", "M::EXETRAIL::/usr/bin/cat:T")?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See elf(5), `ELFCLASS32`; ld.so(8).
 
-use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "32-bit program with its own loader",
@@ -16,11 +16,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new_32()
         .interpreter("/lib/ld-linux.so.2")
         .needs("libc.so.6");
-    let program = stage.file("bits32", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(program)?)?;
+    let program = system.file("bits32", &program.build(), 0o755)?;
+    system.observe(&Exec::path(program)?)?;
     Ok(())
 }

@@ -11,7 +11,7 @@
 //!
 //! See [c:syscall-requirements].
 
-use crate::scenario::{Elf, Exec, Scenario, Stage, needs};
+use crate::scenario::{Elf, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "32-bit call of execve that starts a 64-bit program",
@@ -20,9 +20,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.file("wide", &Elf::new().read_only().build(), 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.file("wide", &Elf::new().read_only().build(), 0o755)?;
     let exec = Exec::by("execve by int 0x80", program, |args| args.execve_narrow())?;
-    stage.observe(&exec.itself())?;
+    system.observe(&exec.itself())?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! No tracepoint of `execve` fires at all, so that who counts failed execs by them misses it; see
 //! `start/caller32`.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "32-bit call of execve that fails",
@@ -12,10 +12,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execve by int 0x80", "/tmp/none", |args| {
         args.execve_narrow()
     })?;
-    stage.observe(&exec.itself())?;
+    system.observe(&exec.itself())?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 
 use nix::unistd::chroot;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started in another root",
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.copy("/usr/bin/busybox", "root/busybox")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/usr/bin/busybox", "root/busybox")?;
     let exec = Exec::path("/busybox")?.argv(&["busybox", "true"])?;
-    stage.observe(&exec.before(|| Ok(chroot("/tmp/root")?)))?;
+    system.observe(&exec.before(|| Ok(chroot("/tmp/root")?)))?;
     Ok(())
 }

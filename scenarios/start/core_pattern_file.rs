@@ -9,7 +9,7 @@
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
-use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::scenario::{Exec, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -19,8 +19,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/core_pattern", "/tmp/core")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.sysctl("kernel/core_pattern", "/tmp/core")?;
     let exec = Exec::path(LAUNCHER)?.role(Role::Crash)?.before(|| {
         Ok(setrlimit(
             Resource::RLIMIT_CORE,
@@ -28,6 +28,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             RLIM_INFINITY,
         )?)
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!
 //! See [c:core-pipe].
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "core_pattern helper started by a kernel worker",
@@ -17,11 +17,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/core_pattern", "|/usr/bin/cat > /tmp/core.%p")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.sysctl("kernel/core_pattern", "|/usr/bin/cat > /tmp/core.%p")?;
     let bash = Exec::path("/usr/bin/bash")?
         .arg("-c")?
         .arg("kill -SEGV $$")?;
-    stage.observe(&bash)?;
+    system.observe(&bash)?;
     Ok(())
 }

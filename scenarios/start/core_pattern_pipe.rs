@@ -6,7 +6,7 @@
 //!
 //! See [c:core-pipe].
 
-use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::scenario::{Exec, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/core_pattern", "|/usr/bin/true")?;
-    stage.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.sysctl("kernel/core_pattern", "|/usr/bin/true")?;
+    system.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
     Ok(())
 }

@@ -11,7 +11,7 @@
 //!
 //! See Documentation/admin-guide/sysctl/kernel.rst, `core_pattern`.
 
-use crate::scenario::{Exec, Role, Scenario, Stage, needs};
+use crate::scenario::{Exec, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -21,8 +21,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/core_pattern", "@/tmp/core.socket")?;
-    stage.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.sysctl("kernel/core_pattern", "@/tmp/core.socket")?;
+    system.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
     Ok(())
 }

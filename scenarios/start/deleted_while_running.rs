@@ -7,7 +7,7 @@
 //!
 //! See proc_pid_exe(5).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program whose file is deleted while it runs",
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let shell = stage.copy("/usr/bin/bash", "sh")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let shell = system.copy("/usr/bin/bash", "sh")?;
     let command = "/usr/bin/busybox rm /tmp/sh; : < /etc/passwd";
-    stage.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
+    system.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
     Ok(())
 }

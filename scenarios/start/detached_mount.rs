@@ -8,7 +8,7 @@
 
 use std::os::fd::AsFd as _;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 use crate::sys::{clone_mount, place_fd};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -17,13 +17,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::at("execveat", "detached mount 5, true", 5, c"true", 0)?;
     let exec = exec.before(|| {
         let mount = clone_mount(c"/usr/bin")?;
         place_fd(mount.as_fd(), 5)?;
         Ok(())
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See [c:ld-so-by-hand].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ld.so run by hand with ls as its argument",
@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let loader = Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("/usr/bin/ls")?;
-    stage.observe(&loader)?;
+    system.observe(&loader)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See dlopen(3), bash(1) `enable`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "library loaded long after the start",
@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let bash = Exec::path("/usr/bin/bash")?.arg("-c")?;
-    stage.observe(&bash.arg("enable -f libaudit.so.1 none; :")?)?;
+    system.observe(&bash.arg("enable -f libaudit.so.1 none; :")?)?;
     Ok(())
 }

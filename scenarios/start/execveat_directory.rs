@@ -8,7 +8,7 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "execveat with a directory descriptor",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::at("execveat", "fd 5 true", 5, c"true", 0)?;
-    stage.observe(&exec.opened(5, "/usr/bin", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
+    system.observe(&exec.opened(5, "/usr/bin", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use nix::libc;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "execveat of a symbolic link with AT_SYMLINK_NOFOLLOW",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.link("/usr/bin/true", "link")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.link("/usr/bin/true", "link")?;
     let exec = Exec::at(
         "execveat",
         "/tmp/link",
@@ -24,6 +24,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         c"/tmp/link",
         libc::AT_SYMLINK_NOFOLLOW,
     )?;
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

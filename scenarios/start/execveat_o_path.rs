@@ -10,7 +10,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "execveat with an O_PATH descriptor",
@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::at(
         "execveat",
         "O_PATH fd 5 AT_EMPTY_PATH",
@@ -27,6 +27,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         libc::AT_EMPTY_PATH,
     )?;
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    stage.observe(&exec.opened(5, "/usr/bin/true", flags))?;
+    system.observe(&exec.opened(5, "/usr/bin/true", flags))?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See [c:execve-kills].
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program with an address beyond user space",
@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.file("far", &Elf::new().flaw(Flaw::Address).build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -10,7 +10,7 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a file that is open for writing",
@@ -18,10 +18,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.copy("/usr/bin/busybox", "busy")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.copy("/usr/bin/busybox", "busy")?;
     let exec = Exec::path(&file)?.argv(&["busybox", "true"])?;
     let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-    stage.observe(&exec.opened(5, file, flags))?;
+    system.observe(&exec.opened(5, file, flags))?;
     Ok(())
 }

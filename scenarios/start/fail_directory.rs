@@ -5,7 +5,7 @@
 //!
 //! See execve(2), EACCES.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a directory",
@@ -13,7 +13,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.observe(&Exec::path("/usr/bin")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.observe(&Exec::path("/usr/bin")?)?;
     Ok(())
 }

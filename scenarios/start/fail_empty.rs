@@ -4,7 +4,7 @@
 //!
 //! See execve(2), ENOEXEC.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of an empty file",
@@ -12,8 +12,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.file("empty", b"", 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.file("empty", b"", 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

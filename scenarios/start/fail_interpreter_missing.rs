@@ -5,7 +5,7 @@
 //!
 //! See [c:execve-enoent].
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program whose ELF interpreter is not there",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().interpreter("/lib/ld-none.so.1");
-    let file = stage.file("orphan", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+    let file = system.file("orphan", &program.build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

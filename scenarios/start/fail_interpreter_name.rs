@@ -3,7 +3,7 @@
 //! The name is read after the program was opened; nothing is opened by it (`load_elf_binary` looks at
 //! the last byte that `p_filesz` counts).
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program whose interpreter's name has no end",
@@ -11,9 +11,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().interpreter_bytes(b"/usr/bin/true");
-    let file = stage.file("endless", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+    let file = system.file("endless", &program.build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! execve(2) says ELIBBAD.
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program whose ELF interpreter is a script",
@@ -13,13 +13,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.script(
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.script(
         "loader.sh",
         "#!/usr/bin/true\n# long enough for a header of an ELF file: 64 bytes at least\n",
     )?;
     let program = Elf::new().interpreter("/tmp/loader.sh");
-    let file = stage.file("odd", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+    let file = system.file("odd", &program.build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See execve(2), ENOEXEC.
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program for another machine",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.file("s390", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.file("s390", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

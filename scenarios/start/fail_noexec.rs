@@ -8,7 +8,7 @@
 
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec on a mount without execution",
@@ -16,13 +16,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let place = stage.directory("noexec")?;
-    stage.copy("/usr/bin/busybox", "tools/busybox")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.directory("noexec")?;
+    system.copy("/usr/bin/busybox", "tools/busybox")?;
     let none = None::<&str>;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOEXEC;
-    stage.bind("/tmp/tools", &place)?;
+    system.bind("/tmp/tools", &place)?;
     mount(none, &place, none, flags, none)?;
-    stage.observe(&Exec::path("/tmp/noexec/busybox")?)?;
+    system.observe(&Exec::path("/tmp/noexec/busybox")?)?;
     Ok(())
 }

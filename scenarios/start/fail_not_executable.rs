@@ -4,7 +4,7 @@
 //!
 //! See execve(2), EACCES.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a file without the x bit",
@@ -12,8 +12,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.file("data", b"#!/usr/bin/true\n", 0o644)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.file("data", b"#!/usr/bin/true\n", 0o644)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

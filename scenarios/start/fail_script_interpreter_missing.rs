@@ -2,7 +2,7 @@
 //!
 //! See execve(2), ENOENT.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a script whose interpreter is not there",
@@ -10,8 +10,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("orphan.sh", "#!/usr/bin/none\n")?;
-    stage.observe(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("orphan.sh", "#!/usr/bin/none\n")?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See [c:execve-limits]; `copy_strings` in fs/exec.c, `MAX_ARG_STRLEN`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec with an argument that is too long",
@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?;
-    stage.observe(&exec.arg(&"x".repeat(1 << 17))?)?;
+    system.observe(&exec.arg(&"x".repeat(1 << 17))?)?;
     Ok(())
 }

@@ -13,7 +13,7 @@
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a user who has too many processes",
@@ -21,11 +21,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?.before(|| {
         setrlimit(Resource::RLIMIT_NPROC, 0, 0)?;
         Ok(setuid(Uid::from_raw(65534))?)
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

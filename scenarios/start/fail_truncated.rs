@@ -8,7 +8,7 @@
 //!
 //! See elf(5).
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program that ends after its headers",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let file = stage.file("cut", &Elf::new().flaw(Flaw::Truncated).build(), 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let file = system.file("cut", &Elf::new().flaw(Flaw::Truncated).build(), 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

@@ -10,7 +10,7 @@
 //!
 //! See execveat(2), `AT_EMPTY_PATH`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ls started by descriptor",
@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.observe(&Exec::descriptor("/usr/bin/ls")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.observe(&Exec::descriptor("/usr/bin/ls")?)?;
     Ok(())
 }

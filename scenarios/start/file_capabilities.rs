@@ -8,7 +8,7 @@
 
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Exec, Scenario, Stage, give_net_raw, needs};
+use crate::scenario::{Exec, Scenario, System, give_net_raw, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program with file capabilities started by another user",
@@ -17,10 +17,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.copy("/usr/bin/true", "capable")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.copy("/usr/bin/true", "capable")?;
     give_net_raw(&program)?;
     let exec = Exec::path(program)?.env("LD_PRELOAD", "/lib/x86_64-linux-gnu/libaudit.so.1")?;
-    stage.observe(&exec.before(|| Ok(setuid(Uid::from_raw(65534))?)))?;
+    system.observe(&exec.before(|| Ok(setuid(Uid::from_raw(65534))?)))?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See link(2).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program by a hard link",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.copy("/usr/bin/true", "first")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.copy("/usr/bin/true", "first")?;
     std::fs::hard_link(program, "/tmp/second")?;
-    stage.observe(&Exec::path("/tmp/second")?)?;
+    system.observe(&Exec::path("/tmp/second")?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! See rtld-audit(7).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "library named in LD_AUDIT",
@@ -16,7 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.observe(&Exec::path("/usr/bin/true")?.env("LD_AUDIT", "libaudit.so.1")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.observe(&Exec::path("/usr/bin/true")?.env("LD_AUDIT", "libaudit.so.1")?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! See [c:ld-preload].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ls with LD_PRELOAD=libaudit.so.1",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let ls = Exec::path("/usr/bin/ls")?.env("LD_PRELOAD", "libaudit.so.1")?;
-    stage.observe(&ls)?;
+    system.observe(&ls)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See [c:ld-so-preload-file].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "library named in /etc/ld.so.preload",
@@ -14,9 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.will_make("/etc/ld.so.preload")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.will_make("/etc/ld.so.preload")?;
     std::fs::write("/etc/ld.so.preload", "libaudit.so.1\n")?;
-    stage.observe(&Exec::path("/usr/bin/true")?)?;
+    system.observe(&Exec::path("/usr/bin/true")?)?;
     Ok(())
 }

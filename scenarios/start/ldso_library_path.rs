@@ -5,7 +5,7 @@
 //!
 //! See ld.so(8), `--library-path`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ld.so --library-path by hand",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.copy("/lib/x86_64-linux-gnu/libc.so.6", "lib/libc.so.6")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/lib/x86_64-linux-gnu/libc.so.6", "lib/libc.so.6")?;
     let loader = Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("--library-path")?;
-    stage.observe(&loader.arg("/tmp/lib")?.arg("/usr/bin/true")?)?;
+    system.observe(&loader.arg("/tmp/lib")?.arg("/usr/bin/true")?)?;
     Ok(())
 }

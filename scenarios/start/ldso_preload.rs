@@ -6,7 +6,7 @@
 //!
 //! See ld.so(8), `--preload`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ld.so --preload by hand",
@@ -14,8 +14,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let loader = Exec::path("/lib64/ld-linux-x86-64.so.2")?.arg("--preload")?;
-    stage.observe(&loader.arg("libaudit.so.1")?.arg("/usr/bin/true")?)?;
+    system.observe(&loader.arg("libaudit.so.1")?.arg("/usr/bin/true")?)?;
     Ok(())
 }

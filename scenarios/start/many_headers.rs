@@ -6,7 +6,7 @@
 //!
 //! See elf(5), `e_phnum`.
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program with more than a page of program headers",
@@ -14,9 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new().read_only().unused_headers(72).build();
-    let program = stage.file("many-headers", &program, 0o755)?;
-    stage.observe(&Exec::path(program)?)?;
+    let program = system.file("many-headers", &program, 0o755)?;
+    system.observe(&Exec::path(program)?)?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::os::fd::AsFd as _;
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 use crate::sys::place_fd;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -26,7 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::at(
         "execveat",
         "memfd 5 AT_EMPTY_PATH",
@@ -40,6 +40,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         place_fd(memory.as_fd(), 5)?;
         Ok(())
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! See ld.so(8).
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program that needs a library that is not there",
@@ -13,11 +13,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new()
         .interpreter("/lib64/ld-linux-x86-64.so.2")
         .needs("libnone.so.1");
-    let program = stage.file("lonely", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(program)?)?;
+    let program = system.file("lonely", &program.build(), 0o755)?;
+    system.observe(&Exec::path(program)?)?;
     Ok(())
 }

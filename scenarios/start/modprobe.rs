@@ -8,7 +8,7 @@
 //!
 //! See socket(2), Documentation/admin-guide/sysctl/kernel.rst, `modprobe`.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -18,10 +18,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/modprobe", "/usr/bin/true")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.sysctl("kernel/modprobe", "/usr/bin/true")?;
     // Number 44 is XDP's, 45 MCTP's; 43 (SMC) is a module everywhere and loaded nowhere.
     let exec = Exec::by("socket", "AF_SMC", |_| sys::socket(43))?;
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

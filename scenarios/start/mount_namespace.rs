@@ -9,7 +9,7 @@
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program that a private mount hides from the monitor",
@@ -17,8 +17,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("decoy", b"nothing", 0o755)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("decoy", b"nothing", 0o755)?;
     let exec = Exec::path("/tmp/decoy")?.before(|| {
         unshare(CloneFlags::CLONE_NEWNS)?;
         let none = None::<&str>;
@@ -30,6 +30,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             none,
         )?)
     });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! exe and path are busybox's, whichever of its commands runs; what it does is decided by the name,
 //! which shows in comm. A policy by path allows all of its commands or none.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "multi-call program by a symbolic link",
@@ -11,8 +11,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let link = stage.link("/usr/bin/busybox", "true")?;
-    stage.observe(&Exec::path(link)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let link = system.link("/usr/bin/busybox", "true")?;
+    system.observe(&Exec::path(link)?)?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! See elf(5), `PT_INTERP`; musl's `ldso/dynlink.c`, `load_library`.
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program with the loader of musl",
@@ -15,11 +15,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let program = Elf::new()
         .interpreter("/lib/ld-musl-x86_64.so.1")
         .needs("libc.so");
-    let program = stage.file("musl", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(program)?)?;
+    let program = system.file("musl", &program.build(), 0o755)?;
+    system.observe(&Exec::path(program)?)?;
     Ok(())
 }

@@ -11,7 +11,7 @@
 //!
 //! See execve(2), fanotify(7), ld.so(8).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "bash starts /usr/bin/ls",
@@ -19,10 +19,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let bash = Exec::path("/usr/bin/bash")?
         .arg("-c")?
         .arg("/usr/bin/ls; :")?;
-    stage.observe(&bash)?;
+    system.observe(&bash)?;
     Ok(())
 }

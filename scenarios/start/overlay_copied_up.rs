@@ -14,7 +14,7 @@
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use crate::scenario::{Exec, Hang, Scenario, Stage, needs};
+use crate::scenario::{Exec, Hang, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program that is copied up while it is looked at",
@@ -25,15 +25,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.overlay()?;
-    stage.watch_also("/tmp/merged");
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.overlay()?;
+    system.watch_also("/tmp/merged");
     let exec = Exec::by("open for writing, execve", "/tmp/merged/bin/true", |args| {
         // Opened for writing and closed: that is enough for a copy.
         drop(open(args.path(), OFlag::O_WRONLY, Mode::empty())?);
         args.execve()
     })?
     .itself();
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -12,7 +12,7 @@
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program on an overlay, from its lower layer, the layers watched",
@@ -21,8 +21,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.overlay()?;
-    stage.observe(&Exec::path("/tmp/merged/bin/true")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.overlay()?;
+    system.observe(&Exec::path("/tmp/merged/bin/true")?)?;
     Ok(())
 }

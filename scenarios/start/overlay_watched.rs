@@ -15,7 +15,7 @@
 //! See `fanotify_read`, `copy_event_to_user` in fs/notify/fanotify/fanotify_user.c;
 //! `ovl_open_realfile`.
 
-use crate::scenario::{Exec, Hang, Scenario, Stage, needs};
+use crate::scenario::{Exec, Hang, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program on an overlay, both the overlay and its layers watched",
@@ -26,9 +26,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.overlay()?;
-    stage.watch_also("/tmp/merged");
-    stage.observe(&Exec::path("/tmp/merged/bin/true")?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.overlay()?;
+    system.watch_also("/tmp/merged");
+    system.observe(&Exec::path("/tmp/merged/bin/true")?)?;
     Ok(())
 }

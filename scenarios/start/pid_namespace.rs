@@ -7,7 +7,7 @@
 
 use nix::sched::{CloneFlags, unshare};
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started as the first of a pid namespace",
@@ -16,10 +16,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execve as pid 1", "/usr/bin/true", |args| {
         args.execve_in_child()
     })?;
-    stage.observe(&exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWPID)?)))?;
+    system.observe(&exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWPID)?)))?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, pivot_root};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started in a root that was pivoted",
@@ -18,9 +18,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.copy("/usr/bin/busybox", "root/busybox")?;
-    stage.directory("root/old")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/usr/bin/busybox", "root/busybox")?;
+    system.directory("root/old")?;
     let exec = Exec::path("/busybox")?
         .argv(&["busybox", "true"])?
         .before(|| {
@@ -30,6 +30,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
             pivot_root(root, "/tmp/root/old")?;
             Ok(chdir("/")?)
         });
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

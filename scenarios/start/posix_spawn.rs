@@ -7,7 +7,7 @@
 //! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by
 //! process would confuse the two.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 use crate::sys::Spawn;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -16,10 +16,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("posix_spawn", "/usr/bin/true", |args| {
         args.spawn(Spawn::PosixSpawn)
     })?;
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started through /proc/self/fd",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/proc/self/fd/5")?;
-    stage.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_PATH | OFlag::O_CLOEXEC))?;
+    system.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_PATH | OFlag::O_CLOEXEC))?;
     Ok(())
 }

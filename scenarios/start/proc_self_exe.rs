@@ -5,7 +5,7 @@
 //!
 //! See proc_pid_exe(5).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started again through /proc/self/exe",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let bash = Exec::path("/usr/bin/bash")?.arg("-c")?;
-    stage.observe(&bash.arg("exec /proc/self/exe -c :")?)?;
+    system.observe(&bash.arg("exec /proc/self/exe -c :")?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use nix::unistd::chdir;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "relative path with a changed directory",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("../bin/./true")?;
-    stage.observe(&exec.before(|| Ok(chdir("/usr/lib")?)))?;
+    system.observe(&exec.before(|| Ok(chdir("/usr/lib")?)))?;
     Ok(())
 }

@@ -9,7 +9,7 @@
 
 use std::fs;
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "release agent of a cgroup",
@@ -18,15 +18,15 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let groups = stage.directory("groups")?;
-    stage.mount("cgroup", "none", &groups, "none,name=exetrail")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let groups = system.directory("groups")?;
+    system.mount("cgroup", "none", &groups, "none,name=exetrail")?;
     fs::write("/tmp/groups/release_agent", "/usr/bin/true")?;
     fs::create_dir("/tmp/groups/one")?;
     fs::write("/tmp/groups/one/notify_on_release", "1")?;
     let exec = Exec::path("/usr/bin/busybox")?
         .argv(&["busybox", "true"])?
         .before(|| Ok(fs::write("/tmp/groups/one/cgroup.procs", "0")?));
-    stage.observe(&exec.helper("/usr/bin/true"))?;
+    system.observe(&exec.helper("/usr/bin/true"))?;
     Ok(())
 }

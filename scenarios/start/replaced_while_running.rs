@@ -6,7 +6,7 @@
 //!
 //! See proc_pid_exe(5).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program whose file is replaced while it runs",
@@ -15,11 +15,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.copy("/usr/bin/cat", "new")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/usr/bin/cat", "new")?;
 
-    let shell = stage.copy("/usr/bin/bash", "sh")?;
+    let shell = system.copy("/usr/bin/bash", "sh")?;
     let command = "/usr/bin/busybox mv /tmp/new /tmp/sh; : < /etc/passwd";
-    stage.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
+    system.observe(&Exec::path(shell)?.arg("-c")?.arg(command)?)?;
     Ok(())
 }

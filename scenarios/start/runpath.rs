@@ -5,7 +5,7 @@
 //!
 //! See [c:ld-so-runpath].
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program that names the directory of its libraries",
@@ -13,13 +13,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.copy("/lib/x86_64-linux-gnu/libc.so.6", "lib/libc.so.6")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/lib/x86_64-linux-gnu/libc.so.6", "lib/libc.so.6")?;
     let program = Elf::new()
         .interpreter("/lib64/ld-linux-x86-64.so.2")
         .needs("libc.so.6")
         .runpath("/tmp/lib");
-    let program = stage.file("runpath", &program.build(), 0o755)?;
-    stage.observe(&Exec::path(program)?)?;
+    let program = system.file("runpath", &program.build(), 0o755)?;
+    system.observe(&Exec::path(program)?)?;
     Ok(())
 }

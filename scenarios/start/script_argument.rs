@@ -7,7 +7,7 @@
 //!
 //! See [c:execve-scripts].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script with an argument on its first line",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("argument.sh", "#!/usr/bin/bash -e -u\n:\n")?;
-    stage.observe(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("argument.sh", "#!/usr/bin/bash -e -u\n:\n")?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

@@ -10,7 +10,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script on a close-on-exec descriptor",
@@ -18,8 +18,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
     let exec = Exec::at(
         "execveat",
         "fd 5 AT_EMPTY_PATH",
@@ -28,6 +28,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         libc::AT_EMPTY_PATH,
     )?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    stage.observe(&exec.opened(5, script, flags))?;
+    system.observe(&exec.opened(5, script, flags))?;
     Ok(())
 }

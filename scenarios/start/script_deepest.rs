@@ -3,7 +3,7 @@
 //!
 //! See [c:execve-four-recursions]; `exec_binprm` in fs/exec.c; `start/script_too_deep` for more.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script nested as deep as the kernel follows",
@@ -11,14 +11,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.script("level0", "#!/usr/bin/true\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.script("level0", "#!/usr/bin/true\n")?;
     for level in 1..5 {
-        stage.script(
+        system.script(
             &format!("level{level}"),
             &format!("#!/tmp/level{}\n", level - 1),
         )?;
     }
-    stage.observe(&Exec::path("/tmp/level4")?)?;
+    system.observe(&Exec::path("/tmp/level4")?)?;
     Ok(())
 }

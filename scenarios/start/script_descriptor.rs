@@ -14,7 +14,7 @@
 use nix::fcntl::OFlag;
 use nix::libc;
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script by descriptor",
@@ -22,8 +22,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("by-fd.sh", "#!/usr/bin/bash\n:\n")?;
     let exec = Exec::at(
         "execveat",
         "fd 5 AT_EMPTY_PATH",
@@ -31,6 +31,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         c"",
         libc::AT_EMPTY_PATH,
     )?;
-    stage.observe(&exec.opened(5, script, OFlag::O_RDONLY))?;
+    system.observe(&exec.opened(5, script, OFlag::O_RDONLY))?;
     Ok(())
 }

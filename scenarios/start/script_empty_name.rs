@@ -10,7 +10,7 @@
 //!
 //! See `load_script` in fs/binfmt_script.c; `may_open` in fs/namei.c.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a script whose interpreter has an empty name",
@@ -18,8 +18,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("empty.sh", "#!")?;
-    stage.observe(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("empty.sh", "#!")?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! See env(1), execve(2).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script that finds its interpreter by env",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("env.sh", "#!/usr/bin/env bash\n:\n")?;
-    stage.observe(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("env.sh", "#!/usr/bin/env bash\n:\n")?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! 128 to 256 bytes): ENOEXEC after the script itself was opened. A shell would now run it by itself;
 //! see `start/script_no_shebang`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script whose interpreter is cut at 256 bytes",
@@ -13,9 +13,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let line = format!("#!/{}usr/bin/true\n", "./".repeat(140));
-    let script = stage.script("long.sh", &line)?;
-    stage.observe(&Exec::path(script)?)?;
+    let script = system.script("long.sh", &line)?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! [c:script-not-cut]). The trail is that of any script; it is here because the check has changed
 //! twice.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script that ends after its interpreter's name",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("cut.sh", "#!/usr/bin/true")?;
-    stage.observe(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("cut.sh", "#!/usr/bin/true")?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

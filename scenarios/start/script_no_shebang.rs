@@ -8,7 +8,7 @@
 //!
 //! See [c:bash-assumed-script].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script without #!, by the shell's fallback",
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.script("plain", ":\n")?;
-    stage.observe(
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.script("plain", ":\n")?;
+    system.observe(
         &Exec::path("/usr/bin/bash")?
             .arg("-c")?
             .arg("/tmp/plain; :")?,

@@ -7,7 +7,7 @@
 //! See execve(2), ELOOP, and [c:execve-four-recursions]; `start/script_deepest` for what is still
 //! followed.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script nested one level too deep",
@@ -15,14 +15,14 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.script("level0", "#!/usr/bin/true\n")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.script("level0", "#!/usr/bin/true\n")?;
     for level in 1..8 {
-        stage.script(
+        system.script(
             &format!("level{level}"),
             &format!("#!/tmp/level{}\n", level - 1),
         )?;
     }
-    stage.observe(&Exec::path("/tmp/level7")?)?;
+    system.observe(&Exec::path("/tmp/level7")?)?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!
 //! See [c:execve-script-of-script].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script whose interpreter is a script",
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.script("inner", "#!/usr/bin/bash\n:\n")?;
-    let outer = stage.script("outer", "#!/tmp/inner\n")?;
-    stage.observe(&Exec::path(outer)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.script("inner", "#!/usr/bin/bash\n:\n")?;
+    let outer = system.script("outer", "#!/tmp/inner\n")?;
+    system.observe(&Exec::path(outer)?)?;
     Ok(())
 }

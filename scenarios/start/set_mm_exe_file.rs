@@ -9,7 +9,7 @@
 
 use nix::fcntl::OFlag;
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys::set_exe_file;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -19,10 +19,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("prctl PR_SET_MM_EXE_FILE", "/usr/bin/true", |_| {
         set_exe_file(5)
     })?;
-    stage.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
+    system.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;
     Ok(())
 }

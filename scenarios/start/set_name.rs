@@ -6,7 +6,7 @@
 //!
 //! See proc_pid_comm(5).
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program that changes its comm before and after an exec",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let command = "echo -n kthreadd > /proc/$$/comm; : < /etc/passwd; exec /usr/bin/true";
-    stage.observe(&Exec::path("/usr/bin/bash")?.arg("-c")?.arg(command)?)?;
+    system.observe(&Exec::path("/usr/bin/bash")?.arg("-c")?.arg(command)?)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "set-user-ID program started by another user",
@@ -19,10 +19,10 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.copy("/usr/bin/true", "suid")?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.copy("/usr/bin/true", "suid")?;
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o4755))?;
     let exec = Exec::path(program)?.env("LD_PRELOAD", "/lib/x86_64-linux-gnu/libaudit.so.1")?;
-    stage.observe(&exec.before(|| Ok(setuid(Uid::from_raw(65534))?)))?;
+    system.observe(&exec.before(|| Ok(setuid(Uid::from_raw(65534))?)))?;
     Ok(())
 }

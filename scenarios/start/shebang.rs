@@ -8,7 +8,7 @@
 //!
 //! See [c:execve-scripts].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "script with a #! line",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let script = stage.script("hello.sh", "#!/usr/bin/bash\nexit 0\n")?;
-    stage.observe(&Exec::path(script)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let script = system.script("hello.sh", "#!/usr/bin/bash\nexit 0\n")?;
+    system.observe(&Exec::path(script)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! See elf(5), `PT_INTERP`.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "static program, ET_EXEC",
@@ -15,8 +15,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let busybox = Exec::path("/usr/bin/busybox")?.argv(&["busybox", "true"])?;
-    stage.observe(&busybox)?;
+    system.observe(&busybox)?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!
 //! See elf(5), `ET_DYN`.
 
-use crate::scenario::{Elf, Exec, Scenario, Stage};
+use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "static program that is position-independent, ET_DYN",
@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     // Without an interpreter what is built here is just that.
-    let program = stage.file("static-pie", &Elf::new().read_only().build(), 0o755)?;
-    stage.observe(&Exec::path(program)?)?;
+    let program = system.file("static-pie", &Elf::new().read_only().build(), 0o755)?;
+    system.observe(&Exec::path(program)?)?;
     Ok(())
 }

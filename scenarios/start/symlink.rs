@@ -5,7 +5,7 @@
 //!
 //! See path_resolution(7); `begin_new_exec` for comm.
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program by a symbolic link",
@@ -13,8 +13,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let link = stage.link("/usr/bin/true", "link")?;
-    stage.observe(&Exec::path(link)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let link = system.link("/usr/bin/true", "link")?;
+    system.observe(&Exec::path(link)?)?;
     Ok(())
 }

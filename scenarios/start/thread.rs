@@ -7,7 +7,7 @@
 //!
 //! See [c:execve-threads].
 
-use crate::scenario::{Exec, Scenario, Stage};
+use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec from a thread that is not the leader",
@@ -15,11 +15,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execve in a thread", "/usr/bin/true", |args| {
         args.execve_in_thread("worker")
     })?
     .itself();
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }

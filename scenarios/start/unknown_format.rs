@@ -9,7 +9,7 @@
 //!
 //! See execve(2), ENOEXEC.
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "file of a format that the kernel does not know",
@@ -18,9 +18,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.sysctl("kernel/modprobe", "/usr/bin/true")?;
-    let file = stage.file("unknown", &[1, 2, 3, 4, 5], 0o755)?;
-    stage.observe(&Exec::path(file)?)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.sysctl("kernel/modprobe", "/usr/bin/true")?;
+    let file = system.file("unknown", &[1, 2, 3, 4, 5], 0o755)?;
+    system.observe(&Exec::path(file)?)?;
     Ok(())
 }

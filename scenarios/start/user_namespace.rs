@@ -7,7 +7,7 @@
 
 use nix::sched::{CloneFlags, unshare};
 
-use crate::scenario::{Exec, Scenario, Stage, needs};
+use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started in a user namespace",
@@ -16,8 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path("/usr/bin/true")?;
-    stage.observe(&exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWUSER)?)))?;
+    system.observe(&exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWUSER)?)))?;
     Ok(())
 }

@@ -13,7 +13,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::scenario::{Args, Exec, Role, Scenario, Stage, beside, its_turn, open};
+use crate::scenario::{Args, Exec, Role, Scenario, System, beside, its_turn, open};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a sibling changes the arguments while their exec is held",
@@ -21,11 +21,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    let program = stage.ours("report")?;
-    stage.file("later", b"", 0o644)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("report")?;
+    system.file("later", b"", 0o644)?;
     let exec = Exec::by("execve beside a writer", program, change)?;
-    stage.answered_late(&exec.role(Role::Report)?, 1, 2)?;
+    system.answered_late(&exec.role(Role::Report)?, 1, 2)?;
     Ok(())
 }
 

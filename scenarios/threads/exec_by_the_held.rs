@@ -9,7 +9,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Exec, Scenario, Stage, beside, its_turn, open};
+use crate::scenario::{Exec, Scenario, System, beside, its_turn, open};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the leader renames itself while a thread's exec is held",
@@ -18,8 +18,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("later", b"", 0o644)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("later", b"", 0o644)?;
     let exec = Exec::by("execve in a thread", "/usr/bin/true", |args| {
         let leader = || {
             its_turn()?;
@@ -32,6 +32,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         };
         beside("worker", || args.execve(), leader)
     })?;
-    stage.answered_late(&exec, 1, 2)?;
+    system.answered_late(&exec, 1, 2)?;
     Ok(())
 }

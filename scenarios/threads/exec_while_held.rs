@@ -12,7 +12,7 @@
 //!
 //! See [c:execve-threads], and fanotify_init(2).
 
-use crate::scenario::{Exec, Scenario, Stage, beside, its_turn, open};
+use crate::scenario::{Exec, Scenario, System, beside, its_turn, open};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a thread's sibling executes a program while it is held",
@@ -20,8 +20,8 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("held", b"", 0o644)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("held", b"", 0o644)?;
     let exec = Exec::by("execve beside a held thread", "/usr/bin/true", |args| {
         let leader = || {
             its_turn()?;
@@ -30,6 +30,6 @@ fn run(stage: &mut Stage) -> anyhow::Result<()> {
         beside("opener", || open("/tmp/held"), leader)
     })?;
     // The program and its loader, twice each; then the new program's first open.
-    stage.answered_late(&exec, 1, 6)?;
+    system.answered_late(&exec, 1, 6)?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::io::ErrorKind;
 
 use nix::errno::Errno;
 
-use crate::scenario::{Args, Exec, Scenario, Stage};
+use crate::scenario::{Args, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -23,13 +23,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
+fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by(
         "execve after the leader's end",
         "/usr/bin/true",
         after_leader,
     )?;
-    stage.observe(&exec)?;
+    system.observe(&exec)?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Args, Exec, Scenario, Stage, beside, its_turn, open};
+use crate::scenario::{Args, Exec, Scenario, System, beside, its_turn, open};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a thread's sibling renames it and the process while it is held",
@@ -20,11 +20,11 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(stage: &mut Stage) -> anyhow::Result<()> {
-    stage.file("held", b"", 0o644)?;
-    stage.file("later", b"", 0o644)?;
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.file("held", b"", 0o644)?;
+    system.file("later", b"", 0o644)?;
     let exec = Exec::by("open in a thread", "/tmp/held", rename)?;
-    stage.answered_late(&exec, 1, 2)?;
+    system.answered_late(&exec, 1, 2)?;
     Ok(())
 }
 

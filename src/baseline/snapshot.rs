@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::view::Name;
+use crate::view::ViewName;
 
 /// Takes the view's text out of a snapshot file; `file` names it in errors.
 ///
@@ -10,7 +10,7 @@ use crate::view::Name;
 ///
 /// A file that insta would not have written, or whose text is no whole one of the view: a damaged snapshot
 /// must not pass for a claim about a kernel.
-pub fn read_snapshot(content: &str, file: &str, view: Name) -> Result<String> {
+pub fn read_snapshot(content: &str, file: &str, view: ViewName) -> Result<String> {
     let text = body(content).with_context(|| damaged(file))?;
     let known = view.view().context("there is no such view")?;
     known.parse(&text).with_context(|| damaged(file))?;

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::bound;
 use crate::files;
 use crate::trail::KernelId;
-use crate::view::Name;
+use crate::view::ViewName;
 
 use super::read_snapshot;
 
@@ -32,7 +32,7 @@ impl Store {
     /// # Errors
     ///
     /// A damaged file, or one whose name is not a kernel; pending files (`.snap.new`) are not read.
-    pub fn load(&self, scenario: &str, view: Name) -> Result<Baselines> {
+    pub fn load(&self, scenario: &str, view: ViewName) -> Result<Baselines> {
         match self {
             Store::Directory(root) => load_directory(&root.join(scenario).join(view), view),
             Store::Embedded => {
@@ -47,7 +47,7 @@ impl Store {
     }
 }
 
-fn load_directory(directory: &Path, view: Name) -> Result<Baselines> {
+fn load_directory(directory: &Path, view: ViewName) -> Result<Baselines> {
     let mut baselines = BTreeMap::new();
     for path in files::list(directory)? {
         let name = files::name(&path);
@@ -61,7 +61,7 @@ fn load_directory(directory: &Path, view: Name) -> Result<Baselines> {
     Ok(baselines)
 }
 
-fn entry(name: &str, path: &str, content: &str, view: Name) -> Result<(KernelId, String)> {
+fn entry(name: &str, path: &str, content: &str, view: ViewName) -> Result<(KernelId, String)> {
     let Some(id) = name.strip_suffix(".snap").and_then(|id| id.parse().ok()) else {
         bail!(
             "{path} is not a snapshot of a kernel: its name should be a series, such as 6.12.snap"

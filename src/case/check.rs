@@ -1,7 +1,7 @@
 //! What no kernel is needed for to see that it cannot be played.
 
 use super::names::{CAPABILITIES, FLAGS, LIMITS};
-use super::{Case, Exec, Kind, Made, Way, capability, flag, limit};
+use super::{Case, CaseExec, Kind, Made, Way, capability, flag, limit};
 
 /// Something that is wrong with a case, and the key that says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Case {
     }
 }
 
-impl Exec {
+impl CaseExec {
     fn check(&self) -> Result<(), Problem> {
         for (key, text) in [("exec.path", &self.path)].into_iter().chain(
             self.arguments

@@ -53,13 +53,13 @@ pub struct Case {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctl: BTreeMap<String, String>,
     /// What is executed, and how.
-    pub exec: Exec,
+    pub exec: CaseExec,
     /// What a policy says no to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deny: Option<Deny>,
     /// Mounts, made in this order before the files.
     #[serde(default, rename = "mount", skip_serializing_if = "Vec::is_empty")]
-    pub mounts: Vec<Mount>,
+    pub mounts: Vec<CaseMount>,
     /// Files, made in this order.
     #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Made>,
@@ -72,7 +72,7 @@ pub struct Case {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Exec {
+pub struct CaseExec {
     /// The path that the call is given; empty for a descriptor alone (`AT_EMPTY_PATH`).
     #[serde(default)]
     pub path: String,
@@ -167,7 +167,7 @@ pub enum Deny {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Mount {
+pub struct CaseMount {
     /// What is mounted.
     pub kind: Kind,
     /// Where.

@@ -12,8 +12,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, setgroups, setresgid, setresuid};
 
-use crate::case::{self, Case, Content, Deny, Kind, Made, Mount, Open, Program, Way};
-use crate::scenario::{Elf, Exec, Stage};
+use crate::case::{self, Case, CaseMount, Content, Deny, Kind, Made, Open, Program, Way};
+use crate::scenario::{Elf, Exec, System};
 use crate::sys;
 use crate::wire::{Act, FILES};
 
@@ -22,12 +22,12 @@ use crate::wire::{Act, FILES};
 /// # Errors
 ///
 /// A file cannot be made, or what comes before the call fails.
-pub fn play(case: &Case, stage: &mut Stage) -> Result<()> {
-    prepare(case, stage)?;
+pub fn play(case: &Case, system: &mut System) -> Result<()> {
+    prepare(case, system)?;
     if let Some(path) = closed(case) {
         bail!("{path} cannot be opened before the call");
     }
-    execute(case, stage)
+    execute(case, system)
 }
 
 /// As [`play`], but executes nothing where a file that is to be opened before is not there, as it happens
@@ -36,30 +36,30 @@ pub fn play(case: &Case, stage: &mut Stage) -> Result<()> {
 /// # Errors
 ///
 /// As for [`play`].
-pub fn attempt(case: &Case, stage: &mut Stage) -> Result<()> {
-    prepare(case, stage)?;
+pub fn attempt(case: &Case, system: &mut System) -> Result<()> {
+    prepare(case, system)?;
     match closed(case) {
         Some(_) => Ok(()),
-        None => execute(case, stage),
+        None => execute(case, system),
     }
 }
 
-fn prepare(case: &Case, stage: &mut Stage) -> Result<()> {
+fn prepare(case: &Case, system: &mut System) -> Result<()> {
     for (number, one) in (1..).zip(&case.mounts) {
-        mounted(one, number, stage)
+        mounted(one, number, system)
             .with_context(|| format!("failed to mount {:?} on {}", one.kind, one.at))?;
     }
     for made in &case.files {
-        make(made, stage).with_context(|| format!("failed to make {}", made.path))?;
+        make(made, system).with_context(|| format!("failed to make {}", made.path))?;
     }
     for format in &case.formats {
-        stage.format(&format.name, &format.rule)?;
+        system.format(&format.name, &format.rule)?;
     }
     for (name, value) in &case.sysctl {
-        stage.sysctl(&name.replace('.', "/"), value)?;
+        system.sysctl(&name.replace('.', "/"), value)?;
     }
     for path in &case.watch {
-        stage.watch_also(path);
+        system.watch_also(path);
     }
     Ok(())
 }
@@ -73,16 +73,16 @@ fn closed(case: &Case) -> Option<&str> {
     (!opens).then_some(&fd.path)
 }
 
-fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
+fn execute(case: &Case, system: &mut System) -> Result<()> {
     let exec = exec(&case.exec)?;
     match &case.deny {
-        None => stage.observe(&exec).map(drop),
-        Some(Deny::Each) => stage.refuse_each(&exec),
-        Some(Deny::Event(nth)) => stage
+        None => system.observe(&exec).map(drop),
+        Some(Deny::Each) => system.refuse_each(&exec),
+        Some(Deny::Event(nth)) => system
             .refuse(&exec, Act::Deny, *nth, "whatever it is")
             .map(drop),
         Some(Deny::Path(words)) => {
-            let seen = stage.look("allow all", &exec)?;
+            let seen = system.look("allow all", &exec)?;
             let events = (1..).zip(&seen.events);
             let meant: Vec<_> = events
                 .filter(|(_, event)| event.starts_with(words))
@@ -93,7 +93,7 @@ fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
                 seen.events.join(", ")
             );
             for (nth, event) in meant {
-                stage.refuse(&exec, Act::Deny, nth, event)?;
+                system.refuse(&exec, Act::Deny, nth, event)?;
             }
             Ok(())
         }
@@ -101,7 +101,7 @@ fn execute(case: &Case, stage: &mut Stage) -> Result<()> {
 }
 
 /// Has the runner remove what is made there, outside of `/tmp`, which is emptied anyhow.
-fn announce(path: &Path, stage: &mut Stage) -> Result<()> {
+fn announce(path: &Path, system: &mut System) -> Result<()> {
     let mut above: Vec<_> = path.ancestors().collect();
     above.reverse();
     let missing = above
@@ -109,15 +109,15 @@ fn announce(path: &Path, stage: &mut Stage) -> Result<()> {
         .find(|place| place.symlink_metadata().is_err());
     match missing {
         Some(place) if place.starts_with("/tmp") => Ok(()),
-        Some(place) => stage.will_make(place),
+        Some(place) => system.will_make(place),
         None => Ok(()),
     }
 }
 
-fn mounted(one: &Mount, number: usize, stage: &mut Stage) -> Result<()> {
+fn mounted(one: &CaseMount, number: usize, system: &mut System) -> Result<()> {
     let at = Path::new(&one.at);
     if !at.is_dir() {
-        announce(at, stage)?;
+        announce(at, system)?;
         fs::create_dir_all(at)?;
     }
     let mut flags = MsFlags::empty();
@@ -169,10 +169,10 @@ fn mounted(one: &Mount, number: usize, stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-fn make(made: &Made, stage: &mut Stage) -> Result<()> {
+fn make(made: &Made, system: &mut System) -> Result<()> {
     let path = Path::new(&made.path);
     ensure!(path.symlink_metadata().is_err(), "it is there already");
-    announce(path, stage)?;
+    announce(path, system)?;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -228,7 +228,7 @@ fn elf(program: &Program) -> Elf {
     }
 }
 
-fn exec(case: &case::Exec) -> Result<Exec> {
+fn exec(case: &case::CaseExec) -> Result<Exec> {
     let mut exec = match case.call {
         Way::Execve => Exec::path(&case.path)?,
         Way::Fexecve => Exec::descriptor(&case.path)?,

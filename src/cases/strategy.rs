@@ -7,7 +7,7 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 
 use crate::arch;
-use crate::case::{Case, Deny, Exec, Fd, Made, Open, Program, Way};
+use crate::case::{Case, CaseExec, Deny, Fd, Made, Open, Program, Way};
 use crate::scenario::Flaw;
 
 /// Who is not root.
@@ -57,7 +57,7 @@ pub fn case() -> impl Strategy<Value = Case> {
     (files, exec(), arguments, variables, user, refused).prop_map(
         |(files, exec, arguments, variables, user, refused)| Case {
             files,
-            exec: Exec {
+            exec: CaseExec {
                 arguments,
                 environment: variables.into_iter().collect(),
                 user: user.then_some(NOBODY),
@@ -192,7 +192,7 @@ fn program() -> impl Strategy<Value = Program> {
 }
 
 /// What is executed, without arguments and the like.
-fn exec() -> impl Strategy<Value = Exec> {
+fn exec() -> impl Strategy<Value = CaseExec> {
     let flags = prop_oneof![
         4 => Just(None),
         1 => Just(Some("AT_SYMLINK_NOFOLLOW")),
@@ -203,10 +203,10 @@ fn exec() -> impl Strategy<Value = Exec> {
     let name = || prop_oneof![5 => Just("a"), 1 => select(NAMES.to_vec())];
     let own = || name().prop_map(|name| format!("/tmp/{name}"));
     let by = |call| {
-        move |path| Exec {
+        move |path| CaseExec {
             path,
             call,
-            ..Exec::default()
+            ..CaseExec::default()
         }
     };
     prop_oneof![
@@ -219,7 +219,7 @@ fn exec() -> impl Strategy<Value = Exec> {
         2 => (own(), any::<bool>(), any::<bool>(), flags.clone()).prop_map(
             move |(path, path_only, cloexec, flag)| {
                 let open = [path_only.then_some(Open::Path), cloexec.then_some(Open::Cloexec)];
-                Exec {
+                CaseExec {
                     fd: Some(Fd {
                         number: FD,
                         path,
@@ -230,7 +230,7 @@ fn exec() -> impl Strategy<Value = Exec> {
                 }
             },
         ),
-        2 => (any::<bool>(), name(), flags).prop_map(move |(directory, name, flag)| Exec {
+        2 => (any::<bool>(), name(), flags).prop_map(move |(directory, name, flag)| CaseExec {
             fd: directory.then(|| Fd {
                 number: FD,
                 path: "/tmp".to_owned(),

@@ -68,7 +68,7 @@ fn bare(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_id_is_known_and_used() {
-    let table: Table = toml::from_str(TABLE).unwrap();
+    let table: Citations = toml::from_str(TABLE).unwrap();
     let commits = table.commits.iter().map(|commit| commit.id.as_str());
     let known: Vec<_> = commits
         .chain(table.quotes.iter().map(|quote| quote.id.as_str()))
@@ -138,7 +138,7 @@ fn a_page_leads_to_what_it_cites() {
 #[test]
 fn the_page_of_citations_has_all_of_them() {
     let page = fs::read_to_string(Path::new(ROOT).join("docs/citations.md")).unwrap();
-    let table = Table::ours();
+    let table = Citations::ours();
     for commit in &table.commits {
         let row = format!(
             "<a id=\"{}\"></a>{} | {}",

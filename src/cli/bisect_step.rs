@@ -11,7 +11,7 @@ use crate::arch::QEMU;
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, Wanted};
+use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::{self, KernelId, Outcome, Trail};
 use crate::view::{Record, TRAIL};
 
@@ -109,7 +109,7 @@ fn expected(project: &Project, id: &KernelId, scenario: &Registered) -> Result<(
 
 fn one(
     args: &Args,
-    target: &Target,
+    target: &ReadyKernel,
     record: &Record,
     (owner, expected): (&KernelId, &Trail),
     out: &mut dyn Write,

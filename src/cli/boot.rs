@@ -13,8 +13,8 @@ use super::fetched::{self, Fetched};
 use crate::fetch::fetch_packages;
 use crate::project::Project;
 use crate::root::{Added, Root};
-use crate::suite::{Bench, Stop, Suite, Target, Wanted};
-use crate::trail::Lab;
+use crate::suite::{Bench, ReadyKernel, Stop, Suite, Wanted};
+use crate::trail::LabKind;
 use crate::vm::image::Load;
 use crate::wire::{Input, Job, Message, Stream};
 
@@ -78,7 +78,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             args.kernel
         );
     };
-    if target.lab() == Lab::Native {
+    if target.lab() == LabKind::Native {
         bail!("the running kernel is booted already: run the command here");
     }
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -134,7 +134,7 @@ fn load(args: &Args, project: &Project, suite: &Suite) -> Result<Load> {
 fn run(
     args: &Args,
     suite: &Suite,
-    target: &Target,
+    target: &ReadyKernel,
     bench: &Bench,
     stop: &Stop,
 ) -> Result<ExitCode> {

@@ -13,7 +13,7 @@ use crate::citation;
 use crate::contract::{self, Column, Table, all_known, specifications};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, Wanted};
+use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::{self, KernelId};
 use crate::view::TRAIL;
 
@@ -103,7 +103,7 @@ fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
         words => words.to_vec(),
     };
     let mut columns = Vec::new();
-    let mut booted: Vec<(usize, Target)> = Vec::new();
+    let mut booted: Vec<(usize, ReadyKernel)> = Vec::new();
     for word in &words {
         let id = word.parse::<KernelId>().ok();
         let id = id.filter(|id| project.table.find(id).is_some());
@@ -127,7 +127,7 @@ fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
 }
 
 /// Runs the family on kernels that have no snapshots and fills their columns.
-fn boot(project: &Project, booted: &[(usize, Target)], columns: &mut [Column]) -> Result<()> {
+fn boot(project: &Project, booted: &[(usize, ReadyKernel)], columns: &mut [Column]) -> Result<()> {
     let targets: Vec<_> = booted.iter().map(|(_, target)| target.clone()).collect();
     let found = live::observe(project, &targets, &family()?, TRAIL)?;
     for ((column, _), records) in booted.iter().zip(found) {

@@ -10,9 +10,9 @@ use super::{live, views};
 use crate::diff::{Form, Side};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, Wanted};
+use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::KernelId;
-use crate::view::{AnyView, Body, Name};
+use crate::view::{AnyView, Body, ViewName};
 
 /// Arguments of `exetrail diff`.
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub struct Args {
     modules: Option<PathBuf>,
     /// The view that is compared
     #[arg(long, default_value = "trail", value_parser = views::names())]
-    view: Name,
+    view: ViewName,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -41,7 +41,7 @@ pub struct Args {
 /// Where one side comes from.
 enum Source {
     Snapshots(KernelId),
-    Boot(Box<Target>),
+    Boot(Box<ReadyKernel>),
 }
 
 /// What a view saw, with where it comes from, or why there is nothing.

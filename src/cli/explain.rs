@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use super::live;
 use crate::project::Project;
 use crate::scenario::{Registered, select};
-use crate::suite::{Target, Wanted};
+use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::KernelId;
 use crate::view::{AnyView, Length, STAGES};
 
@@ -105,7 +105,7 @@ fn accepted(
 
 fn seen(
     project: &Project,
-    target: Target,
+    target: ReadyKernel,
     scenarios: &[&'static Registered],
     length: Length,
 ) -> Result<Vec<Told>> {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::fetch::{Trust, clean_up, fetch_fixture, fetch_kernel, prepare_root};
 use crate::project::Project;
 use crate::trail::KernelId;
-use crate::vm::table::Entry;
+use crate::vm::table::KernelEntry;
 
 /// Arguments of `exetrail fetch`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Entry>> {
+fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a KernelEntry>> {
     let names: Vec<_> = names.iter().filter(|name| *name != "fixture").collect();
     if names.is_empty() {
         return Ok(project.table.kernels.iter().collect());
@@ -89,7 +89,7 @@ fn fixture(project: &Project, update: bool) -> Result<()> {
 }
 
 /// Verifies and fetches kernels side by side: most of the time goes into hashing and decompression.
-fn kernels(project: &Project, entries: &[&Entry], update: bool) -> Result<()> {
+fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<()> {
     let lock = Mutex::new(project.kernels.clone());
     let queue = Mutex::new(entries.iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
@@ -123,7 +123,7 @@ fn kernels(project: &Project, entries: &[&Entry], update: bool) -> Result<()> {
 
 fn kernel(
     project: &Project,
-    entry: &Entry,
+    entry: &KernelEntry,
     update: bool,
     lock: &Mutex<crate::fetch::Lock>,
 ) -> Result<()> {

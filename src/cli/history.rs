@@ -12,7 +12,7 @@ use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
 use crate::scenario::select;
 use crate::trail::KernelId;
-use crate::view::{AnyView, Name};
+use crate::view::{AnyView, ViewName};
 
 /// Arguments of `exetrail history`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Args {
     scenarios: Vec<String>,
     /// The view whose changes are shown
     #[arg(long, default_value = "trail", value_parser = views::names())]
-    view: Name,
+    view: ViewName,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -30,7 +30,7 @@ pub struct Args {
 
 /// One behaviour: the kernel that brought it and those that share it.
 #[derive(Debug, Serialize)]
-struct Entry {
+struct Recorded {
     scenario: String,
     /// The kernel that has the snapshot.
     kernel: String,
@@ -70,7 +70,7 @@ fn entries(
     scenario: &str,
     lineage: &Lineage,
     files: &Baselines,
-) -> Result<Vec<Entry>> {
+) -> Result<Vec<Recorded>> {
     let mut entries = Vec::new();
     for (id, text) in files {
         let kernels = lineage
@@ -87,7 +87,7 @@ fn entries(
             let (old, new) = (view.parse(old)?, view.parse(text)?);
             Ok(view.compare(scenario, (side(before), &old), (side(id), &new)))
         });
-        entries.push(Entry {
+        entries.push(Recorded {
             scenario: scenario.to_owned(),
             kernel: id.to_string(),
             kernels: kernels.map(ToString::to_string).collect(),
@@ -97,9 +97,9 @@ fn entries(
     Ok(entries)
 }
 
-fn text(scenario: &str, entries: &[Entry]) -> String {
+fn text(scenario: &str, entries: &[Recorded]) -> String {
     let mut text = format!("{scenario}\n");
-    for Entry {
+    for Recorded {
         kernel,
         kernels,
         change,
@@ -120,9 +120,9 @@ fn text(scenario: &str, entries: &[Entry]) -> String {
     text + "\n"
 }
 
-fn markdown(scenario: &str, entries: &[Entry]) -> String {
+fn markdown(scenario: &str, entries: &[Recorded]) -> String {
     let mut text = format!("## {scenario}\n\n");
-    for Entry {
+    for Recorded {
         kernel,
         kernels,
         change,

@@ -13,7 +13,7 @@ use crate::hooks::{Hook, Offer, Passed, Side, is_recorded, look, passed, show};
 use crate::project::Project;
 use crate::scenario::select;
 use crate::stages::Inside;
-use crate::suite::{Bench, Stop, Suite, Target};
+use crate::suite::{Bench, ReadyKernel, Stop, Suite};
 use crate::trail::KernelId;
 use crate::view::{STAGES, stages};
 use crate::vm::image::Load;
@@ -111,7 +111,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// Boots a kernel and has this very command look at it from inside.
-fn ask(suite: &Suite, target: &Target, symbols: &[String], stop: &Stop) -> Result<Vec<Offer>> {
+fn ask(suite: &Suite, target: &ReadyKernel, symbols: &[String], stop: &Stop) -> Result<Vec<Offer>> {
     let mut argv = ["exetrail", "hooks", "--here", "--"]
         .map(ToOwned::to_owned)
         .to_vec();

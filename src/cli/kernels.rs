@@ -74,7 +74,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 
 fn lines(project: &Project, states: &[Kept]) -> Vec<Line> {
     let lineage = project.table.lineage();
-    let line = |entry: &crate::vm::table::Entry| -> Line {
+    let line = |entry: &crate::vm::table::KernelEntry| -> Line {
         let (cached, damage) = match project.kernel(&entry.id) {
             Ok(cached) => (cached, None),
             Err(error) => (None, Some(format!("{error:#}"))),

@@ -5,18 +5,18 @@ use anyhow::{Context as _, Result, bail};
 use super::progress::Progress;
 use crate::project::Project;
 use crate::scenario::Registered;
-use crate::suite::{Event, Options, Stop, Suite, Target, Work};
-use crate::trail::Lab;
-use crate::view::{Name, Record};
+use crate::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Work};
+use crate::trail::LabKind;
+use crate::view::{Record, ViewName};
 
 /// Prepares runs on these kernels.
 ///
 /// # Errors
 ///
 /// There is none, or what they have in common is not there.
-pub fn prepare(project: &Project, targets: &[Target], stop: &Stop) -> Result<Suite> {
+pub fn prepare(project: &Project, targets: &[ReadyKernel], stop: &Stop) -> Result<Suite> {
     // Any kernel that is booted tells how machines run here.
-    let booted = targets.iter().find(|target| target.lab() == Lab::Vm);
+    let booted = targets.iter().find(|target| target.lab() == LabKind::Vm);
     let Some(trial) = booted.or(targets.first()) else {
         bail!("no kernel is fetched: run vm/setup");
     };
@@ -26,7 +26,7 @@ pub fn prepare(project: &Project, targets: &[Target], stop: &Stop) -> Result<Sui
 
 /// The same scenarios on each of these kernels.
 #[must_use]
-pub fn work(targets: &[Target], scenarios: &[&'static Registered]) -> Vec<Work> {
+pub fn work(targets: &[ReadyKernel], scenarios: &[&'static Registered]) -> Vec<Work> {
     let work = targets.iter().map(|target| Work {
         target: target.clone(),
         scenarios: scenarios.to_vec(),
@@ -42,9 +42,9 @@ pub fn work(targets: &[Target], scenarios: &[&'static Registered]) -> Vec<Work> 
 /// The run could not be prepared, or the user stopped it.
 pub fn observe(
     project: &Project,
-    targets: &[Target],
+    targets: &[ReadyKernel],
     scenarios: &[&'static Registered],
-    view: Name,
+    view: ViewName,
 ) -> Result<Vec<Vec<Record>>> {
     if targets.is_empty() {
         return Ok(Vec::new());
@@ -60,7 +60,7 @@ pub fn observe(
     let work = work(targets, scenarios);
     let complete = suite.run(&work, &options, &stop, &mut |event| {
         progress.show(&event);
-        if let Event::Recorded { kernel, record } = event {
+        if let RunEvent::Recorded { kernel, record } = event {
             records[kernel].push(*record);
         }
     });
@@ -72,7 +72,7 @@ pub fn observe(
 
 /// Why a record has no body of a view, in words.
 #[must_use]
-pub fn why(record: &Record, view: Name) -> String {
+pub fn why(record: &Record, view: ViewName) -> String {
     let seen = record.of(view).or(record.seen.first());
     let Some(seen) = seen else {
         return "nothing was observed".to_owned();

@@ -8,7 +8,7 @@ use comfy_table::{Cell, Table, TableStyle};
 
 use super::{live, run};
 use crate::project::Project;
-use crate::suite::{Options, Stop, Tally, Target};
+use crate::suite::{Options, ReadyKernel, Stop, Tally};
 use crate::{case, cases};
 
 /// Options of `exetrail model`.
@@ -60,7 +60,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
     let seeds = args.seed..args.seed.saturating_add(args.cases);
-    let progress = |target: &Target, seed: u64| {
+    let progress = |target: &ReadyKernel, seed: u64| {
         let done = seed + 1 - args.seed;
         if done.is_multiple_of(100) || done == args.cases {
             eprintln!("{}: {done} of {} cases", target.label(), args.cases);
@@ -98,7 +98,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     })
 }
 
-fn table(targets: &[Target], tallies: &[Tally]) -> Table {
+fn table(targets: &[ReadyKernel], tallies: &[Tally]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new());
     table.set_header([

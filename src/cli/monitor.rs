@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::monitor::{Filter, LineFormat, Options, Scope, Target, run};
+use crate::monitor::{Destination, Filter, LineFormat, Options, Scope, run};
 use crate::observer::fanotify::Ids;
 
 /// Arguments of `exetrail monitor`.
@@ -60,9 +60,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
         },
         ids: if args.tid { Ids::Thread } else { Ids::Process },
         target: if args.syslog {
-            Target::Syslog
+            Destination::Syslog
         } else {
-            Target::Stdout
+            Destination::Stdout
         },
         format: args.format,
         count: args.count,

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::output::can_redraw;
-use crate::suite::{Event, Target};
-use crate::trail::{Lab, Outcome};
+use crate::suite::{ReadyKernel, RunEvent};
+use crate::trail::{LabKind, Outcome};
 
 /// Progress on standard error.
 pub struct Progress<'a> {
-    targets: &'a [Target],
+    targets: &'a [ReadyKernel],
     bars: Option<(MultiProgress, BTreeMap<usize, ProgressBar>)>,
     /// How many records came, by kernel.
     done: Vec<usize>,
@@ -21,7 +21,7 @@ pub struct Progress<'a> {
 impl<'a> Progress<'a> {
     /// Shows nothing yet.
     #[must_use]
-    pub fn new(targets: &'a [Target], scenarios: usize) -> Progress<'a> {
+    pub fn new(targets: &'a [ReadyKernel], scenarios: usize) -> Progress<'a> {
         let bars = can_redraw().then(|| (MultiProgress::new(), BTreeMap::new()));
         Progress {
             targets,
@@ -32,7 +32,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Shows what happens.
-    pub fn show(&mut self, event: &Event) {
+    pub fn show(&mut self, event: &RunEvent) {
         match &mut self.bars {
             Some((all, bars)) => bar(all, bars, self.targets, self.scenarios, event),
             None => line(self.targets, &mut self.done, self.scenarios, event),
@@ -43,12 +43,12 @@ impl<'a> Progress<'a> {
 fn bar(
     all: &MultiProgress,
     bars: &mut BTreeMap<usize, ProgressBar>,
-    targets: &[Target],
+    targets: &[ReadyKernel],
     scenarios: usize,
-    event: &Event,
+    event: &RunEvent,
 ) {
     match event {
-        Event::Booting { kernel, part } => {
+        RunEvent::Booting { kernel, part } => {
             let bar = bars.entry(*kernel).or_insert_with(|| {
                 let bar = all.add(ProgressBar::new(scenarios as u64));
                 // The template is a constant: when it were wrong, the default would do.
@@ -60,21 +60,21 @@ fn bar(
             });
             bar.set_message(part.clone().unwrap_or_else(|| "booting".to_owned()));
         }
-        Event::Running { kernel, scenario } => {
+        RunEvent::Running { kernel, scenario } => {
             if let Some(bar) = bars.get(kernel) {
                 bar.set_message(scenario.clone());
             }
         }
-        Event::Recorded { kernel, .. } => {
+        RunEvent::Recorded { kernel, .. } => {
             if let Some(bar) = bars.get(kernel) {
                 bar.inc(1);
             }
         }
-        Event::Note { text, .. } => {
+        RunEvent::Note { text, .. } => {
             // Where it cannot be printed, nobody reads.
             let _ = all.println(format!("note: {text}"));
         }
-        Event::Ended { kernel } => {
+        RunEvent::Ended { kernel } => {
             if let Some(bar) = bars.remove(kernel) {
                 bar.finish_and_clear();
             }
@@ -82,19 +82,19 @@ fn bar(
     }
 }
 
-fn line(targets: &[Target], done: &mut [usize], scenarios: usize, event: &Event) {
+fn line(targets: &[ReadyKernel], done: &mut [usize], scenarios: usize, event: &RunEvent) {
     match event {
-        Event::Booting { kernel, part } => {
+        RunEvent::Booting { kernel, part } => {
             let target = &targets[*kernel];
             let doing = match target.lab() {
-                Lab::Vm => "booting",
-                Lab::Native => "running on",
+                LabKind::Vm => "booting",
+                LabKind::Native => "running on",
             };
             let part = part.as_ref().map(|part| format!(" ({part})"));
             let part = part.unwrap_or_default();
             eprintln!("{}: {doing} {}{part}", target.label(), target.release);
         }
-        Event::Recorded { kernel, record, .. } => {
+        RunEvent::Recorded { kernel, record, .. } => {
             done[*kernel] += 1;
             let outcome = record.outcome();
             if !matches!(outcome, Outcome::Same | Outcome::Unsupported) {
@@ -102,12 +102,12 @@ fn line(targets: &[Target], done: &mut [usize], scenarios: usize, event: &Event)
                 eprintln!("{label}: {} {outcome}", record.scenario);
             }
         }
-        Event::Note { text, .. } => eprintln!("note: {text}"),
+        RunEvent::Note { text, .. } => eprintln!("note: {text}"),
         // One scenario is shown at once.
-        Event::Ended { kernel } if scenarios > 1 => {
+        RunEvent::Ended { kernel } if scenarios > 1 => {
             let label = targets[*kernel].label();
             eprintln!("{label}: {} of {scenarios} scenarios", done[*kernel]);
         }
-        Event::Running { .. } | Event::Ended { .. } => {}
+        RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
     }
 }

@@ -1,13 +1,13 @@
 //! What the records of a run stand on, for the file beside them.
 
 use crate::records::{Kernel, Machine, Package, Program, Provenance};
-use crate::suite::{Options, Suite, Target};
+use crate::suite::{Options, ReadyKernel, Suite};
 use crate::vm::accel;
 use crate::wire::BUILD;
 
 /// Of a run that has ended: how guests ran is known then.
 #[must_use]
-pub fn of(suite: &Suite, targets: &[Target], options: &Options) -> Provenance {
+pub fn of(suite: &Suite, targets: &[ReadyKernel], options: &Options) -> Provenance {
     let machine = suite.accel().map(|choice| Machine {
         qemu: accel::qemu(),
         accelerator: choice.accel.name().to_owned(),

@@ -11,8 +11,8 @@ use crate::files;
 use crate::project::Project;
 use crate::report::{Accepted, Chapter, page};
 use crate::scenario::{Registered, select};
-use crate::trail::{KernelInfo, Lab, Outcome};
-use crate::view::{Judged, Record, Seen, VIEWS};
+use crate::trail::{KernelInfo, LabKind, Outcome};
+use crate::view::{Judged, Record, VIEWS, ViewSeen};
 
 /// Arguments of `exetrail report`.
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ fn accepted(project: &Project) -> Result<Vec<Record>> {
                 let Some((owner, text)) = lineage.at(&entry.id, files) else {
                     continue;
                 };
-                seen.push(Seen {
+                seen.push(ViewSeen {
                     view: view.name(),
                     outcome: Outcome::Same,
                     reason: None,
@@ -78,7 +78,7 @@ fn accepted(project: &Project) -> Result<Vec<Record>> {
             }
             records.push(Record {
                 scenario: scenario.name.to_owned(),
-                kernel: KernelInfo::of(&entry.id.to_string(), &entry.release, Lab::Vm),
+                kernel: KernelInfo::of(&entry.id.to_string(), &entry.release, LabKind::Vm),
                 seen,
                 model: None,
             });

@@ -14,9 +14,9 @@ use crate::project::Project;
 use crate::records::{self, Soak};
 use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
-use crate::suite::{Begin, Event, Options, Stop, Suite, Target, Wanted};
-use crate::trail::{Lab, Outcome};
-use crate::view::{Name, Record, rows};
+use crate::suite::{Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted};
+use crate::trail::{LabKind, Outcome};
+use crate::view::{Record, ViewName, rows};
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -40,11 +40,11 @@ pub struct Args {
     /// Show these views alone; all that were observed are judged [default: the trail, and of the
     /// others what is not as accepted]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
-    view: Vec<Name>,
+    view: Vec<ViewName>,
     /// Arm the observers of these views alone; the trail always is [default: all that share one boot,
     /// which audit does not]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
-    observe: Vec<Name>,
+    observe: Vec<ViewName>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
@@ -124,7 +124,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
     }
-    if !args.append.is_empty() && targets.iter().any(|target| target.lab() == Lab::Native) {
+    if !args.append.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
     let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
@@ -228,7 +228,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// Refuses two kernels whose records and snapshots would have the same name.
-fn one_of_a_series(targets: &[Target]) -> Result<()> {
+fn one_of_a_series(targets: &[ReadyKernel]) -> Result<()> {
     for (index, target) in targets.iter().enumerate() {
         if let Some(other) = targets[..index]
             .iter()
@@ -248,7 +248,7 @@ fn one_of_a_series(targets: &[Target]) -> Result<()> {
 
 struct Run<'a> {
     suite: &'a Suite,
-    targets: &'a [Target],
+    targets: &'a [ReadyKernel],
     options: &'a Options,
     stop: &'a Stop,
 }
@@ -267,7 +267,7 @@ impl Run<'_> {
             .suite
             .run(&work, self.options, self.stop, &mut |event| {
                 progress.show(&event);
-                if let Event::Recorded { record, .. } = event
+                if let RunEvent::Recorded { record, .. } = event
                     && result.is_ok()
                 {
                     result = take(*record);
@@ -298,7 +298,7 @@ pub fn find(
     project: &Project,
     kernels: &[String],
     modules: Option<&Path>,
-) -> Result<(Vec<Target>, Vec<String>)> {
+) -> Result<(Vec<ReadyKernel>, Vec<String>)> {
     let mut wanted = Vec::new();
     for word in kernels {
         if word == "all" {

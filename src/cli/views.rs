@@ -5,10 +5,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::observer::{self, OBSERVERS};
 use crate::scenario::Registered;
-use crate::view::{Name, Record, Seen, TRAIL, VIEWS};
+use crate::view::{Record, TRAIL, VIEWS, ViewName, ViewSeen};
 
 /// Reads the name of a view; help lists them all.
-pub fn names() -> impl TypedValueParser<Value = Name> {
+pub fn names() -> impl TypedValueParser<Value = ViewName> {
     let values = VIEWS
         .iter()
         .map(|view| PossibleValue::new(view.name().as_str()).help(view.about()));
@@ -18,14 +18,14 @@ pub fn names() -> impl TypedValueParser<Value = Name> {
 /// The views whose observers are armed: those of `--observe` beside the trail, or all that fit into
 /// one boot.
 #[must_use]
-pub fn observed(words: &[Name]) -> Vec<Name> {
+pub fn observed(words: &[ViewName]) -> Vec<ViewName> {
     let kinds: Vec<_> = OBSERVERS.iter().collect();
     let first = observer::boots(&kinds)
         .into_iter()
         .next()
         .unwrap_or_default();
-    let fits = |name: Name| first.iter().any(|kind| kind.name == name.as_str());
-    let wanted = |name: Name| match words.is_empty() {
+    let fits = |name: ViewName| first.iter().any(|kind| kind.name == name.as_str());
+    let wanted = |name: ViewName| match words.is_empty() {
         true => fits(name),
         false => words.contains(&name),
     };
@@ -38,7 +38,7 @@ pub fn observed(words: &[Name]) -> Vec<Name> {
 /// # Errors
 ///
 /// It is not observed, or none of the scenarios has it.
-pub fn check(shown: &[Name], observed: &[Name], scenarios: &[&Registered]) -> Result<()> {
+pub fn check(shown: &[ViewName], observed: &[ViewName], scenarios: &[&Registered]) -> Result<()> {
     for name in shown {
         if !observed.contains(name) {
             bail!("--view {name} shows what is not observed: add {name} to --observe");
@@ -56,7 +56,7 @@ pub fn check(shown: &[Name], observed: &[Name], scenarios: &[&Registered]) -> Re
 
 /// A note on the views that apply to some of these scenarios and were not observed.
 #[must_use]
-pub fn left_out(observed: &[Name], scenarios: &[&Registered]) -> Option<String> {
+pub fn left_out(observed: &[ViewName], scenarios: &[&Registered]) -> Option<String> {
     let left = VIEWS.iter().filter(|view| {
         !observed.contains(&view.name()) && scenarios.iter().any(|one| view.applies(one))
     });
@@ -67,8 +67,8 @@ pub fn left_out(observed: &[Name], scenarios: &[&Registered]) -> Option<String> 
 /// A record with the views that are to be shown alone; all for none. Where one of them could not be
 /// seen, the trail tells why.
 #[must_use]
-pub fn only(record: &Record, shown: &[Name]) -> Record {
-    let wanted = |seen: &&Seen| shown.is_empty() || shown.contains(&seen.view);
+pub fn only(record: &Record, shown: &[ViewName]) -> Record {
+    let wanted = |seen: &&ViewSeen| shown.is_empty() || shown.contains(&seen.view);
     let mut seen: Vec<_> = record.seen.iter().filter(wanted).cloned().collect();
     if seen.is_empty() {
         let failed = record.seen.iter().filter(|seen| seen.body.is_none());

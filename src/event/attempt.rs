@@ -1,6 +1,6 @@
 //! What is known of every exec of a scenario, from trail and stages: what a report is held against.
 
-use crate::stages::{CALL, LOADER_RUNS, Mark, PROGRAM_RUNS, Point, RETURN, Story};
+use crate::stages::{CALL, LOADER_RUNS, PROGRAM_RUNS, Point, RETURN, StageMark, Story};
 use crate::trail::{Mask, Step};
 
 /// One call that asked for an exec, whatever became of it.
@@ -122,7 +122,7 @@ struct Open {
 }
 
 impl<'a> Reader<'a> {
-    fn stage(&mut self, mark: &Mark) {
+    fn stage(&mut self, mark: &StageMark) {
         match mark.stage.as_str() {
             CALL => self.begin(),
             // A call of a 32-bit program is not traced: it begins with its record.

@@ -10,7 +10,7 @@ use crate::stages::errno;
 use crate::trail::printable;
 
 /// One record: its type, and its text.
-pub type Record<'a> = (u16, &'a str);
+pub type AuditRecord<'a> = (u16, &'a str);
 
 const SYSCALL: u16 = 1300;
 const PATH: u16 = 1302;
@@ -26,8 +26,8 @@ const UNSET: &str = "4294967295";
 /// # Errors
 ///
 /// A record that has no serial, or a call whose record says no more whose it is.
-pub fn calls(records: &[Record<'_>]) -> Result<Vec<Raw>, String> {
-    let mut groups: BTreeMap<u64, Vec<Record<'_>>> = BTreeMap::new();
+pub fn calls(records: &[AuditRecord<'_>]) -> Result<Vec<Raw>, String> {
+    let mut groups: BTreeMap<u64, Vec<AuditRecord<'_>>> = BTreeMap::new();
     for (kind, text) in records.iter().filter(|(kind, _)| KNOWN.contains(kind)) {
         let (serial, rest) = serial(text).ok_or_else(|| format!("not understood: {text:?}"))?;
         groups.entry(serial).or_default().push((*kind, rest));
@@ -47,7 +47,7 @@ fn serial(text: &str) -> Option<(u64, &str)> {
     Some((serial.parse().ok()?, rest))
 }
 
-fn call(group: &[Record<'_>]) -> Option<Raw> {
+fn call(group: &[AuditRecord<'_>]) -> Option<Raw> {
     let mut fields = Fields::new();
     let (mut tid, mut names) = (None, Vec::new());
     for (kind, text) in group {
@@ -161,7 +161,7 @@ mod tests {
         a0=1 a1=2 a2=3 a3=8 items=2 ppid=7 pid=9 auid=4294967295 uid=0 gid=0 euid=5 suid=0 fsuid=0 \
         egid=0 sgid=0 fsgid=0 tty=(none) ses=4294967295 comm=\"ls\" exe=\"/usr/bin/ls\" key=(null)";
 
-    fn one(records: &[Record<'_>]) -> Raw {
+    fn one(records: &[AuditRecord<'_>]) -> Raw {
         calls(records).unwrap().remove(0)
     }
 

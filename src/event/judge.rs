@@ -8,7 +8,7 @@ use super::{Event, Field, Report};
 
 /// What a sign makes of one exec.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct SignJudged {
     /// The exec.
     pub attempt: Attempt,
     /// Whether it was heard of.
@@ -20,7 +20,7 @@ pub struct Judged {
     /// Script and interpreter; none for a program that is no script, or of which nothing was heard.
     pub chain: Option<Chain>,
     /// Exe and comm; none where neither is told.
-    pub identity: Option<Identity>,
+    pub identity: Option<Whose>,
     /// Whether it stands where it belongs among the steps; none where it has no place.
     pub in_order: Option<bool>,
     /// Whether the container is told.
@@ -74,7 +74,7 @@ pub enum Chain {
 
 /// Whose exe and comm are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Identity {
+pub enum Whose {
     /// The new program's.
     New,
     /// The caller's.
@@ -87,7 +87,7 @@ pub enum Identity {
 
 /// What a sign makes of the execs of a scenario.
 #[must_use]
-pub fn judge(sign: &Sign, attempts: &[Attempt], report: &Report) -> Vec<Judged> {
+pub fn judge(sign: &Sign, attempts: &[Attempt], report: &Report) -> Vec<SignJudged> {
     let events: Vec<&Event> = report
         .events
         .iter()
@@ -149,7 +149,7 @@ fn heard<'a>(
     }
 }
 
-fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Judged {
+fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
     let get = |field: Field| events.iter().find_map(|event| event.get(field));
     let told = match sign.says {
         // Several files are opened; the right one is among them or it is not.
@@ -161,7 +161,7 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Judged {
         _ => events.iter().find_map(|event| told_path(sign, event)),
     };
     let is_heard = !events.is_empty();
-    Judged {
+    SignJudged {
         heard: match (is_heard, sign.says) {
             (false, _) => Heard::Missed,
             (true, Says::Executed | Says::Is) => Heard::Known,
@@ -235,24 +235,24 @@ fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
 }
 
 /// Whose exe and comm are told; what both have in common says nothing.
-fn identity(attempt: &Attempt, exe: Option<&str>, comm: Option<&str>) -> Option<Identity> {
+fn identity(attempt: &Attempt, exe: Option<&str>, comm: Option<&str>) -> Option<Whose> {
     let old = attempt.old.as_ref();
     let of = |told: Option<&str>, new: Option<&str>, old: Option<&String>| {
         let (told, new) = (told?, new?);
         let is_old = old.is_some_and(|old| old == told);
         match (new == told, is_old) {
             (true, true) => None,
-            (true, false) => Some(Identity::New),
-            (false, true) => Some(Identity::Old),
-            (false, false) => Some(Identity::Other),
+            (true, false) => Some(Whose::New),
+            (false, true) => Some(Whose::Old),
+            (false, false) => Some(Whose::Other),
         }
     };
     let exe = of(exe, attempt.image(), old.map(|old| &old.0));
     let comm = of(comm, attempt.comm.as_deref(), old.map(|old| &old.1));
     match (exe, comm) {
         (Some(exe), Some(comm)) if exe == comm => Some(exe),
-        (Some(Identity::Other), _) | (_, Some(Identity::Other)) => Some(Identity::Other),
-        (Some(_), Some(_)) => Some(Identity::Mixed),
+        (Some(Whose::Other), _) | (_, Some(Whose::Other)) => Some(Whose::Other),
+        (Some(_), Some(_)) => Some(Whose::Mixed),
         (one, other) => one.or(other),
     }
 }
@@ -296,7 +296,7 @@ words! {
         Interpreter => "interpreter alone",
         Neither => "neither",
     }
-    Identity { New => "new", Old => "old", Mixed => "mixed", Other => "neither", }
+    Whose { New => "new", Old => "old", Mixed => "mixed", Other => "neither", }
 }
 
 #[cfg(test)]
@@ -336,7 +336,7 @@ mod tests {
         SIGNS.iter().find(|sign| sign.name == name).unwrap()
     }
 
-    fn judged(name: &str, attempt: Attempt, text: &str) -> Judged {
+    fn judged(name: &str, attempt: Attempt, text: &str) -> SignJudged {
         let report = parse(text).unwrap();
         judge(sign(name), &[attempt], &report).remove(0)
     }
@@ -390,13 +390,13 @@ mod tests {
         let text = "event=inside  pid=p1 after=2 : sched_prepare_exec path=/s interp=/i comm=x\n";
         let judged = judged("sched_prepare_exec", script(), text);
         assert_eq!(judged.chain, Some(Chain::Both));
-        assert_eq!(judged.identity, Some(Identity::Old));
+        assert_eq!(judged.identity, Some(Whose::Old));
     }
 
     #[test]
     fn an_exe_of_the_new_program_with_the_old_comm_is_mixed() {
         let identity = identity(&attempt(), Some("/bin/ls"), Some("x"));
-        assert_eq!(identity, Some(Identity::Mixed));
+        assert_eq!(identity, Some(Whose::Mixed));
     }
 
     #[test]
@@ -407,7 +407,7 @@ mod tests {
         };
         assert_eq!(
             identity(&same, Some("/bin/ls"), Some("x")),
-            Some(Identity::New)
+            Some(Whose::New)
         );
         assert_eq!(identity(&same, None, Some("x")), None);
     }

@@ -22,7 +22,7 @@ mod trace;
 pub use attempt::{Attempt, End, attempts};
 pub use audit::calls;
 pub use field::{Field, Fields};
-pub use judge::{Chain, Heard, Identity, Judged, Path, judge};
+pub use judge::{Chain, Heard, Path, SignJudged, Whose, judge};
 pub use place::{Child, Raw, place};
 pub use report::{Event, Kind, Report};
 pub use show::{json, markdown, table_text};

@@ -104,7 +104,7 @@ fn tracepoints_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 
 fn tracepoints_relative(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("sched_process_exec")?;
-    let relative = |(_, judged): &&(String, super::Judged)| {
+    let relative = |(_, judged): &&(String, super::SignJudged)| {
         let passed = judged.attempt.passed.as_deref();
         passed.is_some_and(|path| path.starts_with("./") || path.starts_with("../"))
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::attempt::{Attempt, End};
-use super::judge::{Chain, Heard, Identity, Judged, Path, judge};
+use super::judge::{Chain, Heard, Path, SignJudged, Whose, judge};
 use super::sign::{SIGNS, Sign};
 use super::{Event, Field, Fields, Kind, Report};
 use crate::trail::{Mask, Trail};
@@ -63,7 +63,7 @@ pub struct Cell {
     /// All processes that were looked for at the end.
     pub ended: usize,
     /// Every exec, with its scenario.
-    pub judged: Vec<(String, Judged)>,
+    pub judged: Vec<(String, SignJudged)>,
 }
 
 impl Table {
@@ -173,19 +173,19 @@ fn counted<T: Ord + Display>(words: impl Iterator<Item = T>) -> String {
 
 impl Cell {
     /// The execs that came about.
-    pub fn executed(&self) -> impl Iterator<Item = &(String, Judged)> {
+    pub fn executed(&self) -> impl Iterator<Item = &(String, SignJudged)> {
         let all = self.judged.iter();
         all.filter(|(_, judged)| judged.attempt.end == End::Executed)
     }
 
     /// The calls that failed.
-    pub fn failed(&self) -> impl Iterator<Item = &(String, Judged)> {
+    pub fn failed(&self) -> impl Iterator<Item = &(String, SignJudged)> {
         let all = self.judged.iter();
         all.filter(|(_, judged)| matches!(judged.attempt.end, End::Failed(_)))
     }
 
     /// Every path that was told of an exec.
-    pub fn paths(&self) -> impl Iterator<Item = (Path, &(String, Judged))> {
+    pub fn paths(&self) -> impl Iterator<Item = (Path, &(String, SignJudged))> {
         self.executed().filter_map(|one| Some((one.1.path?, one)))
     }
 
@@ -207,13 +207,13 @@ impl Cell {
             .count();
         let placed = self.executed().any(|(_, judged)| judged.in_order.is_some());
         let container = self.executed().any(|(_, judged)| judged.container);
-        let heard = |one: &(String, Judged)| one.1.heard;
+        let heard = |one: &(String, SignJudged)| one.1.heard;
         [
             counted(self.executed().map(heard)),
             counted(self.failed().map(heard)),
             counted(self.paths().map(|(path, _)| path)),
             counted::<Chain>(chains),
-            counted::<Identity>(identities),
+            counted::<Whose>(identities),
             match (placed, wrong) {
                 (false, _) => "-".to_owned(),
                 (true, 0) => "right".to_owned(),
@@ -269,7 +269,7 @@ impl Row {
     }
 }
 
-fn exceptions(judged: &Judged) -> Vec<String> {
+fn exceptions(judged: &SignJudged) -> Vec<String> {
     let mut all = Vec::new();
     if judged.attempt.end == End::Executed {
         match judged.path {
@@ -277,8 +277,8 @@ fn exceptions(judged: &Judged) -> Vec<String> {
             Some(path) => all.push(format!("the path is {path}")),
         }
         match judged.identity {
-            Some(Identity::Mixed) => all.push("exe and comm are mixed".to_owned()),
-            Some(Identity::Other) => all.push("exe or comm is neither's".to_owned()),
+            Some(Whose::Mixed) => all.push("exe and comm are mixed".to_owned()),
+            Some(Whose::Other) => all.push("exe or comm is neither's".to_owned()),
             _ => {}
         }
         if judged.heard == Heard::Missed {

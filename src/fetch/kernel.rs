@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::trail::KernelId;
 use crate::vm::payload;
-use crate::vm::table::{Entry, Table};
+use crate::vm::table::{KernelEntry, Table};
 
 use super::apt::Apt;
 use super::contents::{Contents, Trust};
@@ -147,7 +147,7 @@ fn version(packages: &[Pinned]) -> &str {
 pub fn fetch_kernel(
     cache: &Path,
     table: &Table,
-    entry: &Entry,
+    entry: &KernelEntry,
     pinned: &[Pinned],
     update: bool,
 ) -> Result<Vec<Pinned>> {

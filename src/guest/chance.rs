@@ -65,7 +65,7 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
 fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
     boot.observers.want(&[TRAIL.to_owned()]);
     let mut undo = Undo::new(boot.lab)?;
-    let run = |stage: &mut crate::scenario::Stage| cases::attempt(case, stage);
+    let run = |system: &mut crate::scenario::System| cases::attempt(case, system);
     let work = Work {
         run: &run,
         hang: Hang::Fault,

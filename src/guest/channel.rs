@@ -10,7 +10,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 use nix::unistd::dup2_stdout;
 
 use crate::arch;
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::Link;
 
 /// Opens the port so that every byte goes through as it is.
@@ -24,10 +24,10 @@ pub fn open_port(port: &str) -> Result<OwnedFd> {
 }
 
 /// Opens the record channel.
-pub fn open(lab: Lab) -> Result<Link> {
+pub fn open(lab: LabKind) -> Result<Link> {
     match lab {
-        Lab::Vm => open_port(arch::RECORDS).map(Link::new),
-        Lab::Native => take_stdout().map(Link::new),
+        LabKind::Vm => open_port(arch::RECORDS).map(Link::new),
+        LabKind::Native => take_stdout().map(Link::new),
     }
 }
 
@@ -54,8 +54,8 @@ pub fn drain(link: &Link) {
 
 /// Ends the lab: the machine, and QEMU with it (`-no-reboot`); in a pid namespace the end of PID 1
 /// is the end of everything.
-pub fn end(lab: Lab) {
-    if lab == Lab::Native {
+pub fn end(lab: LabKind) {
+    if lab == LabKind::Native {
         return;
     }
     // Returns only when it failed, and then PID 1 ends and the kernel panics: an end as well.

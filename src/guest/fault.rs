@@ -11,14 +11,14 @@ use nix::unistd::Pid;
 use super::channel;
 use crate::observer::stages::{GROUP, TRACING};
 use crate::sys;
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::{Fault, Link};
 
 /// Where the runner is.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment<'a> {
     /// A scenario is about to begin.
-    Scenario(Lab, &'a Link),
+    Scenario(LabKind, &'a Link),
     /// This is the launcher, and has done nothing.
     Launcher,
     /// The observers are about to be armed.
@@ -50,10 +50,10 @@ impl Listener for Nobody {
 impl Listener for Fault {
     fn at(&self, moment: Moment<'_>) -> Result<()> {
         match (self, moment) {
-            (Fault::Panic, Moment::Scenario(Lab::Native, _)) => {
+            (Fault::Panic, Moment::Scenario(LabKind::Native, _)) => {
                 bail!("the running kernel is not ours to panic")
             }
-            (Fault::Panic, Moment::Scenario(Lab::Vm, _)) => {
+            (Fault::Panic, Moment::Scenario(LabKind::Vm, _)) => {
                 fs::write("/proc/sysrq-trigger", "c").context("failed to panic")?;
                 bail!("the kernel did not panic")
             }

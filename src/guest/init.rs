@@ -14,7 +14,7 @@ use nix::unistd::{chdir, chroot, execve};
 use super::channel;
 use crate::files;
 use crate::sys;
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::unpack::unpack;
 use crate::wire::{HOME, LAUNCHER, Message};
 
@@ -37,13 +37,13 @@ pub fn main() -> ExitCode {
     };
     eprintln!("exetrail: PID 1 failed: {error:#}");
     // The old root may not have /dev yet; then the console is all there is.
-    if let Ok(link) = channel::open(Lab::Vm) {
+    if let Ok(link) = channel::open(LabKind::Vm) {
         let _ = link.send(&Message::Failed {
             reason: format!("PID 1: {error:#}"),
         });
         channel::drain(&link);
     }
-    channel::end(Lab::Vm);
+    channel::end(LabKind::Vm);
     ExitCode::FAILURE
 }
 

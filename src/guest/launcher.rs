@@ -2,22 +2,22 @@
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::Contents;
-use crate::scenario::Stage;
+use super::Inspected;
+use crate::scenario::System;
 use crate::wire::Link;
 
 /// Runs a scenario and tells the runner how it went.
-pub fn serve(link: Link, run: &dyn Fn(&mut Stage) -> Result<()>, contents: Contents) {
-    let mut stage = Stage::new(link, contents);
-    let result = play(&mut stage, run);
+pub fn serve(link: Link, run: &dyn Fn(&mut System) -> Result<()>, contents: Inspected) {
+    let mut system = System::new(link, contents);
+    let result = play(&mut system, run);
     // When the runner cannot be told it is gone, and so is everything that could be done.
-    let _ = stage.done(result);
+    let _ = system.done(result);
 }
 
-fn play(stage: &mut Stage, run: &dyn Fn(&mut Stage) -> Result<()>) -> Result<()> {
+fn play(system: &mut System, run: &dyn Fn(&mut System) -> Result<()>) -> Result<()> {
     // Children whose parent has died become ours, so that their end is seen.
     nix::sys::prctl::set_child_subreaper(true).context("failed to become the subreaper")?;
-    let played = std::panic::AssertUnwindSafe(|| run(stage));
+    let played = std::panic::AssertUnwindSafe(|| run(system));
     std::panic::catch_unwind(played).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

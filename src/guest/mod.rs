@@ -26,9 +26,9 @@ use std::process::ExitCode;
 
 pub use cgroup::{left, sweep_all};
 
-use crate::scenario::{Contents, View, running_kernel};
+use crate::scenario::{FileView, Inspected, running_kernel};
 use crate::subject::{ROLE, Role};
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::{HOME, IDENTITY};
 
 /// The entry of the launcher.
@@ -50,8 +50,8 @@ pub fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     match (role.as_deref(), detail.as_deref()) {
-        (Some("runner"), Some("native")) => runner::main(Lab::Native),
-        (Some("runner"), _) => runner::main(Lab::Vm),
+        (Some("runner"), Some("native")) => runner::main(LabKind::Native),
+        (Some("runner"), _) => runner::main(LabKind::Vm),
         _ => init::main(),
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
-use crate::trail::{Lab, Run};
+use crate::trail::{LabKind, Run};
 use crate::wire::{Failure, Lost, Sent};
 
 /// How long an observer may take to read what is already there.
@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// All observers that there are.
 pub struct Observers {
-    lab: Lab,
+    lab: LabKind,
     all: Vec<One>,
     /// The watch that is going on.
     watch: Option<Watch>,
@@ -46,7 +46,7 @@ enum State {
 
 impl Observers {
     /// Nothing is set up yet.
-    pub fn new(lab: Lab) -> Observers {
+    pub fn new(lab: LabKind) -> Observers {
         let one = |kind: &'static Kind| One {
             kind,
             observer: (kind.make)(),
@@ -187,13 +187,13 @@ impl Observers {
 }
 
 impl One {
-    fn be_ready(&mut self, lab: Lab) {
+    fn be_ready(&mut self, lab: LabKind) {
         if self.ready.is_none() {
             self.ready = Some(self.set_up(lab));
         }
     }
 
-    fn set_up(&mut self, lab: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, lab: LabKind) -> Result<(), Failure> {
         let unmet = asked(self.kind.needs, lab).filter(|need| !(need.probe)(lab));
         let unmet: Vec<_> = unmet.map(|need| need.what.to_owned()).collect();
         match unmet.is_empty() {

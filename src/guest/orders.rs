@@ -14,13 +14,13 @@ use nix::time::{ClockId, clock_settime};
 use super::HOME;
 use super::observers::Observers;
 use crate::sys;
-use crate::wire::{Link, Message, Order, Plan};
+use crate::wire::{GuestPlan, Link, Message, Order};
 
 /// The host gives its order at once or ends the machine; a saved one sleeps, and its clock with it.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// The plan that stands in the image; none where it is to come.
-pub fn in_image() -> Result<Option<Plan>> {
+pub fn in_image() -> Result<Option<GuestPlan>> {
     match fs::read(Path::new(HOME).join("plan.json")) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).context("failed to read the plan"),
@@ -29,7 +29,7 @@ pub fn in_image() -> Result<Option<Plan>> {
 }
 
 /// Follows orders until one of them is a plan.
-pub fn await_plan(link: &mut Link, observers: &mut Observers) -> Result<Plan> {
+pub fn await_plan(link: &mut Link, observers: &mut Observers) -> Result<GuestPlan> {
     loop {
         link.send(&Message::Ready).context("failed to report")?;
         let order = link.receive(Instant::now() + PATIENCE);

@@ -18,21 +18,27 @@ use nix::unistd::Pid;
 use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
 use super::undo::Undo;
-use super::{Contents, View, chance, channel, command, launcher, orders, report, running_kernel};
+use super::{
+    FileView, Inspected, chance, channel, command, launcher, orders, report, running_kernel,
+};
 use crate::cases;
 use crate::model::{self, Either, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
-use crate::scenario::{Ending, Hang, Registered, Reply, Request, Scenario, Stage, keep_counting};
+use crate::scenario::{
+    Hang, LaunchEnding, Registered, Reply, Request, Scenario, System, keep_counting,
+};
 use crate::sys::{self, ForkResult};
-use crate::trail::{Agreement, Case, Lab, Run, Trail, normalise};
-use crate::wire::{Ask, Failure, Job, Link, LinkError, Lost, Message, Plan, Policy, Sent, until};
+use crate::trail::{Agreement, LabKind, Run, Section, Trail, normalise};
+use crate::wire::{
+    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, until,
+};
 
 /// The view that the runner itself puts together, from what the holder saw.
 pub(super) const TRAIL: &str = crate::observer::fanotify::KIND.name;
 
 /// Runs the plan to its end and ends the lab.
-pub fn main(lab: Lab) -> ExitCode {
+pub fn main(lab: LabKind) -> ExitCode {
     let result = channel::open(lab).and_then(|mut link| {
         let result = run(lab, &mut link);
         if let Err(error) = &result {
@@ -50,16 +56,16 @@ pub fn main(lab: Lab) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(lab: Lab, link: &mut Link) -> Result<()> {
+fn run(lab: LabKind, link: &mut Link) -> Result<()> {
     limits(lab).context("failed to set limits")?;
     keep_counting();
     let children = child_signals().context("failed to ask for signals of children")?;
-    if lab == Lab::Native {
+    if lab == LabKind::Native {
         use_up_two().context("failed to use up process id 2")?;
     }
     let mut boot = Boot {
         lab,
-        contents: Contents::default(),
+        contents: Inspected::default(),
         observers: Observers::new(lab),
         children,
     };
@@ -110,12 +116,12 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
             }
         }
         Job::Command { argv, input, fetch } => match lab {
-            Lab::Vm => {
+            LabKind::Vm => {
                 let input = *input;
                 let task = command::Task { argv, input, fetch };
                 command::run(&task, &boot.children, link)?;
             }
-            Lab::Native => bail!("the native lab runs scenarios alone"),
+            LabKind::Native => bail!("the native lab runs scenarios alone"),
         },
     }
     link.send(&Message::Done)?;
@@ -123,20 +129,20 @@ fn run(lab: Lab, link: &mut Link) -> Result<()> {
 }
 
 /// Limits that could change what programs do are the same on every kernel.
-fn limits(lab: Lab) -> nix::Result<()> {
+fn limits(lab: LabKind) -> nix::Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, 1024, 4096)?;
     setrlimit(Resource::RLIMIT_STACK, 8 << 20, u64::MAX)?;
     setrlimit(Resource::RLIMIT_CORE, 0, u64::MAX)?;
     match lab {
         // Older kernels ask modprobe about formats that they do not know: a start of its own.
         // Of nothing at all nothing would be written.
-        Lab::Vm => match fs::write("/proc/sys/kernel/modprobe", "\n") {
+        LabKind::Vm => match fs::write("/proc/sys/kernel/modprobe", "\n") {
             // A kernel without modules asks nobody.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Errno::EACCES),
             _ => Ok(()),
         },
         // The setting is everybody's, and the helper would not be seen: it is outside.
-        Lab::Native => Ok(()),
+        LabKind::Native => Ok(()),
     }
 }
 
@@ -151,7 +157,7 @@ fn use_up_two() -> nix::Result<()> {
 
 fn one(
     ask: &Ask,
-    plan: &Plan,
+    plan: &GuestPlan,
     link: &Link,
     boot: &mut Boot,
 ) -> Result<(Trail, Agreement), Failure> {
@@ -189,7 +195,7 @@ fn one(
 }
 
 /// What makes files and executes programs.
-type Doing<'a> = dyn Fn(&mut Stage) -> Result<()> + 'a;
+type Doing<'a> = dyn Fn(&mut System) -> Result<()> + 'a;
 
 /// What the runner does for one ask: code that it knows by its name, or data that it was sent.
 struct Own<'a> {
@@ -213,7 +219,7 @@ impl Own<'_> {
                     .deadline
                     .map_or(Scenario::DEFAULT.deadline, Duration::from_secs),
                 hang: Hang::Fault,
-                run: Box::new(|stage| cases::play(case, stage)),
+                run: Box::new(|system| cases::play(case, system)),
             });
         }
         let name = &ask.scenario;
@@ -231,9 +237,9 @@ impl Own<'_> {
 /// What all scenarios of a boot share.
 pub(super) struct Boot {
     /// Where it is.
-    pub lab: Lab,
+    pub lab: LabKind,
     /// What is in the fixture's files.
-    pub contents: Contents,
+    pub contents: Inspected,
     /// Who watches.
     pub observers: Observers,
     /// Readable when a child ends.
@@ -379,7 +385,7 @@ fn events(run: &Run) -> Vec<String> {
 /// Adds what was seen of one start to the scenario's trail.
 fn add(trail: &mut Trail, one: Trail, heading: Option<String>) -> Result<()> {
     match heading {
-        Some(heading) => trail.cases.push(Case {
+        Some(heading) => trail.cases.push(Section {
             heading,
             trail: one,
         }),
@@ -390,10 +396,10 @@ fn add(trail: &mut Trail, one: Trail, heading: Option<String>) -> Result<()> {
 }
 
 /// Holds what was seen of one start against the model.
-fn agrees(trail: &Trail, ending: &Ending, contents: &Contents) -> Result<Agreement> {
+fn agrees(trail: &Trail, ending: &LaunchEnding, contents: &Inspected) -> Result<Agreement> {
     let kernel = running_kernel().context("the kernel has no release that can be read")?;
     // Files that the call itself did not come to are as they are left.
-    let view = View::of(std::process::id(), contents, &[PathBuf::from("/")]).afterwards();
+    let view = FileView::of(std::process::id(), contents, &[PathBuf::from("/")]).afterwards();
     let nothing = World::default();
     let premise = ending.premise.as_ref();
     Ok(model::check(&Witness {
@@ -406,7 +412,7 @@ fn agrees(trail: &Trail, ending: &Ending, contents: &Contents) -> Result<Agreeme
 }
 
 /// What the launcher tells of one exec; events and parents are the holder's to add.
-fn begun(launcher: i32, ending: &Ending) -> Result<Run> {
+fn begun(launcher: i32, ending: &LaunchEnding) -> Result<Run> {
     Ok(Run {
         launcher,
         pid_max: pid_max()?,

@@ -9,7 +9,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use super::leftover::Fixture;
 use crate::files;
 use crate::proc::Mount;
-use crate::trail::Lab;
+use crate::trail::LabKind;
 
 /// Where formats are registered.
 const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
@@ -28,7 +28,7 @@ enum Change {
 /// Changes, undone in reverse order; and how everything was before the first one.
 #[derive(Debug)]
 pub struct Undo {
-    lab: Lab,
+    lab: LabKind,
     changes: Vec<Change>,
     mounts: Vec<Mount>,
     fixture: Fixture,
@@ -36,7 +36,7 @@ pub struct Undo {
 
 impl Undo {
     /// Remembers how everything is.
-    pub fn new(lab: Lab) -> Result<Undo> {
+    pub fn new(lab: LabKind) -> Result<Undo> {
         Ok(Undo {
             lab,
             changes: Vec::new(),
@@ -47,7 +47,7 @@ impl Undo {
 
     /// Writes a setting below `/proc/sys` and remembers the old one.
     pub fn sysctl(&mut self, name: &str, value: &str) -> Result<()> {
-        if self.lab == Lab::Native {
+        if self.lab == LabKind::Native {
             bail!("the native lab changes no setting of the machine ({name})");
         }
         let path = Path::new("/proc/sys").join(name);
@@ -69,7 +69,7 @@ impl Undo {
 
     /// Registers a format with binfmt_misc, which is mounted for it where it is not.
     pub fn format(&mut self, name: &str, rule: &str) -> Result<()> {
-        if self.lab == Lab::Native {
+        if self.lab == LabKind::Native {
             bail!("the native lab changes no setting of the machine (binfmt_misc)");
         }
         let register = Path::new(FORMATS).join("register");

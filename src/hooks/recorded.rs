@@ -1,6 +1,6 @@
 //! When an exec passes a symbol, from the stages that were accepted.
 
-use crate::stages::{Inside, Mark, Point, Source};
+use crate::stages::{Inside, Point, Source, StageMark};
 
 /// How one story of stages passes a symbol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn is_recorded(symbol: &str) -> bool {
     })
 }
 
-fn is(mark: &Mark, symbol: &str) -> bool {
+fn is(mark: &StageMark, symbol: &str) -> bool {
     let event = mark.symbol.split_once(':').map(|(_, name)| name);
     mark.symbol == symbol || event == Some(symbol)
 }
@@ -73,7 +73,7 @@ mod tests {
 
     fn story(stages: &[(&str, &str)]) -> Inside {
         let mark = |(stage, symbol): &(&str, &str)| {
-            Point::Stage(Mark {
+            Point::Stage(StageMark {
                 process: "p1".into(),
                 stage: (*stage).into(),
                 symbol: (*symbol).into(),

@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Answer, Call, Caller, Ending, Files, Loaded, Running, Step, Target, exec, load};
+use super::{
+    Answer, Call, Caller, Files, KernelEnding, Loaded, PredictedStep, Started, Target, exec, load,
+};
 use crate::trail::{self, Agreement, How, Release, Told, Trail};
 
 /// What was seen of one start, and what the model needs to know of it.
@@ -199,7 +201,7 @@ impl Check<'_> {
             return;
         }
         let mut running = match ending {
-            Ending::Runs(running) => running,
+            KernelEnding::Runs(running) => running,
             failed => {
                 if asked {
                     self.failed(name, &failed);
@@ -232,26 +234,26 @@ impl Check<'_> {
     }
 
     /// A call of ours that failed: how it ended must be what was predicted.
-    fn failed(&mut self, name: &str, ending: &Ending) {
+    fn failed(&mut self, name: &str, ending: &KernelEnding) {
         let trail = self.witness.trail;
-        if (trail.hang.is_some()) != (*ending == Ending::Hang) {
+        if (trail.hang.is_some()) != (*ending == KernelEnding::Hang) {
             let seen = trail.hang.as_deref().unwrap_or("no hang");
             self.disagree(name, &format!("{seen}, expected {ending:?}"));
             return;
         }
         let expected = match ending {
-            Ending::Errno(errno) => How::Errno(errno.clone()),
-            Ending::NoFormat { helper } => {
+            KernelEnding::Errno(errno) => How::Errno(errno.clone()),
+            KernelEnding::NoFormat { helper } => {
                 let started = trail.started.iter().any(|started| started.process != name);
                 if started != helper.is_some() {
                     self.disagree(name, &format!("helper of the kernel: {started}"));
                 }
                 How::Errno("ENOEXEC".to_owned())
             }
-            Ending::Signal(signal) => How::SignalInExec((*signal).to_owned()),
-            Ending::Checked => How::Exit(0),
+            KernelEnding::Signal(signal) => How::SignalInExec((*signal).to_owned()),
+            KernelEnding::Checked => How::Exit(0),
             // The death of the listener allows the event.
-            Ending::Hang | Ending::Runs(_) => return,
+            KernelEnding::Hang | KernelEnding::Runs(_) => return,
         };
         self.ends(name, &expected);
     }
@@ -273,7 +275,7 @@ impl Check<'_> {
     }
 
     /// A call of ours that went well: what the program was told must be what was predicted.
-    fn runs(&mut self, name: &str, running: &Running, loaded: &Loaded) {
+    fn runs(&mut self, name: &str, running: &Started, loaded: &Loaded) {
         let trail = self.witness.trail;
         let seen = trail.ended.iter().find(|ended| ended.process == name);
         if let Some(how @ (How::Errno(_) | How::SignalInExec(_))) = seen.map(|seen| &seen.how)
@@ -293,7 +295,7 @@ impl Check<'_> {
         }
     }
 
-    fn told(&mut self, name: &str, running: &Running, told: &Told) {
+    fn told(&mut self, name: &str, running: &Started, told: &Told) {
         let expected = Told {
             execfn: Some(running.execfn.clone()),
             execfd: told.execfd.filter(|_| running.execfd.is_some()),
@@ -333,7 +335,7 @@ struct Matching<'r, 'a> {
 }
 
 impl Matching<'_, '_> {
-    fn step(&mut self, expected: &Step) -> Answer {
+    fn step(&mut self, expected: &PredictedStep) -> Answer {
         if self.wrong.is_some() {
             return Answer::Go;
         }
@@ -387,7 +389,7 @@ fn show(step: &trail::Step) -> String {
     )
 }
 
-fn show_expected(step: &Step) -> String {
+fn show_expected(step: &PredictedStep) -> String {
     let what = if step.execute { "execute" } else { "open" };
     format!("{what} {} (exe={} comm={})", step.path, step.exe, step.comm)
 }

@@ -23,12 +23,12 @@ pub struct Image {
     /// Its first [`HEAD`] bytes, filled up with zeros.
     pub head: Vec<u8>,
     /// What its ELF headers say; none where it does not begin like an ELF file.
-    pub elf: Option<Elf>,
+    pub elf: Option<ElfHeaders>,
 }
 
 /// What the headers of an ELF file say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Elf {
+pub struct ElfHeaders {
     /// `e_type`.
     pub kind: u16,
     /// `e_machine`.
@@ -97,7 +97,7 @@ impl Image {
     }
 }
 
-impl Elf {
+impl ElfHeaders {
     /// Whether it can be executed: `ET_EXEC` or `ET_DYN`.
     #[must_use]
     pub fn is_program(&self) -> bool {
@@ -148,7 +148,7 @@ impl Segment {
     }
 }
 
-fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
+fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> ElfHeaders {
     let mut fixed = [0; header64::SIZEOF_EHDR];
     fixed.copy_from_slice(&head[..header64::SIZEOF_EHDR]);
     let wide = header64::Header::from_bytes(&fixed);
@@ -158,7 +158,7 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Elf {
         header::EM_386 => narrow_segments(bytes, head),
         _ => wide_segments(bytes, wide),
     };
-    let mut elf = Elf {
+    let mut elf = ElfHeaders {
         kind,
         machine,
         headers: segments.is_some(),
@@ -253,7 +253,12 @@ fn interpreter<B: Bytes + ?Sized>(bytes: &B, segment: &Segment) -> Interpreter {
 }
 
 /// Reads what the loader asks the dynamic section.
-fn libraries<B: Bytes + ?Sized>(bytes: &B, segments: &[Segment], machine: u16, elf: &mut Elf) {
+fn libraries<B: Bytes + ?Sized>(
+    bytes: &B,
+    segments: &[Segment],
+    machine: u16,
+    elf: &mut ElfHeaders,
+) {
     let word = if machine == header::EM_386 { 4 } else { 8 };
     let section = segments
         .iter()
@@ -309,7 +314,7 @@ mod tests {
     use super::*;
     use crate::elf::{Elf as Built, Flaw};
 
-    fn elf(program: &Built) -> Elf {
+    fn elf(program: &Built) -> ElfHeaders {
         Image::of(program.build().as_slice()).elf.unwrap()
     }
 

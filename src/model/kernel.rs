@@ -7,9 +7,11 @@ use super::differences::{
     ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
     LISTENER_WAITS_FOR_ITSELF, MANY_HEADERS, OPENS_FIRST,
 };
-use super::image::{Elf, Interpreter, PAGE};
-use super::walk::{Found, walk};
-use super::{Answer, Call, Ending, File, Files, Format, Observer, Running, Step, Target};
+use super::image::{ElfHeaders, Interpreter, PAGE};
+use super::walk::{Walked, walk};
+use super::{
+    Answer, BinfmtEntry, Call, Eye, File, Files, KernelEnding, PredictedStep, Started, Target,
+};
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
@@ -31,9 +33,9 @@ pub fn exec(
     files: &dyn Files,
     call: &Call,
     kernel: Release,
-    observer: &mut Observer<'_>,
-) -> Ending {
-    let mut exec = Exec {
+    observer: &mut Eye<'_>,
+) -> KernelEnding {
+    let mut exec = Execve {
         files,
         call,
         kernel,
@@ -47,17 +49,17 @@ pub fn exec(
         loader: None,
     };
     match exec.run() {
-        Ok(running) => Ending::Runs(Box::new(running)),
+        Ok(running) => KernelEnding::Runs(Box::new(running)),
         Err(ending) => ending,
     }
 }
 
 /// A call under way: `struct linux_binprm`.
-struct Exec<'a, 'o> {
+struct Execve<'a, 'o> {
     files: &'a dyn Files,
     call: &'a Call,
     kernel: Release,
-    observer: &'a mut Observer<'o>,
+    observer: &'a mut Eye<'o>,
     argv: Vec<String>,
     /// How many bytes of arguments still fit.
     room: i64,
@@ -80,16 +82,16 @@ enum Handler {
     /// Go on with this file as the program.
     Interpreter(Box<File>),
     /// The program runs.
-    Starts(Box<Running>),
+    Starts(Box<Started>),
 }
 
-fn errno(name: &str) -> Ending {
-    Ending::Errno(name.to_owned())
+fn errno(name: &str) -> KernelEnding {
+    KernelEnding::Errno(name.to_owned())
 }
 
-impl Exec<'_, '_> {
+impl Execve<'_, '_> {
     /// `do_execveat_common`, `bprm_execve`, `exec_binprm`.
-    fn run(&mut self) -> Result<Running, Ending> {
+    fn run(&mut self) -> Result<Started, KernelEnding> {
         let names = self.names();
         if self.limit_is_exceeded() && (names.is_ok() || LIMIT_BEFORE_NAME.is_in(self.kernel)) {
             return Err(errno("EAGAIN"));
@@ -109,7 +111,7 @@ impl Exec<'_, '_> {
             None => self.open_program(&base, &path)?,
         };
         if self.flags() & AT_EXECVE_CHECK != 0 {
-            return Err(Ending::Checked);
+            return Err(KernelEnding::Checked);
         }
         let mut interp = filename.clone();
         for depth in 0.. {
@@ -128,7 +130,7 @@ impl Exec<'_, '_> {
                 Handler::NotMine => break,
             }
         }
-        Err(Ending::NoFormat {
+        Err(KernelEnding::NoFormat {
             helper: self.helper(&file),
         })
     }
@@ -159,7 +161,7 @@ impl Exec<'_, '_> {
 
     /// `getname` and `alloc_bprm`: the name that the program is known by, and where its path
     /// begins.
-    fn names(&self) -> Result<(String, String, String), Ending> {
+    fn names(&self) -> Result<(String, String, String), KernelEnding> {
         let caller = &self.call.caller;
         let (fd, path, flags) = match &self.call.target {
             Target::Path(path) => (None, path, 0),
@@ -188,7 +190,7 @@ impl Exec<'_, '_> {
 
     /// Counted and copied: `bprm_stack_limits`, `copy_strings`. The rest of the room is for what
     /// interpreters add.
-    fn copy_arguments(&mut self, filename: &str) -> Result<(), Ending> {
+    fn copy_arguments(&mut self, filename: &str) -> Result<(), KernelEnding> {
         let room = (self.call.caller.stack / 4).clamp(ARGUMENTS, MOST_ARGUMENTS);
         let pointers = (self.argv.len().max(1) + self.call.environment.len()) * 8;
         self.room = i64::try_from(room).unwrap_or(i64::MAX) - pointers as i64;
@@ -202,7 +204,7 @@ impl Exec<'_, '_> {
         Ok(())
     }
 
-    fn copy(&mut self, string: &str) -> Result<(), Ending> {
+    fn copy(&mut self, string: &str) -> Result<(), KernelEnding> {
         self.room -= string.len() as i64 + 1;
         self.stack += string.len() as u64 + 1;
         // The first page is there; to add one `may_expand_vm` asks the limit (`get_arg_page`).
@@ -222,14 +224,14 @@ impl Exec<'_, '_> {
     }
 
     /// `copy_string_kernel`.
-    fn put_argument(&mut self, argument: &str) -> Result<(), Ending> {
+    fn put_argument(&mut self, argument: &str) -> Result<(), KernelEnding> {
         self.copy(argument)?;
         self.argv.insert(0, argument.to_owned());
         Ok(())
     }
 
     /// `do_open_execat`.
-    fn open_program(&mut self, base: &str, path: &str) -> Result<File, Ending> {
+    fn open_program(&mut self, base: &str, path: &str) -> Result<File, KernelEnding> {
         let mut known = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
         if EXECVE_CHECK.is_in(self.kernel) {
             known |= AT_EXECVE_CHECK;
@@ -242,7 +244,7 @@ impl Exec<'_, '_> {
     }
 
     /// Opens a file to execute it: `do_filp_open`, `may_open` in fs/namei.c, `deny_write_access`.
-    fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, Ending> {
+    fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, KernelEnding> {
         let caller = &self.call.caller;
         // `alloc_empty_file`, before the walk.
         if caller.no_files {
@@ -254,9 +256,9 @@ impl Exec<'_, '_> {
             return Err(errno("EBADF"));
         }
         let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
-            Found::File(file) => *file,
-            Found::Link => return Err(errno("ELOOP")),
-            Found::Directory(_) | Found::Other => return Err(errno("EACCES")),
+            Walked::File(file) => *file,
+            Walked::Link => return Err(errno("ELOOP")),
+            Walked::Directory(_) | Walked::Other => return Err(errno("EACCES")),
         };
         let allowed = file.owned.may_execute(caller.uid, caller.gid, false);
         if !allowed || file.noexec {
@@ -272,22 +274,22 @@ impl Exec<'_, '_> {
     /// The events of one open: `fsnotify_open_perm` asks for the execution, then for the open.
     ///
     /// An overlay's file opens another one underneath (`ovl_open_realfile`).
-    fn steps(&mut self, file: &File) -> Result<(), Ending> {
+    fn steps(&mut self, file: &File) -> Result<(), KernelEnding> {
         let layer = file.layer.as_deref().filter(|layer| layer.watched);
         if layer.is_some() && file.watched && LISTENER_WAITS_FOR_ITSELF.is_in(self.kernel) {
-            return Err(Ending::Hang);
+            return Err(KernelEnding::Hang);
         }
         let layer = layer.filter(|_| LAYERS_HAVE_EVENTS.is_in(self.kernel));
         for file in [file].into_iter().filter(|file| file.watched).chain(layer) {
             for execute in [true, false] {
-                let step = Step {
+                let step = PredictedStep {
                     execute,
                     path: file.name.clone(),
                     exe: self.call.caller.exe.clone(),
                     comm: self.call.caller.comm.clone(),
                 };
                 if let Answer::Refuse(errno) = (self.observer)(&step) {
-                    return Err(Ending::Errno(errno));
+                    return Err(KernelEnding::Errno(errno));
                 }
             }
         }
@@ -300,7 +302,7 @@ impl Exec<'_, '_> {
         file: &File,
         filename: &str,
         interp: &mut String,
-    ) -> Result<Handler, Ending> {
+    ) -> Result<Handler, KernelEnding> {
         // `prepare_binprm` reads the first bytes.
         if let Some(unreadable) = &file.unreadable {
             return Err(errno(unreadable));
@@ -320,7 +322,7 @@ impl Exec<'_, '_> {
         file: &File,
         _filename: &str,
         interp: &mut String,
-    ) -> Result<Handler, Ending> {
+    ) -> Result<Handler, KernelEnding> {
         let head = &file.image().head;
         let format = self
             .call
@@ -352,7 +354,7 @@ impl Exec<'_, '_> {
         Ok(Handler::Interpreter(Box::new(next)))
     }
 
-    fn open_format(&mut self, format: &Format) -> Result<File, Ending> {
+    fn open_format(&mut self, format: &BinfmtEntry) -> Result<File, KernelEnding> {
         match &format.fixed {
             // `file_clone_open`: the same file, whatever its path leads to by now.
             Some(file) => self.steps(file).map(|()| (**file).clone()),
@@ -361,13 +363,13 @@ impl Exec<'_, '_> {
     }
 
     /// `open_exec`, always from the working directory.
-    fn open_interpreter(&mut self, path: &str) -> Result<File, Ending> {
+    fn open_interpreter(&mut self, path: &str) -> Result<File, KernelEnding> {
         let cwd = self.call.caller.cwd.clone();
         self.open_exec(&cwd, path, true)
     }
 
     /// `BINPRM_FLAGS_PATH_INACCESSIBLE`: an interpreter could not open what it is told to.
-    fn path_is_accessible(&self) -> Result<(), Ending> {
+    fn path_is_accessible(&self) -> Result<(), KernelEnding> {
         match &self.call.target {
             Target::At {
                 fd: Some(_),
@@ -385,7 +387,7 @@ impl Exec<'_, '_> {
         file: &File,
         _filename: &str,
         interp: &mut String,
-    ) -> Result<Handler, Ending> {
+    ) -> Result<Handler, KernelEnding> {
         let Some((name, argument)) = first_line(&file.image().head) else {
             return Ok(Handler::NotMine);
         };
@@ -407,7 +409,7 @@ impl Exec<'_, '_> {
         file: &File,
         filename: &str,
         _interp: &mut String,
-    ) -> Result<Handler, Ending> {
+    ) -> Result<Handler, KernelEnding> {
         let Some(elf) = &file.image().elf else {
             return Ok(Handler::NotMine);
         };
@@ -452,10 +454,10 @@ impl Exec<'_, '_> {
         });
         let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
         if !elf.addresses || !whole || !self.has_descriptors() || !self.has_space(pages) {
-            return Err(Ending::Signal("SIGSEGV"));
+            return Err(KernelEnding::Signal("SIGSEGV"));
         }
         let exe = self.transparent.take().unwrap_or_else(|| file.clone());
-        Ok(Handler::Starts(Box::new(Running {
+        Ok(Handler::Starts(Box::new(Started {
             comm: self.comm(filename, file),
             exe,
             program: file.clone(),
@@ -470,7 +472,7 @@ impl Exec<'_, '_> {
     }
 
     /// `load_elf_phdrs`, of a program or of its interpreter.
-    fn reads_headers(&self, elf: &Elf) -> bool {
+    fn reads_headers(&self, elf: &ElfHeaders) -> bool {
         let most = match MANY_HEADERS.is_in(self.kernel) {
             true => 65536,
             false => PAGE,

@@ -4,8 +4,8 @@
 //! The cache is taken to know what stands in the default directories. Not predicted: auditing
 //! libraries, `DT_RPATH` of a library's loader, directories for special processors, musl's search.
 
-use super::walk::{Found, walk};
-use super::{Answer, Elf, File, Files, Observer, Running, Step};
+use super::walk::{Walked, walk};
+use super::{Answer, ElfHeaders, Eye, File, Files, PredictedStep, Started};
 use crate::arch;
 
 /// How the loader's part ends.
@@ -25,7 +25,7 @@ const CACHE: &str = "/etc/ld.so.cache";
 const PRELOAD: &str = "/etc/ld.so.preload";
 
 /// What happens before the program's own code runs.
-pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -> Loaded {
+pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loaded {
     let program = &running.program;
     let interpreter = running.interpreter.as_ref();
     let loader = interpreter.unwrap_or(program);
@@ -57,7 +57,11 @@ pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -
         files,
         running,
         observer,
-        narrow: program.image().elf.as_ref().is_some_and(Elf::is_narrow),
+        narrow: program
+            .image()
+            .elf
+            .as_ref()
+            .is_some_and(ElfHeaders::is_narrow),
         cache: None,
         library_path: variable(running, "LD_LIBRARY_PATH"),
         loaded: vec![Object {
@@ -69,7 +73,7 @@ pub fn load(files: &dyn Files, running: &Running, observer: &mut Observer<'_>) -
 }
 
 /// A variable that the loader heeds; none for a program of another user.
-fn variable(running: &Running, name: &str) -> Option<String> {
+fn variable(running: &Started, name: &str) -> Option<String> {
     let mut values = running.environment.iter().filter_map(|variable| {
         let (found, value) = variable.split_once('=')?;
         (found == name).then(|| value.to_owned())
@@ -84,8 +88,8 @@ struct Object {
 
 struct Loader<'a, 'o> {
     files: &'a dyn Files,
-    running: &'a Running,
-    observer: &'a mut Observer<'o>,
+    running: &'a Started,
+    observer: &'a mut Eye<'o>,
     narrow: bool,
     /// Whether the cache could be read, once it was tried.
     cache: Option<bool>,
@@ -186,7 +190,7 @@ impl Loader<'_, '_> {
     }
 
     /// `_dl_map_object`: an object by its name, which may be loaded already.
-    fn object(&mut self, name: &str, requester: &Elf) -> Result<(), Missing> {
+    fn object(&mut self, name: &str, requester: &ElfHeaders) -> Result<(), Missing> {
         let known = |object: &Object| {
             let soname = object
                 .file
@@ -213,7 +217,7 @@ impl Loader<'_, '_> {
     }
 
     /// Where a library without a directory is looked for, in order.
-    fn search(&mut self, name: &str, requester: &Elf) -> Result<File, Missing> {
+    fn search(&mut self, name: &str, requester: &ElfHeaders) -> Result<File, Missing> {
         let rpath = requester
             .rpath
             .clone()
@@ -266,14 +270,14 @@ impl Loader<'_, '_> {
 
     fn open(&mut self, path: &str) -> Result<File, Missing> {
         let caller = &self.running.caller;
-        let Ok(Found::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
+        let Ok(Walked::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
             return Err(Missing::Nothing);
         };
         if !file.owned.may_read(caller.uid, caller.gid) {
             return Err(Missing::Nothing);
         }
         if file.watched {
-            let step = Step {
+            let step = PredictedStep {
                 execute: false,
                 path: file.name.clone(),
                 exe: self.running.exe.name.clone(),
@@ -292,7 +296,7 @@ mod tests {
     use super::*;
     use crate::elf::Elf as Built;
     use crate::model::sample::{Sample, call, libraries};
-    use crate::model::{Call, Elf as Headers};
+    use crate::model::{Call, ElfHeaders as Headers};
 
     const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 

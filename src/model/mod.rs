@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Witness, check};
 pub use files::{Capabilities, Either, File, Files, Node, Owned, Recording, World};
-pub use image::{Bytes, Elf, HEAD, Image, Interpreter};
+pub use image::{Bytes, ElfHeaders, HEAD, Image, Interpreter};
 pub use kernel::exec;
 pub use loader::{Loaded, load};
 pub use walk::readable;
@@ -37,7 +37,7 @@ pub struct Call {
     /// Who makes it.
     pub caller: Caller,
     /// What is registered with binfmt_misc, the newest first.
-    pub formats: Vec<Format>,
+    pub formats: Vec<BinfmtEntry>,
     /// `kernel.modprobe`; empty for none.
     pub modprobe: String,
 }
@@ -95,7 +95,7 @@ pub struct Caller {
 
 /// An entry of binfmt_misc.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Format {
+pub struct BinfmtEntry {
     /// What it recognises.
     pub matches: Matches,
     /// Path of the interpreter.
@@ -123,13 +123,13 @@ pub enum Matches {
     Extension(String),
 }
 
-impl Format {
+impl BinfmtEntry {
     /// Reads a rule as it is written to `register`, without its name:
     /// `M:OFFSET:MAGIC:MASK:INTERPRETER:FLAGS` (Documentation/admin-guide/binfmt-misc.rst).
     ///
     /// Nothing for a rule that the kernel does not take either.
     #[must_use]
-    pub fn parse(rule: &str, files: &dyn Files) -> Option<Format> {
+    pub fn parse(rule: &str, files: &dyn Files) -> Option<BinfmtEntry> {
         let mut fields = rule.split(':');
         let (kind, offset) = (fields.next()?, fields.next()?);
         let (what, mask) = (fields.next()?, fields.next()?);
@@ -153,7 +153,7 @@ impl Format {
             Some(Node::File(file)) => Some(file),
             _ => None,
         };
-        Some(Format {
+        Some(BinfmtEntry {
             matches,
             interpreter: interpreter.to_owned(),
             fixed,
@@ -210,7 +210,7 @@ fn unescaped(field: &str) -> Option<Vec<u8>> {
 
 /// One step that an observer sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct PredictedStep {
     /// `execute`, or `open`.
     pub execute: bool,
     /// The file.
@@ -232,7 +232,7 @@ pub enum Answer {
 
 /// How the kernel's part ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum KernelEnding {
     /// The call fails with this errno, by name, and the caller goes on.
     Errno(String),
     /// ENOEXEC, and perhaps a helper that the kernel starts to find out more.
@@ -247,12 +247,12 @@ pub enum Ending {
     /// The listener hangs.
     Hang,
     /// A program runs.
-    Runs(Box<Running>),
+    Runs(Box<Started>),
 }
 
 /// A program that the kernel has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Running {
+pub struct Started {
     /// What the exe link says.
     pub exe: File,
     /// Its comm.
@@ -276,14 +276,14 @@ pub struct Running {
 }
 
 /// Where steps go, and answers come from.
-pub type Observer<'a> = dyn FnMut(&Step) -> Answer + 'a;
+pub type Eye<'a> = dyn FnMut(&PredictedStep) -> Answer + 'a;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn matches(rule: &str) -> Option<Matches> {
-        Format::parse(rule, &World::default()).map(|format| format.matches)
+        BinfmtEntry::parse(rule, &World::default()).map(|format| format.matches)
     }
 
     #[test]

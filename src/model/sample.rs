@@ -4,8 +4,8 @@ use crate::elf::Elf as Built;
 use crate::trail::Release;
 
 use super::{
-    Answer, Call, Caller, Ending, File, Image, Loaded, Node, Owned, Running, Step, Target, World,
-    exec, load,
+    Answer, Call, Caller, File, Image, KernelEnding, Loaded, Node, Owned, PredictedStep, Started,
+    Target, World, exec, load,
 };
 
 /// A file system in a few words.
@@ -99,7 +99,7 @@ pub fn call(path: &str) -> Call {
 }
 
 /// What happens, with the steps as `execute /a` and the exe that they are made under.
-pub fn start(sample: &Sample, call: &Call, release: &str) -> (Vec<String>, Ending) {
+pub fn start(sample: &Sample, call: &Call, release: &str) -> (Vec<String>, KernelEnding) {
     let mut steps = Vec::new();
     let kernel = Release::of(release).unwrap();
     let ending = exec(&sample.0, call, kernel, &mut |step| {
@@ -110,9 +110,9 @@ pub fn start(sample: &Sample, call: &Call, release: &str) -> (Vec<String>, Endin
 }
 
 /// The running program of a start that goes well.
-pub fn running(sample: &Sample, call: &Call) -> Running {
+pub fn running(sample: &Sample, call: &Call) -> Started {
     match start(sample, call, "7.3").1 {
-        Ending::Runs(running) => *running,
+        KernelEnding::Runs(running) => *running,
         other => panic!("{other:?}"),
     }
 }
@@ -131,7 +131,7 @@ pub fn libraries(sample: &Sample, call: &Call, refused: &str) -> (Vec<String>, L
     (steps, loaded)
 }
 
-fn words(step: &Step) -> String {
+fn words(step: &PredictedStep) -> String {
     let what = if step.execute { "execute" } else { "open" };
     format!("{what} {} by {}", step.path, step.exe)
 }

@@ -10,7 +10,7 @@ const PATH: usize = 4095;
 const NAME: usize = 255;
 
 /// What stands at the end of a path.
-pub enum Found {
+pub enum Walked {
     /// A regular file, with the last part of its own path.
     File(Box<File>),
     /// A directory.
@@ -32,7 +32,7 @@ pub fn walk(
     base: &str,
     path: &str,
     follow: bool,
-) -> Result<Found, &'static str> {
+) -> Result<Walked, &'static str> {
     if path.len() > PATH {
         return Err("ENAMETOOLONG");
     }
@@ -81,19 +81,19 @@ pub fn walk(
                 parts.reverse();
                 rest.extend(parts);
             }
-            Node::Link(_) => end = Some(Found::Link),
-            Node::File(file) if rest.is_empty() && !directory => end = Some(Found::File(file)),
-            Node::Other if rest.is_empty() && !directory => end = Some(Found::Other),
+            Node::Link(_) => end = Some(Walked::Link),
+            Node::File(file) if rest.is_empty() && !directory => end = Some(Walked::File(file)),
+            Node::Other if rest.is_empty() && !directory => end = Some(Walked::Other),
             Node::Directory(_) => {}
             Node::File(_) | Node::Other => return Err("ENOTDIR"),
         }
     }
     match (end, files.node(&join(&place)).ok_or("ENOENT")?) {
         (Some(found), _) => Ok(found),
-        (None, Node::Directory(owned)) => Ok(Found::Directory(owned)),
+        (None, Node::Directory(owned)) => Ok(Walked::Directory(owned)),
         // The base itself, for a path without any part.
-        (None, Node::File(file)) => Ok(Found::File(file)),
-        (None, _) => Ok(Found::Other),
+        (None, Node::File(file)) => Ok(Walked::File(file)),
+        (None, _) => Ok(Walked::Other),
     }
 }
 
@@ -101,15 +101,15 @@ pub fn walk(
 #[must_use]
 pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> {
     match walk(files, caller, &caller.cwd, path, true).ok()? {
-        Found::File(file) => {
+        Walked::File(file) => {
             let may = file.owned.may_read(caller.uid, caller.gid);
             may.then_some(Node::File(file))
         }
-        Found::Directory(owned) => {
+        Walked::Directory(owned) => {
             let may = owned.may_read(caller.uid, caller.gid);
             may.then_some(Node::Directory(owned))
         }
-        Found::Link | Found::Other => Some(Node::Other),
+        Walked::Link | Walked::Other => Some(Node::Other),
     }
 }
 
@@ -129,10 +129,10 @@ mod tests {
 
     fn found(sample: &Sample, path: &str, follow: bool) -> String {
         match walk(&sample.0, &call("/").caller, "/", path, follow) {
-            Ok(Found::File(file)) => file.name,
-            Ok(Found::Directory(_)) => "a directory".to_owned(),
-            Ok(Found::Link) => "a link".to_owned(),
-            Ok(Found::Other) => "something".to_owned(),
+            Ok(Walked::File(file)) => file.name,
+            Ok(Walked::Directory(_)) => "a directory".to_owned(),
+            Ok(Walked::Link) => "a link".to_owned(),
+            Ok(Walked::Other) => "something".to_owned(),
             Err(errno) => errno.to_owned(),
         }
     }

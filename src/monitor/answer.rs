@@ -15,7 +15,7 @@ use super::pulse::Life;
 use super::queue::Inlet;
 use super::tree::Tree;
 use super::{Filter, Summary};
-use crate::observer::fanotify::{AT_ONCE, Event, Group, Ids};
+use crate::observer::fanotify::{AT_ONCE, FanEvent, Group, Ids};
 use crate::proc::Stat;
 use crate::sys;
 
@@ -139,7 +139,7 @@ impl Answerer {
     }
 
     /// Answers one event, of somebody who may have waited since that time.
-    fn serve(&mut self, event: Event, since: Instant) -> Result<()> {
+    fn serve(&mut self, event: FanEvent, since: Instant) -> Result<()> {
         if event.fd < 0 {
             // The kernel has denied that open: it could not open the file for us.
             self.summary.unread += 1;

@@ -26,7 +26,7 @@ use super::queue::{Account, Bounds, queue};
 use super::syslog::{SOCKET, Syslog};
 use super::tree::Tree;
 use super::writer::{Sink, Writer};
-use super::{Options, Scope, Summary, Target, UNWATCHED, cgroup, signals};
+use super::{Destination, Options, Scope, Summary, UNWATCHED, cgroup, signals};
 use crate::observer::fanotify::{Class, Group, never_dump};
 use crate::proc::Stat;
 use crate::wire::until;
@@ -138,13 +138,13 @@ impl Threads {
     ) -> Result<Threads> {
         let pipe = || pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe");
         let sink = match options.target {
-            Target::Stdout => {
+            Destination::Stdout => {
                 let stdout = std::io::stdout().as_fd().try_clone_to_owned();
                 Sink::Output(Output::new(
                     stdout.context("failed to take over standard output")?,
                 ))
             }
-            Target::Syslog => Sink::Syslog(Syslog::connect(SOCKET.as_ref())?),
+            Destination::Syslog => Sink::Syslog(Syslog::connect(SOCKET.as_ref())?),
         };
         let tree = match command {
             // Its orphans come to us: our own tree is the command's.

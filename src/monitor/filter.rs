@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::look::{Look, Name, Who};
+use super::look::{Look, OpenName, Who};
 
 /// Patterns that a line's fields must match to be shown; without any, everything is shown.
 ///
@@ -49,8 +49,8 @@ impl Filter {
     pub fn shows(&self, look: &Look) -> bool {
         let exe = look.who == Who::TooLong || matches(self.exe.as_ref(), look.who.name());
         let path = match &look.path {
-            Name::Path(path) => matches(self.path.as_ref(), path) && self.is_below(path),
-            Name::TooLong | Name::Unreadable => true,
+            OpenName::Path(path) => matches(self.path.as_ref(), path) && self.is_below(path),
+            OpenName::TooLong | OpenName::Unreadable => true,
         };
         exe && path
     }
@@ -91,7 +91,7 @@ mod tests {
             start: 0,
             who,
             comm: Vec::new(),
-            path: Name::Path(b"/usr/lib/a.so".to_vec()),
+            path: OpenName::Path(b"/usr/lib/a.so".to_vec()),
         };
         Filter::new(None, exe, path).unwrap().shows(&look)
     }
@@ -123,7 +123,7 @@ mod tests {
         assert!(!shows(Some("/*"), None, Who::KernelThread));
     }
 
-    fn named(path: Name) -> Look {
+    fn named(path: OpenName) -> Look {
         Look {
             time: SystemTime::UNIX_EPOCH,
             mask: Mask::OPEN,
@@ -141,14 +141,14 @@ mod tests {
     fn a_path_that_is_too_long_slips_through_no_pattern() {
         let filter = Filter::new(None, None, Some("/etc/*")).unwrap();
         let filter = filter.below(Some(Path::new("/etc")));
-        assert!(filter.shows(&named(Name::TooLong)));
-        assert!(!filter.shows(&named(Name::Path(b"/usr/a".to_vec()))));
+        assert!(filter.shows(&named(OpenName::TooLong)));
+        assert!(!filter.shows(&named(OpenName::Path(b"/usr/a".to_vec()))));
     }
 
     #[test]
     fn a_place_is_itself_and_what_is_below_it() {
         let filter = Filter::default().below(Some(Path::new("/mnt/sub")));
-        let shows = |path: &[u8]| filter.shows(&named(Name::Path(path.to_vec())));
+        let shows = |path: &[u8]| filter.shows(&named(OpenName::Path(path.to_vec())));
         assert!(shows(b"/mnt/sub") && shows(b"/mnt/sub/a"));
         assert!(!shows(b"/mnt/subway") && !shows(b"/mnt/a"));
     }

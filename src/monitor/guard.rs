@@ -22,7 +22,7 @@ use super::output::tell;
 use super::pulse::{Pulse, Stethoscope};
 use super::signals;
 use super::syslog::{SOCKET, Syslog};
-use super::{Target, UNWATCHED};
+use super::{Destination, UNWATCHED};
 use crate::observer::fanotify::never_dump;
 use crate::sys::{self, ForkResult};
 use crate::wire::until;
@@ -130,7 +130,7 @@ impl Guard {
     /// # Errors
     ///
     /// What waiting for signals or for the monitor says.
-    pub fn keep(mut self, target: Target) -> Result<u8> {
+    pub fn keep(mut self, target: Destination) -> Result<u8> {
         for standing in [cgroup::leave(), cgroup::leave_freezer()] {
             if let Standing::Within(reason) = standing {
                 tell(&format!(
@@ -188,7 +188,7 @@ impl Guard {
     }
 
     /// The status to end with, once the monitor has ended.
-    fn reap(&self, target: Target) -> Result<Option<u8>> {
+    fn reap(&self, target: Destination) -> Result<Option<u8>> {
         match waitpid(self.monitor, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(_, status)) => Ok(Some(u8::try_from(status).unwrap_or(u8::MAX))),
             Ok(WaitStatus::Signaled(_, signal, dumped)) => {
@@ -207,10 +207,10 @@ impl Guard {
 }
 
 /// Says on standard error, and in syslog where lines go there, that nothing is watched any more.
-pub fn say_unwatched(reason: &str, target: Target) {
+pub fn say_unwatched(reason: &str, target: Destination) {
     let text = format!("unwatched: {reason}");
     tell(&text);
-    if target == Target::Syslog
+    if target == Destination::Syslog
         && let Ok(syslog) = Syslog::connect(SOCKET.as_ref())
         && let Ok((stop, ringer)) = pipe2(OFlag::O_CLOEXEC)
     {

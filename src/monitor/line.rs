@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::look::{Look, Name, Who};
+use super::look::{Look, OpenName, Who};
 use super::{LineFormat, Summary};
 use crate::trail::{Mask, printable};
 
@@ -101,8 +101,8 @@ impl Json {
             kind,
             comm: printable(&look.comm),
             path: match &look.path {
-                Name::Path(path) => Some(printable(path)),
-                Name::TooLong | Name::Unreadable => None,
+                OpenName::Path(path) => Some(printable(path)),
+                OpenName::TooLong | OpenName::Unreadable => None,
             },
         }
     }
@@ -136,7 +136,7 @@ mod tests {
             start: 0,
             who,
             comm: b"bash".to_vec(),
-            path: Name::Path(path.to_vec()),
+            path: OpenName::Path(path.to_vec()),
         }
     }
 

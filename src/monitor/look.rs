@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-use crate::observer::fanotify::{Event, Ids, process_of};
+use crate::observer::fanotify::{FanEvent, Ids, process_of};
 use crate::proc::Stat;
 use crate::trail::Mask;
 
@@ -30,12 +30,12 @@ pub struct Look {
     /// Its name; empty when it is gone.
     pub comm: Vec<u8>,
     /// The file that is being opened.
-    pub path: Name,
+    pub path: OpenName,
 }
 
 /// The name of a file that is being opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Name {
+pub enum OpenName {
     /// Its path.
     Path(Vec<u8>),
     /// It is longer than 4,095 bytes, and the kernel does not tell it (`ENAMETOOLONG`).
@@ -44,22 +44,22 @@ pub enum Name {
     Unreadable,
 }
 
-impl Name {
+impl OpenName {
     /// The path, or a word that is not a path.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         match self {
-            Name::Path(path) => path,
-            Name::TooLong => TOO_LONG,
-            Name::Unreadable => b"unreadable",
+            OpenName::Path(path) => path,
+            OpenName::TooLong => TOO_LONG,
+            OpenName::Unreadable => b"unreadable",
         }
     }
 
-    fn of(link: nix::Result<Vec<u8>>) -> Name {
+    fn of(link: nix::Result<Vec<u8>>) -> OpenName {
         match link {
-            Ok(path) => Name::Path(path),
-            Err(Errno::ENAMETOOLONG) => Name::TooLong,
-            Err(_) => Name::Unreadable,
+            Ok(path) => OpenName::Path(path),
+            Err(Errno::ENAMETOOLONG) => OpenName::TooLong,
+            Err(_) => OpenName::Unreadable,
         }
     }
 }
@@ -102,7 +102,7 @@ impl Who {
 impl Look {
     /// Reads `/proc`, which no permission event can be asked for.
     #[must_use]
-    pub fn take(event: Event, file: &OwnedFd, ids: Ids) -> Look {
+    pub fn take(event: FanEvent, file: &OwnedFd, ids: Ids) -> Look {
         let (pid, tid) = match ids {
             Ids::Process => (event.pid, None),
             Ids::Thread => (process_of(event.pid).unwrap_or(event.pid), Some(event.pid)),
@@ -122,7 +122,7 @@ impl Look {
             start,
             who,
             comm,
-            path: Name::of(path),
+            path: OpenName::of(path),
         }
     }
 
@@ -174,7 +174,7 @@ mod tests {
 
     fn look(pid: i32, ids: Ids) -> Look {
         let file = std::fs::File::open("/proc/self/comm").unwrap();
-        let event = Event {
+        let event = FanEvent {
             mask: Mask::OPEN,
             fd: -1,
             pid,

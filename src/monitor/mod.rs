@@ -46,7 +46,7 @@ mod writer;
 
 pub use control::run;
 pub use filter::Filter;
-pub use options::{LineFormat, Options, Scope, Target};
+pub use options::{Destination, LineFormat, Options, Scope};
 pub use summary::Summary;
 
 /// Exit status when a watch ended that should have gone on: nothing is held, and nothing is seen.

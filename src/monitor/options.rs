@@ -19,7 +19,7 @@ pub struct Options {
     /// What is shown.
     pub filter: Filter,
     /// Where lines go.
-    pub target: Target,
+    pub target: Destination,
     /// What they look like.
     pub format: LineFormat,
     /// End after so many were shown.
@@ -41,7 +41,7 @@ pub enum Scope {
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// Standard output.
     Stdout,
     /// The local syslog socket.

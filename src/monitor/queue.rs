@@ -151,7 +151,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::monitor::look::{Name, Who};
+    use crate::monitor::look::{OpenName, Who};
     use crate::trail::Mask;
 
     fn look(path: &str) -> Look {
@@ -164,7 +164,7 @@ mod tests {
             start: 0,
             who: Who::Dead,
             comm: Vec::new(),
-            path: Name::Path(path.into()),
+            path: OpenName::Path(path.into()),
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
             inlet.offer(look(path));
         }
         assert_eq!(account.lost(), 1);
-        assert_eq!(outlet.next().unwrap().path, Name::Path(b"a".to_vec()));
+        assert_eq!(outlet.next().unwrap().path, OpenName::Path(b"a".to_vec()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 /// A process: its id and its start, because ids are used again.
-pub type Identity = (i32, u64);
+pub type ProcessKey = (i32, u64);
 
 /// How a process is looked up: its start and its parent; none when it is gone.
 pub type Lookup<'a> = &'a dyn Fn(i32) -> Option<(u64, i32)>;
@@ -20,7 +20,7 @@ const DEPTH: usize = 256;
 /// before; otherwise its new parent speaks for it.
 #[derive(Debug)]
 pub struct Tree {
-    root: Identity,
+    root: ProcessKey,
     members: HashMap<i32, u64>,
     crowd: usize,
 }
@@ -28,7 +28,7 @@ pub struct Tree {
 impl Tree {
     /// The tree below (and with) a process.
     #[must_use]
-    pub fn new(root: Identity) -> Tree {
+    pub fn new(root: ProcessKey) -> Tree {
         Tree {
             root,
             members: HashMap::new(),
@@ -37,7 +37,7 @@ impl Tree {
     }
 
     /// Whether a process belongs to it; call it while the process is held.
-    pub fn holds(&mut self, process: Identity, ppid: i32, lookup: Lookup<'_>) -> bool {
+    pub fn holds(&mut self, process: ProcessKey, ppid: i32, lookup: Lookup<'_>) -> bool {
         let mut line = Vec::new();
         let (mut process, mut ppid) = (process, ppid);
         loop {
@@ -67,7 +67,7 @@ impl Tree {
         self.crowd = CROWD.max(self.members.len() * 2);
     }
 
-    fn knows(&self, process: Identity) -> bool {
+    fn knows(&self, process: ProcessKey) -> bool {
         process == self.root || self.members.get(&process.0) == Some(&process.1)
     }
 }

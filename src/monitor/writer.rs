@@ -139,7 +139,7 @@ mod tests {
     use nix::unistd::pipe2;
 
     use super::*;
-    use crate::monitor::look::{Look, Name, Who};
+    use crate::monitor::look::{Look, OpenName, Who};
     use crate::monitor::queue::{Bounds, queue};
     use crate::trail::Mask;
 
@@ -153,7 +153,7 @@ mod tests {
             start: 0,
             who: Who::Dead,
             comm: Vec::new(),
-            path: Name::Path(b"/a".to_vec()),
+            path: OpenName::Path(b"/a".to_vec()),
         }
     }
 

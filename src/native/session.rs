@@ -18,7 +18,7 @@ use crate::guest::sweep_all;
 use crate::subject::SUBJECT;
 use crate::trail::printable;
 use crate::vm::session::{Breakdown, Patience};
-use crate::wire::{Link, LinkError, Message, Plan, until};
+use crate::wire::{GuestPlan, Link, LinkError, Message, until};
 
 /// How long namespaces, mounts and the unpacking of the fixture may take on a busy machine.
 const START: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub struct Lab<'a> {
     /// The archives of the root.
     pub root: &'a [u8],
     /// What is to be done.
-    pub plan: &'a Plan,
+    pub plan: &'a GuestPlan,
     /// However it goes, it is over then.
     pub limit: Duration,
 }

@@ -26,7 +26,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::need::Need;
-use crate::trail::{Lab, Mask, Run};
+use crate::trail::{LabKind, Mask, Run};
 use crate::wire::{Failure, Lost, Policy};
 
 /// Every observer, in the order in which they are armed.
@@ -71,7 +71,7 @@ pub trait Observer {
     /// # Errors
     ///
     /// Why it sees nothing in this boot.
-    fn set_up(&mut self, lab: Lab) -> Result<(), Failure>;
+    fn set_up(&mut self, lab: LabKind) -> Result<(), Failure>;
 
     /// Begins to watch; when it returns, no exec is missed.
     ///
@@ -85,7 +85,7 @@ pub trait Observer {
     /// # Errors
     ///
     /// Why nothing can be said.
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure>;
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure>;
 
     /// Ends a watch of which nobody wants to hear.
     fn abandon(&mut self);
@@ -96,22 +96,22 @@ pub trait Observer {
 
 /// What one observer has to say of one exec.
 #[derive(Debug)]
-pub struct Report {
+pub struct Statement {
     /// The body of its view.
     pub body: Value,
     /// What it knows to have missed.
     pub lost: Lost,
 }
 
-impl Report {
+impl Statement {
     /// A report of what happened, beside what is known to be missing.
     ///
     /// # Errors
     ///
     /// None that such values have.
-    pub fn of(body: &crate::event::Report, lost: Lost) -> Result<Report> {
+    pub fn of(body: &crate::event::Report, lost: Lost) -> Result<Statement> {
         let body = serde_json::to_value(body).context("failed to write a report")?;
-        Ok(Report { body, lost })
+        Ok(Statement { body, lost })
     }
 }
 
@@ -124,7 +124,7 @@ pub struct Watch {
     /// When everything has to be over.
     pub deadline: Instant,
     /// Called for each event while the process is held; whoever holds takes them.
-    pub hooks: Vec<Hook>,
+    pub hooks: Vec<HeldHook>,
     /// The process that holds the others, once there is one.
     pub holder: Option<i32>,
     /// A usermode helper of the kernel without whose end the watch is not over.
@@ -136,7 +136,7 @@ pub struct Watch {
 }
 
 /// What an observer does while a process is held.
-pub struct Hook {
+pub struct HeldHook {
     /// The observer's name.
     pub observer: &'static str,
     /// What is called.

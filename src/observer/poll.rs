@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::look::{look, show_cgroups};
 use super::notes::Notes;
-use super::{Held, Hook, Kind, Observer, OnHeld, Watch, broken};
+use super::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
 use crate::event::{self, Fields, Raw, Report};
 use crate::need::{Host, Need};
-use crate::trail::{Lab, own};
+use crate::trail::{LabKind, own};
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which looks at each step.
@@ -23,7 +23,7 @@ pub const KIND: Kind = Kind {
     needs: &[Need {
         what: "a virtual machine: ids and cgroups are the machine's own",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     }],
     takes: None,
     make: || Box::new(Poll::default()),
@@ -39,7 +39,7 @@ struct Poll {
 }
 
 impl Observer for Poll {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         show_cgroups().map_err(broken)
     }
 
@@ -49,7 +49,7 @@ impl Observer for Poll {
             notes: notes.share().map_err(broken)?,
             known: BTreeMap::new(),
         };
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer: KIND.name,
             call: Box::new(hook),
         });
@@ -57,7 +57,7 @@ impl Observer for Poll {
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Statement>, Failure> {
         let Some(notes) = self.notes.take() else {
             return Ok(None);
         };
@@ -81,7 +81,7 @@ impl Observer for Poll {
             events: event::place(&watch.run, raw.collect()),
             ..Report::default()
         };
-        let report = super::Report::of(&report, Lost::default());
+        let report = super::Statement::of(&report, Lost::default());
         report.map(Some).map_err(broken)
     }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 
 use super::tracefs::{Instance, TRACING};
-use super::{Hook, Kind, Observer, Watch, broken};
+use super::{HeldHook, Kind, Observer, Watch, broken};
 use crate::event::{self, Report};
 use crate::need::{Host, Need};
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which lays a marker into the trace at each step.
@@ -18,7 +18,7 @@ pub const KIND: Kind = Kind {
         Need {
             what: "a virtual machine: the tracer of the running system is not ours",
             host: Host::Vm,
-            probe: |lab| lab == Lab::Vm,
+            probe: |lab| lab == LabKind::Vm,
         },
         Need {
             what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
@@ -80,20 +80,20 @@ impl Tracepoints {
 }
 
 impl Observer for Tracepoints {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         self.make().map_err(broken)
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
         let marker = self.instance()?.begin().map_err(broken)?;
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer: KIND.name,
             call: Box::new(marker),
         });
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Statement>, Failure> {
         let lines = self.instance()?.end().map_err(broken)?;
         let raw = event::events(&lines).map_err(|what| broken(anyhow!("the trace is {what}")))?;
         let report = Report {
@@ -101,7 +101,7 @@ impl Observer for Tracepoints {
             absent: self.absent.clone(),
             events: event::place(&watch.run, raw),
         };
-        let report = super::Report::of(&report, Lost::default());
+        let report = super::Statement::of(&report, Lost::default());
         report.map(Some).map_err(broken)
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::provenance;
-use crate::trail::{KernelId, Lab};
+use crate::trail::{KernelId, LabKind};
 use crate::view::{Record, SCHEMA};
 
 /// What tells a record from other JSON, and how new it is.
@@ -34,7 +34,7 @@ pub fn read(directories: &[PathBuf], knows: &dyn Fn(&str) -> bool) -> Result<Vec
         for file in files(directory)? {
             let (id, record) = one(&file, knows)
                 .with_context(|| format!("failed to read the record {}", file.display()))?;
-            let native = record.kernel.lab == Lab::Native;
+            let native = record.kernel.lab == LabKind::Native;
             let id = (!native).then_some(id);
             let key = (record.scenario.clone(), native, id);
             if let Some((other, _)) = found.get(&key) {

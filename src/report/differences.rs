@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Row, plural};
-use crate::trail::{KernelId, Lab, Outcome};
+use crate::trail::{KernelId, LabKind, Outcome};
 
 /// The kernels that gave a trail, oldest first, and whether it differs; none is the running one.
 type Kernels = BTreeMap<Option<KernelId>, bool>;
@@ -19,7 +19,7 @@ pub fn differences(rows: &[Row<'_>]) -> String {
             Outcome::Unsupported | Outcome::Broken => continue,
         };
         let kernel = &row.record.kernel;
-        let id = Some(kernel.lab).filter(|lab| *lab == Lab::Vm);
+        let id = Some(kernel.lab).filter(|lab| *lab == LabKind::Vm);
         if let Ok(id) = id.map(|_| kernel.id.parse()).transpose() {
             let own = scenarios.entry(row.label()).or_default();
             *own.entry(id).or_default() |= differs;

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::sys::{self, Addresses, ForkResult, Image, Spawn};
+use crate::sys::{self, Addresses, ForkResult, Invocation, Spawn};
 
 /// Path, arguments and environment of a start, with the ways to make it.
 ///
@@ -39,7 +39,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call says.
     pub fn execve(&self) -> nix::Result<()> {
-        Image::new(self.argv, self.environment).execve(self.path)
+        Invocation::new(self.argv, self.environment).execve(self.path)
     }
 
     /// execve(2) with addresses of choice instead of those of path, arguments and environment.
@@ -48,7 +48,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call says.
     pub fn execve_at(&self, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
-        Image::new(self.argv, self.environment).execve_at(self.path, choose)
+        Invocation::new(self.argv, self.environment).execve_at(self.path, choose)
     }
 
     /// execve(2) as 32-bit programs call it, by `int $0x80`.
@@ -63,13 +63,13 @@ impl<'a> Args<'a> {
     /// What the C library's execve(3) returns, and errno.
     #[must_use]
     pub fn library_execve(&self) -> (i32, Errno) {
-        Image::new(self.argv, self.environment).library_execve(self.path)
+        Invocation::new(self.argv, self.environment).library_execve(self.path)
     }
 
     /// What the system call itself returns.
     #[must_use]
     pub fn bare_execve(&self) -> isize {
-        Image::new(self.argv, self.environment).bare_execve(self.path)
+        Invocation::new(self.argv, self.environment).bare_execve(self.path)
     }
 
     /// execveat(2); returns 0 with `AT_EXECVE_CHECK` when the check went well.
@@ -78,7 +78,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call says.
     pub fn execveat(&self, dir: RawFd, path: &CStr, flags: i32) -> nix::Result<()> {
-        Image::new(self.argv, self.environment).execveat(dir, path, flags)
+        Invocation::new(self.argv, self.environment).execveat(dir, path, flags)
     }
 
     /// The path in a child that shares memory, and then the child's end as one's own.
@@ -87,7 +87,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call, or the exec in the child, says.
     pub fn spawn(&self, way: Spawn) -> nix::Result<()> {
-        Image::new(self.argv, self.environment).spawn(self.path, way)
+        Invocation::new(self.argv, self.environment).spawn(self.path, way)
     }
 
     /// execve(2) in a forked child, as in a new pid namespace, and then its end as one's own.
@@ -115,7 +115,7 @@ impl<'a> Args<'a> {
     ///
     /// What the calls say.
     pub fn vfork_with_input(&self) -> nix::Result<bool> {
-        Image::new(self.argv, self.environment).vfork_with_input(self.path)
+        Invocation::new(self.argv, self.environment).vfork_with_input(self.path)
     }
 
     /// execve(2) while another process shares working directory and root (clone(2), `CLONE_FS`).

@@ -6,10 +6,10 @@ use crate::trail::{Judgement, Verdict};
 
 /// A claim in the making of its verdict.
 ///
-/// A scenario adds what it tried; [`Stage::verdict`](super::Stage::verdict) puts the verdict into
+/// A scenario adds what it tried; [`System::verdict`](super::System::verdict) puts the verdict into
 /// the trail. The claim's text is in the specification (`scenarios/contract/*.toml`).
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct Evidence {
     id: &'static str,
     points: Vec<Point>,
     also: Vec<String>,
@@ -32,11 +32,11 @@ impl Point {
     }
 }
 
-impl Claim {
+impl Evidence {
     /// A claim by its id, such as `error/E2BIG`.
     #[must_use]
-    pub fn new(id: &'static str) -> Claim {
-        Claim {
+    pub fn new(id: &'static str) -> Evidence {
+        Evidence {
             id,
             points: Vec::new(),
             also: Vec::new(),
@@ -149,15 +149,15 @@ impl Claim {
 mod tests {
     use super::*;
 
-    fn claim(points: &[(&str, &str)]) -> Claim {
-        let mut claim = Claim::new("error/EACCES");
+    fn claim(points: &[(&str, &str)]) -> Evidence {
+        let mut claim = Evidence::new("error/EACCES");
         for (what, got) in points {
             claim.stated(what, "errno EACCES", got);
         }
         claim
     }
 
-    fn said(claim: &Claim) -> (Judgement, String) {
+    fn said(claim: &Evidence) -> (Judgement, String) {
         let Verdict {
             verdict, evidence, ..
         } = claim.verdict().unwrap();
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_claim_that_needs_a_condition_which_is_not_stated_holds_partly() {
-        let mut claim = Claim::new("error/EAGAIN");
+        let mut claim = Evidence::new("error/EAGAIN");
         claim.stated_if("after setuid", "limit", "errno EAGAIN", "errno EAGAIN");
         let told = "limit only after setuid".into();
         assert_eq!(said(&claim), (Judgement::Partly, told));

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::Stage;
+use super::System;
 use crate::sys;
 
 /// Where it is mounted.
@@ -26,7 +26,7 @@ pub struct Disk {
     device: PathBuf,
 }
 
-impl Stage {
+impl System {
     /// Mounts a new, empty disk at [`DISK`].
     ///
     /// # Errors

@@ -3,40 +3,40 @@
 use anyhow::Result;
 use nix::errno::Errno;
 
-use super::{Claim, Exec, Seen, Stage};
+use super::{Evidence, Exec, Seen, System};
 use crate::trail::How;
 
 /// A claim that some reasons give an errno; every trigger is a case of the scenario's trail.
 #[derive(Debug)]
 pub struct ErrnoClaim<'a> {
-    stage: &'a mut Stage,
-    claim: Claim,
+    system: &'a mut System,
+    claim: Evidence,
     errno: How,
 }
 
 impl<'a> ErrnoClaim<'a> {
     /// A claim by its id, such as `error/E2BIG`, and the errno that it promises.
     #[must_use]
-    pub fn new(stage: &'a mut Stage, id: &'static str, errno: Errno) -> ErrnoClaim<'a> {
+    pub fn new(system: &'a mut System, id: &'static str, errno: Errno) -> ErrnoClaim<'a> {
         ErrnoClaim {
-            stage,
-            claim: Claim::new(id),
+            system,
+            claim: Evidence::new(id),
             errno: How::Errno(format!("{errno:?}")),
         }
     }
 
-    /// The stage, to prepare the next trigger.
-    pub fn stage(&mut self) -> &mut Stage {
-        self.stage
+    /// The system, to prepare the next trigger.
+    pub fn system(&mut self) -> &mut System {
+        self.system
     }
 
     /// A stated reason: it should give the errno.
     ///
     /// # Errors
     ///
-    /// As for [`Stage::look`].
+    /// As for [`System::look`].
     pub fn stated(&mut self, what: &str, exec: &Exec) -> Result<()> {
-        let seen = self.stage.look(what, exec)?;
+        let seen = self.system.look(what, exec)?;
         self.claim.stated(what, &self.errno, &seen.how);
         Ok(())
     }
@@ -45,9 +45,9 @@ impl<'a> ErrnoClaim<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::look`].
+    /// As for [`System::look`].
     pub fn stated_if(&mut self, condition: &str, what: &str, exec: &Exec) -> Result<()> {
-        let seen = self.stage.look(&format!("{what}, {condition}"), exec)?;
+        let seen = self.system.look(&format!("{what}, {condition}"), exec)?;
         self.claim
             .stated_if(condition, what, &self.errno, &seen.how);
         Ok(())
@@ -59,7 +59,7 @@ impl<'a> ErrnoClaim<'a> {
     ///
     /// It does not.
     pub fn starts(&mut self, what: &str, exec: &Exec) -> Result<()> {
-        let seen = self.stage.look(what, exec)?;
+        let seen = self.system.look(what, exec)?;
         self.claim.control(what, How::Exit(0), seen.how)
     }
 
@@ -67,9 +67,9 @@ impl<'a> ErrnoClaim<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::look`].
+    /// As for [`System::look`].
     pub fn other(&mut self, what: &str, exec: &Exec) -> Result<Seen> {
-        let seen = self.stage.look(what, exec)?;
+        let seen = self.system.look(what, exec)?;
         if seen.how == self.errno {
             self.claim.also(what);
         }
@@ -82,6 +82,6 @@ impl<'a> ErrnoClaim<'a> {
     ///
     /// Nothing was tried.
     pub fn verdict(self) -> Result<()> {
-        self.stage.verdict(&self.claim)
+        self.system.verdict(&self.claim)
     }
 }

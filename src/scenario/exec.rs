@@ -32,12 +32,12 @@ pub struct Exec {
     helper: Option<String>,
     telling: Option<Role>,
     fields: String,
-    target: Option<Target>,
+    target: Option<Named>,
 }
 
 /// What a call names, for the model; the child itself makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum Named {
     /// The scenario's path.
     Path,
     /// The descriptor 3, which the call itself opens: the scenario's path.
@@ -80,7 +80,7 @@ impl Exec {
             let file = open(args.path(), OFlag::O_RDONLY, Mode::empty())?;
             args.execveat(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
         })?;
-        exec.target = Some(Target::Opened);
+        exec.target = Some(Named::Opened);
         Ok(exec)
     }
 
@@ -100,14 +100,14 @@ impl Exec {
         let path = path.to_owned();
         let named = path.clone();
         let mut exec = Exec::by(call, what, move |args| args.execveat(fd, &named, flags))?;
-        exec.target = Some(Target::At { fd, path, flags });
+        exec.target = Some(Named::At { fd, path, flags });
         Ok(exec)
     }
 
     /// The child itself becomes the program at the path: the model may predict it.
     #[must_use]
     pub fn itself(mut self) -> Exec {
-        self.target = Some(Target::Path);
+        self.target = Some(Named::Path);
         self
     }
 
@@ -241,7 +241,7 @@ impl Exec {
         self
     }
 
-    /// The program, or what it becomes, is a copy of ours (see [`super::Stage::ours`]) in this role.
+    /// The program, or what it becomes, is a copy of ours (see [`super::System::ours`]) in this role.
     ///
     /// # Errors
     ///
@@ -302,21 +302,21 @@ impl Exec {
     /// The path that the call itself opens, to execute it by its descriptor.
     pub(super) fn opens(&self) -> Option<String> {
         let path = self.path.to_string_lossy().into_owned();
-        (self.target == Some(Target::Opened)).then_some(path)
+        (self.target == Some(Named::Opened)).then_some(path)
     }
 
     /// The call as the model is told of it; none where the child does something else.
     pub(super) fn model(&self, caller: model::Caller) -> Option<model::Call> {
         let text = |string: &CString| string.to_string_lossy().into_owned();
         let target = match self.target.clone()? {
-            Target::Path => model::Target::Path(text(&self.path)),
-            Target::Opened => model::Target::At {
+            Named::Path => model::Target::Path(text(&self.path)),
+            Named::Opened => model::Target::At {
                 fd: Some(3),
                 path: String::new(),
                 flags: libc::AT_EMPTY_PATH,
                 cloexec: false,
             },
-            Target::At { fd, path, flags } => model::Target::At {
+            Named::At { fd, path, flags } => model::Target::At {
                 fd: (fd != libc::AT_FDCWD).then_some(fd),
                 path: path.to_string_lossy().into_owned(),
                 flags,

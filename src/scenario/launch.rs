@@ -18,19 +18,19 @@ use super::execs::Execs;
 use super::premise::{Premise, Surroundings};
 use crate::subject::{TELL_FD, say_state};
 use crate::sys::{self, ForkResult};
-use crate::trail::{Call, Exit, How, Word};
+use crate::trail::{Exit, How, LaunchCall, SelfReport};
 
 /// What a launch left: the start, and every end that was reaped.
 #[derive(Debug)]
 pub struct Launched {
     /// The start.
-    pub call: Call,
+    pub call: LaunchCall,
     /// Ends of the child and of what became the launcher's by its parent's death.
     pub exits: Vec<Exit>,
     /// The child dumped core, by its wait status.
     pub dumped: bool,
     /// What programs of ours said of themselves.
-    pub words: Vec<Word>,
+    pub words: Vec<SelfReport>,
     /// What the model is told of the call.
     pub premise: Option<Premise>,
 }
@@ -81,7 +81,7 @@ pub fn launch(exec: &Exec, surroundings: Option<&Surroundings<'_>>) -> Result<La
     File::from(read)
         .read_to_end(&mut failed)
         .context("failed to hear of the call")?;
-    let call = Call {
+    let call = LaunchCall {
         pid: child.as_raw(),
         call: exec.call().to_owned(),
         path: exec.what(),
@@ -199,7 +199,7 @@ fn prepare(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> nix::Result<()
 }
 
 /// The lines that programs wrote who were asked to; everybody who could write has ended.
-fn words(heard: OwnedFd) -> Result<Vec<Word>> {
+fn words(heard: OwnedFd) -> Result<Vec<SelfReport>> {
     let mut text = String::new();
     File::from(heard)
         .read_to_string(&mut text)

@@ -32,11 +32,11 @@ pub fn running_kernel() -> Option<Release> {
 
 /// What is in the files that were looked at, by device and inode.
 #[derive(Clone, Debug, Default)]
-pub struct Contents {
+pub struct Inspected {
     known: RefCell<BTreeMap<(u64, u64), Result<Image, String>>>,
 }
 
-impl Contents {
+impl Inspected {
     /// Reads a file, or every file below a directory; nobody may watch it.
     ///
     /// Also on what is mounted there, as long as files are only stored there.
@@ -88,8 +88,8 @@ impl Bytes for Open {
 
 /// The files as one process sees them.
 #[derive(Debug)]
-pub struct View<'a> {
-    contents: &'a Contents,
+pub struct FileView<'a> {
+    contents: &'a Inspected,
     pid: u32,
     /// Devices whose opens are observed.
     watched: Vec<u64>,
@@ -99,11 +99,11 @@ pub struct View<'a> {
     written: OnceCell<BTreeSet<(u64, u64)>>,
 }
 
-impl<'a> View<'a> {
+impl<'a> FileView<'a> {
     /// The view of a process, with these file systems watched.
-    pub fn of(pid: u32, contents: &'a Contents, watched: &[PathBuf]) -> View<'a> {
+    pub fn of(pid: u32, contents: &'a Inspected, watched: &[PathBuf]) -> FileView<'a> {
         let devices = watched.iter().filter_map(|path| fs::metadata(path).ok());
-        View {
+        FileView {
             contents,
             pid,
             watched: devices.map(|meta| meta.dev()).collect(),
@@ -113,8 +113,8 @@ impl<'a> View<'a> {
     }
 
     /// The same files when nobody watches any more, so that they can be read.
-    pub fn afterwards(self) -> View<'a> {
-        View { over: true, ..self }
+    pub fn afterwards(self) -> FileView<'a> {
+        FileView { over: true, ..self }
     }
 
     /// A path of the process as one of ours.
@@ -218,7 +218,7 @@ impl<'a> View<'a> {
     }
 }
 
-impl Files for View<'_> {
+impl Files for FileView<'_> {
     fn node(&self, path: &str) -> Option<Node> {
         self.look(path).ok()
     }

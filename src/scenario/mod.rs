@@ -1,6 +1,6 @@
 //! What a scenario file is written with.
 //!
-//! A scenario declares its summary and needs as data and does its work through a [`Stage`]. The
+//! A scenario declares its summary and needs as data and does its work through a [`System`]. The
 //! registry finds every file below `scenarios/`; adding one touches no other file.
 
 mod args;
@@ -21,7 +21,7 @@ mod premise;
 mod registry;
 mod seen;
 mod siblings;
-mod stage;
+mod system;
 mod traced;
 
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub use crate::need::{Host, KernelFacts, Need, own_capabilities};
 pub use crate::subject::Role;
 pub use args::Args;
 pub use capability::{NET_RAW, give_net_raw};
-pub use claim::Claim;
+pub use claim::Evidence;
 pub use disk::{DISK, Disk};
 pub use errno::ErrnoClaim;
 pub use exec::{Exec, USER};
@@ -39,13 +39,13 @@ pub use execs::keep_counting;
 pub use held::held;
 pub use kmsg::KernelLog;
 pub use listener::{Listener, answer, fork_start, hear, reap};
-pub use look::{Contents, View, flags as open_flags, running_kernel};
+pub use look::{FileView, Inspected, flags as open_flags, running_kernel};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{Registered, select, use_instead};
 pub use seen::Seen;
 pub use siblings::{beside, its_turn, open};
-pub use stage::{Ending, Reply, Request, Stage};
+pub use system::{LaunchEnding, Reply, Request, System};
 pub use traced::{Hold, traced};
 
 /// The events of `/usr/bin/true` in their order, for scenarios that do something at each in turn.
@@ -76,7 +76,7 @@ pub struct Scenario {
     /// kernel's part.
     pub unpredicted: Option<&'static str>,
     /// Its work.
-    pub run: fn(&mut Stage) -> anyhow::Result<()>,
+    pub run: fn(&mut System) -> anyhow::Result<()>,
 }
 
 /// What a listener is that hangs inside the kernel.

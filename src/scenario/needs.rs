@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 pub use crate::need::needs::*;
 use crate::need::{Host, Need};
-use crate::trail::Lab;
+use crate::trail::LabKind;
 
 /// A permission event can be refused with an errno of choice.
 ///
@@ -41,7 +41,7 @@ pub fn kprobe_source() -> anyhow::Result<u32> {
 pub const BINFMT_MISC_LOADER: Need = Need {
     what: "transparent and loader entries of binfmt_misc",
     host: Host::Both(&Host::Config("CONFIG_BINFMT_MISC"), &Host::Since(&["7.3"])),
-    probe: |lab| lab == Lab::Vm && knows_format("M::EXETRAIL-PROBE::/usr/bin/true:T"),
+    probe: |lab| lab == LabKind::Vm && knows_format("M::EXETRAIL-PROBE::/usr/bin/true:T"),
 };
 
 /// Whether binfmt_misc would take a rule, without its name; nothing is left of it.

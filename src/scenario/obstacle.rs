@@ -12,7 +12,7 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, pipe2, read, setuid, write};
 
-use super::{Claim, Elf, Exec, Flaw, NET_RAW, Stage, USER, give_net_raw};
+use super::{Elf, Evidence, Exec, Flaw, NET_RAW, System, USER, give_net_raw};
 use crate::sys::{self, ForkResult};
 use crate::trail::How;
 
@@ -156,16 +156,16 @@ impl Obstacle {
 ///
 /// # Errors
 ///
-/// As for [`Stage::look`].
+/// As for [`System::look`].
 pub fn comes_first(
-    stage: &mut Stage,
+    system: &mut System,
     id: &'static str,
     first: Obstacle,
     with: impl Fn(Obstacle) -> bool,
-) -> Result<Claim> {
-    let mut claim = Claim::new(id);
+) -> Result<Evidence> {
+    let mut claim = Evidence::new(id);
     for other in first.behind().filter(|other| with(*other)) {
-        meet(stage, &mut claim, first, other)?;
+        meet(system, &mut claim, first, other)?;
     }
     Ok(claim)
 }
@@ -174,25 +174,30 @@ pub fn comes_first(
 ///
 /// # Errors
 ///
-/// As for [`Stage::look`].
-pub fn meet(stage: &mut Stage, claim: &mut Claim, first: Obstacle, other: Obstacle) -> Result<()> {
+/// As for [`System::look`].
+pub fn meet(
+    system: &mut System,
+    claim: &mut Evidence,
+    first: Obstacle,
+    other: Obstacle,
+) -> Result<()> {
     let (what, errno) = first.told();
     let what = format!("{what} + {}", other.told().0);
-    let exec = exec(stage, &[first, other])?;
-    let seen = stage.look(&what, &exec)?;
+    let exec = exec(system, &[first, other])?;
+    let seen = system.look(&what, &exec)?;
     claim.stated(&what, How::Errno(format!("{errno:?}")), seen.how);
     Ok(())
 }
 
 /// A start with these obstacles in its way.
-fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
+fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
     let is = |one: Obstacle| obstacles.contains(&one);
     let content = if is(Format) {
         b"no format\n".to_vec()
     } else if is(Interpreter) {
         Elf::new().interpreter("/tmp/none").build()
     } else if is(InterpreterFormat) {
-        stage.file("ld", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
+        system.file("ld", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
         Elf::new().interpreter("/tmp/ld").build()
     } else {
         Elf::new().build()
@@ -203,7 +208,7 @@ fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
     } else {
         "program"
     };
-    let file = stage.file(name, &content, mode)?;
+    let file = system.file(name, &content, mode)?;
     if is(Search) {
         let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions("/tmp/closed", closed)?;
@@ -212,7 +217,7 @@ fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
         give_net_raw(&file)?;
     }
     if is(Loop) && Path::new("/tmp/itself").symlink_metadata().is_err() {
-        stage.link("itself", "itself")?;
+        system.link("itself", "itself")?;
     }
     let path = match obstacles.iter().find(|one| one.about() == About::Path) {
         Some(Missing) => "/tmp/none".into(),
@@ -254,7 +259,7 @@ fn exec(stage: &mut Stage, obstacles: &[Obstacle]) -> Result<Exec> {
     }
     if is(Files) {
         // Sockets are counted too: the limit must not be reached when the monitor is made.
-        stage.sysctl("fs/file-max", "100000")?;
+        system.sysctl("fs/file-max", "100000")?;
         exec = exec.before(|| Ok(std::fs::write(FILE_MAX, "0")?));
     }
     let by_user = is(Processes) || is(Files) || is(Search);

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use nix::libc;
 use serde::{Deserialize, Serialize};
 
-use super::{Contents, Exec, View, open_flags, running_kernel};
+use super::{Exec, FileView, Inspected, open_flags, running_kernel};
 use crate::model::{
-    self, Answer, Call, Caller, Either, Ending, Files as _, Format, Node, Recording, Target, World,
+    self, Answer, BinfmtEntry, Call, Caller, Either, Files as _, KernelEnding, Node, Recording,
+    Target, World,
 };
 use crate::proc::{Stat, Status};
 use crate::sys;
@@ -27,11 +28,11 @@ pub struct Premise {
 #[derive(Debug)]
 pub struct Surroundings<'a> {
     /// What is in the files, read before the watch began.
-    pub contents: &'a Contents,
+    pub contents: &'a Inspected,
     /// What is watched.
     pub watched: Vec<PathBuf>,
     /// What is registered with binfmt_misc, the newest first.
-    pub formats: &'a [Format],
+    pub formats: &'a [BinfmtEntry],
 }
 
 impl Surroundings<'_> {
@@ -52,7 +53,7 @@ impl Surroundings<'_> {
             let flags = info.ok().and_then(|info| open_flags(&info));
             *cloexec = flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0);
         }
-        let view = View::of(u32::try_from(pid).ok()?, self.contents, &self.watched);
+        let view = FileView::of(u32::try_from(pid).ok()?, self.contents, &self.watched);
         for format in &mut call.formats {
             if let Some(file) = &mut format.fixed {
                 let same = |node: &Node| matches!(node, Node::File(found) if found.id == file.id);
@@ -71,8 +72,8 @@ impl Surroundings<'_> {
         let files = Recording::new(&either);
         let kernel = running_kernel()?;
         // Whatever is answered later: these are the files that matter.
-        let mut allow = |_: &model::Step| Answer::Go;
-        if let Ending::Runs(running) = model::exec(&files, &call, kernel, &mut allow) {
+        let mut allow = |_: &model::PredictedStep| Answer::Go;
+        if let KernelEnding::Runs(running) = model::exec(&files, &call, kernel, &mut allow) {
             model::load(&files, &running, &mut allow);
         }
         let world = files.seen();

@@ -28,7 +28,7 @@ pub fn beside(
 }
 
 /// Waits until the monitor says that the event is there for which the sibling is held
-/// ([`Stage::answered_late`](super::Stage::answered_late)).
+/// ([`System::answered_late`](super::System::answered_late)).
 ///
 /// # Errors
 ///

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::line::{BRIEF, LASTING, Line, Said, result, returned};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
-use super::{Mark, Point};
+use super::{Point, StageMark};
 use super::{Scope, Source, WORDS, Word};
 use crate::trail::{Mask, Names, Run, step};
 
@@ -129,7 +129,7 @@ impl Story<'_> {
             return Ok(());
         }
         if kind == "blind" {
-            let mark = Mark {
+            let mark = StageMark {
                 process: step.process,
                 stage: "untraceable".to_owned(),
                 symbol: Source::Entry.symbol(),
@@ -261,7 +261,7 @@ impl Story<'_> {
         } else {
             known
         };
-        let mark = Mark {
+        let mark = StageMark {
             process: name,
             stage: stage.to_owned(),
             symbol,

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
-use super::{Mark, Point, Story, Word};
+use super::{Point, StageMark, Story, Word};
 use crate::trail::{Ended, Started};
 
 /// Tells a story in short.
@@ -44,7 +44,7 @@ pub fn brief(story: &Story) -> String {
     text
 }
 
-fn stage(point: &Point) -> Option<&Mark> {
+fn stage(point: &Point) -> Option<&StageMark> {
     match point {
         Point::Stage(mark) => Some(mark),
         Point::Step(_) => None,
@@ -110,7 +110,7 @@ fn tell(own: &[Point], text: &mut String) {
 }
 
 /// What is said of a stage; nothing for those that a reader in a hurry does not miss.
-fn landmark(mark: &Mark, before: &[Point], after: &[Point]) -> Option<String> {
+fn landmark(mark: &StageMark, before: &[Point], after: &[Point]) -> Option<String> {
     let detail = mark.detail.as_deref().unwrap_or_default();
     Some(match mark.stage.as_str() {
         "no-return" => "the point of no return".to_owned(),
@@ -138,7 +138,7 @@ fn landmark(mark: &Mark, before: &[Point], after: &[Point]) -> Option<String> {
 }
 
 /// What comes before the call returns.
-fn ahead(after: &[Point]) -> impl Iterator<Item = &Mark> {
+fn ahead(after: &[Point]) -> impl Iterator<Item = &StageMark> {
     let ahead = after.iter().filter_map(stage);
     ahead.take_while(|mark| mark.stage != CALL && mark.stage != RETURN)
 }

@@ -4,17 +4,17 @@
 //! rests on.
 
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN};
-use super::{Mark, Point};
+use super::{Point, StageMark};
 use crate::trail::{Mask, Step};
 
 /// One sentence of the story.
 #[derive(Clone, Copy, Debug)]
-pub struct Claim {
+pub struct Sentence {
     /// Its name, for tests.
     pub name: &'static str,
     /// What it says.
     pub says: &'static str,
-    check: fn(&Exec<'_>) -> Option<Vec<usize>>,
+    check: fn(&Stretch<'_>) -> Option<Vec<usize>>,
 }
 
 /// What became of a claim in one exec.
@@ -27,30 +27,30 @@ pub enum Held {
 }
 
 /// The five sentences.
-pub const CLAIMS: &[Claim] = &[
-    Claim {
+pub const CLAIMS: &[Sentence] = &[
+    Sentence {
         name: "program_is_opened_under_the_old_exe",
         says: "the kernel opens the program, execute then open, and exe is still the caller",
         check: program_opened,
     },
-    Claim {
+    Sentence {
         name: "loader_is_opened_under_the_old_exe",
         says: "it opens the ELF interpreter, execute then open, and exe is still the caller",
         check: loader_opened,
     },
-    Claim {
+    Sentence {
         name: "exe_changes_past_the_point_of_no_return",
         says: "then comes the point of no return: exe_file of the new address space is set, and the \
                process switches to that map",
         check: exe_changes,
     },
-    Claim {
+    Sentence {
         name: "loader_runs_under_the_new_exe",
         says: "the ELF interpreter runs, opens ld.so.cache and libraries, and exe is the new \
                program",
         check: loader_runs,
     },
-    Claim {
+    Sentence {
         name: "program_runs_last",
         says: "the first instruction of the program runs when all of that is done",
         check: program_runs,
@@ -58,7 +58,7 @@ pub const CLAIMS: &[Claim] = &[
 ];
 
 /// A sentence that is wrong on every kernel: the test of the test.
-pub const WRONG: Claim = Claim {
+pub const WRONG: Sentence = Sentence {
     name: "exe_changes_before_the_loader_is_opened",
     says: "the exe link changes before the ELF interpreter is opened",
     check: |exec| {
@@ -70,7 +70,7 @@ pub const WRONG: Claim = Claim {
 
 /// Execs of dynamically linked programs in a story, each with what it says of the claim.
 #[must_use]
-pub fn check(claim: &Claim, points: &[Point]) -> Vec<(String, Held)> {
+pub fn check(claim: &Sentence, points: &[Point]) -> Vec<(String, Held)> {
     let execs = execs(points);
     let dynamic = execs
         .iter()
@@ -86,7 +86,7 @@ pub fn check(claim: &Claim, points: &[Point]) -> Vec<(String, Held)> {
         .collect()
 }
 
-impl Claim {
+impl Sentence {
     /// Checks it on every exec of a dynamically linked program; none for a story without one.
     #[must_use]
     pub fn check(&self, points: &[Point]) -> Vec<(String, Held)> {
@@ -103,7 +103,7 @@ fn line(point: &Point) -> String {
 
 /// One exec that succeeded: from the call to the next one.
 #[derive(Debug)]
-pub struct Exec<'a> {
+pub struct Stretch<'a> {
     /// Name of the process.
     pub process: &'a str,
     /// Everything from its call on.
@@ -112,14 +112,14 @@ pub struct Exec<'a> {
 
 /// The execs of a story that went past the point of no return.
 #[must_use]
-pub fn execs(points: &[Point]) -> Vec<Exec<'_>> {
-    let mut execs: Vec<Exec<'_>> = Vec::new();
+pub fn execs(points: &[Point]) -> Vec<Stretch<'_>> {
+    let mut execs: Vec<Stretch<'_>> = Vec::new();
     for point in points {
         let process = point.process();
         let begins = matches!(point, Point::Stage(mark) if mark.stage == CALL);
         match execs.last_mut() {
             Some(exec) if exec.process == process && !begins => exec.points.push(point),
-            _ if begins => execs.push(Exec {
+            _ if begins => execs.push(Stretch {
                 process,
                 points: vec![point],
             }),
@@ -130,7 +130,7 @@ pub fn execs(points: &[Point]) -> Vec<Exec<'_>> {
     execs
 }
 
-impl<'a> Exec<'a> {
+impl<'a> Stretch<'a> {
     /// The place of the first mark of a stage.
     #[must_use]
     pub fn stage(&self, stage: &str) -> Option<usize> {
@@ -139,7 +139,7 @@ impl<'a> Exec<'a> {
 
     /// The first mark of a stage.
     #[must_use]
-    pub fn mark(&self, stage: &str) -> Option<(usize, &'a Mark)> {
+    pub fn mark(&self, stage: &str) -> Option<(usize, &'a StageMark)> {
         self.points
             .iter()
             .enumerate()
@@ -200,16 +200,16 @@ impl<'a> Exec<'a> {
     }
 }
 
-fn program_opened(exec: &Exec<'_>) -> Option<Vec<usize>> {
+fn program_opened(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     opened_under_old_exe(exec, false)
 }
 
-fn loader_opened(exec: &Exec<'_>) -> Option<Vec<usize>> {
+fn loader_opened(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (program, _) = exec.opened(false)?;
     opened_under_old_exe(exec, true).filter(|lines| lines.iter().all(|line| *line > program))
 }
 
-fn opened_under_old_exe(exec: &Exec<'_>, loader: bool) -> Option<Vec<usize>> {
+fn opened_under_old_exe(exec: &Stretch<'_>, loader: bool) -> Option<Vec<usize>> {
     let (execute, open) = exec.opened(loader)?;
     let old = exec.old_exe()?;
     let still = [execute, open]
@@ -218,7 +218,7 @@ fn opened_under_old_exe(exec: &Exec<'_>, loader: bool) -> Option<Vec<usize>> {
     still.then(|| vec![execute, open])
 }
 
-fn exe_changes(exec: &Exec<'_>) -> Option<Vec<usize>> {
+fn exe_changes(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (_, opened) = exec.opened(true)?;
     let (set, map) = (exec.stage("exe-file-set")?, exec.stage("memory-map")?);
     let (before, last) = exec.steps().take_while(|(at, _)| *at < map).last()?;
@@ -230,7 +230,7 @@ fn exe_changes(exec: &Exec<'_>) -> Option<Vec<usize>> {
     (order && new).then(|| lines.chain(after.map(|(at, _)| at)).collect())
 }
 
-fn loader_runs(exec: &Exec<'_>) -> Option<Vec<usize>> {
+fn loader_runs(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (map, runs) = (exec.stage("memory-map")?, exec.stage(LOADER_RUNS)?);
     let back = exec.stage(RETURN)?;
     let (first, step) = exec.steps().find(|(at, _)| *at > map)?;
@@ -239,13 +239,13 @@ fn loader_runs(exec: &Exec<'_>) -> Option<Vec<usize>> {
     (order && (step.exe != old || exec.same_program())).then(|| vec![back, runs, first])
 }
 
-fn program_runs(exec: &Exec<'_>) -> Option<Vec<usize>> {
+fn program_runs(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (loader, program) = (exec.stage(LOADER_RUNS)?, exec.stage(PROGRAM_RUNS)?);
     let last = exec.steps().take_while(|(at, _)| *at < program).last()?.0;
     (loader < last && last < program).then(|| vec![loader, last, program])
 }
 
-impl Exec<'_> {
+impl Stretch<'_> {
     /// Whether a program executes itself once more: exe cannot tell the two apart.
     fn same_program(&self) -> bool {
         let program = self.opened(false).and_then(|(at, _)| self.step(at));
@@ -255,7 +255,7 @@ impl Exec<'_> {
 
 /// One thing that an observer knows a process by, and where in an exec it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct IdentityChange {
     /// What changes: exe, comm, credentials, address space.
     pub what: &'static str,
     /// The last step before.
@@ -268,7 +268,7 @@ pub struct Change {
 
 /// Where exe, comm, credentials and the address space change in an exec, pinned from both sides.
 #[must_use]
-pub fn changes(exec: &Exec<'_>) -> Vec<Change> {
+pub fn changes(exec: &Stretch<'_>) -> Vec<IdentityChange> {
     let found = [
         ("exe and address space", "memory-map"),
         ("comm", "comm"),
@@ -285,7 +285,7 @@ pub fn changes(exec: &Exec<'_>) -> Vec<Change> {
         let (at, point) = at?;
         let before = exec.steps().take_while(|(step, _)| *step < at).last();
         let after = exec.steps().find(|(step, _)| *step > at);
-        Some(Change {
+        Some(IdentityChange {
             what,
             before: before.map(|(_, step)| step.to_string()),
             stage: line(point),
@@ -320,7 +320,7 @@ stage=program-runs           pid=p1 : uprobe = /a
 end p1: exit 0
 ";
 
-    fn held(claim: &Claim, text: &str) -> bool {
+    fn held(claim: &Sentence, text: &str) -> bool {
         let points = parse(text).unwrap().inside.stages;
         matches!(claim.check(&points).as_slice(), [(_, Held::Yes(_))])
     }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::claims::{CLAIMS, Held, changes, execs};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
-use super::{Mark, Point};
+use super::{Point, StageMark};
 use super::{Story, Word};
 use crate::trail::{Mask, Step};
 
@@ -129,7 +129,7 @@ fn is_elf_interpreter(before: &[Point]) -> bool {
     stages.take(2).eq(["open-interpreter", "try-elf"])
 }
 
-fn of_mark(mark: &Mark, file: &str, next: Option<&str>) -> String {
+fn of_mark(mark: &StageMark, file: &str, next: Option<&str>) -> String {
     let detail = mark.detail.as_deref().unwrap_or_default();
     let says = match mark.stage.as_str() {
         CALL if mark.symbol == "kernel_execve" => {

@@ -8,7 +8,7 @@ use crate::trail::Step;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Mark {
+pub struct StageMark {
     /// Name of the process.
     pub process: String,
     /// Name of the stage, as `docs/stages.md` has it.
@@ -26,7 +26,7 @@ pub struct Mark {
 #[serde(untagged)]
 pub enum Point {
     /// Inside the kernel.
-    Stage(Mark),
+    Stage(StageMark),
     /// A permission event.
     Step(Step),
 }

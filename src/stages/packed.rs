@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inside, Mark, Point};
+use super::{Inside, Point, StageMark};
 use crate::trail::Trail;
 
 /// A story in which every word stands once, and a step is its place in the trail.
@@ -55,7 +55,7 @@ impl Packed {
         let word = |number: &usize| self.words.get(*number).cloned();
         let point = |numbers: &Vec<usize>| match numbers.as_slice() {
             [place] => trail.steps.get(*place).cloned().map(Point::Step),
-            [process, stage, symbol, more @ ..] => Some(Point::Stage(Mark {
+            [process, stage, symbol, more @ ..] => Some(Point::Stage(StageMark {
                 process: word(process)?,
                 stage: word(stage)?,
                 symbol: word(symbol)?,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inside, Mark, Point};
+use super::{Inside, Point, StageMark};
 use crate::trail::{self, ParseError, Trail};
 
 /// A story as a snapshot or a record tells it: starts and ends, and everything between.
@@ -24,7 +24,7 @@ pub fn parse(text: &str) -> Result<Story, ParseError> {
     let mut inside = Inside::default();
     let mut rest = String::new();
     // The line of each stage, and the process whose section it stands in.
-    let mut marks: Vec<(usize, Mark)> = Vec::new();
+    let mut marks: Vec<(usize, StageMark)> = Vec::new();
     let mut section: Option<&str> = None;
     for (number, line) in text.lines().enumerate() {
         let fail = |what| ParseError {
@@ -72,7 +72,7 @@ pub fn parse(text: &str) -> Result<Story, ParseError> {
     Ok(Story { trail, inside })
 }
 
-fn mark(line: &str) -> Option<Mark> {
+fn mark(line: &str) -> Option<StageMark> {
     let (stage, rest) = line.strip_prefix("stage=")?.split_once(" pid=")?;
     let (process, rest) = rest.split_once(" : ")?;
     let (symbol, detail) = match rest.split_once(" = ") {
@@ -83,7 +83,7 @@ fn mark(line: &str) -> Option<Mark> {
         let text = text.trim_end();
         (!text.is_empty() && !text.contains(' ')).then(|| text.to_owned())
     };
-    Some(Mark {
+    Some(StageMark {
         process: word(process)?,
         stage: word(stage)?,
         symbol: word(symbol)?,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Inside, Mark, Point};
+use super::{Inside, Point, StageMark};
 use crate::trail::Trail;
 
 /// One section a process, as in the trail's text: its start, its stages and steps in order, its
@@ -53,9 +53,9 @@ pub fn text(trail: &Trail, inside: &Inside) -> String {
     text
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for StageMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mark {
+        let StageMark {
             process,
             stage,
             symbol,

@@ -49,7 +49,7 @@ fn find(given: &Given) -> i32 {
 /// Says what this program was told.
 fn report(given: &Given) -> i32 {
     let link = |path: &str| bare::read_link(path).ok().map(|target| printable(&target));
-    let told = word::Report {
+    let told = word::Heard {
         execfn: given.execfn.as_deref().map(printable),
         execfd: given.execfd,
         execfd_path: given

@@ -44,7 +44,7 @@ pub fn say_state(names: &str) -> std::io::Result<()> {
     write(&state::look(names, &given()))
 }
 
-fn write(found: &[word::Found]) -> std::io::Result<()> {
+fn write(found: &[word::Finding]) -> std::io::Result<()> {
     let line = word::line(nix::unistd::getpid().as_raw(), None, found);
     // The descriptor stays open: there may be more to say.
     let mut pipe = std::mem::ManuallyDrop::new(std::fs::File::from(sys::adopt_fd(TELL_FD)));

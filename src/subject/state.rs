@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::word::Found;
+use super::word::Finding;
 use super::{bare, printable};
 use bare::{Failed, Given, Registers};
 
@@ -121,12 +121,12 @@ pub fn is_known(name: &str) -> bool {
 
 /// What this process finds; `names` are parted by commas.
 #[must_use]
-pub fn look(names: &str, given: &Given) -> Vec<Found> {
+pub fn look(names: &str, given: &Given) -> Vec<Finding> {
     let status = text_of("/proc/self/status");
     find(names, &Own { given, status })
 }
 
-fn find(names: &str, own: &Own<'_>) -> Vec<Found> {
+fn find(names: &str, own: &Own<'_>) -> Vec<Finding> {
     let wanted = names.split(',');
     let fields = wanted.filter_map(|name| FIELDS.iter().find(|(known, _)| *known == name));
     fields.map(|(name, find)| (*name, find(own))).collect()

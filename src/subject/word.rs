@@ -1,4 +1,4 @@
-//! What a process has to say, as one line: the JSON of a [`Word`](crate::trail::Word), written
+//! What a process has to say, as one line: the JSON of a [`SelfReport`](crate::trail::Word), written
 //! without serde, which would be larger than the whole subject.
 
 use alloc::format;
@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 /// One thing that was found: its name and its value.
-pub type Found = (&'static str, String);
+pub type Finding = (&'static str, String);
 
 /// What the kernel told a program; the fields of [`Told`](crate::trail::Told).
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct Heard {
     /// `AT_EXECFN`.
     pub execfn: Option<String>,
     /// `AT_EXECFD`.
@@ -28,7 +28,7 @@ pub struct Report {
 
 /// The line, with its newline.
 #[must_use]
-pub fn line(pid: i32, told: Option<&Report>, found: &[Found]) -> String {
+pub fn line(pid: i32, told: Option<&Heard>, found: &[Finding]) -> String {
     let mut line = format!("{{\"pid\":{pid}");
     if let Some(told) = told {
         line.push_str(",\"told\":{\"execfn\":");
@@ -92,9 +92,9 @@ fn string(line: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::Word;
+    use crate::trail::SelfReport;
 
-    fn read(line: &str) -> Word {
+    fn read(line: &str) -> SelfReport {
         assert!(line.ends_with('\n'));
         assert_eq!(line.matches('\n').count(), 1);
         serde_json::from_str(line).unwrap()
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_was_told_is_read_as_it_was_said() {
-        let report = Report {
+        let report = Heard {
             execfn: Some("/tmp/a \"b\" \\x0a".into()),
             execfd: Some(3),
             execfd_path: None,

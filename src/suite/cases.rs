@@ -6,11 +6,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::machine::{Ears, Errand};
-use super::{Options, Stop, Suite, Target};
+use super::{Options, ReadyKernel, Stop, Suite};
 use crate::case;
 use crate::trail::Agreement;
 use crate::vm::session::Breakdown;
-use crate::wire::{Job, Message, Plan, Shrunk};
+use crate::wire::{GuestPlan, Job, Message, Shrunk};
 
 /// How long a case may take, with all smaller ones that are tried when the model disagrees.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -92,11 +92,11 @@ impl Suite {
     /// Plays the cases of these seeds on kernels, several side by side; `done` hears of each kernel.
     pub fn play(
         &self,
-        targets: &[Target],
+        targets: &[ReadyKernel],
         seeds: &Range<u64>,
         options: &Options,
         stop: &Stop,
-        progress: &(dyn Fn(&Target, u64) + Sync),
+        progress: &(dyn Fn(&ReadyKernel, u64) + Sync),
         done: &mut dyn FnMut(usize, Tally),
     ) {
         let next = AtomicUsize::new(0);
@@ -129,7 +129,7 @@ impl Suite {
     /// and the others go on in a fresh boot.
     fn cases(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         seeds: Range<u64>,
         options: &Options,
         stop: &Stop,
@@ -138,11 +138,11 @@ impl Suite {
         let mut tally = Tally::default();
         let mut left = seeds;
         while !left.is_empty() && !stop.is_asked_for() {
-            let plan = Plan {
+            let plan = GuestPlan {
                 job: Job::Cases {
                     seeds: left.clone(),
                 },
-                ..Plan::default()
+                ..GuestPlan::default()
             };
             let first = left.start;
             let count = u32::try_from(left.end - first).unwrap_or(u32::MAX);

@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use super::judge::judge_body;
 use super::machine::{Ears, Errand};
-use super::run::{Event, Options, Suite};
+use super::run::{Options, RunEvent, Suite};
 use super::verdict::verdict;
-use super::{Stop, Target};
+use super::{ReadyKernel, Stop};
 use crate::observer::{self, Kind};
 use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
 use crate::trail::{Outcome, Trail};
 use crate::view::trail::Steps;
-use crate::view::{Body, Name, Record, Seen, TRAIL, VIEWS};
+use crate::view::{Body, Record, TRAIL, VIEWS, ViewName, ViewSeen};
 use crate::vm::image::Load;
 use crate::vm::session::Breakdown;
-use crate::wire::{Ask, Failure, Job, Lost, Message, Plan, Sent};
+use crate::wire::{Ask, Failure, GuestPlan, Job, Lost, Message, Sent};
 
 /// One kernel's part of a run.
 pub(super) struct Guest<'a> {
     /// What all boots have in common.
     pub suite: &'a Suite,
     /// What is booted.
-    pub target: &'a Target,
+    pub target: &'a ReadyKernel,
     /// Its index in the call.
     pub kernel: usize,
     /// How the run is made.
@@ -45,7 +45,7 @@ impl Guest<'_> {
         &self,
         scenarios: &[&'static Registered],
         stop: &Stop,
-        sender: &mpsc::Sender<Event>,
+        sender: &mpsc::Sender<RunEvent>,
     ) {
         let names = self.options.observe.iter();
         let kinds: Vec<_> = names.filter_map(|name| Kind::find(name.as_str())).collect();
@@ -111,11 +111,11 @@ impl Guest<'_> {
         pass: &Pass<'_>,
         mut left: Scenarios,
         stop: &Stop,
-        sender: &mpsc::Sender<Event>,
+        sender: &mpsc::Sender<RunEvent>,
         take: &mut dyn FnMut(Record),
     ) {
         while !left.is_empty() && !stop.is_asked_for() {
-            let _ = sender.send(Event::Booting {
+            let _ = sender.send(RunEvent::Booting {
                 kernel: self.kernel,
                 part: pass.part.clone(),
             });
@@ -140,7 +140,7 @@ impl Guest<'_> {
                 None => std::mem::take(&mut left),
             };
             for scenario in lost {
-                let seen = vec![Seen::no_trail(Outcome::Broken, reason.clone())];
+                let seen = vec![ViewSeen::no_trail(Outcome::Broken, reason.clone())];
                 take(self.record(scenario, seen));
             }
         }
@@ -152,12 +152,12 @@ impl Guest<'_> {
         left: &mut Scenarios,
         running: &mut Option<String>,
         stop: &Stop,
-        sender: &mpsc::Sender<Event>,
+        sender: &mpsc::Sender<RunEvent>,
         take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
         let (load, together) = self.together(left);
         let asks = together.iter().map(|scenario| pass.ask(scenario));
-        let plan = Plan {
+        let plan = GuestPlan {
             job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
             deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
@@ -178,7 +178,7 @@ impl Guest<'_> {
                 let own = found.map_or(Duration::ZERO, |found| found.scenario.deadline);
                 let patience = self.options.deadline.unwrap_or(own) + grace;
                 *running = Some(scenario.clone());
-                let _ = sender.send(Event::Running {
+                let _ = sender.send(RunEvent::Running {
                     kernel: self.kernel,
                     scenario,
                 });
@@ -210,7 +210,7 @@ impl Guest<'_> {
         };
         let mut told = |text| {
             let kernel = self.kernel;
-            let _ = sender.send(Event::Note { kernel, text });
+            let _ = sender.send(RunEvent::Note { kernel, text });
         };
         let mut ears = Ears {
             heard: &mut heard,
@@ -242,12 +242,12 @@ impl Guest<'_> {
         registered: &'static Registered,
         pass: &Pass<'_>,
         sent: Vec<Sent>,
-    ) -> Vec<Seen> {
+    ) -> Vec<ViewSeen> {
         let mut sent: BTreeMap<_, _> = sent
             .into_iter()
             .map(|one| (one.view.clone(), one))
             .collect();
-        let mut take = |name: Name| {
+        let mut take = |name: ViewName| {
             sent.remove(name.as_str()).unwrap_or_else(|| Sent {
                 view: name.to_string(),
                 result: Err(Failure::Broken("the guest says nothing of it".to_owned())),
@@ -272,28 +272,28 @@ impl Guest<'_> {
     fn one(
         &self,
         registered: &Registered,
-        name: Name,
+        name: ViewName,
         needs: &[Need],
         sent: Sent,
         trail: &Trail,
-    ) -> Seen {
+    ) -> ViewSeen {
         let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
         let body = match verdict(sent.result, needs, &self.facts(&modules)) {
             Ok(body) => body,
-            Err((outcome, reason)) => return Seen::nothing(name, outcome, reason),
+            Err((outcome, reason)) => return ViewSeen::nothing(name, outcome, reason),
         };
         let Some(view) = name.view() else {
-            return Seen::nothing(name, Outcome::Broken, "there is no such view");
+            return ViewSeen::nothing(name, Outcome::Broken, "there is no such view");
         };
         if let Some((outcome, reason)) = view.judge(sent.lost) {
-            return Seen::nothing(name, outcome, reason);
+            return ViewSeen::nothing(name, outcome, reason);
         }
         match view.unpack(body, trail) {
             Ok(body) => {
                 let own = (&self.suite.store, &self.suite.lineage);
                 judge_body(own, &self.target.id, (registered.name, name), body)
             }
-            Err(reason) => Seen::nothing(name, Outcome::Broken, reason),
+            Err(reason) => ViewSeen::nothing(name, Outcome::Broken, reason),
         }
     }
 
@@ -307,7 +307,7 @@ impl Guest<'_> {
         }
     }
 
-    fn record(&self, registered: &Registered, seen: Vec<Seen>) -> Record {
+    fn record(&self, registered: &Registered, seen: Vec<ViewSeen>) -> Record {
         Record {
             scenario: registered.name.to_owned(),
             kernel: self.target.info(),
@@ -316,9 +316,9 @@ impl Guest<'_> {
         }
     }
 
-    fn send(&self, sender: &mpsc::Sender<Event>, record: Record) {
+    fn send(&self, sender: &mpsc::Sender<RunEvent>, record: Record) {
         // A receiver that is gone wants nothing more.
-        let _ = sender.send(Event::Recorded {
+        let _ = sender.send(RunEvent::Recorded {
             kernel: self.kernel,
             record: Box::new(record),
         });
@@ -327,7 +327,7 @@ impl Guest<'_> {
 
 impl Pass<'_> {
     /// The views of this pass, beside the trail, that apply to a scenario.
-    fn further(&self, scenario: &Registered) -> Vec<Name> {
+    fn further(&self, scenario: &Registered) -> Vec<ViewName> {
         let views = VIEWS.iter().filter(|view| {
             let mut kinds = self.observers.iter();
             let armed = kinds.any(|kind| kind.name == view.name().as_str());
@@ -347,8 +347,8 @@ impl Pass<'_> {
 }
 
 /// Adds what these views of a further pass saw to a record; the trail has to be the one that is known.
-fn join(known: &mut Record, other: &Record, views: &[Name]) {
-    let trail = |record: &Record| record.of(TRAIL).and_then(Seen::text);
+fn join(known: &mut Record, other: &Record, views: &[ViewName]) {
+    let trail = |record: &Record| record.of(TRAIL).and_then(ViewSeen::text);
     // Where the record has no trail, it says why already.
     let Some(text) = trail(known) else { return };
     for view in views {
@@ -356,13 +356,13 @@ fn join(known: &mut Record, other: &Record, views: &[Name]) {
             (Some(other), Some(seen)) if other == text => seen.clone(),
             (Some(_), _) => {
                 let reason = "the trail of its boot is another one";
-                Seen::nothing(*view, Outcome::Broken, reason)
+                ViewSeen::nothing(*view, Outcome::Broken, reason)
             }
             (None, _) => {
                 let seen = other.of(TRAIL);
                 let reason = seen.and_then(|seen| seen.reason.as_deref());
                 let reason = format!("in its boot: {}", reason.unwrap_or("there was no trail"));
-                Seen::nothing(*view, Outcome::Broken, reason)
+                ViewSeen::nothing(*view, Outcome::Broken, reason)
             }
         });
     }
@@ -375,10 +375,10 @@ mod tests {
     use crate::view::{STAGES, View as _};
 
     /// What becomes of a view whose pass gave this outcome of the trail.
-    fn joined(outcome: Outcome, change: impl Fn(&mut Record)) -> Seen {
+    fn joined(outcome: Outcome, change: impl Fn(&mut Record)) -> ViewSeen {
         let mut known = record("start/a", "6.1", Outcome::Same);
         let mut other = record("start/a", "6.1", outcome);
-        let own = Seen::nothing(STAGES, Outcome::Unsupported, "because");
+        let own = ViewSeen::nothing(STAGES, Outcome::Unsupported, "because");
         other.seen.push(own);
         change(&mut other);
         join(&mut known, &other, &[STAGES]);

@@ -4,14 +4,14 @@ use similar::TextDiff;
 
 use crate::baseline::{Baselines, Lineage, Store};
 use crate::trail::{KernelId, Outcome};
-use crate::view::{Body, Compared, Judged, Name, Record, Seen};
+use crate::view::{Body, Compared, Judged, Record, ViewName, ViewSeen};
 
 /// Judges the text of one view of a scenario on a kernel.
 #[must_use]
 pub fn judge(
     (store, lineage): (&Store, &Lineage),
     id: &KernelId,
-    (scenario, view): (&str, Name),
+    (scenario, view): (&str, ViewName),
     text: &str,
 ) -> Compared {
     match store.load(scenario, view) {
@@ -29,12 +29,12 @@ pub fn judge(
 pub fn judge_body(
     own: (&Store, &Lineage),
     id: &KernelId,
-    (scenario, view): (&str, Name),
+    (scenario, view): (&str, ViewName),
     body: Body,
-) -> Seen {
+) -> ViewSeen {
     let text = view.view().map(|known| known.text(&body));
     let compared = judge(own, id, (scenario, view), &text.unwrap_or_default());
-    Seen::compared(view, body, compared)
+    ViewSeen::compared(view, body, compared)
 }
 
 /// Judges a kept record by the baselines of today; what gave no body stays what it is.

@@ -10,7 +10,7 @@ use crate::bound;
 use crate::fetch::{CachedKernel, Pinned};
 use crate::native;
 use crate::project::Project;
-use crate::trail::{KernelId, KernelInfo, Lab};
+use crate::trail::{KernelId, KernelInfo, LabKind};
 use crate::vm::machine::Kernel;
 
 /// The word for the running kernel.
@@ -18,7 +18,7 @@ pub const NATIVE: &str = "native";
 
 /// A kernel that is ready.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ReadyKernel {
     /// Series, which decides about the baseline.
     pub id: KernelId,
     /// Release, as far as it is known before the boot.
@@ -41,7 +41,7 @@ pub struct Target {
 #[derive(Clone, Debug)]
 pub enum Wanted {
     /// It can be booted, or runs already.
-    Ready(Target),
+    Ready(ReadyKernel),
     /// It is in the table and not fetched.
     NotFetched(KernelId),
 }
@@ -59,7 +59,7 @@ impl Wanted {
     pub fn find(project: &Project, word: &str, modules: Option<&Path>) -> Result<Wanted> {
         if word == NATIVE {
             native::check()?;
-            return Target::running().map(Wanted::Ready);
+            return ReadyKernel::running().map(Wanted::Ready);
         }
         if let Ok(id) = word.parse::<KernelId>()
             && project.table.find(&id).is_some()
@@ -67,7 +67,7 @@ impl Wanted {
             return Wanted::of_table(project, &id);
         }
         if Path::new(word).exists() {
-            return Target::at_path(Path::new(word), &project.table.modules, modules)
+            return ReadyKernel::at_path(Path::new(word), &project.table.modules, modules)
                 .map(Wanted::Ready);
         }
         bail!(
@@ -89,7 +89,7 @@ impl Wanted {
         let config = cached.config();
         let config = std::fs::read_to_string(&config)
             .with_context(|| format!("failed to read {}", config.display()))?;
-        Ok(Wanted::Ready(Target {
+        Ok(Wanted::Ready(ReadyKernel {
             id: id.clone(),
             release: cached.release.clone(),
             upstream: cached.upstream.clone(),
@@ -120,18 +120,18 @@ fn modules(cached: &CachedKernel) -> Result<BTreeMap<String, Arc<[u8]>>> {
     cached.modules.clone().into_iter().map(read).collect()
 }
 
-impl Target {
+impl ReadyKernel {
     /// The running kernel; its series need not be in the table.
     ///
     /// # Errors
     ///
     /// Its release cannot be understood.
-    pub fn running() -> Result<Target> {
+    pub fn running() -> Result<ReadyKernel> {
         let uname = nix::sys::utsname::uname().context("failed to ask for the release")?;
         let release = uname.release().to_string_lossy().into_owned();
         let id = KernelId::of_release(&release)
             .with_context(|| format!("\"{release}\" is not a release of a kernel"))?;
-        Ok(Target {
+        Ok(ReadyKernel {
             id,
             config: config_of_running(&release),
             upstream: release.clone(),
@@ -145,10 +145,10 @@ impl Target {
 
     /// Where its scenarios run.
     #[must_use]
-    pub fn lab(&self) -> Lab {
+    pub fn lab(&self) -> LabKind {
         match self.kernel {
-            Some(_) => Lab::Vm,
-            None => Lab::Native,
+            Some(_) => LabKind::Vm,
+            None => LabKind::Native,
         }
     }
 

@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 use super::run::{Options, Suite};
-use super::{Stop, Target};
+use super::{ReadyKernel, Stop};
 use crate::arch::QEMU;
 use crate::vm::accel::Accel;
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{self, Kernel, Machine, Start, Terminal};
 use crate::vm::session::{self, Breakdown, Patience};
 use crate::warm::{Key, LIMIT, State, Store, new_memory};
-use crate::wire::{Job, Message, Order, Plan};
+use crate::wire::{GuestPlan, Job, Message, Order};
 
 /// What a guest's serial port holds while nobody reads it: a terminal's buffer takes 64 KiB and drops
 /// the rest (`tty_buffer_alloc` in drivers/tty/tty_buffer.c). A larger plan stands in the image.
@@ -35,7 +35,7 @@ pub(super) struct Errand<'a> {
     /// Its root.
     pub load: &'a Load,
     /// What it does.
-    pub plan: Plan,
+    pub plan: GuestPlan,
     /// How long it may take, where nobody but ourselves watches over it.
     pub limit: Duration,
 }
@@ -51,10 +51,10 @@ pub(super) struct Ears<'a> {
 /// A machine without a terminal that boots with this image.
 pub(super) fn cold<'a>(
     ingredients: &Ingredients,
-    target: &'a Target,
+    target: &'a ReadyKernel,
     accel: Accel,
     load: &Load,
-    plan: Option<&Plan>,
+    plan: Option<&GuestPlan>,
 ) -> Result<Machine<'a>> {
     let image = ingredients
         .image(&target.modules, load, plan)
@@ -74,7 +74,7 @@ pub(super) fn cold<'a>(
 /// A guest whose state is found, made and restored.
 struct Warm<'a> {
     suite: &'a Suite,
-    target: &'a Target,
+    target: &'a ReadyKernel,
     errand: &'a Errand<'a>,
     options: &'a Options,
     accel: Accel,
@@ -88,7 +88,7 @@ impl Suite {
     /// Has a machine follow a plan, and hands out what the guest says.
     pub(super) fn follow_machine(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         errand: &Errand<'_>,
         options: &Options,
         stop: &Stop,
@@ -138,7 +138,7 @@ impl Suite {
 
     /// Whether guests of this kernel begin with a state: under hardware virtualisation a boot is as
     /// fast, and a kernel that a user names is mostly booted once.
-    pub(super) fn is_warm(&self, target: &Target, options: &Options) -> bool {
+    pub(super) fn is_warm(&self, target: &ReadyKernel, options: &Options) -> bool {
         let emulated = self
             .accel()
             .is_some_and(|choice| choice.accel == Accel::Tcg);
@@ -149,7 +149,7 @@ impl Suite {
     /// What a state of this guest would be; none where none is kept.
     fn warm<'a>(
         &'a self,
-        target: &'a Target,
+        target: &'a ReadyKernel,
         errand: &'a Errand<'a>,
         options: &'a Options,
         accel: Accel,
@@ -262,7 +262,7 @@ fn broken(error: anyhow::Error) -> Breakdown {
 }
 
 /// The order that has a guest follow a plan, from now on.
-fn order(plan: &Plan) -> Result<Order> {
+fn order(plan: &GuestPlan) -> Result<Order> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut seed = vec![0; 32];
     let mut random = std::fs::File::open("/dev/urandom").context("failed to open /dev/urandom")?;
@@ -275,7 +275,7 @@ fn order(plan: &Plan) -> Result<Order> {
 }
 
 /// The observers that every scenario of a plan wants: they are set up before it comes.
-fn wanted_by_all(plan: &Plan) -> Vec<String> {
+fn wanted_by_all(plan: &GuestPlan) -> Vec<String> {
     let asks = match &plan.job {
         Job::Scenarios(asks) => asks.as_slice(),
         _ => &[],
@@ -310,15 +310,15 @@ mod tests {
     use super::*;
     use crate::wire::Ask;
 
-    fn plan(observe: &[&[&str]]) -> Plan {
+    fn plan(observe: &[&[&str]]) -> GuestPlan {
         let ask = |names: &&[&str]| Ask {
             scenario: "start/a".to_owned(),
             observe: names.iter().map(ToString::to_string).collect(),
             case: None,
         };
-        Plan {
+        GuestPlan {
             job: Job::Scenarios(observe.iter().map(ask).collect()),
-            ..Plan::default()
+            ..GuestPlan::default()
         }
     }
 
@@ -330,6 +330,6 @@ mod tests {
 
     #[test]
     fn a_plan_without_scenarios_wants_nobody() {
-        assert!(wanted_by_all(&Plan::default()).is_empty());
+        assert!(wanted_by_all(&GuestPlan::default()).is_empty());
     }
 }

@@ -18,7 +18,7 @@ mod verdict;
 
 pub use cases::Tally;
 pub use judge::judge_again;
-pub use kernel::{NATIVE, Target, Wanted};
+pub use kernel::{NATIVE, ReadyKernel, Wanted};
 pub use machine::Begin;
-pub use run::{Bench, Event, Options, Suite, Work};
+pub use run::{Bench, Options, RunEvent, Suite, Work};
 pub use stop::Stop;

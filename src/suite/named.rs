@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::Target;
+use super::ReadyKernel;
 use super::modules;
 use crate::fetch::read_kernel_package;
 use crate::trail::KernelId;
@@ -27,14 +27,14 @@ struct Parts {
     modules: BTreeMap<String, Arc<[u8]>>,
 }
 
-impl Target {
+impl ReadyKernel {
     /// Reads the kernel at a path; `names` are the modules that the image wants, `directory` is
     /// where the user says that they are.
     ///
     /// # Errors
     ///
     /// It is not a kernel for x86-64, or not a whole one; with the file's name.
-    pub fn at_path(path: &Path, names: &[String], directory: Option<&Path>) -> Result<Target> {
+    pub fn at_path(path: &Path, names: &[String], directory: Option<&Path>) -> Result<ReadyKernel> {
         let mut parts = parts(path, names)?;
         if let Some(directory) = directory {
             parts.modules = modules::below(directory, names)?;
@@ -50,7 +50,7 @@ impl Target {
             .with_context(context)?
             .or(parts.config)
             .or_else(|| config_beside(path, &release));
-        Ok(Target {
+        Ok(ReadyKernel {
             id,
             upstream: release.clone(),
             release,
@@ -152,7 +152,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("bzImage");
         fs::write(&file, content).unwrap();
-        let error = Target::at_path(&file, &[], None).unwrap_err();
+        let error = ReadyKernel::at_path(&file, &[], None).unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains("bzImage cannot be booted"), "{text}");
         text
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_directory_without_an_image_says_what_to_build() {
         let dir = tempfile::tempdir().unwrap();
-        let error = Target::at_path(dir.path(), &[], None).unwrap_err();
+        let error = ReadyKernel::at_path(dir.path(), &[], None).unwrap_err();
         assert!(error.to_string().contains("make bzImage"), "{error}");
     }
 

@@ -10,20 +10,20 @@ use anyhow::Result;
 
 use super::guest::Guest;
 use super::machine::{Begin, Ears, Errand, cold};
-use super::{Stop, Target};
+use super::{ReadyKernel, Stop};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
-use crate::trail::Lab;
-use crate::view::{Name, Record, VIEWS};
+use crate::trail::LabKind;
+use crate::view::{Record, VIEWS, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown};
-use crate::wire::{Fault, Input, Job, Message, Plan};
+use crate::wire::{Fault, GuestPlan, Input, Job, Message};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct Options {
     /// How long a kernel may take to PID 1.
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
-    pub observe: Vec<Name>,
+    pub observe: Vec<ViewName>,
     /// How machines begin.
     pub begin: Begin,
 }
@@ -52,7 +52,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Work {
     /// The kernel.
-    pub target: Target,
+    pub target: ReadyKernel,
     /// The scenarios, in this order.
     pub scenarios: Vec<&'static Registered>,
 }
@@ -76,7 +76,7 @@ impl Default for Options {
 
 /// What happens during a run, as it happens.
 #[derive(Debug)]
-pub enum Event {
+pub enum RunEvent {
     /// A kernel is being booted; again when an earlier guest died.
     Booting {
         /// Index of the kernel in the call.
@@ -141,7 +141,7 @@ impl Suite {
     pub fn prepare(
         project: &Project,
         command: &Path,
-        trial: &Target,
+        trial: &ReadyKernel,
         stop: &Stop,
     ) -> Result<Suite> {
         let fixture = project.fixture()?;
@@ -159,7 +159,7 @@ impl Suite {
             fixture: fixture.digest,
             note: fixture.substituted,
         };
-        if trial.lab() == Lab::Vm {
+        if trial.lab() == LabKind::Vm {
             suite.choose(trial, stop)?;
         }
         Ok(suite)
@@ -182,7 +182,7 @@ impl Suite {
         self.ingredients.whole()
     }
 
-    pub(super) fn choose(&self, trial: &Target, stop: &Stop) -> Result<Accel> {
+    pub(super) fn choose(&self, trial: &ReadyKernel, stop: &Stop) -> Result<Accel> {
         let known = self.accel.lock();
         let mut known = known.map_err(|_| anyhow::anyhow!("a trial of KVM panicked"))?;
         if let Some(choice) = &*known {
@@ -200,7 +200,7 @@ impl Suite {
         work: &[Work],
         options: &Options,
         stop: &Stop,
-        sink: &mut dyn FnMut(Event),
+        sink: &mut dyn FnMut(RunEvent),
     ) -> bool {
         let queue = Mutex::new((0..work.len()).collect::<VecDeque<_>>());
         let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
@@ -219,7 +219,7 @@ impl Suite {
                         };
                         guest.run(scenarios, stop, &sender);
                         // A receiver that is gone wants nothing more.
-                        let _ = sender.send(Event::Ended { kernel });
+                        let _ = sender.send(RunEvent::Ended { kernel });
                     }
                 });
             }
@@ -239,14 +239,14 @@ impl Suite {
     /// The guest broke down.
     pub fn command(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         bench: &Bench,
         stop: &Stop,
         sink: &mut dyn FnMut(Message),
     ) -> Result<Option<u8>> {
-        let plan = Plan {
+        let plan = GuestPlan {
             job: bench.job.clone(),
-            ..Plan::default()
+            ..GuestPlan::default()
         };
         let accel = self.choose(target, stop)?;
         let mut machine = cold(&self.ingredients, target, accel, &bench.load, Some(&plan))?;
@@ -310,15 +310,15 @@ impl Suite {
     /// Follows a plan in a machine or in the native lab, and hands out what the guest says.
     pub(super) fn follow(
         &self,
-        target: &Target,
+        target: &ReadyKernel,
         errand: &Errand<'_>,
         options: &Options,
         stop: &Stop,
         ears: &mut Ears<'_>,
     ) -> Result<(), Breakdown> {
         match target.lab() {
-            Lab::Vm => self.follow_machine(target, errand, options, stop, ears),
-            Lab::Native => {
+            LabKind::Vm => self.follow_machine(target, errand, options, stop, ears),
+            LabKind::Native => {
                 let root = self.ingredients.root(errand.load);
                 let root = root.map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
                 let lab = native::Lab {
@@ -338,8 +338,8 @@ impl Suite {
 const KVM_TRIAL: Duration = Duration::from_secs(30);
 
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
-fn try_kvm(ingredients: &Ingredients, target: &Target, stop: &Stop) -> Result<()> {
-    let plan = Plan::default();
+fn try_kvm(ingredients: &Ingredients, target: &ReadyKernel, stop: &Stop) -> Result<()> {
+    let plan = GuestPlan::default();
     let load = Load::default();
     let machine = cold(ingredients, target, Accel::Kvm, &load, Some(&plan))?;
     let mut heard = |_| Some(KVM_TRIAL);

@@ -56,7 +56,7 @@ fn unmet<'a>(needs: &'a [Need], facts: &KernelFacts<'_>) -> Vec<&'a str> {
 mod tests {
     use super::*;
     use crate::need::Host;
-    use crate::trail::Lab;
+    use crate::trail::LabKind;
 
     const NEEDS: &[Need] = &[
         Need {
@@ -72,7 +72,7 @@ mod tests {
     ];
 
     fn of(
-        lab: Lab,
+        lab: LabKind,
         config: Option<&str>,
         result: Result<(), Failure>,
     ) -> Result<(), (Outcome, String)> {
@@ -92,35 +92,35 @@ mod tests {
 
     #[test]
     fn what_both_sides_find_missing_is_unsupported() {
-        let (outcome, reason) = of(Lab::Vm, Some(""), missing(NEEDS[1].what)).unwrap_err();
+        let (outcome, reason) = of(LabKind::Vm, Some(""), missing(NEEDS[1].what)).unwrap_err();
         assert_eq!(outcome, Outcome::Unsupported);
         assert!(reason.contains("CONFIG_A"), "{reason}");
     }
 
     #[test]
     fn what_should_be_there_and_is_not_is_our_fault() {
-        let result = of(Lab::Vm, Some("CONFIG_A=y\n"), missing(NEEDS[1].what));
+        let result = of(LabKind::Vm, Some("CONFIG_A=y\n"), missing(NEEDS[1].what));
         assert_eq!(result.unwrap_err().0, Outcome::Broken);
     }
 
     #[test]
     fn what_should_not_be_there_and_was_seen_is_our_fault() {
         assert_eq!(
-            of(Lab::Vm, Some(""), Ok(())).unwrap_err().0,
+            of(LabKind::Vm, Some(""), Ok(())).unwrap_err().0,
             Outcome::Broken
         );
     }
 
     #[test]
     fn without_a_configuration_the_guests_word_has_to_do() {
-        let result = of(Lab::Vm, None, missing(NEEDS[1].what));
+        let result = of(LabKind::Vm, None, missing(NEEDS[1].what));
         assert_eq!(result.unwrap_err().0, Outcome::Unsupported);
-        assert_eq!(of(Lab::Vm, None, Ok(())), Ok(()));
+        assert_eq!(of(LabKind::Vm, None, Ok(())), Ok(()));
     }
 
     #[test]
     fn the_native_lab_is_asked_for_the_machine_alone() {
-        let (outcome, reason) = of(Lab::Native, Some(""), missing(NEEDS[0].what)).unwrap_err();
+        let (outcome, reason) = of(LabKind::Native, Some(""), missing(NEEDS[0].what)).unwrap_err();
         assert_eq!(outcome, Outcome::Unsupported);
         assert_eq!(reason, "needs a virtual machine");
     }
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn who_else_is_there_is_no_contradiction_to_the_configuration() {
         let taken = Err(Failure::Taken("another tracer is active".to_owned()));
-        let result = of(Lab::Vm, Some("CONFIG_A=y\n"), taken);
+        let result = of(LabKind::Vm, Some("CONFIG_A=y\n"), taken);
         assert_eq!(result.unwrap_err().0, Outcome::Unsupported);
     }
 }

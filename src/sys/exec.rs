@@ -12,22 +12,22 @@ pub const AT_EXECVE_CHECK: i32 = 0x10000;
 
 /// A program with its arguments and its environment, as the kernel wants them.
 #[derive(Clone, Debug)]
-pub struct Image<'a> {
+pub struct Invocation<'a> {
     argv: Vec<*const libc::c_char>,
     environment: Vec<*const libc::c_char>,
     // The pointers point into these.
     strings: std::marker::PhantomData<&'a CString>,
 }
 
-impl<'a> Image<'a> {
+impl<'a> Invocation<'a> {
     /// Points at the strings.
     #[must_use]
-    pub fn new(argv: &'a [CString], environment: &'a [CString]) -> Image<'a> {
+    pub fn new(argv: &'a [CString], environment: &'a [CString]) -> Invocation<'a> {
         let pointers = |strings: &'a [CString]| {
             let all = strings.iter().map(|string| string.as_ptr());
             all.chain([std::ptr::null()]).collect()
         };
-        Image {
+        Invocation {
             argv: pointers(argv),
             environment: pointers(environment),
             strings: std::marker::PhantomData,

@@ -26,7 +26,7 @@ mod timer;
 
 pub use confine::{execute_nothing, filter_execve};
 pub use disk::{first_block, resize_loop};
-pub use exec::{AT_EXECVE_CHECK, Addresses, Image, Spawn, auxv, netlink, socket};
+pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, readable_bytes};
 pub use map::{Edge, Mapping};
 pub use memory::{

@@ -19,13 +19,13 @@ pub struct KernelInfo {
     /// Its architecture, as [`arch::NAME`] has it.
     pub arch: String,
     /// Where it ran.
-    pub lab: Lab,
+    pub lab: LabKind,
 }
 
 impl KernelInfo {
     /// A kernel of this architecture by its id and release; the release tells the flavour.
     #[must_use]
-    pub fn of(id: &str, release: &str, lab: Lab) -> KernelInfo {
+    pub fn of(id: &str, release: &str, lab: LabKind) -> KernelInfo {
         KernelInfo {
             id: id.to_owned(),
             release: release.to_owned(),
@@ -45,8 +45,8 @@ impl KernelInfo {
     #[must_use]
     pub fn label(&self) -> &str {
         match self.lab {
-            Lab::Vm => &self.id,
-            Lab::Native => "native",
+            LabKind::Vm => &self.id,
+            LabKind::Native => "native",
         }
     }
 }
@@ -69,7 +69,7 @@ fn flavour(release: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Lab {
+pub enum LabKind {
     /// A kernel of the table in QEMU.
     Vm,
     /// The running kernel, in private namespaces.

@@ -234,7 +234,7 @@ fn special(pid: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Call, Exit, How, Mask};
+    use crate::trail::{Exit, How, LaunchCall, Mask};
 
     fn run(sightings: Vec<Sighting>) -> Run {
         let parents = sightings
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_started_process_without_events_is_still_in_the_trail() {
-        let call = Call {
+        let call = LaunchCall {
             pid: 101,
             call: "execve".into(),
             path: "/none".into(),

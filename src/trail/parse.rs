@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::step::NO_EXE;
-use super::{Case, Ended, Fact, Found, How, Mask, Started, Step, ToldTo, Trail, Verdict};
+use super::{Ended, Fact, Found, How, Mask, Section, Started, Step, ToldTo, Trail, Verdict};
 
 /// A line that no trail has.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -57,7 +57,7 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
                 None => return Err(fail("a case after what belongs to none")),
             }
             let heading = heading.to_owned();
-            whole.cases.push(Case {
+            whole.cases.push(Section {
                 heading,
                 trail: Trail::default(),
             });

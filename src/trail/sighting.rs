@@ -52,7 +52,7 @@ pub struct LaterThread {
 
 /// A program start that the launcher asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Call {
+pub struct LaunchCall {
     /// The child that made the call.
     pub pid: i32,
     /// Name of the call, such as `execve`.
@@ -72,7 +72,7 @@ pub struct Exit {
 
 /// What a program said of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Word {
+pub struct SelfReport {
     /// Who said it.
     pub pid: i32,
     /// What the kernel told it, where it was asked for that.
@@ -91,7 +91,7 @@ pub struct Run {
     /// Where process ids wrap around: `/proc/sys/kernel/pid_max`.
     pub pid_max: i32,
     /// The starts that it asked for.
-    pub calls: Vec<Call>,
+    pub calls: Vec<LaunchCall>,
     /// Each process with its parent, as far up as the monitor could follow.
     pub parents: Vec<(i32, i32)>,
     /// What the monitor saw, in order.
@@ -100,5 +100,5 @@ pub struct Run {
     pub exits: Vec<Exit>,
     /// What programs of ours said of themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub words: Vec<Word>,
+    pub words: Vec<SelfReport>,
 }

@@ -120,7 +120,7 @@ pub struct Trail {
     pub hang: Option<String>,
     /// For a scenario that observes several starts: each with its heading. All else is empty then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cases: Vec<Case>,
+    pub cases: Vec<Section>,
     /// What a scenario of family `contract/` says of its claims.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Verdict>,
@@ -140,7 +140,7 @@ impl Trail {
 /// One of several starts that a scenario observes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Case {
+pub struct Section {
     /// What is special about it.
     pub heading: String,
     /// What was seen.

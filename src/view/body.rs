@@ -4,12 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Name, View};
+use super::{View, ViewName};
 
 /// What a view saw of one scenario.
 #[derive(Clone)]
 pub struct Body {
-    view: Name,
+    view: ViewName,
     value: Arc<dyn Any + Send + Sync>,
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::{Record, SCHEMA, Seen};
-use super::{Body, Judged, Name, TRAIL, old};
+use super::record::{Record, SCHEMA, ViewSeen};
+use super::{Body, Judged, TRAIL, ViewName, old};
 use crate::trail::{Agreement, KernelInfo, Outcome, Trail, foreign};
 
 /// A record in its present form.
@@ -24,7 +24,7 @@ pub(super) struct Kept {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct One {
-    view: Name,
+    view: ViewName,
     outcome: Outcome,
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ impl From<Record> for Kept {
     }
 }
 
-fn write(view: Name, body: &Body) -> Option<Value> {
+fn write(view: ViewName, body: &Body) -> Option<Value> {
     Some(view.view()?.write(body))
 }
 
@@ -81,7 +81,7 @@ impl TryFrom<Value> for Record {
 
 impl Kept {
     fn into_record(self) -> Result<Record, String> {
-        let mut seen: Vec<Seen> = Vec::new();
+        let mut seen: Vec<ViewSeen> = Vec::new();
         for one in self.seen {
             if seen.iter().any(|known| known.view == one.view) {
                 return Err(format!("the view {} is in it twice", one.view));
@@ -99,7 +99,7 @@ impl Kept {
                 body.map_err(|error| format!("view {}: {error}", one.view))
             };
             let body = one.body.map(read).transpose()?;
-            seen.push(Seen {
+            seen.push(ViewSeen {
                 view: one.view,
                 outcome: one.outcome,
                 reason: one.reason,
@@ -117,8 +117,8 @@ impl Kept {
 }
 
 /// Refuses an outcome without anything to show for it, and a failure without its reason.
-fn whole(seen: &Seen) -> Result<(), String> {
-    let Seen {
+fn whole(seen: &ViewSeen) -> Result<(), String> {
+    let ViewSeen {
         view,
         outcome,
         reason,
@@ -144,7 +144,7 @@ mod tests {
     use super::super::trail::Steps;
     use super::super::{STAGES, View};
     use super::*;
-    use crate::trail::Lab;
+    use crate::trail::LabKind;
 
     const TEXT: &str = "start p1 by launcher: execve /a\n\
                         perm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
@@ -153,9 +153,9 @@ mod tests {
     fn record() -> Record {
         Record {
             scenario: "start/shebang".into(),
-            kernel: KernelInfo::of("6.12", "6.12.107+deb13-cloud-amd64", Lab::Vm),
+            kernel: KernelInfo::of("6.12", "6.12.107+deb13-cloud-amd64", LabKind::Vm),
             seen: vec![
-                Seen {
+                ViewSeen {
                     view: TRAIL,
                     outcome: Outcome::Same,
                     reason: None,
@@ -165,7 +165,7 @@ mod tests {
                         diff: None,
                     }),
                 },
-                Seen::nothing(STAGES, Outcome::Unsupported, "needs tracefs"),
+                ViewSeen::nothing(STAGES, Outcome::Unsupported, "needs tracefs"),
             ],
             model: None,
         }

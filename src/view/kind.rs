@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Body, Name, Paint};
+use super::{Body, Paint, ViewName};
 use crate::diff::{Comparison, Side};
 use crate::event::Report;
 use crate::scenario::Registered;
@@ -87,7 +87,7 @@ pub trait View: Debug + Sync + 'static {
     type Body: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// Its name, which is its observer's as well.
-    const NAME: Name;
+    const NAME: ViewName;
     /// What it shows, in a line for help and lists.
     const ABOUT: &'static str;
     /// The scenarios that it applies to, in words that follow "of".
@@ -184,7 +184,7 @@ pub trait View: Debug + Sync + 'static {
 /// A view of whatever type, for those who loop over [`super::VIEWS`].
 pub trait AnyView: Debug + Sync {
     /// See [`View::NAME`].
-    fn name(&self) -> Name;
+    fn name(&self) -> ViewName;
     /// See [`View::ABOUT`].
     fn about(&self) -> &'static str;
     /// See [`View::WHOM`].
@@ -238,7 +238,7 @@ pub trait AnyView: Debug + Sync {
 
 /// A body that is another view's is a mistake of the caller, and is treated as nothing seen.
 impl<V: View> AnyView for V {
-    fn name(&self) -> Name {
+    fn name(&self) -> ViewName {
         V::NAME
     }
 

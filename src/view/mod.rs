@@ -4,7 +4,7 @@
 //! A [`View`] is everything that is particular about one of them: how its body is read and written,
 //! to whom it applies, what a loss means, how two of them compare, how it is explained and shown.
 //! [`VIEWS`] is the list; whoever handles views loops over it and names none. A [`Record`] is one
-//! scenario on one kernel: a [`Seen`] for each view, with its outcome.
+//! scenario on one kernel: a [`ViewSeen`] for each view, with its outcome.
 //!
 //! A new view is one file here with one line in [`VIEWS`], beside its observer
 //! ([`crate::observer`]). All of it is pure.
@@ -28,10 +28,10 @@ pub mod trail;
 pub use body::Body;
 pub use judged::{Compared, Judged};
 pub use kind::{AnyView, Identity, Length, Mark, Marked, Turn, View};
-pub use name::Name;
+pub use name::ViewName;
 pub use observed::{Observed, observed};
 pub use paint::{Colour, Paint};
-pub use record::{Record, SCHEMA, Seen};
+pub use record::{Record, SCHEMA, ViewSeen};
 pub use rows::{Row, label, rows};
 
 use reported::{Audit, FanotifyNotify, Kprobes, ProcConnector, ProcPoll, Reported, Tracepoints};
@@ -49,15 +49,15 @@ pub static VIEWS: &[&dyn AnyView] = &[
 ];
 
 /// The view that every scenario has: what the permission monitor held, step by step.
-pub const TRAIL: Name = <trail::Steps as View>::NAME;
+pub const TRAIL: ViewName = <trail::Steps as View>::NAME;
 /// Where inside the kernel each step falls.
-pub const STAGES: Name = <stages::Stages as View>::NAME;
+pub const STAGES: ViewName = <stages::Stages as View>::NAME;
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::trail::Steps;
-    use super::{Body, Judged, Record, Seen, TRAIL};
-    use crate::trail::{KernelInfo, Lab, Outcome, Trail, parse};
+    use super::{Body, Judged, Record, TRAIL, ViewSeen};
+    use crate::trail::{KernelInfo, LabKind, Outcome, Trail, parse};
 
     /// A trail that says nothing.
     pub fn trail() -> Trail {
@@ -69,8 +69,8 @@ pub(crate) mod tests {
         let none = matches!(outcome, Outcome::Unsupported | Outcome::Broken);
         Record {
             scenario: scenario.into(),
-            kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), Lab::Vm),
-            seen: vec![Seen {
+            kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), LabKind::Vm),
+            seen: vec![ViewSeen {
                 view: TRAIL,
                 outcome,
                 reason: none.then(|| "because".into()),

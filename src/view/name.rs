@@ -12,13 +12,13 @@ use super::{AnyView, VIEWS};
 /// The name of a view that this program has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Name(&'static str);
+pub struct ViewName(&'static str);
 
-impl Name {
+impl ViewName {
     /// Names a view; it has to be in [`VIEWS`].
     #[must_use]
-    pub const fn new(name: &'static str) -> Name {
-        Name(name)
+    pub const fn new(name: &'static str) -> ViewName {
+        ViewName(name)
     }
 
     /// The name as a word.
@@ -27,20 +27,20 @@ impl Name {
         self.0
     }
 
-    /// The view of that name; none for a name that [`Name::new`] made up.
+    /// The view of that name; none for a name that [`ViewName::new`] made up.
     #[must_use]
     pub fn view(self) -> Option<&'static dyn AnyView> {
         VIEWS.iter().copied().find(|view| view.name() == self)
     }
 }
 
-impl FromStr for Name {
+impl FromStr for ViewName {
     type Err = String;
 
-    fn from_str(word: &str) -> Result<Name, String> {
+    fn from_str(word: &str) -> Result<ViewName, String> {
         let names = VIEWS.iter().map(|view| view.name());
         names.clone().find(|name| name.0 == word).ok_or_else(|| {
-            let known: Vec<_> = names.map(Name::as_str).collect();
+            let known: Vec<_> = names.map(ViewName::as_str).collect();
             format!(
                 "this exetrail has no view \"{word}\", it has {}",
                 known.join(", ")
@@ -49,26 +49,26 @@ impl FromStr for Name {
     }
 }
 
-impl Serialize for Name {
+impl Serialize for ViewName {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
+impl<'de> Deserialize<'de> for ViewName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ViewName, D::Error> {
         let word = String::deserialize(from)?;
         word.parse().map_err(D::Error::custom)
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for ViewName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.0)
     }
 }
 
-impl AsRef<Path> for Name {
+impl AsRef<Path> for ViewName {
     fn as_ref(&self) -> &Path {
         Path::new(self.0)
     }
@@ -77,7 +77,7 @@ impl AsRef<Path> for Name {
 #[cfg(test)]
 mod tests {
     use super::super::{STAGES, VIEWS};
-    use super::Name;
+    use super::ViewName;
 
     #[test]
     fn every_view_is_found_by_its_name() {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_those_that_there_are() {
-        let error = "stagse".parse::<Name>().unwrap_err();
+        let error = "stagse".parse::<ViewName>().unwrap_err();
         assert!(error.contains("trail, stages"), "{error}");
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{Name, Record};
-use crate::trail::{KernelId, Lab};
+use super::{Record, ViewName};
+use crate::trail::{KernelId, LabKind};
 
 /// The texts of one view by kernel, for each scenario.
 pub type Observed<'a> = BTreeMap<&'a str, BTreeMap<KernelId, String>>;
@@ -17,11 +17,11 @@ pub type Observed<'a> = BTreeMap<&'a str, BTreeMap<KernelId, String>>;
 /// # Errors
 ///
 /// A record whose kernel id is no series.
-pub fn observed(records: &[Record], view: Name) -> Result<Observed<'_>> {
+pub fn observed(records: &[Record], view: ViewName) -> Result<Observed<'_>> {
     let mut observed = Observed::new();
     for record in records {
-        let text = record.of(view).and_then(super::Seen::text);
-        let (Lab::Vm, Some(text)) = (record.kernel.lab, text) else {
+        let text = record.of(view).and_then(super::ViewSeen::text);
+        let (LabKind::Vm, Some(text)) = (record.kernel.lab, text) else {
             continue;
         };
         let id = record.kernel.id.parse().map_err(anyhow::Error::msg)?;

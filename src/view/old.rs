@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::stages::Stages;
 use super::trail::Steps;
-use super::{Body, Record, STAGES, Seen, TRAIL};
+use super::{Body, Record, STAGES, TRAIL, ViewSeen};
 use crate::stages::{Inside, Point, Story};
-use crate::trail::{Agreement, KernelInfo, Lab, Outcome, Trail};
+use crate::trail::{Agreement, KernelInfo, LabKind, Outcome, Trail};
 
 /// A record of schema 1; it is read, and never written.
 #[derive(Deserialize)]
@@ -30,12 +30,12 @@ pub(super) struct First {
 struct Kernel {
     id: String,
     release: String,
-    lab: Lab,
+    lab: LabKind,
 }
 
 impl First {
     pub(super) fn into_record(self) -> Result<Record, String> {
-        let one = |view, outcome, reason, body| Seen {
+        let one = |view, outcome, reason, body| ViewSeen {
             view,
             outcome,
             reason,

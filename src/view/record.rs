@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
-use super::{Body, Compared, Judged, Name, TRAIL, View, trail};
+use super::{Body, Compared, Judged, TRAIL, View, ViewName, trail};
 use crate::trail::{Agreement, KernelInfo, Outcome, Trail};
 
 /// Version of the record's form; a reader refuses what is newer and still reads the first.
@@ -20,16 +20,16 @@ pub struct Record {
     /// The kernel under test.
     pub kernel: KernelInfo,
     /// What each view saw that was armed; the trail is the first.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<ViewSeen>,
     /// How the trail agrees with the model; none where there is no trail.
     pub model: Option<Agreement>,
 }
 
 /// What one view saw, and how it compares.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct ViewSeen {
     /// The view.
-    pub view: Name,
+    pub view: ViewName,
     /// How it compares.
     pub outcome: Outcome,
     /// Why, for what is unsupported or broken.
@@ -43,7 +43,7 @@ pub struct Seen {
 impl Record {
     /// What a view saw; none when it was not armed or does not apply.
     #[must_use]
-    pub fn of(&self, view: Name) -> Option<&Seen> {
+    pub fn of(&self, view: ViewName) -> Option<&ViewSeen> {
         self.seen.iter().find(|seen| seen.view == view)
     }
 
@@ -68,11 +68,11 @@ impl Record {
     }
 }
 
-impl Seen {
+impl ViewSeen {
     /// Nothing was seen, for this reason.
     #[must_use]
-    pub fn nothing(view: Name, outcome: Outcome, reason: impl Into<String>) -> Seen {
-        Seen {
+    pub fn nothing(view: ViewName, outcome: Outcome, reason: impl Into<String>) -> ViewSeen {
+        ViewSeen {
             view,
             outcome,
             reason: Some(reason.into()),
@@ -83,8 +83,8 @@ impl Seen {
 
     /// A body with how it compares.
     #[must_use]
-    pub fn compared(view: Name, body: Body, compared: Compared) -> Seen {
-        Seen {
+    pub fn compared(view: ViewName, body: Body, compared: Compared) -> ViewSeen {
+        ViewSeen {
             view,
             outcome: compared.outcome,
             reason: compared.reason,
@@ -95,8 +95,8 @@ impl Seen {
 
     /// The trail of a scenario that was not observed, for this reason.
     #[must_use]
-    pub fn no_trail(outcome: Outcome, reason: impl Into<String>) -> Seen {
-        Seen::nothing(TRAIL, outcome, reason)
+    pub fn no_trail(outcome: Outcome, reason: impl Into<String>) -> ViewSeen {
+        ViewSeen::nothing(TRAIL, outcome, reason)
     }
 
     /// The text that a snapshot of it has; none without a body.

@@ -1,6 +1,6 @@
 //! Records taken apart for whoever shows or counts them: a row for each view of a scenario.
 
-use super::{Name, Record, Seen, TRAIL, VIEWS};
+use super::{Record, TRAIL, VIEWS, ViewName, ViewSeen};
 
 /// One view of one scenario on one kernel.
 #[derive(Clone, Copy, Debug)]
@@ -8,7 +8,7 @@ pub struct Row<'a> {
     /// The record that it is of.
     pub record: &'a Record,
     /// What the view saw.
-    pub seen: &'a Seen,
+    pub seen: &'a ViewSeen,
 }
 
 impl Row<'_> {
@@ -21,7 +21,7 @@ impl Row<'_> {
 
 /// What a view of a scenario is called.
 #[must_use]
-pub fn label(scenario: &str, view: Name) -> String {
+pub fn label(scenario: &str, view: ViewName) -> String {
     match view == TRAIL {
         true => scenario.to_owned(),
         false => format!("{scenario}::{view}"),
@@ -56,7 +56,7 @@ mod tests {
     fn each_view_is_a_row_and_those_of_one_view_stand_together() {
         let mut records = ["6.1", "6.12"].map(|kernel| record("start/a", kernel, Outcome::Same));
         for record in &mut records {
-            let changed = Seen::nothing(STAGES, Outcome::Changed, "because");
+            let changed = ViewSeen::nothing(STAGES, Outcome::Changed, "because");
             record.seen.push(changed);
         }
         let rows = rows(&records);

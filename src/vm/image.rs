@@ -13,7 +13,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::programs::Programs;
 use super::tree::{Entry, Tree};
 use crate::subject::SUBJECT;
-use crate::wire::{Job, Plan};
+use crate::wire::{GuestPlan, Job};
 
 /// What the images of a run are made from.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Load {
 
 /// An initramfs in memory.
 #[derive(Debug)]
-pub struct Image {
+pub struct Initramfs {
     /// The file.
     pub file: OwnedFd,
     /// Its size in bytes.
@@ -160,8 +160,8 @@ impl Ingredients {
         &self,
         modules: &BTreeMap<String, Arc<[u8]>>,
         load: &Load,
-        plan: Option<&Plan>,
-    ) -> Result<Image> {
+        plan: Option<&GuestPlan>,
+    ) -> Result<Initramfs> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
         // The kernel opens /dev/console from here before PID 1 can mount anything.
@@ -190,7 +190,7 @@ impl Ingredients {
             .metadata()
             .context("failed to measure the initramfs")?
             .len();
-        Ok(Image {
+        Ok(Initramfs {
             file: file.into(),
             size,
         })
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn the_same_input_gives_the_same_bytes() {
         let (_dir, ingredients) = ingredients(&[BASE]);
-        let plan = Plan {
+        let plan = GuestPlan {
             job: Job::Cases { seeds: 0..7 },
-            ..Plan::default()
+            ..GuestPlan::default()
         };
         let bytes = || {
             let image = ingredients.image(&BTreeMap::new(), &Load::default(), Some(&plan));

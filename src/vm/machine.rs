@@ -11,7 +11,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::pipe2;
 
 use super::accel::Accel;
-use super::image::Image;
+use super::image::Initramfs;
 use crate::arch::{self, QEMU};
 use crate::sys;
 
@@ -28,9 +28,9 @@ pub enum Kernel {
 #[derive(Debug)]
 pub enum Start<'a> {
     /// It boots this kernel with this image.
-    Boot(&'a Kernel, Image),
+    Boot(&'a Kernel, Initramfs),
     /// As [`Start::Boot`], to be saved: its memory is this file.
-    ToBeSaved(&'a Kernel, Image, OwnedFd),
+    ToBeSaved(&'a Kernel, Initramfs, OwnedFd),
     /// It goes on where it was saved, with this memory, which stays as it is, and everything else
     /// from this file.
     Saved(&'a Path, OwnedFd),

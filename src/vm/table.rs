@@ -17,13 +17,13 @@ pub struct Table {
     pub modules: Vec<String>,
     /// Kernels, oldest first.
     #[serde(rename = "kernel")]
-    pub kernels: Vec<Entry>,
+    pub kernels: Vec<KernelEntry>,
 }
 
 /// One kernel of the table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct KernelEntry {
     /// Its series.
     pub id: KernelId,
     /// Debian suites that offer it.
@@ -36,7 +36,7 @@ pub struct Entry {
     pub parent: Option<KernelId>,
 }
 
-impl Entry {
+impl KernelEntry {
     fn check_words(&self) -> Result<()> {
         for name in &self.suites {
             word::suite("suites", name)?;
@@ -110,7 +110,7 @@ impl Table {
 
     /// The entry with this id.
     #[must_use]
-    pub fn find(&self, id: &KernelId) -> Option<&Entry> {
+    pub fn find(&self, id: &KernelId) -> Option<&KernelEntry> {
         self.kernels.iter().find(|entry| entry.id == *id)
     }
 

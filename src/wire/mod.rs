@@ -1,6 +1,6 @@
 //! What host and guest tell each other, and how: lines of JSON.
 //!
-//! The host writes a [`Plan`] into the image or sends it as an [`Order`]; the guest sends [`Message`]s over the second serial
+//! The host writes a [`GuestPlan`] into the image or sends it as an [`Order`]; the guest sends [`Message`]s over the second serial
 //! port (or a pipe, in the native lab). Inside the guest the runner, the launcher and the monitor
 //! talk over a [`Link`].
 
@@ -16,5 +16,5 @@ pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
 pub use place::{BUILD, FILES, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
-pub use plan::{Ask, Fault, Input, Job, Order, Plan};
+pub use plan::{Ask, Fault, GuestPlan, Input, Job, Order};
 pub use policy::{Act, Policy};

@@ -9,7 +9,7 @@ use crate::case::Case;
 
 /// Everything that a guest needs to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct GuestPlan {
     /// What to do.
     pub job: Job,
     /// Faults to commit, by scenario: how the tests of the host's side get a guest that fails.
@@ -29,7 +29,7 @@ pub enum Order {
     /// Follow a plan.
     Run {
         /// The plan.
-        plan: Plan,
+        plan: GuestPlan,
         /// The time of day, since 1970: a machine that was saved has slept.
         now: Duration,
         /// What nobody else knows: machines that were saved once have the same random state.
@@ -50,10 +50,10 @@ pub struct Ask {
     pub case: Option<Box<Case>>,
 }
 
-impl Default for Plan {
+impl Default for GuestPlan {
     /// Nothing but to come up.
-    fn default() -> Plan {
-        Plan {
+    fn default() -> GuestPlan {
+        GuestPlan {
             job: Job::Scenarios(Vec::new()),
             faults: BTreeMap::new(),
             deadline_ms: None,

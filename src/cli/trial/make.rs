@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Args;
-use crate::case::{self, Case, Deny, Fd, Kind, Mount, Open, Registered, Way};
+use crate::case::{self, Case, CaseMount, Deny, Fd, Kind, Open, Registered, Way};
 use crate::own::Own;
 use crate::project::Project;
 use crate::root::{Added, Built, Closure, Foreign, Root, search};
@@ -17,7 +17,7 @@ const FD: i32 = 5;
 
 /// What `--call` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Call {
+pub enum CallOption {
     /// execve(2) of the path
     Execve,
     /// fexecve(3): open it, execute the descriptor
@@ -167,9 +167,9 @@ fn text(path: &Path) -> Result<String> {
 
 fn call(args: &Args, case: &mut Case) -> Result<()> {
     case.exec.call = match args.call {
-        Call::Execve => Way::Execve,
-        Call::Fexecve => Way::Fexecve,
-        Call::Execveat => Way::Execveat,
+        CallOption::Execve => Way::Execve,
+        CallOption::Fexecve => Way::Fexecve,
+        CallOption::Execveat => Way::Execveat,
     };
     if let Some(path) = &args.fd {
         case.exec.call = Way::Execveat;
@@ -274,14 +274,14 @@ fn format(rule: &str) -> Result<Registered> {
     })
 }
 
-fn mount(word: &str, place: &str) -> Result<Mount> {
+fn mount(word: &str, place: &str) -> Result<CaseMount> {
     let mut words = word.split(':');
     let kind = match words.next() {
         Some("overlay") => Kind::Overlay,
         Some("bind") => Kind::Bind,
         _ => bail!("--mount {word:?}: there are overlay and bind"),
     };
-    let mut one = Mount {
+    let mut one = CaseMount {
         kind,
         at: place.to_owned(),
         from: None,

@@ -15,9 +15,9 @@ use crate::own::{chosen, register};
 use crate::project::Project;
 use crate::report::FormatName;
 use crate::root::Added;
-use crate::suite::{Event, Options, Stop};
-use crate::trail::Lab;
-use crate::view::{Name, Record, STAGES, TRAIL, rows};
+use crate::suite::{Options, RunEvent, Stop};
+use crate::trail::LabKind;
+use crate::view::{Record, STAGES, TRAIL, ViewName, rows};
 use crate::vm::image::Load;
 
 /// The name under which the program is a scenario.
@@ -55,7 +55,7 @@ pub struct Args {
     who: Option<String>,
     /// The call
     #[arg(long, value_enum, default_value = "execve")]
-    call: make::Call,
+    call: make::CallOption,
     /// Execute this open file or directory: descriptor 5 of execveat, where the program is "" or a path
     /// from there
     #[arg(long, value_name = "PATH")]
@@ -79,7 +79,7 @@ pub struct Args {
     preload: Vec<PathBuf>,
     /// Show these views [default: the trail]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
-    view: Vec<Name>,
+    view: Vec<ViewName>,
     /// Tell in words what the kernel does
     #[arg(long)]
     explain: bool,
@@ -133,7 +133,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     for id in &missing {
         eprintln!("warning: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
-    if targets.iter().any(|target| target.lab() == Lab::Native) && !args.append.is_empty() {
+    if targets.iter().any(|target| target.lab() == LabKind::Native) && !args.append.is_empty() {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
     let registered = register(NAME, made.case.clone())?;
@@ -153,10 +153,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let work = live::work(&targets, &scenarios);
     let complete = suite.run(&work, &options, &stop, &mut |event| {
         // What came of it is shown below.
-        if !matches!(event, Event::Recorded { .. }) {
+        if !matches!(event, RunEvent::Recorded { .. }) {
             progress.show(&event);
         }
-        if let Event::Recorded { kernel, record } = event {
+        if let RunEvent::Recorded { kernel, record } = event {
             seen.push((kernel, *record));
         }
     });

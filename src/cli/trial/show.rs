@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result};
 
 use crate::diff::Side;
 use crate::trail::{Agreement, Outcome};
-use crate::view::{Colour, Length, Name, Paint, Record, STAGES, TRAIL, VIEWS};
+use crate::view::{Colour, Length, Paint, Record, STAGES, TRAIL, VIEWS, ViewName};
 
 /// What is shown.
 pub struct Shown<'a> {
     /// The program with its arguments, as the user wrote them.
     pub command: &'a [String],
     /// The views; the trail for none.
-    pub views: &'a [Name],
+    pub views: &'a [ViewName],
     /// Tell the story as well.
     pub explain: bool,
     /// Whether in colour.
@@ -46,7 +46,7 @@ pub fn status(records: &[Record]) -> ExitCode {
 }
 
 /// Records whose text of a view is the same.
-fn behaviours(records: &[Record], view: Name) -> Vec<(String, Vec<&Record>)> {
+fn behaviours(records: &[Record], view: ViewName) -> Vec<(String, Vec<&Record>)> {
     let mut found: Vec<(String, Vec<&Record>)> = Vec::new();
     for record in records {
         let Some(text) = record.of(view).and_then(|seen| seen.text()) else {
@@ -100,7 +100,7 @@ impl Shown<'_> {
 
     fn view(
         &self,
-        name: Name,
+        name: ViewName,
         asked: bool,
         records: &[Record],
         paint: &Paint,

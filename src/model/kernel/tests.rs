@@ -58,7 +58,7 @@ fn six_scripts_are_one_too_many() {
     assert_eq!(start(&chain, &call("/6"), "7.3").1, errno("ELOOP"));
     assert!(matches!(
         start(&chain, &call("/5"), "7.3").1,
-        Ending::Runs(_)
+        KernelEnding::Runs(_)
     ));
 }
 
@@ -77,7 +77,7 @@ fn a_script_by_a_descriptor_that_will_be_closed_is_not_found() {
     );
     assert!(matches!(
         start(&sample, &by_descriptor(false), "7.3").1,
-        Ending::Runs(_)
+        KernelEnding::Runs(_)
     ));
 }
 
@@ -90,7 +90,7 @@ fn comm_by_descriptor_depends_on_the_kernel() {
         .directory("/proc/self/fd");
     let sample = sample.with("/proc/self/fd/5", |file| file.name = "/bin/true".into());
     let comm = |release| match start(&sample, &by_descriptor(true), release).1 {
-        Ending::Runs(running) => running.comm,
+        KernelEnding::Runs(running) => running.comm,
         other => panic!("{other:?}"),
     };
     assert_eq!(
@@ -138,7 +138,7 @@ fn what_fails_behind_the_point_of_no_return_is_a_signal() {
     let sample = Sample::new().program("/a", &Elf::new().flaw(Flaw::Address));
     assert_eq!(
         start(&sample, &call("/a"), "7.3").1,
-        Ending::Signal("SIGSEGV")
+        KernelEnding::Signal("SIGSEGV")
     );
 }
 
@@ -160,7 +160,7 @@ fn an_unknown_format_had_a_helper() {
     let mut call = call("/a");
     call.modprobe = "/m".to_owned();
     let helper = |release| match start(&sample, &call, release).1 {
-        Ending::NoFormat { helper } => helper,
+        KernelEnding::NoFormat { helper } => helper,
         other => panic!("{other:?}"),
     };
     assert_eq!((helper("6.13"), helper("6.14")), (Some("/m".into()), None));
@@ -231,7 +231,7 @@ fn nothing_at_all_is_a_script_of_an_empty_name() {
 }
 
 /// The end of `/a`, a program with an ELF interpreter, for this caller.
-fn ends(loader: &Elf, change: impl FnOnce(&mut Call)) -> Ending {
+fn ends(loader: &Elf, change: impl FnOnce(&mut Call)) -> KernelEnding {
     let program = Elf::new().interpreter("/l");
     let sample = Sample::new().program("/a", &program).program("/l", loader);
     let mut call = call("/a");
@@ -242,7 +242,7 @@ fn ends(loader: &Elf, change: impl FnOnce(&mut Call)) -> Ending {
 #[test]
 fn an_elf_interpreter_with_nothing_to_load_is_found_when_nobody_can_be_told() {
     let nothing = Elf::new().flaw(Flaw::NothingLoaded);
-    assert_eq!(ends(&nothing, |_| {}), Ending::Signal("SIGSEGV"));
+    assert_eq!(ends(&nothing, |_| {}), KernelEnding::Signal("SIGSEGV"));
 }
 
 #[test]
@@ -250,16 +250,16 @@ fn a_program_with_nothing_to_load_starts() {
     let sample = Sample::new().program("/a", &Elf::new().flaw(Flaw::NothingLoaded));
     assert!(matches!(
         start(&sample, &call("/a"), "7.3").1,
-        Ending::Runs(_)
+        KernelEnding::Runs(_)
     ));
 }
 
 #[test]
 fn a_limit_of_the_address_space_is_found_by_the_stack() {
     let end = |pages: u64| ends(&Elf::new(), |call| call.caller.space = pages * 4096);
-    assert_eq!(end(34), Ending::Signal("SIGSEGV"));
+    assert_eq!(end(34), KernelEnding::Signal("SIGSEGV"));
     // A page of arguments, 32 of stack, one each of program and interpreter.
-    assert!(matches!(end(35), Ending::Runs(_)));
+    assert!(matches!(end(35), KernelEnding::Runs(_)));
 }
 
 #[test]
@@ -271,14 +271,14 @@ fn a_limit_of_the_address_space_is_found_by_arguments_of_two_pages() {
         })
     };
     // Two names of three bytes and the word at the top, with four NULs.
-    assert_eq!(end(4096), Ending::Errno("E2BIG".into()));
-    assert_eq!(end(4000), Ending::Signal("SIGSEGV"));
+    assert_eq!(end(4096), KernelEnding::Errno("E2BIG".into()));
+    assert_eq!(end(4000), KernelEnding::Signal("SIGSEGV"));
 }
 
 #[test]
 fn a_shared_table_that_cannot_be_copied_ends_the_process() {
     let end = ends(&Elf::new(), |call| call.caller.large_table = true);
-    assert_eq!(end, Ending::Signal("SIGSEGV"));
+    assert_eq!(end, KernelEnding::Signal("SIGSEGV"));
 }
 
 #[test]
@@ -289,15 +289,15 @@ fn program_headers_of_more_than_a_page_are_read_by_newer_kernels() {
         start(&sample, &call("/a"), release).1
     };
     // Two are there besides: 73 times 56 bytes fit.
-    assert!(matches!(end(71, "6.16"), Ending::Runs(_)));
-    assert!(matches!(end(72, "6.16"), Ending::NoFormat { .. }));
-    assert!(matches!(end(72, "6.17"), Ending::Runs(_)));
+    assert!(matches!(end(71, "6.16"), KernelEnding::Runs(_)));
+    assert!(matches!(end(72, "6.16"), KernelEnding::NoFormat { .. }));
+    assert!(matches!(end(72, "6.17"), KernelEnding::Runs(_)));
 }
 
 #[test]
 fn a_descriptor_that_is_not_open_is_told_before_the_path() {
     let sample = Sample::new().program("/a", &Elf::new());
-    let errno = Ending::Errno("EBADF".into());
+    let errno = KernelEnding::Errno("EBADF".into());
     assert_eq!(start(&sample, &by_descriptor(false), "7.3").1, errno);
     let absolute = Call {
         target: Target::At {
@@ -310,6 +310,6 @@ fn a_descriptor_that_is_not_open_is_told_before_the_path() {
     };
     assert!(matches!(
         start(&sample, &absolute, "7.3").1,
-        Ending::Runs(_)
+        KernelEnding::Runs(_)
     ));
 }

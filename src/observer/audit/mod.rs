@@ -18,7 +18,7 @@ use super::{Kind, Observer, Watch, broken};
 use crate::event::{self, Report, calls};
 use crate::need::{Host, Need};
 use crate::sys;
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::{Failure, Lost, until};
 
 /// It does not share a boot with the tracer of stages: audited, a process passes one stage more.
@@ -28,7 +28,7 @@ pub const KIND: Kind = Kind {
         Need {
             what: "a virtual machine: audit rules are the whole machine's",
             host: Host::Vm,
-            probe: |lab| lab == Lab::Vm,
+            probe: |lab| lab == LabKind::Vm,
         },
         Need {
             what: "auditing of system calls (CONFIG_AUDITSYSCALL)",
@@ -106,7 +106,7 @@ impl Audit {
 }
 
 impl Observer for Audit {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         self.open().map_err(broken)
     }
 
@@ -115,7 +115,7 @@ impl Observer for Audit {
         self.until_now(watch.deadline).map(drop).map_err(broken)
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Statement>, Failure> {
         let before = self.lost;
         let records = self.until_now(watch.deadline).map_err(broken)?;
         let records: Vec<_> = records
@@ -128,7 +128,7 @@ impl Observer for Audit {
             ..Report::default()
         };
         let missed = u64::from(self.lost.wrapping_sub(before));
-        let report = super::Report::of(&report, Lost { missed });
+        let report = super::Statement::of(&report, Lost { missed });
         report.map(Some).map_err(broken)
     }
 

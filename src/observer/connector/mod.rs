@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use super::look::{look, show_cgroups};
 use super::notes::Notes;
-use super::{Held, Hook, Kind, Observer, OnHeld, Watch, broken};
+use super::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
 use crate::event::{self, Fields, Raw, Report};
 use crate::need::{Host, Need};
 use crate::sys;
-use crate::trail::{Lab, Run, own};
+use crate::trail::{LabKind, Run, own};
 use crate::wire::{Failure, Lost, until};
 
 /// Armed before the monitor, which empties the socket at each step.
@@ -34,7 +34,7 @@ pub const KIND: Kind = Kind {
         Need {
             what: "a virtual machine: the connector tells of the whole machine",
             host: Host::Vm,
-            probe: |lab| lab == Lab::Vm,
+            probe: |lab| lab == LabKind::Vm,
         },
         Need {
             what: "the process connector (CONFIG_PROC_EVENTS)",
@@ -71,7 +71,7 @@ struct Connector {
 }
 
 impl Observer for Connector {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         show_cgroups().map_err(broken)
     }
 
@@ -86,7 +86,7 @@ impl Observer for Connector {
             Ok((socket, notes, hook))
         };
         let (socket, notes, hook) = begin().map_err(broken)?;
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer: KIND.name,
             call: Box::new(hook),
         });
@@ -94,7 +94,7 @@ impl Observer for Connector {
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Statement>, Failure> {
         let Some((socket, mut notes)) = self.watch.take() else {
             return Ok(None);
         };
@@ -117,7 +117,9 @@ impl Observer for Connector {
             events: event::place(&watch.run, raw),
             ..Report::default()
         };
-        super::Report::of(&report, lost).map(Some).map_err(broken)
+        super::Statement::of(&report, lost)
+            .map(Some)
+            .map_err(broken)
     }
 
     fn abandon(&mut self) {

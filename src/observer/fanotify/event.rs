@@ -11,7 +11,7 @@ pub(super) const METADATA: usize = 24;
 
 /// One event; the descriptor is still a number, which its reader has to take over or close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct FanEvent {
     /// All 64 bits.
     pub mask: Mask,
     /// The file, or `FAN_NOFD` (-1) when the queue has overflowed.
@@ -44,7 +44,7 @@ pub enum EventError {
 /// # Errors
 ///
 /// Another version of the interface, or lengths that do not fit.
-pub fn parse_events(mut bytes: &[u8]) -> Result<Vec<Event>, EventError> {
+pub fn parse_events(mut bytes: &[u8]) -> Result<Vec<FanEvent>, EventError> {
     let mut events = Vec::new();
     while !bytes.is_empty() {
         let left = bytes.len();
@@ -79,7 +79,7 @@ pub fn parse_events(mut bytes: &[u8]) -> Result<Vec<Event>, EventError> {
         if length < METADATA || length > left {
             return Err(EventError::Length { length, left });
         }
-        events.push(Event {
+        events.push(FanEvent {
             mask: Mask(u64::from_ne_bytes(mask)),
             fd: i32::from_ne_bytes([f0, f1, f2, f3]),
             pid: i32::from_ne_bytes([p0, p1, p2, p3]),
@@ -108,7 +108,7 @@ mod tests {
         let events = parse_events(&bytes(24, 3, 0x8000_0000_0004_0000, &[])).unwrap();
         assert_eq!(
             events,
-            [Event {
+            [FanEvent {
                 mask: Mask(0x8000_0000_0004_0000),
                 fd: 7,
                 pid: 100

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
 
 use super::event::METADATA;
-use super::{Event, parse_events};
+use super::{FanEvent, parse_events};
 use crate::sys;
 use crate::trail::Mask;
 
@@ -206,7 +206,7 @@ impl Group {
     /// # Errors
     ///
     /// What read(2) says, or events that cannot be understood.
-    pub fn read(&mut self) -> Result<Vec<Event>> {
+    pub fn read(&mut self) -> Result<Vec<FanEvent>> {
         match nix::unistd::read(&self.fanotify, &mut self.buffer) {
             Ok(length) => {
                 parse_events(&self.buffer[..length]).context("failed to read fanotify events")
@@ -226,7 +226,7 @@ impl Group {
     /// # Errors
     ///
     /// What read(2) says of the group, or events that cannot be understood.
-    pub fn read_each(&mut self) -> Result<Vec<Event>> {
+    pub fn read_each(&mut self) -> Result<Vec<FanEvent>> {
         if self.unopened == Unopened::Reported {
             return self.read();
         }
@@ -243,7 +243,7 @@ impl Group {
                 Err(errno @ (Errno::EBADF | Errno::EINVAL | Errno::EFAULT)) => {
                     return Err(errno).context("failed to read fanotify events");
                 }
-                Err(errno) => events.push(Event {
+                Err(errno) => events.push(FanEvent {
                     mask: Mask(0),
                     fd: -(errno as i32),
                     pid: 0,

@@ -13,7 +13,7 @@ mod process;
 mod quiet;
 mod watch;
 
-pub use event::{Event, EventError, parse_events};
+pub use event::{EventError, FanEvent, parse_events};
 pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
 pub use notify::KIND as NOTIFY;
 pub use observer::KIND;

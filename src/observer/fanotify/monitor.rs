@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::watch;
-use crate::observer::Hook;
+use crate::observer::HeldHook;
 use crate::sys::{self, ForkResult};
 use crate::trail::Sighting;
 use crate::wire::{Act, Link, Policy};
@@ -29,7 +29,7 @@ pub(super) enum Order {
 
 /// What the monitor says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Report {
+pub(super) enum MonitorReport {
     /// It watches.
     Armed,
     /// It saw this.
@@ -62,7 +62,7 @@ impl Monitor {
     /// # Errors
     ///
     /// What fork(2) or socketpair(2) says.
-    pub fn start(hooks: Vec<Hook>) -> Result<Monitor> {
+    pub fn start(hooks: Vec<HeldHook>) -> Result<Monitor> {
         let (ours, theirs) = Link::pair().context("failed to make the monitor's link")?;
         let hooked = !hooks.is_empty();
         match sys::fork().context("failed to fork the monitor")? {
@@ -102,8 +102,8 @@ impl Monitor {
         link.send(&order).context("failed to reach the monitor")?;
         let report = link.receive(deadline);
         match report.context("the monitor does not answer")? {
-            Report::Armed => Ok(()),
-            Report::Failed(reason) => bail!("{reason}"),
+            MonitorReport::Armed => Ok(()),
+            MonitorReport::Failed(reason) => bail!("{reason}"),
             other => bail!("the monitor said {other:?} instead of being armed"),
         }
     }
@@ -138,13 +138,13 @@ impl Monitor {
                 .receive(deadline)
                 .context("a process that was seen does not end, or the monitor does not answer")?;
             match report {
-                Report::Saw(sighting) => seen.sightings.push(sighting),
-                Report::Disarmed { parents, failed } => {
+                MonitorReport::Saw(sighting) => seen.sightings.push(sighting),
+                MonitorReport::Disarmed { parents, failed } => {
                     (seen.parents, seen.failed) = (parents, failed);
                     return Ok(seen);
                 }
-                Report::Failed(reason) => bail!("{reason}"),
-                Report::Armed => bail!("the monitor was armed twice"),
+                MonitorReport::Failed(reason) => bail!("{reason}"),
+                MonitorReport::Armed => bail!("the monitor was armed twice"),
             }
         }
     }

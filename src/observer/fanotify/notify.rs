@@ -17,9 +17,9 @@ use super::event::METADATA;
 use super::{AT_ONCE, parse_events};
 use crate::event::{self, Field, Fields, Raw, Report};
 use crate::observer::notes::Notes;
-use crate::observer::{Held, Hook, Kind, Observer, OnHeld, Watch, broken};
+use crate::observer::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
 use crate::sys;
-use crate::trail::{Lab, printable};
+use crate::trail::{LabKind, printable};
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which reads the queue at each step.
@@ -40,7 +40,7 @@ struct Notify {
 }
 
 impl Observer for Notify {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -52,7 +52,7 @@ impl Observer for Notify {
             Ok((queue, notes, hook))
         };
         let (queue, notes, hook) = begin().map_err(broken)?;
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer: KIND.name,
             call: Box::new(hook),
         });
@@ -60,7 +60,7 @@ impl Observer for Notify {
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<crate::observer::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<crate::observer::Statement>, Failure> {
         let Some((queue, mut notes)) = self.watch.take() else {
             return Ok(None);
         };
@@ -79,7 +79,7 @@ impl Observer for Notify {
             events: event::place(&watch.run, raw.collect()),
             ..Report::default()
         };
-        let report = crate::observer::Report::of(&report, Lost::default());
+        let report = crate::observer::Statement::of(&report, Lost::default());
         report.map(Some).map_err(broken)
     }
 

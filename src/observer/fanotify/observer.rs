@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::monitor::Monitor;
-use crate::observer::{Kind, Observer, Report, Watch, broken};
-use crate::trail::Lab;
+use crate::observer::{Kind, Observer, Statement, Watch, broken};
+use crate::trail::LabKind;
 use crate::wire::Failure;
 
 /// Armed last, when the hooks of all others are known.
@@ -24,7 +24,7 @@ struct Fanotify {
 }
 
 impl Observer for Fanotify {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -42,7 +42,7 @@ impl Observer for Fanotify {
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
         let Some(mut monitor) = self.monitor.take() else {
             return Ok(None);
         };

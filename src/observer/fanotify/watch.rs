@@ -10,9 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::monitor::{Order, Report};
-use super::{Class, Event, Group, Ids, Parent, Process, named, never_dump, process_of};
-use crate::observer::{Held, Hook};
+use super::monitor::{MonitorReport, Order};
+use super::{Class, FanEvent, Group, Ids, Parent, Process, named, never_dump, process_of};
+use crate::observer::{Held, HeldHook};
 use crate::sys;
 use crate::trail::Sighting;
 use crate::wire::{Act, Link, LinkError, Policy};
@@ -30,7 +30,7 @@ struct Watch {
     /// The file that is refused whenever it is opened.
     refused: Option<String>,
     /// What the other observers do while a process is held.
-    hooks: Vec<Hook>,
+    hooks: Vec<HeldHook>,
     /// Hooks that failed and are not called any more, with the reason.
     failed: Vec<(String, String)>,
 }
@@ -56,14 +56,14 @@ enum Next {
 }
 
 /// Serves orders until the link is closed; errors go to the other side as a report.
-pub fn serve(mut link: Link, hooks: Vec<Hook>) {
+pub fn serve(mut link: Link, hooks: Vec<HeldHook>) {
     if let Err(error) = obey(&mut link, hooks) {
         // Whoever reads this may be gone as well; then nobody misses it.
-        let _ = link.send(&Report::Failed(format!("{error:#}")));
+        let _ = link.send(&MonitorReport::Failed(format!("{error:#}")));
     }
 }
 
-fn obey(link: &mut Link, mut hooks: Vec<Hook>) -> Result<()> {
+fn obey(link: &mut Link, mut hooks: Vec<HeldHook>) -> Result<()> {
     never_dump()?;
     let mut watch: Option<Watch> = None;
     let mut disarming: Option<Option<String>> = None;
@@ -97,7 +97,8 @@ fn obey(link: &mut Link, mut hooks: Vec<Hook>) -> Result<()> {
                     Order::Arm { paths, policy } => {
                         let hooks = std::mem::take(&mut hooks);
                         watch = Some(Watch::new(&paths, policy, hooks)?);
-                        link.send(&Report::Armed).context("failed to report")?;
+                        link.send(&MonitorReport::Armed)
+                            .context("failed to report")?;
                     }
                     Order::Disarm { helper } => disarming = Some(helper),
                 }
@@ -141,7 +142,7 @@ fn wait(link: &Link, watch: Option<&Watch>) -> Result<Wake> {
 }
 
 impl Watch {
-    fn new(paths: &[PathBuf], policy: Option<Policy>, hooks: Vec<Hook>) -> Result<Watch> {
+    fn new(paths: &[PathBuf], policy: Option<Policy>, hooks: Vec<HeldHook>) -> Result<Watch> {
         let class = match policy.map(|policy| policy.act) {
             // Only such a group may answer with an errno of its choice.
             Some(Act::Errno(_)) => Class::PreContent,
@@ -171,7 +172,7 @@ impl Watch {
     }
 
     /// Looks at the process while it is held, then answers: allow, or what the policy says.
-    fn serve(&mut self, event: Event) -> Result<Next> {
+    fn serve(&mut self, event: FanEvent) -> Result<Next> {
         if event.fd < 0 {
             bail!("the event queue has overflowed: events were lost");
         }
@@ -350,11 +351,11 @@ fn tell(
     link: &Link,
 ) -> Result<()> {
     for sighting in sightings {
-        link.send(&Report::Saw(sighting.clone()))
+        link.send(&MonitorReport::Saw(sighting.clone()))
             .context("failed to report")?;
     }
     let parents = parents.iter().map(|(child, parent)| (*child, *parent));
-    link.send(&Report::Disarmed {
+    link.send(&MonitorReport::Disarmed {
         parents: parents.collect(),
         failed,
     })

@@ -12,10 +12,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::tracefs::{Instance, TRACING, append};
-use super::{Hook, Kind, Observer, Watch, broken};
+use super::{HeldHook, Kind, Observer, Watch, broken};
 use crate::event::{self, DEPTH, Report};
 use crate::need::{Host, Need};
-use crate::trail::Lab;
+use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
 use btf::Btf;
 
@@ -26,7 +26,7 @@ pub const KIND: Kind = Kind {
         Need {
             what: "a virtual machine: the tracer of the running system is not ours",
             host: Host::Vm,
-            probe: |lab| lab == Lab::Vm,
+            probe: |lab| lab == LabKind::Vm,
         },
         Need {
             what: "probes of functions (CONFIG_KPROBE_EVENTS)",
@@ -106,20 +106,20 @@ fn fetched(btf: &Btf) -> Option<String> {
 }
 
 impl Observer for Kprobes {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         self.make().map_err(broken)
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
         let marker = self.instance()?.begin().map_err(broken)?;
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer: KIND.name,
             call: Box::new(marker),
         });
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<super::Statement>, Failure> {
         let lines = self.instance()?.end().map_err(broken)?;
         let raw = event::events(&lines).map_err(|what| broken(anyhow!("the trace is {what}")))?;
         let mut events = event::place(&watch.run, raw);
@@ -129,7 +129,7 @@ impl Observer for Kprobes {
             ..Report::default()
         };
         let missed = missed().map_err(broken)?;
-        let report = super::Report::of(&report, Lost { missed });
+        let report = super::Statement::of(&report, Lost { missed });
         report.map(Some).map_err(broken)
     }
 

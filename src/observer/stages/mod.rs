@@ -14,7 +14,7 @@ mod symbols;
 mod tracer;
 
 use crate::need::{Host, Need};
-use crate::trail::Lab;
+use crate::trail::LabKind;
 
 pub use super::tracefs::TRACING;
 use instance::BUSY;
@@ -26,22 +26,22 @@ const NEEDS: &[Need] = &[
     Need {
         what: "a virtual machine: the tracer of the running system is not ours",
         host: Host::Vm,
-        probe: |lab| lab == Lab::Vm,
+        probe: |lab| lab == LabKind::Vm,
     },
     Need {
         what: "tracefs with the function tracer (CONFIG_FUNCTION_TRACER)",
         host: Host::Config("CONFIG_FUNCTION_TRACER"),
-        probe: |lab| lab == Lab::Native || instance::has_function_tracer(),
+        probe: |lab| lab == LabKind::Native || instance::has_function_tracer(),
     },
     Need {
         what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
         host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
-        probe: |lab| lab == Lab::Native || instance::has_syscalls(),
+        probe: |lab| lab == LabKind::Native || instance::has_syscalls(),
     },
     Need {
         what: "probes of functions (CONFIG_KPROBE_EVENTS)",
         host: Host::Config("CONFIG_KPROBE_EVENTS"),
-        probe: |lab| lab == Lab::Native || instance::has_probes(),
+        probe: |lab| lab == LabKind::Native || instance::has_probes(),
     },
     // Its handler is asked first about every file: without it each story lacks two stages.
     crate::need::needs::BINFMT_MISC,

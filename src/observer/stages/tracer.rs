@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::instance::Instance;
 use super::{BUSY, NEEDS};
-use crate::observer::{Hook, Kind, Observer, Report, Watch, broken};
+use crate::observer::{HeldHook, Kind, Observer, Statement, Watch, broken};
 use crate::stages::{Inside, Packed, WORDS, arrange};
-use crate::trail::{Lab, Run, normalise};
+use crate::trail::{LabKind, Run, normalise};
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which writes a marker at each step.
@@ -33,24 +33,24 @@ impl Tracer {
 }
 
 impl Observer for Tracer {
-    fn set_up(&mut self, _: Lab) -> Result<(), Failure> {
+    fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
         self.instance = Some(Instance::make().map_err(failure)?);
         Ok(())
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
         let marker = self.instance()?.begin().map_err(failure)?;
-        watch.hooks.push(Hook {
+        watch.hooks.push(HeldHook {
             observer: KIND.name,
             call: Box::new(marker),
         });
         Ok(())
     }
 
-    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Report>, Failure> {
+    fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
         let body = story(self.instance()?, &watch.run).map_err(broken)?;
         let lost = Lost::default();
-        Ok(Some(Report { body, lost }))
+        Ok(Some(Statement { body, lost }))
     }
 
     fn abandon(&mut self) {

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::super::summary;
 use super::section::{Section, section};
-use crate::trail::{KernelId, Lab};
-use crate::view::{Body, Name, Record, rows};
+use crate::trail::{KernelId, LabKind};
+use crate::view::{Body, Record, ViewName, rows};
 
 /// What is known of a scenario besides its findings.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct Accepted {
     /// The kernel that has the snapshot.
     pub owner: KernelId,
     /// The view and what is accepted.
-    pub body: (Name, Body),
+    pub body: (ViewName, Body),
 }
 
 /// The whole page.
@@ -125,7 +125,10 @@ fn columns(records: &[Record]) -> Vec<Column> {
                 id: kernel.label().to_owned(),
                 release: kernel.release.clone(),
             };
-            ids.push(((kernel.lab == Lab::Native, kernel.id.parse().ok()), column));
+            ids.push((
+                (kernel.lab == LabKind::Native, kernel.id.parse().ok()),
+                column,
+            ));
         }
     }
     ids.sort_by(|(a, _), (b, _)| a.cmp(b));

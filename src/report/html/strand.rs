@@ -2,7 +2,7 @@
 //! between them, and the rows at which its identity changes.
 
 use crate::trail::{Step, Trail};
-use crate::view::{Identity, Mark, Marked, Seen};
+use crate::view::{Identity, Mark, Marked, ViewSeen};
 
 /// One start on one kernel; a scenario may observe several.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub enum Row {
 }
 
 /// What one kernel showed, with the marks of the views that have some.
-pub fn parts(trail: &Trail, seen: &[Seen]) -> Vec<Part> {
+pub fn parts(trail: &Trail, seen: &[ViewSeen]) -> Vec<Part> {
     let bodies = seen.iter().filter_map(|seen| {
         let view = seen.view.view()?;
         Some((view, seen.body.as_ref()?))
@@ -290,10 +290,10 @@ mod tests {
     fn short(text: &str) -> Vec<String> {
         let story = Stages::parse(text).unwrap();
         let trail = story.trail.clone();
-        let seen = Seen {
+        let seen = ViewSeen {
             body: Some(Body::new::<Stages>(story)),
             outcome: Outcome::Same,
-            ..Seen::nothing(STAGES, Outcome::Same, "")
+            ..ViewSeen::nothing(STAGES, Outcome::Same, "")
         };
         let rows = parts(&trail, &[seen]).remove(0).strands.remove(0).rows;
         let rows = rows.into_iter().filter_map(|row| match row {

@@ -1,13 +1,13 @@
 //! The view `audit`.
 
 use super::Way;
-use crate::view::Name;
+use crate::view::ViewName;
 
 /// Records of the audit subsystem, by its multicast group.
 #[derive(Debug)]
 pub struct Audit;
 
 impl Way for Audit {
-    const NAME: Name = Name::new("audit");
+    const NAME: ViewName = ViewName::new("audit");
     const ABOUT: &'static str = "audit records of execve and execveat, by multicast";
 }

@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 use anyhow::Result;
 
-use super::{Name, View};
+use super::{View, ViewName};
 use crate::event::{self, Report};
 use crate::scenario::Registered;
 
@@ -27,7 +27,7 @@ pub use tracepoints::Tracepoints;
 /// One way of watching.
 pub trait Way: Debug + Send + Sync + 'static {
     /// See [`View::NAME`].
-    const NAME: Name;
+    const NAME: ViewName;
     /// See [`View::ABOUT`].
     const ABOUT: &'static str;
 }
@@ -53,7 +53,7 @@ impl<W> Default for Reported<W> {
 impl<W: Way> View for Reported<W> {
     type Body = Report;
 
-    const NAME: Name = W::NAME;
+    const NAME: ViewName = W::NAME;
     const ABOUT: &'static str = W::ABOUT;
     const WHOM: &'static str = "scenarios of the family start";
 

@@ -1,13 +1,13 @@
 //! The view `tracepoints`.
 
 use super::Way;
-use crate::view::Name;
+use crate::view::ViewName;
 
 /// Tracepoints, as tracefs prints them.
 #[derive(Debug)]
 pub struct Tracepoints;
 
 impl Way for Tracepoints {
-    const NAME: Name = Name::new("tracepoints");
+    const NAME: ViewName = ViewName::new("tracepoints");
     const ABOUT: &'static str = "the tracepoints of an exec, as tracefs prints them";
 }

@@ -1,6 +1,6 @@
 //! The stages of each process as marks on its lane in the picture of the trail.
 
-use crate::stages::{Inside, Mark as Stage, Point};
+use crate::stages::{Inside, Point, StageMark};
 use crate::view::{Identity, Mark, Marked, Turn};
 
 /// Stages whose names are told where the others are only counted.
@@ -42,7 +42,7 @@ pub fn notes(inside: &Inside) -> Vec<String> {
         .collect()
 }
 
-fn mark(mark: &Stage) -> Mark {
+fn mark(mark: &StageMark) -> Mark {
     let detail = mark.detail.as_ref().map(|detail| format!(" = {detail}"));
     let turn = |what, to| Some(Turn { what, to });
     Mark {

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{Length, Marked, Name, Paint, View};
+use super::{Length, Marked, Paint, View, ViewName};
 use crate::scenario::Registered;
 use crate::stages::{self, Packed, Story};
 use crate::trail::Trail;
@@ -23,7 +23,7 @@ pub struct Stages;
 impl View for Stages {
     type Body = Story;
 
-    const NAME: Name = Name::new("stages");
+    const NAME: ViewName = ViewName::new("stages");
     const ABOUT: &'static str = "where inside the kernel each step falls";
     const WHOM: &'static str = "scenarios of the family start";
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{Name, Paint, View};
+use super::{Paint, View, ViewName};
 use crate::diff::{Comparison, Side};
 use crate::event::{Report, of_trail};
 use crate::scenario::Registered;
@@ -20,7 +20,7 @@ pub struct Steps;
 impl View for Steps {
     type Body = Trail;
 
-    const NAME: Name = Name::new("trail");
+    const NAME: ViewName = ViewName::new("trail");
     const ABOUT: &'static str = "the permission events, with exe and comm at each";
     const WHOM: &'static str = "every scenario";
 

@@ -16,9 +16,9 @@ use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::premise::{Premise, Surroundings};
-use super::{Claim, Contents, Exec, Seen, View, launch};
-use crate::model::Format;
-use crate::trail::{Call, Exit, Fact, How, Verdict, Word};
+use super::{Evidence, Exec, FileView, Inspected, Seen, launch};
+use crate::model::BinfmtEntry;
+use crate::trail::{Exit, Fact, How, LaunchCall, SelfReport, Verdict};
 use crate::wire::{Act, Link, Policy, SUBJECT};
 
 /// What the launcher asks of the runner.
@@ -32,7 +32,7 @@ pub enum Request {
         policy: Option<Policy>,
     },
     /// The tree of this start is reaped: end the watch.
-    Disarm(Box<Ending>),
+    Disarm(Box<LaunchEnding>),
     /// Write a sysctl, and put it back after the scenario.
     Sysctl {
         /// Path below `/proc/sys`.
@@ -59,15 +59,15 @@ pub enum Request {
 
 /// What a launch left, as the runner is told.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Ending {
+pub struct LaunchEnding {
     /// What is special about this start; none for a scenario that has only one.
     pub heading: Option<String>,
     /// The start.
-    pub call: Call,
+    pub call: LaunchCall,
     /// The ends.
     pub exits: Vec<Exit>,
     /// What programs of ours said.
-    pub words: Vec<Word>,
+    pub words: Vec<SelfReport>,
     /// A helper of the kernel whose end is waited for.
     pub helper: Option<String>,
     /// What the model is told of the call.
@@ -92,20 +92,20 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a scenario works with.
 #[derive(Debug)]
-pub struct Stage {
+pub struct System {
     link: Link,
     also: Vec<PathBuf>,
-    contents: Contents,
+    contents: Inspected,
     /// Announced files outside of `/tmp`.
     made: Vec<PathBuf>,
-    formats: Vec<Format>,
+    formats: Vec<BinfmtEntry>,
 }
 
-impl Stage {
+impl System {
     /// The launcher makes one, knowing what is in the fixture's files; scenarios are given it.
     #[must_use]
-    pub fn new(link: Link, contents: Contents) -> Stage {
-        Stage {
+    pub fn new(link: Link, contents: Inspected) -> System {
+        System {
             link,
             also: Vec::new(),
             contents,
@@ -163,7 +163,7 @@ impl Stage {
         self.copy(SUBJECT, name)
     }
 
-    /// As [`Stage::ours`], with this mode, which may have the set-user-ID bit.
+    /// As [`System::ours`], with this mode, which may have the set-user-ID bit.
     ///
     /// # Errors
     ///
@@ -266,8 +266,8 @@ impl Stage {
     /// The kernel refuses the rule.
     pub fn format(&mut self, name: &str, rule: &str) -> Result<()> {
         self.contents.read_all(Path::new("/tmp"));
-        let view = View::of(std::process::id(), &self.contents, &self.watched());
-        let format = Format::parse(rule, &view);
+        let view = FileView::of(std::process::id(), &self.contents, &self.watched());
+        let format = BinfmtEntry::parse(rule, &view);
         let format = format.with_context(|| format!("the model cannot read the rule {rule:?}"))?;
         self.formats.insert(0, format);
         self.ask(&Request::Format {
@@ -304,7 +304,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn case(&mut self, heading: &str, exec: &Exec) -> Result<How> {
         Ok(self.start(exec, Some(heading.to_owned()), None)?.0)
     }
@@ -313,7 +313,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn look(&mut self, heading: &str, exec: &Exec) -> Result<Seen> {
         self.started(exec, Some(heading.to_owned()), None)
     }
@@ -385,7 +385,7 @@ impl Stage {
     /// # Errors
     ///
     /// Nothing was held against the claim.
-    pub fn verdict(&mut self, claim: &Claim) -> Result<()> {
+    pub fn verdict(&mut self, claim: &Evidence) -> Result<()> {
         self.ask(&Request::Verdict(claim.verdict()?))
     }
 
@@ -394,21 +394,21 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn refuse_each(&mut self, exec: &Exec) -> Result<()> {
         self.look_at_each_refusal(exec, |_, _, _| Ok(()))
     }
 
-    /// As [`Stage::refuse_each`], with a look at what each of the starts has left: it gets the name
+    /// As [`System::refuse_each`], with a look at what each of the starts has left: it gets the name
     /// of the case and what was seen.
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`], or what the look says.
+    /// As for [`System::observe`], or what the look says.
     pub fn look_at_each_refusal(
         &mut self,
         exec: &Exec,
-        mut look: impl FnMut(&mut Stage, &str, &Seen) -> Result<()>,
+        mut look: impl FnMut(&mut System, &str, &Seen) -> Result<()>,
     ) -> Result<()> {
         let all = "allow all";
         let seen = self.started(exec, Some(all.to_owned()), None)?;
@@ -420,11 +420,11 @@ impl Stage {
         Ok(())
     }
 
-    /// As [`Stage::refuse_each`], but a file that is refused stays so for all later events.
+    /// As [`System::refuse_each`], but a file that is refused stays so for all later events.
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn refuse_each_file(&mut self, exec: &Exec) -> Result<()> {
         let (_, events) = self.start(exec, Some("allow all".to_owned()), None)?;
         for (nth, event) in (1..).zip(events) {
@@ -439,7 +439,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn refuse(&mut self, exec: &Exec, act: Act, nth: usize, event: &str) -> Result<Seen> {
         let what = match act {
             Act::Deny => "deny".to_owned(),
@@ -459,7 +459,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn signalled(&mut self, exec: &Exec, signal: Signal, nth: usize) -> Result<Seen> {
         let act = match signal {
             Signal::SIGKILL => Act::Kill,
@@ -474,7 +474,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// As for [`Stage::observe`].
+    /// As for [`System::observe`].
     pub fn answered_late(&mut self, exec: &Exec, nth: usize, until: usize) -> Result<Seen> {
         let act = Act::Late(until);
         self.started(exec, None, Some(Policy { nth, act }))
@@ -522,7 +522,7 @@ impl Stage {
             .context("the child ended unseen")?;
         let said = words.iter().flat_map(|word| word.found.clone());
         let found = said.collect();
-        let ending = Ending {
+        let ending = LaunchEnding {
             heading,
             call,
             exits,
