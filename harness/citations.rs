@@ -158,6 +158,11 @@ impl Tree {
         listed(&self.changes, title)
     }
 
+    fn shows(&self, file: &str, sign: &str) -> bool {
+        let text = fs::read_to_string(self.root.join(file));
+        text.is_ok_and(|text| text.contains(sign))
+    }
+
     fn file_has(&self, file: &str, words: &str) -> bool {
         let text = fs::read_to_string(self.root.join(file));
         text.is_ok_and(|text| has(&text, words))
@@ -199,7 +204,7 @@ fn of_commit(
         let since = Release::of(&commit.since).unwrap();
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for tree in trees {
-            let has = tree.file_has(&sign.file, words) == is_there;
+            let has = tree.shows(&sign.file, words) == is_there;
             let series = Release::of(tree.series).unwrap();
             let expected =
                 !series.is_before(since) || commit.stable.iter().any(|one| one == tree.series);
@@ -310,7 +315,8 @@ fn pages(line: &str) -> Vec<String> {
 fn look_up() {
     let place = PathBuf::from(std::env::var("EXETRAIL_SOURCES").unwrap());
     let (packages, trees, manual) = (Package::all(&place), Tree::all(&place), named());
-    let table = Citations::ours();
+    let table = fs::read_to_string(Path::new(ROOT).join("docs/citations.toml")).unwrap();
+    let table: Citations = toml::from_str(&table).unwrap();
     let mut page = String::from(
         "# Citations\n\nWhat pages and scenarios cite by `[c:ID]`, with where it was found. `vm/citations` writes this page; do not edit \
          it.\n\n## Commits\n\n| id | commit | title | since | checked |\n|---|---|---|---|---|\n",

@@ -29,12 +29,12 @@ fn run(system: &mut System) -> Result<()> {
         ("a program", "/tmp/reporter"),
         ("a script's interpreter", "/tmp/script"),
     ] {
-        let exec = Exec::path(path)?.reports(&["registers", "segments", "flags"])?;
+        let exec = Exec::path(path)?.reports(&["registers", "segment-registers", "flags"])?;
         let seen = system.look(what, &exec)?;
         let found = seen.found("registers")?;
         registers.stated(&format!("{what}, other than 0"), "none", found);
         let wanted = "cs=0x33 ss=0x2b ds=0x0 es=0x0 fs=0x0 gs=0x0";
-        segments.stated(what, wanted, seen.found("segments")?);
+        segments.stated(what, wanted, seen.found("segment-registers")?);
         let by_sysret = ["rcx=", "r11="].iter().any(|name| found.contains(name));
         iret.stated(
             &format!("{what}, rcx and r11 at its first instruction"),

@@ -55,12 +55,12 @@ fn run(system: &mut System) -> Result<()> {
         let how = held(&place, nth, |pid| {
             sys::read_memory(pid.as_raw(), own_place() as usize, &mut [0; 8]).map(drop)
         })?;
-        stage.fact(&format!("held at the {at}, process_vm_readv"), how)?;
+        system.fact(&format!("held at the {at}, process_vm_readv"), how)?;
         let how = held(&place, nth, |pid| {
             let process = sys::pidfd_open(pid.as_raw())?;
             sys::pidfd_getfd(process.as_fd(), 0).map(drop)
         })?;
-        stage.fact(&format!("held at the {at}, pidfd_getfd"), how)?;
+        system.fact(&format!("held at the {at}, pidfd_getfd"), how)?;
         let how = held(&place, nth, |pid| {
             ptrace::seize(pid, ptrace::Options::empty())
         })?;

@@ -100,7 +100,7 @@ const FIELDS: &[Field] = &[
             .map(|found| format!("{:#x}", found.flags));
         found.unwrap_or_else(|| "unknown".to_owned())
     }),
-    ("segments", segments),
+    ("segment-registers", segment_registers),
     ("argc", |own| own.given.argv.len().to_string()),
     ("argument-lengths", |own| {
         let arguments = own.given.argv.iter();
@@ -153,7 +153,7 @@ fn registers(own: &Own<'_>) -> String {
     or_none(set.join(" "))
 }
 
-fn segments(own: &Own<'_>) -> String {
+fn segment_registers(own: &Own<'_>) -> String {
     let Some(found) = own.given.registers else {
         return "unknown".to_owned();
     };
