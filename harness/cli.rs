@@ -17,6 +17,7 @@ fn exetrail(arguments: &[&str], directory: &Path, cache: &Path) -> Command {
         .env("EXETRAIL_CACHE", cache);
     command
         .env_remove("EXETRAIL_ACCEL")
+        .env_remove("EXETRAIL_OBSERVE")
         .env_remove("EXETRAIL_REQUIRE");
     command
 }
@@ -87,6 +88,21 @@ fn a_kernel_that_is_not_fetched_is_said_and_fails_where_it_is_required() {
     fails(
         command,
         &["6.12 is not fetched", "vm/setup 6.12 fetches it"],
+    );
+}
+
+#[test]
+fn an_unknown_view_in_the_environment_is_answered_with_those_that_there_are() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = exetrail(&["run"], Path::new(ROOT), cache.path());
+    command.env("EXETRAIL_OBSERVE", "trail,stagse");
+    fails(
+        command,
+        &[
+            "EXETRAIL_OBSERVE: ",
+            "no view \"stagse\"",
+            "all is every one",
+        ],
     );
 }
 

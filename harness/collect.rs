@@ -15,7 +15,7 @@ use exetrail::files;
 use exetrail::project::Project;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
-use exetrail::view::Record;
+use exetrail::view::{Record, ViewName};
 
 use crate::model::SEEDS;
 use crate::subject::{Readiness, Subject};
@@ -28,6 +28,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_exetrail");
 /// Everything about one run of the tests.
 pub struct Collector {
     pub project: Project,
+    /// The views whose observers are armed.
+    observe: Vec<ViewName>,
     stop: Stop,
     state: Mutex<State>,
     changed: Condvar,
@@ -47,9 +49,10 @@ struct State {
 }
 
 impl Collector {
-    pub fn new(project: Project, stop: Stop) -> Collector {
+    pub fn new(project: Project, observe: Vec<ViewName>, stop: Stop) -> Collector {
         Collector {
             project,
+            observe,
             stop,
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -218,13 +221,15 @@ impl Collector {
         {
             eprintln!("note: {note}");
         }
-        Ok(
-            suite.run(&work, &Options::default(), &self.stop, &mut |event| {
-                if let RunEvent::Recorded { record, .. } = event {
-                    sink(*record);
-                }
-            }),
-        )
+        let options = Options {
+            observe: self.observe.clone(),
+            ..Options::default()
+        };
+        Ok(suite.run(&work, &options, &self.stop, &mut |event| {
+            if let RunEvent::Recorded { record, .. } = event {
+                sink(*record);
+            }
+        }))
     }
 
     /// One process a trial: the first that wants a kernel boots it with every scenario.

@@ -10,6 +10,8 @@
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
 //!   running one where its series is in the table and this is root)
 //! - `EXETRAIL_REQUIRE=all`: a kernel that is not fetched is a failure
+//! - `EXETRAIL_OBSERVE=all`, or the names of views: as `exetrail run --observe`; without it trail and
+//!   stages are observed, and what is not observed has no trial
 //! - `EXETRAIL_ACCEL=tcg|kvm|auto`, `EXETRAIL_CACHE=FOLDER`: as for the command
 
 mod collect;
@@ -27,7 +29,7 @@ use anyhow::Result;
 use exetrail::project::{Project, cache_directory};
 use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::Stop;
+use exetrail::suite::{ALL, Stop, VARIABLE, asked_by_environment, observed};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, Row, VIEWS, ViewName, label, rows};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -54,11 +56,13 @@ fn run() -> Result<ExitCode> {
     let subjects = Subject::chosen(&project)?;
     let scenarios = select(&[])?;
 
-    let collector = Arc::new(Collector::new(project, stop));
+    let observe = observed(&asked_by_environment()?);
+    let collector = Arc::new(Collector::new(project, observe.clone(), stop));
     let mut trials = Vec::new();
     for subject in &subjects {
         for scenario in &scenarios {
-            for view in VIEWS.iter().filter(|view| view.applies(scenario)) {
+            let views = observe.iter().filter_map(|name| name.view());
+            for view in views.filter(|view| view.applies(scenario)) {
                 let trial = trial(&collector, subject, scenario, view.name());
                 if !args.list && !args.is_filtered_out(&trial) {
                     collector.want(subject, scenario);
@@ -88,6 +92,16 @@ fn run() -> Result<ExitCode> {
     if all.iter().any(is_different) {
         settle::write(&records, &root)?;
         eprintln!("{}", summary(&all));
+    }
+    // Under nextest each trial is asked for alone.
+    if !args.list && !args.exact {
+        let left = VIEWS.iter().map(|view| view.name());
+        let left = left.filter(|name| !observe.contains(name));
+        let left: Vec<_> = left.map(ViewName::as_str).collect();
+        if !left.is_empty() {
+            let left = left.join(", ");
+            eprintln!("note: not observed and not judged ({VARIABLE}={ALL}): {left}\n");
+        }
     }
     Ok(conclusion.exit_code())
 }

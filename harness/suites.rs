@@ -11,7 +11,8 @@ const KERNEL: &str = "6.12";
 
 fn exetrail(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(arguments).current_dir(ROOT).output().unwrap()
+    command.args(arguments).current_dir(ROOT);
+    command.env_remove("EXETRAIL_OBSERVE").output().unwrap()
 }
 
 fn text(output: &Output) -> String {

@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::records::{self, Soak};
 use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
-use crate::suite::{Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted};
+use crate::suite::{Asked, Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted};
 use crate::trail::{LabKind, Outcome};
 use crate::view::{Record, ViewName, rows};
 
@@ -41,10 +41,10 @@ pub struct Args {
     /// others what is not as accepted]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     view: Vec<ViewName>,
-    /// Arm the observers of these views alone; the trail always is [default: all that share one boot,
-    /// which audit does not]
-    #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
-    observe: Vec<ViewName>,
+    /// Arm the observers of these views alone; the trail always is [default: trail and stages, or what
+    /// EXETRAIL_OBSERVE says]
+    #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::asked())]
+    observe: Vec<Asked>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: FormatName,
@@ -114,7 +114,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
-    let observe = views::observed(&args.observe);
+    let observe = views::armed(&args.observe)?;
     views::check(&args.view, &observe, &scenarios)?;
     let (targets, missing) = find(
         &project,

@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::observer::{self, OBSERVERS};
 use crate::scenario::Registered;
-use crate::view::{Record, TRAIL, VIEWS, ViewName, ViewSeen};
+use crate::suite::{ALL, Asked, asked_by_environment, observed};
+use crate::view::{Record, VIEWS, ViewName, ViewSeen};
 
 /// Reads the name of a view; help lists them all.
 pub fn names() -> impl TypedValueParser<Value = ViewName> {
@@ -15,22 +15,25 @@ pub fn names() -> impl TypedValueParser<Value = ViewName> {
     PossibleValuesParser::new(values).try_map(|word| word.parse())
 }
 
-/// The views whose observers are armed: those of `--observe` beside the trail, or all that fit into
-/// one boot.
-#[must_use]
-pub fn observed(words: &[ViewName]) -> Vec<ViewName> {
-    let kinds: Vec<_> = OBSERVERS.iter().collect();
-    let first = observer::boots(&kinds)
-        .into_iter()
-        .next()
-        .unwrap_or_default();
-    let fits = |name: ViewName| first.iter().any(|kind| kind.name == name.as_str());
-    let wanted = |name: ViewName| match words.is_empty() {
-        true => fits(name),
-        false => words.contains(&name),
-    };
-    let all = VIEWS.iter().map(|view| view.name());
-    all.filter(|name| *name == TRAIL || wanted(*name)).collect()
+/// Reads the name of a view, or the word for all.
+pub fn asked() -> impl TypedValueParser<Value = Asked> {
+    let values = VIEWS
+        .iter()
+        .map(|view| PossibleValue::new(view.name().as_str()).help(view.about()));
+    let all = PossibleValue::new(ALL).help("every one of them");
+    PossibleValuesParser::new(values.chain([all])).try_map(|word| word.parse())
+}
+
+/// The views whose observers are armed: those that these words ask for, else the environment.
+///
+/// # Errors
+///
+/// The environment asks for a view that there is not.
+pub fn armed(words: &[Asked]) -> Result<Vec<ViewName>> {
+    Ok(match words {
+        [] => observed(&asked_by_environment()?),
+        words => observed(words),
+    })
 }
 
 /// Refuses a view that is to be shown and cannot be seen.
@@ -61,7 +64,8 @@ pub fn left_out(observed: &[ViewName], scenarios: &[&Registered]) -> Option<Stri
         !observed.contains(&view.name()) && scenarios.iter().any(|one| view.applies(one))
     });
     let left: Vec<_> = left.map(|view| view.name().as_str()).collect();
-    (!left.is_empty()).then(|| format!("not observed and not judged: {}", left.join(", ")))
+    let left = left.join(", ");
+    (!left.is_empty()).then(|| format!("not observed and not judged (--observe all): {left}"))
 }
 
 /// A record with the views that are to be shown alone; all for none. Where one of them could not be
@@ -85,25 +89,8 @@ mod tests {
     use super::*;
     use crate::scenario::select;
     use crate::trail::Outcome;
-    use crate::view::STAGES;
     use crate::view::tests::record;
-
-    #[test]
-    fn the_trail_is_always_observed() {
-        assert_eq!(observed(&[STAGES]), [TRAIL, STAGES]);
-        assert_eq!(observed(&[TRAIL]), [TRAIL]);
-    }
-
-    #[test]
-    fn what_shares_no_boot_with_the_others_is_observed_on_request() {
-        let rest = VIEWS.iter().map(|view| view.name());
-        let rest: Vec<_> = rest.filter(|name| !observed(&[]).contains(name)).collect();
-        assert_eq!(
-            rest.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-            ["audit"]
-        );
-        assert_eq!(observed(&rest), [TRAIL, rest[0]]);
-    }
+    use crate::view::{STAGES, TRAIL};
 
     #[test]
     fn a_view_that_none_of_the_scenarios_has_is_refused() {
@@ -124,7 +111,7 @@ mod tests {
         let scenarios = select(&["start/normal".to_owned()]).unwrap();
         let note = left_out(&[TRAIL], &scenarios).unwrap();
         assert!(
-            note.starts_with("not observed and not judged: stages, "),
+            note.starts_with("not observed and not judged (--observe all): stages, "),
             "{note}"
         );
         let all: Vec<_> = VIEWS.iter().map(|view| view.name()).collect();

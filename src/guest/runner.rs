@@ -367,6 +367,7 @@ fn arm(
         deadline,
         hooks: Vec::new(),
         holder: None,
+        added: Vec::new(),
         helper: None,
         run: Run::default(),
         failed: Vec::new(),

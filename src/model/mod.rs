@@ -14,6 +14,7 @@ mod kernel;
 mod loader;
 #[cfg(test)]
 mod sample;
+mod strings;
 mod walk;
 
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,10 @@ pub struct Call {
     /// What it names.
     pub target: Target,
     /// The arguments.
+    #[serde(with = "strings")]
     pub argv: Vec<String>,
     /// The environment, `NAME=VALUE`.
+    #[serde(with = "strings")]
     pub environment: Vec<String>,
     /// Who makes it.
     pub caller: Caller,

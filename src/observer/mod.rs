@@ -127,6 +127,8 @@ pub struct Watch {
     pub hooks: Vec<HeldHook>,
     /// The process that holds the others, once there is one.
     pub holder: Option<i32>,
+    /// Stages that the kernel passes because an observer is armed: they are ours, not the exec's.
+    pub added: Vec<&'static str>,
     /// A usermode helper of the kernel without whose end the watch is not over.
     pub helper: Option<String>,
     /// What the launcher knows of the exec; whoever holds adds events and processes.

@@ -42,6 +42,16 @@ impl Point {
     }
 }
 
+/// A story without these stages, which are somebody else's doing.
+#[must_use]
+pub fn without(mut story: Vec<Point>, stages: &[&str]) -> Vec<Point> {
+    story.retain(|point| match point {
+        Point::Stage(mark) => !stages.contains(&mark.stage.as_str()),
+        Point::Step(_) => true,
+    });
+    story
+}
+
 /// The stages of one scenario: the body of the view in a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -53,4 +63,23 @@ pub struct Inside {
     /// nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untraceable: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Point, StageMark, without};
+
+    #[test]
+    fn what_is_not_the_execs_own_is_left_out() {
+        let stage = |stage: &str| {
+            Point::Stage(StageMark {
+                process: "p1".into(),
+                stage: stage.into(),
+                symbol: "f".into(),
+                detail: None,
+            })
+        };
+        let story = without(vec![stage("audit"), stage("reported")], &["audit"]);
+        assert_eq!(story, [stage("reported")]);
+    }
 }

@@ -22,9 +22,11 @@ pub(crate) use arrange::errno;
 pub use brief::brief;
 pub use claims::{CLAIMS, Held, IdentityChange, Sentence, Stretch, WRONG, changes, execs};
 pub use explain::explain;
-pub use inside::{Inside, Point, StageMark};
+pub use inside::{Inside, Point, StageMark, without};
 pub use line::{BRIEF, LASTING, Line, MARKER, Said, lines, plain, result};
 pub use packed::Packed;
 pub use parse::{Story, parse};
-pub use table::{ABSENT, CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN, Scope, Source, WORDS, Word};
+pub use table::{
+    ABSENT, AUDIT, CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN, Scope, Source, WORDS, Word,
+};
 pub use text::text;

@@ -59,6 +59,8 @@ use Source::{Entry, Event, Function, Return, With};
 
 /// The stage at which a call begins.
 pub const CALL: &str = "call";
+/// The stage that is passed where audit rules are loaded.
+pub const AUDIT: &str = "audit";
 /// The stage at which a call comes back.
 pub const RETURN: &str = "return";
 /// The stage at which the entry of a format handler says no.
@@ -281,7 +283,7 @@ pub const WORDS: &[Word] = &[
          interpreter",
     ),
     word(
-        "audit",
+        AUDIT,
         &[Function("__audit_bprm")],
         "writes the arguments into the audit record, where audit rules are loaded",
     ),

@@ -10,14 +10,14 @@ use anyhow::Result;
 
 use super::guest::Guest;
 use super::machine::{Begin, Ears, Errand, cold};
-use super::{ReadyKernel, Stop};
+use super::{ReadyKernel, Stop, USUAL};
 use crate::baseline::{Lineage, Store};
 use crate::native;
 use crate::own;
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::LabKind;
-use crate::view::{Record, VIEWS, ViewName};
+use crate::view::{Record, ViewName};
 use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
@@ -68,7 +68,7 @@ impl Default for Options {
             deadline: None,
             grace: Duration::from_secs(20),
             boot: session::BOOT,
-            observe: VIEWS.iter().map(|view| view.name()).collect(),
+            observe: USUAL.to_vec(),
             begin: Begin::Warm,
         }
     }

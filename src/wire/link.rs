@@ -141,7 +141,8 @@ impl Link {
                 false => Ok(None),
             };
         };
-        let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+        let rest = self.buffer.split_off(self.searched + end + 1);
+        let line = std::mem::replace(&mut self.buffer, rest);
         self.searched = 0;
         read(&line).map(Some).map_err(|error| {
             let text = String::from_utf8_lossy(&line);
@@ -157,7 +158,7 @@ impl Link {
     ///
     /// [`LinkError::Closed`] or [`LinkError::Cut`] at the end.
     pub fn fill(&mut self) -> Result<(), LinkError> {
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = [0; 16 << 10];
         match nix::unistd::read(&self.fd, &mut chunk) {
             Ok(0) if self.buffer.is_empty() => Err(LinkError::Closed),
             Ok(0) => Err(LinkError::Cut(self.buffer.len())),

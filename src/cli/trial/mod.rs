@@ -15,7 +15,7 @@ use crate::own::{chosen, register};
 use crate::project::Project;
 use crate::report::FormatName;
 use crate::root::Added;
-use crate::suite::{Options, RunEvent, Stop};
+use crate::suite::{Asked, Options, RunEvent, Stop, observed};
 use crate::trail::LabKind;
 use crate::view::{Record, STAGES, TRAIL, ViewName, rows};
 use crate::vm::image::Load;
@@ -142,8 +142,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     // What is not asked for is not armed: a first answer is worth a second.
     let mut asked = [&[TRAIL], args.view.as_slice()].concat();
     asked.extend(args.explain.then_some(STAGES));
+    let asked: Vec<_> = asked.into_iter().map(Asked::View).collect();
     let options = Options {
-        observe: views::observed(&asked),
+        observe: observed(&asked),
         parameters: args.append.clone(),
         ..Options::default()
     };

@@ -17,11 +17,12 @@ use nix::sys::socket::{MsgFlags, NetlinkAddr, bind, recv, send, setsockopt, sock
 use super::{Kind, Observer, Watch, broken};
 use crate::event::{self, Report, calls};
 use crate::need::{Host, Need};
+use crate::stages;
 use crate::sys;
 use crate::trail::LabKind;
 use crate::wire::{Failure, Lost, until};
 
-/// It does not share a boot with the tracer of stages: audited, a process passes one stage more.
+/// Audited, a process passes one stage more, which the tracer of stages leaves out.
 pub const KIND: Kind = Kind {
     name: "audit",
     needs: &[
@@ -36,7 +37,7 @@ pub const KIND: Kind = Kind {
             probe: |_| sys::netlink(NETLINK_AUDIT).is_ok(),
         },
     ],
-    takes: Some("audit"),
+    takes: None,
     make: || Box::new(Audit::default()),
 };
 
@@ -111,6 +112,7 @@ impl Observer for Audit {
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
+        watch.added.push(stages::AUDIT);
         // What was recorded before is nobody's.
         self.until_now(watch.deadline).map(drop).map_err(broken)
     }

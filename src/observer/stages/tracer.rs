@@ -6,16 +6,15 @@ use serde_json::Value;
 use super::instance::Instance;
 use super::{BUSY, NEEDS};
 use crate::observer::{HeldHook, Kind, Observer, Statement, Watch, broken};
-use crate::stages::{Inside, Packed, WORDS, arrange};
-use crate::trail::{LabKind, Run, normalise};
+use crate::stages::{Inside, Packed, WORDS, arrange, without};
+use crate::trail::{LabKind, normalise};
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which writes a marker at each step.
 pub const KIND: Kind = Kind {
     name: "stages",
     needs: NEEDS,
-    // Audited, a process passes one stage more.
-    takes: Some("audit"),
+    takes: None,
     make: || Box::new(Tracer::default()),
 };
 
@@ -48,7 +47,7 @@ impl Observer for Tracer {
     }
 
     fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
-        let body = story(self.instance()?, &watch.run).map_err(broken)?;
+        let body = story(self.instance()?, watch).map_err(broken)?;
         let lost = Lost::default();
         Ok(Some(Statement { body, lost }))
     }
@@ -70,9 +69,11 @@ fn failure(error: anyhow::Error) -> Failure {
     }
 }
 
-fn story(instance: &mut Instance, run: &Run) -> Result<Value> {
+fn story(instance: &mut Instance, watch: &Watch) -> Result<Value> {
     let lines = instance.end()?;
+    let run = &watch.run;
     let stages = arrange(run, &lines).map_err(anyhow::Error::msg)?;
+    let stages = without(stages, &watch.added);
     let blind = WORDS
         .iter()
         .filter(|word| !word.is_traceable(instance.there()));
