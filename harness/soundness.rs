@@ -13,9 +13,10 @@ use libtest_mimic::Failed;
 type Check = fn(&Path) -> Result<(), Failed>;
 
 /// The pages that are generated from the snapshots.
-pub const PAGES: [(&str, Check); 3] = [
+pub const PAGES: [(&str, Check); 4] = [
     ("contract", contract),
     ("contract-execveat", contract_of_execveat),
+    ("contract-walkthrough", contract_of_tours),
     ("observers", observers),
 ];
 
@@ -33,6 +34,16 @@ fn contract_of_execveat(root: &Path) -> Result<(), Failed> {
         "contract-execveat",
         "contract --call execveat",
         |project| exetrail::cli::document(project, "execveat"),
+    )
+}
+
+/// Checks that `docs/contract-walkthrough.md` is what the snapshots say.
+fn contract_of_tours(root: &Path) -> Result<(), Failed> {
+    page(
+        root,
+        "contract-walkthrough",
+        "contract --call walkthrough",
+        |project| exetrail::cli::document(project, "walkthrough"),
     )
 }
 

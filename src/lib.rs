@@ -15,6 +15,7 @@
 //! | [`contract`] | what is claimed of a call, and its verdicts; pure | the table of claims |
 //! | [`model`] | what the kernel and the loader will do, predicted; pure | the rules, and where kernels differ |
 //! | [`wire`] | what host and guest tell each other | the record channel |
+//! | [`citation`] | commits and quotations, each once | what a text cites |
 //! | [`files`] | what a directory holds | |
 //! | [`below`] | names that stay below a directory | what an archive or a table may name |
 //! | [`bound`] | how much is read and unpacked at the most | the limits |
@@ -56,6 +57,7 @@ pub mod below;
 pub mod bound;
 pub mod case;
 pub mod cases;
+pub mod citation;
 pub mod cli;
 pub mod contract;
 pub mod diff;

@@ -3,9 +3,9 @@
 //! A program that execveat starts finds what one finds that execve started: handlers are reset
 //! (`flush_signal_handlers`), what is pending stays pending, the umask stays. The specification claims
 //! of pending signals that they are cleared and that they are kept; the first is false.
-//! `AT_EXECVE_CHECK` came with 6.14 (commit a5874fde3c08), not with 6.12. `CAP_DAC_OVERRIDE` does not
-//! let anybody execute a file without any execute bit (`generic_permission` in fs/namei.c); it is
-//! enough that somebody else may. Five scripts may be nested, which is a depth of four (`exec_binprm`).
+//! `AT_EXECVE_CHECK` came with [c:execve-check], not with 6.12. `CAP_DAC_OVERRIDE` does not let anybody
+//! execute a file without any execute bit (`generic_permission` in fs/namei.c); it is enough that
+//! somebody else may. Five scripts may be nested, which is a depth of four (`exec_binprm`).
 //!
 //! See execveat(2), signal(7), capabilities(7).
 

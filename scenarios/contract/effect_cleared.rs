@@ -5,9 +5,8 @@
 //! in the new program: POSIX wants it so, for alarm(2). Pending signals are in
 //! `contract/signal_pending_cleared`.
 //!
-//! The second trigger for both is a start by another thread. See execve(2), "Effect on process
-//! attributes", which lists POSIX timers as not preserved and is silent on interval timers, and
-//! setitimer(2), "preserved across execve(2)".
+//! The second trigger for both is a start by another thread. See [c:execve-attributes], which lists
+//! POSIX timers as not preserved and is silent on interval timers, and [c:setitimer-kept].
 
 use nix::libc;
 

@@ -6,7 +6,7 @@
 //!
 //! A process that shared the table (clone(2), `CLONE_FILES`) would keep its own; threads end anyway.
 //!
-//! See execve(2), "By default, file descriptors remain open", and open(2), `O_CLOEXEC`.
+//! See [c:execve-descriptors], and open(2), `O_CLOEXEC`.
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 

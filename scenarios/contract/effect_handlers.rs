@@ -5,7 +5,7 @@
 //! table is copied when others share it (clone(2), `CLONE_SIGHAND`): `unshare_sighand` of fs/exec.c;
 //! threads share it, so another thread's call is the second trigger.
 //!
-//! See signal(7), "Signal dispositions".
+//! See [c:signal-dispositions].
 
 use nix::sys::signal::{SigHandler, Signal};
 

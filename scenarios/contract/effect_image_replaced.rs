@@ -3,8 +3,7 @@
 //! `begin_new_exec` (fs/exec.c) gives the process a new memory (`exec_mmap`), a new exe
 //! (`set_mm_exe_file`) and a new name (`__set_task_comm`). A call that fails leaves all of it.
 //!
-//! See execve(2): "the text, initialized data, uninitialized data (bss), and stack of the calling
-//! process are overwritten".
+//! See [c:execve-overwritten].
 
 use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Marked};

@@ -3,8 +3,8 @@
 //! When another thread than the leader calls, `de_thread` (fs/exec.c) swaps the ids of the two
 //! (`exchange_tids`): the process keeps its own, and it is the thread that gets another one.
 //!
-//! The child leads a session, whose id is its own from before the start; after the start it still
-//! is. See execve(2): "All threads other than the calling thread are destroyed".
+//! The child leads a session, whose id is its own from before the start; after the start it still is.
+//! See [c:execve-threads].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 

@@ -3,7 +3,7 @@
 //! `de_thread` (fs/exec.c) comes after all that is opened and checked, so that a program that is
 //! missing or no program costs no thread.
 //!
-//! See execve(2), "All threads other than the calling thread are destroyed".
+//! See [c:execve-threads].
 
 use std::sync::Barrier;
 

@@ -4,10 +4,8 @@
 //! `vfork_done`). The new program waits for the end of its input, which the parent holds: had the
 //! parent not gone on, nobody would ever end.
 //!
-//! The other side: a call that fails does not let the parent go on; only the child's end does, and
-//! what the child wrote after its call is there by then.
-//! See vfork(2): "the calling thread is suspended until the child terminates ... or it makes a call
-//! to execve(2)".
+//! The other side: a call that fails does not let the parent go on; only the child's end does, and what
+//! the child wrote after its call is there by then. See [c:vfork-suspended].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::subject::say;

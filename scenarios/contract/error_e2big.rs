@@ -1,14 +1,13 @@
 //! E2BIG: argv and envp together are too large.
 //!
-//! The sum of all strings, and since 4.13 of the pointers to them, may take a quarter of the soft
-//! limit of the stack, 2 MiB here (`bprm_stack_limits` and `bprm_set_stack_limit` in fs/exec.c).
-//! One string that is too long gives the same errno, for which the claim names another
-//! (`contract/error_enametoolong`).
+//! The sum of all strings, and since 4.13 of the pointers to them, may take a quarter of the soft limit
+//! of the stack, 2 MiB here (`bprm_stack_limits` in fs/exec.c). One string that is too long gives the
+//! same errno, for which the claim names another (`contract/error_enametoolong`).
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 //!
-//! See execve(2), "Limits on size of arguments and environment".
+//! See [c:execve-limits].
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};

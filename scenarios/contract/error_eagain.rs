@@ -1,15 +1,13 @@
 //! EAGAIN: RLIMIT_NPROC is exceeded.
 //!
 //! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went
-//! over it and said so with `PF_NPROC_EXCEEDED`, and only if it is still exceeded
-//! (`do_execveat_common` in fs/exec.c; commit 72fa59970f86, "move RLIMIT_NPROC check from set_user()
-//! to do_execve_common()", 3.1). A process that is over the limit because the limit was lowered
+//! over it and said so with `PF_NPROC_EXCEEDED`, and only if it is still exceeded (`do_execveat_common`
+//! in fs/exec.c; [c:nproc-in-exec]). A process that is over the limit because the limit was lowered
 //! starts what it likes. Root of the initial user namespace is exempt.
 //!
-//! From 5.14 on even that comes one process too late: `flag_nproc_exceeded` asks whether the user is
-//! over the limit before the process is counted for its new user (commit 21d1c5e386bc,
-//! "Reimplement RLIMIT_NPROC on top of ucounts"). The second process of a limit of one starts, the
-//! third does not.
+//! From 5.14 on even that comes one process too late: `set_user` (since 5.17 `flag_nproc_exceeded`)
+//! asks whether the user is over the limit before the process is counted for its new user
+//! ([c:nproc-ucounts]). The second process of a limit of one starts, the third does not.
 //!
 //! See execve(2), EAGAIN, which has it right, and `start/fail_too_many_processes`.
 

@@ -6,7 +6,7 @@
 //! file that cannot be read at all (`__kernel_read` in fs/read_write.c, `FMODE_CAN_READ`), as there are
 //! some in tracefs.
 //!
-//! See execve(2), EINVAL, and elf(5), `PT_INTERP`: "it may not occur more than once in a file".
+//! See execve(2), EINVAL, and [c:elf-interp-once].
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -6,8 +6,7 @@
 //! ones are not all allowed by the bounding set (`bprm_caps_from_vfs_caps` in
 //! security/commoncap.c).
 //!
-//! See execve(2), EPERM, which names nosuid as well, and capabilities(7), "Safety checking for
-//! capability-dumb binaries".
+//! See execve(2), EPERM, which names nosuid as well, and [c:capabilities-dumb].
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,8 +1,9 @@
 //! ETXTBSY: a process has the file open for writing.
 //!
-//! `do_open_execat` denies writing to what it has opened (`exe_file_deny_write_access`), and cannot
-//! where somebody writes: after both events. The same for interpreters. Linux 6.11 to 6.12.1 did not deny it
-//! (commit 2a010c412853, taken back by 3b832035387f); no kernel of the table is one of those.
+//! `do_open_execat` denies writing to what it has opened (`exe_file_deny_write_access`, on 5.10
+//! `deny_write_access`), and cannot where somebody writes: after both events. The same for
+//! interpreters. Linux 6.11 to 6.12.1 did not deny it ([c:writers-allowed], taken back by
+//! [c:writers-denied]); no kernel of the table is one of those.
 //!
 //! A file in memory is the exception: memfd_create(2) opens it for writing without counting a writer
 //! (`alloc_file_pseudo` in `__shmem_file_setup` takes no `i_writecount`), so that its maker can

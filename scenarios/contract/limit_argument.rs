@@ -5,7 +5,7 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 //!
-//! See execve(2), "Limits on size of arguments and environment"; `valid_arg_len` in fs/exec.c.
+//! See [c:execve-limits]; `valid_arg_len` in fs/exec.c.
 
 use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 

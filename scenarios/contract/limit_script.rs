@@ -7,7 +7,7 @@
 //! `#!`, not for the 255 that execve(2) says: an interpreter's name of 254 is ENOEXEC, and an
 //! argument is cut, without a word, so that name, blank and argument are 253 together.
 //!
-//! See execve(2), "Interpreter scripts".
+//! See [c:execve-scripts].
 
 use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 

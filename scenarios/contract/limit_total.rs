@@ -12,7 +12,7 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 //!
-//! See execve(2), "Limits on size of arguments and environment".
+//! See [c:execve-limits].
 
 use anyhow::Result;
 use nix::sys::resource::{Resource, setrlimit};

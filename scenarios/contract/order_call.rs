@@ -4,10 +4,9 @@
 //! The name is read in the system call's entry (`getname`), then the limit of processes is looked
 //! at (`do_execveat_common` in fs/exec.c). Nothing is opened.
 //!
-//! Finding: up to 6.19 a name that could not be read ended the call at once. Since commit
-//! bb850584aaa2 ("simplify the callers of alloc_bprm()", 7.0) only `do_open_execat` looks whether
-//! there is a name, after the limit of processes: a user with too many processes is told EAGAIN and
-//! not EFAULT.
+//! Finding: up to 6.19 a name that could not be read ended the call at once. Since
+//! [c:alloc-bprm-callers] only `do_open_execat` looks whether there is a name, after the limit of
+//! processes: a user with too many processes is told EAGAIN and not EFAULT.
 
 use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
 

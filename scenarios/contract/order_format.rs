@@ -2,8 +2,7 @@
 //! caller's.
 //!
 //! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
-//! which `bprm_creds_from_file` computes the new credentials (commit 56305aa9b6fa, "exec: Compute file
-//! based creds only once", 5.8).
+//! which `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
 
 use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
 

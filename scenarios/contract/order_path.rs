@@ -1,9 +1,8 @@
 //! The walk to the file comes before everything that is wrong with file or arguments.
 //!
-//! Since commit 978ffcbf00d8 ("execve: open the executable file before doing anything else", 6.8)
-//! `alloc_bprm` (fs/exec.c) opens the file first: a shell that tries the directories of PATH need
-//! not have its arguments copied for each. Before, arguments were counted and copied first, and a
-//! bad pointer or too much of them was told even for a file that is not there.
+//! Since [c:open-first] `alloc_bprm` (fs/exec.c) opens the file first: a shell that tries the
+//! directories of PATH need not have its arguments copied for each. Before, arguments were counted and
+//! copied first, and a bad pointer or too much of them was told even for a file that is not there.
 
 use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
 

@@ -2,10 +2,10 @@
 //!
 //! Where the memory ends before the array, or a string, does: EFAULT (`count` and `copy_strings` in
 //! fs/exec.c). NULL instead of the array is taken for an empty one (`get_user_arg_ptr`), which is
-//! Linux's own: an empty argv becomes one empty string since commit dcd46d897adb ("exec: Force
-//! single empty string when argv is empty", 5.18), which stable releases have as well.
+//! Linux's own: an empty argv becomes one empty string since [c:empty-argv], which stable releases have
+//! as well.
 //!
-//! See execve(2), "Notes".
+//! See [c:execve-notes].
 
 use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::sys::{Addresses, Edge};

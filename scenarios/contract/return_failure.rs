@@ -5,7 +5,7 @@
 //! the library makes -1 and errno of it (`__syscall_ret` and its like): who calls without a library
 //! (Go, a static runtime, seccomp's `SECCOMP_RET_ERRNO`, an audit record) sees -2 for ENOENT.
 //!
-//! See execve(2), "Return value", and syscall(2), "Architecture calling conventions".
+//! See [c:execve-return-value], and [c:syscall-conventions].
 
 use anyhow::Result;
 use nix::errno::Errno;

@@ -2,7 +2,7 @@
 //!
 //! The program says which it is, and the caller, whose call fails, says that it is still itself.
 //!
-//! See execve(2), "Return value".
+//! See [c:execve-return-value].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 

@@ -3,7 +3,7 @@
 //! `begin_new_exec` sets `sas_ss_sp` and `sas_ss_size` to 0 (the stack lies in memory that is gone
 //! anyway). A call that fails leaves it.
 //!
-//! See execve(2), "Effect on process attributes", and sigaltstack(2).
+//! See [c:execve-attributes], and sigaltstack(2).
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;

@@ -1,11 +1,10 @@
 //! The signal that the parent gets at the end is SIGCHLD after the start, whatever clone(2) asked
 //! for.
 //!
-//! `de_thread` sets `exit_signal` to SIGCHLD; the kernel says why: "we
-//! have changed execution domain". A parent that asked for no signal at all gets one, and need not
-//! wait with `__WALL` any more.
+//! `de_thread` sets `exit_signal` to SIGCHLD; and its comment says why ([c:exec-domain]). A parent that
+//! asked for no signal at all gets one, and need not wait with `__WALL` any more.
 //!
-//! See clone(2), "The child termination signal", and execve(2), "Effect on process attributes".
+//! See [c:clone-termination-signal], and [c:execve-attributes].
 
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, waitpid};

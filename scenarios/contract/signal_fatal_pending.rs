@@ -12,7 +12,7 @@
 //!
 //! The other side: a signal that is blocked is not fatal yet, and the new program runs to its end.
 //!
-//! See signal(7), "Term" and "Core", and `bprm_execve` in fs/exec.c.
+//! See signal(7), Term and Core, and `bprm_execve` in fs/exec.c.
 
 use nix::libc;
 use nix::sys::signal::Signal;

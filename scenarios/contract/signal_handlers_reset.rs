@@ -4,7 +4,7 @@
 //! anything but `SIG_IGN` is. A call that fails before the point of no return resets none: the
 //! caller, which says what it finds, still has them all.
 //!
-//! See execve(2), "Effect on process attributes", and signal(7), "Signal dispositions".
+//! See [c:execve-attributes], and [c:signal-dispositions].
 
 use nix::sys::signal::Signal;
 

@@ -3,7 +3,7 @@
 //! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec` without `force_default`)
 //! leaves `SIG_IGN` alone. SIGCHLD is the case that POSIX leaves open; Linux keeps it ignored too.
 //!
-//! See execve(2), "Effect on process attributes", and signal(7).
+//! See [c:execve-attributes], and signal(7).
 
 use nix::sys::signal::{SigHandler, Signal};
 

@@ -4,7 +4,7 @@
 //! `begin_new_exec` writes it. When another thread than the leader calls, `de_thread` gives it the
 //! leader's id but not the leader's mask.
 //!
-//! See execve(2), "Effect on process attributes", and sigprocmask(2).
+//! See [c:execve-attributes], and sigprocmask(2).
 
 use nix::libc;
 

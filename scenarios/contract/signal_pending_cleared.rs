@@ -4,8 +4,8 @@
 //! Nothing between execve and the new program's first instruction empties the two queues
 //! (`task_struct.pending` and `signal_struct.shared_pending`): `flush_signals` and `flush_sigqueue`
 //! have no caller in fs/exec.c, and `begin_new_exec` calls `flush_signal_handlers` without touching
-//! what is queued. What the specification says is contradicted for both kinds, and signal(7) says
-//! the opposite of it: "the pending signal set is preserved across an execve(2)".
+//! what is queued. What the specification says is contradicted for both kinds, and the manual page says
+//! the opposite of it: [c:signal-pending-kept].
 //!
 //! The second trigger shows that the signals are delivered, not only listed: the new program takes
 //! them from its queue, with what came with them.
@@ -14,7 +14,7 @@
 //! (`__exit_signal`), also when it is the leader whose id the caller gets: such a signal was sent to
 //! the very thread id that the new program has.
 //!
-//! See signal(7), "Execution of signal handlers", and `begin_new_exec` in fs/exec.c.
+//! See [c:signal-handlers], and `begin_new_exec` in fs/exec.c.
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};

@@ -4,8 +4,8 @@
 //! They wait in the same queues as others (`sigpending.list`), which nothing in exec empties; see
 //! `contract/signal_pending_cleared`. Only what timers queued goes (`contract/signal_timer_signals_cleared`).
 //!
-//! The second trigger is a queue for the thread alone. See signal(7), "Real-time signals", and
-//! `begin_new_exec` in fs/exec.c.
+//! The second trigger is a queue for the thread alone. See [c:signal-real-time], and `begin_new_exec`
+//! in fs/exec.c.
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;

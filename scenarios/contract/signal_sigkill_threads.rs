@@ -7,7 +7,7 @@
 //! The other side: nobody is touched when the call fails before the point of no return, and a
 //! process that only shares memory (vfork) is not a thread of this one; see `effect/vfork_parent`.
 //!
-//! See execve(2), "All threads other than the calling thread are destroyed".
+//! See [c:execve-threads].
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

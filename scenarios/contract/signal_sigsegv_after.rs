@@ -1,8 +1,8 @@
 //! A failure after the point of no return ends the process by SIGSEGV, also when it ignores or
 //! blocks that signal.
 //!
-//! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16, commit
-//! e21294a7aaae) when `load_elf_binary` fails with `point_of_no_return` set; the caller's errno is
+//! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16,
+//! [c:fatal-sigsegv]) when `load_elf_binary` fails with `point_of_no_return` set; the caller's errno is
 //! lost. Three triggers: a segment at an address of the kernel, an address space too small for the
 //! program, a loader without a segment that can be mapped.
 //!

@@ -10,7 +10,7 @@
 //! It is a signal like others, not a stop: when it is blocked it stays pending and the process runs
 //! to its end. Both are conditions that the specification does not state.
 //!
-//! See ptrace(2), "execve(2) under ptrace".
+//! See [c:ptrace-execve].
 
 use nix::libc;
 

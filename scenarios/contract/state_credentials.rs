@@ -10,12 +10,12 @@
 //! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
 //! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back.
 //!
-//! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs
-//! whose effective id differed from its real one lost it by executing any program, without a bit on
-//! it: the new effective id was compared with the old real one. Since commit 337490f0007f ("exec:
-//! Correct the permission check for unsafe exec") it is compared with the old effective one.
+//! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs whose
+//! effective id differed from its real one lost it by executing any program, without a bit on it: the
+//! new effective id was compared with the old real one. Since [c:unsafe-exec] it is compared with the
+//! old effective one.
 //!
-//! See execve(2), "set-user-ID".
+//! See [c:execve-set-user-id].
 
 use nix::libc;
 use nix::mount::{MsFlags, mount};

@@ -6,8 +6,7 @@
 //! (`PR_SET_THP_DISABLE`) outlives the start, as the filter for core dumps does. The specification
 //! speaks of the memory, not of its attributes, so that is a fact and no verdict.
 //!
-//! See execve(2), "Memory mappings are not preserved", and prctl(2), `PR_SET_THP_DISABLE`: "inherited
-//! ... and is preserved across execve(2)".
+//! See [c:execve-mappings], and [c:thp-disable-kept].
 
 use nix::libc;
 

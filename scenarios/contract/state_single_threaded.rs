@@ -5,7 +5,7 @@
 //! such a zombie already, and the start works all the same; an observer can read no exe of it then,
 //! because `/proc/PID/exe` is the leader's, and the leader has no memory any more.
 //!
-//! See ptrace(2), "execve(2) under ptrace".
+//! See [c:ptrace-execve].
 
 use nix::errno::Errno;
 

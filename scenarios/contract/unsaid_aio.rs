@@ -1,8 +1,7 @@
 //! A context of asynchronous I/O is gone after the start; a call that fails keeps it.
 //!
 //! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it; their rings are
-//! mappings, by which the reporter finds them. See execve(2), "Effect on process attributes":
-//! "any outstanding asynchronous I/O operations are canceled", and io_setup(2).
+//! mappings, by which the reporter finds them. See [c:execve-aio], and io_setup(2).
 
 use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;

@@ -7,11 +7,11 @@
 //!
 //! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
 //! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
-//! differed before. Since commit 337490f0007f ("exec: Correct the permission check for unsafe exec")
-//! it is compared with the old effective one, and a group that the process is a member of is no
-//! change: a set-group-ID file of such a group keeps the ambient set, which capabilities(7) denies.
+//! differed before. Since [c:unsafe-exec] it is compared with the old effective one, and a group that
+//! the process is a member of is no change: a set-group-ID file of such a group keeps the ambient set,
+//! which capabilities(7) denies.
 //!
-//! See capabilities(7), "Transformation of capabilities during execve()".
+//! See [c:capabilities-transformation].
 
 use nix::libc;
 use nix::unistd::{Gid, Uid, chown, setgroups};

@@ -1,9 +1,9 @@
 //! An empty argv becomes one empty string, so that no program takes its first environment variable
 //! for an argument.
 //!
-//! Since commit dcd46d897adb ("exec: Force single empty string when argv is empty", 5.18), carried
-//! back to 5.10.110 and all stable series: `do_execveat_common` adds `""`. It was the answer to
-//! CVE-2021-4034 of pkexec. A NULL argv is the same (execve(2) calls that not portable).
+//! Since [c:empty-argv], carried back to 5.10.110 and all stable series: `do_execveat_common` adds
+//! `""`. It was the answer to CVE-2021-4034 of pkexec. A NULL argv is the same (execve(2) calls that
+//! not portable).
 //!
 //! A script gets its interpreter's name in the place of the empty string. See execve(2), NOTES.
 

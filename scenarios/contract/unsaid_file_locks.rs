@@ -3,15 +3,14 @@
 //!
 //! A record lock belongs to the table of descriptors (`files_struct`). Once a process of several
 //! threads, which share the table, was given a copy at the start, and when the old table went its
-//! record locks went with it. Since commit b6043501289e ("exec: Move unshare_files to fix posix
-//! file locking during exec", 5.11, backported to 5.10.220) the copy is made after `de_thread`,
-//! when nobody shares it any more: all kernels here keep them.
+//! record locks went with it. Since [c:unshare-files-late] (backported to 5.10.220) the copy is made
+//! after `de_thread`, when nobody shares it any more: all kernels here keep them.
 //!
-//! A record lock is lost when the start closes another descriptor of the same file:
-//! that is the rule of POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close.
-//! fcntl(2) says that record locks "are preserved across an execve(2)" and does not name this case.
+//! A record lock is lost when the start closes another descriptor of the same file: that is the rule of
+//! POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close. The manual page says of
+//! record locks ([c:fcntl-locks-kept]) and does not name this case.
 //!
-//! See fcntl(2), "Advisory record locking", and flock(2).
+//! See [c:fcntl-locks], and flock(2).
 
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 use nix::libc;

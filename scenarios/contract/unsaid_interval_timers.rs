@@ -5,7 +5,7 @@
 //! it does not expect SIGALRM. The specification has timers among what is cleared
 //! (`contract/effect_cleared`).
 //!
-//! See setitimer(2) and alarm(2): "alarms ... are preserved across execve(2)".
+//! See [c:setitimer-kept] and [c:alarm-kept].
 
 use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};

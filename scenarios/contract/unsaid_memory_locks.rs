@@ -1,7 +1,7 @@
 //! Memory locks are not kept: neither those on what was mapped nor the order to lock all to come.
 //!
-//! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another after
-//! `exec_mmap`. See mlock(2): "automatically removed (unlocked) during an execve(2)".
+//! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another after `exec_mmap`.
+//! See [c:mlock-removed].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;

@@ -3,7 +3,7 @@
 //! It is the thread's (`task_struct.static_prio`), and exec touches nothing of scheduling. Of
 //! several threads it is the caller's value that counts.
 //!
-//! See setpriority(2): "the nice value is preserved across execve(2)".
+//! See [c:nice-kept].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;

@@ -4,7 +4,7 @@
 //! `timers` of `start/normal`). What they have already sent goes with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!
-//! See timer_create(2): "disarmed and deleted during an execve(2)".
+//! See [c:timers-deleted].
 
 use nix::libc;
 

@@ -1,12 +1,12 @@
 //! The robust list is walked by the start: who waits for a futex of it learns that its owner has
 //! died, although the process lives.
 //!
-//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, as the end of a process does, and
-//! forgets the list. The word is shared with the parent, which finds `FUTEX_OWNER_DIED` there while
-//! the new program still runs. A call that fails leaves the word to its owner.
+//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, on 7.3 both as one with what the end
+//! of a process does (`mm_exit_exec_release`), and forgets the list. The word is shared with the
+//! parent, which finds `FUTEX_OWNER_DIED` there while the new program still runs. A call that fails
+//! leaves the word to its owner.
 //!
-//! See get_robust_list(2): "notification was extended to include the case where the owner performs an
-//! execve(2)".
+//! See [c:robust-list-execve].
 
 use std::sync::atomic::Ordering;
 

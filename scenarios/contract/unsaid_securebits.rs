@@ -4,7 +4,7 @@
 //! `new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS)`; the lock only keeps processes from
 //! changing the bit. A set-user-ID file changes nothing of it.
 //!
-//! See capabilities(7), "The securebits flags".
+//! See [c:capabilities-securebits].
 
 use nix::libc;
 

@@ -3,8 +3,7 @@
 //! Both are mappings of the old memory, which `exec_mmap` drops. The segment itself stays; nobody
 //! has it attached any more while the new program runs, and the scenario asks the kernel then.
 //!
-//! See execve(2), "Effect on process attributes": "Attached System V shared memory segments are
-//! detached", "POSIX shared memory regions are unmapped".
+//! See [c:execve-sysv-shm] and [c:execve-posix-shm].
 
 use crate::scenario::{Evidence, Exec, Scenario, System, held, needs};
 use crate::subject::say;

@@ -5,8 +5,7 @@
 //! execve gets it; the loader treats them all alike and looks for a library once more
 //! (`deny/program`). Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
 //!
-//! Source: commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response"),
-//! 6.14.
+//! Source: [c:deny-errno].
 
 use nix::errno::Errno;
 

@@ -6,7 +6,7 @@
 //!
 //! Every event of the start is the one that it dies at, in turn.
 //!
-//! See fanotify(7): "outstanding permission events will be set to allowed".
+//! See [c:fanotify-close-allows].
 
 use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, System};
 use crate::wire::Act;

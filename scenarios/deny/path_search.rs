@@ -6,8 +6,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
-//! See exec(3): "If permission is denied for a file (the attempted execve(2) failed with the error
-//! EACCES), these functions will continue searching".
+//! See [c:exec-search-goes-on].
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -6,7 +6,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
-//! See posix_spawn(3), "RETURN VALUE".
+//! See [c:posix-spawn-return].
 
 use crate::scenario::{Exec, Scenario, System};
 use crate::sys::Spawn;

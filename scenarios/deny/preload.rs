@@ -7,7 +7,7 @@
 //! Each event of the start is the first at which its file is refused, in turn, and it stays refused
 //! (see `deny/files`); the first case refuses nothing.
 //!
-//! See ld.so(8), "LD_PRELOAD".
+//! See [c:ld-preload].
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -3,7 +3,7 @@
 //! Nothing of the kernel's depends on argv[0]: `AT_EXECFN`, comm and exe stay the file's. A login
 //! shell is told by a `-` here, and every `ps` shows this text.
 //!
-//! See execve(2), "argv".
+//! See [c:execve-argv].
 
 use crate::scenario::{Exec, Role, Scenario, System};
 

@@ -1,10 +1,9 @@
 //! What a program is told that was executed with an empty list of arguments.
 //!
-//! Kernels with commit dcd46d897adb ("exec: Force single empty string when argv is empty", 5.18,
-//! backported to all stable series then alive) put one empty argument there. Before, argv[0] was
-//! a null pointer, and the first variable of the environment came where a careless program looks
-//! for argv[1] (CVE-2021-4034, "pwnkit"). No kernel of the table is without it: this scenario would
-//! show one that is.
+//! Kernels with [c:empty-argv] (backported to all stable series then alive) put one empty argument
+//! there. Before, argv[0] was a null pointer, and the first variable of the environment came where a
+//! careless program looks for argv[1] (CVE-2021-4034, "pwnkit"). No kernel of the table is without it:
+//! this scenario would show one that is.
 //!
 //! See execve(2), NOTES.
 

@@ -4,7 +4,7 @@
 //! the caller gave, is gone: the kernel puts the interpreter's path in its place and the script's
 //! after it (`load_script` in fs/binfmt_script.c).
 //!
-//! See execve(2), "Interpreter scripts"; `start/shebang` for the steps.
+//! See [c:execve-scripts]; `start/shebang` for the steps.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 

@@ -3,7 +3,7 @@
 //! Everything after the name is one argument, blanks in the middle and all; blanks at the end are
 //! cut. Other systems split it.
 //!
-//! See execve(2), "Interpreter scripts".
+//! See [c:execve-scripts].
 
 use crate::scenario::{Exec, Role, Scenario, System};
 

@@ -6,7 +6,7 @@
 //! blank after the name then begins an argument, which a zero ends at once. With a newline there
 //! is no argument.
 //!
-//! Finding: execve(2) speaks of an "optional-arg" and not of one that is empty.
+//! Finding: execve(2) speaks of `optional-arg` and not of one that is empty.
 //!
 //! See `load_script` in fs/binfmt_script.c.
 

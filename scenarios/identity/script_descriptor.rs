@@ -3,10 +3,10 @@
 //! `AT_EXECFN` and the argument are `/dev/fd/5`, which is a name only while the descriptor is open
 //! and `/dev` is as usual.
 //!
-//! Finding: comm. `5` where commit 543841d18060 (6.14, backported to 6.1.129 and 6.12.14, not to
-//! 5.10) is missing. With it, comm is taken from the file that is executed in the end: the
-//! interpreter's name, not the script's. So a script by descriptor is the one script whose comm
-//! says nothing of it, while one by path gives its own name (`identity/script`).
+//! Finding: comm. `5` where [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to 5.10) is
+//! missing. With it, comm is taken from the file that is executed in the end: the interpreter's name,
+//! not the script's. So a script by descriptor is the one script whose comm says nothing of it, while
+//! one by path gives its own name (`identity/script`).
 //!
 //! See execveat(2).
 

@@ -2,9 +2,9 @@
 //!
 //! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on. Up to 6.7
 //! the program is opened after that, and whoever attaches to a process that is held at its program
-//! waits as long as the listener thinks. Since commit 978ffcbf00d8 ("execve: open the executable file
-//! before doing anything else", 6.8) the program is opened before; at an interpreter the mutex is held
-//! on all kernels (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
+//! waits as long as the listener thinks. Since [c:open-first] the program is opened before; at an
+//! interpreter the mutex is held on all kernels (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in
+//! fs/exec.c).
 //!
 //! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall
 //! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy; `strace -p` of
@@ -13,6 +13,7 @@
 //! See ptrace(2), `PTRACE_SEIZE`; `cred_guard_mutex` in include/linux/sched/signal.h.
 
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -44,17 +45,34 @@ fn run(system: &mut System) -> Result<()> {
     for (at, nth) in [("program", 1), ("interpreter", 3)] {
         for name in ["maps", "environ", "mem", "stack", "syscall", "cmdline"] {
             let how = held(&place, nth, |pid| {
-                let file = format!("/proc/{pid}/{name}");
-                std::fs::File::open(file).map(drop).map_err(|_| Errno::EIO)
+                let file = std::fs::File::open(format!("/proc/{pid}/{name}"));
+                let mut some = [0; 8];
+                let place = if name == "mem" { own_place() } else { 0 };
+                let read = file.and_then(|file| file.read_at(&mut some, place));
+                read.map(drop).map_err(|_| Errno::EIO)
             })?;
             system.fact(&format!("held at the {at}, {name}"), how)?;
         }
+        let how = held(&place, nth, |pid| {
+            sys::read_memory(pid.as_raw(), own_place() as usize, &mut [0; 8]).map(drop)
+        })?;
+        system.fact(&format!("held at the {at}, process_vm_readv"), how)?;
+        let how = held(&place, nth, |pid| {
+            let process = sys::pidfd_open(pid.as_raw())?;
+            sys::pidfd_getfd(process.as_fd(), 0).map(drop)
+        })?;
+        system.fact(&format!("held at the {at}, pidfd_getfd"), how)?;
         let how = held(&place, nth, |pid| {
             ptrace::seize(pid, ptrace::Options::empty())
         })?;
         system.fact(&format!("held at the {at}, PTRACE_SEIZE"), how)?;
     }
     Ok(())
+}
+
+/// An address of ours, and of a child that has not become a program yet.
+fn own_place() -> u64 {
+    std::ptr::from_ref(&SCENARIO).addr() as u64
 }
 
 /// Holds a start at one of its events, has another process do something to it, and says whether

@@ -9,7 +9,7 @@
 //!
 //! The other way round is `start/bits32`: a 64-bit call whose return is one of the 32-bit table.
 //!
-//! See syscall(2), "Architecture-specific requirements".
+//! See [c:syscall-requirements].
 
 use crate::scenario::{Elf, Exec, Scenario, System, needs};
 

@@ -1,9 +1,9 @@
 //! A process that dies of a signal and leaves its memory in a file.
 //!
-//! No program is started, but a file is opened, by the dying process itself under its own exe, in
-//! the middle of its end (`do_coredump` in fs/coredump.c). The event shows as any open; what
-//! answers it late keeps a process half dead. (The program is ours and lies outside of what is
-//! watched.)
+//! No program is started, but a file is opened, by the dying process itself under its own exe, in the
+//! middle of its end (`do_coredump`, called `vfs_coredump` in newer kernels, in fs/coredump.c). The
+//! event shows as any open; what answers it late keeps a process half dead. (The program is ours and
+//! lies outside of what is watched.)
 //!
 //! See core(5).
 

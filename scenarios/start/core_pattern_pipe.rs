@@ -4,7 +4,7 @@
 //! See `start/core_pattern_kworker` for the whole. The kernel waits until the helper has passed its
 //! exec and then writes the dump to it; the dying process is not reaped before.
 //!
-//! See core(5), "Piping core dumps to a program".
+//! See [c:core-pipe].
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;

@@ -1,15 +1,15 @@
 //! A core dump that goes to a socket: no helper is started and no file is opened.
 //!
-//! The kernel connects to the socket that `core_pattern` names, in the name of the dying process,
-//! and sends the dump there (`coredump_sock_connect` in fs/coredump.c, commit a9194f88782a,
-//! "coredump: add coredump socket", 6.16). A policy that watches the start of core dump helpers
-//! sees nothing at all. Nobody listens here, so that the dump is given up.
+//! The kernel connects to the socket that `core_pattern` names, in the name of the dying process, and
+//! sends the dump there (`coredump_sock_connect` in fs/coredump.c, [c:coredump-socket]). A policy that
+//! watches the start of core dump helpers sees nothing at all. Nobody listens here, so that the dump is
+//! given up.
 //!
 //! An older kernel takes the pattern for the name of a file in a directory `@`, which is not there:
 //! no step either, and no dump. So this trail is the same on all, for two reasons; it is here
 //! because a step that appeared in it would be news.
 //!
-//! See Documentation/admin-guide/sysctl/kernel.rst, "core_pattern".
+//! See Documentation/admin-guide/sysctl/kernel.rst, `core_pattern`.
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;

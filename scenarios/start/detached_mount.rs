@@ -4,7 +4,7 @@
 //! mount, so that it shows `/true` where the file is `/usr/bin/true`, and so does exe: a policy by
 //! path mistakes it for a file in the root directory.
 //!
-//! See open_tree(2), `OPEN_TREE_CLONE`; `prepend_path` in fs/d_path.c.
+//! See `OPEN_TREE_CLONE` in include/uapi/linux/mount.h; `prepend_path` in fs/d_path.c.
 
 use std::os::fd::AsFd as _;
 

@@ -4,7 +4,7 @@
 //! the end. The program is opened by the interpreter in user space, with an `open` and no
 //! `execute`: a policy that looks at executions alone never hears of it.
 //!
-//! See ld.so(8), "The dynamic linker can be run either indirectly".
+//! See [c:ld-so-by-hand].
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -5,8 +5,7 @@
 //! the process stays what it was. A policy sees an `execute` that nothing was executed by;
 //! interpreters are meant to ask so before they run a script.
 //!
-//! Source: commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)"), 6.14;
-//! Documentation/userspace-api/check_exec.rst.
+//! Source: [c:execve-check]; Documentation/userspace-api/check_exec.rst.
 
 use nix::libc;
 

@@ -1,12 +1,10 @@
 //! An exec of a program that wants to lie beyond user space.
 //!
-//! The address is looked at when the old program is gone already: the caller cannot be told any
-//! more and the call ends the process by SIGSEGV (`bprm_execve`: "If past the point of no return
-//! ensure the code never returns to the userspace process"). A policy that saw the two events of a program has seen a start that never ran
-//! one instruction.
+//! The address is looked at when the old program is gone already: the caller cannot be told any more
+//! and the call ends the process by SIGSEGV (`bprm_execve`; [c:never-returns]). A policy that saw the
+//! two events of a program has seen a start that never ran one instruction.
 //!
-//! See execve(2), which says in its notes of such failures that "the kernel kills the process with a
-//! SIGSEGV".
+//! See [c:execve-kills].
 
 use crate::scenario::{Elf, Exec, Flaw, Scenario, System, needs};
 

@@ -3,8 +3,8 @@
 //! Both events come before the refusal, because fanotify is asked while the file is opened and
 //! writing is denied after that (`deny_write_access` in `do_open_execat`).
 //!
-//! Finding: from 6.11 to 6.12.1 the kernel did not deny it (commit 2a010c412853 "fs: don't block
-//! i_writecount during exec", taken back by 3b832035387f); no kernel of the table is one of those.
+//! Finding: from 6.11 to 6.12.1 the kernel did not deny it ([c:writers-allowed], taken back by
+//! [c:writers-denied]); no kernel of the table is one of those.
 //!
 //! See execve(2), ETXTBSY.
 

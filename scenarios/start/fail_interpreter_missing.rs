@@ -3,7 +3,7 @@
 //! The program itself was opened; the caller is told ENOENT about a file that is there, which is
 //! the oldest riddle of this call.
 //!
-//! See execve(2), ENOENT: "or a script or ELF interpreter does not exist".
+//! See [c:execve-enoent].
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 

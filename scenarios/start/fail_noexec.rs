@@ -1,8 +1,8 @@
 //! An exec on a mount with `noexec`: EACCES, and no step.
 //!
-//! The flag belongs to the mount, not to the file system: the same file is executable through
-//! another mount. Refused by `path_noexec` in `do_open_execat` (fs/exec.c) or, on newer kernels, in
-//! `may_open` (fs/namei.c, since commit 0fd338b2d2cd, 5.9).
+//! The flag belongs to the mount, not to the file system: the same file is executable through another
+//! mount. Refused by `path_noexec` in `do_open_execat` (fs/exec.c) or, on newer kernels, in `may_open`
+//! (fs/namei.c, since [c:noexec-early]).
 //!
 //! See mount(2), `MS_NOEXEC`.
 

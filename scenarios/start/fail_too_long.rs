@@ -1,12 +1,10 @@
 //! An exec with one argument of 128 KiB: E2BIG.
 //!
-//! Finding: since commit 978ffcbf00d8 ("execve: open the executable file before doing anything
-//! else", 6.8) the program is opened, and asked for, before its arguments are looked at: a policy
-//! answers for a start that then fails. Before, the arguments were copied first and no step was
-//! seen.
+//! Finding: since [c:open-first] the program is opened, and asked for, before its arguments are looked
+//! at: a policy answers for a start that then fails. Before, the arguments were copied first and no
+//! step was seen.
 //!
-//! See execve(2), "Limits on size of arguments and environment"; `copy_strings` in fs/exec.c,
-//! `MAX_ARG_STRLEN`.
+//! See [c:execve-limits]; `copy_strings` in fs/exec.c, `MAX_ARG_STRLEN`.
 
 use crate::scenario::{Exec, Scenario, System};
 

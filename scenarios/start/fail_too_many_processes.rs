@@ -4,12 +4,11 @@
 //! but in execve, before anything is opened: EAGAIN, and no step.
 //!
 //! Finding: up to 5.13 a user who has as many processes as the limit is over it (`set_user` in
-//! kernel/sys.c compares with `>=`). Since commit 21d1c5e386bc ("Reimplement RLIMIT_NPROC on top of
-//! ucounts", 5.14) the comparison is `>`, made before the process is counted for its new user
-//! (`flag_nproc_exceeded`): the first process of a user passes whatever the limit, and the program
-//! starts.
+//! kernel/sys.c compares with `>=`). Since [c:nproc-ucounts] the comparison is `>`, made before the
+//! process is counted for its new user (`flag_nproc_exceeded`, as the place is called since 5.17): the
+//! first process of a user passes whatever the limit, and the program starts.
 //!
-//! See execve(2), "execve() and EAGAIN".
+//! See [c:execve-eagain].
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, setuid};

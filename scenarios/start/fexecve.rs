@@ -4,10 +4,9 @@
 //! shows as for any program, because `do_open_execat` opens the file anew from the descriptor's
 //! path.
 //!
-//! Finding: comm. A kernel without commit 543841d18060 ("exec: fix up /proc/pid/comm in the
-//! execveat(AT_EMPTY_PATH) case", 6.14, backported to 6.1.129 and not to 5.10) names the process
-//! after the descriptor, here `3`: `alloc_bprm` makes up the path `/dev/fd/3`, whose last part
-//! becomes comm. Newer ones take the file's name. exe is the same on all.
+//! Finding: comm. A kernel without [c:comm-by-descriptor] (backported to 6.1.129 and not to 5.10) names
+//! the process after the descriptor, here `3`: `alloc_bprm` makes up the path `/dev/fd/3`, whose last
+//! part becomes comm. Newer ones take the file's name. exe is the same on all.
 //!
 //! See execveat(2), `AT_EMPTY_PATH`.
 

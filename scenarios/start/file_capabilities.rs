@@ -4,7 +4,7 @@
 //! come from an extended attribute that the kernel reads by itself (`get_file_caps` in
 //! security/commoncap.c). The loader runs in secure mode because `AT_SECURE` is set.
 //!
-//! See capabilities(7), "File capabilities".
+//! See [c:capabilities-of-files].
 
 use nix::unistd::{Uid, setuid};
 

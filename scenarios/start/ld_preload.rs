@@ -5,7 +5,7 @@
 //! the preloaded one needs, are opened under the new exe. Nothing tells a preloaded library from
 //! another one but its place in the order.
 //!
-//! See ld.so(8), "LD_PRELOAD".
+//! See [c:ld-preload].
 
 use crate::scenario::{Exec, Scenario, System};
 

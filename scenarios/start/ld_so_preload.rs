@@ -4,7 +4,7 @@
 //! the system, and the open succeeds only where the file exists, so that its mere appearance in
 //! trails is worth a look.
 //!
-//! See ld.so(8), "/etc/ld.so.preload".
+//! See [c:ld-so-preload-file].
 
 use crate::scenario::{Exec, Scenario, System};
 

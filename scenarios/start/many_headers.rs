@@ -1,9 +1,8 @@
 //! A program with more than 4096 bytes of program headers: 74 of them, of which 72 say nothing.
 //!
 //! Finding: up to 6.16 `load_elf_phdrs` (fs/binfmt_elf.c) read no more than one page of them and the
-//! file was ENOEXEC, after both events. Since commit 8030790477e8 ("binfmt_elf: remove the 4k
-//! limitation of program header size", 6.17) the limit is 64 KiB and the program runs. Linkers make no
-//! such files; tools that add a segment to a program do, one at a time.
+//! file was ENOEXEC, after both events. Since [c:many-headers] the limit is 64 KiB and the program
+//! runs. Linkers make no such files; tools that add a segment to a program do, one at a time.
 //!
 //! See elf(5), `e_phnum`.
 

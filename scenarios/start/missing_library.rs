@@ -3,7 +3,7 @@
 //! To the kernel the program has started: the loader runs under the new exe, finds nothing and
 //! exits with 127. The caller learns of it from an exit status, not from an errno.
 //!
-//! See ld.so(8); "cannot open shared object file".
+//! See ld.so(8).
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 

@@ -6,7 +6,7 @@
 //! as its parent, as in `start/core_pattern_kworker`; nothing leads from it to the process that
 //! caused it but its arguments.
 //!
-//! See socket(2), Documentation/admin-guide/sysctl/kernel.rst "modprobe".
+//! See socket(2), Documentation/admin-guide/sysctl/kernel.rst, `modprobe`.
 
 use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys;

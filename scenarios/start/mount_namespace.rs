@@ -4,7 +4,7 @@
 //! but the path is that of the private mount: the monitor that opens this path itself gets another
 //! file. The descriptor of the event is the only thing that leads to the right one.
 //!
-//! See mount_namespaces(7), fanotify(7) "fd".
+//! See mount_namespaces(7), fanotify(7), `fd`.
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};

@@ -4,7 +4,7 @@
 //! musl's libc is the loader itself, so that neither a cache nor a library is opened, and nothing
 //! at all is seen under the new exe.
 //!
-//! See elf(5), `PT_INTERP`; musl's `ldso/dynlink.c`, `load_library`, for "libc is ourselves".
+//! See elf(5), `PT_INTERP`; musl's `ldso/dynlink.c`, `load_library`.
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 

@@ -1,14 +1,15 @@
 //! A program on an overlay that is copied to the upper layer before it is started.
 //!
 //! Opening it for writing has the overlay copy the file, with opens of its own on both layers
-//! (`ovl_copy_up_file` in fs/overlayfs/copy_up.c), in the name of the process that writes; the new
-//! file has no name yet and shows as `/ (deleted)`. The start then uses the upper file under the
-//! same path. Both the overlay and its layers are watched.
+//! (`ovl_copy_up_file`, or `ovl_copy_up_data` on 5.10, in fs/overlayfs/copy_up.c), in the name of the
+//! process that writes; the new file has no name yet and shows as `/ (deleted)`. The start then uses
+//! the upper file under the same path. Both the overlay and its layers are watched.
 //!
-//! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1
-//! (new file first): `ovl_copy_up_data` used to open both, old and new; since `ovl_do_tmpfile` uses
-//! `vfs_tmpfile_open` the new one is open from the moment that it is made. From 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the
-//! listener hangs, for which see `start/overlay_watched`.
+//! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1 (new
+//! file first): `ovl_copy_up_data` used to open both, old and new; since `ovl_do_tmpfile` uses
+//! `vfs_tmpfile_open` (`kernel_tmpfile_open` now) the new one is open from the moment that it is made.
+//! From 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the listener hangs, for which
+//! see `start/overlay_watched`.
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;

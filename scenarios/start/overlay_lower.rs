@@ -4,11 +4,10 @@
 //! overlay holds of the layer, so that it begins there: `/bin/true` for `/tmp/lower/bin/true`. exe
 //! is the path on the overlay.
 //!
-//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event
-//! of the layer told of the program: who watched only the layers of containers saw none of their
-//! programs. Commit bc2473c90fca ("ovl: enable fsnotify events on underlying real files", 6.5)
-//! ended it: since then the layer's file has both events, under a path that leads nowhere on the
-//! host.
+//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event of
+//! the layer told of the program: who watched only the layers of containers saw none of their programs.
+//! Commit [c:overlay-layers] ended it: since then the layer's file has both events, under a path that
+//! leads nowhere on the host.
 //!
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.

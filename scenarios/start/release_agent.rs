@@ -5,7 +5,7 @@
 //! waiting for it: it can run long after the process that caused it is gone. To get out of a
 //! container this way was the subject of CVE-2022-0492.
 //!
-//! See cgroups(7), "Cgroups v1 release notification".
+//! See [c:cgroups-release].
 
 use std::fs;
 

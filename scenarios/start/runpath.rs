@@ -3,7 +3,7 @@
 //! The loader looks there before it opens the cache: an ordinary program, with nothing in its
 //! environment, runs with a library from `/tmp`.
 //!
-//! See ld.so(8), "DT_RUNPATH".
+//! See [c:ld-so-runpath].
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 

@@ -5,7 +5,7 @@
 //! never opens the script. The kernel's part is that of any script; what a program is told shows in
 //! `identity/script_argument`.
 //!
-//! See execve(2), "Interpreter scripts".
+//! See [c:execve-scripts].
 
 use crate::scenario::{Exec, Scenario, System};
 

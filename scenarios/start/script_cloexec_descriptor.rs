@@ -5,7 +5,7 @@
 //! `BINPRM_FLAGS_PATH_INACCESSIBLE`. The script was opened and asked for by then; the interpreter
 //! was not.
 //!
-//! See execveat(2), "ENOENT".
+//! See [c:execveat-enoent].
 
 use nix::fcntl::OFlag;
 use nix::libc;

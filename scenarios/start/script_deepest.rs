@@ -1,8 +1,7 @@
 //! Scripts nested exactly as deep as the kernel follows: five scripts, which is four recursions,
 //! and the program.
 //!
-//! See execve(2), "up to a limit of four recursions"; `exec_binprm` in fs/exec.c;
-//! `start/script_too_deep` for more.
+//! See [c:execve-four-recursions]; `exec_binprm` in fs/exec.c; `start/script_too_deep` for more.
 
 use crate::scenario::{Exec, Scenario, System};
 

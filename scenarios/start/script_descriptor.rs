@@ -4,12 +4,12 @@
 //! descriptor is still open. It opens the script by that name; the event shows the script's own
 //! path. See `start/script_cloexec_descriptor` for one that is closed.
 //!
-//! Finding: comm. `5`, the descriptor, where commit 543841d18060 ("exec: fix up /proc/pid/comm in
-//! the execveat(AT_EMPTY_PATH) case", 6.14, backported to 6.1.129 and not to 5.10) is missing.
-//! Elsewhere it is taken from the file that is executed in the end: it is the interpreter's,
-//! `bash`, and not the script's, which a script by path gives its process (`start/shebang`).
+//! Finding: comm. `5`, the descriptor, where [c:comm-by-descriptor] (backported to 6.1.129 and not to
+//! 5.10) is missing. Elsewhere it is taken from the file that is executed in the end: it is the
+//! interpreter's, `bash`, and not the script's, which a script by path gives its process
+//! (`start/shebang`).
 //!
-//! See execveat(2), "BUGS".
+//! See [c:execveat-bugs].
 
 use nix::fcntl::OFlag;
 use nix::libc;

@@ -1,8 +1,9 @@
 //! A script whose interpreter's name does not fit into the 256 bytes that the kernel reads.
 //!
 //! A name that is cut could be that of another program, so that the kernel refuses the file
-//! (`load_script` in fs/binfmt_script.c, commit b5372fe5dc84, 5.0; 6eb3c3d0a52d, 5.1, raised what is read
-//! from 128 to 256 bytes): ENOEXEC after the script itself was opened. A shell would now run it by itself; see `start/script_no_shebang`.
+//! (`load_script` in fs/binfmt_script.c, [c:script-not-cut]; [c:script-256] raised what is read from
+//! 128 to 256 bytes): ENOEXEC after the script itself was opened. A shell would now run it by itself;
+//! see `start/script_no_shebang`.
 
 use crate::scenario::{Exec, Scenario, System};
 

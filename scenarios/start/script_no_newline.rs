@@ -1,9 +1,9 @@
 //! A script that has no newline at its end.
 //!
 //! The first line ends where the file ends. The kernel accepts that as long as the name of the
-//! interpreter is not cut by the 256 bytes that it reads (`load_script` in fs/binfmt_script.c,
-//! since commit b5372fe5dc84, 5.0). The trail is that of any script; it is here because the check
-//! has changed twice.
+//! interpreter is not cut by the 256 bytes that it reads (`load_script` in fs/binfmt_script.c, since
+//! [c:script-not-cut]). The trail is that of any script; it is here because the check has changed
+//! twice.
 
 use crate::scenario::{Exec, Scenario, System};
 

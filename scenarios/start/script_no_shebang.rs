@@ -6,7 +6,7 @@
 //! (bash looks at the file first and then reads it) have no `execute` beside them. The `execute` of the failed attempt is the only sign that something was
 //! started.
 //!
-//! See bash(1), "COMMAND EXECUTION": "not in executable format ... assumed to be a shell script".
+//! See [c:bash-assumed-script].
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -1,11 +1,11 @@
 //! Scripts nested deeper than the kernel follows.
 //!
 //! Each level is opened and asked for before the kernel notices: the depth is checked when the next
-//! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP
-//! and is still itself. A policy sees seven scripts "executed" of which none ever ran.
+//! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP and
+//! is still itself. A policy sees an `execute` of seven scripts of which none ever ran.
 //!
-//! See execve(2), ELOOP, and "up to a limit of four recursions"; `start/script_deepest` for what is
-//! still followed.
+//! See execve(2), ELOOP, and [c:execve-four-recursions]; `start/script_deepest` for what is still
+//! followed.
 
 use crate::scenario::{Exec, Scenario, System};
 

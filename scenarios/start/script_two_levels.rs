@@ -6,7 +6,7 @@
 //! only the last interpreter ever becomes exe. bash then opens the inner script, which it was given
 //! as its argument.
 //!
-//! See execve(2), "Interpreter scripts": "the interpreter may itself be a script".
+//! See [c:execve-script-of-script].
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -5,7 +5,7 @@
 //! in secure mode and ignores `LD_PRELOAD` with a slash in it, so that the library that is named is
 //! never opened.
 //!
-//! See execve(2), "set-user-ID"; ld.so(8), "Secure-execution mode".
+//! See [c:execve-set-user-id]; [c:ld-so-secure].
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -6,7 +6,7 @@
 //! it is taken from the path that was executed (`begin_new_exec`). The interpreter then opens the
 //! script a second time, to read it, with an `open` and no `execute`.
 //!
-//! See execve(2), "Interpreter scripts".
+//! See [c:execve-scripts].
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -5,7 +5,7 @@
 //! leader: it is still the old process's before the point, although the thread that opens the
 //! program has a name of its own (`worker`), and the program's after it.
 //!
-//! See execve(2), "All threads other than the calling thread are destroyed".
+//! See [c:execve-threads].
 
 use crate::scenario::{Exec, Scenario, System};
 

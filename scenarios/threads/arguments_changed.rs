@@ -1,10 +1,9 @@
 //! A sibling changes arguments and environment while the exec that they are given to is held.
 //!
 //! The kernel copies the strings out of the caller's memory once, and nothing holds that memory: what
-//! is there at that moment is what the program gets. Since commit 978ffcbf00d8 ("execve: open the
-//! executable file before doing anything else", 6.8) the program is opened before, so that a listener
-//! that is asked about it has been shown arguments which may be changed before they are copied. Up to
-//! 6.7 they were copied first, and a change during the event comes too late.
+//! is there at that moment is what the program gets. Since [c:open-first] the program is opened before,
+//! so that a listener that is asked about it has been shown arguments which may be changed before they
+//! are copied. Up to 6.7 they were copied first, and a change during the event comes too late.
 //!
 //! Who reads arguments out of the caller's memory at the event, or at the entry of the call, reads
 //! what may not be passed on; `/proc/PID/cmdline` of the new program, after the point of no return, is

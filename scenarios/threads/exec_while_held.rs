@@ -10,7 +10,7 @@
 //! `/exetrail/launcher` made. Who looks at the thread that `FAN_REPORT_TID` names finds none, and
 //! knows. Nothing of this needs a privilege: who is to be judged by his exe can arrange it.
 //!
-//! See execve(2), "All threads other than the calling thread are destroyed", and fanotify_init(2).
+//! See [c:execve-threads], and fanotify_init(2).
 
 use crate::scenario::{Exec, Scenario, System, beside, its_turn, open};
 

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use super::live;
+use crate::citation;
 use crate::contract::{self, Column, Table, all_known, specifications};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
@@ -72,7 +73,7 @@ pub fn document(project: &Project, call: &str) -> Result<String> {
 
 fn page(table: &Table) -> String {
     contract::markdown(table, &|name| {
-        Registered::find(name).map(|registered| registered.docs.to_owned())
+        Registered::find(name).map(|registered| citation::linked(registered.docs))
     })
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::citation::expand;
 use crate::scenario::select;
 
 /// Arguments of `exetrail list`.
@@ -36,7 +37,7 @@ struct Line<'a> {
     family: &'a str,
     summary: &'a str,
     needs: Vec<&'a str>,
-    docs: &'a str,
+    docs: String,
 }
 
 /// Lists scenarios with family, summary and needs.
@@ -54,7 +55,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             family: found.family(),
             summary: found.scenario.summary,
             needs: found.scenario.needs.iter().map(|need| need.what).collect(),
-            docs: found.docs,
+            docs: expand(found.docs),
         };
         let text = match args.format {
             Form::Json => serde_json::to_string(&line)?,

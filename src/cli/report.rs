@@ -111,7 +111,7 @@ fn chapter(project: &Project, scenario: &Registered, records: &[Record]) -> Resu
     Ok(Chapter {
         name: scenario.name.to_owned(),
         summary: scenario.scenario.summary.to_owned(),
-        docs: scenario.docs.to_owned(),
+        docs: crate::citation::expand(scenario.docs),
         accepted,
     })
 }

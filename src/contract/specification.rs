@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 /// The specifications that this program knows.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     (
         "scenarios/contract/execve.toml",
         include_str!("../../scenarios/contract/execve.toml"),
@@ -12,6 +12,10 @@ const FILES: [(&str, &str); 3] = [
     (
         "scenarios/contract/execveat.toml",
         include_str!("../../scenarios/contract/execveat.toml"),
+    ),
+    (
+        "scenarios/contract/walkthrough.toml",
+        include_str!("../../scenarios/contract/walkthrough.toml"),
     ),
     (
         "scenarios/contract/control.toml",

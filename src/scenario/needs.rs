@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::Context as _;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 pub use crate::need::needs::*;
@@ -17,6 +18,24 @@ pub const DENY_ERRNO: Need = Need {
     host: Host::Since(&["6.14"]),
     probe: |_| crate::observer::fanotify::can_deny_with_errno(),
 };
+
+/// Calls of the kernel's functions can be counted by perf_event_open(2).
+pub const KPROBE_COUNTS: Need = Need {
+    what: "kprobes by perf_event_open(2) (CONFIG_KPROBE_EVENTS)",
+    host: Host::Config("CONFIG_KPROBE_EVENTS"),
+    probe: |_| kprobe_source().is_ok(),
+};
+
+/// The number by which perf_event_open(2) knows kprobes.
+///
+/// # Errors
+///
+/// The kernel has none, or nothing is mounted at `/sys`.
+pub fn kprobe_source() -> anyhow::Result<u32> {
+    const KIND: &str = "/sys/bus/event_source/devices/kprobe/type";
+    let kind = fs::read_to_string(KIND).with_context(|| format!("failed to read {KIND}"))?;
+    kind.trim().parse().context("failed to read a number")
+}
 
 /// Entries of binfmt_misc that are transparent, or take the ELF interpreter's place.
 pub const BINFMT_MISC_LOADER: Need = Need {

@@ -15,7 +15,7 @@ include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 pub struct Registered {
     /// `family/name`, its path below `scenarios/`.
     pub name: &'static str,
-    /// The `//!` lines at its head.
+    /// The `//!` lines at its head; `citation` puts what they cite into words.
     pub docs: &'static str,
     /// What it is.
     pub scenario: &'static Scenario,

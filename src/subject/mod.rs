@@ -61,5 +61,7 @@ fn given() -> bare::Given {
         secure: sys::auxv(libc::AT_SECURE),
         execfn: None,
         execfd: None,
+        places: Vec::new(),
+        registers: None,
     }
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::word::Finding;
 use super::{bare, printable};
-use bare::{Failed, Given};
+use bare::{Failed, Given, Registers};
 
 /// One thing that can be asked for.
 type Field = (&'static str, fn(&Own<'_>) -> String);
@@ -87,6 +87,20 @@ const FIELDS: &[Field] = &[
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
     ("argv", |own| argv(own.given)),
+    ("execfn", |own| {
+        let execfn = own.given.execfn.as_deref();
+        execfn.map_or_else(|| "none".to_owned(), printable)
+    }),
+    ("strings", strings),
+    ("registers", registers),
+    ("flags", |own| {
+        let found = own
+            .given
+            .registers
+            .map(|found| format!("{:#x}", found.flags));
+        found.unwrap_or_else(|| "unknown".to_owned())
+    }),
+    ("segment-registers", segment_registers),
     ("argc", |own| own.given.argv.len().to_string()),
     ("argument-lengths", |own| {
         let arguments = own.given.argv.iter();
@@ -116,6 +130,38 @@ fn find(names: &str, own: &Own<'_>) -> Vec<Finding> {
     let wanted = names.split(',');
     let fields = wanted.filter_map(|name| FIELDS.iter().find(|(known, _)| *known == name));
     fields.map(|(name, find)| (*name, find(own))).collect()
+}
+
+/// Which strings lie where, from the lowest address to the highest.
+fn strings(own: &Own<'_>) -> String {
+    let mut places = own.given.places.clone();
+    places.sort_by_key(|(_, place)| *place);
+    let names: Vec<_> = places.iter().map(|(name, _)| *name).collect();
+    or_none(names.join(" "))
+}
+
+/// The general registers that were not 0 at the first instruction, with what was in them.
+fn registers(own: &Own<'_>) -> String {
+    let Some(found) = own.given.registers else {
+        return "unknown".to_owned();
+    };
+    let all = Registers::GENERAL.iter().zip(found.general);
+    let set = all.filter(|(_, value)| *value != 0);
+    let set: Vec<_> = set
+        .map(|(name, value)| format!("{name}={value:#x}"))
+        .collect();
+    or_none(set.join(" "))
+}
+
+fn segment_registers(own: &Own<'_>) -> String {
+    let Some(found) = own.given.registers else {
+        return "unknown".to_owned();
+    };
+    let all = Registers::SEGMENTS.iter().zip(found.segments);
+    let all: Vec<_> = all
+        .map(|(name, value)| format!("{name}={value:#x}"))
+        .collect();
+    all.join(" ")
 }
 
 /// A line of the status, its blanks as single ones.

@@ -19,6 +19,32 @@ pub struct Given {
     pub execfn: Option<Vec<u8>>,
     /// `AT_EXECFD`.
     pub execfd: Option<u64>,
+    /// Where the first argument, the first variable and `AT_EXECFN` lie, for those that are there.
+    pub places: Vec<(&'static str, usize)>,
+    /// The registers at the first instruction; none in a program that has a library.
+    pub registers: Option<Registers>,
+}
+
+/// The registers of x86-64 as a program finds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Registers {
+    /// rax, rbx, rcx, rdx, rsi, rdi, rbp and r8 to r15.
+    pub general: [u64; 15],
+    /// rflags.
+    pub flags: u64,
+    /// cs, ss, ds, es, fs and gs.
+    pub segments: [u64; 6],
+}
+
+impl Registers {
+    /// Names of the general registers, in their order here.
+    pub const GENERAL: [&str; 15] = [
+        "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13",
+        "r14", "r15",
+    ];
+    /// Names of the segment registers.
+    pub const SEGMENTS: [&str; 6] = ["cs", "ss", "ds", "es", "fs", "gs"];
 }
 
 /// The errno of a call that failed.

@@ -11,7 +11,7 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::bare::{self, Given};
+use crate::bare::{self, Given, Registers};
 
 /// The entry point: hands the initial stack to [`begin`], whose own is aligned.
 #[unsafe(naked)]
@@ -19,17 +19,56 @@ use crate::bare::{self, Given};
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     naked_asm!(
+        "mov [rip + {found}], rax",
+        "mov [rip + {found} + 8], rbx",
+        "mov [rip + {found} + 16], rcx",
+        "mov [rip + {found} + 24], rdx",
+        "mov [rip + {found} + 32], rsi",
+        "mov [rip + {found} + 40], rdi",
+        "mov [rip + {found} + 48], rbp",
+        "mov [rip + {found} + 56], r8",
+        "mov [rip + {found} + 64], r9",
+        "mov [rip + {found} + 72], r10",
+        "mov [rip + {found} + 80], r11",
+        "mov [rip + {found} + 88], r12",
+        "mov [rip + {found} + 96], r13",
+        "mov [rip + {found} + 104], r14",
+        "mov [rip + {found} + 112], r15",
+        "pushfq",
+        "pop qword ptr [rip + {found} + 120]",
+        "mov eax, cs",
+        "mov [rip + {found} + 128], rax",
+        "mov eax, ss",
+        "mov [rip + {found} + 136], rax",
+        "mov eax, ds",
+        "mov [rip + {found} + 144], rax",
+        "mov eax, es",
+        "mov [rip + {found} + 152], rax",
+        "mov eax, fs",
+        "mov [rip + {found} + 160], rax",
+        "mov eax, gs",
+        "mov [rip + {found} + 168], rax",
         "mov rdi, rsp",
         "xor ebp, ebp",
         "and rsp, -16",
         "call {begin}",
         begin = sym begin,
+        found = sym FOUND,
     )
 }
 
+/// The registers at the first instruction, which writes them and nobody else does.
+static mut FOUND: Registers = Registers {
+    general: [0; 15],
+    flags: 0,
+    segments: [0; 6],
+};
+
 extern "C" fn begin(stack: *const usize) -> ! {
     // SAFETY: exec left arguments, variables and the auxiliary vector there.
-    let given = unsafe { given(stack) };
+    let mut given = unsafe { given(stack) };
+    // SAFETY: the only thread has written them before it came here.
+    given.registers = Some(unsafe { FOUND });
     bare::exit(crate::main(&given))
 }
 
@@ -51,6 +90,9 @@ unsafe fn given(stack: *const usize) -> Given {
         let arguments = stack.add(1);
         given.argv = (0..count).map(|n| string(*arguments.add(n))).collect();
         let mut next = arguments.add(count + 1);
+        let first = [("argv", count, *arguments), ("envp", *next, *next)];
+        let there = first.iter().filter(|(_, is_there, _)| *is_there != 0);
+        given.places = there.map(|(name, _, place)| (*name, *place)).collect();
         while *next != 0 {
             let variable = string(*next);
             // As the standard library counts them: a name may begin with `=`.
@@ -65,7 +107,10 @@ unsafe fn given(stack: *const usize) -> Given {
             match *next {
                 EXECFD => given.execfd = Some(value as u64),
                 SECURE => given.secure = Some(value as u64),
-                EXECFN => given.execfn = Some(string(value)),
+                EXECFN => {
+                    given.execfn = Some(string(value));
+                    given.places.push(("execfn", value));
+                }
                 _ => {}
             }
             next = next.add(2);

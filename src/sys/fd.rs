@@ -27,6 +27,18 @@ pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
     Ok(adopt_fd(fd))
 }
 
+/// Duplicates a descriptor of another process (pidfd_getfd(2)).
+///
+/// # Errors
+///
+/// What the call says: `EPERM` without the right to trace it.
+pub fn pidfd_getfd(process: BorrowedFd<'_>, number: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: the call takes integers and makes a new descriptor.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) };
+    let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
+    Ok(adopt_fd(fd))
+}
+
 /// Takes a write lease on an open file (fcntl(2), `F_SETLEASE`); it ends with the descriptor.
 ///
 /// # Errors

@@ -178,3 +178,22 @@ pub fn aio_context() -> nix::Result<()> {
     // SAFETY: the context is a valid place.
     Errno::result(unsafe { libc::syscall(libc::SYS_io_setup, 4, &raw mut context) }).map(drop)
 }
+
+/// Reads another process's memory (process_vm_readv(2)), as much as is there of it.
+///
+/// # Errors
+///
+/// What the call says: `EFAULT` for an address that is not mapped there.
+pub fn read_memory(pid: i32, address: usize, into: &mut [u8]) -> nix::Result<usize> {
+    let own = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: into.len(),
+    };
+    let other = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address),
+        iov_len: into.len(),
+    };
+    // SAFETY: our buffer is as long as is said; the other address is the other process's.
+    let read = unsafe { libc::process_vm_readv(pid, &raw const own, 1, &raw const other, 1, 0) };
+    Errno::result(read).map(isize::cast_unsigned)
+}

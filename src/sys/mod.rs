@@ -28,11 +28,11 @@ mod tracee;
 pub use confine::{I386, execute_nothing, filter_execve, has_landlock, stop_at_execs};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
-pub use fd::{adopt_fd, lease, lend_fd, pidfd_open, place_fd, readable_bytes};
+pub use fd::{adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, readable_bytes};
 pub use map::{Edge, Mapping};
 pub use memory::{
     Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,
-    own_robust, remove_segment, shared_word,
+    own_robust, read_memory, remove_segment, shared_word,
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};

@@ -1,5 +1,6 @@
 //! Counting what a task does, by perf_event_open(2).
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
@@ -40,12 +41,33 @@ impl Passes {
             config: tracepoint,
             ..Attributes::default()
         };
-        // SAFETY: the attributes live through the call and are as large as they say; the result is
+        Passes::open(&attributes, task)
+    }
+
+    /// Begins to count, for the task with this id or this one with 0, the calls of a function of the kernel;
+    /// `kind` is the number of the source `kprobe` (`/sys/bus/event_source/devices/kprobe/type`).
+    ///
+    /// # Errors
+    ///
+    /// What the call says: `ENOENT` or `EINVAL` for a function that the kernel does not have.
+    pub fn of_function(task: i32, kind: u32, function: &CStr) -> nix::Result<Passes> {
+        let mut attributes = Attributes {
+            kind,
+            size: size_of::<Attributes>() as u32,
+            ..Attributes::default()
+        };
+        // `kprobe_func`, the last field of the first version.
+        attributes.rest[5] = function.as_ptr().expose_provenance() as u64;
+        Passes::open(&attributes, task)
+    }
+
+    fn open(attributes: &Attributes, task: i32) -> nix::Result<Passes> {
+        // SAFETY: the attributes, and the name in them, live through the call and are as large as they say; the result is
         // an error or a new descriptor, which nobody else has.
         let fd = unsafe {
             let fd = libc::syscall(
                 libc::SYS_perf_event_open,
-                &raw const attributes,
+                &raw const *attributes,
                 task,
                 -1_i32,
                 -1_i32,

@@ -175,6 +175,18 @@ impl Group {
         self.mark(MarkFlags::FAN_MARK_ADD, path)
     }
 
+    /// Adds further events to what is watched of a file system, by their bits.
+    ///
+    /// # Errors
+    ///
+    /// What fanotify_mark(2) says: `EINVAL` for events that the kernel does not know, or this class is not told.
+    pub fn watch_filesystem_for(&self, path: &Path, bits: u64) -> nix::Result<()> {
+        let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
+        let mask = MaskFlags::from_bits_retain(bits);
+        self.fanotify
+            .mark(flags, mask, nix::fcntl::AT_FDCWD, Some(path))
+    }
+
     fn mark(&self, flags: MarkFlags, path: &Path) -> Result<()> {
         let mask = MaskFlags::FAN_OPEN_PERM | MaskFlags::FAN_OPEN_EXEC_PERM;
         self.fanotify

@@ -1,0 +1,149 @@
+//! What the tours tell of how the kernel finds a file's format.
+//!
+//! 256 bytes of a file are read (`BINPRM_BUF_SIZE`, [c:script-256]; 128 before), so that an entry of binfmt_misc may look at the
+//! 200th byte. `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that
+//! is not there does not come to it. Which handlers there are is a matter of configuration: of the seven, a kernel of Debian has
+//! three. Each is tried for each file, binfmt_misc first where its module was loaded last (`insert_binfmt`); a script whose
+//! interpreter nobody knows has both files tried. Since [c:no-binfmt-modprobe] nobody asks modprobe, and nothing is tried twice.
+//!
+//! See [c:execve-scripts], and Documentation/admin-guide/binfmt-misc.rst.
+
+use std::ffi::CStr;
+
+use anyhow::Result;
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System, needs};
+use crate::subject::say;
+use crate::sys::Passes;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what tours tell of how a file's format is found",
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::BINFMT_MISC,
+        needs::KPROBE_COUNTS,
+        needs::MODULES,
+        needs::KERNEL_HELPERS,
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// What is counted, with its name in the evidence.
+const COUNTED: [(&str, &CStr); 3] = [
+    ("sched_exec", c"sched_exec"),
+    ("binfmt_misc", c"load_misc_binary"),
+    ("script", c"load_script"),
+];
+
+/// The handlers that tours name.
+const HANDLERS: [(&str, &CStr); 7] = [
+    ("scripts", c"load_script"),
+    ("binfmt_misc", c"load_misc_binary"),
+    ("ELF", c"load_elf_binary"),
+    ("a.out", c"load_aout_binary"),
+    ("flat", c"load_flat_binary"),
+    ("FDPIC ELF", c"load_elf_fdpic_binary"),
+    ("em86", c"load_em86"),
+];
+
+fn run(system: &mut System) -> Result<()> {
+    system.file("good", &Elf::new().build(), 0o755)?;
+    system.file("unknown", b"nothing that anybody knows\n", 0o755)?;
+    system.file("unprintable", &[1, 2, 3, 4, 5], 0o755)?;
+    system.script("script", "#!/tmp/unknown\n")?;
+    let far = [&[b'x'; 200][..], b"EXETRAIL"].concat();
+    system.file("far", &far, 0o755)?;
+    read(system)?;
+    sched_exec(system)?;
+    formats(system)?;
+    tried(system)
+}
+
+fn read(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("walk-file/first_128");
+    let exec = Exec::path("/tmp/far")?;
+    let before = system.case("words at the 200th byte that nobody knows", &exec)?;
+    claim.control("without an entry", "errno ENOEXEC", before)?;
+    system.format("exetrail", "M:200:EXETRAIL::/tmp/good:")?;
+    let what = "an entry of binfmt_misc that looks at the 200th byte";
+    claim.stated(what, "errno ENOEXEC", system.case(what, &exec)?);
+    system.verdict(&claim)
+}
+
+fn sched_exec(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("walk-file/sched_exec");
+    for (what, path, wanted) in [
+        ("a file that is not there", "/tmp/none", "0"),
+        ("a file of no format", "/tmp/unknown", "1"),
+    ] {
+        let seen = system.look(what, &counted(path)?)?;
+        claim.stated(what, wanted, seen.found("sched_exec")?);
+    }
+    system.verdict(&claim)
+}
+
+fn formats(system: &mut System) -> Result<()> {
+    let kind = needs::kprobe_source()?;
+    let mut claim = Evidence::new("walk-file/formats");
+    for (name, symbol) in HANDLERS {
+        let found = match Passes::of_function(0, kind, symbol) {
+            // There may be two of a name, for programs of 64 and 32 bits, and none is chosen then.
+            Ok(_) | Err(Errno::EADDRNOTAVAIL) => "there".to_owned(),
+            Err(Errno::ENOENT) => "not there".to_owned(),
+            Err(errno) => format!("{errno:?}"),
+        };
+        let symbol = symbol.to_string_lossy();
+        claim.stated(&format!("{name} ({symbol})"), "there", found);
+    }
+    system.verdict(&claim)
+}
+
+fn tried(system: &mut System) -> Result<()> {
+    let mut claim = Evidence::new("walk-file/in_turn");
+    for (what, path, wanted) in [
+        ("a file of no format, how often each", "/tmp/unknown", "1"),
+        (
+            "a script with an interpreter of no format, how often each",
+            "/tmp/script",
+            "2",
+        ),
+    ] {
+        let seen = system.look(what, &counted(path)?)?;
+        for name in ["binfmt_misc", "script"] {
+            claim.stated(&format!("{what}: {name}"), wanted, seen.found(name)?);
+        }
+    }
+    system.verdict(&claim)?;
+    let mut claim = Evidence::new("walk-file/modprobe");
+    system.sysctl("kernel/modprobe", "/usr/bin/true")?;
+    let what = "bytes that cannot be printed, how often";
+    let seen = system.look(what, &counted("/tmp/unprintable")?)?;
+    claim.stated(what, "2", seen.found("script")?);
+    system.verdict(&claim)
+}
+
+/// A call that fails, after which its caller says how often it came to what is counted.
+fn counted(path: &str) -> Result<Exec> {
+    Exec::by("counted execve", path, |args| {
+        let passes = count().map_err(|_| Errno::EBADMSG)?;
+        let result = args.execve();
+        for (name, passes) in passes {
+            // Who cannot say it has said nothing, and the scenario misses it.
+            let _ = say(
+                name,
+                passes
+                    .count()
+                    .map_or_else(|error| error.to_string(), |count| count.to_string()),
+            );
+        }
+        result
+    })
+}
+
+fn count() -> Result<Vec<(&'static str, Passes)>> {
+    let kind = needs::kprobe_source()?;
+    let passes = |(name, function)| Ok((name, Passes::of_function(0, kind, function)?));
+    COUNTED.into_iter().map(passes).collect()
+}

@@ -1,0 +1,50 @@
+//! What the tours tell of the first instruction: registers, segments, and the way back from the kernel.
+//!
+//! `ELF_PLAT_INIT` (arch/x86/include/asm/elf.h) clears the general registers, `start_thread` (arch/x86/kernel/process_64.c) sets ip
+//! and sp, the segments and the flags; rax has what execve returns, which is 0. The return is by iret because sysret asks for rcx to
+//! be the address and r11 the flags (arch/x86/entry): a program that came by sysret would find these two there and not 0.
+//! Of the segments that tours call null ds and es are so for a 64-bit program alone, which `COMPAT_START_THREAD` does not start.
+//!
+//! See syscall(2) for what a system call's return leaves otherwise.
+
+use anyhow::Result;
+
+use crate::scenario::{Evidence, Exec, Scenario, System};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what tours tell of the first instruction",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> Result<()> {
+    system.ours("reporter")?;
+    system.script("script", "#!/tmp/reporter\n")?;
+    let (mut registers, mut segments, mut iret) = (
+        Evidence::new("walk-start/registers"),
+        Evidence::new("walk-start/segments"),
+        Evidence::new("walk-start/iret"),
+    );
+    for (what, path) in [
+        ("a program", "/tmp/reporter"),
+        ("a script's interpreter", "/tmp/script"),
+    ] {
+        let exec = Exec::path(path)?.reports(&["registers", "segment-registers", "flags"])?;
+        let seen = system.look(what, &exec)?;
+        let found = seen.found("registers")?;
+        registers.stated(&format!("{what}, other than 0"), "none", found);
+        let wanted = "cs=0x33 ss=0x2b ds=0x0 es=0x0 fs=0x0 gs=0x0";
+        segments.stated(what, wanted, seen.found("segment-registers")?);
+        let by_sysret = ["rcx=", "r11="].iter().any(|name| found.contains(name));
+        iret.stated(
+            &format!("{what}, rcx and r11 at its first instruction"),
+            "0",
+            if by_sysret { found } else { "0" },
+        );
+        system.fact(&format!("{what}, rflags"), seen.found("flags")?)?;
+    }
+    for claim in [&registers, &segments, &iret] {
+        system.verdict(claim)?;
+    }
+    Ok(())
+}

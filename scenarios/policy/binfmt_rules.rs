@@ -1,0 +1,83 @@
+//! What may be registered with binfmt_misc, and what is matched before it is enabled.
+//!
+//! With the flag `D` (7.3) an entry is made disabled: a file of its format is ENOEXEC until somebody writes 1 to it, and whoever looks
+//! for new formats has to look at that write and not at the registration. An entry of type `B` names a handler in BPF.
+//! `user.max_binfmt_misc_interpreters` limits how many interpreters a namespace holds open (flag `F`): one more is ENOSPC. Up to 7.2 a
+//! letter or a type that is not known is EINVAL, and nothing limits what is held.
+//!
+//! See Documentation/admin-guide/binfmt-misc.rst.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+
+use crate::scenario::{Elf, Exec, Scenario, System, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "which entries binfmt_misc takes, and when they match",
+    needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
+    run,
+    ..Scenario::DEFAULT
+};
+
+const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
+const LIMIT: &str = "user/max_binfmt_misc_interpreters";
+
+fn run(system: &mut System) -> Result<()> {
+    system.file("good", &Elf::new().build(), 0o755)?;
+    system.file("later", b"EXETRAIL-LATER\n", 0o755)?;
+    // Has it mounted.
+    system.format("other", "M::EXETRAIL-OTHER::/tmp/good:")?;
+    let later = Exec::path("/tmp/later")?;
+    let taken = register("M::EXETRAIL-LATER::/tmp/good:D")?;
+    system.fact("an entry with the flag D", &taken)?;
+    if taken == "taken" {
+        let how = system.attempt(&later)?;
+        system.fact("with that entry", format!("{}: {how}", state()?))?;
+        write("1")?;
+        let how = system.attempt(&later)?;
+        system.fact("when 1 was written to it", format!("{}: {how}", state()?))?;
+        write("-1")?;
+    }
+    let taken = register("B::::nobody:")?;
+    system.fact(
+        "an entry of type B, with a handler that nobody has loaded",
+        &taken,
+    )?;
+    let limit = fs::exists(format!("/proc/sys/{LIMIT}")).context("failed to look for a limit")?;
+    if limit {
+        system.sysctl(LIMIT, "0")?;
+    }
+    let taken = register("M::EXETRAIL-HELD::/tmp/good:F")?;
+    let what = match limit {
+        true => "an interpreter that is held open, with a limit of none",
+        false => "an interpreter that is held open; there is no limit",
+    };
+    system.fact(what, &taken)?;
+    if taken == "taken" {
+        write("-1")?;
+    }
+    Ok(())
+}
+
+/// Registers the entry `probe`, and says what came of it.
+fn register(rule: &str) -> Result<String> {
+    match fs::write(format!("{FORMATS}/register"), format!(":probe:{rule}")) {
+        Ok(()) => Ok("taken".to_owned()),
+        Err(error) => {
+            let errno = error.raw_os_error().context("failed to register")?;
+            Ok(format!("{:?}", Errno::from_raw(errno)))
+        }
+    }
+}
+
+fn write(what: &str) -> Result<()> {
+    fs::write(format!("{FORMATS}/probe"), what).context("failed to write to the entry")
+}
+
+fn state() -> Result<String> {
+    let text =
+        fs::read_to_string(format!("{FORMATS}/probe")).context("failed to read the entry")?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

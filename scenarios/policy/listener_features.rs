@@ -1,0 +1,55 @@
+//! What a listener can ask the kernel for, which decides how it is written.
+//!
+//! Nobody is watched here: groups and marks are made and given up. `FAN_REPORT_FD_ERROR` tells of an event whose file the kernel
+//! could not open for the listener, which otherwise is an open that is refused in silence ([c:fd-error], and Debian's 6.12);
+//! `FAN_DENY_ERRNO` lets the errno be chosen ([c:deny-errno]); `FAN_PRE_ACCESS` asks at each read ([c:pre-access]);
+//! `FAN_REPORT_MNT` with a mark of a mount namespace tells of new mounts ([c:mount-events]), which closes the gap that a mark of a
+//! mount leaves (`policy/marks`). All are found out by asking: distributions carry them back.
+//!
+//! See fanotify_init(2) and fanotify_mark(2).
+
+use nix::errno::Errno;
+use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags};
+
+use crate::observer::fanotify::{Class, Group, Ids, can_deny_with_errno};
+use crate::scenario::{Scenario, System, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a listener can ask the kernel for",
+    needs: &[needs::DISK],
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// Of include/uapi/linux/fanotify.h; `FAN_REPORT_MNT` is for the class of plain notifications.
+const FLAGS: [(&str, u32); 4] = [
+    ("FAN_REPORT_TID", 0x104),
+    ("FAN_REPORT_PIDFD", 0x84),
+    ("FAN_REPORT_FD_ERROR", 0x2004),
+    ("FAN_REPORT_MNT", 0x4000),
+];
+const PRE_ACCESS: u64 = 0x10_0000;
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let _disk = system.disk()?;
+    for (name, bits) in FLAGS {
+        let group = Fanotify::init(InitFlags::from_bits_retain(bits), EventFFlags::O_RDONLY);
+        system.fact(name, told(group.map(drop)))?;
+    }
+    let errno = if can_deny_with_errno() {
+        "there"
+    } else {
+        "EINVAL"
+    };
+    system.fact("FAN_DENY_ERRNO", errno)?;
+    for (place, path) in [("tmpfs", "/tmp"), ("ext4", crate::scenario::DISK)] {
+        let group = Group::new(Ids::Process, Class::PreContent)?;
+        let mark = group.watch_filesystem_for(std::path::Path::new(path), PRE_ACCESS);
+        system.fact(&format!("FAN_PRE_ACCESS on {place}"), told(mark))?;
+    }
+    Ok(())
+}
+
+fn told(result: Result<(), Errno>) -> String {
+    result.map_or_else(|errno| format!("{errno:?}"), |()| "there".to_owned())
+}
