@@ -68,8 +68,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 
 fn text(line: &Line<'_>, width: usize, docs: bool) -> String {
     let mut text = format!("{:width$}  {}", line.scenario, line.summary);
-    if !line.needs.is_empty() {
-        text += &format!("\n{:width$}  needs {}", "", line.needs.join("; "));
+    for need in &line.needs {
+        // Why it needs that stands behind a colon, for whom it is not met.
+        let need = need.split_once(": ").map_or(*need, |(what, _)| what);
+        text += &format!("\n    needs {need}");
     }
     if docs {
         text += "\n\n";

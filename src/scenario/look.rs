@@ -170,7 +170,9 @@ impl<'a> FileView<'a> {
         let name = fs::read_link(&own).map_err(errno)?;
         let id = (stat.st_dev, stat.st_ino);
         let watched = self.watched.contains(&id.0);
-        if (!watched || self.over) && !self.contents.known.borrow().contains_key(&id) {
+        // Through an overlay a layer is opened, which is watched: we would wait for our own monitor.
+        let overlaid = fstatfs(&file)?.filesystem_type() == OVERLAYFS_SUPER_MAGIC;
+        if (!watched && !overlaid || self.over) && !self.contents.known.borrow().contains_key(&id) {
             self.contents.read(real, id);
         }
         let image = self.contents.known.borrow().get(&id).cloned().transpose();
@@ -194,7 +196,7 @@ impl<'a> FileView<'a> {
             layer: None,
             image: image.ok().flatten(),
         };
-        if fstatfs(&file)?.filesystem_type() == OVERLAYFS_SUPER_MAGIC {
+        if overlaid {
             let layer = self.layer(&name, &found);
             found.layer = Some(Box::new(layer));
         }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::premise::{Premise, Surroundings};
 use super::{Evidence, Exec, FileView, Inspected, Seen, launch};
 use crate::model::BinfmtEntry;
+use crate::proc::Mount;
 use crate::trail::{Exit, Fact, How, LaunchCall, SelfReport, Verdict};
 use crate::wire::{Act, Link, Policy, SUBJECT, Submit};
 
@@ -502,6 +503,9 @@ impl System {
         self.contents.read_all(Path::new("/tmp"));
         let further = self.made.iter().chain(&self.also);
         further.for_each(|path| self.contents.read_all(path));
+        for mount in Mount::all()?.iter().filter(|mount| mount.kind == "overlay") {
+            self.contents.read_all(&mount.point);
+        }
         let arm = Request::Arm {
             also: self.also.clone(),
             policy,
