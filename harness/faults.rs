@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, Work};
@@ -18,8 +18,11 @@ use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::vm::machine::Kernel;
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sha2::{Digest as _, Sha256};
 
 /// The scenarios that run; the fault is in the second.
 const SCENARIOS: [&str; 3] = ["start/direct_ldso", "start/fexecve", "start/shebang"];
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let table: [(&str, Check); 14] = [
+    let table: [(&str, Check); 17] = [
         ("guest_panics", guest_panics),
         ("pid_1_hangs", pid_1_hangs),
         ("launcher_is_stuck", launcher_is_stuck),
@@ -53,11 +56,16 @@ fn main() -> ExitCode {
         ("kernel_is_truncated", kernel_is_truncated),
         ("kernel_never_reaches_pid_1", kernel_never_reaches_pid_1),
         ("state_is_cut", state_is_cut),
+        ("state_ends_early", state_ends_early),
+        ("state_of_another_qemu", state_of_another_qemu),
+        ("disk_is_full", disk_is_full),
         ("cache_takes_no_state", cache_takes_no_state),
     ];
     let trials = table.map(|(name, check)| {
         let lab = Arc::clone(&lab);
-        Trial::ignorable_test(name, move || lab.run(check))
+        // A mount takes root.
+        let ignored = name == "disk_is_full" && !nix::unistd::geteuid().is_root();
+        Trial::ignorable_test(name, move || lab.run(check)).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&args, trials.into()).exit_code()
 }
@@ -412,6 +420,60 @@ fn state_is_cut(lab: &Lab) -> Result<(), Failed> {
         Ok(memory.set_len(4096)?)
     })?;
     seen.check_all_same(&["is made anew", "memory is damaged", "it has 4096 bytes"])
+}
+
+/// A state whose checksums are right, and which QEMU takes for none.
+fn with_machine(lab: &Lab, harm: impl FnOnce(&mut Vec<u8>)) -> Result<(), Failed> {
+    let seen = with_state(lab, |state| {
+        let (machine, description) = (state.join("machine"), state.join("warm.json"));
+        let mut bytes = fs::read(&machine)?;
+        harm(&mut bytes);
+        fs::write(&machine, &bytes)?;
+        let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&description)?)?;
+        let digest = Sha256::digest(&bytes);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        json["contents"]["machine"] = serde_json::json!({ "size": bytes.len(), "sha256": digest });
+        Ok(fs::write(&description, json.to_string())?)
+    })?;
+    seen.check_all_same(&["does not restore and is made anew"])
+}
+
+fn state_ends_early(lab: &Lab) -> Result<(), Failed> {
+    with_machine(lab, |bytes| bytes.truncate(bytes.len() / 2))
+}
+
+/// QEMU names its machine in the first section (`QEMU_VM_CONFIGURATION` in migration/savevm.c), and
+/// takes no other.
+fn state_of_another_qemu(lab: &Lab) -> Result<(), Failed> {
+    with_machine(lab, |bytes| {
+        let length = usize::from(bytes[12]);
+        bytes[13..13 + length].fill(b'x');
+    })
+}
+
+/// The disk has no room for a guest's memory: kernels are booted, and nothing half is left.
+fn disk_is_full(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    let in_small = || -> Result<Seen> {
+        // The mount is this thread's, and that of the machines that it starts.
+        unshare(CloneFlags::CLONE_NEWNS).context("failed to make a mount namespace")?;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        let none = None::<&str>;
+        mount(none, "/", none, private, none).context("failed to make mounts private")?;
+        let size = Some("size=16m");
+        mount(none, dir.path(), Some("tmpfs"), MsFlags::empty(), size)
+            .context("failed to mount a tmpfs")?;
+        let project = lab.with_cache(dir.path())?;
+        let seen = lab.boot_in(&project, lab.target(), options(), &mut |_| {})?;
+        for left in ["warm", "partial"].map(|name| dir.path().join(name)) {
+            let left = exetrail::files::list(&left)?;
+            ensure!(left.is_empty(), "left: {left:?}");
+        }
+        Ok(seen)
+    };
+    let seen = std::thread::scope(|scope| scope.spawn(in_small).join());
+    let seen = seen.map_err(|_| "the thread with the small disk panicked")??;
+    seen.check_all_same(&["no warm state of", "is kept", "No space left"])
 }
 
 /// A cache that takes no state costs the state alone.
