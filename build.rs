@@ -57,6 +57,7 @@ fn main() {
         println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
     }
     subject(&root, &out.join("exetrail-subject"));
+    preload(&root, &out.join("exetrail-preload.so"));
     ebpf(&root.join("src/observer/ebpf"), &out);
     // The launcher is not relocated: it is executed at every boot, under emulation. The command is
     // position independent, as .cargo/config.toml has it by default.

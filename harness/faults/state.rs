@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::Failed;
+use sha2::{Digest as _, Sha256};
 
 use super::lab::{Check, Lab, SCENARIOS, Seen, options};
 
-pub const TRIALS: [(&str, Check); 6] = [
+pub const TRIALS: [(&str, Check); 8] = [
     ("state_is_cut", state_is_cut),
+    ("state_ends_early", state_ends_early),
+    ("state_of_another_qemu", state_of_another_qemu),
     ("cache_takes_no_state", cache_takes_no_state),
     ("cache_is_read_only", cache_is_read_only),
     ("cache_is_full", cache_is_full),
@@ -41,6 +44,35 @@ fn state_is_cut(lab: &Lab) -> Result<(), Failed> {
         Ok(memory.set_len(4096)?)
     })?;
     seen.check_all_same(&["is made anew", "memory is damaged", "it has 4096 bytes"])
+}
+
+/// A state whose checksums are right, and which QEMU takes for none.
+fn with_machine(lab: &Lab, harm: impl FnOnce(&mut Vec<u8>)) -> Result<(), Failed> {
+    let seen = with_state(lab, |state| {
+        let (machine, description) = (state.join("machine"), state.join("warm.json"));
+        let mut bytes = fs::read(&machine)?;
+        harm(&mut bytes);
+        fs::write(&machine, &bytes)?;
+        let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&description)?)?;
+        let digest = Sha256::digest(&bytes);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        json["contents"]["machine"] = serde_json::json!({ "size": bytes.len(), "sha256": digest });
+        Ok(fs::write(&description, json.to_string())?)
+    })?;
+    seen.check_all_same(&["does not restore and is made anew"])
+}
+
+fn state_ends_early(lab: &Lab) -> Result<(), Failed> {
+    with_machine(lab, |bytes| bytes.truncate(bytes.len() / 2))
+}
+
+/// QEMU names its machine in the first section (`QEMU_VM_CONFIGURATION` in migration/savevm.c), and
+/// takes no other.
+fn state_of_another_qemu(lab: &Lab) -> Result<(), Failed> {
+    with_machine(lab, |bytes| {
+        let length = usize::from(bytes[12]);
+        bytes[13..13 + length].fill(b'x');
+    })
 }
 
 /// A cache that takes no state costs the state alone.
