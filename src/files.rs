@@ -1,7 +1,7 @@
 //! Files and directories, for everybody who walks or replaces them.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -49,6 +49,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(context)
 }
 
+/// Writes to a file of the kernel, such as a setting.
+///
+/// `fs::write` asks for the file to be made where it is not there, which sysfs and procfs refuse with EACCES: not
+/// to be told from a setting that is there and may not be changed.
+///
+/// # Errors
+///
+/// What open(2) and write(2) say; `NotFound` where the kernel has no such file.
+pub fn set(path: &Path, value: &str) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(value.as_bytes())
+}
+
 /// The last part of a path as text.
 #[must_use]
 pub fn name(path: &Path) -> String {
@@ -81,6 +94,19 @@ mod tests {
         let error = replace(&place, b"x").unwrap_err().to_string();
         assert_eq!(error, format!("failed to write {}", place.display()));
         assert_eq!(list(dir.path()).unwrap(), [place]);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_there_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("a");
+        let error = set(&place, "1").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let none = Path::new("/proc/sys/kernel/exetrail-has-none");
+        assert_eq!(set(none, "1").unwrap_err().kind(), ErrorKind::NotFound);
+        fs::write(&place, "old").unwrap();
+        set(&place, "new").unwrap();
+        assert_eq!(fs::read_to_string(&place).unwrap(), "new");
     }
 
     #[test]

@@ -11,10 +11,11 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::below::Below;
+use crate::bound;
 use crate::case::{self, Case, Content, Problem};
 use crate::files;
 use crate::need::NAMED;
-use crate::root::Root;
+use crate::root::{LIMIT, Root};
 use crate::scenario::{Registered, Scenario, use_instead};
 use crate::vm::image::Load;
 use crate::wire::FILES;
@@ -138,8 +139,7 @@ fn files_of(case: &Case, directory: &Path) -> Result<Option<std::sync::Arc<[u8]>
     for name in names {
         any = true;
         let path = directory.join(name);
-        let bytes =
-            fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let bytes = bound::file(&path, LIMIT)?;
         let place = format!("{}/{name}", FILES.trim_start_matches('/'));
         let entry = crate::vm::tree::Entry::File {
             mode: 0o644,

@@ -14,11 +14,12 @@ use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use nix::sys::signal::{SigHandler, Signal};
 use nix::sys::stat::{Mode, umask};
 
-use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System, needs};
 use crate::sys::{self, AT_EXECVE_CHECK};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "parameters, effects and limits that are claimed of execveat",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

@@ -10,10 +10,11 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ELIBBAD: the ELF interpreter has an unknown format",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

@@ -11,10 +11,11 @@
 
 use nix::errno::Errno;
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENOEXEC: unknown, foreign or wrong format",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

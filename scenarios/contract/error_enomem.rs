@@ -20,7 +20,7 @@ use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "ENOMEM: no memory may be promised",
-    needs: &[needs::OWN_SETTINGS],
+    needs: &[needs::OWN_SETTINGS, needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

@@ -17,11 +17,12 @@
 use anyhow::Result;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System, needs};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "size of all arguments and variables",
+    needs: &[needs::EXEC_COUNTER],
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -9,11 +9,12 @@
 
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System, needs};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "failure after the point of no return",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

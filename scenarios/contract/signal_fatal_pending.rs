@@ -17,11 +17,12 @@
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a fatal signal that is pending makes the call fail",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

@@ -14,11 +14,12 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal};
 
-use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a failure after the point of no return sends SIGSEGV",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

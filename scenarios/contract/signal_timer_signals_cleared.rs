@@ -17,11 +17,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use nix::libc;
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "pending signals of timers are cleared",
+    needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT
 };

@@ -7,11 +7,12 @@
 //!
 //! See [c:setitimer-kept] and [c:alarm-kept].
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "interval timers are kept",
+    needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT
 };

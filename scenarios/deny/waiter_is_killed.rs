@@ -10,11 +10,12 @@
 //!
 //! Every event of the start is the one that it waits for, in turn.
 
-use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, System};
+use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, System, needs};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a process that is killed while it waits for an answer",
+    needs: &[needs::EXEC_COUNTER],
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

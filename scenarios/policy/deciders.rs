@@ -22,11 +22,12 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, hear};
+use crate::scenario::{Elf, Listener, Scenario, System, hear, needs};
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "who is asked first about an exec, and of whom a listener never hears",
+    needs: &[needs::SECCOMP_FILTER, needs::LANDLOCK],
     run,
     ..Scenario::DEFAULT
 };

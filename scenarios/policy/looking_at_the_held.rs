@@ -25,11 +25,12 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::observer::fanotify::{Class, FanEvent, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, answer, fork_start, reap};
+use crate::scenario::{Elf, Listener, Scenario, System, answer, fork_start, needs, reap};
 use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "looking at and attaching to a process that is held",
+    needs: &[needs::STACKS],
     run,
     ..Scenario::DEFAULT
 };

@@ -6,10 +6,11 @@
 //!
 //! See [c:execve-kills].
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program with an address beyond user space",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

@@ -8,10 +8,11 @@
 //!
 //! See elf(5).
 
-use crate::scenario::{Elf, Exec, Flaw, Scenario, System};
+use crate::scenario::{Elf, Exec, Flaw, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "exec of a program that ends after its headers",
+    needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };

@@ -33,7 +33,7 @@ Exit status:
   1    something changed, or is new
   2    something is broken or was required and not run, or the call was wrong
   130  interrupted; what was seen until then is shown
-  bisect-step, boot, contract, hooks, monitor and try have their own: see their --help";
+  some commands have others, such as try, boot and hooks: see their --help";
 
 /// A command whose help lists the commands by group.
 pub fn grouped(command: Command) -> Command {
@@ -56,6 +56,14 @@ pub fn grouped(command: Command) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_line_fits_a_terminal_of_80_columns() {
+        let command = grouped(<super::super::Cli as clap::CommandFactory>::command());
+        let help = command.get_after_help().unwrap().to_string();
+        let wide: Vec<_> = help.lines().filter(|line| line.len() > 80).collect();
+        assert!(help.lines().count() > 25 && wide.is_empty(), "{wide:?}");
+    }
 
     #[test]
     fn every_command_stands_in_one_group() {

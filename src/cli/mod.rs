@@ -51,21 +51,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run scenarios on kernels and show what was seen against the baselines (the default)
+    /// Run scenarios and show what is not as accepted (the default)
     Run(run::Args),
     /// Judge records that `run --records` kept, without a VM
     Check(check::Args),
     /// Show what changed between two kernels, from the snapshots
     Diff(diff::Args),
-    /// Tell in words what the kernel does when a scenario executes its program
+    /// Tell in words what the kernel does in a scenario's exec
     Explain(explain::Args),
-    /// Show what is claimed of a system call and what became of it, kernel by kernel
+    /// Show what is claimed of a system call, and whether it is true
     Contract(contract::Args),
-    /// Show what other ways of watching report of an exec, and what they are worth
+    /// Show what other ways of watching tell of an exec, judged
     Observers(observers::Args),
     /// Show the kernels at which a scenario's behaviour changed
     History(history::Args),
-    /// Write one self-contained HTML page, from kept records or from the snapshots
+    /// Write one HTML page, from kept records or from the snapshots
     Report(report::Args),
     /// Test one revision for git bisect run
     BisectStep(bisect_step::Args),
@@ -73,17 +73,17 @@ enum Command {
     List(list::Args),
     /// Show the kernel table, what is fetched and how it would run
     Kernels(kernels::Args),
-    /// Execute a program of yours on kernels and show what was seen, and what differs
+    /// Execute your own program on kernels: what is seen, what differs
     Try(Box<trial::Args>),
-    /// Start a shell, or one command, in a kernel; its exit status is passed on
+    /// Start a shell or a command in a kernel; pass its status on
     Boot(boot::Args),
-    /// Show whether functions, tracepoints and LSM hooks can be hooked, kernel by kernel
+    /// Show whether functions, tracepoints and LSM hooks can be hooked
     Hooks(hooks::Args),
-    /// Fetch kernels and the fixture into the cache (vm/setup calls this)
+    /// Fetch kernels and the fixture into the cache (as vm/setup does)
     Fetch(fetch::Args),
     /// Execute random programs and compare what is seen with the model
     Model(model::Args),
-    /// Show every open and every execution on a mount of the running system, as it happens
+    /// Show every open and exec on a mount of the running system
     Monitor(monitor::Args),
 }
 

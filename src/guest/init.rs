@@ -88,7 +88,7 @@ fn prepare() -> Result<std::convert::Infallible> {
 /// (kernel-parameters.txt, `rcupdate.rcu_expedited`). No order of an exec depends on it.
 fn hurry() -> Result<()> {
     let path = format!("{ROOT}/sys/kernel/rcu_expedited");
-    match fs::write(&path, "1") {
+    match files::set(Path::new(&path), "1") {
         // A kernel for one CPU without preemption has no grace periods (CONFIG_TINY_RCU).
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         result => result.with_context(|| format!("failed to write {path}")),

@@ -22,6 +22,7 @@ use super::{
     FileView, Inspected, chance, channel, command, launcher, orders, report, running_kernel,
 };
 use crate::cases;
+use crate::files;
 use crate::model::{self, Either, Witness, World};
 use crate::need::{NAMED, Need, asked};
 use crate::observer::Watch;
@@ -136,7 +137,7 @@ fn limits(lab: LabKind) -> nix::Result<()> {
     match lab {
         // Older kernels ask modprobe about formats that they do not know: a start of its own.
         // Of nothing at all nothing would be written.
-        LabKind::Vm => match fs::write("/proc/sys/kernel/modprobe", "\n") {
+        LabKind::Vm => match files::set(Path::new("/proc/sys/kernel/modprobe"), "\n") {
             // A kernel without modules asks nobody.
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Errno::EACCES),
             _ => Ok(()),

@@ -82,7 +82,7 @@ mod tests {
         };
         Inside {
             stages: stages.iter().map(mark).collect(),
-            untraceable: Vec::new(),
+            ..Inside::default()
         }
     }
 

@@ -88,12 +88,9 @@ impl Check<'_> {
         }
         while let Some(step) = rest.steps.front().copied() {
             self.own_opens(&mut rest);
-            if rest
-                .steps
-                .front()
-                .is_some_and(|next| next.step == "execute")
-            {
-                let call = self.called(step, &rest);
+            let next = rest.steps.front().copied();
+            if let Some(next) = next.filter(|next| next.step == "execute") {
+                let call = self.called(next, &rest);
                 self.start(name, &call, &mut rest, false);
             }
             // What explains nothing would be looked at for ever.
@@ -518,5 +515,16 @@ mod tests {
         assert_eq!(found.disagreements, [""; 0]);
         // It was not known before that there would be one, nor of what.
         assert_eq!((found.starts, found.afterwards), (2, 1));
+    }
+
+    #[test]
+    fn a_program_that_it_starts_after_an_open_of_its_own_is_explained_by_its_own_path() {
+        let next = ["execute", "open"]
+            .map(|perm| step(perm, "/a", "/b"))
+            .concat();
+        let opened = kernels("/caller") + &step("open", "/a", "/data");
+        let found = found(&(opened + &next + END));
+        assert_eq!(found.disagreements, [""; 0]);
+        assert_eq!((found.own, found.starts), (1, 2));
     }
 }

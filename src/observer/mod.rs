@@ -25,7 +25,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::need::Need;
+use crate::need::{Need, Want};
 use crate::trail::{LabKind, Mask, Run};
 use crate::wire::{Failure, Lost, Policy};
 
@@ -48,6 +48,8 @@ pub struct Kind {
     pub name: &'static str,
     /// What it needs from kernel and lab; judged on both sides.
     pub needs: &'static [Need],
+    /// What it does without where it is not there; its view says so, and both sides are held together.
+    pub wants: &'static [Want],
     /// What of a boot it takes for itself alone; no two observers of one boot take the same.
     pub takes: Option<&'static str>,
     /// Makes one, which does nothing yet.
@@ -202,6 +204,7 @@ mod tests {
         Kind {
             name,
             needs: &[],
+            wants: &[],
             takes,
             make: stages::KIND.make,
         }

@@ -13,18 +13,22 @@ use super::look::{look, show_cgroups};
 use super::notes::Notes;
 use super::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
 use crate::event::{self, Fields, Raw, Report};
-use crate::need::{Host, Need};
+use crate::need::{Host, Need, needs};
 use crate::trail::{LabKind, own};
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which looks at each step.
 pub const KIND: Kind = Kind {
     name: "proc-poll",
-    needs: &[Need {
-        what: "a virtual machine: ids and cgroups are the machine's own",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    }],
+    needs: &[
+        Need {
+            what: "a virtual machine: ids and cgroups are the machine's own",
+            host: Host::Vm,
+            probe: |lab| lab == LabKind::Vm,
+        },
+        needs::CGROUPS,
+    ],
+    wants: &[],
     takes: None,
     make: || Box::new(Poll::default()),
 };

@@ -29,6 +29,7 @@ pub const KIND: Kind = Kind {
             },
         },
     ],
+    wants: &[],
     takes: None,
     make: || Box::new(Tracepoints::default()),
 };

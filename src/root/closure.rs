@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use goblin::elf::Elf;
 use goblin::elf::header::{EM_386, EM_X86_64, machine_to_str};
 
-use super::Root;
+use super::{LIMIT, Root};
+use crate::bound;
 use crate::vm::tree::{Entry, Owner};
 
 /// How deep a chain of links or interpreters is followed; the kernel gives up earlier.
@@ -89,14 +90,13 @@ impl<'a> Closure<'a> {
         }
         self.taken.push((path.to_owned(), why.to_owned()));
         let mut head = Vec::new();
-        let file = fs::File::open(&real);
-        let file = file.with_context(|| format!("failed to read {}", real.display()))?;
+        let file = bound::open(&real, LIMIT)?;
         (&file).take(256).read_to_end(&mut head)?;
         if let Some(line) = head.strip_prefix(b"#!") {
             return self.script(path, line);
         }
         if head.starts_with(b"\x7fELF") {
-            let bytes = fs::read(&real)?;
+            let bytes = bound::file(&real, LIMIT)?;
             return self.program(path, &bytes);
         }
         Ok(())
@@ -282,10 +282,10 @@ impl<'a> Closure<'a> {
 /// Whether a library is there, and for programs of this width.
 fn is_library(path: &Path, wide: bool) -> bool {
     let mut head = [0; 20];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let read = bound::open(path, LIMIT).is_ok_and(|mut file| file.read_exact(&mut head).is_ok());
     // EI_CLASS, then e_machine (elf(5)).
     let machine = u16::from_le_bytes([head[18], head[19]]);
-    read.is_ok() && (head[4] == 2) == wide && machine == if wide { EM_X86_64 } else { EM_386 }
+    read && (head[4] == 2) == wide && machine == if wide { EM_X86_64 } else { EM_386 }
 }
 
 /// A command on the user's PATH.

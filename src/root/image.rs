@@ -1,7 +1,6 @@
 //! An image of the user's as the root: a directory, a tar archive, or an OCI image layout.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
 use std::path::Path;
 
@@ -95,10 +94,8 @@ fn layers(layout: &Path) -> Result<Vec<std::path::PathBuf>> {
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let context = || format!("failed to read {}", path.display());
-    let text =
-        bound::read(File::open(path).with_context(context)?, 16 << 20).with_context(context)?;
-    serde_json::from_slice(&text).with_context(context)
+    let text = bound::file(path, 16 << 20)?;
+    serde_json::from_slice(&text).with_context(|| format!("failed to read {}", path.display()))
 }
 
 /// The file of a digest, `sha256:HEX`, which is foreign input and becomes part of a path.
@@ -117,8 +114,7 @@ fn blob(layout: &Path, digest: &str) -> Result<std::path::PathBuf> {
 /// It is no tar archive, has a name that leads out or through a symlink, a device, or more than a guest
 /// takes.
 pub fn unpack(path: &Path, tree: &mut Tree) -> Result<()> {
-    let mut file =
-        File::open(path).with_context(|| format!("failed to open {}", path.display()))?;
+    let mut file = bound::open(path, LIMIT)?;
     let mut head = [0; 4];
     let known = file.read(&mut head).and_then(|_| file.rewind());
     known.with_context(|| format!("failed to read {}", path.display()))?;
@@ -140,8 +136,17 @@ fn read(data: impl Read, tree: &mut Tree) -> Result<()> {
     let mut left = LIMIT;
     // Hard links name files of the same archive.
     let mut seen: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut first = true;
     for entry in tar::Archive::new(data).entries()? {
-        let mut entry = entry?;
+        // What is no archive at all fails at its first block, with a quotation of it.
+        let mut entry = match entry {
+            Err(_) if first => bail!(
+                "it is none: a root is a directory, a tar archive (plain, gzip, xz or zstd) or an OCI \
+                 image layout"
+            ),
+            entry => entry?,
+        };
+        first = false;
         let name = String::from_utf8(entry.path_bytes().into_owned())
             .context("it holds a name that is not UTF-8")?;
         let name = name
@@ -247,6 +252,27 @@ mod tests {
         assert!(refused("/etc/x", regular).contains("is absolute"));
         assert!(refused("a\nb", regular).contains("control character"));
         assert!(refused("dev/sda", tar::EntryType::Block).contains("dev/sda is a device"));
+    }
+
+    #[test]
+    fn what_is_no_archive_is_told_what_a_root_can_be() {
+        let error = read([b'x'; 1024].as_slice(), &mut Tree::default()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("it is none: a root is a directory")
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_before_it_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for place in [Path::new("/dev/zero"), &pipe] {
+            let error = unpack(place, &mut Tree::default()).unwrap_err();
+            assert!(format!("{error:#}").contains("regular file"), "{error:#}");
+        }
     }
 
     #[test]

@@ -9,10 +9,8 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow};
 
+use crate::need::needs::EXECS;
 use crate::sys::Passes;
-
-/// The number of the tracepoint.
-const ID: &str = "/sys/kernel/tracing/events/sched/sched_process_exec/id";
 
 /// Counts the execs of a process that have succeeded.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ impl Execs {
 }
 
 fn count(pid: i32) -> Result<Passes> {
-    let id = std::fs::read_to_string(ID).with_context(|| format!("failed to read {ID}"))?;
+    let id = std::fs::read_to_string(EXECS).with_context(|| format!("failed to read {EXECS}"))?;
     let id = id.trim().parse().context("failed to read a number")?;
     Passes::of(pid, id).context("failed to count by perf_event_open")
 }

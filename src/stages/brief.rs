@@ -41,6 +41,10 @@ pub fn brief(story: &Story) -> String {
         let names = story.inside.untraceable.join(", ");
         let _ = writeln!(text, "not traceable on this kernel: {names}");
     }
+    if !story.inside.absent.is_empty() {
+        let names = story.inside.absent.join(", ");
+        let _ = writeln!(text, "not on this kernel: {names}");
+    }
     text
 }
 

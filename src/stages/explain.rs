@@ -71,6 +71,10 @@ pub fn explain(story: &Story) -> String {
             "\nNot to be seen on this kernel, though it may happen: {names}."
         );
     }
+    if !story.inside.absent.is_empty() {
+        let names = story.inside.absent.join(", ");
+        let _ = writeln!(text, "\nThis kernel was built or booted without {names}.");
+    }
     text + &moments(story) + &proofs(story)
 }
 

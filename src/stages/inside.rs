@@ -63,6 +63,23 @@ pub struct Inside {
     /// nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untraceable: Vec<String>,
+    /// Functions of what this kernel was built or booted without, such as a module. Their stages are
+    /// missing, and that is no difference to a kernel that has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
+}
+
+impl Inside {
+    /// What a kernel shows of this that lacks these functions.
+    #[must_use]
+    pub fn without(mut self, absent: &[String]) -> Inside {
+        self.stages.retain(|point| match point {
+            Point::Stage(mark) => !absent.contains(&mark.symbol),
+            Point::Step(_) => true,
+        });
+        absent.clone_into(&mut self.absent);
+        self
+    }
 }
 
 #[cfg(test)]

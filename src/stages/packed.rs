@@ -13,6 +13,7 @@ pub struct Packed {
     /// A step is one number, a stage three or four: process, stage, symbol and what more was seen.
     points: Vec<Vec<usize>>,
     untraceable: Vec<String>,
+    absent: Vec<String>,
 }
 
 impl Packed {
@@ -21,6 +22,7 @@ impl Packed {
     pub fn new(trail: &Trail, inside: &Inside) -> Option<Packed> {
         let mut packed = Packed {
             untraceable: inside.untraceable.clone(),
+            absent: inside.absent.clone(),
             ..Packed::default()
         };
         let mut left: Vec<usize> = (0..trail.steps.len()).collect();
@@ -70,6 +72,7 @@ impl Packed {
         Some(Inside {
             stages: self.points.iter().map(point).collect::<Option<_>>()?,
             untraceable: self.untraceable.clone(),
+            absent: self.absent.clone(),
         })
     }
 }
@@ -82,7 +85,7 @@ mod tests {
     fn story() -> Story {
         let step = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
         let text = format!(
-            "untraceable: no-return\n\nstart p1 by launcher: execve /a\n\
+            "absent: f\nuntraceable: no-return\n\nstart p1 by launcher: execve /a\n\
              stage=open                   pid=p1 : do_open_execat\n{step}{step}\
              stage=return                 pid=p1 : syscalls:sys_exit_execve = 0\n"
         );

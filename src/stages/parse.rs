@@ -38,9 +38,14 @@ pub fn parse(text: &str) -> Result<Story, ParseError> {
         if line.is_empty() {
             section = None;
         }
-        if let Some(names) = line.strip_prefix("untraceable: ") {
+        if let Some(names) = line.strip_prefix("absent: ") {
             if number != 0 {
-                return Err(fail("what is untraceable stands in the first line"));
+                return Err(fail("what is absent stands in the first line"));
+            }
+            inside.absent = names.split(' ').map(str::to_owned).collect();
+        } else if let Some(names) = line.strip_prefix("untraceable: ") {
+            if number != usize::from(!inside.absent.is_empty()) {
+                return Err(fail("what is untraceable stands at the top"));
             }
             inside.untraceable = names.split(' ').map(str::to_owned).collect();
         } else if line.starts_with("stage=") {

@@ -6,13 +6,21 @@ use super::{Inside, Point, StageMark};
 use crate::trail::Trail;
 
 /// One section a process, as in the trail's text: its start, its stages and steps in order, its
-/// end. What this kernel offers nothing to see stands before all of them.
+/// end. What this kernel does not have, and what it offers nothing to see of, stands before all of them.
 #[must_use]
 pub fn text(trail: &Trail, inside: &Inside) -> String {
     let mut text = String::new();
-    if !inside.untraceable.is_empty() {
-        // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "untraceable: {}\n", inside.untraceable.join(" "));
+    for (head, names) in [
+        ("absent", &inside.absent),
+        ("untraceable", &inside.untraceable),
+    ] {
+        if !names.is_empty() {
+            // Writing to a String cannot fail, here and below.
+            let _ = writeln!(text, "{head}: {}", names.join(" "));
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
     }
     if let Some(hang) = &trail.hang {
         let _ = writeln!(text, "hang: {hang}\n");

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::judge::judge_body;
 use super::machine::{Ears, Errand};
 use super::run::{Options, RunEvent, Suite};
-use super::verdict::verdict;
+use super::verdict::{agree, verdict};
 use super::{ReadyKernel, Stop};
+use crate::need::Want;
 use crate::observer::{self, Kind};
 use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
 use crate::trail::{Outcome, Trail};
@@ -290,6 +291,12 @@ impl Guest<'_> {
         }
         match view.unpack(body, trail) {
             Ok(body) => {
+                let wants = Kind::find(name.as_str()).map_or(&[] as &[Want], |kind| kind.wants);
+                if let Err((outcome, reason)) =
+                    agree(view.lacks(&body), wants, &self.facts(&modules))
+                {
+                    return ViewSeen::nothing(name, outcome, reason);
+                }
                 let own = (&self.suite.store, &self.suite.lineage);
                 judge_body(own, &self.target.id, (registered.name, name), body)
             }

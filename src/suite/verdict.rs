@@ -3,7 +3,7 @@
 //! Needs are judged on both sides. Only when guest and host find the same ones unmet is something
 //! unsupported; when they disagree one of them is wrong, and it is broken.
 
-use crate::need::{KernelFacts, Need, asked};
+use crate::need::{KernelFacts, Need, Want, asked};
 use crate::trail::Outcome;
 use crate::wire::Failure;
 
@@ -44,6 +44,33 @@ pub fn verdict<T>(
             }
         }
     }
+}
+
+/// Holds what a view says that it did without against what the host knows of the kernel.
+///
+/// # Errors
+///
+/// Broken: one of the two is wrong.
+pub fn agree(
+    lacks: &[String],
+    wants: &[Want],
+    facts: &KernelFacts<'_>,
+) -> Result<(), (Outcome, String)> {
+    for want in wants {
+        let lacked = lacks.iter().any(|name| name == want.name);
+        let what = want.need.what;
+        let reason = match (want.need.on_host(facts), lacked) {
+            (Some(true), true) => {
+                format!("the guest finds no {what}, but by its configuration this kernel has it")
+            }
+            (Some(false), false) => format!(
+                "by its configuration this kernel lacks {what}, but it was seen all the same"
+            ),
+            _ => continue,
+        };
+        return Err((Outcome::Broken, reason));
+    }
+    Ok(())
 }
 
 /// The needs that are not met as far as the host can tell, in words.
@@ -116,6 +143,25 @@ mod tests {
         let result = of(LabKind::Vm, None, missing(NEEDS[1].what));
         assert_eq!(result.unwrap_err().0, Outcome::Unsupported);
         assert_eq!(of(LabKind::Vm, None, Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn what_a_view_does_without_is_what_the_configuration_lacks() {
+        let agree = |config, lacks: &[&str]| {
+            let lacks: Vec<_> = lacks.iter().map(|name| (*name).to_owned()).collect();
+            let need = NEEDS[1];
+            let facts = KernelFacts {
+                release: "6.12.1",
+                config,
+                modules: &[],
+                lab: LabKind::Vm,
+                capabilities: 0,
+            };
+            super::agree(&lacks, &[Want { name: "f", need }], &facts).is_ok()
+        };
+        assert!(agree(Some("CONFIG_A=y\n"), &[]) && agree(Some(""), &["f"]));
+        assert!(!agree(Some("CONFIG_A=y\n"), &["f"]) && !agree(Some(""), &[]));
+        assert!(agree(None, &[]) && agree(None, &["f"]));
     }
 
     #[test]

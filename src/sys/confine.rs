@@ -65,3 +65,14 @@ pub fn execute_nothing() -> nix::Result<()> {
         Errno::result(libc::syscall(libc::SYS_landlock_restrict_self, rules, 0)).map(drop)
     }
 }
+
+/// Whether this kernel has Landlock, and has it switched on.
+#[must_use]
+pub fn has_landlock() -> bool {
+    /// Asks for the version of the interface (`LANDLOCK_CREATE_RULESET_VERSION`).
+    const VERSION: u32 = 1;
+    let none = std::ptr::null::<u64>();
+    // SAFETY: with this flag the call takes no attributes.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0, VERSION) };
+    version > 0
+}

@@ -24,7 +24,7 @@ mod ring;
 mod signal;
 mod timer;
 
-pub use confine::{execute_nothing, filter_execve};
+pub use confine::{execute_nothing, filter_execve, has_landlock};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, readable_bytes};

@@ -136,6 +136,16 @@ pub trait View: Debug + Sync + 'static {
     /// The first line that the view does not have.
     fn parse(text: &str) -> Result<Self::Body>;
 
+    /// Names of what the observer wants and found missing, of [`crate::observer::Kind::wants`].
+    fn lacks(_: &Self::Body) -> &[String] {
+        &[]
+    }
+
+    /// What of a text a kernel can show that lacks the same as this body's; none where that is all.
+    fn fit(_: &Self::Body, _: &str) -> Option<String> {
+        None
+    }
+
     /// What a loss makes of the view: broken, unless the view knows better.
     fn judge(lost: Lost) -> Option<(Outcome, String)> {
         let reason = || format!("{} reports of the observer were lost", lost.missed);
@@ -145,6 +155,9 @@ pub trait View: Debug + Sync + 'static {
     /// Compares two bodies in words and as a text diff.
     fn compare(scenario: &str, old: (Side, &Self::Body), new: (Side, &Self::Body)) -> Comparison {
         let (before, after) = (Self::text(old.1), Self::text(new.1));
+        // What one of the two was built without is no difference between them.
+        let before = Self::fit(new.1, &before).unwrap_or(before);
+        let after = Self::fit(old.1, &after).unwrap_or(after);
         Comparison::of_texts(scenario, (old.0, &before), (new.0, &after))
     }
 
@@ -216,6 +229,10 @@ pub trait AnyView: Debug + Sync {
     ///
     /// The first line that the view does not have.
     fn parse(&self, text: &str) -> Result<Body>;
+    /// See [`View::lacks`].
+    fn lacks<'b>(&self, body: &'b Body) -> &'b [String];
+    /// See [`View::fit`].
+    fn fit(&self, body: &Body, text: &str) -> Option<String>;
     /// See [`View::judge`].
     fn judge(&self, lost: Lost) -> Option<(Outcome, String)>;
     /// See [`View::compare`].
@@ -277,6 +294,14 @@ impl<V: View> AnyView for V {
 
     fn parse(&self, text: &str) -> Result<Body> {
         V::parse(text).map(Body::new::<V>)
+    }
+
+    fn lacks<'b>(&self, body: &'b Body) -> &'b [String] {
+        body.get::<V>().map_or(&[], V::lacks)
+    }
+
+    fn fit(&self, body: &Body, text: &str) -> Option<String> {
+        body.get::<V>().and_then(|body| V::fit(body, text))
     }
 
     fn judge(&self, lost: Lost) -> Option<(Outcome, String)> {

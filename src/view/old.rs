@@ -45,6 +45,7 @@ impl First {
         let inside = Inside {
             stages: self.stages,
             untraceable: self.untraceable,
+            absent: Vec::new(),
         };
         let story = Story {
             trail: self.trail.clone(),

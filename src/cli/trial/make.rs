@@ -80,8 +80,12 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
     };
     if args.root.is_none() {
         let fd = args.fd.as_ref().map(std::path::absolute).transpose()?;
-        if let Some(path) = fd.filter(|path| path.is_file()) {
-            wanted.push((path, "the descriptor"));
+        match fd {
+            Some(path) if path.is_file() => wanted.push((path, "the descriptor")),
+            Some(path) if path.join(program).is_file() => {
+                wanted.push((path.join(program), "the program, from the descriptor"));
+            }
+            _ => {}
         }
         let interpreters = case
             .formats
@@ -112,6 +116,7 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
     // After those, whose symlinks of directories they may lead through.
     others.into_iter().try_for_each(|added| root.add(added))?;
     let Built { archive, tree } = root.build(&project.cache)?;
+    opened(&case, &tree)?;
     if args.root.is_some() {
         inside(&case, &tree)?;
     }
@@ -297,6 +302,22 @@ fn mount(word: &str, place: &str) -> Result<CaseMount> {
     Ok(one)
 }
 
+/// Looks, before anything boots, whether the guest has what `--fd` opens.
+fn opened(case: &Case, tree: &Tree) -> Result<()> {
+    let Some(Fd { path, .. }) = &case.exec.fd else {
+        return Ok(());
+    };
+    // What the kernel has there is not the root's.
+    let kernels = ["/dev", "/proc", "/sys"]
+        .iter()
+        .any(|own| path.starts_with(own));
+    ensure!(
+        kernels || tree.resolve(path).is_some(),
+        "the guest has no {path}, which --fd opens"
+    );
+    Ok(())
+}
+
 /// Looks, before anything boots, whether a root has the program and its loader.
 fn inside(case: &Case, tree: &Tree) -> Result<()> {
     if case.exec.fd.is_some() {
@@ -388,6 +409,22 @@ mod tests {
                 .to_string()
                 .contains("is no entry")
         );
+    }
+
+    #[test]
+    fn a_descriptor_of_what_the_guest_does_not_have_is_an_error() {
+        let of = |path: &str| {
+            let mut case = Case::default();
+            case.exec.fd = Some(Fd {
+                number: FD,
+                path: path.to_owned(),
+                flags: Vec::new(),
+            });
+            opened(&case, &Tree::default())
+        };
+        assert!(of("/proc/self/exe").is_ok());
+        let error = of("/srv/x").unwrap_err().to_string();
+        assert_eq!(error, "the guest has no /srv/x, which --fd opens");
     }
 
     #[test]

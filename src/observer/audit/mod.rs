@@ -37,6 +37,7 @@ pub const KIND: Kind = Kind {
             probe: |_| sys::netlink(NETLINK_AUDIT).is_ok(),
         },
     ],
+    wants: &[],
     takes: None,
     make: || Box::new(Audit::default()),
 };

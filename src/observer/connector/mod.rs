@@ -42,6 +42,7 @@ pub const KIND: Kind = Kind {
             probe: |_| Socket::open().is_ok(),
         },
     ],
+    wants: &[],
     takes: None,
     make: || Box::new(Connector::default()),
 };

@@ -4,7 +4,6 @@
 //! one before the opener goes on (`fsnotify_open` in include/linux/fsnotify.h).
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,18 +13,19 @@ use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags}
 use serde::{Deserialize, Serialize};
 
 use super::event::METADATA;
-use super::{AT_ONCE, parse_events};
+use super::{AT_ONCE, named, parse_events};
 use crate::event::{self, Field, Fields, Raw, Report};
 use crate::observer::notes::Notes;
 use crate::observer::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
 use crate::sys;
-use crate::trail::{LabKind, printable};
+use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
 
 /// Armed before the monitor, which reads the queue at each step.
 pub const KIND: Kind = Kind {
     name: "fanotify-notify",
     needs: &[],
+    wants: &[],
     takes: None,
     make: || Box::new(Notify::default()),
 };
@@ -127,8 +127,7 @@ impl Queue {
                 }
                 let file = sys::adopt_fd(event.fd);
                 let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-                let path = path.context("failed to read the path of an event")?;
-                let path = printable(path.as_os_str().as_bytes());
+                let path = named(path).context("failed to read the path of an event")?;
                 notes.add(&Opened(after, event.pid, path))?;
             }
         }

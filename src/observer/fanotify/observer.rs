@@ -11,6 +11,7 @@ use crate::wire::Failure;
 pub const KIND: Kind = Kind {
     name: "trail",
     needs: &[],
+    wants: &[],
     takes: None,
     make: || Box::new(Fanotify::default()),
 };

@@ -39,6 +39,7 @@ pub const KIND: Kind = Kind {
             probe: |_| Path::new(TYPES).exists(),
         },
     ],
+    wants: &[],
     takes: None,
     make: || Box::new(Kprobes::default()),
 };

@@ -13,7 +13,7 @@ mod marker;
 mod symbols;
 mod tracer;
 
-use crate::need::{Host, Need};
+use crate::need::{Host, Need, Want, needs};
 use crate::trail::LabKind;
 
 pub use super::tracefs::TRACING;
@@ -43,6 +43,10 @@ const NEEDS: &[Need] = &[
         host: Host::Config("CONFIG_KPROBE_EVENTS"),
         probe: |lab| lab == LabKind::Native || instance::has_probes(),
     },
-    // Its handler is asked first about every file: without it each story lacks two stages.
-    crate::need::needs::BINFMT_MISC,
 ];
+
+/// Its handler is asked first about every file: without it each story lacks two stages.
+const WANTS: &[Want] = &[Want {
+    name: "load_misc_binary",
+    need: needs::BINFMT_MISC,
+}];

@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::instance::Instance;
-use super::{BUSY, NEEDS};
+use super::{BUSY, NEEDS, WANTS};
 use crate::observer::{HeldHook, Kind, Observer, Statement, Watch, broken};
-use crate::stages::{Inside, Packed, WORDS, arrange, without};
+use crate::stages::{Inside, Packed, Source, WORDS, arrange, without};
 use crate::trail::{LabKind, normalise};
 use crate::wire::{Failure, Lost};
 
@@ -14,6 +14,7 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "stages",
     needs: NEEDS,
+    wants: WANTS,
     takes: None,
     make: || Box::new(Tracer::default()),
 };
@@ -74,12 +75,16 @@ fn story(instance: &mut Instance, watch: &Watch) -> Result<Value> {
     let run = &watch.run;
     let stages = arrange(run, &lines).map_err(anyhow::Error::msg)?;
     let stages = without(stages, &watch.added);
+    let unmet = WANTS.iter().filter(|want| !(want.need.probe)(LabKind::Vm));
+    let absent: Vec<_> = unmet.map(|want| want.name.to_owned()).collect();
+    let is_absent = |source: &Source| absent.contains(&source.symbol());
     let blind = WORDS
         .iter()
-        .filter(|word| !word.is_traceable(instance.there()));
+        .filter(|word| !word.is_traceable(instance.there()) && !word.sources.iter().all(is_absent));
     let inside = Inside {
         stages,
         untraceable: blind.map(|word| word.stage.to_owned()).collect(),
+        absent,
     };
     let packed = Packed::new(&normalise(run), &inside);
     let packed = packed.context("the story has a step that the trail has not")?;

@@ -36,10 +36,11 @@ pub fn marks(inside: &Inside) -> Vec<Marked> {
 
 /// What cannot be seen on this kernel, whose marks are missing for that reason.
 pub fn notes(inside: &Inside) -> Vec<String> {
-    let missing = inside.untraceable.iter();
-    missing
-        .map(|stage| format!("not traceable here: {stage}"))
-        .collect()
+    let blind = inside.untraceable.iter();
+    let blind = blind.map(|stage| format!("not traceable here: {stage}"));
+    let absent = inside.absent.iter();
+    let absent = absent.map(|function| format!("not on this kernel: {function}"));
+    blind.chain(absent).collect()
 }
 
 fn mark(mark: &StageMark) -> Mark {

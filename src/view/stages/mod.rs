@@ -66,6 +66,16 @@ impl View for Stages {
         Ok(stages::parse(text)?)
     }
 
+    fn lacks(body: &Story) -> &[String] {
+        &body.inside.absent
+    }
+
+    fn fit(body: &Story, text: &str) -> Option<String> {
+        let absent = &body.inside.absent;
+        let other = stages::parse(text).ok().filter(|_| !absent.is_empty())?;
+        Some(stages::text(&other.trail, &other.inside.without(absent)))
+    }
+
     fn explain(body: &Story, length: Length) -> Option<String> {
         Some(match length {
             Length::Brief => stages::brief(body),

@@ -12,6 +12,10 @@ pub fn story(story: &Story, paint: &Paint, out: &mut dyn Write) -> io::Result<()
         let what = format!("not traceable here: {}", inside.untraceable.join(", "));
         writeln!(out, "    {}", paint.quiet.apply_to(what))?;
     }
+    if !inside.absent.is_empty() {
+        let what = format!("not on this kernel: {}", inside.absent.join(", "));
+        writeln!(out, "    {}", paint.quiet.apply_to(what))?;
+    }
     let mut process = "";
     let mut exe: Option<&str> = None;
     for point in &inside.stages {

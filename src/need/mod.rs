@@ -3,7 +3,7 @@
 //! The host judges by the kernel's release and configuration, the guest probes. Only when both say
 //! "unmet" is a scenario unsupported; when they disagree, one of them is wrong and it is broken.
 
-use std::path::Path;
+pub mod needs;
 
 use crate::proc::Status;
 use crate::trail::{LabKind, Release};
@@ -19,6 +19,15 @@ pub struct Need {
     pub probe: fn(LabKind) -> bool,
 }
 
+/// What an observer does without where it is not there, and says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Want {
+    /// How a view names what is missing: a function of the kernel, by which stages are seen.
+    pub name: &'static str,
+    /// What it is.
+    pub need: Need,
+}
+
 /// How the host judges whether a need is met.
 #[derive(Clone, Copy, Debug)]
 pub enum Host {
@@ -29,6 +38,8 @@ pub enum Host {
     /// The feature came with these releases: a mainline series (`6.14`), then what it was
     /// backported to (`6.12.15`).
     Since(&'static [&'static str]),
+    /// A kernel of this mainline series or a newer one has this option; an older one need not.
+    From(&'static str, &'static str),
     /// The lab is a virtual machine.
     Vm,
     /// Root has this capability (capabilities(7), by its number), as it may not where the running
@@ -110,6 +121,12 @@ impl Host {
             Host::Since(releases) => {
                 Some(Release::of(facts.release).is_some_and(|release| release.has(releases)))
             }
+            Host::From(series, option) => {
+                match Release::of(facts.release).is_some_and(|release| release.has(&[series])) {
+                    true => Host::Config(option).is_met(facts),
+                    false => Some(true),
+                }
+            }
             Host::Vm => Some(facts.lab == LabKind::Vm),
             Host::Capability(number) => {
                 Some(facts.lab == LabKind::Vm || facts.capabilities & (1 << number) != 0)
@@ -131,186 +148,6 @@ pub const NAMED: &[(&str, Need)] = &[
     ("user-namespaces", needs::USER_NAMESPACES),
     ("virtual-machine", needs::OWN_SETTINGS),
 ];
-
-/// Whether a file in `/tmp` takes a capability; nothing is left of it.
-fn tmpfs_has_attributes() -> bool {
-    let place = Path::new("/tmp/.exetrail-probe");
-    let path = c"/tmp/.exetrail-probe";
-    // VFS_CAP_REVISION_2 without any capability.
-    let value = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let set = std::fs::write(place, "").is_ok()
-        && crate::sys::set_attribute(path, c"security.capability", &value).is_ok();
-    let _ = std::fs::remove_file(place);
-    set
-}
-
-/// Needs that several scenarios share, and that are probed without an observer.
-pub mod needs {
-    use super::{Host, LabKind, Need, Path};
-
-    /// Core dumps can be piped to a helper.
-    pub const COREDUMP: Need = Need {
-        what: "core dumps (CONFIG_COREDUMP)",
-        host: Host::Config("CONFIG_COREDUMP"),
-        probe: |_| Path::new("/proc/sys/kernel/core_pattern").exists(),
-    };
-
-    /// Formats can be registered at run time.
-    pub const BINFMT_MISC: Need = Need {
-        what: "formats registered at run time (CONFIG_BINFMT_MISC)",
-        host: Host::Config("CONFIG_BINFMT_MISC"),
-        probe: |_| file_system("binfmt_misc"),
-    };
-
-    /// A caller whose own arguments and capabilities are always the same.
-    pub const SAME_CALLER: Need = Need {
-        what: "a virtual machine: what the caller itself was given is the machine's affair in the \
-               native lab",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    };
-
-    /// Settings of the whole machine can be changed.
-    pub const OWN_SETTINGS: Need = Need {
-        what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
-               leaves alone",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    };
-
-    /// Limits and memory maps of a process can be set freely.
-    pub const SYS_RESOURCE: Need = Need {
-        what: "CAP_SYS_RESOURCE",
-        host: Host::Capability(24),
-        probe: |_| super::own_capabilities() & (1 << 24) != 0,
-    };
-
-    /// File systems can be laid over each other.
-    pub const OVERLAY: Need = Need {
-        what: "overlay (CONFIG_OVERLAY_FS)",
-        host: Host::Config("CONFIG_OVERLAY_FS"),
-        probe: |_| file_system("overlay"),
-    };
-
-    /// Files on a tmpfs have extended attributes, and so capabilities.
-    pub const TMPFS_XATTR: Need = Need {
-        what: "attributes of files on tmpfs (CONFIG_TMPFS_XATTR)",
-        host: Host::Config("CONFIG_TMPFS_XATTR"),
-        probe: |_| super::tmpfs_has_attributes(),
-    };
-
-    /// Asynchronous I/O of io_setup(2).
-    pub const AIO: Need = Need {
-        what: "asynchronous I/O (CONFIG_AIO)",
-        host: Host::Config("CONFIG_AIO"),
-        probe: |_| Path::new("/proc/sys/fs/aio-max-nr").exists(),
-    };
-
-    /// Rings of io_uring_setup(2).
-    pub const IO_URING: Need = Need {
-        what: "io_uring (CONFIG_IO_URING)",
-        host: Host::Config("CONFIG_IO_URING"),
-        probe: |_| !matches!(crate::sys::Ring::new(), Err(nix::errno::Errno::ENOSYS)),
-    };
-
-    /// The POSIX timers of a process are in `/proc`.
-    pub const PROC_TIMERS: Need = Need {
-        what: "POSIX timers in /proc (CONFIG_POSIX_TIMERS, CONFIG_CHECKPOINT_RESTORE)",
-        host: Host::Both(
-            &Host::Config("CONFIG_POSIX_TIMERS"),
-            &Host::Config("CONFIG_CHECKPOINT_RESTORE"),
-        ),
-        probe: |_| Path::new("/proc/self/timers").exists(),
-    };
-
-    /// Shared memory of System V.
-    pub const SYSVIPC: Need = Need {
-        what: "System V IPC (CONFIG_SYSVIPC)",
-        host: Host::Config("CONFIG_SYSVIPC"),
-        probe: |_| Path::new("/proc/sysvipc/shm").exists(),
-    };
-
-    /// Files can be locked.
-    pub const FILE_LOCKING: Need = Need {
-        what: "file locks (CONFIG_FILE_LOCKING)",
-        host: Host::Config("CONFIG_FILE_LOCKING"),
-        probe: |_| Path::new("/proc/locks").exists(),
-    };
-
-    /// Process ids can be of a namespace.
-    pub const PID_NAMESPACES: Need = Need {
-        what: "pid namespaces (CONFIG_PID_NS)",
-        host: Host::Config("CONFIG_PID_NS"),
-        probe: |_| Path::new("/proc/self/ns/pid").exists(),
-    };
-
-    /// Disks of one's own: ext4 on a loop device.
-    pub const DISK: Need = Need {
-        what: "loop devices (CONFIG_BLK_DEV_LOOP)",
-        host: Host::Config("CONFIG_BLK_DEV_LOOP"),
-        // The devices of the running system are not ours, whatever else is needed.
-        probe: |lab| {
-            lab == LabKind::Native || Path::new("/dev/loop-control").exists() && file_system("ext4")
-        },
-    };
-
-    /// 32-bit programs run.
-    pub const BITS_32: Need = Need {
-        what: "32-bit programs (CONFIG_IA32_EMULATION)",
-        host: Host::Config("CONFIG_IA32_EMULATION"),
-        probe: |_| Path::new("/proc/sys/abi/vsyscall32").exists(),
-    };
-
-    /// Users can be mapped.
-    pub const USER_NAMESPACES: Need = Need {
-        what: "user namespaces (CONFIG_USER_NS)",
-        host: Host::Config("CONFIG_USER_NS"),
-        probe: |_| Path::new("/proc/self/ns/user").exists(),
-    };
-
-    /// The kernel can be asked whether it would execute a file.
-    ///
-    /// Commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)").
-    pub const EXECVE_CHECK: Need = Need {
-        what: "AT_EXECVE_CHECK of execveat(2)",
-        host: Host::Since(&["6.14"]),
-        // A directory is EACCES; an unknown flag is EINVAL before that.
-        probe: |_| {
-            let image = crate::sys::Invocation::new(&[], &[]);
-            let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);
-            none != Err(nix::errno::Errno::EINVAL)
-        },
-    };
-
-    /// The kernel asks modprobe for what it lacks.
-    pub const MODULES: Need = Need {
-        what: "kernel modules (CONFIG_MODULES)",
-        host: Host::Config("CONFIG_MODULES"),
-        probe: |_| Path::new("/proc/sys/kernel/modprobe").exists(),
-    };
-
-    /// Hierarchies of cgroups with a release agent.
-    pub const CGROUP_V1: Need = Need {
-        what: "cgroups of version 1 (CONFIG_CGROUPS)",
-        host: Host::Config("CONFIG_CGROUPS"),
-        probe: |_| file_system("cgroup"),
-    };
-
-    fn file_system(name: &str) -> bool {
-        let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-        known
-            .lines()
-            .any(|line| line.split('\t').nth(1) == Some(name))
-    }
-
-    /// The kernel starts helpers where the fixture is the root of PID 1.
-    pub const KERNEL_HELPERS: Need = Need {
-        what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
-               native lab does not own",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    };
-}
 
 #[cfg(test)]
 mod tests {
@@ -390,6 +227,15 @@ mod tests {
             Some(true)
         );
         assert_eq!(met(Host::Since(&["6.14"]), "6.13.9", None), Some(false));
+    }
+
+    #[test]
+    fn an_option_that_came_later_is_not_asked_of_an_older_kernel() {
+        let from = || Host::From("5.13", "CONFIG_A");
+        assert_eq!(met(from(), "5.10.251", Some("\n")), Some(true));
+        assert_eq!(met(from(), "6.1.1", Some("\n")), Some(false));
+        assert_eq!(met(from(), "6.1.1", Some("CONFIG_A=y\n")), Some(true));
+        assert_eq!(met(from(), "6.1.1", None), None);
     }
 
     #[test]

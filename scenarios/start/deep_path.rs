@@ -1,0 +1,51 @@
+//! A program whose path is longer than the kernel tells.
+//!
+//! No call takes more than 4,095 bytes of path (`PATH_MAX`), but a working directory can be any number of steps deep:
+//! `./true` starts as it does elsewhere. What cannot be had is its name. The links in `/proc` are made in one page
+//! (`do_proc_readlink` in fs/proc/base.c), so that those of the event's descriptor and of exe end in ENAMETOOLONG, for
+//! this program and everything that it opens. A policy by path has nothing to decide on, and must not take that for a
+//! process that has ended; `too-long` stands for it in a trail.
+//!
+//! See path_resolution(7); proc_pid_exe(5).
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::chdir;
+
+use crate::scenario::{Exec, Scenario, System};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program deeper than 4096 bytes of path",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// As long as a name can be; seventeen of them are longer than a path.
+const NAME: [u8; 255] = [b'd'; 255];
+const DEPTH: usize = 17;
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let top = system.directory("deep")?;
+    let directory = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut here: OwnedFd = open(&top, directory, Mode::empty())?;
+    for _ in 0..DEPTH {
+        mkdirat(&here, NAME.as_slice(), Mode::from_bits_truncate(0o755))?;
+        here = openat(&here, NAME.as_slice(), directory, Mode::empty())?;
+    }
+    let new = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let file = openat(&here, "true", new, Mode::from_bits_truncate(0o755))?;
+    File::from(file).write_all(&std::fs::read("/usr/bin/true")?)?;
+    let exec = Exec::path("./true")?.before(move || {
+        chdir(&top)?;
+        for _ in 0..DEPTH {
+            chdir(NAME.as_slice())?;
+        }
+        Ok(())
+    });
+    system.observe(&exec)?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! A program that was taken out of every path before it is executed, as runc protects its own binary.
+//!
+//! The file is bound to a place of its own, made read-only and opened there with `O_PATH`; then the mount is
+//! detached and the place removed. The descriptor leads to a mount whose root is the file itself and that is in no
+//! namespace, so that there is nothing to make a path of: events and exe show `/`. Everything that the program opens
+//! from then on, its libraries first, is opened by `exe=/`.
+//!
+//! A policy by path can neither know this program nor tell it from another one; comm is the file's name, on kernels
+//! that take it from there (`start/fexecve`). The event's descriptor leads to the file, and so does
+//! `/proc/PID/exe` when it is opened.
+//!
+//! See `try_bindfd` in runc's libcontainer/nsenter/cloned_binary.c; `prepend_path` in fs/d_path.c; umount2(2),
+//! `MNT_DETACH`.
+
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+
+use crate::scenario::{Exec, Scenario, System};
+use crate::sys::place_fd;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "program by a descriptor of its own detached mount, as runc starts itself",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let place = system.file("place", b"", 0o600)?;
+    let call = "execveat";
+    let exec = Exec::at(
+        call,
+        "detached file 5 AT_EMPTY_PATH",
+        5,
+        c"",
+        libc::AT_EMPTY_PATH,
+    )?;
+    let exec = exec.before(move || {
+        let none = None::<&Path>;
+        let bind = MsFlags::MS_BIND;
+        mount(Some("/usr/bin/true"), &place, none, bind, none)?;
+        let flags = MsFlags::MS_REMOUNT | bind | MsFlags::MS_RDONLY;
+        mount(none, &place, none, flags, none)?;
+        let file = open(&place, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        umount2(&place, MntFlags::MNT_DETACH)?;
+        fs::remove_file(&place)?;
+        place_fd(file.as_fd(), 5)?;
+        Ok(())
+    });
+    system.observe(&exec)?;
+    Ok(())
+}
