@@ -180,7 +180,11 @@ fn in_c(kernel: &str) -> Result<(), Failed> {
     let status = compiled.status().map_err(|error| format!("cc: {error}"))?;
     assert!(status.success(), "the example does not compile");
     let added = program.display().to_string();
-    let ran = run(kernel, &[SCENARIO], &["--agent", "exec-agent", "--add", &added]);
+    let ran = run(
+        kernel,
+        &[SCENARIO],
+        &["--agent", "exec-agent", "--add", &added],
+    );
     check(ran.status == Some(0), &ran)?;
     check(ran.stdout.contains("execs: known 1"), &ran)
 }
