@@ -170,7 +170,7 @@ fn in_shell(kernel: &str) -> Result<(), Failed> {
 
 fn in_c(kernel: &str) -> Result<(), Failed> {
     let place = tempfile::tempdir().expect("a directory");
-    let program = place.path().join("exec");
+    let program = place.path().join("exec-agent");
     let mut compiler = Command::new("cc");
     compiler.args(["-O2", "-static", "-Wall", "-Werror", "-o"]);
     let compiled = compiler
@@ -180,7 +180,11 @@ fn in_c(kernel: &str) -> Result<(), Failed> {
     let status = compiled.status().map_err(|error| format!("cc: {error}"))?;
     assert!(status.success(), "the example does not compile");
     let added = program.display().to_string();
-    let ran = run(kernel, &[SCENARIO], &["--agent", "exec", "--add", &added]);
+    let ran = run(
+        kernel,
+        &[SCENARIO],
+        &["--agent", "exec-agent", "--add", &added],
+    );
     check(ran.status == Some(0), &ran)?;
     check(ran.stdout.contains("execs: known 1"), &ran)
 }

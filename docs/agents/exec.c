@@ -1,5 +1,5 @@
 /* An agent in C: each exec from the process connector, which tells numbers alone, with what /proc says
- * when the message is read. Build it with: cc -O2 -static -o exec exec.c */
+ * when the message is read. Build it with: cc -O2 -static -o exec-agent exec.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -251,11 +251,11 @@ impl Listener {
             Some(Until::Pids(pids)) => {
                 // While nobody asks, a line costs the machine no more than that it is read.
                 let (told, asked) = &mut self.told;
-                told.extend(
-                    self.heard.lines[*asked..]
-                        .iter()
-                        .filter_map(|line| pid(line)),
-                );
+                let names: Vec<String> = pids.iter().map(ToString::to_string).collect();
+                let fresh = self.heard.lines[*asked..].iter();
+                // Of a flood of lines few are worth to be parsed.
+                let fresh = fresh.filter(|line| names.iter().any(|name| line.contains(name)));
+                told.extend(fresh.filter_map(|line| pid(line)));
                 *asked = self.heard.lines.len();
                 pids.iter().all(|pid| told.contains(pid))
             }
