@@ -368,7 +368,9 @@ impl Exec {
             by: match self.spawn {
                 None => model::By::Itself,
                 Some(Spawn::PosixSpawn) => model::By::Child { tells: true },
-                Some(Spawn::Vfork | Spawn::SharedMemory) => model::By::Child { tells: false },
+                Some(Spawn::Vfork | Spawn::SharedMemory | Spawn::Untraced) => {
+                    model::By::Child { tells: false }
+                }
             },
             filtered: self.filtered.map(|errno| format!("{errno:?}")),
             caller,

@@ -37,7 +37,7 @@ impl Talk {
             Job::Scenarios(asks) => {
                 Left::Scenarios(asks.iter().map(|ask| ask.scenario.clone()).collect())
             }
-            Job::Cases { seeds } => Left::Cases(seeds.clone()),
+            Job::Cases { seeds, .. } => Left::Cases(seeds.clone()),
             Job::Command { fetch, .. } => Left::Command {
                 ended: false,
                 fetch: fetch.clone(),
@@ -131,6 +131,8 @@ impl Talk {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::wire::{Ask, Input, Stream};
 
@@ -159,6 +161,8 @@ mod tests {
             seed,
             result: Ok(None),
             shrunk: None,
+            reach: BTreeMap::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -240,7 +244,10 @@ mod tests {
 
     #[test]
     fn cases_come_in_their_order_and_none_comes_again() {
-        let job = Job::Cases { seeds: 3..5 };
+        let job = Job::Cases {
+            seeds: 3..5,
+            keep: false,
+        };
         let [x, y] = ["x", "y"].map(started);
         let (hello, [three, four]) = (hello(), [3, 4].map(case));
         let honest = [&hello, &x, &three, &y, &four].map(Clone::clone);

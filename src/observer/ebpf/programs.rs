@@ -96,6 +96,7 @@ impl Observer for Programs {
             deaf: loaded.deaf.clone(),
             absent: loaded.absent.clone(),
             events: event::place(&watch.run, raw),
+            ..event::Report::default()
         };
         let report = Statement::of(&report, Lost { missed });
         report.map(Some).map_err(broken)
