@@ -36,7 +36,8 @@ pub use rows::{Row, label, rows};
 
 use reported::{
     Agent, AppArmor, Audit, EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, FanotifyNotify,
-    Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp, Reported, TetragonHook, Tracepoints,
+    Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp, Reported, TetragonHook,
+    Tracepoints,
 };
 
 /// Every view, in the order in which they are shown; the first is what all others are placed in.
