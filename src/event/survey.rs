@@ -1,6 +1,9 @@
 //! The claims of surveys, and what the reports make of each.
 
-use super::judge::{Chain, Heard, Path};
+mod ebpf;
+mod intrusive;
+
+use super::judge::{Heard, Path};
 use super::table::{Cell, Table};
 use crate::trail::{Judgement, Verdict};
 
@@ -10,7 +13,7 @@ pub const SURVEY: &str = include_str!("survey.toml");
 /// The verdicts on one kernel, by the number of its column.
 #[must_use]
 pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
-    let judges: [(&str, Judge); 31] = [
+    let judges: [(&str, Judge); 14] = [
         ("connector/ids", connector_ids),
         ("connector/late", connector_late),
         ("tracepoints/path", tracepoints_path),
@@ -25,29 +28,6 @@ pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
         ("audit/container", audit_container),
         ("kprobes/path", kprobes_path),
         ("kprobes/version", kprobes_version),
-        ("ptrace/all", ptrace_all),
-        ("ptrace/unchanged", |kernel| {
-            unchanged(kernel.cell(FILTERED)?)
-        }),
-        ("ptrace/set-user-id", ptrace_set_user_id),
-        ("preload/static", preload_static),
-        ("preload/bypass", preload_bypass),
-        ("apparmor/all", apparmor_all),
-        ("apparmor/path", apparmor_path),
-        ("apparmor/unchanged", |kernel| {
-            unchanged(kernel.cell(COMPLAINS)?)
-        }),
-        ("preload/unchanged", |kernel| {
-            unchanged(kernel.cell(CALLED)?)
-        }),
-        ("ebpf/helper-path", ebpf_helper_path),
-        ("ebpf/cgroup", ebpf_cgroup),
-        ("ebpf/version", ebpf_version),
-        ("ebpf/module", ebpf_module),
-        ("ebpf/chdir", ebpf_chdir),
-        ("tetragon/elf", tetragon_elf),
-        ("tetragon/script", tetragon_script),
-        ("tetragon/complement", tetragon_complement),
     ];
     let kernel = Kernel { table, column };
     let verdict = |(claim, judge): &(&str, Judge)| {
@@ -58,7 +38,8 @@ pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
             evidence,
         })
     };
-    judges.iter().filter_map(verdict).collect()
+    let others = intrusive::JUDGES.iter().chain(ebpf::JUDGES);
+    judges.iter().chain(others).filter_map(verdict).collect()
 }
 
 /// Judges one claim on one kernel; none where nothing was reported.
@@ -285,246 +266,6 @@ fn kprobes_version(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     Some((
         holds_or(!heard, Judgement::Contradicted),
         evidence.to_owned(),
-    ))
-}
-
-/// The stop at which a filter wakes the tracer.
-const FILTERED: &str = "ptrace, stop of the filter";
-/// The stop at which a tracer finds the new program.
-const STOPPED: &str = "ptrace, stop of the exec";
-/// What the preloaded library says of a program that has it.
-const LOADED: &str = "LD_PRELOAD, when it is loaded";
-/// What it says of a call.
-const CALLED: &str = "LD_PRELOAD, functions of the library";
-
-/// The scenarios of execs of which nothing is heard, each once.
-fn missed(cell: &Cell) -> Vec<&str> {
-    let all = cell.executed();
-    let missed = all.filter(|(_, judged)| judged.heard == Heard::Missed);
-    let mut names: Vec<_> = missed.map(|(scenario, _)| scenario.as_str()).collect();
-    names.dedup();
-    names
-}
-
-fn ptrace_all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell(STOPPED)?;
-    let (missed, all) = (missed(cell), cell.executed().count());
-    let evidence = match missed.is_empty() {
-        true => format!("{all} execs, each seen"),
-        false => format!(
-            "of {all} execs those are missed of whom the tracer is not told: children with CLONE_UNTRACED, and \
-             what the kernel starts ({})",
-            missed.join(", ")
-        ),
-    };
-    Some((
-        holds_or(missed.is_empty(), Judgement::Contradicted),
-        evidence,
-    ))
-}
-
-fn ptrace_set_user_id(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell(STOPPED)?;
-    let mut own = cell.executed();
-    let (_, judged) = own.find(|(scenario, _)| scenario == "start/set_user_id")?;
-    let user = judged.user.as_deref()?;
-    let evidence = format!(
-        "the tracer here has CAP_SYS_PTRACE, and finds the program with the users {user}, real and effective"
-    );
-    Some((holds_or(!user.ends_with("/0"), Judgement::Partly), evidence))
-}
-
-fn unchanged(cell: &Cell) -> Option<(Judgement, String)> {
-    let changed = cell.changed.as_ref()?;
-    let evidence = match changed.as_slice() {
-        [] => "every trail is the same with it as without".to_owned(),
-        few if few.len() <= 8 => format!("other trails: {}", few.join(", ")),
-        many => format!("{} trails are others with it", many.len()),
-    };
-    Some((
-        holds_or(changed.is_empty(), Judgement::Contradicted),
-        evidence,
-    ))
-}
-
-fn preload_static(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let missed = missed(kernel.cell(LOADED)?);
-    let both = ["start/static", "start/static_pie"];
-    let found = both.iter().filter(|name| missed.contains(name)).count();
-    let evidence = format!("{found} of {} static programs say nothing", both.len());
-    Some((
-        holds_or(found == both.len(), Judgement::Contradicted),
-        evidence,
-    ))
-}
-
-fn preload_bypass(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let (loaded, called) = (kernel.cell(LOADED)?, kernel.cell(CALLED)?);
-    let (silent, all) = (missed(loaded), loaded.executed().count());
-    let of = |cell: &Cell| {
-        let missed = cell.executed();
-        missed
-            .filter(|(_, judged)| judged.heard == Heard::Missed)
-            .count()
-    };
-    let evidence = format!(
-        "of {all} execs {} are of programs that do not load it, in {} scenarios, and {} are not asked for by \
-         a function of the library",
-        of(loaded),
-        silent.len(),
-        of(called)
-    );
-    Some((
-        holds_or(!silent.is_empty(), Judgement::Contradicted),
-        evidence,
-    ))
-}
-
-/// What AppArmor would refuse.
-const COMPLAINS: &str = "AppArmor, complain mode";
-
-fn apparmor_all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell(COMPLAINS)?;
-    let (missed, all) = (missed(cell), cell.executed().count());
-    let evidence = match missed.is_empty() {
-        true => format!("{all} execs, each reported"),
-        false => format!(
-            "of {all} execs some are not reported: {}",
-            missed.join(", ")
-        ),
-    };
-    Some((
-        holds_or(missed.is_empty(), Judgement::Contradicted),
-        evidence,
-    ))
-}
-
-fn apparmor_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let (found, all) = right(kernel.cell(COMPLAINS)?);
-    let evidence = format!("name is the file's own path in {found} of {all} execs");
-    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds);
-    Some((verdict, evidence))
-}
-
-fn ebpf_helper_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let (found, all) = right(kernel.cell("eBPF, bpf_d_path at security_file_open")?);
-    let evidence = format!(
-        "bpf_d_path is that helper (6e22ab9da793, in 5.10; the kfunc bpf_path_d_path is of 6.12, \
-         d08e2045ebf0); at security_file_open it gives the file's own path in {found} of {all} execs"
-    );
-    let verdict = by_share((found, all), Judgement::Holds, Judgement::Contradicted);
-    Some((verdict, evidence))
-}
-
-fn ebpf_cgroup(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell("eBPF, helpers at sched_process_exec")?;
-    let all = cell.executed().count();
-    let told = cell
-        .executed()
-        .filter(|(_, judged)| judged.container)
-        .count();
-    let evidence = format!(
-        "bpf_get_current_cgroup_id gives a number in {told} of {all} execs, which is the inode of \
-         the cgroup's directory; that a cgroup is a container is somebody's convention"
-    );
-    Some((
-        by_share((told, all), Judgement::Contradicted, Judgement::Holds),
-        evidence,
-    ))
-}
-
-fn ebpf_version(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell("eBPF, structs at sched_process_exec")?;
-    let heard = cell
-        .executed()
-        .any(|(_, judged)| judged.heard != Heard::Missed);
-    let evidence = "one object is loaded on every kernel of the table: the loader puts the distances \
-                    in by the kernel's own types (CO-RE, BTF)";
-    Some((
-        holds_or(!heard, Judgement::Contradicted),
-        evidence.to_owned(),
-    ))
-}
-
-fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell("eBPF, security module, bpf_d_path")?;
-    if let Some(deaf) = &cell.deaf {
-        let evidence = format!("it is loaded, attached, and never called: {deaf}");
-        return Some((Judgement::Contradicted, evidence));
-    }
-    let missed = cell
-        .executed()
-        .filter(|(_, judged)| judged.heard == Heard::Missed);
-    let (missed, all) = (missed.count(), cell.executed().count());
-    let evidence = format!("of {all} execs {missed} are missed");
-    Some((holds_or(missed == 0, Judgement::Partly), evidence))
-}
-
-fn ebpf_chdir(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let (found, all) = right(kernel.cell("eBPF, exec with fork and chdir")?);
-    let evidence = format!(
-        "what chdir was given, and then what exec was given, make the file's own path in {found} of \
-         {all} execs; links, other names, chroot, descriptors and mounts make another"
-    );
-    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds);
-    Some((verdict, evidence))
-}
-
-/// The hook of the policy.
-const TETRAGON: &str = "Tetragon's hook, process-exec-elf-begin";
-
-fn tetragon_elf(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell(TETRAGON)?;
-    let own = cell.executed().filter(|(_, judged)| {
-        !judged.attempt.is_interpreted() && judged.attempt.program().is_some()
-    });
-    let (mut all, mut found) = (0, 0);
-    for (_, judged) in own {
-        all += 1;
-        found += usize::from(judged.path == Some(Path::Right));
-    }
-    let evidence = format!("the file's own path in {found} of {all} execs of an ELF program");
-    Some((
-        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
-        evidence,
-    ))
-}
-
-fn tetragon_script(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let (mut all, mut found) = (0, 0);
-    for (_, judged) in kernel.cell(TETRAGON)?.executed() {
-        if judged.attempt.is_interpreted() {
-            all += 1;
-            found += usize::from(judged.path == Some(Path::Interpreter));
-        }
-    }
-    let evidence = format!(
-        "in {found} of {all} execs of a script or another file with a handler it is the interpreter"
-    );
-    Some((
-        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
-        evidence,
-    ))
-}
-
-fn tetragon_complement(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let (mut all, mut found) = (0, 0);
-    for (_, judged) in kernel
-        .cell("its complement, security_bprm_check")?
-        .executed()
-    {
-        if judged.attempt.is_interpreted() {
-            all += 1;
-            found += usize::from(judged.chain == Some(Chain::Both));
-        }
-    }
-    let evidence = format!(
-        "it is called for each file of a chain: in {found} of {all} such execs it tells the program \
-         and its interpreter"
-    );
-    Some((
-        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
-        evidence,
     ))
 }
 
