@@ -219,7 +219,7 @@ fn lies_in_a_view(lab: &Lab) -> Result<(), Failed> {
     let packed = |points: Value| {
         sent(
             "stages",
-            json!({"words": ["p1", "open"], "points": points, "untraceable": []}),
+            json!({"words": ["p1", "open"], "points": points, "untraceable": [], "absent": []}),
         )
     };
     with(Vec::new(), "the guest says nothing of it")?;

@@ -276,8 +276,12 @@ impl Warm<'_> {
         let orders = [Order::Prepare(wanted_by_all(&self.errand.plan))];
         let boot = self.options.boot;
         let machine = self.machine(start);
-        session::save(machine, &orders, boot, stop.as_fd(), draft.machine())
-            .map_err(Unmade::Guest)?;
+        session::save(machine, &orders, boot, stop.as_fd(), draft.machine()).map_err(
+            |breakdown| match breakdown {
+                Breakdown::Unsaved(reason) => Unmade::Cache(anyhow::anyhow!(reason)),
+                other => Unmade::Guest(other),
+            },
+        )?;
         let kept = self.store.keep(&self.key, draft, &memory);
         kept.and_then(|()| self.store.prune(LIMIT))
             .map_err(Unmade::Cache)

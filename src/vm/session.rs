@@ -43,6 +43,9 @@ pub enum Breakdown {
     /// Something failed; with the console's last lines.
     #[error("{0}")]
     Broken(String),
+    /// The guest did what it was to do, and QEMU could not write down its state; with what it said.
+    #[error("{0}")]
+    Unsaved(String),
 }
 
 /// How long the next message may take; none for as long as it takes.
@@ -94,10 +97,21 @@ pub fn save(
     state: BorrowedFd<'_>,
 ) -> Result<(), Breakdown> {
     session(machine, orders, |session| {
-        let limits = Limits { boot, whole: boot };
+        // Silence is found out before the end of all.
+        let limits = Limits {
+            boot,
+            whole: 2 * boot,
+        };
         let mut heard = |_| Err("it tells of what it was not asked for".to_owned());
         match session.follow(limits, stop, &mut heard)? {
-            Reached::Idle => session.control(|control| control.save(state)),
+            Reached::Idle => {
+                session
+                    .control(|control| control.save(state))
+                    .map_err(|end| match end {
+                        End::System(error) => End::Unsaved(error),
+                        other => other,
+                    })
+            }
             Reached::Done => Err(End::Guest("the guest ended unasked".to_owned())),
         }
     })
@@ -135,6 +149,7 @@ enum End {
     Channel(LinkError),
     Guest(String),
     System(anyhow::Error),
+    Unsaved(anyhow::Error),
 }
 
 struct Session {
@@ -332,6 +347,10 @@ impl Session {
         };
         let what = match end {
             End::Interrupted => return Breakdown::Interrupted,
+            End::Unsaved(error) => {
+                let said = crate::trail::printable(&self.complaints).replace("\\x0a", " ");
+                return Breakdown::Unsaved(format!("{error:#}; it says: {}", said.trim()));
+            }
             End::Deadline(patience) => {
                 format!(
                     "nothing came for {} s, {place}: the guest hangs",
