@@ -114,8 +114,8 @@ fn qemu_is_confined(lab: &Lab) -> Result<(), Failed> {
         for status in &seen {
             let status = status.as_ref().map_err(|error| error.to_string())?;
             let filtered = status.contains("\nSeccomp:\t2\n");
-            let dropped = status.contains("\nUid:\t65534\t65534\t65534\t65534\n")
-                && status.contains("\nGid:\t65534\t65534\t65534\t65534\n")
+            let dropped = status.contains("\nUid:\t64534\t64534\t64534\t64534\n")
+                && status.contains("\nGid:\t64534\t64534\t64534\t64534\n")
                 && status.contains("\nGroups:\t \n")
                 && status.contains("\nCapEff:\t0000000000000000\n");
             if !filtered || (nobody && !dropped) {

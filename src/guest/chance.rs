@@ -12,7 +12,7 @@ use crate::case::Case;
 use crate::cases::{self, kept::Kept};
 use crate::model::Reach;
 use crate::scenario::Hang;
-use crate::trail::{Agreement, Trail};
+use crate::trail::{Agreement, LabKind, Trail};
 use crate::wire::{Link, Message, Shrunk};
 
 /// How long one case may take, under emulation.
@@ -73,6 +73,10 @@ pub fn one(seed: u64, link: &Link, boot: &mut Boot) -> Result<()> {
 
 /// Plays one case; none when there is nothing to begin with.
 fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
+    // A setting is the whole machine's, and so no native lab's.
+    if boot.lab == LabKind::Native && !(case.formats.is_empty() && case.sysctl.is_empty()) {
+        return Ok(None);
+    }
     boot.observers.want(&[TRAIL.to_owned()]);
     let mut undo = Undo::new(boot.lab)?;
     let run = |system: &mut crate::scenario::System| cases::attempt(case, system);
