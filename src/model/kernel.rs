@@ -371,10 +371,11 @@ impl Execve<'_, '_> {
             self.loader = Some(format.interpreter.clone());
             return Ok(Handler::NotMine);
         }
-        self.path_is_accessible()?;
         if Rule::MiscTransparent.applies(has('T')) {
             self.transparent = Some(file.clone());
         } else {
+            // `build_interp_argv`: who is handed the file by its descriptor alone needs no path.
+            self.path_is_accessible()?;
             if !Rule::MiscKeepsArgv0.applies(has('P')) {
                 self.remove_argument();
             }
