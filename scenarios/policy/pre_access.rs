@@ -86,7 +86,10 @@ fn run(system: &mut System) -> Result<()> {
     let told = |offset: &u64| heard.contains(&format!("pre-access {offset}+"));
     let right = parts.iter().filter(|offset| told(offset)).count();
     let of = format!("{right} of {}", parts.len());
-    system.fact("parts of a program that it is asked about by their offset", of)?;
+    system.fact(
+        "parts of a program that it is asked about by their offset",
+        of,
+    )?;
     Ok(())
 }
 
