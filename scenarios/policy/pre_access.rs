@@ -8,7 +8,7 @@
 //! Finding: 6.12.y has the second commit since 6.12.105, without the event itself. There the class of
 //! the listener decides (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the
 //! priority of `FAN_CLASS_PRE_CONTENT`): one that is asked about opens alone waives ETXTBSY on the
-//! whole file system.
+//! whole file system. (6.1.y has it since 6.1.184, where `FMODE_FSNOTIFY_HSM` is never set: nothing changes.)
 //!
 //! The listener is asked before each part of the program that the kernel reads or maps, the head of the file
 //! twice: once to find its format, once for the program headers. Finding: where a part is mapped, 6.16 tells its offset
