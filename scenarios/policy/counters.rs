@@ -6,6 +6,8 @@
 //! even this exec is not counted; and it holds for root's counters too, who could watch the program by every other way. A
 //! counter on the CPUs, with a filter for the process, goes on.
 //!
+//! (Our own program, which is told nothing here, exits with 2.)
+//!
 //! Who concludes from a counter that is zero that no program was started, takes a program that faults by itself for a start
 //! that the kernel gave up.
 //!
