@@ -53,7 +53,7 @@ fn counted(path: &str) -> Result<String> {
     let (gate, opener) = pipe().context("failed to make a gate")?;
     let child = fork_start(|| {
         read(&gate, &mut [0])?;
-        Invocation::new(&[path.clone()], &[]).execve(&path)
+        Invocation::new(std::slice::from_ref(&path), &[]).execve(&path)
     })?;
     let task = Passes::of(child.as_raw(), id)?;
     let cpus = Passes::filtered(id, &CString::new(format!("pid == {child}"))?)?;
