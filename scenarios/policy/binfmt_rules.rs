@@ -5,6 +5,10 @@
 //! `user.max_binfmt_misc_interpreters` limits how many interpreters a namespace holds open (flag `F`): one more is ENOSPC. Up to 7.2 a
 //! letter or a type that is not known is EINVAL, and nothing limits what is held.
 //!
+//! Finding: the interpreter's path may be a relative one, and is looked up from the working directory of whoever executes a file of that
+//! format (`open_exec`), also where it gets the file's rights (flag `C`): who may choose the directory chooses the program. 7.3
+//! refuses that with `C` and `L`, unless the interpreter is held open (`create_entry` in fs/binfmt_misc.c).
+//!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 
 use std::fs;
@@ -45,6 +49,14 @@ fn run(system: &mut System) -> Result<()> {
         "an entry of type B, with a handler that nobody has loaded",
         &taken,
     )?;
+    for flags in ["", "C"] {
+        let taken = register(&format!("M::EXETRAIL-NEAR::tmp/good:{flags}"))?;
+        let what = format!("an interpreter by a relative path, with the flags '{flags}'");
+        system.fact(&what, &taken)?;
+        if taken == "taken" {
+            write("-1")?;
+        }
+    }
     let limit = fs::exists(format!("/proc/sys/{LIMIT}")).context("failed to look for a limit")?;
     if limit {
         system.sysctl(LIMIT, "0")?;

@@ -377,6 +377,10 @@ pub fn settle(case: &mut Case) {
         // A thread or a child, or the stack for one, would not be there.
         case.exec.by = By::Itself;
     }
+    if case.exec.chroot.is_some() {
+        // It is refused to who has another root than its mount namespace (`create_user_ns`, EPERM).
+        case.exec.namespaces.retain(|one| *one != Namespace::User);
+    }
     if case.exec.call != Way::Execveat {
         case.exec.fd = None;
         case.exec.flags.clear();

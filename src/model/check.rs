@@ -196,7 +196,7 @@ impl Check<'_> {
             uid: known.map_or(0, |call| call.caller.uid),
             gid: known.map_or(0, |call| call.caller.gid),
             cwd: "/".to_owned(),
-            real: (0, 0),
+            real: known.map_or((0, 0), |call| call.caller.real),
             groups: Vec::new(),
             overrides: true,
             no_new_privileges: false,
