@@ -577,4 +577,6 @@ impl Execve<'_, '_> {
 }
 
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod tests;
