@@ -48,7 +48,10 @@ pub fn build(
         .filter(|message| message["profile"]["test"] == true)
         .find_map(|message| message["executable"].as_str())
         .context("cargo told of no test program")?;
-    Ok((program.into(), unviable))
+    // Cargo gives the project's own tests the same name.
+    let own = tree.with_file_name("program");
+    fs::copy(program, &own).with_context(|| format!("failed to copy {program}"))?;
+    Ok((own, unviable))
 }
 
 /// A directory that is the project but for `src`.
@@ -73,12 +76,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         let to = to.join(entry.file_name());
         match entry.file_type()?.is_dir() {
             true => copy(&entry.path(), &to)?,
-            false if entry.path().extension().is_some_and(|own| own == "rs") => {
-                // With a switch in it, it is written by itself.
-                if !to.exists() || !fs::read_to_string(&to)?.contains("crate::mutant::on(") {
-                    put(&to, &fs::read(entry.path())?)?;
-                }
-            }
+            // It is written by itself.
+            false if is_changed(&to) => {}
             false => put(&to, &fs::read(entry.path())?)?,
         }
     }
@@ -92,6 +91,14 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a file of the copy has a switch in it, or what a switch needs.
+fn is_changed(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    ["crate::mutant::on(", "mod mutant"]
+        .iter()
+        .any(|sign| text.contains(sign))
 }
 
 /// Writes a file where it is another: what has not changed is not compiled again.

@@ -28,7 +28,6 @@ const BATCH: usize = 60;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Built {
     /// The mutants of the sources that were built; an id is a place in this list.
-    #[serde(default)]
     pub all: Vec<Named>,
     /// The program.
     pub program: PathBuf,
@@ -205,7 +204,7 @@ fn command(tree: &Path, program: &Path, seconds: f64) -> Command {
     let wall = Duration::from_secs_f64(seconds * 8.0).as_secs();
     let mut command = Command::new("timeout");
     command.arg("--signal=KILL").arg(wall.to_string());
-    command.args(["nice", "-n", "19", "prlimit", MEMORY]);
+    command.args(["prlimit", MEMORY]);
     command.arg(format!("--cpu={}", seconds.ceil()));
     command.arg(program).arg("--test-threads=1");
     command.current_dir(tree);

@@ -95,11 +95,7 @@ fn build(root: &Path) -> Result<()> {
 fn judge(root: &Path, seconds: Option<u64>, module: Option<&str>) -> Result<bool> {
     let start = Instant::now();
     let built = fs::read_to_string(state(root)).context("failed to read what was built")?;
-    let mut built: judge::Built = serde_json::from_str(&built)?;
-    if built.all.is_empty() {
-        built.all = mutant::list(root)?;
-        fs::write(state(root), serde_json::to_string(&built)?)?;
-    }
+    let built: judge::Built = serde_json::from_str(&built)?;
     let all = &built.all;
     let mut rows = table::read(root)?;
     let text = fs::read_to_string(done(root)).unwrap_or_default();
