@@ -101,13 +101,8 @@ pub fn trace(
 /// The program cannot be run.
 pub fn judge(tree: &Path, built: &Built, id: usize) -> Result<Row> {
     let one = &built.all[id];
-    let row = |verdict: &str, by: &str| Row {
-        verdict: verdict.to_owned(),
-        by: by.to_owned(),
-        kept: "-".to_owned(),
-    };
     if built.unviable.contains(&id) {
-        return Ok(row("unviable", "-"));
+        return Ok(Row::new("unviable", "-"));
     }
     let mut reaching: Vec<(&str, &Test)> = built
         .tests
@@ -127,7 +122,7 @@ pub fn judge(tree: &Path, built: &Built, id: usize) -> Result<Row> {
         let order = rank(one).cmp(&rank(two));
         order.then(a.seconds.total_cmp(&b.seconds))
     });
-    let mut judged = row(
+    let mut judged = Row::new(
         if reaching.is_empty() {
             "unreached"
         } else {
@@ -146,7 +141,7 @@ pub fn judge(tree: &Path, built: &Built, id: usize) -> Result<Row> {
         let (batch, further) = rest.split_at(full.count().max(1));
         rest = further;
         if let Some(by) = fails(tree, &built.program, id, batch)? {
-            judged = row("killed", &by);
+            judged = Row::new("killed", &by);
             break;
         }
     }

@@ -77,7 +77,7 @@ fn done(root: &Path) -> PathBuf {
 fn build(root: &Path) -> Result<()> {
     let all = mutant::list(root)?;
     println!("{} mutants", all.len());
-    let rows = table::read(root)?;
+    let mut rows = table::read(root)?;
     let is_unviable = |one: &mutant::Named| {
         let row = rows.get(&table::key(one));
         row.is_some_and(|row| row.verdict == "unviable")
@@ -85,6 +85,11 @@ fn build(root: &Path) -> Result<()> {
     let known = all.iter().enumerate().filter(|(_, one)| is_unviable(one));
     let (program, unviable) = build::build(root, &all, known.map(|(id, _)| id).collect())?;
     println!("{} mutants compile", all.len() - unviable.len());
+    // What does not compile is not tried again.
+    for id in &unviable {
+        rows.insert(table::key(&all[*id]), table::Row::new("unviable", "-"));
+    }
+    table::write(root, &all, &rows)?;
     let built = judge::trace(&build::tree(root), all, program, unviable)?;
     println!("{} tests", built.tests.len());
     drop(fs::remove_file(done(root)));

@@ -19,6 +19,17 @@ pub struct Row {
     pub kept: String,
 }
 
+impl Row {
+    /// A line about a mutant that the kept cases say nothing of.
+    pub fn new(verdict: &str, by: &str) -> Row {
+        Row {
+            verdict: verdict.to_owned(),
+            by: by.to_owned(),
+            kept: "-".to_owned(),
+        }
+    }
+}
+
 /// What a line is about: file, function, what is done, a hash of the function.
 pub type Key = [String; 4];
 
