@@ -304,6 +304,15 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_the_scenarios_own_comes_first_and_once() {
+        let all = vec![seen(101, 100), seen(100, 1), seen(1, 0), seen(100, 1)];
+        let trail = normalise(&run(all));
+        assert_eq!(processes(&trail), ["launcher", "launcher", "init", "p1"]);
+        let parents: Vec<_> = trail.steps.iter().map(|step| &*step.parent).collect();
+        assert_eq!(parents, ["init", "init", "outside", "launcher"]);
+    }
+
+    #[test]
     fn processes_are_numbered_by_their_creation_not_by_their_first_event() {
         let trail = normalise(&run(vec![seen(102, 101), seen(101, 100)]));
         assert_eq!(processes(&trail), ["p1", "p2"]);
