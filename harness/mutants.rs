@@ -1,7 +1,5 @@
 //! `docs/mutants.md` is what the tables in `docs/mutants/` say: `mutants/` writes both.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 #[path = "../mutants/src/page.rs"]
 mod page;
 
