@@ -8,7 +8,7 @@ hello) echo hello; exec busybox sleep 1000 ;;
 newer) echo '{"ready":2}'; exec busybox sleep 1000 ;;
 dies) echo "$ready"; echo 'out of memory' >&2; kill -SEGV $$ ;;
 silent) echo "$ready"; exec busybox sleep 1000 ;;
-floods) echo "$ready"; while :; do echo '{"pid":1,"path":"/flood"}'; done ;;
+floods) echo "$ready"; exec busybox yes '{"pid":1,"path":"/flood"}' ;;
 nonsense) echo "$ready"; while :; do echo '{"pid":1,"pth":"/x"}'; busybox sleep 0.02; done ;;
 loses) echo "$ready"; while :; do echo '{"lost":2}'; busybox sleep 0.02; done ;;
 holds)

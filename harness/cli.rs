@@ -395,3 +395,21 @@ fn four_gigabytes_of_files_are_refused_before_anything_boots() {
     let command = exetrail(&arguments, dir.path(), &dir.path().join("cache"));
     fails(command, &["more than 1024 MiB"]);
 }
+
+#[test]
+fn the_report_says_of_each_change_between_kernels_why() {
+    let cache = tempfile::tempdir().unwrap();
+    let output = exetrail(&["report", "-o", "-"], Path::new(ROOT), cache.path()).output();
+    let page = String::from_utf8(output.unwrap().stdout).unwrap();
+    let rows: Vec<_> = page.split("<tbody class=\"entry\"").skip(1).collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    for row in rows {
+        let (name, rest) = row.split_once("<td class=\"why\">").unwrap();
+        let name = name.split('"').nth(1).unwrap();
+        let (why, _) = rest.split_once("<tr>").unwrap();
+        assert!(
+            !why.trim().is_empty(),
+            "{name} changes, and nobody says why"
+        );
+    }
+}

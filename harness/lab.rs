@@ -1,4 +1,7 @@
-//! `exetrail boot` as its user meets it: files and input in, output, files and status out, and an end.
+//! `exetrail boot` as its user meets it: files and input in, output, files and status out, and an end; and docs/lab.md
+//! as it stands.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -69,4 +72,61 @@ fn a_command_that_does_not_end_is_ended() {
         "{}",
         text(&output)
     );
+}
+
+/// The first block of `sh` of docs/lab.md from these words on.
+fn recipe(words: &str) -> String {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/lab.md")).unwrap();
+    let (_, rest) = page.split_once(words).unwrap();
+    let (_, rest) = rest.split_once("```sh\n").unwrap();
+    let (script, _) = rest.split_once("```").unwrap();
+    script.to_owned()
+}
+
+/// Runs a script of the page as its reader would, who has these programs in the working directory.
+fn as_it_stands(script: &str, programs: &[(&str, &str)]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in programs {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, mode).unwrap();
+    }
+    let ours = Path::new(env!("CARGO_BIN_EXE_exetrail")).parent().unwrap();
+    let path = format!("{}:{}", ours.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    let shell = shell.args(["-e", "-c", script]).current_dir(&dir);
+    shell.env("PATH", path).output().unwrap()
+}
+
+#[test]
+fn the_first_examples_of_the_page_run_as_they_stand() {
+    let script = recipe("# A kernel as a lab");
+    // Without a network, and without a terminal.
+    let kept = |line: &&str| !line.contains("--packages") && line.contains(" -- ");
+    let lines: Vec<_> = script.lines().filter(kept).collect();
+    assert_eq!(lines.len(), 6, "{script}");
+    let programs = [
+        ("probe.sh", "#!/bin/sh\necho probed\n"),
+        ("build/run", "#!/bin/sh\necho agent\n"),
+        ("stress", "#!/bin/sh\nnproc\n"),
+    ];
+    let output = as_it_stands(&(lines.join("\n") + "\ntest -s results/dmesg"), &programs);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed: Vec<_> = printed.lines().collect();
+    assert!(printed[0].starts_with("6.12."), "{printed:?}");
+    assert_eq!(printed[1..], ["probed", "agent", "6", "2"]);
+}
+
+#[test]
+fn the_recipe_for_an_agent_runs_as_it_stands() {
+    let script = recipe("**Your own agent**");
+    let agent = "#!/bin/sh\ntrap 'echo ended; exit' TERM\necho watching\nsleep 1000 &\nwait\n";
+    let output = as_it_stands(&script, &[("agent", agent)]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let printed = text(&output);
+    let seen = ["watching", "\nusr\n", "ended"].map(|word| printed.contains(word));
+    assert_eq!(seen, [true; 3], "{printed}");
 }

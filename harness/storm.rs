@@ -1,7 +1,8 @@
 //! The monitor under a storm of short-lived programs: nothing is lost, and nobody ever waits for it.
 //!
 //! Needs root; everything happens on a tmpfs in a mount namespace of its own. A few seconds by
-//! default; `EXETRAIL_STORM_SECONDS=60 EXETRAIL_STORM_ROUNDS=50` is the long form.
+//! default, with hostile neighbours on the newest kernel alone; `EXETRAIL_STORM_SECONDS=60
+//! EXETRAIL_STORM_ROUNDS=50` is the long form.
 
 #[path = "storm/ending.rs"]
 mod ending;

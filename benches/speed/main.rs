@@ -5,9 +5,11 @@
 //! machine, and those of the clock on whoever else works there. The CPU is that of QEMU and of this
 //! process.
 //!
+//! - `-- observers`: what each further observer adds to `start/`, medians of three;
 //! - `-- record COMMIT` adds the ratios to `benches/results/cpu.tsv`, one line a commit that claims
 //!   something;
-//! - `-- check` fails when a ratio is more than 1.3 times the last recorded one;
+//! - `-- check` measures the rows that take no time, and fails when a ratio is more than 1.3 times the last
+//!   recorded one;
 //! - `EXETRAIL_BENCH_KERNEL=7.3`: another kernel than 6.12.
 
 mod bare;
@@ -20,11 +22,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, Work};
+use exetrail::suite::{Begin, Options, ReadyKernel, RunEvent, Stop, Suite, USUAL, Wanted, Work};
+use exetrail::view::{TRAIL, VIEWS, ViewName};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
+/// How often each row is measured.
 const ROUNDS: usize = 5;
+/// The same for the observers, whose rows are long.
+const LONG_ROUNDS: usize = 3;
 /// What a ratio may grow by.
 const SLACK: f64 = 1.3;
 const SIX: [&str; 6] = [
@@ -36,8 +42,73 @@ const SIX: [&str; 6] = [
     "start/shebang",
 ];
 
-/// One row: its name, the scenarios, and how their machine begins.
-type Row = (&'static str, Vec<&'static Registered>, Begin);
+/// One row.
+struct Row {
+    name: String,
+    scenarios: Vec<&'static Registered>,
+    begin: Begin,
+    observe: Vec<ViewName>,
+    /// Whether CI measures it: what a boot costs is in one of these, what a start costs in another.
+    quick: bool,
+}
+
+impl Row {
+    fn new(name: &str, scenarios: &[&str], begin: Begin) -> Result<Row> {
+        let words: Vec<_> = scenarios.iter().map(ToString::to_string).collect();
+        Ok(Row {
+            name: name.to_owned(),
+            scenarios: select(&words)?,
+            begin,
+            observe: USUAL.to_vec(),
+            quick: false,
+        })
+    }
+
+    fn quick(self) -> Row {
+        Row {
+            quick: true,
+            ..self
+        }
+    }
+
+    fn observing(self, observe: &[ViewName]) -> Row {
+        Row {
+            observe: observe.to_vec(),
+            ..self
+        }
+    }
+}
+
+/// What a run costs under trail and stages.
+fn rows() -> Result<Vec<Row>> {
+    Ok(vec![
+        Row::new("one scenario, cold", &["start/normal"], Begin::Cold)?.quick(),
+        Row::new("one scenario, warm", &["start/normal"], Begin::Warm)?.quick(),
+        Row::new("the first six, cold", &SIX, Begin::Cold)?,
+        Row::new("the first six, warm", &SIX, Begin::Warm)?.quick(),
+        Row::new("start, warm", &["start"], Begin::Warm)?,
+        Row::new("contract, warm", &["contract"], Begin::Warm)?,
+    ])
+}
+
+/// What each further observer costs beside trail and stages, and the stages beside the trail.
+fn of_observers() -> Result<Vec<Row>> {
+    let row = |name: &str, observe: &[ViewName]| -> Result<Row> {
+        Ok(Row::new(name, &["start"], Begin::Warm)?.observing(observe))
+    };
+    let mut rows = vec![
+        row("start, trail alone", &[TRAIL])?,
+        row("start, and stages", &USUAL)?,
+    ];
+    let further = VIEWS.iter().map(|view| view.name());
+    for name in further.filter(|name| !USUAL.contains(name)) {
+        rows.push(row(
+            &format!("and {name}"),
+            &[&USUAL[..], &[name]].concat(),
+        )?);
+    }
+    Ok(rows)
+}
 
 /// What one run took.
 #[derive(Clone, Copy)]
@@ -66,41 +137,27 @@ fn main() -> Result<ExitCode> {
     let suite = Suite::prepare(&project, program, &target, &stop)?;
     let accel = suite.accel().context("nothing that is booted")?.accel;
 
-    let choose =
-        |names: &[&str]| select(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let mut rows: Vec<Row> = vec![
-        (
-            "one scenario, cold",
-            choose(&["start/normal"])?,
-            Begin::Cold,
-        ),
-        (
-            "one scenario, warm",
-            choose(&["start/normal"])?,
-            Begin::Warm,
-        ),
-        ("the first six, cold", choose(&SIX)?, Begin::Cold),
-        ("the first six, warm", choose(&SIX)?, Begin::Warm),
-        ("identity, warm", choose(&["identity"])?, Begin::Warm),
-    ];
+    let (mut rows, rounds) = match arguments.as_slice() {
+        ["observers"] => (of_observers()?, LONG_ROUNDS),
+        _ => (rows()?, ROUNDS),
+    };
     if arguments == ["check"] {
-        // CI has less time: what a boot costs is in the first row, what a start costs in the third.
-        rows.retain(|row| !["the first six, cold", "identity, warm"].contains(&row.0));
+        rows.retain(|row| row.quick);
     }
     // States are made before anything is measured.
-    for (_, scenarios, begin) in rows.iter().filter(|row| row.2 == Begin::Warm) {
-        run(&suite, &target, scenarios, *begin, &stop)?;
+    for row in rows.iter().filter(|row| row.begin == Begin::Warm) {
+        run(&suite, &target, row, &stop)?;
     }
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); rows.len()];
     let mut boots = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         boots.push(measure(|| bare::boot(&target, accel, &stop).map(|()| 0))?);
-        for ((_, scenarios, begin), costs) in rows.iter().zip(&mut costs) {
-            costs.push(measure(|| run(&suite, &target, scenarios, *begin, &stop))?);
+        for (row, costs) in rows.iter().zip(&mut costs) {
+            costs.push(measure(|| run(&suite, &target, row, &stop))?);
         }
     }
     let boot = median(&boots, |cost| cost.cpu);
-    println!("{id}, medians of {ROUNDS} rounds\n");
+    println!("{id}, medians of {rounds} rounds\n");
     println!(
         "{:<22} {:>8} {:>8} {:>8} {:>12}",
         "", "clock s", "CPU s", "boots", "CPU/start ms"
@@ -112,7 +169,8 @@ fn main() -> Result<ExitCode> {
         1.0
     );
     let mut ratios = Vec::new();
-    for ((name, ..), costs) in rows.iter().zip(&costs) {
+    for (row, costs) in rows.iter().zip(&costs) {
+        let name = row.name.as_str();
         let cpu = median(costs, |cost| cost.cpu);
         let starts = costs[0].starts.max(1);
         let each = 1000.0 * cpu / starts as f64;
@@ -121,31 +179,26 @@ fn main() -> Result<ExitCode> {
             "{name:<22} {clock:>8.2} {cpu:>8.2} {:>8.2} {each:>12.1}",
             cpu / boot
         );
-        ratios.push((*name, cpu / boot));
+        ratios.push((name, cpu / boot));
     }
     let file = root.join("benches/results/cpu.tsv");
     match arguments.as_slice() {
-        [] => Ok(ExitCode::SUCCESS),
+        [] | ["observers"] => Ok(ExitCode::SUCCESS),
         ["check"] => check(&file, &id, &ratios),
         ["record", commit] => record(&file, &id, commit, &ratios).map(|()| ExitCode::SUCCESS),
-        other => bail!("{other:?} is nothing to do: check, or record COMMIT"),
+        other => bail!("{other:?} is nothing to do: observers, check, or record COMMIT"),
     }
 }
 
 /// Runs scenarios; how many programs were started.
-fn run(
-    suite: &Suite,
-    target: &ReadyKernel,
-    scenarios: &[&'static Registered],
-    begin: Begin,
-    stop: &Stop,
-) -> Result<usize> {
+fn run(suite: &Suite, target: &ReadyKernel, row: &Row, stop: &Stop) -> Result<usize> {
     let work = Work {
         target: target.clone(),
-        scenarios: scenarios.to_vec(),
+        scenarios: row.scenarios.clone(),
     };
     let options = Options {
-        begin,
+        begin: row.begin,
+        observe: row.observe.clone(),
         jobs: 1,
         ..Options::default()
     };
@@ -156,9 +209,12 @@ fn run(
             starts += record.trail().map_or(0, |trail| trail.cases.len().max(1));
         }
     });
-    match records == scenarios.len() {
+    match records == row.scenarios.len() {
         true => Ok(starts),
-        false => bail!("{records} of {} scenarios came to an end", scenarios.len()),
+        false => bail!(
+            "{records} of {} scenarios came to an end",
+            row.scenarios.len()
+        ),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::rig::{Rig, ends};
 
@@ -33,7 +34,7 @@ pub fn core_to_a_helper(_rig: &Rig) -> Result<()> {
             /usr/bin/true && echo "$signal: goes on"
         done
     "#;
-    for kernel in KERNELS {
+    on_each(&|kernel| {
         let text = boot(kernel, &[], script)?;
         for signal in ["ABRT", "SEGV", "TRAP"] {
             for line in [
@@ -45,8 +46,8 @@ pub fn core_to_a_helper(_rig: &Rig) -> Result<()> {
             }
         }
         ensure!(!text.contains("dumped core"), "{kernel}: {text}");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// What the tests on the running kernel show of stops, freezes and unmounts, on the others.
@@ -77,7 +78,7 @@ pub fn stands_still(_rig: &Rig) -> Result<()> {
         busybox mount -t cgroup2 c /c; busybox mkdir /c/g
         watch / /c/g/cgroup.procs; echo 1 > /c/g/cgroup.freeze; over frozen
     "#;
-    for kernel in KERNELS {
+    on_each(&|kernel| {
         let text = boot(kernel, &[], script)?;
         for fault in ["monitor", "guard", "both", "unmount", "frozen"] {
             for line in ["goes on in time", "status 3"] {
@@ -85,8 +86,19 @@ pub fn stands_still(_rig: &Rig) -> Result<()> {
                 ensure!(text.contains(&line), "{kernel}: no \"{line}\" in {text}");
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+/// The kernels side by side: most of the time somebody waits there.
+fn on_each(test: &(dyn Fn(&str) -> Result<()> + Sync)) -> Result<()> {
+    thread::scope(|scope| {
+        let threads = KERNELS.map(|kernel| scope.spawn(move || test(kernel)));
+        let join = |thread: thread::ScopedJoinHandle<'_, Result<()>>| {
+            thread.join().map_err(|_| anyhow!("a test panicked"))?
+        };
+        threads.into_iter().try_for_each(join)
+    })
 }
 
 /// What a script prints on a kernel, which must not take longer than the bound.

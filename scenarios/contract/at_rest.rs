@@ -8,7 +8,7 @@
 //! SIGKILL does (`fanotify_get_response` waits killably): the start goes on, and the signal, whose handler is gone by then, ends the new
 //! program.
 //!
-//! Of security modules, Landlock (5.13 on) knows no capability that lets a caller pass: root is refused as everybody is
+//! Finding: Landlock, which came with 5.13, knows no capability that lets a caller pass: root is refused as everybody is
 //! (`hook_file_open` in security/landlock/fs.c). CAP_MAC_ADMIN is for changing a policy. Other modules are not tried.
 //!
 //! See fcntl(2), `F_SETLEASE`, landlock(7) and capabilities(7).

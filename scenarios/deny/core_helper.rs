@@ -8,6 +8,10 @@
 //! logs nothing, and the core flag depends on how much of the dump the pipe took before the helper was
 //! gone. (The program that dies is ours and lies outside of what is watched.)
 //!
+//! Finding: between 6.1 and 6.12 the words of that log have changed (`coredump_report_failure` in
+//! include/linux/coredump.h names the process first), and nothing else has: who looks for the old ones
+//! finds nothing.
+//!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!

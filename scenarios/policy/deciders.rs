@@ -14,6 +14,8 @@
 //! So a listener does not see every attempt: what seccomp, permissions or Landlock refuse it never
 //! hears of. docs/deciders.md has the whole path.
 //!
+//! Finding: 5.10 has no Landlock, which came with 5.13: its calls are ENOSYS there.
+//!
 //! See seccomp(2), landlock(7), fanotify_init(2).
 
 use std::ffi::CStr;

@@ -5,9 +5,11 @@
 //! namespace, so that there is nothing to make a path of: events and exe show `/`. Everything that the program opens
 //! from then on, its libraries first, is opened by `exe=/`.
 //!
-//! A policy by path can neither know this program nor tell it from another one; comm is the file's name, on kernels
-//! that take it from there (`start/fexecve`). The event's descriptor leads to the file, and so does
-//! `/proc/PID/exe` when it is opened.
+//! A policy by path can neither know this program nor tell it from another one. The event's descriptor leads to the
+//! file, and so does `/proc/PID/exe` when it is opened.
+//!
+//! Finding: comm is the file's name on kernels that take it from there, and else the descriptor's number, as in
+//! `start/fexecve`.
 //!
 //! See `try_bindfd` in runc's libcontainer/nsenter/cloned_binary.c; `prepend_path` in fs/d_path.c; umount2(2),
 //! `MNT_DETACH`.

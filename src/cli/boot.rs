@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ Exit status: the command's; 128 and the number of the signal that ended it; 124 
 
 /// Exit status of a command whose time was over, as of timeout(1).
 const OVER: u8 = 124;
+
+/// Exit status where there is no such command.
+const NOT_FOUND: u8 = 127;
 
 /// Arguments of `exetrail boot`.
 #[derive(Debug, clap::Args)]
@@ -179,6 +182,15 @@ fn run(
     }
     if let Some(error) = failed {
         return Err(error).context("failed to write the command's output");
+    }
+    if let (Some(NOT_FOUND), Some(word)) = (status, args.command.first())
+        && word.contains('/')
+        && !word.starts_with('/')
+        && Path::new(word).is_file()
+    {
+        eprintln!(
+            "exetrail: {word} is here, and not in the guest: with --add {word}:/PLACE it is /PLACE there"
+        );
     }
     Ok(match (status, args.timeout) {
         (Some(status), _) => ExitCode::from(status),

@@ -49,7 +49,7 @@ pub fn grouped(command: Command) -> Command {
         text.push('\n');
     }
     command
-        .help_template("{about}\n\n{usage-heading} {usage}\n{after-help}\n\nOptions:\n{options}")
+        .help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}")
         .after_help(text + STATUS)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::de::DeserializeOwned;
@@ -81,12 +82,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let suite = live::prepare(&project, &targets, &stop)?;
     if args.exec {
-        let mut kernels: Vec<(String, Vec<Step>)> = Vec::new();
-        for target in &targets {
-            eprintln!("{}: tracing execs on {}", target.label(), target.release);
-            let steps = ask(&suite, target, &["--exec".to_owned()], &stop)?;
-            kernels.push((target.label().to_owned(), steps));
-        }
+        let steps = ask_all(&suite, &targets, &["--exec".to_owned()], &stop)?;
+        let labels = targets.iter().map(|target| target.label().to_owned());
+        let kernels: Vec<(String, Vec<Step>)> = labels.zip(steps).collect();
         write!(out, "{}", page(&kernels)).context("failed to write the output")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -99,11 +97,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             sides: Vec::new(),
         })
         .collect();
-    for target in &targets {
-        eprintln!("{}: asking {}", target.label(), target.release);
-        let mut asked = vec!["--".to_owned()];
-        asked.extend(args.symbols.iter().cloned());
-        let offers: Vec<Offer> = ask(&suite, target, &asked, &stop)?;
+    let asked = [&["--".to_owned()], args.symbols.as_slice()].concat();
+    let answers: Vec<Vec<Offer>> = ask_all(&suite, &targets, &asked, &stop)?;
+    for (target, offers) in targets.iter().zip(answers) {
         for (hook, offer) in hooks.iter_mut().zip(offers) {
             let known = project.table.find(&target.id).is_some() && is_recorded(&hook.symbol);
             let recorded = known.then(|| stories.of(&target.id, &hook.symbol));
@@ -127,6 +123,34 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::from(u8::from(!complete)))
+}
+
+/// Asks every kernel, as many side by side as there are cores; the answers are in the order of the kernels.
+fn ask_all<T: DeserializeOwned + Send>(
+    suite: &Suite,
+    targets: &[ReadyKernel],
+    asked: &[String],
+    stop: &Stop,
+) -> Result<Vec<T>> {
+    let queue = Mutex::new(targets.iter().enumerate());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let answers = Mutex::new(BTreeMap::new());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((place, target)) = next() {
+                    eprintln!("{}: asking {}", target.label(), target.release);
+                    let answer = ask(suite, target, asked, stop);
+                    if let Ok(mut answers) = answers.lock() {
+                        answers.insert(place, answer);
+                    }
+                }
+            });
+        }
+    });
+    let answers = answers.into_inner().unwrap_or_default();
+    answers.into_values().collect()
 }
 
 /// Boots a kernel and has this very command look at it from inside.

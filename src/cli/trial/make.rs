@@ -117,6 +117,9 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
     others.into_iter().try_for_each(|added| root.add(added))?;
     let Built { archive, tree } = root.build(&project.cache)?;
     opened(&case, &tree)?;
+    if let (Some(directory), None, None) = (&args.cwd, &args.root, &args.fd) {
+        reached(program, directory, &case, &tree)?;
+    }
     if args.root.is_some() {
         inside(&case, &tree)?;
     }
@@ -144,7 +147,7 @@ fn along(root: &mut Root, foreign: Foreign, wanted: &[(PathBuf, &str)], args: &A
     for missing in &closure.missing {
         let by = missing.by.display();
         eprintln!(
-            "warning: {by} needs {}, which is not here and goes not along",
+            "warning: {by} needs {}, which is not here and does not go along",
             missing.what
         );
     }
@@ -320,6 +323,18 @@ fn opened(case: &Case, tree: &Tree) -> Result<()> {
     Ok(())
 }
 
+/// Looks, before anything boots, whether a program that is named from the working directory is there.
+fn reached(program: &str, directory: &str, case: &Case, tree: &Tree) -> Result<()> {
+    let path = Path::new(directory).join(case.exec.path.trim_start_matches("./"));
+    let found = path.to_str().and_then(|path| tree.resolve(path));
+    ensure!(
+        found.is_some(),
+        "{program} is a path from --cwd {directory}, and the guest has no {}: name the program by its whole path",
+        path.display()
+    );
+    Ok(())
+}
+
 /// Looks, before anything boots, whether a root has the program and its loader.
 fn inside(case: &Case, tree: &Tree) -> Result<()> {
     if case.exec.fd.is_some() {
@@ -429,6 +444,21 @@ mod tests {
         assert!(of("/proc/self/exe").is_ok());
         let error = of("/srv/x").unwrap_err().to_string();
         assert_eq!(error, "the guest has no /srv/x, which --fd opens");
+    }
+
+    #[test]
+    fn a_program_that_the_working_directory_does_not_have_is_an_error() {
+        let of = |path: &str| {
+            let mut case = Case::default();
+            path.clone_into(&mut case.exec.path);
+            reached(path, "/", &case, &Tree::default())
+        };
+        assert!(of("/").is_ok());
+        let error = of("./agent").unwrap_err().to_string();
+        assert!(
+            error.starts_with("./agent is a path from --cwd /, and the guest has no /agent:"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::diff::Side;
-use crate::trail::{Agreement, Outcome};
+use crate::trail::{Agreement, How, Outcome, Trail};
 use crate::view::{Colour, Length, Paint, Record, STAGES, TRAIL, VIEWS, ViewName};
 
 /// What is shown.
@@ -19,6 +19,15 @@ pub struct Shown<'a> {
     pub explain: bool,
     /// Whether in colour.
     pub colour: Colour,
+}
+
+const LACKS: &str = "note: with exit 127 a shell says that it has not found a command, and ld.so a library: what the \
+                     guest does not have goes along with --add";
+
+/// Whether something ended as it does where the guest lacks a file that nobody could know of.
+fn lacks(trail: &Trail) -> bool {
+    let mut ends = trail.ended.iter();
+    ends.any(|ended| ended.how == How::Exit(127))
 }
 
 /// The exit status: 0 alike everywhere and as predicted, 1 not so, 2 something was not seen.
@@ -92,6 +101,9 @@ impl Shown<'_> {
             }
         }
         self.model(records, &paint, out)?;
+        if records.iter().filter_map(Record::trail).any(lacks) {
+            writeln!(out, "{LACKS}")?;
+        }
         if self.explain {
             self.story(records, out)?;
         }
@@ -235,4 +247,24 @@ fn predicted(found: &Agreement) -> Vec<String> {
             .map(|line| format!("does not predict: {line}")),
     );
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::Ended;
+
+    #[test]
+    fn only_status_127_is_that_of_something_missing() {
+        let of = |how| {
+            let process = "p1".to_owned();
+            let ended = vec![Ended { process, how }];
+            lacks(&Trail {
+                ended,
+                ..Trail::default()
+            })
+        };
+        assert!(of(How::Exit(127)));
+        assert!(!of(How::Exit(126)) && !of(How::Errno("ENOENT".to_owned())));
+    }
 }
