@@ -63,7 +63,7 @@ impl Lineage {
     pub fn parent(&self, id: &KernelId) -> Option<&KernelId> {
         match self.parents.get(id) {
             Some(parent) => parent.as_ref(),
-            None => self.parents.keys().rev().find(|known| *known < id),
+            None => self.parents.range(..id).next_back().map(|(known, _)| known),
         }
     }
 
@@ -176,5 +176,11 @@ mod tests {
             .map(ToString::to_string)
             .collect();
         assert_eq!(order, ["5.10", "6.1", "6.16", "6.12"]);
+    }
+
+    #[test]
+    fn a_series_below_the_table_inherits_nothing() {
+        assert_eq!(lineage().parent(&id("4.19")), None);
+        assert_eq!(lineage().parent(&id("7.3")), Some(&id("6.16")));
     }
 }

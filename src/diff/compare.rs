@@ -266,7 +266,9 @@ fn one_process(old: &[&Step], new: &[&Step]) -> Vec<What> {
 
 /// Whether no pair lies between the two, so that they stand at the same place.
 fn gap(pairs: &[(usize, usize)], from: usize, to: usize) -> bool {
-    pairs.iter().all(|(old, new)| (old < &from) == (new < &to))
+    pairs
+        .iter()
+        .all(|(old, new)| old.cmp(&from) == new.cmp(&to))
 }
 
 fn moved(before: &[Act], after: &[Act], from: usize, to: usize) -> What {
@@ -484,5 +486,58 @@ mod tests {
         let old = "start p1 by launcher: execve /a\n";
         let words = between(old, &format!("hang: in read\n\n{old}"));
         assert_eq!(words, ["hang of the listener: none -> in read"]);
+    }
+
+    #[test]
+    fn another_file_at_another_place_is_two_changes() {
+        let new = ["open /x /l l", OLD[0], OLD[1], OLD[3]];
+        let wanted = ["p1: no longer opens /c", "p1: opens /x first"];
+        assert_eq!(words(&OLD, &new), wanted);
+    }
+
+    #[test]
+    fn an_act_of_another_kind_at_the_same_place_is_two_changes() {
+        let new = [OLD[0], OLD[1], "execute /x /a a", OLD[3]];
+        let wanted = [
+            "p1: no longer opens /c",
+            "p1: also executes /x, after open /a",
+        ];
+        assert_eq!(words(&OLD, &new), wanted);
+    }
+
+    #[test]
+    fn a_step_that_moved_back_is_told_after_what() {
+        let new = [OLD[1], OLD[2], OLD[0], OLD[3]];
+        assert_eq!(words(&OLD, &new)[0], "p1: executes /a after open /c");
+    }
+
+    #[test]
+    fn further_programs_are_further_changes_of_exe() {
+        let new = [OLD[0], OLD[1], OLD[2], "open /d /b a"];
+        assert_eq!(words(&OLD, &new), ["p1: exe at open /d: /a -> /b"]);
+    }
+
+    #[test]
+    fn a_comm_of_all_steps_after_the_exec_is_one_change_whatever_came_before() {
+        let before = "open /e /l l";
+        let old = [before, OLD[0], OLD[1], OLD[2], OLD[3]];
+        let new = [before, OLD[0], OLD[1], "open /c /a 3", "open /d /a 3"];
+        assert_eq!(words(&old, &new), ["p1: comm after the exec: a -> 3"]);
+    }
+
+    #[test]
+    fn a_comm_of_some_steps_names_the_first_and_the_last() {
+        let old = [OLD[0], OLD[1], OLD[2], OLD[3], "open /e /a a"];
+        let new = [
+            OLD[0],
+            OLD[1],
+            "open /c /a 3",
+            "open /d /a 3",
+            "open /e /a a",
+        ];
+        assert_eq!(
+            words(&old, &new),
+            ["p1: comm from open /c to open /d: a -> 3"]
+        );
     }
 }

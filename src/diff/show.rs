@@ -213,4 +213,28 @@ mod tests {
     fn markdown_shows_a_name_as_it_is() {
         assert_eq!(escape("a_b*"), "a\\_b\\*");
     }
+
+    #[test]
+    fn markdown_has_the_words_and_the_diff_with_both_sides() {
+        let wanted = "### start/a\n\n- ends otherwise: exit 0 -\\> exit 1\n\n```diff\n\
+                      --- 6.1 (snapshot of 5.10)\n+++ 6.12 (snapshot of 5.10)\n@@ -1,2 +1,2 @@\n \
+                      start p1 by launcher: execve /a_b\n-end p1: exit 0\n+end p1: exit 1\n```\n";
+        assert_eq!(comparison().show(Form::Markdown), wanted);
+    }
+
+    #[test]
+    fn a_process_is_named_where_there_are_two() {
+        let side = || Side {
+            kernel: "6.1".to_owned(),
+            source: "snapshot of 5.10".to_owned(),
+        };
+        let text =
+            "start p1 by launcher: execve /a\nend p1: exit 0\n\nstart p2 by p1\nend p2: exit 0\n";
+        let (old, new) = (
+            parse(text).unwrap(),
+            parse(&text.replace("p2: exit 0", "p2: exit 1")),
+        );
+        let two = Comparison::new("start/a", (side(), &old), (side(), &new.unwrap()));
+        assert_eq!(two.words, ["p2: ends otherwise: exit 0 -> exit 1"]);
+    }
 }

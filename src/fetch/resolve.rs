@@ -342,4 +342,19 @@ mod tests {
             "{text}"
         );
     }
+
+    #[test]
+    fn a_further_package_of_another_release_does_not_do() {
+        let fake = Fake {
+            listed: vec![package("k-6.1.9", "9"), package("m", "8")],
+            ..Fake::default()
+        };
+        let error = get(&fake, &[], &["k-{release}", "m"]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("m 9 is neither listed nor pinned"),
+            "{error:#}"
+        );
+    }
 }

@@ -80,7 +80,7 @@ impl Credentials {
 mod tests {
     use super::*;
     use crate::model::sample::{Sample, call};
-    use crate::model::{Capabilities, Node};
+    use crate::model::{Capabilities, Node, Reach};
 
     /// What an ordinary user becomes by a file of this mode, which is root's.
     fn becomes(mode: u32, change: impl FnOnce(&mut File, &mut Caller)) -> Credentials {
@@ -190,5 +190,53 @@ mod tests {
     fn a_bounding_set_bounds_root() {
         let found = becomes(0o4755, |_, caller| caller.bounding = !OVERRIDE);
         assert!(!found.overrides);
+    }
+
+    /// Whether it overrides, by a file that has `CAP_DAC_OVERRIDE` in these sets.
+    fn overrides(permitted: u64, inheritable: u64, effective: bool, own: u64) -> bool {
+        let found = becomes(0o755, |file, caller| {
+            caller.inheritable = own;
+            file.capabilities = Some(Capabilities {
+                permitted,
+                inheritable,
+                effective,
+            });
+        });
+        found.overrides
+    }
+
+    #[test]
+    fn a_capability_that_is_given_twice_is_given() {
+        assert!(overrides(OVERRIDE, OVERRIDE, true, OVERRIDE));
+    }
+
+    #[test]
+    fn an_inheritable_capability_is_not_given_to_who_has_it_not() {
+        assert!(!overrides(0, OVERRIDE, true, 0) && !overrides(0, 0, true, OVERRIDE));
+    }
+
+    #[test]
+    fn a_capability_that_is_not_effective_is_not_used() {
+        assert!(overrides(OVERRIDE, 0, true, 0) && !overrides(OVERRIDE, 0, false, 0));
+    }
+
+    /// Which rules about ids are told of for this mode.
+    fn told(mode: u32, nosuid: bool) -> [u64; 3] {
+        let (_, reach) = Reach::of(|| becomes(mode, |file, _| file.nosuid = nosuid));
+        let rules = [Rule::IdsIgnored, Rule::SetUser, Rule::SetGroup];
+        rules.map(|rule| reach.rule(rule))
+    }
+
+    #[test]
+    fn what_becomes_of_ids_is_told() {
+        assert_eq!((told(0o755, true), told(0o755, false)), ([0; 3], [0; 3]));
+        assert_eq!(
+            (told(0o4755, true), told(0o2755, true)),
+            ([1, 0, 0], [1, 0, 0])
+        );
+        assert_eq!(
+            (told(0o4755, false), told(0o2755, false)),
+            ([0, 1, 0], [0, 0, 1])
+        );
     }
 }

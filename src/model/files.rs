@@ -124,18 +124,16 @@ impl Capabilities {
     /// Reads the attribute `security.capability`: `struct vfs_cap_data` of linux/capability.h.
     #[must_use]
     pub fn of(attribute: &[u8]) -> Option<Capabilities> {
-        let words: Vec<u64> = attribute
-            .chunks_exact(4)
-            .map(|word| {
-                word.iter()
-                    .rev()
-                    .fold(0, |number, byte| number << 8 | u64::from(*byte))
-            })
-            .collect();
-        let high = |at: usize| words.get(at).copied().unwrap_or_default() << 32;
+        let (words, _) = attribute.as_chunks();
+        let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        // The second half of each set is missing in the first version.
+        let set = |low: usize, high: usize| {
+            let high = words.get(high).copied().unwrap_or_default();
+            Some((u64::from(high) << 32) + u64::from(*words.get(low)?))
+        };
         Some(Capabilities {
-            permitted: *words.get(1)? | high(3),
-            inheritable: *words.get(2)? | high(4),
+            permitted: set(1, 3)?,
+            inheritable: set(2, 4)?,
             effective: *words.first()? & 1 != 0,
         })
     }
@@ -195,8 +193,10 @@ impl Files for Either<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Capabilities, Owned};
-    use crate::model::sample::call;
+    use super::{Capabilities, Either, Files as _, Node, Owned, Recording, World};
+    use crate::model::Reach;
+    use crate::model::reach::Rule;
+    use crate::model::sample::{Sample, call};
 
     const FILE: Owned = Owned {
         mode: 0,
@@ -249,5 +249,68 @@ mod tests {
     #[test]
     fn the_owner_is_held_to_the_first_bits_alone() {
         assert!(!may(0o011, 7, 7) && may(0o100, 7, 7));
+    }
+
+    fn attribute(words: &[u32]) -> Option<Capabilities> {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        Capabilities::of(&bytes)
+    }
+
+    #[test]
+    fn capabilities_of_one_word_each_are_read() {
+        let found = attribute(&[0x0100_0000, 5, 6]).unwrap();
+        assert_eq!(
+            (found.permitted, found.inheritable, found.effective),
+            (5, 6, false)
+        );
+        assert_eq!(attribute(&[0x0100_0000, 5]), None);
+    }
+
+    #[test]
+    fn each_half_of_a_set_has_its_place() {
+        let found = attribute(&[1, 1, 2, 3, 4]).unwrap();
+        assert_eq!(
+            (found.permitted, found.inheritable),
+            ((3 << 32) + 1, (4 << 32) + 2)
+        );
+    }
+
+    #[test]
+    fn a_group_is_held_to_its_bits() {
+        assert!(may(0o010, 1, 7) && !may(0o101, 1, 7));
+        assert!(may(0o001, 1, 1) && !may(0o110, 1, 1));
+    }
+
+    #[test]
+    fn whose_bits_decide_is_told() {
+        let told = |uid, gid| {
+            let (_, reach) = Reach::of(|| may(0, uid, gid));
+            let rules = [Rule::Owner, Rule::Group, Rule::Others];
+            rules.map(|rule| reach.rule(rule))
+        };
+        assert_eq!(
+            [told(7, 7), told(1, 7), told(1, 1)],
+            [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+        );
+    }
+
+    #[test]
+    fn what_was_looked_up_is_written_down() {
+        let sample = Sample::new().directory("/d");
+        let recording = Recording::new(&sample.0);
+        assert_eq!(recording.node("/d"), sample.0.node("/d"));
+        assert_eq!(recording.node("/none"), None);
+        let World(seen) = recording.seen();
+        let names: Vec<_> = seen.keys().map(String::as_str).collect();
+        assert_eq!(names, ["/d", "/none"]);
+    }
+
+    #[test]
+    fn what_was_written_down_counts_more() {
+        let (first, second) = (World([("/d".to_owned(), None)].into()), Sample::new());
+        let second = second.directory("/d").directory("/e");
+        let both = Either(&first, &second.0);
+        assert_eq!(both.node("/d"), None);
+        assert!(matches!(both.node("/e"), Some(Node::Directory(_))));
     }
 }

@@ -138,6 +138,19 @@ impl ElfHeaders {
     }
 }
 
+/// Bytes as goblin wants to have them: a header that lies anywhere else makes it panic.
+#[repr(align(8))]
+struct Aligned<const SIZE: usize>([u8; SIZE]);
+
+impl<const SIZE: usize> Aligned<SIZE> {
+    /// The first bytes of a head.
+    fn of(head: &[u8]) -> Aligned<SIZE> {
+        let mut own = Aligned([0; SIZE]);
+        own.0.copy_from_slice(&head[..SIZE]);
+        own
+    }
+}
+
 /// A program header of either width.
 struct Segment {
     kind: u32,
@@ -151,9 +164,8 @@ struct Segment {
 fn size_of_table(machine: u16, wide: &header64::Header, head: &[u8]) -> u64 {
     let (size, count) = match machine {
         header::EM_386 => {
-            let mut fixed = [0; header32::SIZEOF_EHDR];
-            fixed.copy_from_slice(&head[..header32::SIZEOF_EHDR]);
-            let header = header32::Header::from_bytes(&fixed);
+            let fixed = Aligned::of(head);
+            let header = header32::Header::from_bytes(&fixed.0);
             (header.e_phentsize, header.e_phnum)
         }
         _ => (wide.e_phentsize, wide.e_phnum),
@@ -170,9 +182,8 @@ impl Segment {
 }
 
 fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> ElfHeaders {
-    let mut fixed = [0; header64::SIZEOF_EHDR];
-    fixed.copy_from_slice(&head[..header64::SIZEOF_EHDR]);
-    let wide = header64::Header::from_bytes(&fixed);
+    let fixed = Aligned::of(head);
+    let wide = header64::Header::from_bytes(&fixed.0);
     // Type and machine stand at the same place in both widths.
     let (kind, machine) = (wide.e_type, wide.e_machine);
     let segments = match machine {
@@ -218,43 +229,40 @@ fn wide_segments<B: Bytes + ?Sized>(bytes: &B, header: &header64::Header) -> Opt
         return None;
     }
     let table = bytes.piece(header.e_phoff, (size * count) as u64)?;
-    let headers = program_header64::ProgramHeader::from_bytes(&table, count);
-    Some(
-        headers
-            .iter()
-            .map(|header| Segment {
-                kind: header.p_type,
-                offset: header.p_offset,
-                size: header.p_filesz,
-                address: header.p_vaddr,
-                memory: header.p_memsz,
-            })
-            .collect(),
-    )
+    let segment = |entry: &[u8]| {
+        let fixed = Aligned::<{ program_header64::SIZEOF_PHDR }>::of(entry);
+        let header = &program_header64::ProgramHeader::from_bytes(&fixed.0, 1)[0];
+        Segment {
+            kind: header.p_type,
+            offset: header.p_offset,
+            size: header.p_filesz,
+            address: header.p_vaddr,
+            memory: header.p_memsz,
+        }
+    };
+    Some(table.chunks_exact(size).map(segment).collect())
 }
 
 fn narrow_segments<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> Option<Vec<Segment>> {
-    let mut fixed = [0; header32::SIZEOF_EHDR];
-    fixed.copy_from_slice(&head[..header32::SIZEOF_EHDR]);
-    let header = header32::Header::from_bytes(&fixed);
+    let fixed = Aligned::of(head);
+    let header = header32::Header::from_bytes(&fixed.0);
     let (size, count) = (usize::from(header.e_phentsize), usize::from(header.e_phnum));
     if size != program_header32::SIZEOF_PHDR || count == 0 {
         return None;
     }
     let table = bytes.piece(header.e_phoff.into(), (size * count) as u64)?;
-    let headers = program_header32::ProgramHeader::from_bytes(&table, count);
-    Some(
-        headers
-            .iter()
-            .map(|header| Segment {
-                kind: header.p_type,
-                offset: header.p_offset.into(),
-                size: header.p_filesz.into(),
-                address: header.p_vaddr.into(),
-                memory: header.p_memsz.into(),
-            })
-            .collect(),
-    )
+    let segment = |entry: &[u8]| {
+        let fixed = Aligned::<{ program_header32::SIZEOF_PHDR }>::of(entry);
+        let header = &program_header32::ProgramHeader::from_bytes(&fixed.0, 1)[0];
+        Segment {
+            kind: header.p_type,
+            offset: header.p_offset.into(),
+            size: header.p_filesz.into(),
+            address: header.p_vaddr.into(),
+            memory: header.p_memsz.into(),
+        }
+    };
+    Some(table.chunks_exact(size).map(segment).collect())
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -331,53 +339,4 @@ fn libraries<B: Bytes + ?Sized>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::elf::{Elf as Built, Flaw};
-
-    fn elf(program: &Built) -> ElfHeaders {
-        Image::of(program.build().as_slice()).elf.unwrap()
-    }
-
-    #[test]
-    fn a_short_file_has_a_head_of_zeros() {
-        let image = Image::of(b"#!/a".as_slice());
-        assert_eq!((image.head.len(), image.head[4]), (HEAD, 0));
-    }
-
-    #[test]
-    fn the_interpreter_and_the_libraries_are_found() {
-        let elf = elf(&Built::new().interpreter("/l").needs("a.so").runpath("/r"));
-        assert_eq!(elf.interpreter, Some(Interpreter::Path("/l".into())));
-        assert_eq!(
-            (elf.needed, elf.runpath),
-            (vec!["a.so".into()], Some("/r".into()))
-        );
-    }
-
-    #[test]
-    fn a_narrow_program_is_read_by_its_own_headers() {
-        let elf = elf(&Built::new_32().interpreter("/l").needs("a.so"));
-        assert_eq!(
-            (elf.machine, elf.needed),
-            (header::EM_386, vec!["a.so".into()])
-        );
-    }
-
-    #[test]
-    fn an_interpreter_without_a_nul_is_malformed() {
-        let elf = elf(&Built::new().interpreter_bytes(b"/lib/x"));
-        assert_eq!(elf.interpreter, Some(Interpreter::Malformed));
-    }
-
-    #[test]
-    fn an_interpreter_behind_the_end_is_cut() {
-        let elf = elf(&Built::new().interpreter("/l").flaw(Flaw::Truncated));
-        assert_eq!(elf.interpreter, Some(Interpreter::Cut));
-    }
-
-    #[test]
-    fn an_address_beyond_user_space_is_noticed() {
-        assert!(!elf(&Built::new().flaw(Flaw::Address)).addresses);
-    }
-}
+mod tests;

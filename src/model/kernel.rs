@@ -579,4 +579,6 @@ impl Execve<'_, '_> {
 }
 
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod tests;

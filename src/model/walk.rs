@@ -225,4 +225,123 @@ mod tests {
     fn what_is_missing_is_missing() {
         assert_eq!(found(&sample(), "/d/g/h", true), "ENOENT");
     }
+
+    #[test]
+    fn a_part_of_255_bytes_is_not_too_long() {
+        assert_eq!(found(&sample(), &"x".repeat(255), true), "ENOENT");
+    }
+
+    #[test]
+    fn a_path_has_4095_bytes_at_the_most() {
+        let long = |count: usize| found(&sample(), &("/".repeat(count - 1) + "d"), true);
+        assert_eq!(
+            (&*long(4095), &*long(4096)),
+            ("a directory", "ENAMETOOLONG")
+        );
+    }
+
+    #[test]
+    fn forty_links_are_followed_and_no_more() {
+        let chain = |count: usize| {
+            let first = sample().link("/0", "/d/f");
+            let all = (1..count).fold(first, |sample, at| {
+                sample.link(&format!("/{at}"), &format!("/{}", at - 1))
+            });
+            found(&all, &format!("/{}", count - 1), true)
+        };
+        assert_eq!((&*chain(40), &*chain(41)), ("/d/f", "ELOOP"));
+    }
+
+    #[test]
+    fn two_dots_lead_up_and_not_beyond_the_root() {
+        assert_eq!(found(&sample(), "/d/../d/f", true), "/d/f");
+        assert_eq!(found(&sample(), "/../../d/f", true), "/d/f");
+    }
+
+    #[test]
+    fn a_file_has_nothing_below_it() {
+        assert_eq!(found(&sample(), "/d/f/x", true), "ENOTDIR");
+        assert_eq!(found(&sample(), "/l/x", true), "ENOTDIR");
+    }
+
+    #[test]
+    fn a_relative_path_begins_at_its_base() {
+        let walked = walk(&sample().0, &call("/").caller, "/d", "f", true);
+        assert!(matches!(walked, Ok(Walked::File(file)) if file.name == "/d/f"));
+        let base = walk(&sample().0, &call("/").caller, "/d/f", "", true);
+        assert!(matches!(base, Ok(Walked::File(file)) if file.name == "/d/f"));
+    }
+
+    #[test]
+    fn a_link_to_a_directory_with_a_slash_is_followed() {
+        assert_eq!(
+            found(&sample().link("/s", "d"), "/s/", false),
+            "a directory"
+        );
+        assert_eq!(found(&sample().link("/s", "/d/f"), "/s/", false), "ENOTDIR");
+    }
+
+    fn other(path: &str) -> Sample {
+        let mut sample = sample();
+        sample.0.0.insert(path.to_owned(), Some(Node::Other));
+        sample
+    }
+
+    #[test]
+    fn a_device_is_something_else_and_no_directory() {
+        assert_eq!(found(&other("/n"), "/n", true), "something");
+        assert_eq!(found(&other("/n"), "/n/", true), "ENOTDIR");
+        let base = walk(&other("/n").0, &call("/").caller, "/n", "", true);
+        assert!(matches!(base, Ok(Walked::Other)));
+    }
+
+    #[test]
+    fn a_directory_that_may_not_be_searched_leads_nowhere() {
+        let mut sample = sample();
+        let closed = Node::Directory(Owned {
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+        });
+        sample.0.0.insert("/d".to_owned(), Some(closed));
+        let mut caller = call("/").caller;
+        assert!(walk(&sample.0, &caller, "/", "/d/f", true).is_ok());
+        caller.overrides = false;
+        assert_eq!(
+            walk(&sample.0, &caller, "/", "/d/f", true).err(),
+            Some("EACCES")
+        );
+        assert!(walk(&sample.0, &caller, "/", "/d", true).is_ok());
+    }
+
+    #[test]
+    fn what_may_be_read_is_told() {
+        let mut caller = call("/").caller;
+        caller.overrides = false;
+        let sample = sample().mode("/d/w", b"", 0o300).link("/k", "d/f");
+        let kind = |caller: &Caller, path: &str| match readable(&sample.0, caller, path) {
+            Some(Node::File(file)) => file.name,
+            Some(Node::Directory(_)) => "a directory".to_owned(),
+            Some(_) => "something".to_owned(),
+            None => "nothing".to_owned(),
+        };
+        assert_eq!(kind(&caller, "/k"), "/d/f");
+        assert_eq!(kind(&caller, "d/w"), "nothing");
+        assert_eq!(kind(&caller, "/d"), "a directory");
+        assert_eq!(kind(&caller, "/none"), "nothing");
+        let other = other("/n");
+        assert_eq!(readable(&other.0, &caller, "/n"), Some(Node::Other));
+        caller.uid = 7;
+        caller.gid = 7;
+        let mut closed = sample.0.clone();
+        closed.0.insert(
+            "/d".to_owned(),
+            Some(Node::Directory(Owned {
+                mode: 0o711,
+                uid: 0,
+                gid: 0,
+            })),
+        );
+        assert_eq!(readable(&closed, &caller, "/d"), None);
+    }
 }

@@ -249,4 +249,58 @@ mod tests {
         assert_eq!(met(since(), "6.12.9", None), Some(false));
         assert_eq!(met(since(), "6.13.20", None), Some(false));
     }
+
+    /// How many of these are asked about: one of the machine, and two others.
+    fn number(lab: LabKind, machine: bool) -> usize {
+        let all = [needs::OVERLAY, needs::COREDUMP, needs::OWN_SETTINGS];
+        asked(&all[..if machine { 3 } else { 2 }], lab).count()
+    }
+
+    #[test]
+    fn where_the_machine_is_not_ours_nothing_else_is_asked() {
+        assert_eq!(
+            (number(LabKind::Vm, true), number(LabKind::Vm, false)),
+            (3, 2)
+        );
+        assert_eq!(
+            (
+                number(LabKind::Native, true),
+                number(LabKind::Native, false)
+            ),
+            (1, 2)
+        );
+        let all = [needs::OVERLAY, needs::OWN_SETTINGS];
+        let alone: Vec<_> = asked(&all, LabKind::Native).map(|need| need.what).collect();
+        assert_eq!(alone, [needs::OWN_SETTINGS.what]);
+    }
+
+    #[test]
+    fn the_native_lab_is_no_machine_and_loads_its_own_modules() {
+        let on = |host, lab| {
+            let need = Need {
+                what: "",
+                host,
+                probe: |_| true,
+            };
+            need.on_host(&KernelFacts {
+                release: "6.1.1",
+                config: Some("CONFIG_BINFMT_MISC=m\n"),
+                modules: &[],
+                lab,
+                capabilities: 0,
+            })
+        };
+        assert_eq!(on(Host::Vm, LabKind::Vm), Some(true));
+        assert_eq!(on(Host::Vm, LabKind::Native), Some(false));
+        assert_eq!(
+            on(Host::Config("CONFIG_BINFMT_MISC"), LabKind::Native),
+            Some(true)
+        );
+        assert_eq!(
+            on(Host::Config("CONFIG_BINFMT_MISC"), LabKind::Vm),
+            Some(false)
+        );
+        assert_eq!(on(Host::Built(true), LabKind::Vm), Some(true));
+        assert_eq!(on(Host::Built(false), LabKind::Vm), Some(false));
+    }
 }

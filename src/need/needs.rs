@@ -237,3 +237,13 @@ fn tmpfs_has_attributes() -> bool {
     let _ = std::fs::remove_file(place);
     set
 }
+
+#[cfg(test)]
+mod tests {
+    use super::file_system;
+
+    #[test]
+    fn a_file_system_is_known_by_its_whole_name() {
+        assert!(file_system("tmpfs") && !file_system("tmp") && !file_system("nodev"));
+    }
+}

@@ -230,4 +230,57 @@ mod tests {
             "{text}"
         );
     }
+
+    /// Everything that a story can have, and how it is told.
+    #[test]
+    fn every_kind_of_point_has_its_words() {
+        let text = told(include_str!("story/sample.txt"));
+        assert_eq!(text.trim_end(), include_str!("story/brief.txt").trim_end());
+    }
+
+    /// A start with these stages of p1, told.
+    fn stages(names: &[&str]) -> String {
+        let lines = names
+            .iter()
+            .map(|name| format!("stage={name:<22} pid=p1 : f = 0\n"));
+        told(&format!(
+            "start p1 by launcher: execve /a\n{}",
+            lines.collect::<String>()
+        ))
+    }
+
+    #[test]
+    fn the_point_of_no_return_is_told_once() {
+        let seen = stages(&["credentials-from-file", "no-return", "return"]);
+        assert!(seen.contains("-- the point of no return [f]"), "{seen}");
+        assert!(!seen.contains("right after"), "{seen}");
+        let next = stages(&["credentials-from-file", "return", "no-return"]);
+        assert!(!next.contains("right after"), "{next}");
+        let unseen = stages(&["credentials-from-file", "stack", "call", "no-return"]);
+        assert!(unseen.contains("right after this"), "{unseen}");
+        let end = stages(&["credentials-from-file"]);
+        assert!(!end.contains("right after"), "{end}");
+    }
+
+    #[test]
+    fn a_call_that_fails_after_nothing_says_no_more() {
+        let fails = |before: &str| {
+            told(&format!(
+                "start p1 by launcher: execve /a\n{before}\
+                 stage=return                 pid=p1 : f = ENOENT\n"
+            ))
+        };
+        let call = "stage=call                   pid=p1 : syscalls:sys_enter_execve\n";
+        let nonsense = "stage=nonsense               pid=p1 : g\n";
+        for before in ["", call, nonsense] {
+            let text = fails(before);
+            assert!(text.contains("the call fails with ENOENT [f]"), "{text}");
+        }
+    }
+
+    #[test]
+    fn processes_without_stages_are_not_alike() {
+        let text = told("start p1 by launcher: execve /a\n\nstart p2 by p1\n");
+        assert!(!text.contains("stage by stage"), "{text}");
+    }
 }

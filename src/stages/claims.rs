@@ -3,6 +3,8 @@
 //! Each is checked on every exec of a dynamically linked program, and shows the lines that it
 //! rests on.
 
+use std::ops::Range;
+
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, RETURN};
 use super::{Point, StageMark};
 use crate::trail::{Mask, Step};
@@ -151,30 +153,39 @@ impl<'a> Stretch<'a> {
 
     /// The steps, each with its place.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = (usize, &'a Step)> {
-        self.points
-            .iter()
-            .enumerate()
-            .filter_map(|(at, point)| match point {
-                Point::Step(step) => Some((at, step)),
-                Point::Stage(_) => None,
-            })
+        self.steps_at(0..self.points.len())
+    }
+
+    /// Those of these places.
+    fn steps_at(&self, places: Range<usize>) -> impl DoubleEndedIterator<Item = (usize, &'a Step)> {
+        places.filter_map(|at| Some((at, self.step(at)?)))
+    }
+
+    /// The last step before a place.
+    fn before(&self, at: usize) -> Option<(usize, &'a Step)> {
+        self.steps_at(0..at).next_back()
+    }
+
+    /// The first step after a stage's place.
+    fn after(&self, at: usize) -> Option<(usize, &'a Step)> {
+        self.steps_at(at..self.points.len()).next()
     }
 
     /// The last `execute` before the point of no return, or the last that was not of the ELF
     /// interpreter; with the `open` after it.
     fn opened(&self, loader: bool) -> Option<(usize, usize)> {
         let end = self.stage("begin-new-exec")?;
-        let interpreter = self.elf_interpreter();
-        let executes: Vec<_> = self
-            .steps()
-            .filter(|(at, step)| *at < end && step.mask == Mask::EXECUTE)
-            .filter(|(at, _)| loader == interpreter.is_some_and(|open| open < *at))
-            .collect();
-        let (at, execute) = *executes.last()?;
-        let (open, _) = self.steps().find(|(next, step)| {
-            *next > at && step.mask == Mask::OPEN && step.path == execute.path
-        })?;
-        (open < end).then_some((at, open))
+        let interpreter = self.elf_interpreter().map_or(end, |open| open.min(end));
+        let places = match loader {
+            true => interpreter..end,
+            false => 0..interpreter,
+        };
+        let mut executes = self.steps_at(places);
+        let (at, execute) = executes.rfind(|(_, step)| step.mask == Mask::EXECUTE)?;
+        let (open, _) = self
+            .steps_at(at..end)
+            .find(|(_, step)| step.mask == Mask::OPEN && step.path == execute.path)?;
+        Some((at, open))
     }
 
     /// Where the ELF handler is about to open the ELF interpreter.
@@ -205,8 +216,9 @@ fn program_opened(exec: &Stretch<'_>) -> Option<Vec<usize>> {
 }
 
 fn loader_opened(exec: &Stretch<'_>) -> Option<Vec<usize>> {
-    let (program, _) = exec.opened(false)?;
-    opened_under_old_exe(exec, true).filter(|lines| lines.iter().all(|line| *line > program))
+    // The program's `execute` comes first: it is looked for before that of the interpreter.
+    exec.opened(false)?;
+    opened_under_old_exe(exec, true)
 }
 
 fn opened_under_old_exe(exec: &Stretch<'_>, loader: bool) -> Option<Vec<usize>> {
@@ -221,10 +233,10 @@ fn opened_under_old_exe(exec: &Stretch<'_>, loader: bool) -> Option<Vec<usize>> 
 fn exe_changes(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (_, opened) = exec.opened(true)?;
     let (set, map) = (exec.stage("exe-file-set")?, exec.stage("memory-map")?);
-    let (before, last) = exec.steps().take_while(|(at, _)| *at < map).last()?;
-    let after = exec.steps().find(|(at, _)| *at > map);
+    let (before, last) = exec.before(map)?;
+    let after = exec.after(map);
     let begins = exec.stage("begin-new-exec")?;
-    let order = opened <= before && before < begins && begins < set && set < map;
+    let order = [opened, before, begins, set, map].is_sorted();
     let new = after.is_none_or(|(_, step)| step.exe != last.exe || exec.same_program());
     let lines = [before, begins, set, map].into_iter();
     (order && new).then(|| lines.chain(after.map(|(at, _)| at)).collect())
@@ -233,16 +245,17 @@ fn exe_changes(exec: &Stretch<'_>) -> Option<Vec<usize>> {
 fn loader_runs(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (map, runs) = (exec.stage("memory-map")?, exec.stage(LOADER_RUNS)?);
     let back = exec.stage(RETURN)?;
-    let (first, step) = exec.steps().find(|(at, _)| *at > map)?;
+    let (first, step) = exec.after(map)?;
     let old = exec.old_exe()?;
-    let order = map < back && back < runs && runs < first;
+    let order = [map, back, runs, first].is_sorted();
     (order && (step.exe != old || exec.same_program())).then(|| vec![back, runs, first])
 }
 
 fn program_runs(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     let (loader, program) = (exec.stage(LOADER_RUNS)?, exec.stage(PROGRAM_RUNS)?);
-    let last = exec.steps().take_while(|(at, _)| *at < program).last()?.0;
-    (loader < last && last < program).then(|| vec![loader, last, program])
+    let (last, _) = exec.before(program)?;
+    let lines = [loader, last, program];
+    lines.is_sorted().then(|| lines.to_vec())
 }
 
 impl Stretch<'_> {
@@ -283,13 +296,11 @@ pub fn changes(exec: &Stretch<'_>) -> Vec<IdentityChange> {
             .skip(begin)
             .find(|(_, point)| matches!(point, Point::Stage(mark) if mark.stage == stage));
         let (at, point) = at?;
-        let before = exec.steps().take_while(|(step, _)| *step < at).last();
-        let after = exec.steps().find(|(step, _)| *step > at);
         Some(IdentityChange {
             what,
-            before: before.map(|(_, step)| step.to_string()),
+            before: exec.before(at).map(|(_, step)| step.to_string()),
             stage: line(point),
-            after: after.map(|(_, step)| step.to_string()),
+            after: exec.after(at).map(|(_, step)| step.to_string()),
         })
     };
     found.into_iter().filter_map(change).collect()
@@ -330,6 +341,135 @@ end p1: exit 0
         for claim in CLAIMS {
             assert!(held(claim, NORMAL), "{}", claim.name);
         }
+    }
+
+    #[test]
+    fn every_claim_shows_the_lines_that_it_rests_on() {
+        let points = parse(NORMAL).unwrap().inside.stages;
+        let exec = &execs(&points)[0];
+        let lines: Vec<_> = CLAIMS.iter().map(|claim| (claim.check)(exec)).collect();
+        let expected = [
+            vec![1, 2],
+            vec![5, 6],
+            vec![6, 7, 8, 9, 13],
+            vec![11, 12, 13],
+            vec![12, 13, 14],
+        ];
+        assert_eq!(lines, expected.map(Some));
+    }
+
+    /// The normal start with one of its lines after another one.
+    fn moved(line: &str, after: &str) -> String {
+        let one = |begin: &str| {
+            let found = NORMAL.lines().find(|line| line.starts_with(begin));
+            format!("{}\n", found.unwrap())
+        };
+        let (line, after) = (one(line), one(after));
+        let without = NORMAL.replacen(&line, "", 1);
+        without.replacen(&after, &format!("{after}{line}"), 1)
+    }
+
+    #[test]
+    fn the_exe_file_is_set_before_the_process_changes_to_the_map() {
+        assert!(!held(
+            &CLAIMS[2],
+            &moved("stage=exe-file-set", "stage=memory-map")
+        ));
+    }
+
+    #[test]
+    fn the_point_of_no_return_comes_before_the_exe_file_is_set() {
+        assert!(!held(
+            &CLAIMS[2],
+            &moved("stage=begin-new-exec", "stage=exe-file-set")
+        ));
+    }
+
+    #[test]
+    fn a_step_after_the_point_of_no_return_is_not_before_it() {
+        let set = "stage=exe-file-set";
+        let step = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/more\n";
+        assert!(!held(
+            &CLAIMS[2],
+            &NORMAL.replace(set, &format!("{step}{set}"))
+        ));
+    }
+
+    #[test]
+    fn the_loader_runs_after_the_call_has_returned() {
+        assert!(!held(
+            &CLAIMS[3],
+            &moved("stage=return", "stage=loader-runs")
+        ));
+    }
+
+    #[test]
+    fn the_call_returns_after_the_memory_map_is_new() {
+        assert!(!held(
+            &CLAIMS[3],
+            &moved("stage=memory-map", "stage=return")
+        ));
+    }
+
+    #[test]
+    fn the_program_runs_after_the_libraries() {
+        let program = "stage=program-runs           pid=p1 : uprobe = /a\n";
+        let runs = "stage=loader-runs";
+        let early = NORMAL
+            .replace(program, "")
+            .replace(runs, &format!("{program}{runs}"));
+        assert!(!held(&CLAIMS[4], &early));
+    }
+
+    #[test]
+    fn the_old_exe_must_stay_for_the_open_as_well() {
+        let open = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/ld";
+        let text = NORMAL.replace(open, &open.replace("exe=/x", "exe=/a"));
+        assert!(!held(&CLAIMS[1], &text));
+    }
+
+    #[test]
+    fn an_exe_that_stays_is_no_change() {
+        let text = NORMAL.replace("exe=/a comm=a : path=/lib", "exe=/x comm=a : path=/lib");
+        assert!(!held(&CLAIMS[2], &text) && !held(&CLAIMS[3], &text));
+    }
+
+    #[test]
+    fn a_program_that_executes_itself_keeps_its_exe() {
+        let text = NORMAL.replace("exe=/x", "exe=/a");
+        assert!(held(&CLAIMS[2], &text) && held(&CLAIMS[3], &text));
+    }
+
+    #[test]
+    fn an_open_after_the_point_of_no_return_is_not_that_of_the_exec() {
+        let first = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/ld\n";
+        let begin = "stage=begin-new-exec         pid=p1 : begin_new_exec\n";
+        let late = NORMAL
+            .replace(first, "")
+            .replace(begin, &format!("{begin}{first}"));
+        assert!(!held(&CLAIMS[1], &late));
+    }
+
+    #[test]
+    fn an_exec_without_an_elf_interpreter_has_opened_none() {
+        let text = NORMAL.replace("stage=open-interpreter       pid=p1 : open_exec\n", "");
+        let points = parse(&text).unwrap().inside.stages;
+        let exec = &execs(&points)[0];
+        assert_eq!(
+            (exec.opened(true), exec.opened(false)),
+            (None, Some((4, 5)))
+        );
+    }
+
+    #[test]
+    fn an_interpreter_that_was_opened_before_the_elf_handler_is_none_of_elf() {
+        let line = "stage=open-interpreter       pid=p1 : open_exec\n";
+        let elf = "stage=try-elf                pid=p1 : load_elf_binary\n";
+        let text = NORMAL
+            .replace(line, "")
+            .replace(elf, &format!("{line}{elf}"));
+        let points = parse(&text).unwrap().inside.stages;
+        assert_eq!(execs(&points)[0].opened(true), None);
     }
 
     #[test]
@@ -405,7 +545,10 @@ end p1: exit 0
     fn a_change_is_pinned_from_both_sides() {
         let points = parse(NORMAL).unwrap().inside.stages;
         let exec = &execs(&points)[0];
-        let change = &changes(exec)[0];
+        let all = changes(exec);
+        let what: Vec<_> = all.iter().map(|change| change.what).collect();
+        assert_eq!(what, ["exe and address space", "comm"]);
+        let change = &all[0];
         assert!(change.before.as_ref().unwrap().ends_with("path=/ld"));
         assert!(change.stage.contains("membarrier_exec_mmap"));
         assert!(change.after.as_ref().unwrap().ends_with("path=/lib"));

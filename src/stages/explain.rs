@@ -242,7 +242,7 @@ fn wrap(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::parse;
-    use super::explain;
+    use super::{explain, wrap};
 
     fn told(text: &str) -> String {
         explain(&parse(text).unwrap())
@@ -308,5 +308,26 @@ mod tests {
     fn what_was_not_seen_is_not_told() {
         let text = told("start p1 by launcher: execve /a\nend p1: errno ENOENT\n");
         assert!(!text.contains("point of no return"), "{text}");
+    }
+
+    /// Everything that a story can have, and how it is told.
+    #[test]
+    fn every_kind_of_point_has_its_words() {
+        let text = told(include_str!("story/sample.txt"));
+        assert_eq!(
+            text.trim_end(),
+            include_str!("story/explained.txt").trim_end()
+        );
+    }
+
+    #[test]
+    fn a_sentence_is_broken_where_it_would_be_too_long() {
+        let (word, longer) = ("x".repeat(46), "x".repeat(47));
+        assert_eq!(wrap(&format!("{word} {word}")), format!("{word} {word}"));
+        assert_eq!(
+            wrap(&format!("{word} {longer}")),
+            format!("{word}\n    {longer}")
+        );
+        assert_eq!(wrap(&"y".repeat(200)), "y".repeat(200));
     }
 }

@@ -84,7 +84,7 @@ impl Inside {
 
 #[cfg(test)]
 mod tests {
-    use super::{Point, StageMark, without};
+    use super::{Inside, Point, StageMark, without};
 
     #[test]
     fn what_is_not_the_execs_own_is_left_out() {
@@ -98,5 +98,26 @@ mod tests {
         };
         let story = without(vec![stage("audit"), stage("reported")], &["audit"]);
         assert_eq!(story, [stage("reported")]);
+    }
+
+    #[test]
+    fn a_kernel_without_a_function_does_not_show_its_stages() {
+        let stage = |symbol: &str| {
+            Point::Stage(StageMark {
+                process: "p1".into(),
+                stage: "s".into(),
+                symbol: symbol.into(),
+                detail: None,
+            })
+        };
+        let inside = Inside {
+            stages: vec![stage("f"), stage("g")],
+            ..Inside::default()
+        };
+        let found = inside.without(&["f".to_owned()]);
+        assert_eq!(
+            (found.stages, found.absent),
+            (vec![stage("g")], vec!["f".to_owned()])
+        );
     }
 }

@@ -154,4 +154,11 @@ stage=return                 pid=p2 : syscalls:sys_exit_execve = ENOENT
             5
         );
     }
+
+    #[test]
+    fn stages_alone_are_a_story() {
+        let story = parse("stage=call                   pid=p1 : kernel_execve\n").unwrap();
+        assert_eq!((story.trail.steps.len(), story.inside.stages.len()), (0, 1));
+        assert_eq!(parse("\n").unwrap_err().what, "the trail is empty");
+    }
 }

@@ -412,4 +412,28 @@ mod tests {
         assert!(!word.is_traceable(&[Source::Entry]));
         assert!(word.is_traceable(&[Source::Event("sched", "sched_prepare_exec")]));
     }
+
+    #[test]
+    fn a_source_is_looked_up_by_its_symbol() {
+        let sources = [
+            Function("f"),
+            With("w"),
+            Return("r"),
+            Event("g", "e"),
+            Entry,
+        ];
+        let symbols = sources.map(|source| source.symbol());
+        assert_eq!(symbols, ["f", "w", "r", "g:e", "uprobe"]);
+        assert_eq!(
+            (Function("f").function(), With("w").function()),
+            (Some("f"), None)
+        );
+    }
+
+    #[test]
+    fn returns_of_all_calls_are_asked_for_by_two_numbers() {
+        let exit = Event("raw_syscalls", "sys_exit");
+        assert_eq!(exit.filter(), Some("id==11||id==358"));
+        assert_eq!(Event("raw_syscalls", "sys_enter").filter(), None);
+    }
 }

@@ -56,7 +56,7 @@ mod tests {
     fn everything_of_another_start_is_added() {
         let one = Agreement {
             starts: 1,
-            afterwards: 2,
+            afterwards: 6,
             kernel: 3,
             loader: 4,
             own: 5,
@@ -73,7 +73,7 @@ mod tests {
             both.loader,
             both.own,
         ];
-        assert_eq!(counts, [2, 4, 6, 8, 10]);
+        assert_eq!(counts, [2, 12, 6, 8, 10]);
         assert_eq!(both.disagreements, ["a", "a"]);
         assert_eq!(both.renamed, ["b", "b"]);
         // A reason is told once.

@@ -78,7 +78,7 @@ pub enum LabKind {
 
 #[cfg(test)]
 mod tests {
-    use super::flavour;
+    use super::{KernelInfo, LabKind, flavour};
 
     #[test]
     fn a_flavour_is_what_the_distribution_adds() {
@@ -91,5 +91,17 @@ mod tests {
     fn a_build_that_adds_nothing_is_generic() {
         assert_eq!(flavour("6.12.107+deb13-amd64"), "generic");
         assert_eq!(flavour("7.3.0-rc1"), "generic");
+    }
+
+    #[test]
+    fn another_release_of_a_kernel_may_be_of_another_flavour() {
+        let mut info = KernelInfo::of("6.12", "6.12.107+deb13-amd64", LabKind::Vm);
+        info.set_release("6.12.108-acme");
+        assert_eq!(info, KernelInfo::of("6.12", "6.12.108-acme", LabKind::Vm));
+        assert_eq!((&*info.flavour, info.label()), ("acme", "6.12"));
+        assert_eq!(
+            KernelInfo::of("6.12", "6.12.1", LabKind::Native).label(),
+            "native"
+        );
     }
 }

@@ -122,4 +122,10 @@ mod tests {
     fn a_foreign_name_is_refused() {
         assert_eq!(Mask::from_name("opne"), None);
     }
+
+    #[test]
+    fn a_bit_that_is_named_twice_is_set() {
+        assert_eq!(Mask::from_name("open+open"), Some(Mask::OPEN));
+        assert_eq!(Mask::from_name("open+0x10001"), Some(Mask(0x10001)));
+    }
 }

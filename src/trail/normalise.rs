@@ -244,7 +244,7 @@ fn special(pid: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Exit, How, LaunchCall, Mask, SelfReport, Told};
+    use crate::trail::{Exit, How, Later, LaterThread, LaunchCall, Mask, SelfReport, Told};
 
     fn run(sightings: Vec<Sighting>) -> Run {
         let parents = sightings
@@ -280,6 +280,36 @@ mod tests {
             .iter()
             .map(|step| step.process.as_str())
             .collect()
+    }
+
+    #[test]
+    fn a_second_look_tells_of_the_process_and_of_the_thread() {
+        let mut sighting = seen(101, 100);
+        sighting.later = Some(Later {
+            exe: Some("/proc/101/exe".into()),
+            comm: None,
+            thread: Some(LaterThread {
+                exe: None,
+                comm: Some("t".into()),
+            }),
+        });
+        let trail = normalise(&run(vec![sighting]));
+        let wanted = "process exe=/proc/p1/exe comm=gone, thread exe=none comm=t";
+        assert_eq!(trail.steps[0].later.as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn a_scenarios_own_processes_are_told_oldest_first() {
+        assert_eq!(own(&run(vec![seen(102, 101), seen(101, 100)])), [101, 102]);
+    }
+
+    #[test]
+    fn who_is_not_the_scenarios_own_comes_first_and_once() {
+        let all = vec![seen(101, 100), seen(100, 1), seen(1, 0), seen(100, 1)];
+        let trail = normalise(&run(all));
+        assert_eq!(processes(&trail), ["launcher", "launcher", "init", "p1"]);
+        let parents: Vec<_> = trail.steps.iter().map(|step| &*step.parent).collect();
+        assert_eq!(parents, ["init", "init", "outside", "launcher"]);
     }
 
     #[test]

@@ -55,3 +55,16 @@ impl fmt::Display for Outcome {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+
+    #[test]
+    fn the_worst_of_several_is_the_one_that_asks_for_attention_most() {
+        let mut all = Outcome::ALL;
+        all.sort_by_key(|outcome| outcome.badness());
+        let names = all.map(|outcome| outcome.to_string());
+        assert_eq!(names, ["same", "unsupported", "new", "changed", "broken"]);
+    }
+}

@@ -428,4 +428,10 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
     fn an_empty_text_is_no_trail() {
         assert_eq!(parse("\n").unwrap_err().what, "the trail is empty");
     }
+
+    #[test]
+    fn a_case_after_what_belongs_to_none_is_refused() {
+        let error = parse(&format!("{TEXT}case x\n\n{TEXT}")).unwrap_err();
+        assert_eq!(error.what, "a case after what belongs to none");
+    }
 }

@@ -139,15 +139,18 @@ impl Trail {
     /// How many lines its text has, without the empty ones.
     #[must_use]
     pub fn length(&self) -> usize {
-        let cases = self.cases.iter().map(|case| 1 + case.trail.length());
-        self.started.len()
-            + self.steps.len()
-            + self.ended.len()
-            + self.told.len()
-            + self.found.len()
-            + self.verdicts.len()
-            + self.facts.len()
-            + cases.sum::<usize>()
+        let own = [
+            self.started.len(),
+            self.steps.len(),
+            self.ended.len(),
+            self.told.len(),
+            self.found.len(),
+            self.verdicts.len(),
+            self.facts.len(),
+            self.cases.len(),
+        ];
+        let cases = self.cases.iter().map(|case| case.trail.length());
+        own.into_iter().chain(cases).sum()
     }
 
     /// Writes what stands for a missing exe link where there is none.
@@ -196,4 +199,19 @@ pub struct Section {
     /// What was seen.
     #[serde(flatten)]
     pub trail: Trail,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trail::parse;
+
+    #[test]
+    fn a_trail_is_as_long_as_its_text_without_the_empty_lines() {
+        let text = "fact a: b\n\ncase x\n\nstart p1 by launcher: execve /a\n\
+                    perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\
+                    told p1: execfn=/a execfd=none comm=a exe=/a argv=/a\nend p1: exit 0\n\n\
+                    case y\n\nstart p1 by launcher: execve /b\nend p1: exit 0\n";
+        let lines = text.lines().filter(|line| !line.is_empty());
+        assert_eq!(parse(text).unwrap().length(), lines.count());
+    }
 }

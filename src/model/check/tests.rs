@@ -178,6 +178,201 @@ fn a_program_that_it_starts_in_turn_is_explained_as_well() {
 }
 
 #[test]
+fn a_step_of_another_kind_on_another_file_or_under_another_name_is_noticed() {
+    let whole = kernels("/caller");
+    let last = step("open", "/caller", "/l");
+    let wrong = [
+        step("execute", "/caller", "/l"),
+        last.replace("path=/l", "path=/b"),
+        last.replace("exe=/caller", "exe=/b"),
+        last.replace("comm=caller", "comm=b"),
+    ];
+    for other in wrong {
+        let found = disagreements(&(whole.replace(&last, &other) + END));
+        assert_eq!(found.len(), 1, "{other}");
+        assert!(
+            found[0].ends_with("expected open /l (exe=/caller comm=caller)"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_step_of_another_thread_under_another_comm_is_renamed() {
+    let last = step("open", "/caller", "/l");
+    let other = last.replace("comm=caller", "comm=b thread=caller");
+    let start = kernels("/caller").replace("comm=caller", "comm=caller thread=caller");
+    let found = found(
+        &(start.replace(
+            &last.replace("comm=caller", "comm=caller thread=caller"),
+            &other,
+        ) + END),
+    );
+    assert_eq!((found.disagreements.len(), found.renamed.len()), (0, 1));
+}
+
+#[test]
+fn what_was_explained_is_counted() {
+    let found = found(&(kernels("/caller") + &step("open", "/a", "/data") + END));
+    let counts = (
+        found.starts,
+        found.afterwards,
+        found.kernel,
+        found.loader,
+        found.own,
+    );
+    assert_eq!(counts, (1, 0, 4, 0, 1));
+}
+
+/// What is found when `/a` is as it should be and p2 is started by p1 and opens something so.
+fn second(exe: &str, comm: &str) -> Vec<String> {
+    let step = format!("perm=open pid=p2 ppid=p1 exe={exe} comm={comm} : path=/data\n");
+    disagreements(&(kernels("/caller") + &step_of_a() + END + "\nstart p2 by p1\n" + &step))
+}
+
+fn step_of_a() -> String {
+    step("open", "/a", "/data")
+}
+
+#[test]
+fn a_process_begins_under_a_name_that_another_one_had() {
+    assert_eq!(second("/a", "a"), [""; 0]);
+    assert_eq!(second("/caller", "caller"), [""; 0]);
+    assert_eq!(second("none", "kworker"), [""; 0]);
+    let wanted = "p2: open /data (exe=/b comm=b): a name that no process had";
+    assert_eq!(second("/b", "b"), [wanted]);
+    assert_eq!(second("/a", "b").len(), 1);
+}
+
+#[test]
+fn a_program_whose_path_is_too_long_is_not_known() {
+    let long = step("execute", "/a", "too-long") + &step("open", "/a", "too-long");
+    let found = found(&(kernels("/caller") + &long + END));
+    assert_eq!((found.disagreements.len(), found.unknown.len()), (0, 1));
+}
+
+/// What is found when the program is told this.
+fn told(told: &str) -> Vec<String> {
+    disagreements(&(kernels("/caller") + "told p1: " + told + "\n" + END))
+}
+
+#[test]
+fn what_a_program_is_told_is_compared_field_by_field() {
+    let right = "execfn=/a execfd=none comm=a exe=/a argv=/a";
+    assert_eq!(told(right), [""; 0]);
+    assert_eq!(told(&right.replace("exe=/a", "exe=none")), [""; 0]);
+    let wrong = [
+        ("execfn=/a", "execfn=/b", "execfn=/b, expected /a"),
+        ("comm=a", "comm=b", "comm=b, expected a"),
+        ("exe=/a", "exe=/b", "exe=/b, expected /a"),
+        ("argv=/a", "argv=/a | b", "argv=/a | b, expected /a"),
+    ];
+    for (from, to, says) in wrong {
+        assert_eq!(told(&right.replace(from, to)), [format!("p1: told {says}")]);
+    }
+}
+
+#[test]
+fn a_descriptor_that_nobody_gave_is_noticed() {
+    let found = told("execfn=/a execfd=3 -> /a comm=a exe=/a argv=/a");
+    assert!(
+        found.contains(&"p1: told execfd=Some(3)".to_owned()),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_another_process_is_told_is_not_compared() {
+    let text = kernels("/caller")
+        + END
+        + "\nstart p2 by p1\n"
+        + "told p2: execfn=/x execfd=none comm=x exe=/x argv=/x\n";
+    assert_eq!(disagreements(&text), [""; 0]);
+}
+
+/// What is found when the watch ended in the middle.
+fn cut(trail: &str) -> Vec<String> {
+    let program = Elf::new().interpreter("/l");
+    let sample = Sample::new()
+        .program("/a", &program)
+        .program("/l", &Elf::new());
+    check(&Witness {
+        trail: &trail::parse(trail).unwrap(),
+        call: Some(&call("/a")),
+        files: &sample.0,
+        kernel: Release::of("7.3").unwrap(),
+        cut: true,
+    })
+    .disagreements
+}
+
+#[test]
+fn where_the_watch_was_cut_steps_may_be_missing_and_the_process_may_be_killed() {
+    let first = "start p1 by launcher: execve /a\n".to_owned() + &step("execute", "/caller", "/a");
+    assert_eq!(cut(&(first.clone() + "end p1: signal SIGKILL\n")), [""; 0]);
+    assert_eq!(cut(&(first + "end p1: errno EPERM\n")), [""; 0]);
+    let denied = "start p1 by launcher: execve /a\ndeny=EPERM ".to_owned()
+        + &step("execute", "/caller", "/a");
+    assert_eq!(cut(&(denied.clone() + "end p1: errno EPERM\n")), [""; 0]);
+    assert_eq!(cut(&(denied.clone() + "end p1: signal SIGKILL\n")), [""; 0]);
+    assert_eq!(cut(&(denied + "end p1: exit 0\n")).len(), 1);
+}
+
+#[test]
+fn a_kill_is_no_answer_where_the_watch_was_not_cut() {
+    let denied = "start p1 by launcher: execve /a\ndeny=EPERM ".to_owned()
+        + &step("execute", "/caller", "/a");
+    assert_eq!(
+        disagreements(&(denied.clone() + "end p1: signal SIGKILL\n")).len(),
+        1
+    );
+    assert_eq!(disagreements(&(denied + "end p1: errno EPERM\n")), [""; 0]);
+}
+
+#[test]
+fn a_hang_where_a_program_should_run_is_noticed() {
+    let text = "hang: read\n".to_owned() + &kernels("/caller") + END;
+    assert_eq!(
+        disagreements(&text),
+        ["p1: a hang, expected a program that runs"]
+    );
+}
+
+#[test]
+fn a_childs_program_that_was_killed_is_told_by_its_parent() {
+    assert_eq!(spawned(false, &of_child(), "end p1: errno EINTR"), [""; 0]);
+    assert_eq!(spawned(false, &of_child(), "end p1: errno EPERM").len(), 1);
+    let own = disagreements(&(kernels("/caller") + "end p1: errno EINTR\n"));
+    assert_eq!(own.len(), 1);
+}
+
+#[test]
+fn a_file_without_a_name_is_called_as_it_was_seen() {
+    let sample = Sample::new()
+        .program("/a", &Elf::new())
+        .with("/a", |file| file.name = "/".into());
+    let agrees = |name: &str, comm: &str| {
+        let steps: String = ["execute", "open"]
+            .map(|perm| step(perm, "/caller", "/"))
+            .concat();
+        let own = format!("perm=open pid=p1 ppid=launcher exe=/ comm={comm} : path=/data\n");
+        let text = format!("start p1 by launcher: execveat {name}\n{steps}{own}{END}");
+        let mut call = call("/a");
+        call.target = Target::Path(name.to_owned());
+        let found = check(&Witness {
+            trail: &trail::parse(&text).unwrap(),
+            call: Some(&call),
+            files: &sample.0,
+            kernel: Release::of("7.3").unwrap(),
+            cut: false,
+        });
+        (found.disagreements, found.renamed.len())
+    };
+    assert_eq!(agrees("/a", "a"), (Vec::new(), 0));
+    assert_eq!(agrees("/a", "b"), (Vec::new(), 1));
+}
+
+#[test]
 fn a_child_has_the_name_of_a_program_that_made_no_step_under_it() {
     let child = |exe: &str| {
         let first = step("execute", exe, "/b").replace("pid=p1 ppid=launcher", "pid=p2 ppid=p1");

@@ -3,6 +3,8 @@ use crate::elf::Elf as Built;
 use crate::model::sample::{Sample, call, libraries};
 use crate::model::{Call, ElfHeaders as Headers};
 
+mod rules;
+
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// A library with this name, which needs others.
