@@ -9,8 +9,9 @@ use clap::ValueEnum;
 
 use crate::contract::{self, Specification};
 use crate::event::{self, Column, Scene, Table, attempts, verdicts};
+use crate::observer::OBSERVERS;
 use crate::project::Project;
-use crate::scenario::{Registered, close, select};
+use crate::scenario::{Host, LIES, Registered, close, select};
 use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
 use crate::view::{Body, STAGES, VIEWS};
@@ -75,6 +76,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let columns = columns(&project, &kernels, &chosen)?;
     let table = Table::new(&columns, &views);
+    let missing = not_built_in(&table);
+    if !missing.is_empty() {
+        eprintln!(
+            "note: not built in, because there was no clang (vm/setup installs it): {}; what is \
+             told of them is from the snapshots",
+            missing.join(", ")
+        );
+    }
     let text = match args.format {
         Form::Text => event::table_text(&table),
         Form::Json => event::json(&table)?,
@@ -83,6 +92,22 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     write!(out, "{text}").context("failed to write the output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The observers of these rows that this build cannot arm.
+fn not_built_in(table: &Table) -> Vec<&'static str> {
+    let lacks = |view: &str| {
+        let mut kinds = OBSERVERS.iter().filter(|kind| kind.name == view);
+        kinds.any(|kind| {
+            kind.needs
+                .iter()
+                .any(|need| matches!(need.host, Host::Built(false)))
+        })
+    };
+    let mut missing: Vec<_> = table.rows.iter().map(|row| row.sign.view).collect();
+    missing.dedup();
+    missing.retain(|view| lacks(view));
+    missing
 }
 
 /// Refuses a word that is neither, with the observers that it may mean.
@@ -132,6 +157,7 @@ fn page(table: &Table) -> Result<String> {
     let claims = contract::Table::new(&specification, &columns)?;
     let page = PROSE.replace("{claims}", contract::claims(&claims, 3).trim_end());
     let page = page.replace("{scenarios}", &table.scenarios.to_string());
+    let page = page.replace("{glance}", event::glance(table).trim_end());
     Ok(page.replace("{table}", event::markdown(table).trim_end()))
 }
 
@@ -178,13 +204,14 @@ pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     });
     Some(Scene {
         scenario: name.to_owned(),
+        lies: name.split('/').next() == Some(LIES),
         attempts: attempts(story),
         reports: reports.collect(),
     })
 }
 
 fn family() -> Result<Vec<&'static Registered>> {
-    select(&["start".to_owned()])
+    select(&["start", "container", LIES].map(ToOwned::to_owned))
 }
 
 #[cfg(test)]

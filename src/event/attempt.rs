@@ -17,6 +17,8 @@ pub struct Attempt {
     pub old: Option<(String, String)>,
     /// The new comm, where it went past the point of no return.
     pub comm: Option<String>,
+    /// The arguments that the program found, with a bar between them, where it has told of them.
+    pub arguments: Option<String>,
     /// What became of it.
     pub end: End,
     /// How many steps the process had made before the call.
@@ -93,6 +95,12 @@ pub fn attempts(story: &Story) -> Vec<Attempt> {
             }
         }
         reader.close();
+        let mut execs = reader.done.iter_mut().rev();
+        let last = execs.find(|attempt| attempt.end == End::Executed);
+        let told = story.trail.told.iter().find(|told| told.process == process);
+        if let (Some(last), Some(told)) = (last, told) {
+            last.arguments = Some(told.told.argv.join(" | "));
+        }
         all.extend(reader.done);
     }
     all
@@ -187,6 +195,7 @@ impl<'a> Reader<'a> {
                 files: Vec::new(),
                 old,
                 comm: None,
+                arguments: None,
                 end: End::Killed,
                 from: self.steps,
                 to: self.steps,

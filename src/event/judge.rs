@@ -1,9 +1,9 @@
 //! The judgement: what a sign says of each exec, held against what is known.
 
-use std::fmt;
-
 use super::attempt::{Attempt, End};
+use super::lie::{Account, Lie, lies};
 use super::sign::{Says, Sign};
+use super::words::words;
 use super::{Event, Field, Report};
 
 /// What a sign makes of one exec.
@@ -27,6 +27,8 @@ pub struct SignJudged {
     pub container: bool,
     /// The user, real and effective; none where it is not told.
     pub user: Option<String>,
+    /// What of it is false.
+    pub lies: Vec<Lie>,
     /// The event that tells of it first.
     pub event: Option<Event>,
 }
@@ -194,21 +196,31 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         _ => events.iter().find_map(|event| told_path(sign, event)),
     };
     let is_heard = !events.is_empty();
+    let heard = match (is_heard, sign.says) {
+        (false, _) => Heard::Missed,
+        (true, Says::Executed | Says::Is | Says::Loaded) => Heard::Known,
+        (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
+        (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
+        (true, Says::Called) if attempt.end != End::Executed => {
+            told_result(attempt, get(Field::Result))
+        }
+        (true, Says::Asked | Says::Called | Says::Checked | Says::Opened) => Heard::Unsettled,
+    };
+    let path = is_heard.then(|| path(attempt, told));
+    let identity = identity(attempt, get(Field::Exe), get(Field::Comm));
+    let account = Account {
+        heard,
+        path,
+        identity,
+        arguments: get(Field::Argv),
+    };
     SignJudged {
-        heard: match (is_heard, sign.says) {
-            (false, _) => Heard::Missed,
-            (true, Says::Executed | Says::Is | Says::Loaded) => Heard::Known,
-            (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
-            (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
-            (true, Says::Called) if attempt.end != End::Executed => {
-                told_result(attempt, get(Field::Result))
-            }
-            (true, Says::Asked | Says::Called | Says::Checked | Says::Opened) => Heard::Unsettled,
-        },
-        path: is_heard.then(|| path(attempt, told)),
+        heard,
+        path,
         told: told.map(ToOwned::to_owned),
         chain: (is_heard && attempt.is_interpreted()).then(|| chain(attempt, events)),
-        identity: identity(attempt, get(Field::Exe), get(Field::Comm)),
+        identity,
+        lies: lies(sign, attempt, account),
         in_order: in_order(sign, attempt, events),
         container: get(Field::Cgroup).is_some(),
         user: get(Field::Uid).map(ToOwned::to_owned),
@@ -309,17 +321,6 @@ fn in_order(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Option<bool> {
     }
 }
 
-/// Writes the word of the table.
-macro_rules! words {
-    ($($kind:ident { $($case:ident => $word:literal,)* })*) => {
-        $(impl fmt::Display for $kind {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $($kind::$case => $word,)* })
-            }
-        })*
-    };
-}
-
 words! {
     Heard { Known => "known", Unsettled => "unsettled", Missed => "missed", }
     Path {
@@ -354,6 +355,7 @@ mod tests {
             files: vec!["/bin/ls".into()],
             old: Some(("/x".into(), "x".into())),
             comm: Some("ls".into()),
+            arguments: None,
             end: End::Executed,
             from: 0,
             to: 2,
