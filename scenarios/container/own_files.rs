@@ -14,7 +14,7 @@ use crate::scenario::{Container, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a program of the container's own, with the name of one of the host's",
-    needs: &[needs::OWN_SETTINGS, needs::CGROUP_V2, needs::PID_NAMESPACES],
+    needs: &[needs::OWN_SETTINGS, needs::CGROUP_V2],
     run,
     ..Scenario::DEFAULT
 };
@@ -22,9 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> anyhow::Result<()> {
     let container = Container::new(system, &[])?;
     system.copy("/usr/bin/busybox", "root/usr/bin/true")?;
-    let exec = Exec::by("execve in a container", "/usr/bin/true", |args| {
-        args.execve_in_child()
-    })?;
+    let exec = Exec::path("/usr/bin/true")?;
     system.observe(&exec.before(move || container.enter()))?;
     container.remove()
 }

@@ -24,6 +24,6 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execve in a container", "/usr/bin/true", |args| {
         args.execve_in_child()
     })?;
-    system.observe(&exec.before(move || container.enter()))?;
+    system.observe(&exec.before(move || container.enter_with_first()))?;
     container.remove()
 }

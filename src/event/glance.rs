@@ -87,7 +87,7 @@ fn without(row: &Row, kernels: &[String]) -> String {
         lacking.map(|(column, _)| column).collect::<Vec<_>>()
     };
     let (missing, deaf) = (
-        columns(|cell| cell.missing),
+        columns(|cell| cell.missing && cell.deaf.is_none()),
         columns(|cell| cell.deaf.is_some()),
     );
     let told = [("not on", missing), ("deaf on", deaf)];

@@ -40,8 +40,18 @@ impl Container {
         Ok(Container { shared })
     }
 
-    /// Moves this process into the cgroup, new namespaces and the root; its next child is the first of
-    /// the pid namespace.
+    /// As [`Container::enter`]; this process's next child is the first of a pid namespace as well.
+    ///
+    /// # Errors
+    ///
+    /// What a call says.
+    pub fn enter_with_first(self) -> Result<()> {
+        self.enter()?;
+        Ok(unshare(CloneFlags::CLONE_NEWPID)?)
+    }
+
+    /// Moves this process into the cgroup, new namespaces of mounts, cgroups, names, System V IPC and network, and
+    /// the root.
     ///
     /// # Errors
     ///
@@ -53,8 +63,7 @@ impl Container {
                 | CloneFlags::CLONE_NEWCGROUP
                 | CloneFlags::CLONE_NEWUTS
                 | CloneFlags::CLONE_NEWIPC
-                | CloneFlags::CLONE_NEWNET
-                | CloneFlags::CLONE_NEWPID,
+                | CloneFlags::CLONE_NEWNET,
         )?;
         let bind = |from: &Path, to: &Path| {
             let none = None::<&str>;

@@ -48,16 +48,21 @@ pub fn while_copied(
     choose: impl FnOnce(&mut Addresses),
 ) -> nix::Result<()> {
     let pages = FaultPages::new(path.to_bytes_with_nul())?;
-    let writer = || {
+    let (tell, begun) = std::sync::mpsc::channel();
+    let pages = &pages;
+    let writer = move || {
+        tell.send(()).map_err(|_| Errno::EPIPE)?;
         pages.wait()?;
-        act(&pages)?;
+        act(pages)?;
         pages.release()?;
         // It is ended by the exec.
         loop {
             std::thread::park();
         }
     };
+    // What a new thread does, its name first, comes before the call.
     let call = || {
+        begun.recv().map_err(|_| Errno::EPIPE)?;
         args.execve_at(|addresses| {
             choose(addresses);
             addresses.path = pages.address();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::errno::Errno;
@@ -142,7 +142,7 @@ fn userfaultfd() -> nix::Result<File> {
     // SAFETY: the call takes an integer and makes a new descriptor.
     let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC) };
     let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
-    Ok(File::from(OwnedFd::from(super::adopt_fd(fd))))
+    Ok(File::from(super::adopt_fd(fd)))
 }
 
 #[cfg(test)]
