@@ -6,7 +6,7 @@
 //! kernel reads it (`kernel_read` in `prepare_binprm`).
 //!
 //! Of the calls that fail, some have opened the file before (a format that nobody knows), and some
-//! never do: EACCES of `do_open_execat` is before the event, as is a path that leads nowhere.
+//! never do: EACCES (`may_open` in fs/namei.c) is before the event, as is a path that leads nowhere.
 //!
 //! See execve(2) and fanotify(7).
 

@@ -1,6 +1,6 @@
 //! ELOOP: too many symbolic links on the way to the file or its interpreter.
 //!
-//! 40 are followed (`MAXSYMLINKS`, `pick_link` in fs/namei.c; `contract/limit_symlinks`); no file is
+//! 40 are followed (`MAXSYMLINKS`, `pick_link` in fs/namei.c; `contract/limit_path`); no file is
 //! opened then. Scripts whose interpreter is a script, and so on, end in the same errno, after each
 //! of them was opened (`exec_binprm` in fs/exec.c).
 //!

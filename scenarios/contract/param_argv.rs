@@ -1,7 +1,7 @@
 //! argv is an array of pointers to strings; the array ends with NULL and each string with a NUL.
 //!
 //! Where the memory ends before the array, or a string, does: EFAULT (`count` and `copy_strings` in
-//! fs/exec.c). NULL instead of the array is taken for an empty one (`get_user_arg_ptr`), which is
+//! fs/exec.c). NULL instead of the array is taken for an empty one (`count` again), which is
 //! Linux's own: an empty argv becomes one empty string since [c:empty-argv], which stable releases have
 //! as well.
 //!

@@ -3,6 +3,7 @@
 //! Nobody is watched here: groups and marks are made and given up. `FAN_REPORT_FD_ERROR` tells of an event whose file the kernel
 //! could not open for the listener, which otherwise is an open that is refused in silence ([c:fd-error], and Debian's 6.12);
 //! `FAN_DENY_ERRNO` lets the errno be chosen ([c:deny-errno]); `FAN_PRE_ACCESS` asks at each read ([c:pre-access]);
+//! `FAN_INFO` lets an answer name the rule that made it, for the audit log ([c:response-info]);
 //! `FAN_REPORT_MNT` with a mark of a mount namespace tells of new mounts ([c:mount-events]), which closes the gap that a mark of a
 //! mount leaves (`policy/marks`). All are found out by asking: distributions carry them back.
 //!
@@ -42,12 +43,25 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         "EINVAL"
     };
     system.fact("FAN_DENY_ERRNO", errno)?;
+    system.fact("FAN_INFO", told(answer_with_rule()))?;
     for (place, path) in [("tmpfs", "/tmp"), ("ext4", crate::scenario::DISK)] {
         let group = Group::new(Ids::Process, Class::PreContent)?;
         let mark = group.watch_filesystem_for(std::path::Path::new(path), PRE_ACCESS);
         system.fact(&format!("FAN_PRE_ACCESS on {place}"), told(mark))?;
     }
     Ok(())
+}
+
+/// An answer to nobody that names a rule: valid, or not understood (`process_access_response` in
+/// fs/notify/fanotify/fanotify_user.c).
+fn answer_with_rule() -> Result<(), Errno> {
+    let class = InitFlags::FAN_CLASS_CONTENT;
+    let group = Fanotify::init(class, EventFFlags::O_RDONLY)?;
+    // Nobody's descriptor; FAN_ALLOW with FAN_INFO; then the type FAN_RESPONSE_INFO_AUDIT_RULE, its 16 bytes,
+    // the rule's number, that subject and object are trusted.
+    let words = [u32::MAX, 0x21, 16 << 16 | 1, 1, 1, 1];
+    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+    nix::unistd::write(&group, &bytes).map(drop)
 }
 
 fn told(result: Result<(), Errno>) -> String {

@@ -1,8 +1,8 @@
 //! A library that is preloaded into every program by `/etc/ld.so.preload`.
 //!
-//! The loader opens the list before the cache, under the new exe; it does so for every program of
-//! the system, and the open succeeds only where the file exists, so that its mere appearance in
-//! trails is worth a look.
+//! The loader of glibc opens the list before the cache, under the new exe, for every program that it
+//! loads (static programs have no loader). Where there is no such file it opens none (access(2) first,
+//! `do_preload` in elf/rtld.c), so that its mere appearance in trails is worth a look.
 //!
 //! See [c:ld-so-preload-file].
 

@@ -20,7 +20,8 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let exec = Exec::by("prctl PR_SET_MM_EXE_FILE", "/usr/bin/true", |_| {
+    let exec = Exec::by("prctl PR_SET_MM_EXE_FILE", "/usr/bin/true", |args| {
+        args.begin();
         set_exe_file(5)
     })?;
     system.observe(&exec.opened(5, "/usr/bin/true", OFlag::O_RDONLY | OFlag::O_CLOEXEC))?;

@@ -5,7 +5,7 @@ use crate::trail::Step;
 
 type Read = fn(&Step) -> String;
 
-const FIELDS: [(&str, Read); 6] = [
+const FIELDS: [(&str, Read); 7] = [
     ("exe", |step| step.exe.clone()),
     ("exe link", |step| {
         let there = if step.exe_link { "there" } else { "missing" };
@@ -14,6 +14,10 @@ const FIELDS: [(&str, Read); 6] = [
     ("comm", |step| step.comm.clone()),
     ("parent", |step| step.parent.clone()),
     ("mask", |step| String::from(step.mask)),
+    ("moment", |step| {
+        let moment = if step.before { "before" } else { "not before" };
+        format!("{moment} the call")
+    }),
     ("refused with", |step| {
         step.denied.clone().unwrap_or_else(|| "nothing".to_owned())
     }),

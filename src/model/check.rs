@@ -33,6 +33,7 @@ pub fn check(witness: &Witness<'_>) -> Agreement {
     let mut check = Check {
         witness,
         found: Agreement::default(),
+        names: Vec::new(),
     };
     let spawned = check.spawned();
     for process in processes(witness.trail) {
@@ -66,6 +67,8 @@ fn processes(trail: &Trail) -> Vec<String> {
 struct Check<'a> {
     witness: &'a Witness<'a>,
     found: Agreement,
+    /// Exe and comm of each program that was predicted to run so far: one need not have made a step under them.
+    names: Vec<(String, String)>,
 }
 
 /// The steps of one process that are not yet explained, and under which name it makes them.
@@ -172,7 +175,8 @@ impl Check<'_> {
         let by_caller = caller.is_none_or(|caller| (&caller.exe, &caller.comm) == (&own.0, &own.1));
         let others = self.witness.trail.steps.iter();
         let mut others = others.filter(|step| step.process != name);
-        let known = others.any(|step| (&step.exe, &step.comm) == (&own.0, &own.1));
+        let known = others.any(|step| (&step.exe, &step.comm) == (&own.0, &own.1))
+            || self.names.contains(&own);
         if first.exe_link && !by_caller && !known {
             self.disagree(
                 name,
@@ -266,7 +270,9 @@ impl Check<'_> {
         let loaded = load(files, &running, &mut |step| matching.step(step));
         let (matched, wrong) = (matching.matched, matching.wrong.take());
         self.found.loader += matched;
-        rest.identity = Some((running.exe.name.clone(), running.comm.clone()));
+        let identity = (running.exe.name.clone(), running.comm.clone());
+        self.names.push(identity.clone());
+        rest.identity = Some(identity);
         if let Some(wrong) = wrong {
             self.disagree(name, &wrong);
             rest.steps.clear();

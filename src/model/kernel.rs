@@ -98,7 +98,7 @@ fn errno(name: &str) -> KernelEnding {
 impl Execve<'_, '_> {
     /// `do_execveat_common`, `bprm_execve`, `exec_binprm`.
     fn run(&mut self) -> Result<Started, KernelEnding> {
-        // `__secure_computing` in kernel/seccomp.c, at the entry of the system call.
+        // `__secure_computing`, in 7.3 `__seccomp_permit_syscall`, of kernel/seccomp.c, at the entry of the system call.
         if let Some(filtered) = &self.call.filtered {
             Rule::Filtered.applies(true);
             return Err(errno(filtered));
@@ -264,7 +264,7 @@ impl Execve<'_, '_> {
         self.open_exec(base, path, follow)
     }
 
-    /// Opens a file to execute it: `do_filp_open`, `may_open` in fs/namei.c, `deny_write_access`.
+    /// Opens a file to execute it: `do_filp_open` (since 7.0 `do_file_open`), `may_open` in fs/namei.c, `deny_write_access`.
     fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, KernelEnding> {
         let caller = &self.call.caller;
         // `alloc_empty_file`, before the walk.
@@ -298,7 +298,8 @@ impl Execve<'_, '_> {
         Ok(file)
     }
 
-    /// The events of one open: `fsnotify_open_perm` asks for the execution, then for the open.
+    /// The events of one open: first for the execution, then for the open (`fsnotify_perm`, later `fsnotify_open_perm` and, since 6.17,
+    /// `fsnotify_open_perm_and_set_mode`).
     ///
     /// An overlay's file opens another one underneath (`ovl_open_realfile`).
     fn steps(&mut self, file: &File) -> Result<(), KernelEnding> {
@@ -370,10 +371,11 @@ impl Execve<'_, '_> {
             self.loader = Some(format.interpreter.clone());
             return Ok(Handler::NotMine);
         }
-        self.path_is_accessible()?;
         if Rule::MiscTransparent.applies(has('T')) {
             self.transparent = Some(file.clone());
         } else {
+            // `build_interp_argv`: who is handed the file by its descriptor alone needs no path.
+            self.path_is_accessible()?;
             if !Rule::MiscKeepsArgv0.applies(has('P')) {
                 self.remove_argument();
             }

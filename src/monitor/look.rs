@@ -178,6 +178,7 @@ mod tests {
             mask: Mask::OPEN,
             fd: -1,
             pid,
+            part: None,
         };
         Look::take(event, &file.into(), ids)
     }

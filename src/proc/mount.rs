@@ -64,7 +64,7 @@ impl Mount {
     }
 }
 
-/// Blanks, tabs, newlines and backslashes are octal in the table (`mangle_path`).
+/// Blanks, tabs, newlines and backslashes are octal in the table (`mangle_path`, `seq_mangle_path` since 7.3).
 fn unescaped(field: &[u8]) -> OsString {
     let mut path = Vec::new();
     let mut rest = field;

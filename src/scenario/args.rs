@@ -6,11 +6,12 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
 
+use crate::observer::fanotify::note_call;
 use crate::sys::{self, Addresses, ForkResult, Invocation, Spawn};
 
 /// Path, arguments and environment of a start, with the ways to make it.
 ///
-/// Every way returns only when it failed, except where it says otherwise.
+/// Each notes that the call begins here ([`Args::begin`]), so that a trail tells it from what came before. Every way returns only when it failed, except where it says otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct Args<'a> {
     path: &'a CStr,
@@ -33,12 +34,18 @@ impl<'a> Args<'a> {
         self.path
     }
 
+    /// Notes that what the child does from now on is its call: for calls that are not one of these ways.
+    pub fn begin(&self) {
+        note_call();
+    }
+
     /// execve(2) of the path.
     ///
     /// # Errors
     ///
     /// What the call says.
     pub fn execve(&self) -> nix::Result<()> {
+        note_call();
         Invocation::new(self.argv, self.environment).execve(self.path)
     }
 
@@ -48,6 +55,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call says.
     pub fn execve_at(&self, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
+        note_call();
         Invocation::new(self.argv, self.environment).execve_at(self.path, choose)
     }
 
@@ -57,18 +65,21 @@ impl<'a> Args<'a> {
     ///
     /// What the call says, or `ENOMEM` when there is no memory that 32 bits reach.
     pub fn execve_narrow(&self) -> nix::Result<()> {
+        note_call();
         sys::execve_narrow(self.path, self.argv, self.environment)
     }
 
     /// What the C library's execve(3) returns, and errno.
     #[must_use]
     pub fn library_execve(&self) -> (i32, Errno) {
+        note_call();
         Invocation::new(self.argv, self.environment).library_execve(self.path)
     }
 
     /// What the system call itself returns.
     #[must_use]
     pub fn bare_execve(&self) -> isize {
+        note_call();
         Invocation::new(self.argv, self.environment).bare_execve(self.path)
     }
 
@@ -78,6 +89,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call says.
     pub fn execveat(&self, dir: RawFd, path: &CStr, flags: i32) -> nix::Result<()> {
+        note_call();
         Invocation::new(self.argv, self.environment).execveat(dir, path, flags)
     }
 
@@ -87,6 +99,7 @@ impl<'a> Args<'a> {
     ///
     /// What the call, or the exec in the child, says.
     pub fn spawn(&self, way: Spawn) -> nix::Result<()> {
+        note_call();
         Invocation::new(self.argv, self.environment).spawn(self.path, way)
     }
 
@@ -115,6 +128,7 @@ impl<'a> Args<'a> {
     ///
     /// What the calls say.
     pub fn vfork_with_input(&self) -> nix::Result<bool> {
+        note_call();
         Invocation::new(self.argv, self.environment).vfork_with_input(self.path)
     }
 

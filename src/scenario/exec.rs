@@ -81,7 +81,10 @@ impl Exec {
     /// A path with a NUL in it.
     pub fn descriptor(path: impl AsRef<Path>) -> Result<Exec> {
         let mut exec = Exec::by("fexecve", path, |args| {
-            let file = open(args.path(), OFlag::O_RDONLY, Mode::empty())?;
+            let file = open(args.path(), OFlag::O_RDONLY, Mode::empty());
+            // The open comes before the call, also where it is refused and there is none.
+            args.begin();
+            let file = file?;
             args.execveat(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
         })?;
         exec.target = Some(Named::Opened);

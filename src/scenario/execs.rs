@@ -4,13 +4,23 @@
 //! point of no return both end by SIGSEGV. The tracepoint `sched_process_exec` is passed between the
 //! two, in `exec_binprm` (fs/exec.c) when a handler has done its work, and a counter of perf tells
 //! how often: nothing of the process is changed or held for it.
+//!
+//! The counter is not the task's: when an exec gives a program rights that its caller did not have, the kernel takes all
+//! counters off the task, in `begin_new_exec` and so before the tracepoint, whoever has put them there. Counted is what
+//! happens on each CPU, for one process id; that is the kernel's own id, which a process in another namespace of
+//! process ids is not told. There the task is counted, and of a program with such rights it cannot be known.
 
+use std::ffi::CString;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::need::needs::EXECS;
 use crate::sys::Passes;
+
+/// The namespace of process ids that the kernel begins with (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const FIRST: &str = "pid:[4026531836]";
 
 /// Counts the execs of a process that have succeeded.
 #[derive(Debug)]
@@ -37,7 +47,12 @@ impl Execs {
 fn count(pid: i32) -> Result<Passes> {
     let id = std::fs::read_to_string(EXECS).with_context(|| format!("failed to read {EXECS}"))?;
     let id = id.trim().parse().context("failed to read a number")?;
-    Passes::of(pid, id).context("failed to count by perf_event_open")
+    let own = std::fs::read_link("/proc/self/ns/pid").context("failed to read a namespace")?;
+    let passes = match own == Path::new(FIRST) && pid != 0 {
+        true => Passes::filtered(id, &CString::new(format!("pid == {pid}"))?),
+        false => Passes::of(pid, id),
+    };
+    passes.context("failed to count by perf_event_open")
 }
 
 /// Has the kernel keep its tracepoint, until this process ends: the last counter of one that is

@@ -17,6 +17,7 @@ use super::Exec;
 use super::execs::Execs;
 use super::premise::{Premise, Surroundings};
 use super::submit::{submit, submitted};
+use crate::observer::fanotify::{forget_call, steps_before_call};
 use crate::subject::{TELL_FD, say_state};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Exit, How, LaunchCall, SelfReport};
@@ -73,6 +74,7 @@ pub fn launch(
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, gate) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
         .context("failed to make a gate")?;
+    forget_call();
     let child = match sys::fork().context("failed to fork")? {
         ForkResult::Child => sys::exit_now(child(exec, submits, &null, &[&write, &tell, &gate])),
         ForkResult::Parent { child } => child,
@@ -89,11 +91,6 @@ pub fn launch(
     File::from(read)
         .read_to_end(&mut failed)
         .context("failed to hear of the call")?;
-    let call = LaunchCall {
-        pid: child.as_raw(),
-        call: exec.call().to_owned(),
-        path: exec.what(),
-    };
     let mut exits = Vec::new();
     let mut dumped = false;
     loop {
@@ -107,6 +104,12 @@ pub fn launch(
             Err(errno) => return Err(errno).context("failed to wait for the scenario's processes"),
         }
     }
+    let call = LaunchCall {
+        pid: child.as_raw(),
+        call: exec.call().to_owned(),
+        path: exec.what(),
+        after: steps_before_call(),
+    };
     if !failed.is_empty() {
         let errno = match serde_json::from_slice(&failed).context("a failure that is cut")? {
             Failed::Call(errno) => Errno::from_raw(errno),

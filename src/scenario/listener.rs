@@ -102,7 +102,11 @@ pub fn answer(listener: &mut Listener) -> Result<Vec<String>> {
     for event in listener.group.read()? {
         ensure!(event.fd >= 0, "the queue of a listener has overflowed");
         let file = sys::adopt_fd(event.fd);
-        let (asked, name) = (event.mask.name(), listener.name);
+        let name = listener.name;
+        let asked = match event.part {
+            Some((offset, length)) => format!("pre-access {offset}+{length}").into(),
+            None => event.mask.name(),
+        };
         let name = if name.is_empty() {
             String::new()
         } else {

@@ -65,6 +65,9 @@ impl Surroundings<'_> {
         let mut opened = World::default();
         if let Some(path) = exec.opens() {
             // Where that fails, the call is not made.
+            if call.caller.no_descriptor {
+                return None;
+            }
             let node = model::readable(&view, &call.caller, &path)?;
             opened.0.insert("/proc/self/fd/3".to_owned(), Some(node));
         }

@@ -152,6 +152,46 @@ mod tests {
             .collect()
     }
 
+    /// Names of scenarios in a text, between backquotes: `start/shebang`, also with a view.
+    fn named(text: &str) -> Vec<&str> {
+        let families: Vec<_> = SCENARIOS.iter().map(Registered::family).collect();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let names = quoted.filter_map(|quoted| quoted.split("::").next());
+        let is_name = |name: &&str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_/".contains(&byte);
+            let (family, scenario) = name.split_once('/').unwrap_or_default();
+            families.contains(&family) && !scenario.is_empty() && name.bytes().all(plain)
+        };
+        names.filter(is_name).collect()
+    }
+
+    #[test]
+    fn scenarios_that_heads_and_pages_name_are_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let pages = [
+            "findings",
+            "deciders",
+            "model",
+            "stages",
+            "monitor",
+            "trail-format",
+        ];
+        let pages = pages.map(|page| std::fs::read_to_string(root.join(format!("docs/{page}.md"))));
+        let texts = SCENARIOS.iter().map(|one| one.docs.to_owned());
+        let texts: Vec<_> = texts.chain(pages.map(Result::unwrap)).collect();
+        let unknown = |name: &&str| Registered::find(name).is_none();
+        let missing: Vec<_> = texts
+            .iter()
+            .flat_map(|text| named(text))
+            .filter(unknown)
+            .collect();
+        assert_eq!(missing, [""; 0]);
+        assert_eq!(
+            named("x `start/x::stages` y `start/` `start/*`"),
+            ["start/x"]
+        );
+    }
+
     #[test]
     fn the_pages_say_how_many_scenarios_there_are() {
         let pages = [

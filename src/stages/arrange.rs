@@ -8,7 +8,7 @@ use super::line::{BRIEF, LASTING, Line, Said, result, returned};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Point, StageMark};
 use super::{Scope, Source, WORDS, Word};
-use crate::trail::{Mask, Names, Run, step};
+use crate::trail::{Mask, Names, Run, step_at};
 
 /// `CLONE_THREAD` of include/uapi/linux/sched.h.
 const CLONE_THREAD: u64 = 0x0001_0000;
@@ -116,13 +116,14 @@ impl Story<'_> {
         let (number, why) = rest.split_once(' ').unwrap_or((rest, ""));
         let number: usize = number.parse().map_err(|_| format!("no marker: {text}"))?;
         // A listener that hung and was killed has told nobody what it saw.
-        let Some(sighting) = self.run.sightings.get(number.wrapping_sub(1)) else {
+        let place = number.wrapping_sub(1);
+        let sighting = self.run.sightings.get(place);
+        let (Some(sighting), Some(step)) = (sighting, step_at(self.run, place, &self.names)) else {
             return match self.run.sightings.is_empty() {
                 true => Ok(()),
                 false => Err(format!("no step has the number of the marker: {text}")),
             };
         };
-        let step = step(sighting, &self.names);
         let pid = sighting.pid;
         if kind == "entry" {
             self.entries.insert(why.to_owned(), step.path);

@@ -98,10 +98,11 @@ fn tell(own: &[Point], text: &mut String) {
                 let denied = denied.map(|errno| format!(": denied, {errno}"));
                 let _ = writeln!(
                     text,
-                    "    {:<8} {}{}",
+                    "    {:<8} {}{}{}",
                     step.step,
                     step.path,
-                    denied.unwrap_or_default()
+                    denied.unwrap_or_default(),
+                    if step.before { ", before the call" } else { "" }
                 );
             }
             Point::Stage(mark) => {

@@ -110,7 +110,12 @@ fn of_step(step: &Step) -> String {
         Some(errno) => format!("; the answer is no, {errno}"),
         None => String::new(),
     };
-    format!("The kernel {what}{answer}. [{}]", step.step)
+    let when = if step.before {
+        "Before the call the"
+    } else {
+        "The"
+    };
+    format!("{when} kernel {what}{answer}. [{}]", step.step)
 }
 
 /// The file of the step that follows at once, in the same process: what the stage led to.

@@ -73,7 +73,7 @@ pub fn parse(text: &str) -> Result<Story, ParseError> {
     for (number, line) in rest.lines().enumerate() {
         if let Some((_, mark)) = marks.next_if(|(at, _)| *at == number) {
             inside.stages.push(Point::Stage(mark));
-        } else if line.starts_with("perm=") || line.starts_with("deny=") {
+        } else if trail::is_step(line) {
             inside.stages.extend(steps.next().cloned().map(Point::Step));
         }
     }

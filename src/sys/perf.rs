@@ -3,10 +3,11 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::{SysconfVar, sysconf};
 
 /// `PERF_TYPE_TRACEPOINT` of include/uapi/linux/perf_event.h.
 const TRACEPOINT: u32 = 2;
@@ -23,11 +24,45 @@ struct Attributes {
     rest: [u64; 6],
 }
 
-/// How often one task has passed a tracepoint since this was made.
+/// `PERF_EVENT_IOC_SET_FILTER` of the same.
+const SET_FILTER: libc::c_ulong = 0x4008_2406;
+/// Every task, or every CPU.
+const ANY: i32 = -1;
+
+/// How often a tracepoint or a function was passed since this was made.
 #[derive(Debug)]
-pub struct Passes(File);
+pub struct Passes(Vec<File>);
 
 impl Passes {
+    /// Begins to count on every CPU, whoever passes it, where the tracepoint with this number shows what the filter
+    /// says (Documentation/trace/events.rst, "Event filtering").
+    ///
+    /// # Errors
+    ///
+    /// What the calls say: `EINVAL` for a filter that names what the tracepoint does not have.
+    pub fn filtered(tracepoint: u64, filter: &CStr) -> nix::Result<Passes> {
+        let attributes = Attributes {
+            kind: TRACEPOINT,
+            size: size_of::<Attributes>() as u32,
+            config: tracepoint,
+            ..Attributes::default()
+        };
+        let cpus = sysconf(SysconfVar::_NPROCESSORS_CONF)?.unwrap_or(1);
+        let mut counters = Vec::new();
+        for cpu in 0..cpus as i32 {
+            let counter = match open(&attributes, ANY, cpu) {
+                // It is not running.
+                Err(Errno::ENODEV) => continue,
+                counter => counter?,
+            };
+            // SAFETY: the filter lives through the call.
+            let set = unsafe { libc::ioctl(counter.as_raw_fd(), SET_FILTER as _, filter.as_ptr()) };
+            Errno::result(set)?;
+            counters.push(counter);
+        }
+        Ok(Passes(counters))
+    }
+
     /// Begins to count, for the task with this id alone, the tracepoint with this number
     /// (`events/GROUP/NAME/id` of tracefs).
     ///
@@ -41,7 +76,7 @@ impl Passes {
             config: tracepoint,
             ..Attributes::default()
         };
-        Passes::open(&attributes, task)
+        Ok(Passes(vec![open(&attributes, task, ANY)?]))
     }
 
     /// Begins to count, for the task with this id or this one with 0, the calls of a function of the kernel;
@@ -58,24 +93,7 @@ impl Passes {
         };
         // `kprobe_func`, the last field of the first version.
         attributes.rest[5] = function.as_ptr().expose_provenance() as u64;
-        Passes::open(&attributes, task)
-    }
-
-    fn open(attributes: &Attributes, task: i32) -> nix::Result<Passes> {
-        // SAFETY: the attributes, and the name in them, live through the call and are as large as they say; the result is
-        // an error or a new descriptor, which nobody else has.
-        let fd = unsafe {
-            let fd = libc::syscall(
-                libc::SYS_perf_event_open,
-                &raw const *attributes,
-                task,
-                -1_i32,
-                -1_i32,
-                CLOSE_ON_EXEC,
-            );
-            OwnedFd::from_raw_fd(Errno::result(fd)? as i32)
-        };
-        Ok(Passes(File::from(fd)))
+        Ok(Passes(vec![open(&attributes, task, ANY)?]))
     }
 
     /// How often so far; the task may have ended.
@@ -84,8 +102,28 @@ impl Passes {
     ///
     /// What read(2) says.
     pub fn count(&self) -> io::Result<u64> {
-        let mut number = [0; 8];
-        (&self.0).read_exact(&mut number)?;
-        Ok(u64::from_ne_bytes(number))
+        let count = |mut counter: &File| {
+            let mut number = [0; 8];
+            counter.read_exact(&mut number)?;
+            Ok(u64::from_ne_bytes(number))
+        };
+        self.0.iter().map(count).sum()
     }
+}
+
+fn open(attributes: &Attributes, task: i32, cpu: i32) -> nix::Result<File> {
+    // SAFETY: the attributes, and the name in them, live through the call and are as large as they say; the result is
+    // an error or a new descriptor, which nobody else has.
+    let fd = unsafe {
+        let fd = libc::syscall(
+            libc::SYS_perf_event_open,
+            &raw const *attributes,
+            task,
+            cpu,
+            -1_i32,
+            CLOSE_ON_EXEC,
+        );
+        OwnedFd::from_raw_fd(Errno::result(fd)? as i32)
+    };
+    Ok(File::from(fd))
 }

@@ -51,16 +51,23 @@ pub fn normalise(run: &Run) -> Trail {
     trail
 }
 
-fn steps(run: &Run, pid: i32, names: &Names) -> impl Iterator<Item = Step> {
-    let own = run
-        .sightings
-        .iter()
-        .filter(move |sighting| sighting.pid == pid);
-    own.map(|sighting| step(sighting, names))
+fn steps<'a>(run: &'a Run, pid: i32, names: &'a Names) -> impl Iterator<Item = Step> + 'a {
+    let own = run.sightings.iter().enumerate();
+    let own = own.filter(move |(_, sighting)| sighting.pid == pid);
+    own.filter_map(move |(place, _)| step_at(run, place, names))
+}
+
+/// The step of the sighting at this place.
+pub(crate) fn step_at(run: &Run, place: usize, names: &Names) -> Option<Step> {
+    let sighting = run.sightings.get(place)?;
+    Some(Step {
+        before: run.is_before_call(place),
+        ..step(sighting, names)
+    })
 }
 
 /// Names what one sighting holds.
-pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
+fn step(sighting: &Sighting, names: &Names) -> Step {
     let comm = sighting
         .comm
         .as_deref()
@@ -77,6 +84,7 @@ pub(crate) fn step(sighting: &Sighting, names: &Names) -> Step {
         exe_link: sighting.exe.is_some(),
         comm,
         path: names.path(&sighting.path),
+        before: false,
         denied: sighting.denied.clone(),
         thread: sighting.thread.clone(),
         later: sighting.later.as_ref().map(|later| {
@@ -320,6 +328,7 @@ mod tests {
             pid: 101,
             call: "execve".into(),
             path: "/none".into(),
+            after: 0,
         };
         let exit = Exit {
             pid: 101,
@@ -332,6 +341,25 @@ mod tests {
         });
         assert_eq!(trail.started[0].by, "launcher");
         assert_eq!(trail.ended[0].process, "p1");
+    }
+
+    #[test]
+    fn what_the_child_did_before_its_call_is_told_from_what_the_call_did() {
+        let call = LaunchCall {
+            pid: 101,
+            call: "execve".into(),
+            path: "/b".into(),
+            after: 2,
+        };
+        let seen = [(101, 100), (102, 101), (101, 100)].map(|(pid, ppid)| seen(pid, ppid));
+        let trail = normalise(&Run {
+            calls: vec![call],
+            ..run(seen.into())
+        });
+        let steps = trail.steps.iter();
+        let steps = steps.map(|step| (step.process.as_str(), step.before));
+        let expected = [("p1", true), ("p1", false), ("p2", false)];
+        assert_eq!(steps.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::escape::is_visible;
 use super::step::NO_EXE;
-use super::text::{COMM, PATH, THREAD};
+use super::text::{BEFORE, COMM, PATH, THREAD};
 use super::{Ended, Fact, Found, How, Mask, Section, Started, Step, ToldTo, Trail, Verdict, field};
 
 /// A line that no trail has.
@@ -80,7 +80,7 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
             }
             current = Some(process.clone());
             trail.started.push(started);
-        } else if line.starts_with("perm=") || line.starts_with("deny=") {
+        } else if is_step(line) {
             let step = step(line).ok_or_else(|| fail("no step"))?;
             if current
                 .as_ref()
@@ -149,6 +149,12 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
     Ok(whole)
 }
 
+/// Whether a line begins as a step does.
+pub(crate) fn is_step(line: &str) -> bool {
+    let line = line.strip_prefix(BEFORE).unwrap_or(line);
+    line.starts_with("perm=") || line.starts_with("deny=")
+}
+
 fn started(rest: &str) -> Option<Started> {
     let (process, rest) = rest.split_once(" by ")?;
     let (by, call, path) = match rest.split_once(": ") {
@@ -167,6 +173,10 @@ fn started(rest: &str) -> Option<Started> {
 }
 
 fn step(line: &str) -> Option<Step> {
+    let (before, line) = match line.strip_prefix(BEFORE) {
+        Some(rest) => (true, rest),
+        None => (false, line),
+    };
     let (denied, line) = match line.strip_prefix("deny=") {
         Some(rest) => {
             let (errno, line) = rest.split_once(' ')?;
@@ -194,6 +204,7 @@ fn step(line: &str) -> Option<Step> {
         exe_link: exe != NO_EXE,
         comm: field::read(comm),
         path: path.to_owned(),
+        before,
         denied,
         thread,
         later: None,
@@ -255,6 +266,17 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
         let trail = parse(&text).unwrap();
         assert_eq!(trail.steps[1].thread.as_deref(), Some("b"));
         assert_eq!(trail.to_string(), text);
+    }
+
+    #[test]
+    fn a_step_before_the_call_reads_back_also_when_it_was_refused() {
+        for mark in ["before ", "before deny=EPERM "] {
+            let text = TEXT.replace("perm=open ", &format!("{mark}perm=open "));
+            let trail = parse(&text).unwrap();
+            let before: Vec<_> = trail.steps.iter().map(|step| step.before).collect();
+            assert_eq!(before, [false, true, false]);
+            assert_eq!(trail.to_string(), text);
+        }
     }
 
     #[test]

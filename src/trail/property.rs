@@ -108,10 +108,11 @@ fn exit() -> impl Strategy<Value = Exit> {
 }
 
 fn run() -> impl Strategy<Value = Run> {
-    let call = (pid(), value()).prop_map(|(pid, path)| LaunchCall {
+    let call = (pid(), value(), 0..8_usize).prop_map(|(pid, path, after)| LaunchCall {
         pid,
         call: "execve".to_owned(),
         path,
+        after,
     });
     (
         prop::collection::vec(call, 0..3),

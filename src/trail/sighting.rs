@@ -59,6 +59,9 @@ pub struct LaunchCall {
     pub call: String,
     /// What it was given.
     pub path: String,
+    /// How many steps, of whomever, there had been when the call was made.
+    #[serde(default)]
+    pub after: usize,
 }
 
 /// The end of a process that the launcher reaped.
@@ -101,4 +104,15 @@ pub struct Run {
     /// What programs of ours said of themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<SelfReport>,
+}
+
+impl Run {
+    /// Whether the sighting of this place was made by a child of the launcher before its call.
+    pub(super) fn is_before_call(&self, place: usize) -> bool {
+        let Some(sighting) = self.sightings.get(place) else {
+            return false;
+        };
+        let mut own = self.calls.iter().filter(|call| call.pid == sighting.pid);
+        own.any(|call| place < call.after)
+    }
 }

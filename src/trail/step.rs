@@ -34,6 +34,9 @@ pub struct Step {
     pub thread: Option<String>,
     /// The file that is being opened.
     pub path: String,
+    /// It was made before the call that its section names: by us, who prepare it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub before: bool,
     /// The errno that the monitor gave instead of the file, by name; none when it allowed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,

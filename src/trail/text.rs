@@ -8,6 +8,8 @@ use super::{Started, Step, Trail, field};
 pub(super) const COMM: &str = " comm=";
 /// What stands before the comm of the thread that waits.
 pub(super) const THREAD: &str = " thread=";
+/// What stands before a step that was made before its section's call.
+pub(super) const BEFORE: &str = "before ";
 /// What stands before a step's path.
 pub(super) const PATH: &str = " : path=";
 
@@ -93,6 +95,7 @@ impl fmt::Display for Step {
             comm,
             path,
             mask,
+            before,
             denied,
             thread,
             later,
@@ -100,6 +103,9 @@ impl fmt::Display for Step {
         } = self;
         let exe = field::before(exe, &[PATH]);
         let comm = field::before(comm, &[PATH, COMM, THREAD]);
+        if *before {
+            f.write_str(BEFORE)?;
+        }
         if let Some(errno) = denied {
             write!(f, "deny={errno} ")?;
         }

@@ -176,3 +176,14 @@ fn a_program_that_it_starts_in_turn_is_explained_as_well() {
     // It was not known before that there would be one, nor of what.
     assert_eq!((found.starts, found.afterwards), (2, 1));
 }
+
+#[test]
+fn a_child_has_the_name_of_a_program_that_made_no_step_under_it() {
+    let child = |exe: &str| {
+        let first = step("execute", exe, "/b").replace("pid=p1 ppid=launcher", "pid=p2 ppid=p1");
+        let second = first.replace("perm=execute", "perm=open   ");
+        disagreements(&(kernels("/caller") + END + "\nstart p2 by p1\n" + &first + &second))
+    };
+    assert_eq!(child("/a"), [""; 0]);
+    assert!(child("/c")[0].ends_with("a name that no process had"));
+}

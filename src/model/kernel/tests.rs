@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::elf::{Elf, Flaw};
-use crate::model::Image;
 use crate::model::sample::{Sample, call, running, start};
+use crate::model::{Image, Matches};
 use crate::trail::Release;
 
 fn by_descriptor(cloexec: bool) -> Call {
@@ -312,4 +312,30 @@ fn a_descriptor_that_is_not_open_is_told_before_the_path() {
         start(&sample, &absolute, "7.3").1,
         KernelEnding::Runs(_)
     ));
+}
+
+#[test]
+fn a_transparent_format_needs_no_path_to_the_file() {
+    let directories = ["/proc", "/proc/self", "/proc/self/fd"];
+    let sample = directories
+        .into_iter()
+        .fold(Sample::new(), Sample::directory);
+    let sample = sample.file("/proc/self/fd/5", b"xyz");
+    let sample = sample.program("/a", &Elf::new());
+    let ending = |flags: &str| {
+        let mut call = by_descriptor(true);
+        call.formats = vec![BinfmtEntry {
+            matches: Matches::Magic {
+                offset: 0,
+                bytes: b"xyz".into(),
+                mask: Vec::new(),
+            },
+            interpreter: "/a".to_owned(),
+            fixed: None,
+            flags: flags.to_owned(),
+        }];
+        start(&sample, &call, "7.3").1
+    };
+    assert_eq!(ending("O"), errno("ENOENT"));
+    assert!(matches!(ending("T"), KernelEnding::Runs(_)));
 }

@@ -25,7 +25,7 @@ static OBJECT: Object = Object {
 };
 
 /// Why such programs are attached and never called: the kernel calls the modules that are in `lsm=`
-/// alone (`ordered_lsm_init` in security/security.c), and attaching asks nobody.
+/// alone (`ordered_lsm_init` in security/security.c, `lsm_order_parse` in security/lsm_init.c on newer kernels), and attaching asks nobody.
 ///
 /// # Errors
 ///

@@ -8,6 +8,8 @@ use crate::trail::Mask;
 const VERSION: u8 = 3;
 /// Size of `struct fanotify_event_metadata`.
 pub(super) const METADATA: usize = 24;
+/// `FAN_EVENT_INFO_TYPE_RANGE`.
+const RANGE: u8 = 6;
 
 /// One event; the descriptor is still a number, which its reader has to take over or close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct FanEvent {
     pub fd: i32,
     /// Process (or thread) that waits.
     pub pid: i32,
+    /// The part of the file that is asked about, as offset and length, where the event names one.
+    pub part: Option<(u64, u64)>,
 }
 
 /// Bytes that are no events.
@@ -38,7 +42,7 @@ pub enum EventError {
 
 /// Splits what was read from a fanotify group into events.
 ///
-/// Records after the metadata (`FAN_REPORT_*`) are skipped by their length: we ask for none.
+/// Records after the metadata are skipped by their length, but for the part of the file that a `FAN_PRE_ACCESS` names.
 /// Source: fanotify(7), "Reading fanotify events".
 ///
 /// # Errors
@@ -83,10 +87,26 @@ pub fn parse_events(mut bytes: &[u8]) -> Result<Vec<FanEvent>, EventError> {
             mask: Mask(u64::from_ne_bytes(mask)),
             fd: i32::from_ne_bytes([f0, f1, f2, f3]),
             pid: i32::from_ne_bytes([p0, p1, p2, p3]),
+            part: part(&bytes[METADATA..length]),
         });
         bytes = &bytes[length..];
     }
     Ok(events)
+}
+
+/// The one record that we know among those after the metadata: each has its type, a byte of nothing, its length;
+/// this one four bytes of nothing, offset and count (`struct fanotify_event_info_range`).
+fn part(mut records: &[u8]) -> Option<(u64, u64)> {
+    while let Some(&[kind, _, l0, l1]) = records.first_chunk() {
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        if let (RANGE, Some(numbers)) = (kind, records.get(8..24)) {
+            let (offset, count) = numbers.split_at(8);
+            let number = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).ok();
+            return Some((number(offset)?, number(count)?));
+        }
+        records = records.get(length.max(4)..)?;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -111,7 +131,8 @@ mod tests {
             [FanEvent {
                 mask: Mask(0x8000_0000_0004_0000),
                 fd: 7,
-                pid: 100
+                pid: 100,
+                part: None,
             }]
         );
     }
@@ -126,6 +147,19 @@ mod tests {
             .map(|event| event.mask.0)
             .collect();
         assert_eq!(masks, [1, 2]);
+    }
+
+    #[test]
+    fn the_part_of_a_file_is_read_also_after_another_record() {
+        let other = [4, 0, 8, 0, 9, 9, 9, 9];
+        let mut range = vec![6, 0, 24, 0, 0, 0, 0, 0];
+        range.extend(4096_u64.to_ne_bytes());
+        range.extend(512_u64.to_ne_bytes());
+        let records = [&other[..], &range].concat();
+        let event = parse_events(&bytes(56, 3, 1, &records)).unwrap();
+        assert_eq!(event[0].part, Some((4096, 512)));
+        let cut = parse_events(&bytes(44, 3, 1, &range[..20])).unwrap();
+        assert_eq!(cut[0].part, None);
     }
 
     #[test]

@@ -247,6 +247,7 @@ impl Group {
                     mask: Mask(0),
                     fd: -(errno as i32),
                     pid: 0,
+                    part: None,
                 }),
             }
         }

@@ -4,6 +4,7 @@
 //! forked before the group exists and forks nobody, so that no other process can hold the group.
 //! It opens nothing on the watched file system: `/proc` and its own program are other mounts.
 
+mod count;
 mod event;
 mod group;
 mod monitor;
@@ -13,6 +14,7 @@ mod process;
 mod quiet;
 mod watch;
 
+pub use count::{forget_call, note_call, steps_before_call};
 pub use event::{EventError, FanEvent, parse_events};
 pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno};
 pub use notify::KIND as NOTIFY;

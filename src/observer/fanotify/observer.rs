@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::count;
 use super::monitor::Monitor;
 use crate::observer::{Kind, Observer, Statement, Watch, broken};
 use crate::trail::LabKind;
@@ -26,7 +27,7 @@ struct Fanotify {
 
 impl Observer for Fanotify {
     fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
-        Ok(())
+        count::share().map_err(broken)
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {

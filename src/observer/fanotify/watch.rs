@@ -10,6 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use super::count::count;
 use super::monitor::{MonitorReport, Order};
 use super::{Class, FanEvent, Group, Ids, Parent, Process, named, never_dump, process_of};
 use crate::observer::{Held, HeldHook};
@@ -161,6 +162,7 @@ impl Watch {
             _ => Class::Content,
         };
         let group = Group::new(Ids::Thread, class)?;
+        count(0);
         for path in paths {
             group.watch_filesystem(path)?;
         }
@@ -201,6 +203,8 @@ impl Watch {
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(pid, process.ppid);
         let nth = self.sightings.len() + 1;
+        // Before the answer, after which who is held reads it.
+        count(nth);
         let path = named(path).unwrap_or_else(|| "unreadable".to_owned());
         let act = self.policy.filter(|policy| {
             let again = policy.act == Act::File && self.refused.as_ref() == Some(&path);

@@ -1,12 +1,12 @@
 //! The first instruction of a program or loader, by a uprobe on its ELF entry point.
 //!
-//! Registration looks the path up and opens nothing (`kern_path` in `__trace_uprobe_create`), so
+//! Registration looks the path up and opens nothing (`kern_path` in `__trace_uprobe_create`, `trace_uprobe_create` on 5.10), so
 //! that it makes no step. It happens while the file's opener is held: when the file is mapped, the
 //! probe is there.
 //!
 //! A probe carries the file's identity in its name. Those of files on the fixture's file system, a
 //! scenario's own in `/tmp` among them, stay for the whole boot, because the kernel takes up to a
-//! tenth of a second to give one up (`uprobe_unregister_sync` waits for a grace period of tasks). A
+//! tenth of a second to give one up (`uprobe_unregister_sync`, where there is one, waits for a grace period of tasks). A
 //! probe holds its inode, so that no later file has this identity, and its mount: on a file system
 //! that a scenario mounts it would keep that, and is taken away.
 

@@ -201,6 +201,7 @@ fn groups<'a>(
 }
 
 fn more(step: &Step) -> Vec<String> {
+    let before = step.before.then(|| "before the call".to_owned());
     let thread = step
         .thread
         .iter()
@@ -209,7 +210,7 @@ fn more(step: &Step) -> Vec<String> {
         .later
         .iter()
         .map(|later| format!("answered late: {later}"));
-    thread.chain(later).collect()
+    before.into_iter().chain(thread).chain(later).collect()
 }
 
 fn turns(mark: &Mark, what: Identity) -> bool {

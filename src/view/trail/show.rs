@@ -53,6 +53,10 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
                 "      {}",
                 phase.apply_to(format!("{:<8} {}", step.step, step.path))
             )?;
+            if step.before {
+                let what = "         before the call";
+                writeln!(out, "{}", paint.quiet.apply_to(what))?;
+            }
             if let Some(thread) = &step.thread {
                 let what = format!("         by the thread {thread}");
                 writeln!(out, "{}", paint.quiet.apply_to(what))?;
