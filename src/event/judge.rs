@@ -257,7 +257,7 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         _ if told.is_empty() => Path::Empty,
         None => Path::Unknown,
         Some(program) if program == told => Path::Right,
-        _ if passed == Some(told) => Path::AsPassed,
+        _ if passed.is_some_and(|passed| is_passed(passed, told)) => Path::AsPassed,
         // A path of the kernel's own making for a descriptor (`alloc_bprm` in fs/exec.c), and one
         // that is relative, are what they were given.
         _ if told.starts_with("/dev/fd/") => Path::AsPassed,
@@ -269,6 +269,13 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         Some(program) if program.starts_with(told) => Path::Cut,
         Some(_) => Path::Another,
     }
+}
+
+/// Whether this is the path that was passed; where the call's name in a trail has several words, all but the first
+/// stand before it.
+fn is_passed(passed: &str, told: &str) -> bool {
+    let before = passed.strip_suffix(told);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(' '))
 }
 
 fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
@@ -403,6 +410,12 @@ mod tests {
         assert_eq!(of(Some("/bin/cat")), Path::Another);
         assert_eq!(of(None), Path::Absent);
         assert_eq!(path(&script(), Some("/i")), Path::Interpreter);
+        let in_words = Attempt {
+            passed: Some("beside a writer /link".into()),
+            ..attempt()
+        };
+        assert_eq!(path(&in_words, Some("/link")), Path::AsPassed);
+        assert_eq!(path(&in_words, Some("/ink")), Path::Another);
         let unwatched = Attempt {
             files: Vec::new(),
             ..attempt()
