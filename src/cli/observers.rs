@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use crate::contract::{self, Specification};
-use crate::event::{self, Column, Scene, Table, attempts, verdicts};
+use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments};
 use crate::observer::OBSERVERS;
 use crate::project::Project;
 use crate::scenario::{Host, LIES, Registered, close, select};
 use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
-use crate::view::{Body, STAGES, VIEWS};
+use crate::view::{Body, STAGES, TRAIL, VIEWS};
 
 /// Arguments of `exetrail observers`.
 #[derive(Debug, clap::Args)]
@@ -198,6 +198,10 @@ fn columns(
 /// A scenario as the table takes it; none without stages, which tell what there was to report.
 pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     let story = bodies.get(STAGES.as_str())?.get::<Stages>()?;
+    let trail = bodies
+        .get(TRAIL.as_str())
+        .and_then(|body| body.get::<Trail>());
+    let told = trail.map_or(&[][..], |trail| &trail.told[..]);
     let reports = bodies.iter().filter_map(|(name, body)| {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
         Some(((*name).to_owned(), view.report(body)?))
@@ -205,7 +209,7 @@ pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     Some(Scene {
         scenario: name.to_owned(),
         lies: name.split('/').next() == Some(LIES),
-        attempts: attempts(story),
+        attempts: with_arguments(attempts(story), told),
         reports: reports.collect(),
     })
 }

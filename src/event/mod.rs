@@ -25,7 +25,7 @@ mod text;
 mod trace;
 mod words;
 
-pub use attempt::{Attempt, End, attempts};
+pub use attempt::{Attempt, End, attempts, with_arguments};
 pub use audit::{calls, complaints};
 pub use field::{Field, Fields};
 pub use footprint::beside;
