@@ -14,6 +14,7 @@ use crate::project::Project;
 use crate::scenario::{Host, LIES, Registered, close, select};
 use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
+use crate::view::trail::Steps;
 use crate::view::{Body, STAGES, TRAIL, VIEWS};
 
 /// Arguments of `exetrail observers`.
@@ -200,7 +201,7 @@ pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     let story = bodies.get(STAGES.as_str())?.get::<Stages>()?;
     let trail = bodies
         .get(TRAIL.as_str())
-        .and_then(|body| body.get::<Trail>());
+        .and_then(|body| body.get::<Steps>());
     let told = trail.map_or(&[][..], |trail| &trail.told[..]);
     let reports = bodies.iter().filter_map(|(name, body)| {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
