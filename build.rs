@@ -219,8 +219,10 @@ fn ebpf(sources: &Path, out: &Path) {
     {
         println!("cargo::rerun-if-changed={}", directory.display());
     }
-    let what =
-        "the observers that are eBPF are not built in: there is no clang; vm/setup installs it";
+    let what = format!(
+        "the observers that are eBPF are not built in: there is no {}; vm/setup installs clang",
+        clang.display()
+    );
     match std::env::var("EXETRAIL_REQUIRE").as_deref() {
         Ok("all") => println!("cargo::error={what}"),
         _ => println!("cargo::warning={what}"),

@@ -229,7 +229,7 @@ fn a_scenario_without_stages_has_no_story() {
     let dir = tempfile::tempdir().unwrap();
     let output = call(dir.path(), &["explain", "deny/program"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(shown(&output).contains("only scenarios of the family start"));
+    assert!(shown(&output).contains("only scenarios of the families start, container and lies"));
 }
 
 #[test]

@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use crate::contract::{self, Specification};
-use crate::event::{self, Column, Scene, Table, attempts, verdicts};
+use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments};
+use crate::observer::OBSERVERS;
 use crate::project::Project;
-use crate::scenario::{Registered, close, select};
+use crate::scenario::{Host, LIES, Registered, close, select};
 use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
-use crate::view::{Body, STAGES, VIEWS};
+use crate::view::trail::Steps;
+use crate::view::{Body, STAGES, TRAIL, VIEWS};
 
 /// Arguments of `exetrail observers`.
 #[derive(Debug, clap::Args)]
@@ -75,6 +77,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let columns = columns(&project, &kernels, &chosen)?;
     let table = Table::new(&columns, &views);
+    let missing = not_built_in(&table);
+    if !missing.is_empty() {
+        eprintln!(
+            "note: not built in, because there was no clang (vm/setup installs it): {}; what is \
+             told of them is from the snapshots",
+            missing.join(", ")
+        );
+    }
     let text = match args.format {
         Form::Text => event::table_text(&table),
         Form::Json => event::json(&table)?,
@@ -83,6 +93,22 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     write!(out, "{text}").context("failed to write the output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The observers of these rows that this build cannot arm.
+fn not_built_in(table: &Table) -> Vec<&'static str> {
+    let lacks = |view: &str| {
+        let mut kinds = OBSERVERS.iter().filter(|kind| kind.name == view);
+        kinds.any(|kind| {
+            kind.needs
+                .iter()
+                .any(|need| matches!(need.host, Host::Built(false)))
+        })
+    };
+    let mut missing: Vec<_> = table.rows.iter().map(|row| row.sign.view).collect();
+    missing.dedup();
+    missing.retain(|view| lacks(view));
+    missing
 }
 
 /// Refuses a word that is neither, with the observers that it may mean.
@@ -132,6 +158,7 @@ fn page(table: &Table) -> Result<String> {
     let claims = contract::Table::new(&specification, &columns)?;
     let page = PROSE.replace("{claims}", contract::claims(&claims, 3).trim_end());
     let page = page.replace("{scenarios}", &table.scenarios.to_string());
+    let page = page.replace("{glance}", event::glance(table).trim_end());
     Ok(page.replace("{table}", event::markdown(table).trim_end()))
 }
 
@@ -172,19 +199,24 @@ fn columns(
 /// A scenario as the table takes it; none without stages, which tell what there was to report.
 pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     let story = bodies.get(STAGES.as_str())?.get::<Stages>()?;
+    let trail = bodies
+        .get(TRAIL.as_str())
+        .and_then(|body| body.get::<Steps>());
+    let told = trail.map_or(&[][..], |trail| &trail.told[..]);
     let reports = bodies.iter().filter_map(|(name, body)| {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
         Some(((*name).to_owned(), view.report(body)?))
     });
     Some(Scene {
         scenario: name.to_owned(),
-        attempts: attempts(story),
+        lies: name.split('/').next() == Some(LIES),
+        attempts: with_arguments(attempts(story), told),
         reports: reports.collect(),
     })
 }
 
 fn family() -> Result<Vec<&'static Registered>> {
-    select(&["start".to_owned()])
+    select(&["start", "container", LIES].map(ToOwned::to_owned))
 }
 
 #[cfg(test)]

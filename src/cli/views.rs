@@ -96,7 +96,10 @@ mod tests {
     fn a_view_that_none_of_the_scenarios_has_is_refused() {
         let scenarios = select(&["deny/musl".to_owned()]).unwrap();
         let error = check(&[STAGES], &[TRAIL, STAGES], &scenarios).unwrap_err();
-        assert!(error.to_string().contains("of the family start"), "{error}");
+        assert!(
+            error.to_string().contains("of the families start"),
+            "{error}"
+        );
     }
 
     #[test]

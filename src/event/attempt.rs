@@ -1,7 +1,7 @@
 //! What is known of every exec of a scenario, from trail and stages: what a report is held against.
 
 use crate::stages::{CALL, LOADER_RUNS, PROGRAM_RUNS, Point, RETURN, StageMark, Story};
-use crate::trail::{Mask, Step};
+use crate::trail::{Mask, Step, ToldTo};
 
 /// One call that asked for an exec, whatever became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Attempt {
     pub old: Option<(String, String)>,
     /// The new comm, where it went past the point of no return.
     pub comm: Option<String>,
+    /// The arguments that the program found, with a bar between them, where it has told of them.
+    pub arguments: Option<String>,
     /// What became of it.
     pub end: End,
     /// How many steps the process had made before the call.
@@ -96,6 +98,20 @@ pub fn attempts(story: &Story) -> Vec<Attempt> {
         all.extend(reader.done);
     }
     all
+}
+
+/// Notes the arguments that programs have found: a story does not tell them, its trail does.
+#[must_use]
+pub fn with_arguments(mut attempts: Vec<Attempt>, told: &[ToldTo]) -> Vec<Attempt> {
+    for told in told {
+        let mut execs = attempts.iter_mut().rev();
+        let last =
+            execs.find(|attempt| attempt.process == told.process && attempt.end == End::Executed);
+        if let Some(last) = last {
+            last.arguments = Some(told.told.argv.join(" | "));
+        }
+    }
+    attempts
 }
 
 /// The state while the points of one process are read.
@@ -187,6 +203,7 @@ impl<'a> Reader<'a> {
                 files: Vec::new(),
                 old,
                 comm: None,
+                arguments: None,
                 end: End::Killed,
                 from: self.steps,
                 to: self.steps,
@@ -204,6 +221,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
     use crate::stages::parse;
+    use crate::trail::Told;
 
     const SCRIPT: &str = "\
 start p1 by launcher: execve /s
@@ -270,5 +288,22 @@ end p1: exit 0
                     end p1: exit 0\n";
         let found = attempts(&parse(text).unwrap());
         assert_eq!((found.len(), &found[0].end), (1, &End::Executed));
+    }
+
+    #[test]
+    fn what_a_program_has_found_belongs_to_its_exec() {
+        let told = ToldTo {
+            process: "p1".into(),
+            told: Told {
+                execfn: None,
+                execfd: None,
+                execfd_path: None,
+                comm: "s".into(),
+                exe: None,
+                argv: vec!["a".into(), "b".into()],
+            },
+        };
+        let found = with_arguments(attempts(&parse(SCRIPT).unwrap()), &[told]);
+        assert_eq!(found[0].arguments.as_deref(), Some("a | b"));
     }
 }

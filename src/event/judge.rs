@@ -1,9 +1,9 @@
 //! The judgement: what a sign says of each exec, held against what is known.
 
-use std::fmt;
-
 use super::attempt::{Attempt, End};
+use super::lie::{Account, Lie, lies};
 use super::sign::{Says, Sign};
+use super::words::words;
 use super::{Event, Field, Report};
 
 /// What a sign makes of one exec.
@@ -27,6 +27,8 @@ pub struct SignJudged {
     pub container: bool,
     /// The user, real and effective; none where it is not told.
     pub user: Option<String>,
+    /// What of it is false.
+    pub lies: Vec<Lie>,
     /// The event that tells of it first.
     pub event: Option<Event>,
 }
@@ -194,21 +196,31 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         _ => events.iter().find_map(|event| told_path(sign, event)),
     };
     let is_heard = !events.is_empty();
+    let heard = match (is_heard, sign.says) {
+        (false, _) => Heard::Missed,
+        (true, Says::Executed | Says::Is | Says::Loaded) => Heard::Known,
+        (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
+        (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
+        (true, Says::Called) if attempt.end != End::Executed => {
+            told_result(attempt, get(Field::Result))
+        }
+        (true, Says::Asked | Says::Called | Says::Checked | Says::Opened) => Heard::Unsettled,
+    };
+    let path = is_heard.then(|| path(attempt, told));
+    let identity = identity(attempt, get(Field::Exe), get(Field::Comm));
+    let account = Account {
+        heard,
+        path,
+        identity,
+        arguments: get(Field::Argv),
+    };
     SignJudged {
-        heard: match (is_heard, sign.says) {
-            (false, _) => Heard::Missed,
-            (true, Says::Executed | Says::Is | Says::Loaded) => Heard::Known,
-            (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
-            (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
-            (true, Says::Called) if attempt.end != End::Executed => {
-                told_result(attempt, get(Field::Result))
-            }
-            (true, Says::Asked | Says::Called | Says::Checked | Says::Opened) => Heard::Unsettled,
-        },
-        path: is_heard.then(|| path(attempt, told)),
+        heard,
+        path,
         told: told.map(ToOwned::to_owned),
         chain: (is_heard && attempt.is_interpreted()).then(|| chain(attempt, events)),
-        identity: identity(attempt, get(Field::Exe), get(Field::Comm)),
+        identity,
+        lies: lies(sign, attempt, account),
         in_order: in_order(sign, attempt, events),
         container: get(Field::Cgroup).is_some(),
         user: get(Field::Uid).map(ToOwned::to_owned),
@@ -245,7 +257,7 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         _ if told.is_empty() => Path::Empty,
         None => Path::Unknown,
         Some(program) if program == told => Path::Right,
-        _ if passed == Some(told) => Path::AsPassed,
+        _ if passed.is_some_and(|passed| is_passed(passed, told)) => Path::AsPassed,
         // A path of the kernel's own making for a descriptor (`alloc_bprm` in fs/exec.c), and one
         // that is relative, are what they were given.
         _ if told.starts_with("/dev/fd/") => Path::AsPassed,
@@ -257,6 +269,13 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         Some(program) if program.starts_with(told) => Path::Cut,
         Some(_) => Path::Another,
     }
+}
+
+/// Whether this is the path that was passed; where the call's name in a trail has several words, all but the first
+/// stand before it.
+fn is_passed(passed: &str, told: &str) -> bool {
+    let before = passed.strip_suffix(told);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(' '))
 }
 
 fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
@@ -309,17 +328,6 @@ fn in_order(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Option<bool> {
     }
 }
 
-/// Writes the word of the table.
-macro_rules! words {
-    ($($kind:ident { $($case:ident => $word:literal,)* })*) => {
-        $(impl fmt::Display for $kind {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $($kind::$case => $word,)* })
-            }
-        })*
-    };
-}
-
 words! {
     Heard { Known => "known", Unsettled => "unsettled", Missed => "missed", }
     Path {
@@ -354,6 +362,7 @@ mod tests {
             files: vec!["/bin/ls".into()],
             old: Some(("/x".into(), "x".into())),
             comm: Some("ls".into()),
+            arguments: None,
             end: End::Executed,
             from: 0,
             to: 2,
@@ -401,6 +410,12 @@ mod tests {
         assert_eq!(of(Some("/bin/cat")), Path::Another);
         assert_eq!(of(None), Path::Absent);
         assert_eq!(path(&script(), Some("/i")), Path::Interpreter);
+        let in_words = Attempt {
+            passed: Some("beside a writer /link".into()),
+            ..attempt()
+        };
+        assert_eq!(path(&in_words, Some("/link")), Path::AsPassed);
+        assert_eq!(path(&in_words, Some("/ink")), Path::Another);
         let unwatched = Attempt {
             files: Vec::new(),
             ..attempt()

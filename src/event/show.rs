@@ -9,7 +9,7 @@ use super::table::{Table, on};
 use super::tetragon;
 
 /// The headings of the columns that [`super::Cell::words`] fills.
-const HEADINGS: [&str; 7] = [
+const HEADINGS: [&str; 8] = [
     "execs",
     "failed calls",
     "path",
@@ -17,6 +17,7 @@ const HEADINGS: [&str; 7] = [
     "exe and comm",
     "order",
     "container",
+    "lied to",
 ];
 
 /// The table for a terminal: a paragraph a sign, a line for each way in which kernels differ.
@@ -27,6 +28,9 @@ pub fn table_text(table: &Table) -> String {
         let sign = row.sign;
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "{} ({}, at {})", sign.name, sign.view, sign.stage);
+        if let Some(note) = sign.note {
+            let _ = writeln!(text, "  {note}");
+        }
         for (words, columns) in row.groups() {
             let kernels = on(&table.kernels, &columns);
             let Some(words) = words else {
@@ -46,11 +50,7 @@ pub fn table_text(table: &Table) -> String {
             let _ = writeln!(text, "  {what} ({kernels}):");
             wrapped(&mut text, "    ", &scenarios, " ");
         }
-        let _ = writeln!(
-            text,
-            "    can the watched process lie to it? {}\n",
-            sign.lie
-        );
+        text += "\n";
     }
     text
 }
@@ -86,8 +86,12 @@ pub fn markdown(table: &Table) -> String {
         let _ = writeln!(page, "\n### {}\n", row.sign.name);
         let _ = writeln!(
             page,
-            "View `{}`, at the stage `{}`. Can the watched process lie to it? {}.\n",
-            row.sign.view, row.sign.stage, row.sign.lie
+            "View `{}`, at the stage `{}`.{}\n",
+            row.sign.view,
+            row.sign.stage,
+            row.sign
+                .note
+                .map_or_else(String::new, |note| format!(" {note}"))
         );
         for (what, scenarios, columns) in row.exceptions() {
             let kernels = match on(&table.kernels, &columns) {
@@ -117,6 +121,8 @@ struct Line<'a> {
     identity: Option<String>,
     in_order: Option<bool>,
     container: bool,
+    /// What the watched process has made it say that is not so.
+    lies: Vec<String>,
     /// The event as Tetragon would print it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     event: Option<serde_json::Value>,
@@ -132,7 +138,10 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
     for row in &table.rows {
         for (kernel, cell) in table.kernels.iter().zip(&row.cells) {
             let mut before: Vec<(&str, &str)> = Vec::new();
-            for (scenario, judged) in cell.iter().flat_map(|cell| &cell.judged) {
+            let all = cell
+                .iter()
+                .flat_map(|cell| cell.judged.iter().chain(&cell.lied));
+            for (scenario, judged) in all {
                 let heard = judged.heard != Heard::Missed;
                 let line = Line {
                     observer: row.sign.view,
@@ -148,6 +157,7 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
                     identity: judged.identity.map(|identity| identity.to_string()),
                     in_order: judged.in_order,
                     container: judged.container,
+                    lies: judged.lies.iter().map(ToString::to_string).collect(),
                     event: event(row.sign.view, &before, scenario, judged),
                 };
                 text += &serde_json::to_string(&line)?;

@@ -40,8 +40,8 @@ pub struct Sign {
     pub path: &'static [Field],
     /// Where inside an exec it speaks, as `docs/stages.md` has it.
     pub stage: &'static str,
-    /// Whether the process that is watched can make it say something false, and how.
-    pub lie: &'static str,
+    /// What has to be known of it, as a sentence.
+    pub note: Option<&'static str>,
 }
 
 /// Every sign, in the order of the table.
@@ -53,7 +53,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "open",
-        lie: "no: the path is the opened file's",
+        note: None,
     },
     Sign {
         view: "fanotify-notify",
@@ -62,7 +62,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "open",
-        lie: "no; but a file that is renamed before the event is read has its new name",
+        note: Some("A file that is renamed before the event is read has its new name."),
     },
     Sign {
         view: "tracepoints",
@@ -71,7 +71,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Asked,
         path: &[Field::Path],
         stage: "call",
-        lie: "yes: the string is read from user memory, which a sibling can rewrite",
+        note: Some("The string is read from user memory, before the kernel reads it."),
     },
     Sign {
         view: "tracepoints",
@@ -80,7 +80,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::Path],
         stage: "no-return",
-        lie: "the path is the caller's own choice among the names of the file",
+        note: Some("The path is the caller's own choice among the names of the file."),
     },
     Sign {
         view: "tracepoints",
@@ -89,7 +89,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::Path],
         stage: "reported",
-        lie: "the path is the caller's own choice among the names of the file",
+        note: Some("The path is the caller's own choice among the names of the file."),
     },
     Sign {
         view: "tracepoints",
@@ -98,7 +98,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Returned,
         path: &[],
         stage: "return",
-        lie: "no: it tells a number alone",
+        note: Some("It tells a number alone."),
     },
     Sign {
         view: "kprobes",
@@ -107,7 +107,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::Path],
         stage: "security-check",
-        lie: "the path is the caller's own choice among the names of the file",
+        note: Some("The path is the caller's own choice among the names of the file."),
     },
     Sign {
         view: "kprobes",
@@ -116,7 +116,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "security-check",
-        lie: "no; but mounts are not seen, so that a file of another file system has its path there",
+        note: Some("Mounts are not seen: a file of another file system has its path there."),
     },
     Sign {
         view: "kprobes",
@@ -125,7 +125,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::File],
         stage: "credentials-from-file",
-        lie: "no; but mounts are not seen, so that a file of another file system has its path there",
+        note: Some("Mounts are not seen: a file of another file system has its path there."),
     },
     Sign {
         view: "ebpf-structs",
@@ -134,7 +134,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "security-check",
-        lie: "no; but the names are those of now: a deleted file has the one that it had",
+        note: Some("The names are those of now: a deleted file has the one that it had."),
     },
     Sign {
         view: "ebpf-structs",
@@ -143,7 +143,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::File],
         stage: "no-return",
-        lie: "no; but the names are those of now: a deleted file has the one that it had",
+        note: Some("The names are those of now: a deleted file has the one that it had."),
     },
     Sign {
         view: "ebpf-structs",
@@ -152,7 +152,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::Exe],
         stage: "reported",
-        lie: "no; but the names are those of now: a deleted file has the one that it had",
+        note: Some("The names are those of now: a deleted file has the one that it had."),
     },
     Sign {
         view: "ebpf-helpers",
@@ -161,7 +161,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "open",
-        lie: "no; in a chroot it is the path inside of it",
+        note: Some("In a chroot the path is the one inside of it."),
     },
     Sign {
         view: "ebpf-helpers",
@@ -170,7 +170,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[],
         stage: "reported",
-        lie: "no: it tells ids, comm and cgroup alone",
+        note: Some("It tells ids, comm and cgroup alone."),
     },
     Sign {
         view: "ebpf-lsm",
@@ -179,7 +179,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "security-check",
-        lie: "no; in a chroot it is the path inside of it",
+        note: Some("In a chroot the path is the one inside of it."),
     },
     Sign {
         view: "exec-fork-chdir",
@@ -188,7 +188,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::Path],
         stage: "reported",
-        lie: "yes: whatever moves a process without chdir, and each name of the file, makes another path",
+        note: Some("Whatever moves a process without chdir makes another path."),
     },
     Sign {
         view: "tetragon-hook",
@@ -197,7 +197,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::File],
         stage: "credentials-from-file",
-        lie: "no; but the names are those of now: a deleted file has the one that it had",
+        note: Some("The names are those of now: a deleted file has the one that it had."),
     },
     Sign {
         view: "tetragon-hook",
@@ -206,7 +206,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Opened,
         path: &[Field::File],
         stage: "security-check",
-        lie: "no; but the names are those of now: a deleted file has the one that it had",
+        note: Some("The names are those of now: a deleted file has the one that it had."),
     },
     Sign {
         view: "audit",
@@ -215,7 +215,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Returned,
         path: &[Field::Path],
         stage: "return",
-        lie: "the path is the caller's own choice among the names of the file",
+        note: Some("The path is the caller's own choice among the names of the file."),
     },
     Sign {
         view: "audit",
@@ -224,7 +224,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Returned,
         path: &[Field::Exe],
         stage: "return",
-        lie: "no; in a chroot it is the path inside of it",
+        note: Some("In a chroot the path is the one inside of it."),
     },
     Sign {
         view: "proc-connector",
@@ -233,7 +233,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[],
         stage: "connector",
-        lie: "no: it tells ids alone",
+        note: Some("It tells ids alone."),
     },
     Sign {
         view: "proc-connector",
@@ -242,7 +242,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Is,
         path: &[Field::Exe],
         stage: "later",
-        lie: "yes: comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE",
+        note: Some("Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE."),
     },
     Sign {
         view: "proc-poll",
@@ -251,7 +251,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Is,
         path: &[Field::Exe],
         stage: "whenever",
-        lie: "yes: comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE",
+        note: Some("Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE."),
     },
     Sign {
         view: "agent",
@@ -260,7 +260,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Told,
         path: &[Field::File, Field::Path, Field::Exe],
         stage: "whenever",
-        lie: "that is for its author to say",
+        note: None,
     },
     Sign {
         view: "ptrace-seccomp",
@@ -269,7 +269,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Asked,
         path: &[Field::Path],
         stage: "call",
-        lie: "yes: the string is read from user memory, which a sibling can rewrite",
+        note: Some("The string is read from user memory, before the kernel reads it."),
     },
     Sign {
         view: "ptrace-seccomp",
@@ -278,7 +278,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::Exe],
         stage: "reported",
-        lie: "no: the process stands still, and exe is the file that is mapped",
+        note: Some("The process stands still, and exe is the file that is mapped."),
     },
     Sign {
         view: "ptrace-seccomp",
@@ -287,7 +287,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Returned,
         path: &[],
         stage: "return",
-        lie: "no: it tells a number alone",
+        note: Some("It tells a number alone."),
     },
     Sign {
         view: "ld-preload",
@@ -296,7 +296,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Called,
         path: &[Field::Path],
         stage: "before the call",
-        lie: "yes: all of it is said by the process itself, if it wants",
+        note: Some("All of it is said by the process itself, if it wants."),
     },
     Sign {
         view: "ld-preload",
@@ -305,7 +305,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Loaded,
         path: &[Field::Exe],
         stage: "loader-runs",
-        lie: "yes: all of it is said by the process itself, if it wants",
+        note: Some("All of it is said by the process itself, if it wants."),
     },
     Sign {
         view: "apparmor",
@@ -314,7 +314,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Checked,
         path: &[Field::File],
         stage: "security-creds-for-exec",
-        lie: "no: the path is the opened file's, as its mount namespace has it",
+        note: Some("The path is the one of the mount namespace."),
     },
 ];
 

@@ -286,6 +286,7 @@ mod tests {
             end p1: exit 0\n";
         let scene = Scene {
             scenario: "s".to_owned(),
+            lies: false,
             attempts: attempts(&crate::stages::parse(text).unwrap()),
             reports: [(view.to_owned(), parse(report).unwrap())].into(),
         };

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use super::attempt::{Attempt, End};
 use super::judge::{Chain, Heard, Path, SignJudged, Whose, judge};
+use super::lie::Lie;
 use super::sign::{SIGNS, Says, Sign};
 use super::{Event, Field, Fields, Kind, Report};
 use crate::trail::{Mask, Trail};
@@ -14,6 +15,8 @@ use crate::trail::{Mask, Trail};
 pub struct Scene {
     /// Name of the scenario.
     pub scenario: String,
+    /// Whether the watched process lies about itself in it.
+    pub lies: bool,
     /// Its execs.
     pub attempts: Vec<Attempt>,
     /// Reports by view.
@@ -34,7 +37,7 @@ pub struct Column {
 pub struct Table {
     /// The kernels.
     pub kernels: Vec<String>,
-    /// How many scenarios all of them have.
+    /// How many scenarios all of them have, without those that lie.
     pub scenarios: usize,
     /// One row a sign.
     pub rows: Vec<Row>,
@@ -64,6 +67,8 @@ pub struct Cell {
     pub ended: usize,
     /// Every exec, with its scenario.
     pub judged: Vec<(String, SignJudged)>,
+    /// Every exec of scenarios that lie.
+    pub lied: Vec<(String, SignJudged)>,
     /// Scenarios whose trail its observer has changed, at the first sign of its view; none for one that never
     /// changes any.
     pub changed: Option<Vec<String>>,
@@ -83,6 +88,8 @@ impl Table {
         let common = first.iter().map(|scene| scene.scenario.as_str());
         let common = common.filter(|name| columns.iter().all(|column| has(column, name)));
         let common: Vec<&str> = common.collect();
+        let lies = first.iter().filter(|scene| scene.lies);
+        let lies = lies.filter(|scene| common.contains(&scene.scenario.as_str()));
         let shown = |sign: &&Sign| match views.is_empty() {
             // A user's agent is asked for by name.
             true => sign.says != Says::Told,
@@ -97,7 +104,7 @@ impl Table {
         };
         Table {
             kernels: columns.iter().map(|column| column.kernel.clone()).collect(),
-            scenarios: common.len(),
+            scenarios: common.len() - lies.count(),
             rows: SIGNS.iter().filter(shown).map(row).collect(),
         }
     }
@@ -130,8 +137,11 @@ fn cell(sign: &Sign, column: &Column, common: &[&str]) -> Option<Cell> {
             changed.extend((!footprint.is_empty()).then(|| scene.scenario.clone()));
         }
         let judged = judge(sign, &scene.attempts, report).into_iter();
-        cell.judged
-            .extend(judged.map(|judged| (scene.scenario.clone(), judged)));
+        let judged = judged.map(|judged| (scene.scenario.clone(), judged));
+        match scene.lies {
+            true => cell.lied.extend(judged),
+            false => cell.judged.extend(judged),
+        }
     }
     any.then_some(cell)
 }
@@ -200,13 +210,29 @@ impl Cell {
         self.executed().filter_map(|one| Some((one.1.path?, one)))
     }
 
-    /// The columns of the table: execs, failed calls, path, script, identity, order, container.
+    /// What is false of the execs of scenarios that lie, and how many of these were heard of.
+    fn deceived(&self) -> String {
+        let lies = self.lied.iter().flat_map(|(_, judged)| &judged.lies);
+        let lies: Vec<&Lie> = lies.collect();
+        let all = self.lied.iter();
+        let heard = all
+            .filter(|(_, judged)| judged.heard != Heard::Missed)
+            .count();
+        match (self.lied.len(), heard, lies.len()) {
+            (0, ..) => String::new(),
+            (_, 0, 0) => "nothing heard".to_owned(),
+            (_, heard, 0) => format!("none of {heard}"),
+            _ => counted(lies.into_iter()),
+        }
+    }
+
+    /// The columns of the table: execs, failed calls, path, script, identity, order, container, lies.
     #[must_use]
-    pub fn words(&self) -> [String; 7] {
+    pub fn words(&self) -> [String; 8] {
         let deaf = self.deaf.as_ref().map(|deaf| format!("deaf: {deaf}"));
         let alone = deaf.or_else(|| self.missing.then(|| "not offered".to_owned()));
         if let Some(alone) = alone {
-            let mut words: [String; 7] = Default::default();
+            let mut words: [String; 8] = Default::default();
             words[0] = alone;
             return words;
         }
@@ -231,6 +257,7 @@ impl Cell {
                 (true, wrong) => format!("wrong {wrong}"),
             },
             if container { "told" } else { "-" }.to_owned(),
+            self.deceived(),
         ]
     }
 }
@@ -238,8 +265,8 @@ impl Cell {
 impl Row {
     /// Equal cells with the numbers of their columns, in the order of the first of each.
     #[must_use]
-    pub fn groups(&self) -> Vec<(Option<[String; 7]>, Vec<usize>)> {
-        let mut groups: Vec<(Option<[String; 7]>, Vec<usize>)> = Vec::new();
+    pub fn groups(&self) -> Vec<(Option<[String; 8]>, Vec<usize>)> {
+        let mut groups: Vec<(Option<[String; 8]>, Vec<usize>)> = Vec::new();
         for (column, cell) in self.cells.iter().enumerate() {
             let words = cell.as_ref().map(Cell::words);
             match groups.iter_mut().find(|(known, _)| *known == words) {
@@ -268,6 +295,12 @@ impl Row {
                     exceptions(judged)
                         .into_iter()
                         .for_each(|what| add(what, scenario));
+                }
+                for (scenario, judged) in &cell.lied {
+                    let lies = judged.lies.iter();
+                    lies.for_each(|lie| {
+                        add(format!("made to say what is not so: {lie}"), scenario)
+                    });
                 }
                 for scenario in cell.changed.iter().flatten() {
                     add("the trail under it is another".to_owned(), scenario);
@@ -340,6 +373,7 @@ mod tests {
         let story = crate::stages::parse(text).unwrap();
         Scene {
             scenario: name.to_owned(),
+            lies: false,
             attempts: attempts(&story),
             reports: BTreeMap::from([("tracepoints".to_owned(), parse(report).unwrap())]),
         }
@@ -415,6 +449,37 @@ mod tests {
             found[1],
             ("the path is as passed".into(), vec!["b".into()], vec![0])
         );
+    }
+
+    #[test]
+    fn what_is_made_to_lie_is_counted_apart() {
+        let lies = Scene {
+            lies: true,
+            ..scene("b", &exec("/b"))
+        };
+        let table = table(&[("1", vec![scene("a", &exec("/a")), lies])]);
+        assert_eq!(table.scenarios, 1);
+        let row = table.row("sched_process_exec").unwrap();
+        let words = row.groups()[0].0.clone().unwrap();
+        assert_eq!((&*words[2], &*words[7]), ("right 1", "path 1"));
+        let (what, scenarios, _) = &row.exceptions()[0];
+        assert_eq!(what, "made to say what is not so: path");
+        assert_eq!(*scenarios, ["b"]);
+    }
+
+    #[test]
+    fn what_nothing_false_was_told_of_has_withstood() {
+        let lies = |report: &str| Scene {
+            lies: true,
+            ..scene("a", report)
+        };
+        let word = |report: &str| {
+            let table = table(&[("1", vec![lies(report)])]);
+            let row = table.row("sched_process_exec").unwrap();
+            row.groups()[0].0.clone().unwrap()[7].clone()
+        };
+        assert_eq!(word(&exec("/a")), "none of 1");
+        assert_eq!(word("nothing\n"), "nothing heard");
     }
 
     #[test]

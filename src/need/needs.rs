@@ -196,6 +196,20 @@ pub const SECCOMP_FILTER: Need = Need {
     probe: |_| Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
 };
 
+/// The kernel's own faults can be waited for.
+pub const USERFAULTFD: Need = Need {
+    what: "faults that a process handles itself (CONFIG_USERFAULTFD)",
+    host: Host::Config("CONFIG_USERFAULTFD"),
+    probe: |_| crate::sys::has_userfaultfd(),
+};
+
+/// The one hierarchy of cgroups.
+pub const CGROUP_V2: Need = Need {
+    what: "cgroups of version 2 (CONFIG_CGROUPS)",
+    host: Host::Config("CONFIG_CGROUPS"),
+    probe: |_| file_system("cgroup2"),
+};
+
 /// Landlock, or a kernel that is older than it.
 pub const LANDLOCK: Need = Need {
     what: "Landlock, from 5.13 on (CONFIG_SECURITY_LANDLOCK)",

@@ -332,7 +332,10 @@ impl Exec {
 
     /// Whether the program will say something of itself.
     pub(super) fn is_telling(&self) -> bool {
-        matches!(self.telling, Some(Role::Report | Role::State))
+        matches!(
+            self.telling,
+            Some(Role::Report | Role::State | Role::Disguise)
+        )
     }
 
     /// What the caller says of its own state when the call has failed, parted by commas.

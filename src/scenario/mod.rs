@@ -6,6 +6,7 @@
 mod args;
 mod capability;
 mod claim;
+mod container;
 mod disk;
 mod errno;
 mod exec;
@@ -29,10 +30,11 @@ use std::time::Duration;
 
 pub use crate::elf::{Elf, Flaw};
 pub use crate::need::{Host, KernelFacts, Need, own_capabilities};
-pub use crate::subject::Role;
+pub use crate::subject::{DISGUISE_FD, OPENED, Role};
 pub use args::Args;
 pub use capability::{NET_RAW, give_net_raw};
 pub use claim::Evidence;
+pub use container::Container;
 pub use disk::{DISK, Disk};
 pub use errno::ErrnoClaim;
 pub use exec::{Exec, USER};
@@ -43,9 +45,9 @@ pub use listener::{Listener, answer, fork_start, hear, reap};
 pub use look::{FileView, Inspected, flags as open_flags, running_kernel};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
-pub use registry::{Registered, close, select, use_instead};
+pub use registry::{LIES, Registered, close, select, use_instead};
 pub use seen::Seen;
-pub use siblings::{beside, its_turn, open};
+pub use siblings::{beside, its_turn, open, while_copied};
 pub use system::{LaunchEnding, Reply, Request, System};
 pub use traced::{Hold, traced};
 

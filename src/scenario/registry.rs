@@ -23,6 +23,11 @@ pub struct Registered {
     pub case: Option<&'static Case>,
 }
 
+/// Families whose scenarios execute one program each.
+const WATCHED: [&str; 3] = ["container", LIES, "start"];
+/// The family of those in which the watched process lies about itself.
+pub const LIES: &str = "lies";
+
 impl Registered {
     /// The scenario with this name.
     #[must_use]
@@ -35,7 +40,7 @@ impl Registered {
     pub fn is_start(&self) -> bool {
         // A view of stages takes one exec.
         self.case.is_some_and(|case| case.deny.is_none())
-            || self.case.is_none() && self.family() == "start"
+            || self.case.is_none() && WATCHED.contains(&self.family())
     }
 
     /// The directory that it is in.

@@ -1,9 +1,12 @@
 //! Two threads of a child, of which one acts while the other is held.
 
+use std::ffi::CStr;
+
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::sys;
+use super::Args;
+use crate::sys::{self, Addresses, FaultPages};
 
 /// Runs two parts of a child: one in a thread with this name, the other in the leader. Whichever
 /// acts while the other is held waits for its turn with [`its_turn`].
@@ -25,6 +28,47 @@ pub fn beside(
         leader()?;
         thread.join().unwrap_or(Err(Errno::EINVAL))
     })
+}
+
+/// execve(2) of a path, held while the kernel copies it: then a sibling acts, and the kernel goes on.
+///
+/// The path lies at the end of a page, and the next page is missing. The kernel copies eight bytes at a time
+/// (`do_strncpy_from_user` in lib/strncpy_from_user.c) and the last eight reach into that page, so that it
+/// waits there with all that comes before in its copy; when the page is put there it reads these eight bytes
+/// again, as they are by then. Whoever reads the path no further than its end, as a tracer does that was told
+/// of the call, is not held.
+///
+/// # Errors
+///
+/// What the call says, or what keeps the fault from being heard of.
+pub fn while_copied(
+    args: &Args<'_>,
+    path: &CStr,
+    act: impl FnOnce(&FaultPages) -> nix::Result<()> + Send,
+    choose: impl FnOnce(&mut Addresses),
+) -> nix::Result<()> {
+    let pages = FaultPages::new(path.to_bytes_with_nul())?;
+    let (tell, begun) = std::sync::mpsc::channel();
+    let pages = &pages;
+    let writer = move || {
+        tell.send(()).map_err(|_| Errno::EPIPE)?;
+        pages.wait()?;
+        act(pages)?;
+        pages.release()?;
+        // It is ended by the exec.
+        loop {
+            std::thread::park();
+        }
+    };
+    // What a new thread does, its name first, comes before the call.
+    let call = || {
+        begun.recv().map_err(|_| Errno::EPIPE)?;
+        args.execve_at(|addresses| {
+            choose(addresses);
+            addresses.path = pages.address();
+        })
+    };
+    beside("writer", writer, call)
 }
 
 /// Waits until the monitor says that the event is there for which the sibling is held

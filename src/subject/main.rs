@@ -6,6 +6,8 @@ extern crate alloc;
 
 #[path = "../sys/bare.rs"]
 mod bare;
+#[path = "../sys/disguise.rs"]
+mod disguise;
 #[path = "../sys/entry.rs"]
 mod entry;
 #[path = "../trail/escape.rs"]
@@ -20,7 +22,7 @@ use alloc::string::String;
 
 use bare::Given;
 use escape::printable;
-use role::{ROLE, Role, STATE, TELL_FD};
+use role::{DISGUISE_FD, OPENED, ROLE, Role, STATE, TELL_FD};
 
 /// Plays the role that the environment names and returns the exit status.
 fn main(given: &Given) -> i32 {
@@ -28,6 +30,7 @@ fn main(given: &Given) -> i32 {
     match role {
         Some(Role::Report) => report(given),
         Some(Role::State) => find(given),
+        Some(Role::Disguise) => pretend(given),
         Some(Role::Exit) => 0,
         Some(Role::Crash) => bare::crash(),
         // It is executed by a scenario alone.
@@ -64,6 +67,18 @@ fn report(given: &Given) -> i32 {
             .collect(),
     };
     say(&word::line(bare::process_id(), Some(&told), &[]))
+}
+
+/// Says what this program was told, becomes another to look at, and opens a file.
+fn pretend(given: &Given) -> i32 {
+    if report(given) != 0 {
+        return 99;
+    }
+    let disguised = disguise::disguise(DISGUISE_FD, b"true", b"/usr/bin/true\0");
+    match disguised.and_then(|()| bare::read(OPENED)) {
+        Ok(_) => 0,
+        Err(bare::Failed(errno)) => errno,
+    }
 }
 
 fn say(line: &String) -> i32 {

@@ -17,7 +17,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt};
 
 use nix::libc;
 
-pub use role::{ROLE, Role, STATE, TELL_FD};
+pub use role::{DISGUISE_FD, OPENED, ROLE, Role, STATE, TELL_FD};
 pub use state::is_known as is_known_state;
 
 use crate::sys::{self, bare};

@@ -7,6 +7,10 @@ pub const ROLE: &str = "EXETRAIL_ROLE";
 pub const STATE: &str = "EXETRAIL_STATE";
 /// Where the report goes.
 pub const TELL_FD: i32 = 101;
+/// Where [`Role::Disguise`] has the file that it takes for its exe, and what it opens then.
+pub const DISGUISE_FD: usize = 5;
+/// See [`DISGUISE_FD`].
+pub const OPENED: &str = "/tmp/opened";
 
 /// What the subject does when a scenario executes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum Role {
     Report,
     /// Says what it finds of its own state and exits with 0.
     State,
+    /// Says what it was told, takes exe, comm and arguments of `/usr/bin/true`, and opens a file.
+    Disguise,
     /// Exits with 0.
     Exit,
     /// Dies of SIGABRT.
@@ -28,6 +34,7 @@ impl Role {
         match self {
             Role::Report => "report",
             Role::State => "state",
+            Role::Disguise => "disguise",
             Role::Exit => "exit",
             Role::Crash => "crash",
         }
@@ -36,7 +43,13 @@ impl Role {
     /// The role with this name.
     #[must_use]
     pub fn of_name(name: &[u8]) -> Option<Role> {
-        let roles = [Role::Report, Role::State, Role::Exit, Role::Crash];
+        let roles = [
+            Role::Report,
+            Role::State,
+            Role::Disguise,
+            Role::Exit,
+            Role::Crash,
+        ];
         roles
             .into_iter()
             .find(|role| name == role.name().as_bytes())

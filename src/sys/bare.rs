@@ -104,7 +104,7 @@ const HERE: usize = -100_isize as usize;
 /// # Safety
 ///
 /// As the call asks for.
-unsafe fn call(number: usize, arguments: [usize; 5]) -> Result<usize, Failed> {
+pub(crate) unsafe fn call(number: usize, arguments: [usize; 5]) -> Result<usize, Failed> {
     #[cfg(not(target_arch = "x86_64"))]
     compile_error!("no system call is known for this architecture");
     let [first, second, third, fourth, fifth] = arguments;

@@ -7,7 +7,7 @@ use nix::libc;
 
 const PAGE: usize = 4096;
 
-/// A mapped page; nobody is given its address.
+/// A mapped page; nothing in Rust refers to it.
 #[derive(Debug)]
 pub struct Mapping {
     address: *mut libc::c_void,
@@ -36,11 +36,17 @@ impl Mapping {
             false => Ok(Mapping { address }),
         }
     }
+
+    /// Where it is, for calls that read there.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.address.expose_provenance()
+    }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the page was mapped by us and nobody has its address.
+        // SAFETY: the page was mapped by us; its address is used by calls that have returned.
         unsafe { libc::munmap(self.address, PAGE) };
     }
 }

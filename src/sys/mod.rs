@@ -1,6 +1,6 @@
 //! Every unsafe block: what nix and std do not offer in a safe form.
 //!
-//! `entry.rs` is a part of the subject alone (`src/subject/main.rs`), [`bare`] a part of both.
+//! `entry.rs` and `disguise.rs` are parts of the subject alone (`src/subject/main.rs`), [`bare`] is a part of both.
 #![expect(
     unsafe_code,
     reason = "this is the one module that talks to the kernel unsafely"
@@ -10,6 +10,7 @@ pub mod bare;
 mod confine;
 mod disk;
 mod exec;
+mod fault;
 mod fd;
 mod map;
 mod memory;
@@ -25,9 +26,12 @@ mod signal;
 mod timer;
 mod tracee;
 
-pub use confine::{I386, execute_nothing, filter_execve, has_landlock, stop_at_execs};
+pub use confine::{
+    I386, Notices, execute_nothing, filter_execve, has_landlock, notify_of_execs, stop_at_execs,
+};
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
+pub use fault::{FaultPages, has_userfaultfd};
 pub use fd::{adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, readable_bytes};
 pub use map::{Edge, Mapping};
 pub use memory::{

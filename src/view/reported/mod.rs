@@ -71,7 +71,7 @@ impl<W: Way> View for Reported<W> {
 
     const NAME: ViewName = W::NAME;
     const ABOUT: &'static str = W::ABOUT;
-    const WHOM: &'static str = "scenarios of the family start";
+    const WHOM: &'static str = "scenarios of the families start, container and lies";
 
     fn applies(scenario: &Registered) -> bool {
         W::is_there() && scenario.is_start()

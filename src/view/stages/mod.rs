@@ -25,7 +25,7 @@ impl View for Stages {
 
     const NAME: ViewName = ViewName::new("stages");
     const ABOUT: &'static str = "where inside the kernel each step falls";
-    const WHOM: &'static str = "scenarios of the family start";
+    const WHOM: &'static str = "scenarios of the families start, container and lies";
 
     fn applies(scenario: &Registered) -> bool {
         scenario.is_start()

@@ -1,0 +1,45 @@
+//! A sibling replaces the arguments of an exec between the entry of the call and the kernel's copy.
+//!
+//! The kernel copies the path first and the arguments later (`do_execveat_common` in fs/exec.c); a page that
+//! is missing behind the path holds it in between, on every kernel
+//! (see [`while_copied`](crate::scenario::while_copied)). What the program finds, and what `/proc/PID/cmdline` and
+//! audit's EXECVE record show, are the arguments as they were copied; who has read them at the entry was
+//! told others.
+//!
+//! `threads/arguments_changed` does the same while the program's permission event is held, which on older
+//! kernels is too late.
+//!
+//! See userfaultfd(2), ptrace(2).
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::scenario::{Args, Exec, Role, Scenario, System, needs, while_copied};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a sibling replaces the arguments while the kernel copies the path",
+    needs: &[needs::USERFAULTFD],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("a-report")?;
+    let exec = Exec::by("execve beside a writer", program, replace)?;
+    system.observe(&exec.argv(&["as-told"])?.role(Role::Report)?)?;
+    Ok(())
+}
+
+fn replace(args: &Args<'_>) -> nix::Result<()> {
+    // Of one length, so that it is replaced in place.
+    let told = b"as-told\0".map(AtomicU8::new);
+    let pointers = [told.as_ptr().expose_provenance(), 0];
+    let act = |_: &crate::sys::FaultPages| {
+        for (byte, new) in told.iter().zip(b"as-done\0") {
+            byte.store(*new, Ordering::SeqCst);
+        }
+        Ok(())
+    };
+    while_copied(args, args.path(), act, |addresses| {
+        addresses.argv = pointers.as_ptr().expose_provenance();
+    })
+}

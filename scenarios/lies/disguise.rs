@@ -1,0 +1,34 @@
+//! A program that, once executed, takes exe link, comm and arguments of another.
+//!
+//! exe changes by prctl(2) `PR_SET_MM_EXE_FILE` when nothing of the old file is mapped any more: each mapping
+//! is replaced by a copy, and the program runs on in it (`start/set_mm_exe_file` shows the refusal
+//! before that). The arguments are what lies between two addresses of the process's own memory
+//! (`get_mm_cmdline` in fs/proc/base.c), which `PR_SET_MM_ARG_START` and `_END` choose; comm is free text (`PR_SET_NAME`).
+//! The first two take CAP_SYS_RESOURCE; arguments can as well be overwritten in place, which takes nothing.
+//!
+//! Finding: whoever looks into `/proc` afterwards, at whatever moment, finds `/usr/bin/true` in all three
+//! places, and so does a permission monitor that looks at who opens a file. What was told at the exec stays true: path and file of the
+//! event, and what the kernel has at its tracepoints.
+//!
+//! See prctl(2), proc_pid_exe(5), proc_pid_cmdline(5), proc_pid_comm(5).
+
+use nix::fcntl::OFlag;
+
+use crate::scenario::{DISGUISE_FD, Exec, OPENED, Role, Scenario, System, needs};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a program takes exe, comm and arguments of another",
+    needs: &[needs::SYS_RESOURCE],
+    unpredicted: Some("a program takes another's exe and comm"),
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let program = system.ours("disguised")?;
+    let opened = OPENED.trim_start_matches("/tmp/");
+    system.file(opened, b"", 0o644)?;
+    let exec = Exec::path(program)?.role(Role::Disguise)?;
+    system.observe(&exec.opened(DISGUISE_FD as i32, "/usr/bin/true", OFlag::O_RDONLY))?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! A filter of the caller's own takes the exec from the tracer's.
+//!
+//! Of several filters of system calls the answer with the highest rank counts, and `SECCOMP_RET_USER_NOTIF`
+//! ranks before `SECCOMP_RET_TRACE` (`seccomp_run_filters` in kernel/seccomp.c). So a thread that
+//! puts on a filter of the first kind has its exec told to a listener, here its sibling, which lets it go on; the
+//! tracer, whose filter asked for a stop, hears nothing of the call. It takes no privilege beside `no_new_privs`.
+//!
+//! Finding: a tracer that relies on its filter alone does not hear of such a call, on every kernel.
+//! `PTRACE_O_TRACEEXEC` still tells it when the exec has come about; of one that fails nothing would be told.
+//!
+//! See seccomp(2), seccomp_unotify(2).
+
+use crate::scenario::{Args, Exec, Scenario, System, beside, needs};
+use crate::sys::notify_of_execs;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "the caller's own filter keeps the exec from a tracer's",
+    needs: &[needs::SECCOMP_FILTER],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::by("execve under two filters", "/usr/bin/true", silence)?;
+    system.observe(&exec)?;
+    Ok(())
+}
+
+fn silence(args: &Args<'_>) -> nix::Result<()> {
+    let (give, take) = std::sync::mpsc::channel();
+    let listener = move || {
+        let notices: crate::sys::Notices = take.recv().map_err(|_| nix::errno::Errno::EPIPE)?;
+        notices.let_one_go()?;
+        // It is ended by the exec.
+        loop {
+            std::thread::park();
+        }
+    };
+    // The thread has begun before the filter is there, which is the leader's alone.
+    let call = || {
+        let notices = notify_of_execs()?;
+        give.send(notices).map_err(|_| nix::errno::Errno::EPIPE)?;
+        args.execve()
+    };
+    beside("listener", listener, call)
+}

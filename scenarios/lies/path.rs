@@ -1,0 +1,43 @@
+//! A sibling replaces the path of an exec between the entry of the call and the kernel's copy.
+//!
+//! The path lies in memory that all threads of the process write to. Who reads it there when the call begins
+//! is told `/tmp/as-told`; what is executed is `/tmp/as-done`, which the kernel finds when it copies the path
+//! (`getname` in fs/namei.c). Nothing is left to chance here: a page that is missing behind the path
+//! holds the kernel in the middle of its copy, and the sibling acts then (see
+//! [`while_copied`](crate::scenario::while_copied)).
+//!
+//! Finding: of a tracer that was stopped by seccomp(2), and of any other reader at the entry, the path that it
+//! reads is a claim of the caller. The tracepoint of the call reads the string from 6.19 on, with faults allowed: the
+//! same page holds it, and as another thread has run meanwhile it reads again (`trace_user_fault_read` in
+//! kernel/trace/trace.c), so that this way does not deceive it. What the kernel has copied,
+//! `bprm->filename`, is what was asked for; what it has opened is what is executed.
+//!
+//! See userfaultfd(2), ptrace(2).
+
+use crate::scenario::{Args, Exec, Scenario, System, needs, while_copied};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "a sibling replaces the path while the kernel copies it",
+    needs: &[needs::USERFAULTFD],
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.copy("/usr/bin/ls", "as-told")?;
+    system.copy("/usr/bin/true", "as-done")?;
+    system.observe(&Exec::by(
+        "execve beside a writer",
+        "/tmp/as-done",
+        replace,
+    )?)?;
+    Ok(())
+}
+
+fn replace(args: &Args<'_>) -> nix::Result<()> {
+    let act = |pages: &crate::sys::FaultPages| {
+        pages.replace_end(b"done\0");
+        Ok(())
+    };
+    while_copied(args, c"/tmp/as-told", act, |_| ())
+}

@@ -1,0 +1,42 @@
+//! The path of an exec lies on a page that nobody has read yet.
+//!
+//! The kernel copies the path when the call begins (`getname` in fs/namei.c), and where the page is not in the
+//! table of the process it takes the fault and goes on. Who reads the path at the entry of the call, in a
+//! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
+//! are such a page when its first use is the call.
+//!
+//! None of the observers here reads it that way. The tracepoint of the call has the address alone before 6.19, and reads
+//! with faults allowed from then on (`trace_user_fault_read` in kernel/trace/trace.c); a tracer that has
+//! stopped the process brings the page in itself; all others tell what the kernel has copied.
+//!
+//! See bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::scenario::{Args, Exec, Scenario, System};
+use crate::sys::Mapping;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "execve whose path is on a page that is not there yet",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    let exec = Exec::by("execve by a fresh page", "/usr/bin/true", by_a_fresh_page)?;
+    system.observe(&exec.itself())?;
+    Ok(())
+}
+
+fn by_a_fresh_page(args: &Args<'_>) -> nix::Result<()> {
+    use std::io::Write as _;
+    let memory = File::from(memfd_create(c"path", MFdFlags::MFD_CLOEXEC)?);
+    let written = (&memory).write_all(args.path().to_bytes_with_nul());
+    written.map_err(|_| Errno::EIO)?;
+    let page = Mapping::shared(memory.as_fd())?;
+    args.execve_at(|addresses| addresses.path = page.address())
+}

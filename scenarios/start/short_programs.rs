@@ -1,0 +1,21 @@
+//! Short programs, one after the other, as a configure script starts them.
+//!
+//! Each is a process of its own that opens nothing and has ended before the next one begins. Who looks it up in `/proc` when he
+//! was told of it finds nothing, at whatever moment here: there is no step of it after the exec. Who is told
+//! inside the kernel has it all.
+
+use crate::scenario::{Exec, Role, Scenario, System};
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "four short programs in a row",
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("short")?;
+    let calls = ["/tmp/short"; 4].join("; ");
+    let shell = Exec::path("/usr/bin/busybox")?.argv(&["sh", "-c", &format!("{calls}; :")])?;
+    system.observe(&shell.role(Role::Exit)?)?;
+    Ok(())
+}

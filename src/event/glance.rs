@@ -1,0 +1,139 @@
+//! The table for somebody who has to choose: a line a sign, for all kernels at once.
+
+use std::fmt::Write as _;
+
+use super::judge::{Heard, Path};
+use super::lie::Lie;
+use super::table::{Cell, Row, Table, on};
+
+/// The headings; the first four are what surveys ask of a way to watch.
+const HEADINGS: [&str; 5] = [
+    "execs heard of",
+    "path of the file",
+    "on every kernel",
+    "container",
+    "made to lie about",
+];
+
+/// A line a sign, as the part of a page.
+#[must_use]
+pub fn glance(table: &Table) -> String {
+    let mut page = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(page, "| way | {} |", HEADINGS.join(" | "));
+    let _ = writeln!(page, "|---|{}", "---|".repeat(HEADINGS.len()));
+    for row in &table.rows {
+        let _ = writeln!(
+            page,
+            "| {} | {} |",
+            row.sign.name,
+            line(row, &table.kernels).join(" | ")
+        );
+    }
+    page
+}
+
+fn line(row: &Row, kernels: &[String]) -> [String; 5] {
+    let works = |cell: &&Cell| !cell.missing && cell.deaf.is_none();
+    let cells: Vec<&Cell> = row.cells.iter().flatten().filter(works).collect();
+    let heard = |cell: &Cell| {
+        let execs = cell.executed();
+        share(execs.map(|(_, judged)| judged.heard != Heard::Missed))
+    };
+    let right = |cell: &Cell| {
+        let paths = cell.paths().map(|(path, _)| path);
+        let known = paths.filter(|path| *path != Path::Unknown);
+        share(known.map(|path| path == Path::Right))
+    };
+    let all = |cell: fn(&Cell) -> bool| cells.iter().any(|known| cell(known));
+    [
+        range(cells.iter().filter_map(|cell| heard(cell))),
+        match row.sign.path {
+            [] => "-".to_owned(),
+            _ => range(cells.iter().filter_map(|cell| right(cell))),
+        },
+        without(row, kernels),
+        match all(|cell| cell.executed().any(|(_, judged)| judged.container)) {
+            true => "told",
+            false => "-",
+        }
+        .to_owned(),
+        lies(&cells),
+    ]
+}
+
+/// Hundredths, rounded down, so that only all is a hundred; none of nothing.
+fn share(of: impl Iterator<Item = bool>) -> Option<usize> {
+    let (yes, all) = of.fold((0, 0), |(yes, all), one| (yes + usize::from(one), all + 1));
+    (all > 0).then(|| yes * 100 / all)
+}
+
+/// The least and the most of them.
+fn range(shares: impl Iterator<Item = usize> + Clone) -> String {
+    match (shares.clone().min(), shares.max()) {
+        (Some(100), _) => "all".to_owned(),
+        (Some(0), Some(0)) => "none".to_owned(),
+        (Some(least), Some(most)) if least == most => format!("{least} %"),
+        (Some(least), Some(most)) => format!("{least} to {most} %"),
+        _ => "-".to_owned(),
+    }
+}
+
+/// The kernels that do not have it.
+fn without(row: &Row, kernels: &[String]) -> String {
+    let columns = |lacks: fn(&Cell) -> bool| {
+        let cells = row.cells.iter().enumerate();
+        let lacking = cells.filter(|(_, cell)| cell.as_ref().is_some_and(lacks));
+        lacking.map(|(column, _)| column).collect::<Vec<_>>()
+    };
+    let (missing, deaf) = (
+        columns(|cell| cell.missing && cell.deaf.is_none()),
+        columns(|cell| cell.deaf.is_some()),
+    );
+    let told = [("not on", missing), ("deaf on", deaf)];
+    let told = told.iter().filter(|(_, columns)| !columns.is_empty());
+    let told = told.map(|(word, columns)| format!("{word} {}", on(kernels, columns)));
+    match told.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "yes".to_owned(),
+        some => some,
+    }
+}
+
+fn lies(cells: &[&Cell]) -> String {
+    let judged = cells.iter().flat_map(|cell| &cell.lied);
+    let mut lies: Vec<Lie> = Vec::new();
+    let mut heard = false;
+    for (_, judged) in judged {
+        heard |= judged.heard != Heard::Missed;
+        lies.extend(&judged.lies);
+    }
+    lies.sort_unstable();
+    lies.dedup();
+    match (lies.is_empty(), heard) {
+        (true, true) => "nothing".to_owned(),
+        (true, false) => "-".to_owned(),
+        (false, _) => lies
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearly_all_is_not_all() {
+        let nearly = (0..1000).map(|n| n != 7);
+        assert_eq!(range(share(nearly).into_iter()), "99 %");
+        assert_eq!(range(share([true].into_iter()).into_iter()), "all");
+    }
+
+    #[test]
+    fn kernels_that_differ_are_a_range() {
+        assert_eq!(range([90, 87, 93].into_iter()), "87 to 93 %");
+        assert_eq!(range([].into_iter()), "-");
+    }
+}
