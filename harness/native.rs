@@ -191,7 +191,7 @@ impl Rig {
         let options = Options {
             faults: BTreeMap::from([(FAULTY.to_owned(), case.fault)]),
             observe: vec![TRAIL, STAGES],
-            deadline: Some(Duration::from_secs(3)),
+            deadlines: BTreeMap::from([(FAULTY.to_owned(), Duration::from_secs(3))]),
             grace: Duration::from_secs(3),
             ..Options::default()
         };

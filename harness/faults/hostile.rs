@@ -1,6 +1,7 @@
 //! Kernels that speak the record channel and lie: what they say is told in words, costs their own
 //! scenarios, and is over in seconds.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use exetrail::suite::{Begin, Options};
@@ -37,7 +38,7 @@ const BOUND: Duration = Duration::from_secs(30);
 fn options() -> Options {
     Options {
         boot: Duration::from_secs(4),
-        deadline: Some(Duration::from_secs(1)),
+        deadlines: BTreeMap::from([(ASKED.to_owned(), Duration::from_secs(1))]),
         grace: Duration::from_secs(1),
         begin: Begin::Cold,
         ..lab::options()

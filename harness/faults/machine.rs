@@ -1,6 +1,5 @@
 //! QEMU killed, stopped and suspended, what it may do, and kernels that do not come up.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -58,9 +57,11 @@ fn signal_first(event: &RunEvent, signal: Signal) -> bool {
 
 /// A machine that stands still for ever costs one scenario, whichever it had come to.
 fn qemu_is_stopped(lab: &Lab) -> Result<(), Failed> {
+    let own = |name: &&str| ((*name).to_owned(), Duration::from_secs(10));
     let options = Options {
-        faults: BTreeMap::new(),
-        ..faulty(Fault::Hang)
+        deadlines: SCENARIOS.iter().map(own).collect(),
+        grace: Duration::from_secs(3),
+        ..options()
     };
     let mut stopped = false;
     let seen = lab.boot(lab.target(), options, &mut |event| {
@@ -73,7 +74,7 @@ fn qemu_is_stopped(lab: &Lab) -> Result<(), Failed> {
         all.partition(|(outcome, _)| *outcome == Outcome::Broken);
     let same = others.iter().all(|(outcome, _)| *outcome == Outcome::Same);
     match broken.as_slice() {
-        [(_, reason)] if same && seen.boots == 2 && reason.contains("nothing came for 5 s") => {
+        [(_, reason)] if same && seen.boots == 2 && reason.contains("nothing came for 13 s") => {
             no_qemu_is_left()
         }
         _ => Err(format!("{} boots, {broken:?}, {others:?}", seen.boots).into()),

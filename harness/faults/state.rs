@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -11,13 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::lab::{Check, Lab, SCENARIOS, Seen, options};
 
-pub const TRIALS: [(&str, Check); 7] = [
+pub const TRIALS: [(&str, Check); 8] = [
     ("state_is_cut", state_is_cut),
     ("state_ends_early", state_ends_early),
     ("state_of_another_qemu", state_of_another_qemu),
     ("cache_takes_no_state", cache_takes_no_state),
     ("cache_is_read_only", cache_is_read_only),
     ("cache_is_full", cache_is_full),
+    ("cache_is_shared", cache_is_shared),
     ("maker_of_a_state_is_killed", maker_of_a_state_is_killed),
 ];
 
@@ -159,6 +160,30 @@ fn cache_is_full(lab: &Lab) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Two containers with one cache make the same state at once, and each restores one that is whole.
+fn cache_is_shared(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    lab.with_cache(dir.path())?;
+    let container = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    let both = [0, 1].map(|_| {
+        let mut command = shell(lab, dir.path(), &container, "exec \"$@\"");
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    });
+    for child in both {
+        let output = child.and_then(Child::wait_with_output);
+        check_same(&output.context("failed to run the command")?, &[])?;
+    }
+    let left = ["warm", "partial"].map(|name| exetrail::files::list(&dir.path().join(name)));
+    let [states, work] = left;
+    match (states?.len(), work?.len()) {
+        (1, 0) => Ok(()),
+        (states, work) => Err(format!("{states} states, {work} that are unfinished").into()),
+    }
 }
 
 /// Who is killed while he makes a state leaves none, and nobody is disturbed by what he leaves.

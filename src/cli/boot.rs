@@ -43,6 +43,9 @@ pub struct Args {
     /// Put Debian packages, with what they depend on, into the guest: their files, nothing is configured
     #[arg(long, value_name = "PACKAGE", value_delimiter = ',')]
     packages: Vec<String>,
+    /// Have this program of the guest be PID 1 beside the command, such as /usr/lib/systemd/systemd
+    #[arg(long, value_name = "PROGRAM", value_parser = absolute)]
+    init: Option<String>,
     /// Bring a file or directory back when the command has ended; into the working directory unless
     /// another place is given
     #[arg(long, value_name = "GUEST[:HOST]")]
@@ -67,6 +70,13 @@ pub struct Args {
     /// Command to run; a shell when there is none and this is a terminal
     #[arg(last = true)]
     command: Vec<String>,
+}
+
+fn absolute(word: &str) -> Result<String, String> {
+    match word.starts_with('/') {
+        true => Ok(word.to_owned()),
+        false => Err("it is no absolute path".to_owned()),
+    }
 }
 
 /// Boots, runs the command and passes its exit status on.
@@ -108,6 +118,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             argv,
             input,
             fetch: args.fetch.iter().map(|one| one.guest.clone()).collect(),
+            init: args.init.clone(),
         },
         load: load(args, &project, &suite)?,
         cpus: args.cpus,

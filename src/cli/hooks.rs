@@ -169,6 +169,7 @@ fn ask<T: DeserializeOwned>(
             argv,
             input: Input::None,
             fetch: Vec::new(),
+            init: None,
         },
         load: Load::default(),
         cpus: 1,

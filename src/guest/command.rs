@@ -1,8 +1,11 @@
 //! `exetrail boot KERNEL -- COMMAND`: one command in the guest, its input, output, files and status.
+//!
+//! Where the guest is to have a PID 1 of its own (`--init`), a child of ours goes on with the command.
 
 use std::collections::VecDeque;
+use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -16,11 +19,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, execve};
 
 use super::{channel, pack};
 use crate::arch;
-use crate::sys;
+use crate::sys::{self, ForkResult};
 use crate::wire::{Chunk, Input, Link, Message, Stream};
 
 /// Where busybox's commands are linked.
@@ -41,12 +44,17 @@ pub struct Task<'a> {
     pub input: Input,
     /// What is sent back when it has ended.
     pub fetch: &'a [String],
+    /// What becomes PID 1 beside it; none where that is us.
+    pub init: Option<&'a str>,
 }
 
 /// Runs a command to its end, ends what it left, and sends its files and its status.
 pub fn run(task: &Task<'_>, children: &SignalFd, link: &Link) -> Result<()> {
     let (program, arguments) = task.argv.split_first().context("an empty command")?;
     furnish();
+    if let Some(init) = task.init {
+        make_way(init).with_context(|| format!("failed to have {init} as PID 1"))?;
+    }
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/");
     command
@@ -79,6 +87,39 @@ pub fn run(task: &Task<'_>, children: &SignalFd, link: &Link) -> Result<()> {
     }
     link.send(&Message::Exited { status })?;
     Ok(())
+}
+
+/// Becomes another PID 1; who returns is a child of it, which goes on as we did.
+///
+/// The system that it brings up does not know of us: what it mounts and starts goes on beside the command.
+fn make_way(init: &str) -> Result<()> {
+    let program = CString::new(init).context("a NUL in its name")?;
+    // It is closed by an exec that comes about, and has a number of errno(3) when none does.
+    let (mut failed, mut says) = std::io::pipe().context("failed to make a pipe")?;
+    match sys::fork().context("failed to fork")? {
+        ForkResult::Child => {
+            drop(says);
+            let mut errno = [0; 4];
+            match failed.read_exact(&mut errno) {
+                Ok(()) => Err(Errno::from_raw(i32::from_ne_bytes(errno)).into()),
+                Err(_) => Ok(()),
+            }
+        }
+        ForkResult::Parent { .. } => {
+            let environment =
+                [c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
+            let end = sys::reset_signals().and_then(|()| {
+                let never = execve(&program, &[&program], &environment);
+                never.map(|never| match never {})
+            });
+            let errno = end.err().unwrap_or(Errno::UnknownErrno);
+            let _ = says.write_all(&(errno as i32).to_ne_bytes());
+            // The machine ends with what the child says; PID 1 must not end before.
+            loop {
+                nix::unistd::pause();
+            }
+        }
+    }
 }
 
 /// Makes what programs of a usual system count on; what a kernel or a root lacks is no reason to
@@ -263,7 +304,6 @@ impl Feed {
 
     /// Takes a chunk of the host or hands one on; none at the end of the input, or when nobody reads.
     fn go_on(mut self) -> Option<Feed> {
-        use std::io::Write as _;
         if self.rest.is_empty() {
             let chunk = Chunk::read(&mut self.from).ok()?;
             self.asked = false;

@@ -92,6 +92,9 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
             for ask in asks {
                 let scenario = ask.scenario.clone();
                 link.send(&Message::Started { scenario })?;
+                // If the kernel dies of this one, what is not out yet dies with it: then the host would take the
+                // one before for the reason.
+                channel::drain(link);
                 boot.observers.want(&ask.observe);
                 let (result, model) = match one(ask, &plan, link, &mut boot) {
                     Ok((trail, agreement)) => {
@@ -120,10 +123,20 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
                 chance::one(seed, link, &mut boot)?;
             }
         }
-        Job::Command { argv, input, fetch } => match lab {
+        Job::Command {
+            argv,
+            input,
+            fetch,
+            init,
+        } => match lab {
             LabKind::Vm => {
-                let input = *input;
-                let task = command::Task { argv, input, fetch };
+                let (input, init) = (*input, init.as_deref());
+                let task = command::Task {
+                    argv,
+                    input,
+                    fetch,
+                    init,
+                };
                 command::run(&task, &boot.children, link)?;
             }
             LabKind::Native => bail!("the native lab runs scenarios alone"),
@@ -181,12 +194,12 @@ fn one(
     };
     let begins = Moment::Scenario(lab, link);
     listener.at(begins).map_err(broken)?;
-    let time = plan.deadline_ms.map(Duration::from_millis);
+    let time = plan.deadlines_ms.get(name).copied();
     let mut undo = Undo::new(lab).map_err(broken)?;
     let work = Work {
         run: &*own.run,
         hang: own.hang,
-        time: time.unwrap_or(own.deadline),
+        time: time.map_or(own.deadline, Duration::from_millis),
         listener,
     };
     let result = observe(&work, &mut undo, boot);

@@ -63,9 +63,34 @@ pub struct Finding {
     /// Why, where it is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How many more views of the same run are broken for the same reason, as with a kernel that did not come up.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more: u64,
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 const HEAD: &str = "# Written by `exetrail run --repeat N --soak FILE`, a row a kernel; each round adds to it.\n\n";
+
+const PAGE: &str = "\
+# Soak
+
+How often each kernel was run, and what came of it: every run is all scenarios once, with trail and stages, in an order of
+its own (`exetrail run --shuffle --soak FILE`, [ci.md](ci.md)). The machine is restored from a state that was saved, unless there is none.
+This page is written with its file, `soak.toml`; nothing is claimed beyond it.
+
+| kernel | release | CPUs | runs | views as accepted | differing | broken |
+|---|---|---|---|---|---|---|
+";
+
+const FINDINGS: &str = "
+## What was not as accepted
+
+| kernel | CPUs | seed | what | outcome | why |
+|---|---|---|---|---|---|
+";
 
 impl Soak {
     /// Reads the file; empty statistics when there is none.
@@ -84,14 +109,48 @@ impl Soak {
         toml::from_str(&text).with_context(|| format!("{} is not a soak's file", file.display()))
     }
 
-    /// Writes the file.
+    /// Writes the file, and beside it the page that tells what is in it.
     ///
     /// # Errors
     ///
-    /// It cannot be written, and is as it was.
+    /// One cannot be written, and is as it was.
     pub fn write(&self, file: &Path) -> Result<()> {
         let text = toml::to_string(self).context("failed to write statistics as TOML")?;
-        files::replace(file, format!("{HEAD}{text}").as_bytes())
+        files::replace(file, format!("{HEAD}{text}").as_bytes())?;
+        files::replace(&file.with_extension("md"), self.page().as_bytes())
+    }
+
+    /// The statistics as Markdown.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut text = PAGE.to_owned();
+        for row in &self.rows {
+            text += &format!(
+                "| {} | {} | {} | {} | {} | {} | {} |\n",
+                row.id, row.release, row.cpus, row.runs, row.same, row.differing, row.broken
+            );
+        }
+        if self.findings.is_empty() {
+            return text + "\nNothing was otherwise.\n";
+        }
+        text += FINDINGS;
+        for found in &self.findings {
+            let seed = found.seed.map_or_else(String::new, |seed| seed.to_string());
+            let more = match found.more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let reason = found.reason.as_deref().unwrap_or_default();
+            text += &format!(
+                "| {} | {} | {seed} | {}{more} | {} | {} |\n",
+                found.id,
+                found.cpus,
+                found.what,
+                found.outcome,
+                reason.replace('|', "\\|")
+            );
+        }
+        text
     }
 
     /// How many runs the kernel has that has most of them: where seeds go on.
@@ -117,6 +176,7 @@ impl Soak {
                 continue;
             };
             let mut counts = [0; 3];
+            let begin = self.findings.len();
             for record in own {
                 for seen in &record.seen {
                     let place = match seen.outcome {
@@ -128,6 +188,12 @@ impl Soak {
                     counts[place] += 1;
                     if place > 0 {
                         let reason = seen.reason.as_deref().and_then(|text| text.lines().next());
+                        let mut own = self.findings[begin..].iter_mut();
+                        let same = own.find(|other| other.reason.as_deref() == reason);
+                        if let Some(other) = same.filter(|_| reason.is_some()) {
+                            other.more += 1;
+                            continue;
+                        }
                         self.findings.push(Finding {
                             id: id.to_owned(),
                             cpus,
@@ -135,6 +201,7 @@ impl Soak {
                             what: label(&record.scenario, seen.view),
                             outcome: seen.outcome,
                             reason: reason.map(ToOwned::to_owned),
+                            more: 0,
                         });
                     }
                 }
@@ -209,6 +276,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_broken_for_one_reason_is_one_finding_of_a_run() {
+        let mut soak = Soak::default();
+        for _ in 0..2 {
+            let broken = |name| record(name, "6.1", Outcome::Broken);
+            soak.add(&[broken("start/a"), broken("start/b")], 2, 1, None);
+        }
+        let found = soak
+            .findings
+            .iter()
+            .map(|found| (found.what.as_str(), found.more));
+        assert_eq!(found.collect::<Vec<_>>(), [("start/a", 1), ("start/a", 1)]);
+        assert_eq!(soak.rows[0].broken, 4);
+    }
+
+    #[test]
     fn a_kernel_that_was_interrupted_has_no_run_more() {
         let mut soak = Soak::default();
         soak.add(&[record("start/a", "6.1", Outcome::Same)], 2, 1, None);
@@ -231,6 +313,33 @@ mod tests {
         let soak = after(Outcome::Broken);
         soak.write(&file).unwrap();
         assert_eq!(Soak::read(&file).unwrap(), soak);
+    }
+
+    #[test]
+    fn the_page_tells_what_the_file_holds() {
+        let page = after(Outcome::Broken).page();
+        assert!(
+            page.contains("\n| 6.1 | 6.1.1 | 1 | 1 | 1 | 0 | 1 |\n"),
+            "{page}"
+        );
+        assert!(
+            page.contains("\n| 6.1 | 1 | 7 | start/b | broken | because |\n"),
+            "{page}"
+        );
+        assert!(
+            after(Outcome::Same)
+                .page()
+                .contains("Nothing was otherwise.")
+        );
+    }
+
+    #[test]
+    fn the_page_of_the_project_is_that_of_its_file() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let soak = Soak::read(&docs.join("soak.toml")).unwrap();
+        assert!(!soak.rows.is_empty());
+        let page = std::fs::read_to_string(docs.join("soak.md")).unwrap();
+        assert_eq!(page, soak.page(), "write it by a further round");
     }
 
     #[test]

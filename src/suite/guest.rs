@@ -164,7 +164,12 @@ impl Guest<'_> {
         let plan = GuestPlan {
             job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
-            deadline_ms: self.options.deadline.map(|time| time.as_millis() as u64),
+            deadlines_ms: self
+                .options
+                .deadlines
+                .iter()
+                .map(|(name, time)| (name.clone(), time.as_millis() as u64))
+                .collect(),
             agent: self
                 .suite
                 .brought
@@ -173,8 +178,8 @@ impl Guest<'_> {
         };
         let grace = self.options.grace;
         let own = |scenario: &Registered| {
-            let own = self.options.deadline;
-            own.unwrap_or(scenario.scenario.deadline) + grace
+            let own = self.options.deadlines.get(scenario.name);
+            own.copied().unwrap_or(scenario.scenario.deadline) + grace
         };
         let limit = together.iter().map(|scenario| own(scenario));
         let limit = limit.sum::<Duration>() + self.options.boot + grace;

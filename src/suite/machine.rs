@@ -1,7 +1,7 @@
 //! The machine of a guest: booted, or restored from a state that is made when there is none.
 
 use std::fs::File;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use super::{ReadyKernel, Stop};
 use crate::arch::QEMU;
 use crate::vm::accel::Accel;
 use crate::vm::image::{Ingredients, Load};
-use crate::vm::machine::{self, Kernel, Machine, Memory, Start, Terminal};
+use crate::vm::machine::{self, Kernel, Machine, Start, Terminal};
 use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, Hear, Limits, Patience};
 use crate::warm::{Key, LIMIT, State, Store, load, new_memory};
@@ -116,10 +116,8 @@ impl Suite {
                     break;
                 };
                 let mut reached = false;
-                let machine = warm.machine(Start::Saved(
-                    warm.memory_of(&state.memory).map_err(broken)?,
-                    state.machine,
-                ));
+                let memory = warm.memory_of(state.memory).map_err(broken)?;
+                let machine = warm.machine(Start::Saved(memory, state.machine.into()));
                 let orders = std::slice::from_ref(&order);
                 let end = session::run(machine, orders, limits, stop.as_fd(), &mut |said| {
                     reached = true;
@@ -186,12 +184,7 @@ impl Suite {
             memory: machine::memory(size),
         };
         let kernel_stamp = stamp(kernel);
-        // The memory is empty here: it belongs to what is hashed as a number alone.
-        let nowhere = Path::new("");
-        let null = File::open("/dev/null").context("failed to open /dev/null")?;
-        let hardware = warm
-            .machine(Start::Saved(Memory::Shared(nowhere), null.into()))
-            .hardware();
+        let hardware = machine::hardware(accel, options.cpus, warm.memory);
         let made_from = [
             hardware.join(" "),
             options.parameters.clone(),
@@ -220,11 +213,12 @@ impl Warm<'_> {
 
     /// What a restored machine maps. QEMU opens a file for writing, which is refused where it is nobody or
     /// the cache is read-only; it has a copy then.
-    fn memory_of<'a>(&self, kept: &'a Path) -> Result<Memory<'a>> {
+    fn memory_of(&self, kept: File) -> Result<OwnedFd> {
+        let again = format!("/proc/self/fd/{}", kept.as_raw_fd());
         let nobody = sandbox::drops_root(self.accel);
-        match nobody || File::options().write(true).open(kept).is_err() {
-            true => Ok(Memory::Own(load(kept)?.into())),
-            false => Ok(Memory::Shared(kept)),
+        match nobody || File::options().write(true).open(again).is_err() {
+            true => Ok(load(&kept)?.into()),
+            false => Ok(kept.into()),
         }
     }
 

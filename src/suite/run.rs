@@ -51,8 +51,8 @@ pub struct Options {
     pub parameters: String,
     /// Faults to commit, by scenario; for tests.
     pub faults: BTreeMap<String, Fault>,
-    /// Instead of each scenario's own deadline; for tests.
-    pub deadline: Option<Duration>,
+    /// Instead of a scenario's own deadline, by its name; for tests.
+    pub deadlines: BTreeMap<String, Duration>,
     /// How much longer than that a guest may be silent before it is given up.
     pub grace: Duration,
     /// How long a kernel may take to PID 1.
@@ -82,7 +82,7 @@ impl Default for Options {
             cpus: 1,
             parameters: String::new(),
             faults: BTreeMap::new(),
-            deadline: None,
+            deadlines: BTreeMap::new(),
             grace: Duration::from_secs(20),
             boot: session::BOOT,
             observe: USUAL.to_vec(),

@@ -270,6 +270,7 @@ mod tests {
             argv: Vec::new(),
             input: Input::None,
             fetch: vec!["/a".into()],
+            init: None,
         };
         let stream = Stream::Stdout;
         let output = Message::Output {
@@ -288,6 +289,7 @@ mod tests {
             argv: Vec::new(),
             input: Input::None,
             fetch: vec!["/a".into()],
+            init: None,
         };
         let piece = |place: &str, length: usize| Message::Piece {
             place: place.into(),

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -60,17 +60,8 @@ pub enum Start<'a> {
     /// As [`Start::Boot`], to be saved: its memory is this file.
     ToBeSaved(&'a Kernel, Initramfs, OwnedFd),
     /// It goes on where it was saved, with this memory, which stays as it is, and everything else
-    /// from this file.
-    Saved(Memory<'a>, OwnedFd),
-}
-
-/// The memory of a machine that was saved.
-#[derive(Debug)]
-pub enum Memory<'a> {
-    /// A file that others have as well. QEMU opens it for writing and does not write to it.
-    Shared(&'a Path),
-    /// A file in memory.
-    Own(OwnedFd),
+    /// from this file. QEMU opens the memory for writing and does not write to it.
+    Saved(OwnedFd, OwnedFd),
 }
 
 /// A machine before it is started.
@@ -169,11 +160,7 @@ impl Machine<'_> {
             }
             Start::Saved(memory, state) => {
                 fds.push(file(state, STATE_FD));
-                let own = match memory {
-                    Memory::Shared(_) => None,
-                    Memory::Own(memory) => Some((memory, MEMORY_FD)),
-                };
-                (None, None, own)
+                (None, None, Some((memory, MEMORY_FD)))
             }
         };
         fds.extend(image.map(|image| file(image.file, IMAGE_FD)));
@@ -208,34 +195,11 @@ impl Machine<'_> {
         })
     }
 
-    /// What a state depends on that is saved from this machine, beside what it was booted from.
-    #[must_use]
-    pub fn hardware(&self) -> Vec<String> {
-        // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at
-        // random.
-        let accel = match (self.accel, self.cpus) {
-            (Accel::Tcg, 2..) => "tcg,thread=single",
-            (accel, _) => accel.name(),
-        };
-        let smp = self.cpus.to_string();
-        let memory = format!("{}M", self.memory);
-        [
-            ("-machine", arch::BOARD),
-            ("-cpu", self.accel.cpu()),
-            ("-accel", accel),
-            ("-smp", &smp),
-            ("-m", &memory),
-        ]
-        .into_iter()
-        .flat_map(|(option, value)| [option.to_owned(), value.to_owned()])
-        .collect()
-    }
-
     fn arguments(&self) -> Vec<String> {
         let flags = ["-no-user-config", "-nodefaults", "-no-reboot"].map(ToOwned::to_owned);
         let mut arguments: Vec<String> = flags.into();
         arguments.extend(["-display", "none"].map(ToOwned::to_owned));
-        arguments.extend(self.hardware());
+        arguments.extend(hardware(self.accel, self.cpus, self.memory));
         let mut add = |options: &[(&str, String)]| {
             let options = options.iter();
             arguments.extend(options.flat_map(|(name, value)| [(*name).to_owned(), value.clone()]));
@@ -256,21 +220,19 @@ impl Machine<'_> {
                 ("-append", append(self.parameters)),
             ]);
         }
-        let memory = match &self.start {
+        let share = match &self.start {
             Start::Boot(..) => None,
-            Start::ToBeSaved(..) => Some((format!("/dev/fd/{MEMORY_FD}"), "on")),
-            Start::Saved(Memory::Own(_), _) => Some((format!("/dev/fd/{MEMORY_FD}"), "off")),
-            Start::Saved(Memory::Shared(memory), _) => Some((memory.display().to_string(), "off")),
+            Start::ToBeSaved(..) => Some("on"),
+            Start::Saved(..) => Some("off"),
         };
-        if let Some((file, share)) = memory {
-            // A comma ends a value, two of them are one (qemu(1)).
-            let file = file.replace(',', ",,");
+        if let Some(share) = share {
             let size = self.memory;
             add(&[
                 (
                     "-object",
                     format!(
-                        "memory-backend-file,id=memory,size={size}M,mem-path={file},share={share}"
+                        "memory-backend-file,id=memory,size={size}M,mem-path=/dev/fd/{MEMORY_FD},\
+                         share={share}"
                     ),
                 ),
                 ("-machine", "memory-backend=memory".to_owned()),
@@ -292,6 +254,29 @@ impl Machine<'_> {
         }
         arguments
     }
+}
+
+/// What a state depends on beside what its machine was booted from; the memory is in MiB.
+#[must_use]
+pub fn hardware(accel: Accel, cpus: u32, memory: u64) -> Vec<String> {
+    // QEMU emulates multi-threaded self-modifying code badly, which makes kernels crash at
+    // random.
+    let threads = match (accel, cpus) {
+        (Accel::Tcg, 2..) => "tcg,thread=single",
+        (accel, _) => accel.name(),
+    };
+    let smp = cpus.to_string();
+    let memory = format!("{memory}M");
+    [
+        ("-machine", arch::BOARD),
+        ("-cpu", accel.cpu()),
+        ("-accel", threads),
+        ("-smp", &smp),
+        ("-m", &memory),
+    ]
+    .into_iter()
+    .flat_map(|(option, value)| [option.to_owned(), value.to_owned()])
+    .collect()
 }
 
 /// The kernel's command line.

@@ -25,6 +25,9 @@ pub const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How much of what QEMU says of itself is kept.
 const COMPLAINTS: usize = 64 << 10;
 
+/// How long QEMU may take to end that has closed its channel.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// How long a machine may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -127,6 +130,9 @@ fn session(
         .map_err(|error| Breakdown::Broken(format!("{error:#}")))?;
     let mut session = Session::new(running, orders);
     let result = act(&mut session);
+    if matches!(&result, Err(End::Channel(_))) {
+        session.let_end();
+    }
     let status = session.end();
     result.map_err(|end| session.explain(end, status))
 }
@@ -326,6 +332,27 @@ impl Session {
             .any(|window| window == marker)
     }
 
+    /// Waits for the end of QEMU that has closed its channel: it is on its way, and a signal of ours would
+    /// be told as its reason. It has closed what it complains to when it is past all that could change its status.
+    fn let_end(&mut self) {
+        let deadline = Instant::now() + ENDING;
+        loop {
+            let mut fds = [PollFd::new(self.complaints_fd.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, until(deadline)) {
+                Err(Errno::EINTR) => {}
+                Ok(0) | Err(_) => return,
+                Ok(_) => {
+                    let more = take(&self.complaints_fd, |bytes| {
+                        keep(&mut self.complaints, bytes)
+                    });
+                    if !more || Instant::now() >= deadline {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     /// Ends QEMU and takes what it still had to say.
     fn end(&mut self) -> Option<ExitStatus> {
         // It may have ended already: then its own status says more than our signal's.
@@ -446,14 +473,15 @@ mod tests {
     /// A session with a shell script as its machine; what it writes are its records. The pipes for
     /// the rest stay open, and it is killed when it is dropped.
     fn session(script: &str) -> (Session, [std::io::PipeWriter; 2]) {
+        let (complaints, other) = std::io::pipe().unwrap();
         let mut child = Command::new("/bin/sh")
             .args(["-c", script])
             .stdout(Stdio::piped())
+            .stderr(other.try_clone().unwrap())
             .spawn()
             .unwrap();
         let records = child.stdout.take().unwrap().into();
         let (console, one) = std::io::pipe().unwrap();
-        let (complaints, other) = std::io::pipe().unwrap();
         let running = Running {
             child,
             console: console.into(),
@@ -495,6 +523,21 @@ mod tests {
         let mut heard = |_| Err("it lies".to_owned());
         let end = session.follow(limits, never.as_fd(), &mut heard);
         assert!(matches!(end, Err(End::Nonsense(what)) if what == "it lies"));
+    }
+
+    #[test]
+    fn a_machine_that_closes_its_channel_first_has_its_own_status() {
+        let (mut session, pipes) = session("exec >&-; sleep 0.3; exit 3");
+        let (never, _writer) = std::io::pipe().unwrap();
+        let limits = Limits {
+            boot: Duration::from_secs(60),
+            whole: Duration::from_secs(60),
+        };
+        let end = session.follow(limits, never.as_fd(), &mut |_| Ok(None));
+        assert!(matches!(end, Err(End::Channel(LinkError::Closed))));
+        drop(pipes);
+        session.let_end();
+        assert_eq!(ended(session.end()), " with status 3");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
@@ -58,25 +57,24 @@ pub(super) fn copy(from: &File, to: &File) -> Result<()> {
 /// # Errors
 ///
 /// It cannot be read, or there is not so much memory.
-pub fn load(path: &Path) -> Result<File> {
-    let context = || format!("failed to read {}", path.display());
-    let kept = File::open(path).with_context(context)?;
+pub fn load(kept: &File) -> Result<File> {
+    let context = "failed to read a memory that was kept";
     let memory = new_file()?;
-    let size = kept.metadata().with_context(context)?.len();
+    let size = kept.metadata().context(context)?.len();
     memory
         .set_len(size)
         .context("failed to size a file in memory")?;
     let mut place = 0;
-    while let Some(data) = next(&kept, place, Whence::SeekData)? {
+    while let Some(data) = next(kept, place, Whence::SeekData)? {
         // The end of a file is a hole.
-        place = next(&kept, data, Whence::SeekHole)?.unwrap_or(size);
-        (&kept).seek(SeekFrom::Start(data)).with_context(context)?;
+        place = next(kept, data, Whence::SeekHole)?.unwrap_or(size);
+        (&*kept).seek(SeekFrom::Start(data)).context(context)?;
         (&memory)
             .seek(SeekFrom::Start(data))
             .context("failed to fill memory")?;
         let length = place - data;
-        if io::copy(&mut (&kept).take(length), &mut &memory).with_context(context)? != length {
-            bail!("{} became shorter", path.display());
+        if io::copy(&mut kept.take(length), &mut &memory).context(context)? != length {
+            bail!("a memory that was kept became shorter");
         }
     }
     Ok(memory)
@@ -135,10 +133,7 @@ mod tests {
         file.write_all_at(&[1; 3 * PAGE], 0).unwrap();
         file.write_all_at(b"x", 2 << 20).unwrap();
         let mut bytes = [vec![0; 3 << 20], vec![7]];
-        load(kept.path())
-            .unwrap()
-            .read_exact_at(&mut bytes[0], 0)
-            .unwrap();
+        load(file).unwrap().read_exact_at(&mut bytes[0], 0).unwrap();
         bytes[1] = std::fs::read(kept.path()).unwrap();
         assert!(bytes[0] == bytes[1]);
     }

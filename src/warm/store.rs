@@ -1,7 +1,8 @@
 //! The states in the cache.
 
 use std::fs::{self, File};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::io::ErrorKind;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -32,13 +33,13 @@ struct Description {
     contents: Contents,
 }
 
-/// A state that can be restored.
+/// A state that can be restored: two files that were saved together, whatever lies in their place since.
 #[derive(Debug)]
 pub struct State {
-    /// The file that is mapped as memory.
-    pub memory: PathBuf,
+    /// What is mapped as memory.
+    pub memory: File,
     /// Everything else.
-    pub machine: OwnedFd,
+    pub machine: File,
 }
 
 /// A state that is in the cache, whole or not.
@@ -93,21 +94,38 @@ impl Store {
     /// It is there and not what was kept.
     pub fn find(&self, key: &Key) -> Result<Option<State>> {
         let place = self.place(key);
+        loop {
+            let directory = match File::open(&place) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened.with_context(|| format!("failed to open {}", place.display()))?,
+            };
+            let found = self.open(&place);
+            // Another run may have made the same state and put it in the place of this one: then what was
+            // opened is a part of each. A directory that is open keeps its number.
+            if is_at(&directory, &place) {
+                return found;
+            }
+        }
+    }
+
+    fn open(&self, place: &Path) -> Result<Option<State>> {
         let description = place.join(DESCRIPTION);
         let Some(found) = read_description::<Description>(&self.cache, &description)? else {
             return Ok(None);
         };
-        found.contents.verify(&place, Trust::Stamps)?;
-        let path = place.join(MACHINE);
-        let machine =
-            File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
+        found.contents.verify(place, Trust::Stamps)?;
+        let open = |name| {
+            let path = place.join(name);
+            File::open(&path).with_context(|| format!("failed to open {}", path.display()))
+        };
+        let state = State {
+            memory: open(MEMORY)?,
+            machine: open(MACHINE)?,
+        };
         // The oldest goes first; where this cannot be written it is only not known.
         let used = File::options().append(true).open(&description);
         let _ = used.and_then(|file| file.set_modified(SystemTime::now()));
-        Ok(Some(State {
-            memory: place.join(MEMORY),
-            machine: machine.into(),
-        }))
+        Ok(Some(state))
     }
 
     /// Begins a state.
@@ -182,12 +200,19 @@ impl Draft {
     }
 }
 
+/// Whether a directory that is open is still the one at its place.
+fn is_at(directory: &File, place: &Path) -> bool {
+    let number = |data: fs::Metadata| (data.dev(), data.ino());
+    let own = directory.metadata().map(number);
+    fs::metadata(place).map(number).ok() == own.ok()
+}
+
 /// In one step, so that nobody finds a part of it.
 fn remove(cache: &Path, place: &Path) -> Result<()> {
     let work = Work::begin(cache)?;
     match fs::rename(place, work.path().join("old")) {
         // Somebody else was faster.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result.with_context(|| format!("failed to remove {}", place.display())),
     }
 }
@@ -222,6 +247,7 @@ fn surplus(mut states: Vec<Kept>, limit: u64) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::os::unix::fs::FileExt as _;
     use std::time::Duration;
 
@@ -235,29 +261,63 @@ mod tests {
     fn cache() -> (tempfile::TempDir, Store) {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::of(cache.path());
-        let memory = super::super::new_memory(1).unwrap();
-        memory.write_all_at(b"memory", 0).unwrap();
-        let draft = store.begin().unwrap();
-        store.keep(&key(), draft, &memory).unwrap();
+        keep(&store, b"memory");
         (cache, store)
+    }
+
+    fn keep(store: &Store, content: &[u8]) {
+        let memory = super::super::new_memory(1).unwrap();
+        memory.write_all_at(content, 0).unwrap();
+        let mut draft = store.begin().unwrap();
+        draft.machine.write_all(content).unwrap();
+        store.keep(&key(), draft, &memory).unwrap();
+    }
+
+    fn read(mut file: &File) -> Vec<u8> {
+        let mut bytes = vec![0; 6];
+        file.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     #[test]
     fn what_was_kept_is_found() {
         let (_cache, store) = cache();
         let state = store.find(&key()).unwrap().unwrap();
-        let memory = fs::read(state.memory).unwrap();
-        assert_eq!(
-            (memory.len(), &memory[..6]),
-            (1 << 20, b"memory".as_slice())
-        );
+        assert_eq!(state.memory.metadata().unwrap().len(), 1 << 20);
+        assert_eq!(read(&state.memory), b"memory");
         assert!(store.find(&Key::of("6.1", &[])).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_state_that_was_found_stays_whole_when_another_takes_its_place_or_it_is_discarded() {
+        let (_cache, store) = cache();
+        let state = store.find(&key()).unwrap().unwrap();
+        keep(&store, b"other!");
+        store.discard(&key()).unwrap();
+        assert_eq!(read(&state.memory), b"memory");
+        assert_eq!(read(&state.machine), b"memory");
+    }
+
+    #[test]
+    fn what_is_found_is_of_one_state_while_others_take_its_place() {
+        let (_cache, store) = cache();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                for content in [b"other!", b"memory"].repeat(40) {
+                    keep(&store, content);
+                }
+            });
+            while !other.is_finished() {
+                let state = store.find(&key()).unwrap().unwrap();
+                assert_eq!(read(&state.memory), read(&state.machine));
+            }
+        });
     }
 
     #[test]
     fn a_state_that_is_cut_is_damaged() {
         let (_cache, store) = cache();
-        let memory = store.find(&key()).unwrap().unwrap().memory;
+        let memory = store.place(&key()).join(MEMORY);
         File::options()
             .write(true)
             .open(memory)

@@ -15,9 +15,9 @@ pub struct GuestPlan {
     /// Faults to commit, by scenario: how the tests of the host's side get a guest that fails.
     #[serde(default)]
     pub faults: BTreeMap<String, Fault>,
-    /// Instead of each scenario's own deadline, in milliseconds.
+    /// Instead of a scenario's own deadline, in milliseconds, by its name.
     #[serde(default)]
-    pub deadline_ms: Option<u64>,
+    pub deadlines_ms: BTreeMap<String, u64>,
     /// An agent that a user brings: it is started before the first scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentCommand>,
@@ -68,7 +68,7 @@ impl Default for GuestPlan {
         GuestPlan {
             job: Job::Scenarios(Vec::new()),
             faults: BTreeMap::new(),
-            deadline_ms: None,
+            deadlines_ms: BTreeMap::new(),
             agent: None,
         }
     }
@@ -96,6 +96,9 @@ pub enum Job {
         input: Input,
         /// Paths that are sent back when it has ended.
         fetch: Vec<String>,
+        /// What becomes PID 1 beside it, in the place of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        init: Option<String>,
     },
 }
 
