@@ -29,11 +29,12 @@ pub fn message(kind: u16, data: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A status that turns auditing on, with room for many records.
+/// A status that turns auditing on, with room for many records, and has nobody wait for more room
+/// (`audit_log_start` in kernel/audit.c): what has none is lost, which the log says, and no exec stands still.
 #[must_use]
 pub fn status() -> Vec<u8> {
-    // AUDIT_STATUS_ENABLED and AUDIT_STATUS_BACKLOG_LIMIT.
-    let words = [0x0001 | 0x0010, 1, 0, 0, 0, 8192, 0, 0, 0, 0];
+    // AUDIT_STATUS_ENABLED, AUDIT_STATUS_BACKLOG_LIMIT and AUDIT_STATUS_BACKLOG_WAIT_TIME.
+    let words = [0x0001 | 0x0010 | 0x0020, 1, 0, 0, 0, 8192, 0, 0, 0, 0];
     words
         .iter()
         .flat_map(|word: &u32| word.to_ne_bytes())

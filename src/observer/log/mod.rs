@@ -82,17 +82,30 @@ impl Log {
     pub fn until_now(&mut self, deadline: Instant) -> Result<(Vec<LogRecord>, Lost)> {
         self.watches += 1;
         let word = format!("exetrail {}", self.watches);
-        self.tell(message::GET, &[])?;
-        self.tell(message::WORD, format!("{word}\0").as_bytes())?;
+        self.say(&word)?;
         let mut records = Vec::new();
         let (mut status, mut heard) = (None, false);
+        let (mut overruns, mut overrun) = (0, false);
         while status.is_none() || !heard {
-            let bytes = receive(&self.socket, deadline).with_context(|| {
-                format!(
-                    "the log does not come to its end after {} records",
+            let until = if overrun { Instant::now() } else { deadline };
+            let bytes = match receive(&self.socket, until)? {
+                Heard::Message(bytes) => bytes,
+                Heard::Overrun => {
+                    overruns += 1;
+                    overrun = true;
+                    continue;
+                }
+                // Our word may be among what had no room, and there is none before all else is read.
+                Heard::Nothing if overrun => {
+                    overrun = false;
+                    self.say(&word)?;
+                    continue;
+                }
+                Heard::Nothing => bail!(
+                    "the log does not come to its end after {} records: the time is over",
                     records.len()
-                )
-            })?;
+                ),
+            };
             let (kind, data) = message::parse(&bytes).context("an audit message is cut")?;
             let text = String::from_utf8_lossy(data);
             match kind {
@@ -102,8 +115,14 @@ impl Log {
             }
         }
         let before = std::mem::replace(&mut self.lost, status.unwrap_or_default());
-        let missed = u64::from(self.lost.wrapping_sub(before));
+        let missed = u64::from(self.lost.wrapping_sub(before)) + overruns;
         Ok((records, Lost { missed }))
+    }
+
+    /// Asks how many records were lost, and says a word that comes after all that is queued.
+    fn say(&self, word: &str) -> Result<()> {
+        self.tell(message::GET, &[])?;
+        self.tell(message::WORD, format!("{word}\0").as_bytes())
     }
 
     fn tell(&self, kind: u16, data: &[u8]) -> Result<()> {
@@ -114,22 +133,32 @@ impl Log {
     }
 }
 
+/// What there is to hear.
+enum Heard {
+    Message(Vec<u8>),
+    /// The socket had no room for some, as netlink(7) says of ENOBUFS.
+    Overrun,
+    /// The time is over.
+    Nothing,
+}
+
 /// The next message.
-fn receive(socket: &OwnedFd, deadline: Instant) -> Result<Vec<u8>> {
+fn receive(socket: &OwnedFd, deadline: Instant) -> Result<Heard> {
     let mut buffer = vec![0; 16 << 10];
     loop {
         match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(length) => {
                 buffer.truncate(length);
-                return Ok(buffer);
+                return Ok(Heard::Message(buffer));
             }
+            Err(Errno::ENOBUFS) => return Ok(Heard::Overrun),
             Err(Errno::EAGAIN) => {}
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno).context("failed to read an audit socket"),
         }
         let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, until(deadline)) {
-            Ok(0) => bail!("the time is over"),
+            Ok(0) => return Ok(Heard::Nothing),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("failed to wait for an audit message"),
         }
