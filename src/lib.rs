@@ -79,6 +79,8 @@ pub mod records;
 pub mod report;
 pub mod root;
 pub mod scenario;
+#[cfg(test)]
+mod schema;
 pub mod stages;
 pub mod subject;
 pub mod suite;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Numbers of one watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Events that were answered.
     pub events: u64,
