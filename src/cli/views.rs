@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::diff::all;
 use crate::scenario::Registered;
 use crate::suite::{ALL, Asked, asked_by_environment, observed};
 use crate::view::{Colour, Paint, Record, VIEWS, ViewName, ViewSeen};
@@ -64,13 +65,21 @@ pub fn left_out(observed: &[ViewName], scenarios: &[&Registered]) -> Option<Stri
         !observed.contains(&view.name()) && scenarios.iter().any(|one| view.applies(one))
     });
     let left: Vec<_> = left.map(|view| view.name().as_str()).collect();
-    let names = match left.split_at_checked(3) {
+    (!left.is_empty()).then(|| {
+        let names = few(&left);
+        format!("not observed and not judged (--observe all): {names}")
+    })
+}
+
+/// Names in a line: the first three, and how many others there are.
+#[must_use]
+pub fn few(names: &[&str]) -> String {
+    match names.split_at_checked(3) {
         Some((first, others @ [_, _, ..])) => {
             format!("{} and {} others", first.join(", "), others.len())
         }
-        _ => left.join(", "),
-    };
-    (!left.is_empty()).then(|| format!("not observed and not judged (--observe all): {names}"))
+        _ => all(names),
+    }
 }
 
 /// A record with the views that are to be shown alone; all for none. Where one of them could not be
@@ -159,6 +168,12 @@ mod tests {
         assert!(note.ends_with(" others"), "{note}");
         let all: Vec<_> = VIEWS.iter().map(|view| view.name()).collect();
         assert_eq!(left_out(&all, &scenarios), None);
+    }
+
+    #[test]
+    fn of_many_names_three_are_told() {
+        assert_eq!(few(&["a", "b", "c", "d"]), "a, b, c and d");
+        assert_eq!(few(&["a", "b", "c", "d", "e"]), "a, b, c and 2 others");
     }
 
     #[test]

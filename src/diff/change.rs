@@ -224,6 +224,10 @@ impl fmt::Display for Place {
     }
 }
 
+fn counted(steps: usize) -> String {
+    format!("{steps} {}", if steps == 1 { "step" } else { "steps" })
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -248,10 +252,10 @@ impl fmt::Display for What {
                 write!(f, "exe becomes {exe} before {to}; it did before {from}")
             }
             What::Appeared { start, steps } => {
-                write!(f, "a new process with {steps} steps: {start}")
+                write!(f, "a new process with {}: {start}", counted(*steps))
             }
             What::Vanished { start, steps } => {
-                write!(f, "the process with {steps} steps is gone: {start}")
+                write!(f, "the process with {} is gone: {start}", counted(*steps))
             }
             What::Start { from, to } => write!(f, "starts otherwise: {from} -> {to}"),
             What::End { from, to } => write!(f, "ends otherwise: {from} -> {to}"),

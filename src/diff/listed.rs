@@ -32,8 +32,20 @@ pub struct Verbs {
 pub fn listed(old: &[Listed], new: &[Listed], verbs: Verbs) -> Vec<String> {
     let Lined { pairs, moved } = lined(old, new);
     let mut words = Vec::new();
-    for run in moved.chunk_by(|a, b| a.1 + 1 == b.1) {
-        words.extend(moves(old, new, run, &pairs));
+    let fixed: Vec<_> = pairs
+        .iter()
+        .filter(|pair| !moved.contains(pair))
+        .copied()
+        .collect();
+    let places = moved.iter();
+    let places: Vec<_> = places
+        .filter_map(|&(from, to)| Some((to, &old[from].name, place(new, (from, to), &fixed)?)))
+        .collect();
+    for run in places.chunk_by(|a, b| a.0 + 1 == b.0 && a.2 == b.2) {
+        let names: Vec<_> = run.iter().map(|(_, name, _)| name).collect();
+        let verb = if names.len() == 1 { "comes" } else { "come" };
+        let place = run.first().map_or("", |(_, _, place)| place);
+        words.push(format!("{} {verb} {place}", all(&names)));
     }
     let stays: BTreeSet<usize> = pairs.iter().map(|(_, to)| *to).collect();
     let come = (0..new.len()).filter(|to| !stays.contains(to) && !new[*to].told);
@@ -88,29 +100,17 @@ fn lined(old: &[Listed], new: &[Listed]) -> Lined {
     Lined { pairs, moved }
 }
 
-/// Where neighbours are now that were elsewhere.
-fn moves(
-    old: &[Listed],
-    new: &[Listed],
-    run: &[(usize, usize)],
-    pairs: &[(usize, usize)],
-) -> Option<String> {
-    let (first, last) = (run.first()?, run.last()?);
-    let was = |to: usize| pairs.iter().find(|pair| pair.1 == to).map(|pair| pair.0);
-    // What it has passed: something that stood behind it and is before it now, or the other way round.
-    let behind = (0..first.1).rev().find(|to| was(*to) > Some(first.0));
-    let ahead = (last.1 + 1..new.len()).find(|to| was(*to).is_some_and(|from| from < first.0));
-    let place = match (behind, ahead) {
-        (Some(to), _) => format!("after {}", new[to].name),
-        (None, Some(to)) => format!("before {}", new[to].name),
-        (None, None) => return None,
-    };
-    let names: Vec<_> = run
-        .iter()
-        .map(|(from, _)| old[*from].name.as_str())
-        .collect();
-    let verb = if names.len() == 1 { "comes" } else { "come" };
-    Some(format!("{} {verb} {place}", all(&names)))
+/// Where something is now that was elsewhere, by what it has passed of those that stay.
+fn place(new: &[Listed], moved: (usize, usize), fixed: &[(usize, usize)]) -> Option<String> {
+    let was = |to: usize| fixed.iter().find(|pair| pair.1 == to).map(|pair| pair.0);
+    // What stood behind it and is before it now, or the other way round; the nearest.
+    let behind = (0..moved.1).rev().find(|to| was(*to) > Some(moved.0));
+    let ahead = (moved.1 + 1..new.len()).find(|to| was(*to).is_some_and(|from| from < moved.0));
+    match (behind, ahead) {
+        (Some(to), _) => Some(format!("after {}", new[to].name)),
+        (None, Some(to)) => Some(format!("before {}", new[to].name)),
+        (None, None) => None,
+    }
 }
 
 fn full(list: &[Listed], run: &[usize]) -> String {
@@ -218,6 +218,16 @@ mod tests {
         assert_eq!(words("a b c d e", "d e a b c"), ["d and e come before a"]);
         assert_eq!(words("a b c d", "a d b c"), ["d comes before b"]);
         assert_eq!(words("a b c d", "a d X b c"), ["d comes before b"]);
+    }
+
+    #[test]
+    fn neighbours_that_came_from_two_sides_have_a_line_each() {
+        let found = words("a X Y b C D", "X Y b a C D");
+        assert_eq!(found, ["a comes after b"]);
+        let found = words("a P Q R b S T U", "P Q R a b S T U");
+        assert_eq!(found, ["a comes after R"]);
+        let found = words("a P Q R S T U b", "P Q R b a S T U");
+        assert_eq!(found, ["b comes before S", "a comes after R"]);
     }
 
     #[test]

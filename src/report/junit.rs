@@ -47,7 +47,7 @@ fn case(row: &Row<'_>) -> TestCase {
         Outcome::Changed | Outcome::New => failed(
             NonSuccessKind::Failure,
             row,
-            &format!("the {} is not what the baseline says", seen.view),
+            &format!("{}: not what the baseline says", seen.view),
             diff.unwrap_or_default(),
         ),
         Outcome::Broken => {
