@@ -83,7 +83,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains(r#"<failure message="the trail is not"#),
+            text.contains(r#"<failure message="trail: not what"#),
             "{text}"
         );
     }
