@@ -3,14 +3,14 @@ busybox mkfifo /dev/tool.lines /dev/tool.events || exit 1
 { {command}
 } > /dev/tool.lines & tool=$!
 jq --unbuffered -nRc {filter} < /dev/tool.lines > /dev/tool.events & read=$!
-exec < /dev/tool.events
+exec 3< /dev/tool.events
 while :; do
-    IFS= read -r -t 0.3 event && break
+    IFS= read -r -u 3 -t 0.3 event && break
     # Beyond 128 it is the time that is over; else both have ended.
     (( $? > 128 )) || break
     env true
 done
-[[ $event ]] && echo '{"ready":1}' && { busybox cat & wait -n $tool $read; }
+[[ $event ]] && echo '{"ready":1}' && { busybox cat <&3 & wait -n $tool $read; }
 kill $tool 2>/dev/null
 wait $tool; status=$?
 wait $read || status=$?
