@@ -60,7 +60,12 @@ fn observers(root: &Path) -> Result<(), Failed> {
 
 /// Checks that `docs/tools.md` is what is accepted of tools.
 fn tools(root: &Path) -> Result<(), Failed> {
-    page(root, "tools", "observers --tools", exetrail::cli::tools_document)
+    page(
+        root,
+        "tools",
+        "observers --tools",
+        exetrail::cli::tools_document,
+    )
 }
 
 /// Checks that a page is what this command writes.

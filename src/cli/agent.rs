@@ -123,10 +123,7 @@ impl AgentArgs {
             path.extend(place.map(|place| place.to_string_lossy().into_owned()));
         }
         Ok(Some(Brought {
-            agent: wire::AgentCommand {
-                command,
-                path,
-            },
+            agent: wire::AgentCommand { command, path },
             load: Load::own(root.build(&project.cache)?.archive),
             store: self.snapshots(project).map(Store::Directory),
         }))

@@ -30,8 +30,8 @@ mod views;
 
 pub use contract::document;
 pub use observers::document as observers_document;
-pub use tools::document as tools_document;
 pub use pending::write as write_pending;
+pub use tools::document as tools_document;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

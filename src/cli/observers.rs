@@ -252,7 +252,9 @@ mod tests {
 
     #[test]
     fn a_misspelt_observer_is_answered_with_the_right_one() {
-        let error = is_meant("tracepoint", &["tracepoints"]).unwrap_err().to_string();
+        let error = is_meant("tracepoint", &["tracepoints"])
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             error,
             "there is no observer \"tracepoint\"; did you mean tracepoints?"

@@ -76,7 +76,10 @@ pub fn table(
 /// A tool in a sentence or three.
 fn note(tool: &Tool) -> String {
     let mut note = format!("Through {}.", tool.through);
-    let further = [("By chance", &tool.chance), ("A changed world", &tool.changes)];
+    let further = [
+        ("By chance", &tool.chance),
+        ("A changed world", &tool.changes),
+    ];
     for (what, told) in further {
         if let Some(told) = told {
             note += &format!(" {what}: {told}.");

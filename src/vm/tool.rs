@@ -55,7 +55,8 @@ impl Tools {
     ///
     /// What is wrong with the table, with the name of the tool.
     pub fn parse(text: &str, file: &str) -> Result<Tools> {
-        let tools: Tools = toml::from_str(text).with_context(|| format!("failed to read {file}"))?;
+        let tools: Tools =
+            toml::from_str(text).with_context(|| format!("failed to read {file}"))?;
         let mut names = BTreeSet::new();
         for tool in &tools.tools {
             let context = || format!("{file}: tool {}", tool.name);
@@ -77,7 +78,10 @@ impl Tools {
         let names = self.tools.iter().map(|tool| tool.name.as_str());
         found.with_context(|| {
             let names: Vec<_> = names.collect();
-            format!("there is no tool {name}: vm/tools.toml has {}", names.join(", "))
+            format!(
+                "there is no tool {name}: vm/tools.toml has {}",
+                names.join(", ")
+            )
         })
     }
 }
@@ -145,20 +149,34 @@ mod tests {
 
     #[test]
     fn a_tool_that_is_not_there_is_answered_with_those_that_are() {
-        let error = Tools::parse(TOOL, "t").unwrap().find("b").unwrap_err().to_string();
+        let error = Tools::parse(TOOL, "t")
+            .unwrap()
+            .find("b")
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "there is no tool b: vm/tools.toml has a");
     }
 
     #[test]
     fn two_tools_of_one_name_are_refused() {
-        let error = format!("{:#}", Tools::parse(&(TOOL.to_owned() + TOOL.trim_start_matches("kernels = []")), "t").unwrap_err());
+        let error = format!(
+            "{:#}",
+            Tools::parse(
+                &(TOOL.to_owned() + TOOL.trim_start_matches("kernels = []")),
+                "t"
+            )
+            .unwrap_err()
+        );
         assert_eq!(error, "t: tool a: there are two of that name");
     }
 
     #[test]
     fn the_version_is_that_of_the_first_package() {
         let files = ["c_2_all.deb", "b_1%3a7-1_amd64.deb", "b-x_3_all.deb"];
-        assert_eq!(tool().version_among(files.into_iter()).as_deref(), Some("1:7-1"));
+        assert_eq!(
+            tool().version_among(files.into_iter()).as_deref(),
+            Some("1:7-1")
+        );
     }
 
     #[test]
