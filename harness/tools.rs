@@ -107,9 +107,11 @@ fn says_what_is_accepted(tool: &Tool, kernels: &str) -> Result<(), Failed> {
     for record in &records {
         let agent = view(record, "agent");
         let outcome = agent["outcome"].as_str().unwrap_or_default();
-        let well = match &tool.chance {
-            Some(_) => ["same", "changed", "new", "unsupported"].contains(&outcome),
-            None => ["same", "unsupported"].contains(&outcome),
+        let reason = agent["reason"].as_str().unwrap_or_default();
+        let well = match (&tool.fails, &tool.chance) {
+            (Some(said), _) => outcome == "broken" && reason.contains(said),
+            (None, Some(_)) => ["same", "changed", "new", "unsupported"].contains(&outcome),
+            (None, None) => ["same", "unsupported"].contains(&outcome),
         };
         if !agent.is_null() && !well {
             wrong.push(format!(

@@ -77,13 +77,17 @@ pub fn table(
 fn note(tool: &Tool) -> String {
     let mut note = format!("Through {}.", tool.through);
     let further = [
+        ("It does not work, and says", &tool.fails),
         ("By chance", &tool.chance),
-        ("A changed world", &tool.changes),
+        ("What it changes", &tool.changes),
     ];
     for (what, told) in further {
         if let Some(told) = told {
             note += &format!(" {what}: {told}.");
         }
+    }
+    if let Some(explained) = &tool.explained {
+        note += &format!(" {}", explained.trim());
     }
     note
 }

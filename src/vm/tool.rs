@@ -35,6 +35,10 @@ pub struct Tool {
     pub chance: Option<String>,
     /// How it changes what it watches.
     pub changes: Option<String>,
+    /// Why it misses what it misses, as sentences.
+    pub explained: Option<String>,
+    /// What it says last, where it does not work on any of the kernels.
+    pub fails: Option<String>,
     /// What is started.
     command: String,
     /// How its output is read: a filter for jq(1).

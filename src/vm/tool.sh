@@ -8,7 +8,7 @@ while :; do
     IFS= read -r -u 3 -t 0.3 event && break
     # Beyond 128 it is the time that is over; else both have ended.
     (( $? > 128 )) || break
-    env true
+    bash -c 'env true'
 done
 [[ $event ]] && echo '{"ready":1}' && { busybox cat <&3 & wait -n $tool $read; }
 kill $tool 2>/dev/null
