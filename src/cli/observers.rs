@@ -99,7 +99,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let text = match args.format {
         Form::Text => event::table_text(&table),
         Form::Json => event::json(&table)?,
-        Form::Markdown if args.tools => tools::page(&table),
+        Form::Markdown if args.tools => tools::page(table),
         Form::Markdown => page(&table)?,
     };
     let mut out = std::io::stdout().lock();

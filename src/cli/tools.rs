@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::observers::{family, scene};
 use crate::baseline::Store;
-use crate::event::{self, Column, Table};
+use crate::event::{self, Column, Row, Table};
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::KernelId;
@@ -48,7 +48,13 @@ pub fn table(
     scenarios: &[&'static Registered],
 ) -> Result<Table> {
     let tools = match names.is_empty() {
-        true => project.tools.tools.iter().collect(),
+        true => {
+            let is_known = |tool: &&Tool| {
+                let reports = project.reports(&tool.name);
+                tool.fails.is_some() || reports.is_some_and(|reports| reports.is_dir())
+            };
+            project.tools.tools.iter().filter(is_known).collect()
+        }
         false => {
             let found = names.iter().map(|name| project.tools.find(name));
             found.collect::<Result<Vec<_>>>()?
@@ -137,12 +143,22 @@ fn columns(
 /// Snapshots that cannot be read.
 pub fn document(project: &Project) -> Result<String> {
     let kernels = kernels(project, Vec::new())?;
-    Ok(page(&table(project, &kernels, &[], &family()?)?))
+    Ok(page(table(project, &kernels, &[], &family()?)?))
 }
 
 /// The page.
-pub fn page(table: &Table) -> String {
+pub fn page(table: Table) -> String {
+    let works = |row: &Row| row.cells.iter().any(Option::is_some);
+    let (rows, failing) = table.rows.into_iter().partition(works);
+    let table = Table { rows, ..table };
+    let failing: Vec<Row> = failing;
+    let failing = failing.iter().map(|row| {
+        let note = row.note.as_deref().unwrap_or_default();
+        format!("### {}\n\n{note}\n", row.title)
+    });
     let page = PROSE.replace("{scenarios}", &table.scenarios.to_string());
-    let page = page.replace("{glance}", event::glance(table).trim_end());
-    page.replace("{table}", event::markdown(table).trim_end())
+    let page = page.replace("{glance}", event::glance(&table).trim_end());
+    let failing = failing.collect::<Vec<_>>().join("\n");
+    let page = page.replace("{failing}", failing.trim_end());
+    page.replace("{table}", event::markdown(&table).trim_end())
 }
