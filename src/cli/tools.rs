@@ -89,7 +89,7 @@ fn note(tool: &Tool) -> String {
     ];
     for (what, told) in further {
         if let Some(told) = told {
-            note += &format!(" {what}: {told}.");
+            note += &format!(" {what}: {}.", told.trim_end_matches('.'));
         }
     }
     if let Some(explained) = &tool.explained {
