@@ -1,14 +1,23 @@
-//! What seldom comes up by itself, or never: limits of the whole system, values at an edge, and what needs two things
+//! What seldom comes up by itself, or never: values at an edge, limits of the whole system, and what takes several things
 //! at once. A case has one of these, and at most one twist besides.
 
-use proptest::prelude::{Just, Strategy};
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
 use super::strategy;
 use super::twist::{add, need, settle};
 use crate::arch;
-use crate::case::{Case, CaseExec, Made, Program, Registered};
+use crate::case::{
+    Case, CaseExec, CaseMount, Fd, Kind, Made, Namespace, Open, Program, Registered, Then, Way,
+};
+use crate::scenario::Flaw;
+
+/// Directory of the libraries of the fixture.
+const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
+/// The bytes of `/tmp/a` twice, as the name of the program and as its first argument, and of the environment.
+const STRINGS: usize = 2 * 7 + 19 + 11 + 20;
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -17,8 +26,12 @@ enum Rare {
     LongPath(usize),
     /// A part of it has.
     LongPart(usize),
-    /// Arguments of these lengths, with this limit of the stack.
-    Arguments(Vec<usize>, u64),
+    /// Strings take so much more, or less, than the room that they have.
+    Room(File, Room, isize),
+    /// As many long arguments, with this limit of the stack.
+    Arguments(usize, u64),
+    /// The address space has this many pages, and the stack this many bytes.
+    Space(u64, u64),
     /// A user has too many processes, and executes this.
     Processes(Option<&'static str>),
     /// The system has no file left for a user.
@@ -27,10 +40,59 @@ enum Rare {
     NoDescriptor,
     /// modprobe is asked about a file that begins so.
     Helper(&'static str),
-    /// The program is in a directory of this owner and mode, and a user executes it.
+    /// The program is in a directory of this owner and mode.
     Directory((u32, u32), u32),
-    /// Libraries that need libraries, found by these lists of the program and of the first library.
-    Libraries(Option<&'static str>, Option<&'static str>),
+    /// Libraries that need libraries, by these lists of the program and of the first library, which may be of
+    /// the other width.
+    Libraries(Option<&'static str>, Option<&'static str>, bool),
+    /// An absolute path beside a descriptor, or the descriptor itself, that the exec closes or not.
+    Beside { path: &'static str, cloexec: bool },
+    /// The ELF interpreter is this.
+    Interpreter(Made),
+    /// A link whose target ends so, in a path that ends so.
+    Slashes(&'static str, &'static str),
+    /// The loader is run by hand, in a directory, with a program that needs a library beside it.
+    ByHand(&'static str, Option<&'static str>),
+    /// `/etc/ld.so.preload` has this length.
+    PreloadFile(usize),
+    /// The program is another user's, or is not, after all.
+    OtherUser(OtherUser),
+}
+
+/// What is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum File {
+    Text,
+    /// A script whose interpreter is missing, with a first argument of this length, which is taken away.
+    Script(usize),
+}
+
+/// What room it is.
+#[derive(Clone, Copy, Debug)]
+enum Room {
+    /// All that strings and pointers may have with a stack of half a megabyte.
+    Strings,
+    /// As many pages, by the limit of the stack.
+    Stack(u64),
+    /// As many pages, by the limit of the address space.
+    Space(u64),
+}
+
+#[derive(Clone, Debug)]
+struct OtherUser {
+    owner: (u32, u32),
+    mode: u32,
+    capability: Option<&'static str>,
+    /// The file is a text, and a format of these flags interprets it.
+    format: Option<&'static str>,
+    nosuid: bool,
+    no_new_privileges: bool,
+    unmapped: bool,
+    dropped: bool,
+    root: bool,
+    variable: (&'static str, &'static str),
+    /// Of the library in the default directories, and of the one that the file of preloads names.
+    modes: (u32, u32),
 }
 
 /// A case with one of them.
@@ -43,46 +105,144 @@ pub fn case() -> impl Strategy<Value = Case> {
 }
 
 fn rare() -> impl Strategy<Value = Rare> {
-    let lengths = prop_oneof![
-        // Around a quarter of a megabyte of stack, which is the least; the environment takes a part.
-        4 => (130_700..131_072_usize).prop_map(|last| (vec![last], 1 << 19)),
-        2 => (0..2000_usize).prop_map(|last| (vec![3000, last], 4096)),
-        2 => (2000..5000_usize).prop_map(|last| (vec![last], 8192)),
-        1 => select(vec![14, 15, 16]).prop_map(|count| (vec![131_071; count], 8 << 20)),
-        1 => select(vec![46, 47, 48]).prop_map(|count| (vec![131_071; count], 1 << 30)),
-    ];
     let lists = || select(vec![None, Some("/tmp"), Some("/tmp/e"), Some("$ORIGIN/e")]);
     let owners = select(vec![(0, 0), (1000, 0), (0, 1000), (0, 100)]);
     let modes = select(vec![0o755, 0o711, 0o700, 0o710, 0o744, 0o750, 0o705, 0o070]);
-    prop_oneof![
-        1 => (4093..4098_usize).prop_map(Rare::LongPath),
-        1 => (254..258_usize).prop_map(Rare::LongPart),
-        4 => lengths.prop_map(|(lengths, stack)| Rare::Arguments(lengths, stack)),
+    let heads = vec![
+        "\u{1}\u{2}\u{3}\u{4}",
+        "abc\u{1}",
+        "\u{7f}bcd",
+        "\t\n ~\u{1}",
+        "abcd",
+    ];
+    let calls = prop_oneof![
+        2 => (4093..4098_usize).prop_map(Rare::LongPath),
+        2 => (254..258_usize).prop_map(Rare::LongPart),
+        8 => room(),
+        1 => (select(vec![14, 15, 16, 46, 47, 48]), any::<bool>()).prop_map(|(count, much)| {
+            Rare::Arguments(count, if much { 1 << 30 } else { 8 << 20 })
+        }),
+        2 => (33..37_u64, select(vec![40_960, 8 << 20])).prop_map(|(pages, stack)| Rare::Space(pages, stack)),
         2 => select(vec![None, Some(""), Some("/tmp/none")]).prop_map(Rare::Processes),
         1 => Just(Rare::NoFiles),
         1 => Just(Rare::NoDescriptor),
-        2 => select(vec!["\u{1}\u{2}\u{3}\u{4}", "abc\u{1}", "\u{7f}bcd", "\t\n ~\u{1}", "abcd"]).prop_map(Rare::Helper),
-        2 => (owners, modes).prop_map(|(owner, mode)| Rare::Directory(owner, mode)),
-        3 => (lists(), lists()).prop_map(|(program, library)| Rare::Libraries(program, library)),
-    ]
+        3 => select(heads).prop_map(Rare::Helper),
+        3 => (select(vec!["/tmp/a", ""]), any::<bool>())
+            .prop_map(|(path, cloexec)| Rare::Beside { path, cloexec }),
+    ];
+    let libraries = (lists(), lists(), any::<bool>());
+    let files = prop_oneof![
+        3 => (owners, modes).prop_map(|(owner, mode)| Rare::Directory(owner, mode)),
+        3 => libraries.prop_map(|(one, two, narrow)| Rare::Libraries(one, two, narrow)),
+        4 => interpreter().prop_map(Rare::Interpreter),
+        2 => (select(vec!["/tmp/a", "/tmp/a/", "/usr/", "/usr"]), select(vec!["/tmp/k", "/tmp/k/"]))
+            .prop_map(|(target, path)| Rare::Slashes(target, path)),
+        2 => (select(vec!["/tmp/a", "./a", "tmp/a"]), select(vec![None, Some("/tmp"), Some("/usr/lib")]))
+            .prop_map(|(program, directory)| Rare::ByHand(program, directory)),
+        1 => (255..259_usize).prop_map(Rare::PreloadFile),
+        8 => other_user().prop_map(Rare::OtherUser),
+    ];
+    prop_oneof![1 => calls, 1 => files]
+}
+
+fn room() -> impl Strategy<Value = Rare> {
+    let file = prop_oneof![
+        Just(File::Text),
+        select(vec![1, 40, 900]).prop_map(File::Script)
+    ];
+    let room = prop_oneof![
+        2 => Just(Room::Strings),
+        1 => (0..3_u64).prop_map(Room::Stack),
+        1 => (0..3_u64).prop_map(Room::Space),
+    ];
+    (file, room, -3..=20_isize).prop_map(|(file, room, more)| Rare::Room(file, room, more))
+}
+
+fn interpreter() -> impl Strategy<Value = Made> {
+    let text = |length: usize| made("/tmp/b", |made| made.text = Some("x".repeat(length)));
+    let flaws = [
+        Flaw::Machine,
+        Flaw::Address,
+        Flaw::Short,
+        Flaw::Relocatable,
+        Flaw::NoHeaders,
+        Flaw::HeaderSize,
+        Flaw::HeadersOutside,
+        Flaw::NothingLoaded,
+    ];
+    let needed = select(vec![None, Some("libc.so.6")]);
+    let second = select(vec![None, Some("/usr/bin/true\0")]);
+    let program = (option::of(select(flaws.to_vec())), needed, second);
+    let program = program.prop_map(|(flaw, needed, interpreter)| {
+        made("/tmp/b", |made| {
+            made.program = Some(Program {
+                flaw,
+                needed: needed.map(ToOwned::to_owned).into_iter().collect(),
+                interpreter: interpreter.map(ToOwned::to_owned),
+                ..Program::default()
+            });
+        })
+    });
+    prop_oneof![1 => select(vec![51, 52, 53, 63, 64, 65]).prop_map(text), 2 => program]
+}
+
+fn other_user() -> impl Strategy<Value = OtherUser> {
+    let owner = select(vec![(0, 0), (1000, 1000), (0, 1000), (1000, 0)]);
+    let mode = select(vec![0o755, 0o4755, 0o2755, 0o6755, 0o2745, 0o4711]);
+    let capability = option::weighted(0.3, select(vec!["net_raw", "dac_override"]));
+    let format = option::weighted(0.25, select(vec!["C", "O", ""]));
+    let seldom = || proptest::bool::weighted(0.2);
+    let variables = vec![
+        ("LD_PRELOAD", "/tmp/b"),
+        ("LD_PRELOAD", "libown.so"),
+        ("LD_LIBRARY_PATH", "/tmp"),
+    ];
+    let modes = (select(vec![0o755, 0o4755]), select(vec![0o755, 0o600]));
+    let caller = (seldom(), seldom(), seldom(), seldom(), seldom());
+    let file = (owner, mode, capability, format);
+    (file, caller, select(variables), modes).prop_map(
+        |((owner, mode, capability, format), caller, variable, modes)| {
+            let (nosuid, no_new_privileges, unmapped, dropped, root) = caller;
+            OtherUser {
+                owner,
+                mode,
+                capability,
+                format,
+                nosuid,
+                no_new_privileges,
+                unmapped,
+                dropped,
+                root,
+                variable,
+                modes,
+            }
+        },
+    )
 }
 
 impl Rare {
     fn apply(self, case: &mut Case) {
         match self {
             Rare::LongPath(length) => {
-                let ends = ["/tmp", "/a"];
-                let own: usize = ends.map(str::len).iter().sum();
-                let dots = "/.".repeat((length - own) / 2);
+                let own = "/tmp/a".len();
                 let odd = if (length - own) % 2 == 1 { "/" } else { "" };
-                plain(case, &format!("{}{dots}{odd}{}", ends[0], ends[1]));
+                plain(
+                    case,
+                    &format!("/tmp{}{odd}/a", "/.".repeat((length - own) / 2)),
+                );
             }
             Rare::LongPart(length) => plain(case, &format!("/tmp/{}", "x".repeat(length))),
-            Rare::Arguments(lengths, stack) => {
-                plain(case, "/tmp/a");
+            Rare::Room(file, room, more) => fill(case, file, room, more),
+            Rare::Arguments(count, stack) => {
+                alone(case);
                 case.exec.limits.insert("stack".to_owned(), stack);
-                let strings = lengths.into_iter().map(|length| "x".repeat(length));
-                case.exec.arguments = strings.collect();
+                case.exec.arguments = vec!["x".repeat(131_071); count];
+            }
+            Rare::Space(pages, stack) => {
+                alone(case);
+                case.files = vec![program("/tmp/a", |_| {})];
+                let limits = [("as", pages * 4096), ("stack", stack)];
+                case.exec.limits = limits.map(|(name, value)| (name.to_owned(), value)).into();
             }
             Rare::Processes(path) => {
                 if let Some(path) = path {
@@ -97,19 +257,13 @@ impl Rare {
                 case.sysctl.insert("fs.file-max".to_owned(), "0".to_owned());
             }
             Rare::NoDescriptor => {
-                plain(case, "/tmp/a");
+                alone(case);
                 case.exec.limits.insert("nofile".to_owned(), 3);
-                let format = |flags| format!("M::EXETRAIL::/usr/bin/true:{flags}");
-                text(case, "EXETRAIL\n");
-                need(case, "binfmt-misc");
-                case.formats = vec![Registered {
-                    name: "rare".to_owned(),
-                    rule: format("O"),
-                }];
+                interpreted(case, "O");
             }
             Rare::Helper(head) => {
-                plain(case, "/tmp/a");
-                text(case, head);
+                alone(case);
+                case.files = vec![text(head)];
                 need(case, "modules");
                 let modprobe = "/usr/bin/true".to_owned();
                 case.sysctl.insert("kernel.modprobe".to_owned(), modprobe);
@@ -117,42 +271,207 @@ impl Rare {
             Rare::Directory(owner, mode) => {
                 plain(case, "/tmp/e/a");
                 directory(case, owner, mode);
-                let copy = Some("/usr/bin/true".to_owned());
-                add(case, made("/tmp/e/a", |made| made.copy = copy));
+                add(
+                    case,
+                    made("/tmp/e/a", |made| {
+                        made.copy = Some("/usr/bin/true".to_owned())
+                    }),
+                );
                 if case.exec.user.is_none() {
                     case.exec.user = Some(1000);
                     case.exec.groups = vec![100];
                 }
             }
-            Rare::Libraries(of_program, of_library) => libraries(case, of_program, of_library),
+            Rare::Libraries(program, library, narrow) => libraries(case, program, library, narrow),
+            Rare::Beside { path, cloexec } => {
+                plain(case, path);
+                case.exec.call = Way::Execveat;
+                case.exec.flags = vec!["AT_EMPTY_PATH".to_owned()];
+                case.exec.fd = Some(Fd {
+                    number: 5,
+                    path: if path.is_empty() { "/tmp/a" } else { "/tmp" }.to_owned(),
+                    flags: cloexec.then_some(Open::Cloexec).into_iter().collect(),
+                    memory: false,
+                    then: Then::Kept,
+                });
+            }
+            Rare::Interpreter(interpreter) => {
+                alone(case);
+                let own = program("/tmp/a", |program| {
+                    program.interpreter = Some("/tmp/b\0".to_owned());
+                });
+                case.files = vec![own, interpreter];
+            }
+            Rare::Slashes(target, path) => {
+                plain(case, path);
+                add(
+                    case,
+                    made("/tmp/k", |made| made.symlink = Some(target.to_owned())),
+                );
+            }
+            Rare::ByHand(path, place) => {
+                alone(case);
+                case.exec.path = arch::LOADER.to_owned();
+                case.exec.arguments = vec![path.to_owned()];
+                case.exec.directory = place.map(ToOwned::to_owned);
+                let own = program("/tmp/a", |program| {
+                    program.interpreter = Some(format!("{}\0", arch::LOADER));
+                    program.needed = vec!["b".to_owned()];
+                    program.runpath = Some("$ORIGIN".to_owned());
+                });
+                case.files = vec![own, program("/tmp/b", |_| {})];
+            }
+            Rare::PreloadFile(length) => {
+                alone(case);
+                let names = "/tmp/b\n";
+                case.files = vec![
+                    made("/tmp/a", |made| {
+                        made.copy = Some("/usr/bin/true".to_owned())
+                    }),
+                    program("/tmp/b", |_| {}),
+                    made("/etc/ld.so.preload", |made| {
+                        made.text = Some(" ".repeat(length - names.len()) + names);
+                        made.mode = Some(0o644);
+                    }),
+                ];
+            }
+            Rare::OtherUser(other) => other.apply(case),
         }
     }
 }
 
+impl OtherUser {
+    fn apply(self, case: &mut Case) {
+        alone(case);
+        let at = if self.nosuid { "/tmp/m/a" } else { "/tmp/a" };
+        if self.nosuid {
+            case.exec.path = at.to_owned();
+            case.mounts = vec![CaseMount {
+                kind: Kind::Tmpfs,
+                at: "/tmp/m".to_owned(),
+                from: None,
+                options: vec!["nosuid".to_owned()],
+            }];
+        }
+        let mut own = made(at, |made| {
+            made.owner = Some(self.owner);
+            made.mode = Some(self.mode);
+            match self.format {
+                Some(_) => made.text = Some("EXETRAIL\n".to_owned()),
+                None => made.copy = Some("/usr/bin/true".to_owned()),
+            }
+        });
+        if let Some(name) = self.capability {
+            own.capabilities = vec![name.to_owned()];
+            need(case, "file-capabilities");
+        }
+        let library = |path: &str, mode| {
+            let mut made = program(path, |program| {
+                program.needed = vec!["libcap.so.2".to_owned()]
+            });
+            made.mode = Some(mode);
+            made
+        };
+        case.files = vec![
+            own,
+            library("/tmp/b", 0o755),
+            library(&format!("{LIBRARIES}/libown.so"), self.modes.0),
+            library("/tmp/c", self.modes.1),
+            made("/etc/ld.so.preload", |made| {
+                made.text = Some("/tmp/c\n".to_owned());
+                made.mode = Some(0o644);
+            }),
+        ];
+        if let Some(flags) = self.format {
+            format(case, flags);
+        }
+        let exec = &mut case.exec;
+        exec.user = (!self.root).then_some(1000);
+        exec.no_new_privileges = self.no_new_privileges;
+        if self.dropped {
+            exec.dropped = vec!["dac_override".to_owned()];
+        }
+        let (name, value) = self.variable;
+        exec.environment.insert(name.to_owned(), value.to_owned());
+        if self.unmapped {
+            exec.namespaces = vec![Namespace::User];
+            need(case, "user-namespaces");
+        }
+    }
+}
+
+/// Has the last argument take so much more than what is left of a room.
+fn fill(case: &mut Case, file: File, room: Room, more: isize) {
+    alone(case);
+    let (own, added) = match file {
+        File::Text => {
+            case.files = vec![text("text\n")];
+            (0, 0)
+        }
+        File::Script(first) => {
+            case.files = vec![text("#!/tmp/none\n")];
+            case.exec.argv0 = Some("x".repeat(first));
+            // Path and interpreter take the place of the first argument, which was `/tmp/a` before.
+            let own = first as isize - 6;
+            (own, 17 - own - 7)
+        }
+    };
+    let limits = &mut case.exec.limits;
+    let all = match room {
+        Room::Strings => {
+            limits.insert("stack".to_owned(), 1 << 19);
+            // A pointer each, of two arguments and three variables.
+            (128 << 10) - 5 * 8
+        }
+        // The word at the top.
+        Room::Stack(pages) => {
+            limits.insert("stack".to_owned(), pages * 4096);
+            pages.max(1) as isize * 4096 - 8
+        }
+        Room::Space(pages) => {
+            limits.insert("as".to_owned(), pages * 4096);
+            pages.max(1) as isize * 4096 - 8
+        }
+    };
+    let taken = STRINGS as isize + own + added.max(0) + 1;
+    let last = usize::try_from(all - taken + more).unwrap_or_default();
+    case.exec.arguments = vec!["x".repeat(last)];
+}
+
 /// A program that needs a library, which needs another one: each is in `/tmp`, the last in `/tmp/e` besides.
-fn libraries(case: &mut Case, of_program: Option<&str>, of_library: Option<&str>) {
-    plain(case, "/tmp/a");
+fn libraries(case: &mut Case, of_program: Option<&str>, of_library: Option<&str>, narrow: bool) {
+    alone(case);
     case.files.clear();
-    case.mounts.clear();
-    case.watch.clear();
     directory(case, (0, 0), 0o755);
     let own = |path: &str, needed: &str, rpath: Option<&str>| {
-        made(path, |made| {
-            made.program = Some(Program {
-                needed: vec![needed.to_owned()],
-                rpath: rpath.map(ToOwned::to_owned),
-                ..Program::default()
-            });
+        program(path, |program| {
+            program.needed = vec![needed.to_owned()];
+            program.rpath = rpath.map(ToOwned::to_owned);
         })
     };
-    let mut program = own("/tmp/a", "b", of_program);
-    if let Some(program) = &mut program.program {
-        program.interpreter = Some(format!("{}\0", arch::LOADER));
+    let mut first = own("/tmp/a", "b", of_program);
+    let mut library = own("/tmp/b", "c", of_library);
+    if let (Some(first), Some(library)) = (&mut first.program, &mut library.program) {
+        first.interpreter = Some(format!("{}\0", arch::LOADER));
+        library.narrow = narrow;
     }
-    let library = own("/tmp/b", "c", of_library);
     let last = ["/tmp/c", "/tmp/e/c"].map(|path| own(path, "libc.so.6", None));
-    case.files.extend([program, library]);
+    case.files.extend([first, library]);
     case.files.extend(last);
+}
+
+/// The file is a text that an entry of binfmt_misc with these flags interprets.
+fn interpreted(case: &mut Case, flags: &str) {
+    case.files = vec![text("EXETRAIL\n")];
+    format(case, flags);
+}
+
+fn format(case: &mut Case, flags: &str) {
+    need(case, "binfmt-misc");
+    case.formats = vec![Registered {
+        name: "rare".to_owned(),
+        rule: format!("M::EXETRAIL::/usr/bin/true:{flags}"),
+    }];
 }
 
 fn made(path: &str, change: impl FnOnce(&mut Made)) -> Made {
@@ -162,6 +481,16 @@ fn made(path: &str, change: impl FnOnce(&mut Made)) -> Made {
     };
     change(&mut made);
     made
+}
+
+fn program(path: &str, change: impl FnOnce(&mut Program)) -> Made {
+    let mut program = Program::default();
+    change(&mut program);
+    made(path, |made| made.program = Some(program))
+}
+
+fn text(text: &str) -> Made {
+    made("/tmp/a", |made| made.text = Some(text.to_owned()))
 }
 
 fn directory(case: &mut Case, owner: (u32, u32), mode: u32) {
@@ -194,13 +523,19 @@ fn plain(case: &mut Case, path: &str) {
     };
 }
 
-/// The first file is this text, and may be executed.
-fn text(case: &mut Case, text: &str) {
-    case.files.retain(|made| made.path != "/tmp/a");
-    let is_link = |made: &Made| made.hardlink.is_some();
-    case.files.retain(|made| !is_link(made));
-    add(
-        case,
-        made("/tmp/a", |made| made.text = Some(text.to_owned())),
-    );
+/// As [`plain`] of `/tmp/a`, and nothing else is unusual.
+fn alone(case: &mut Case) {
+    *case = Case {
+        exec: CaseExec {
+            path: "/tmp/a".to_owned(),
+            ..CaseExec::default()
+        },
+        files: std::mem::take(&mut case.files),
+        ..Case::default()
+    };
+    // What lay on a mount is a file like any other.
+    case.files.retain(|made| !made.path.starts_with("/tmp/m"));
+    if case.files.iter().all(|made| made.path != "/tmp/a") {
+        case.files.clear();
+    }
 }
