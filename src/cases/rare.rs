@@ -6,18 +6,17 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
+mod other_user;
+mod room;
+
+use other_user::{OtherUser, other_user};
+use room::{Full, full};
+
 use super::strategy;
 use super::twist::{add, need, settle};
 use crate::arch;
-use crate::case::{
-    Case, CaseExec, CaseMount, Fd, Kind, Made, Namespace, Open, Program, Registered, Then, Way,
-};
+use crate::case::{Case, CaseExec, Fd, Made, Open, Program, Registered, Then, Way};
 use crate::scenario::Flaw;
-
-/// Directory of the libraries of the fixture.
-const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
-/// The bytes of `/tmp/a` twice, as the name of the program and as its first argument, and of the environment.
-const STRINGS: usize = 2 * 7 + 19 + 11 + 20;
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -26,8 +25,8 @@ enum Rare {
     LongPath(usize),
     /// A part of it has.
     LongPart(usize),
-    /// Strings take so much more, or less, than the room that they have.
-    Room(File, Room, isize),
+    /// Strings have just the room that they may have.
+    Room(Full),
     /// As many long arguments, with this limit of the stack.
     Arguments(usize, u64),
     /// The address space has this many pages, and the stack this many bytes.
@@ -59,42 +58,6 @@ enum Rare {
     OtherUser(OtherUser),
 }
 
-/// What is executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum File {
-    Text,
-    /// A script whose interpreter is missing, with a first argument of this length, which is taken away.
-    Script(usize),
-}
-
-/// What room it is.
-#[derive(Clone, Copy, Debug)]
-enum Room {
-    /// All that strings and pointers may have with a stack of half a megabyte.
-    Strings,
-    /// As many pages, by the limit of the stack.
-    Stack(u64),
-    /// As many pages, by the limit of the address space.
-    Space(u64),
-}
-
-#[derive(Clone, Debug)]
-struct OtherUser {
-    owner: (u32, u32),
-    mode: u32,
-    capability: Option<&'static str>,
-    /// The file is a text, and a format of these flags interprets it.
-    format: Option<&'static str>,
-    nosuid: bool,
-    no_new_privileges: bool,
-    unmapped: bool,
-    dropped: bool,
-    root: bool,
-    variable: (&'static str, &'static str),
-    /// Of the library in the default directories, and of the one that the file of preloads names.
-    modes: (u32, u32),
-}
-
 /// A case with one of them.
 pub fn case() -> impl Strategy<Value = Case> {
     (strategy::with_twists(1), rare()).prop_map(|(mut case, rare)| {
@@ -118,7 +81,7 @@ fn rare() -> impl Strategy<Value = Rare> {
     let calls = prop_oneof![
         2 => (4093..4098_usize).prop_map(Rare::LongPath),
         2 => (254..258_usize).prop_map(Rare::LongPart),
-        8 => room(),
+        8 => full().prop_map(Rare::Room),
         1 => (select(vec![14, 15, 16, 46, 47, 48]), any::<bool>()).prop_map(|(count, much)| {
             Rare::Arguments(count, if much { 1 << 30 } else { 8 << 20 })
         }),
@@ -143,19 +106,6 @@ fn rare() -> impl Strategy<Value = Rare> {
         8 => other_user().prop_map(Rare::OtherUser),
     ];
     prop_oneof![1 => calls, 1 => files]
-}
-
-fn room() -> impl Strategy<Value = Rare> {
-    let file = prop_oneof![
-        Just(File::Text),
-        select(vec![1, 40, 900]).prop_map(File::Script)
-    ];
-    let room = prop_oneof![
-        2 => Just(Room::Strings),
-        1 => (0..3_u64).prop_map(Room::Stack),
-        1 => (0..3_u64).prop_map(Room::Space),
-    ];
-    (file, room, -3..=20_isize).prop_map(|(file, room, more)| Rare::Room(file, room, more))
 }
 
 fn interpreter() -> impl Strategy<Value = Made> {
@@ -186,40 +136,6 @@ fn interpreter() -> impl Strategy<Value = Made> {
     prop_oneof![1 => select(vec![51, 52, 53, 63, 64, 65]).prop_map(text), 2 => program]
 }
 
-fn other_user() -> impl Strategy<Value = OtherUser> {
-    let owner = select(vec![(0, 0), (1000, 1000), (0, 1000), (1000, 0)]);
-    let mode = select(vec![0o755, 0o4755, 0o2755, 0o6755, 0o2745, 0o4711]);
-    let capability = option::weighted(0.3, select(vec!["net_raw", "dac_override"]));
-    let format = option::weighted(0.25, select(vec!["C", "O", ""]));
-    let seldom = || proptest::bool::weighted(0.2);
-    let variables = vec![
-        ("LD_PRELOAD", "/tmp/b"),
-        ("LD_PRELOAD", "libown.so"),
-        ("LD_LIBRARY_PATH", "/tmp"),
-    ];
-    let modes = (select(vec![0o755, 0o4755]), select(vec![0o755, 0o600]));
-    let caller = (seldom(), seldom(), seldom(), seldom(), seldom());
-    let file = (owner, mode, capability, format);
-    (file, caller, select(variables), modes).prop_map(
-        |((owner, mode, capability, format), caller, variable, modes)| {
-            let (nosuid, no_new_privileges, unmapped, dropped, root) = caller;
-            OtherUser {
-                owner,
-                mode,
-                capability,
-                format,
-                nosuid,
-                no_new_privileges,
-                unmapped,
-                dropped,
-                root,
-                variable,
-                modes,
-            }
-        },
-    )
-}
-
 impl Rare {
     fn apply(self, case: &mut Case) {
         match self {
@@ -232,7 +148,7 @@ impl Rare {
                 );
             }
             Rare::LongPart(length) => plain(case, &format!("/tmp/{}", "x".repeat(length))),
-            Rare::Room(file, room, more) => fill(case, file, room, more),
+            Rare::Room(full) => full.apply(case),
             Rare::Arguments(count, stack) => {
                 alone(case);
                 case.exec.limits.insert("stack".to_owned(), stack);
@@ -338,104 +254,6 @@ impl Rare {
             Rare::OtherUser(other) => other.apply(case),
         }
     }
-}
-
-impl OtherUser {
-    fn apply(self, case: &mut Case) {
-        alone(case);
-        let at = if self.nosuid { "/tmp/m/a" } else { "/tmp/a" };
-        if self.nosuid {
-            case.exec.path = at.to_owned();
-            case.mounts = vec![CaseMount {
-                kind: Kind::Tmpfs,
-                at: "/tmp/m".to_owned(),
-                from: None,
-                options: vec!["nosuid".to_owned()],
-            }];
-        }
-        let mut own = made(at, |made| {
-            made.owner = Some(self.owner);
-            made.mode = Some(self.mode);
-            match self.format {
-                Some(_) => made.text = Some("EXETRAIL\n".to_owned()),
-                None => made.copy = Some("/usr/bin/true".to_owned()),
-            }
-        });
-        if let Some(name) = self.capability {
-            own.capabilities = vec![name.to_owned()];
-            need(case, "file-capabilities");
-        }
-        let library = |path: &str, mode| {
-            let mut made = program(path, |program| {
-                program.needed = vec!["libcap.so.2".to_owned()]
-            });
-            made.mode = Some(mode);
-            made
-        };
-        case.files = vec![
-            own,
-            library("/tmp/b", 0o755),
-            library(&format!("{LIBRARIES}/libown.so"), self.modes.0),
-            library("/tmp/c", self.modes.1),
-            made("/etc/ld.so.preload", |made| {
-                made.text = Some("/tmp/c\n".to_owned());
-                made.mode = Some(0o644);
-            }),
-        ];
-        if let Some(flags) = self.format {
-            format(case, flags);
-        }
-        let exec = &mut case.exec;
-        exec.user = (!self.root).then_some(1000);
-        exec.no_new_privileges = self.no_new_privileges;
-        if self.dropped {
-            exec.dropped = vec!["dac_override".to_owned()];
-        }
-        let (name, value) = self.variable;
-        exec.environment.insert(name.to_owned(), value.to_owned());
-        if self.unmapped {
-            exec.namespaces = vec![Namespace::User];
-            need(case, "user-namespaces");
-        }
-    }
-}
-
-/// Has the last argument take so much more than what is left of a room.
-fn fill(case: &mut Case, file: File, room: Room, more: isize) {
-    alone(case);
-    let (own, added) = match file {
-        File::Text => {
-            case.files = vec![text("text\n")];
-            (0, 0)
-        }
-        File::Script(first) => {
-            case.files = vec![text("#!/tmp/none\n")];
-            case.exec.argv0 = Some("x".repeat(first));
-            // Path and interpreter take the place of the first argument, which was `/tmp/a` before.
-            let own = first as isize - 6;
-            (own, 17 - own - 7)
-        }
-    };
-    let limits = &mut case.exec.limits;
-    let all = match room {
-        Room::Strings => {
-            limits.insert("stack".to_owned(), 1 << 19);
-            // A pointer each, of two arguments and three variables.
-            (128 << 10) - 5 * 8
-        }
-        // The word at the top.
-        Room::Stack(pages) => {
-            limits.insert("stack".to_owned(), pages * 4096);
-            pages.max(1) as isize * 4096 - 8
-        }
-        Room::Space(pages) => {
-            limits.insert("as".to_owned(), pages * 4096);
-            pages.max(1) as isize * 4096 - 8
-        }
-    };
-    let taken = STRINGS as isize + own + added.max(0) + 1;
-    let last = usize::try_from(all - taken + more).unwrap_or_default();
-    case.exec.arguments = vec!["x".repeat(last)];
 }
 
 /// A program that needs a library, which needs another one: each is in `/tmp`, the last in `/tmp/e` besides.

@@ -169,9 +169,11 @@ fn a_lost_marker_is_an_error() {
 
 /// A run in which these processes were seen, each with its mask.
 fn seen(all: &[(i32, Mask)]) -> Run {
+    let one = run().sightings.remove(0);
     let sightings = all.iter().map(|(pid, mask)| Sighting {
+        pid: *pid,
         mask: *mask,
-        ..Sighting::sample(*pid)
+        ..one.clone()
     });
     Run {
         sightings: sightings.collect(),
