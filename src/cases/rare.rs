@@ -47,7 +47,7 @@ enum Rare {
     /// An absolute path beside a descriptor, or the descriptor itself, that the exec closes or not.
     Beside { path: &'static str, cloexec: bool },
     /// The ELF interpreter is this.
-    Interpreter(Made),
+    Interpreter(Box<Made>),
     /// A link whose target ends so, in a path that ends so.
     Slashes(&'static str, &'static str),
     /// The loader is run by hand, in a directory, with a program that needs a library beside it.
@@ -97,7 +97,7 @@ fn rare() -> impl Strategy<Value = Rare> {
     let files = prop_oneof![
         3 => (owners, modes).prop_map(|(owner, mode)| Rare::Directory(owner, mode)),
         3 => libraries.prop_map(|(one, two, narrow)| Rare::Libraries(one, two, narrow)),
-        4 => interpreter().prop_map(Rare::Interpreter),
+        4 => interpreter().prop_map(|made| Rare::Interpreter(Box::new(made))),
         2 => (select(vec!["/tmp/a", "/tmp/a/", "/usr/", "/usr"]), select(vec!["/tmp/k", "/tmp/k/"]))
             .prop_map(|(target, path)| Rare::Slashes(target, path)),
         2 => (select(vec!["/tmp/a", "./a", "tmp/a"]), select(vec![None, Some("/tmp"), Some("/usr/lib")]))
@@ -216,7 +216,7 @@ impl Rare {
                 let own = program("/tmp/a", |program| {
                     program.interpreter = Some("/tmp/b\0".to_owned());
                 });
-                case.files = vec![own, interpreter];
+                case.files = vec![own, *interpreter];
             }
             Rare::Slashes(target, path) => {
                 plain(case, path);
