@@ -94,6 +94,7 @@ pub fn page(tables: &Path) -> io::Result<String> {
     let mut modules = String::new();
     let mut kept = BTreeMap::<String, Kept>::new();
     let mut missed = [String::new(), String::new()];
+    let mut later = 0;
     let mut left = BTreeMap::<String, Vec<String>>::new();
     let mut alike = Vec::new();
     let mut total = Count::default();
@@ -127,7 +128,10 @@ pub fn page(tables: &Path) -> io::Result<String> {
                     }
                 },
             }
-            if verdict != "unviable" && RULES.contains(&file) {
+            let is_rule = verdict != "unviable" && RULES.contains(&file);
+            if is_rule && caught == "-" {
+                later += 1;
+            } else if is_rule {
                 let own = kept.entry(file.to_owned()).or_default();
                 own.all += 1;
                 match unseen.get(&key).or(equal.get(&key)) {
@@ -165,6 +169,9 @@ pub fn page(tables: &Path) -> io::Result<String> {
         page += &own.row(&format!("`{file}`"));
     }
     page += &sum.row("all");
+    if later > 0 {
+        page += &format!("\n{later} more are not judged by the kept cases yet.\n");
+    }
     for (title, list) in [
         ("No case can see", &missed[0]),
         ("Missed by the kept cases", &missed[1]),
