@@ -349,6 +349,12 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_moved_is_told_after_one_that_was_there_before() {
+        let new = [OLD[1], OLD[2], "open /x /a a", OLD[0], OLD[3]];
+        assert_eq!(words(&OLD, &new)[0], "p1: executes /a after open /c");
+    }
+
+    #[test]
     fn a_step_that_moved_to_the_front_is_told_before_what() {
         let new = [OLD[3], OLD[0], OLD[1], OLD[2]];
         let words = words(&OLD, &new);
@@ -389,7 +395,7 @@ mod tests {
             format!("{old}\nstart p2 by p1\nperm=open pid=p2 ppid=p1 exe=/a comm=a : path=/c\n");
         let changes = compare(&parse(old).unwrap(), &parse(&new).unwrap());
         let words: Vec<_> = changes.iter().map(ToString::to_string).collect();
-        assert_eq!(words, ["p2: a new process with 1 steps: start p2 by p1"]);
+        assert_eq!(words, ["p2: a new process with 1 step: start p2 by p1"]);
     }
 
     #[test]
@@ -417,7 +423,7 @@ mod tests {
         let words = between(&old, new);
         assert_eq!(
             words,
-            ["p2: the process with 1 steps is gone: start p2 by p1"]
+            ["p2: the process with 1 step is gone: start p2 by p1"]
         );
     }
 

@@ -26,7 +26,7 @@ pub fn glance(table: &Table) -> String {
         let _ = writeln!(
             page,
             "| {} | {} |",
-            row.sign.name,
+            row.title,
             line(row, &table.kernels).join(" | ")
         );
     }

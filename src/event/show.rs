@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::judge::{Heard, SignJudged};
+use super::sign::Says;
 use super::table::{Table, on};
 use super::tetragon;
 
@@ -27,8 +28,11 @@ pub fn table_text(table: &Table) -> String {
     for row in &table.rows {
         let sign = row.sign;
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "{} ({}, at {})", sign.name, sign.view, sign.stage);
-        if let Some(note) = sign.note {
+        let _ = match sign.says {
+            Says::Told => writeln!(text, "{}", row.title),
+            _ => writeln!(text, "{} ({}, at {})", row.title, sign.view, sign.stage),
+        };
+        if let Some(note) = &row.note {
             let _ = writeln!(text, "  {note}");
         }
         for (words, columns) in row.groups() {
@@ -55,11 +59,11 @@ pub fn table_text(table: &Table) -> String {
     text
 }
 
-/// Words in lines of at most 100 columns.
+/// Words in lines of at most 80 columns.
 fn wrapped(text: &mut String, indent: &str, words: &[String], between: &str) {
     let mut line = String::new();
     for word in words {
-        if !line.is_empty() && indent.len() + line.len() + word.len() + between.len() > 100 {
+        if !line.is_empty() && indent.len() + line.len() + word.len() + between.len() > 80 {
             let _ = writeln!(text, "{indent}{}", line.trim_end());
             line.clear();
         }
@@ -79,20 +83,22 @@ pub fn markdown(table: &Table) -> String {
         for (words, columns) in row.groups() {
             let kernels = on(&table.kernels, &columns);
             let words = words.map_or_else(String::new, |words| words.join(" | "));
-            let _ = writeln!(page, "| {} | {kernels} | {words} |", row.sign.name);
+            let _ = writeln!(page, "| {} | {kernels} | {words} |", row.title);
         }
     }
     for row in &table.rows {
-        let _ = writeln!(page, "\n### {}\n", row.sign.name);
-        let _ = writeln!(
-            page,
-            "View `{}`, at the stage `{}`.{}\n",
-            row.sign.view,
-            row.sign.stage,
-            row.sign
-                .note
-                .map_or_else(String::new, |note| format!(" {note}"))
-        );
+        let _ = writeln!(page, "\n### {}\n", row.title);
+        let note = row.note.as_deref();
+        let _ = match row.sign.says {
+            Says::Told => writeln!(page, "{}\n", note.unwrap_or_default()),
+            _ => writeln!(
+                page,
+                "View `{}`, at the stage `{}`.{}\n",
+                row.sign.view,
+                row.sign.stage,
+                note.map_or_else(String::new, |note| format!(" {note}"))
+            ),
+        };
         for (what, scenarios, columns) in row.exceptions() {
             let kernels = match on(&table.kernels, &columns) {
                 all if all == "all" => String::new(),
@@ -107,19 +113,37 @@ pub fn markdown(table: &Table) -> String {
 
 /// What became of one exec, in `--format json`.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(title = "exetrail observers")
+)]
 struct Line<'a> {
+    /// Name of the observer and its view.
     observer: &'a str,
+    /// What in its report stands for an exec.
     way: &'a str,
+    /// The kernel.
     kernel: &'a str,
+    /// `family/name`.
     scenario: &'a str,
+    /// The process that made the call, as the trail names it.
     process: &'a str,
+    /// Whether the call succeeded.
     executed: bool,
+    /// What the way told of the call, in words.
     heard: String,
+    /// How the path that it told is the program's; none where it tells none.
     path: Option<String>,
+    /// The path that it told.
     told: Option<&'a str>,
+    /// Which of script and interpreter it told; none where there is no script.
     script: Option<String>,
+    /// Whether exe and comm are the old or the new program's.
     identity: Option<String>,
+    /// Whether it came in the order of the steps; none where it has no place among them.
     in_order: Option<bool>,
+    /// Whether it told that the process is in a container.
     container: bool,
     /// What the watched process has made it say that is not so.
     lies: Vec<String>,
@@ -145,7 +169,7 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
                 let heard = judged.heard != Heard::Missed;
                 let line = Line {
                     observer: row.sign.view,
-                    way: row.sign.name,
+                    way: &row.title,
                     kernel,
                     scenario,
                     process: &judged.attempt.process,
@@ -186,14 +210,19 @@ fn event(
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{Line, wrapped};
 
     #[test]
-    fn a_long_list_stands_in_lines_of_a_hundred_columns() {
-        let words = vec!["x".repeat(40); 3];
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("observers", &schemars::schema_for!(Line<'_>));
+    }
+
+    #[test]
+    fn a_long_list_stands_in_lines_of_eighty_columns() {
+        let words = vec!["x".repeat(30); 3];
         let mut text = String::new();
         wrapped(&mut text, "  ", &words, "; ");
         let lines: Vec<_> = text.lines().map(str::len).collect();
-        assert_eq!(lines, [2 + 40 + 2 + 40 + 1, 2 + 40]);
+        assert_eq!(lines, [2 + 30 + 2 + 30 + 1, 2 + 30]);
     }
 }
