@@ -5,6 +5,7 @@ mod agent;
 mod apparmor;
 mod audit;
 mod connector;
+mod differ;
 mod ebpf;
 mod kprobes;
 mod notify;
@@ -19,6 +20,7 @@ use std::marker::PhantomData;
 use anyhow::Result;
 
 use super::{View, ViewName};
+use crate::diff::Side;
 use crate::event::{self, Report};
 use crate::scenario::Registered;
 use crate::trail::Trail;
@@ -83,6 +85,10 @@ impl<W: Way> View for Reported<W> {
 
     fn parse(text: &str) -> Result<Report> {
         Ok(event::parse(text)?)
+    }
+
+    fn words(old: (&Side, &Report), new: (&Side, &Report)) -> Vec<String> {
+        differ::words(old, new)
     }
 
     fn beside(body: &Report, without: &Trail, with: &Trail) -> Report {
