@@ -22,7 +22,7 @@ const BROKEN: [(&str, &str, &[&str]); 5] = [
     ),
     (
         "dies",
-        "echo 1; busybox sleep 4; echo out of memory >&2; exit 9",
+        "echo 1; busybox sleep 1; echo out of memory >&2; exit 9",
         &["ended with status 9", "out of memory"],
     ),
     (
@@ -33,7 +33,7 @@ const BROKEN: [(&str, &str, &[&str]); 5] = [
     ("floods", "busybox yes 1", &["said more than 768 KiB"]),
     (
         "nonsense",
-        "echo 1; busybox sleep 4; echo rubbish; busybox sleep 1000",
+        "echo 1; busybox sleep 1; echo rubbish; busybox sleep 1000",
         &[
             "ended with status 5",
             "its adapter does not know the line: rubbish",
