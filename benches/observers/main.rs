@@ -1,0 +1,157 @@
+//! What it costs an exec to be watched, and which execs are caught while the machine is busy:
+//! `cargo bench --profile dev --bench observers [-- WAY..]`.
+//!
+//! For each way of watching a guest of two CPUs is booted, which executes this program ([`inside`]): there
+//! a small static program is started again and again, first unwatched, then watched by an observer of
+//! the suite, which no monitor holds anything for; then a hundred times beside two processes that compute.
+//! Ways that look things up when they were told, or again and again, are raced for real ([`racers`]). What
+//! is quoted is the ratio of an exec in one guest, the least of many measurements, median of the rounds;
+//! under emulation the kernel's share of an exec is another than on hardware, and a ratio is no promise for it.
+//!
+//! - `-- record COMMIT` adds the results to `benches/results/observers.tsv`, from which `exetrail observers` shows
+//!   them;
+//! - `EXETRAIL_BENCH_KERNEL=7.3`: one kernel instead of 5.10, 6.12 and 7.3.
+
+mod inside;
+mod racers;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use exetrail::observer::OBSERVERS;
+
+/// How many guests each way has on each kernel.
+const ROUNDS: usize = 3;
+const KERNELS: &str = "5.10 6.12 7.3";
+/// The observers that are not measured: an agent is a user's, and who polls is raced.
+const LEFT_OUT: [&str; 2] = ["agent", "proc-poll"];
+
+/// What one guest says: its last line, parted by tabs.
+#[derive(Clone, Debug, PartialEq)]
+struct Measured {
+    /// An exec that is watched, as a multiple of one that is not.
+    ratio: f64,
+    /// What was caught of how many execs, by the name of what tells of them.
+    caught: Vec<(String, usize, usize)>,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let words: Vec<_> = words
+        .into_iter()
+        .filter(|word| *word != "--bench")
+        .collect();
+    if let ["inside", way] = words.as_slice() {
+        inside::measure(way)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let observers = OBSERVERS.iter().map(|kind| kind.name);
+    let observers = observers.filter(|name| !LEFT_OUT.contains(name));
+    let all: Vec<&str> = observers.chain(racers::NAMES).collect();
+    let (commit, ways) = match words.as_slice() {
+        ["record", commit, ways @ ..] => (Some(*commit), ways),
+        ways => (None, ways),
+    };
+    if let Some(unknown) = ways.iter().find(|way| !all.contains(way)) {
+        bail!("{unknown:?} is no way of watching: {}", all.join(", "));
+    }
+    let kernels = std::env::var("EXETRAIL_BENCH_KERNEL");
+    let kernels = kernels.unwrap_or_else(|_| KERNELS.to_owned());
+    for kernel in kernels.split_ascii_whitespace() {
+        println!("{kernel}, medians of {ROUNDS} guests\n");
+        println!("{:<50} {:>6} {:>10}", "", "ratio", "caught");
+        for way in all
+            .iter()
+            .filter(|way| ways.is_empty() || ways.contains(way))
+        {
+            one(kernel, way, commit)?;
+        }
+        println!();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures a way on a kernel, says it, and records it where there is a commit to record it for.
+fn one(kernel: &str, way: &str, commit: Option<&str>) -> Result<()> {
+    let mut all = Vec::new();
+    for _ in 0..ROUNDS {
+        match boot(kernel, way)? {
+            Ok(measured) => all.push(measured),
+            Err(reason) => {
+                println!("{way:<50} {reason}");
+                return Ok(());
+            }
+        }
+    }
+    all.sort_by(|one, other| one.ratio.total_cmp(&other.ratio));
+    let ratio = all[all.len() / 2].ratio;
+    let whose = racers::sign(way).unwrap_or(way);
+    println!("{whose:<50} {ratio:>6.2}");
+    let mut lines = format!(
+        "{kernel}\t{}\t{whose}\tratio\t{ratio:.2}\n",
+        commit.unwrap_or_default()
+    );
+    for (place, (sign, _, execs)) in all[0].caught.iter().enumerate() {
+        let mut caught: Vec<_> = all.iter().map(|one| one.caught[place].1).collect();
+        caught.sort_unstable();
+        let caught = caught[caught.len() / 2];
+        println!("  {sign:<48} {:>6} {caught:>6} of {execs}", "");
+        lines += &format!(
+            "{kernel}\t{}\t{sign}\tcaught\t{caught}/{execs}\n",
+            commit.unwrap_or_default()
+        );
+    }
+    if commit.is_some() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/observers.tsv");
+        let context = || format!("failed to write {}", file.display());
+        let out = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&file);
+        let mut out = out.with_context(context)?;
+        out.write_all(lines.as_bytes()).with_context(context)?;
+    }
+    Ok(())
+}
+
+/// Boots a guest that measures; why it cannot, where the kernel does not have what the way needs.
+fn boot(kernel: &str, way: &str) -> Result<Result<Measured, String>> {
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let output = Command::new(env!("CARGO_BIN_EXE_exetrail"))
+        .args(["boot", kernel, "--cpus", "2", "--timeout", "120", "--add"])
+        .arg(format!("{}:/bench", program.display()))
+        .args(["--", "/bench", "inside", way])
+        .stderr(Stdio::piped())
+        .output()
+        .context("failed to run exetrail boot")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let last = said.lines().last().unwrap_or_default();
+    if let Some(reason) = last.strip_prefix("unsupported\t") {
+        return Ok(Err(reason.to_owned()));
+    }
+    let told = String::from_utf8_lossy(&output.stderr);
+    let measured = read(last).filter(|_| output.status.success());
+    let measured =
+        measured.with_context(|| format!("{kernel}, {way}: {}\n{told}", output.status))?;
+    Ok(Ok(measured))
+}
+
+/// `RATIO`, and then `SIGN`, `CAUGHT` and `EXECS` for each.
+fn read(line: &str) -> Option<Measured> {
+    let mut words = line.split('\t');
+    let ratio = words.next()?.parse().ok()?;
+    let words: Vec<&str> = words.collect();
+    let caught = words.chunks(3).map(|one| match one {
+        [sign, caught, execs] => Some((
+            (*sign).to_owned(),
+            caught.parse().ok()?,
+            execs.parse().ok()?,
+        )),
+        _ => None,
+    });
+    let caught = caught.collect::<Option<_>>()?;
+    Some(Measured { ratio, caught })
+}
