@@ -21,7 +21,7 @@ use exetrail::trail::Outcome;
 use exetrail::wire::Fault;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use lab::{Check, FAULTY, Lab, SCENARIOS, no_qemu_is_left, options, stages_of, trail_of};
+use lab::{Check, FAULTY, Lab, SCENARIOS, no_qemu_is_left, options, stages_of, traced, trail_of};
 
 /// What fails in a guest.
 const TRIALS: [(&str, Check); 9] = [
@@ -91,7 +91,7 @@ fn channel_is_cut(lab: &Lab) -> Result<(), Failed> {
 
 /// Lines of the kernel's trace are lost: that costs the view of the inside, and not the trail.
 fn trace_is_lost(lab: &Lab) -> Result<(), Failed> {
-    let seen = lab.with_fault(Fault::Lost)?;
+    let seen = lab.traced_with_fault(Fault::Lost)?;
     let record = seen.records.get(FAULTY).ok_or("there is no record")?;
     let (outcome, reason) = stages_of(record).ok_or("there are no stages")?;
     let reason = reason.unwrap_or_default();
@@ -105,7 +105,7 @@ fn trace_is_lost(lab: &Lab) -> Result<(), Failed> {
 
 /// Somebody else traces from the second scenario on: from there on there is no second view.
 fn another_tracer_is_active(lab: &Lab) -> Result<(), Failed> {
-    let seen = lab.with_fault(Fault::Traced)?;
+    let seen = lab.traced_with_fault(Fault::Traced)?;
     let views = SCENARIOS.map(|name| {
         let record = seen.records.get(name)?;
         let (outcome, reason) = stages_of(record)?;
@@ -142,7 +142,7 @@ fn without_tracefs(
 ) -> Result<(), Failed> {
     let options = Options {
         parameters: "initcall_blacklist=tracefs_init".to_owned(),
-        ..options()
+        ..traced(options())
     };
     let seen = lab.boot(target, options, &mut |_| {})?;
     for (name, record) in &seen.records {

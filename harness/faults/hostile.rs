@@ -41,7 +41,7 @@ fn options() -> Options {
         deadlines: BTreeMap::from([(ASKED.to_owned(), Duration::from_secs(1))]),
         grace: Duration::from_secs(1),
         begin: Begin::Cold,
-        ..lab::options()
+        ..lab::traced(lab::options())
     }
 }
 

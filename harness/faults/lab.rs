@@ -138,13 +138,26 @@ impl Lab {
     pub fn with_fault(&self, fault: Fault) -> Result<Seen> {
         self.boot(self.target(), faulty(fault), &mut |_| {})
     }
+
+    /// The same under the tracer.
+    pub fn traced_with_fault(&self, fault: Fault) -> Result<Seen> {
+        self.boot(self.target(), traced(faulty(fault)), &mut |_| {})
+    }
 }
 
-/// Trail and stages alone: what else there is may want a boot of its own.
+/// The trail alone: what becomes of a machine does not depend on who else watches.
 pub fn options() -> Options {
     Options {
-        observe: vec![TRAIL, STAGES],
+        observe: vec![TRAIL],
         ..Options::default()
+    }
+}
+
+/// The same with the kernel's stages beside it.
+pub fn traced(options: Options) -> Options {
+    Options {
+        observe: vec![TRAIL, STAGES],
+        ..options
     }
 }
 

@@ -47,6 +47,20 @@ struct Loaded {
     deaf: Option<String>,
 }
 
+thread_local! {
+    /// The kernel's types, until the first watch begins: observers that are set up together read them once.
+    static TYPES: RefCell<Option<Rc<Btf>>> = const { RefCell::new(None) };
+}
+
+fn types() -> Result<Rc<Btf>> {
+    if let Some(known) = TYPES.with_borrow(Clone::clone) {
+        return Ok(known);
+    }
+    let types = Rc::new(Btf::from_sys_fs().context("failed to read the kernel's types")?);
+    TYPES.set(Some(Rc::clone(&types)));
+    Ok(types)
+}
+
 /// What programs are told: whether they listen, and how many steps there were.
 type Told = Rc<RefCell<Array<MapData, [u32; 2]>>>;
 const SILENT: [u32; 2] = [0, 0];
@@ -78,6 +92,7 @@ impl Observer for Programs {
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
         let observer = self.object.name;
         let begin = self.object.begin;
+        TYPES.take();
         let loaded = self.loaded()?;
         begin(&mut loaded.programs).map_err(broken)?;
         let told = loaded.begin().map_err(broken)?;
@@ -112,7 +127,7 @@ impl Observer for Programs {
 
 impl Loaded {
     fn load(object: &Object) -> Result<Loaded> {
-        let types = Btf::from_sys_fs().context("failed to read the kernel's types")?;
+        let types = types()?;
         let mut programs = EbpfLoader::new()
             .btf(Some(&types))
             .load(object.bytes)

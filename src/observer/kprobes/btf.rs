@@ -2,31 +2,17 @@
 //!
 //! Source: Documentation/bpf/btf.rst.
 
-use std::collections::BTreeMap;
-
-/// The structs of a kernel, as far as offsets need them.
-#[derive(Debug, Default)]
-pub struct Btf {
-    types: Vec<Type>,
-    /// Structs by name.
-    named: BTreeMap<String, usize>,
-}
-
+/// The structs of a kernel, as far as offsets need them. Of the hundred thousand types three are looked at,
+/// under emulation: the others are only passed by.
 #[derive(Debug)]
-enum Type {
-    /// A struct or a union.
-    Members(Vec<Member>),
-    /// Another name of a type, or the type with a qualifier.
-    Alias(usize),
-    /// What has no members to look into.
-    Other,
-}
-
-#[derive(Debug)]
-struct Member {
-    name: String,
-    kind: usize,
-    bits: u32,
+pub struct Btf<'a> {
+    bytes: &'a [u8],
+    /// Names, each with a zero after it.
+    strings: &'a [u8],
+    /// Where each type begins; the first is void, and is not in the list.
+    places: Vec<usize>,
+    /// Which of them are structs.
+    structs: Vec<usize>,
 }
 
 /// How many bytes follow a type of each kind: a fixed number, and one for each of its parts.
@@ -56,95 +42,108 @@ const STRUCT: usize = 4;
 const UNION: usize = 5;
 const ALIASES: [usize; 5] = [8, 9, 10, 11, 18];
 
-impl Btf {
+impl<'a> Btf<'a> {
     /// Reads the types; none for what is damaged, or of a kind that is not known here.
     #[must_use]
-    pub fn parse(bytes: &[u8]) -> Option<Btf> {
-        let number = |at: usize| -> Option<u32> {
-            let bytes = bytes.get(at..at.checked_add(4)?)?;
-            Some(u32::from_le_bytes(bytes.try_into().ok()?))
-        };
+    pub fn parse(bytes: &'a [u8]) -> Option<Btf<'a>> {
         if bytes.get(..2)? != [0x9f, 0xeb] {
             return None;
         }
-        let place = |at: usize| number(at).map(|number| number as usize);
+        let place = |at: usize| number_at(bytes, at).map(|number| number as usize);
         let header = place(4)?;
         let (from, length) = (header.checked_add(place(8)?)?, place(12)?);
         let strings = bytes.get(header.checked_add(place(16)?)?..)?;
-        let string = |at: usize| -> Option<String> {
-            let text = strings.get(at..)?.split(|byte| *byte == 0).next()?;
-            Some(String::from_utf8_lossy(text).into_owned())
-        };
-        let mut btf = Btf::default();
-        // The first type is void, and is not in the list.
-        btf.types.push(Type::Other);
+        let end = from.checked_add(length)?;
+        let (mut places, mut structs) = (vec![0], Vec::new());
         let mut at = from;
-        while at < from.checked_add(length)? {
-            let (name, info, target) = (place(at)?, number(at + 4)?, place(at + 8)?);
-            let (kind, count) = ((info >> 24 & 0x1f) as usize, (info & 0xffff) as usize);
-            let (fixed, each) = AFTER.get(kind)?;
-            let found = match kind {
-                STRUCT | UNION => {
-                    let own = string(name)?;
-                    if kind == STRUCT && !own.is_empty() {
-                        btf.named.entry(own).or_insert(btf.types.len());
-                    }
-                    let mut members = Vec::new();
-                    for part in 0..count {
-                        let part = at + 12 + part * 12;
-                        // With bit fields among them, the upper byte is the size of the field.
-                        let bits = number(part + 8)?;
-                        members.push(Member {
-                            name: string(place(part)?)?,
-                            kind: place(part + 4)?,
-                            bits: if info >> 31 == 1 {
-                                bits & 0x00ff_ffff
-                            } else {
-                                bits
-                            },
-                        });
-                    }
-                    Type::Members(members)
-                }
-                kind if ALIASES.contains(&kind) => Type::Alias(target),
-                _ => Type::Other,
-            };
-            btf.types.push(found);
-            at += 12 + fixed + each * count;
+        while at < end {
+            let info = number_at(bytes, at + 4)?;
+            if kind(info) == STRUCT {
+                structs.push(places.len());
+            }
+            places.push(at);
+            let (fixed, each) = AFTER.get(kind(info))?;
+            at += 12 + fixed + each * count(info);
         }
-        Some(btf)
+        (at <= bytes.len()).then_some(Btf {
+            bytes,
+            strings,
+            places,
+            structs,
+        })
     }
 
     /// The distance in bytes of a field of a struct; it may lie in a struct without a name, and a
     /// path leads into structs inside of it.
     #[must_use]
     pub fn offset(&self, name: &str, path: &[&str]) -> Option<u32> {
-        let mut kind = *self.named.get(name)?;
+        let mut structs = self.structs.iter().copied();
+        let mut own = structs.find(|number| self.is_named(self.word(*number, 0), name))?;
         let mut bits = 0;
         for field in path {
-            let (own, next) = self.member(kind, field)?;
-            bits += own;
-            kind = next;
+            let (further, next) = self.member(own, field)?;
+            bits += further;
+            own = next;
         }
         (bits % 8 == 0).then_some(bits / 8)
     }
 
-    fn member(&self, kind: usize, field: &str) -> Option<(u32, usize)> {
-        match self.types.get(kind)? {
-            Type::Alias(other) if *other != kind => self.member(*other, field),
-            Type::Members(members) => members.iter().find_map(|member| {
-                if member.name == field {
-                    return Some((member.bits, member.kind));
-                }
-                let (bits, kind) = match member.name.is_empty() {
-                    true => self.member(member.kind, field)?,
-                    false => return None,
-                };
-                Some((member.bits + bits, kind))
-            }),
-            _ => None,
+    /// Where a field lies in a type, in bits, and of which type it is.
+    fn member(&self, number: usize, field: &str) -> Option<(u32, usize)> {
+        let info = self.word(number, 1)?;
+        if ALIASES.contains(&kind(info)) {
+            let other = self.word(number, 2)? as usize;
+            return (other != number)
+                .then(|| self.member(other, field))
+                .flatten();
         }
+        if !matches!(kind(info), STRUCT | UNION) {
+            return None;
+        }
+        (0..count(info)).find_map(|part| {
+            let word = |place| self.word(number, 3 + 3 * part + place);
+            let (name, own) = (word(0)?, word(1)? as usize);
+            // With bit fields among them, the upper byte is the size of the field.
+            let bits = match info >> 31 {
+                1 => word(2)? & 0x00ff_ffff,
+                _ => word(2)?,
+            };
+            if self.is_named(Some(name), field) {
+                return Some((bits, own));
+            }
+            if !self.is_named(Some(name), "") {
+                return None;
+            }
+            let (further, own) = self.member(own, field)?;
+            Some((bits + further, own))
+        })
     }
+
+    /// One of the words of a type.
+    fn word(&self, number: usize, word: usize) -> Option<u32> {
+        let at = self.places.get(number)?;
+        number_at(self.bytes, at + 4 * word)
+    }
+
+    /// Whether the string at this place is that name.
+    fn is_named(&self, at: Option<u32>, name: &str) -> bool {
+        let text = at.and_then(|at| self.strings.get(at as usize..));
+        let rest = text.and_then(|text| text.strip_prefix(name.as_bytes()));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
+    }
+}
+
+fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn kind(info: u32) -> usize {
+    (info >> 24 & 0x1f) as usize
+}
+
+fn count(info: u32) -> usize {
+    (info & 0xffff) as usize
 }
 
 #[cfg(test)]
@@ -154,7 +153,7 @@ mod tests {
     const NAMES: &[u8] = b"\0s\0a\0b\0t\0c\0";
 
     /// Types as words: name, info, size or type, and what follows.
-    fn btf(types: &[u32]) -> Option<Btf> {
+    fn btf(types: &[u32]) -> Option<Btf<'static>> {
         let mut bytes = vec![0x9f, 0xeb, 1, 0];
         let length = types.len() as u32 * 4;
         for word in [24, 0, length, length, NAMES.len() as u32]
@@ -164,11 +163,11 @@ mod tests {
             bytes.extend(word.to_le_bytes());
         }
         bytes.extend(NAMES);
-        Btf::parse(&bytes)
+        Btf::parse(bytes.leak())
     }
 
     /// An int, a union without a name that holds `b`, and `s` with `a`, that union and `c`, which is a `t`.
-    fn example() -> Btf {
+    fn example() -> Btf<'static> {
         btf(&[
             0,
             1 << 24,

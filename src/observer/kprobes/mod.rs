@@ -89,7 +89,7 @@ impl Kprobes {
 }
 
 /// What a probe fetches: the path as passed, the interpreter, and the names of the file's components.
-fn fetched(btf: &Btf) -> Option<String> {
+fn fetched(btf: &Btf<'_>) -> Option<String> {
     let bprm = |field| btf.offset("linux_binprm", &[field]);
     let (filename, interp, file) = (bprm("filename")?, bprm("interp")?, bprm("file")?);
     let dentry = btf.offset("file", &["f_path", "dentry"])?;

@@ -5,11 +5,11 @@
 //! once, and what was chosen is read back: places are worth nothing unless they mean what we think.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use memchr::memchr2;
 
 use crate::observer::tracefs::append as write;
 use crate::stages::plain;
@@ -21,13 +21,9 @@ use crate::stages::plain;
 /// tracefs refuses something.
 pub fn choose<'a>(top: &Path, directory: &Path, wanted: &[&'a str]) -> Result<Vec<&'a str>> {
     let path = top.join("available_filter_functions");
-    let context = || format!("failed to read {}", path.display());
-    let list = BufReader::with_capacity(1 << 16, File::open(&path).with_context(context)?);
-    let lines = list
-        .lines()
-        .collect::<std::io::Result<Vec<_>>>()
-        .with_context(context)?;
-    let places = places(lines.iter().map(String::as_str), wanted);
+    let list = fs::read_to_string(&path);
+    let list = list.with_context(|| format!("failed to read {}", path.display()))?;
+    let places = places(&list, wanted);
     let filter = directory.join("set_ftrace_filter");
     let numbers = places.values().flatten().map(|place| format!("{place} "));
     let numbers = numbers.collect::<String>();
@@ -50,18 +46,19 @@ pub fn choose<'a>(top: &Path, directory: &Path, wanted: &[&'a str]) -> Result<Ve
 
 /// The places of the functions that are wanted, from 1, under their own name or, where there is
 /// none, under one that the compiler made of it.
-fn places<'a, 'b>(
-    lines: impl Iterator<Item = &'b str>,
-    wanted: &[&'a str],
-) -> BTreeMap<&'a str, Vec<usize>> {
+fn places<'a>(list: &str, wanted: &[&'a str]) -> BTreeMap<&'a str, Vec<usize>> {
+    // Of tens of thousands of lines, each under emulation, nearly all are somebody else's.
+    let mut sorted = wanted.to_vec();
+    sorted.sort_unstable();
     let mut exact: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut made: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, line) in (1..).zip(lines) {
-        let name = line.split([' ', '\t']).next().unwrap_or_default();
-        let Some(own) = wanted.iter().find(|wanted| **wanted == plain(name)) else {
+    for (place, line) in (1..).zip(list.lines()) {
+        let name = first_word(line);
+        let Ok(found) = sorted.binary_search(&plain(name)) else {
             continue;
         };
-        let places = if *own == name { &mut exact } else { &mut made };
+        let own = sorted[found];
+        let places = if own == name { &mut exact } else { &mut made };
         places.entry(own).or_default().push(place);
     }
     for (name, places) in made {
@@ -70,10 +67,17 @@ fn places<'a, 'b>(
     exact
 }
 
+/// The name of a function on a line, without its module.
+fn first_word(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    let end = memchr2(b' ', b'\t', bytes).unwrap_or(bytes.len());
+    line.get(..end).unwrap_or_default()
+}
+
 /// The functions of a filter, each once and without what the compiler hung on it.
 fn names(filter: &str) -> Vec<&str> {
     let lines = filter.lines().filter(|line| !line.starts_with('#'));
-    let names = lines.map(|line| plain(line.split([' ', '\t']).next().unwrap_or_default()));
+    let names = lines.map(|line| plain(first_word(line)));
     let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
     names.sort_unstable();
     names.dedup();
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     fn found(lines: &[&str]) -> Vec<usize> {
-        let mut all = places(lines.iter().copied(), &["f"]);
+        let mut all = places(&lines.join("\n"), &["z", "f"]);
         all.remove("f").unwrap_or_default()
     }
 

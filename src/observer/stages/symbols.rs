@@ -1,9 +1,11 @@
 //! Where functions are that a name alone does not find: there are two ELF handlers of one name.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 
 use anyhow::{Context as _, Result};
+use memchr::memrchr;
 
 use crate::stages::Source;
 
@@ -11,67 +13,69 @@ use crate::stages::Source;
 #[derive(Debug, Default)]
 pub struct Symbols {
     start: Option<u64>,
-    /// Addresses in the kernel itself; none for a function of a module.
-    found: BTreeMap<String, Vec<Option<u64>>>,
+    /// Addresses in the kernel itself.
+    found: BTreeMap<String, Vec<u64>>,
 }
 
-/// Reads the kernel's symbols, once: the list is long (proc_kallsyms(5)).
+/// Reads the symbols of the kernel itself, once, and of them the code: the list is long
+/// (proc_kallsyms(5)), sorted by address, and modules come last.
 ///
 /// # Errors
 ///
 /// There is no such list.
 pub fn symbols() -> Result<Symbols> {
-    let text = fs::read_to_string("/proc/kallsyms").context("failed to read kallsyms")?;
-    let wanted: Vec<_> = Source::all()
-        .filter_map(|source| match source {
-            Source::Return(name) => Some(name),
-            _ => None,
-        })
-        .collect();
-    Ok(parse(&text, &wanted))
+    let list = File::open("/proc/kallsyms").context("failed to read kallsyms")?;
+    let wanted = Source::all().filter_map(|source| match source {
+        Source::Return(name) => Some(name),
+        _ => None,
+    });
+    let wanted: Vec<_> = wanted.collect();
+    parse(BufReader::with_capacity(1 << 16, list), &wanted).context("failed to read kallsyms")
 }
 
-fn parse(text: &str, wanted: &[&str]) -> Symbols {
+fn parse(mut list: impl BufRead, wanted: &[&str]) -> io::Result<Symbols> {
     let mut symbols = Symbols::default();
-    for line in text.lines() {
-        let mut fields = line.split_ascii_whitespace();
-        let (address, kind) = (fields.next(), fields.next());
-        let (Some(address), Some("t" | "T"), Some(name)) = (address, kind, fields.next()) else {
-            continue;
-        };
-        let own = wanted.contains(&name);
-        if !own && name != "_text" {
-            continue;
+    let mut line = Vec::new();
+    while list.read_until(b'\n', &mut line)? > 0 {
+        let name = line.trim_ascii_end();
+        let name = &name[memrchr(b' ', name).map_or(0, |space| space + 1)..];
+        if name == b"_etext" {
+            break;
         }
-        let Ok(address) = u64::from_str_radix(address, 16) else {
-            continue;
-        };
-        if !own {
-            symbols.start = Some(address);
-            continue;
+        let own = wanted.iter().find(|wanted| wanted.as_bytes() == name);
+        if (own.is_some() || name == b"_text")
+            && let Some(address) = code(&line)
+        {
+            match own {
+                Some(own) => symbols
+                    .found
+                    .entry((*own).to_owned())
+                    .or_default()
+                    .push(address),
+                None => symbols.start = Some(address),
+            }
         }
-        let address = Some(address).filter(|_| fields.next().is_none());
-        symbols
-            .found
-            .entry(name.to_owned())
-            .or_default()
-            .push(address);
+        line.clear();
     }
-    symbols
+    Ok(symbols)
+}
+
+/// The address of a line, where it is one of code.
+fn code(line: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (address, kind) = text.split_once(' ')?;
+    let is_code = kind.starts_with(['t', 'T']);
+    u64::from_str_radix(address, 16).ok().filter(|_| is_code)
 }
 
 impl Symbols {
-    /// The places of a function as a probe takes them: relative to the start of the kernel's code,
-    /// or the name itself for a function of a module.
+    /// The places of a function as a probe takes them: relative to the start of the kernel's code, or
+    /// the name itself where the kernel has none, which may be of a module, or of nobody.
     #[must_use]
     pub fn places(&self, function: &str) -> Vec<String> {
-        let Some(found) = self.found.get(function) else {
-            return Vec::new();
-        };
-        let mut addresses: Vec<u64> = found.iter().flatten().copied().collect();
-        addresses.sort_unstable();
-        match self.start {
-            Some(start) if addresses.len() == found.len() => addresses
+        let found = self.found.get(function).map(Vec::as_slice);
+        match (self.start, found) {
+            (Some(start), Some(addresses)) => addresses
                 .iter()
                 .map(|address| format!("_text+{:#x}", address.wrapping_sub(start)))
                 .collect(),
@@ -84,28 +88,33 @@ impl Symbols {
 mod tests {
     use super::parse;
 
+    fn places(list: &str) -> Vec<String> {
+        parse(list.as_bytes(), &["f"]).unwrap().places("f")
+    }
+
     #[test]
     fn two_functions_of_one_name_are_two_places() {
-        let text = "ffffffff81000000 T _text\nffffffff81000300 t f\nffffffff81000100 t f\n\
-                    ffffffff81000200 t f.cold\n";
-        assert_eq!(
-            parse(text, &["f"]).places("f"),
-            ["_text+0x100", "_text+0x300"]
-        );
+        let text = "ffffffff81000000 T _text\nffffffff81000100 t f\nffffffff81000200 t f.cold\n\
+                    ffffffff81000300 t f\n";
+        assert_eq!(places(text), ["_text+0x100", "_text+0x300"]);
+    }
+
+    #[test]
+    fn what_is_no_code_is_no_place() {
+        let text = "ffffffff81000000 T _text\nffffffff81000100 d f\n";
+        assert_eq!(places(text), ["f"]);
     }
 
     #[test]
     fn a_function_of_a_module_is_probed_by_its_name() {
-        let text = "ffffffff81000000 T _text\nffffffffc0000100 t f\t[m]\n";
-        assert_eq!(parse(text, &["f"]).places("f"), ["f"]);
+        let text =
+            "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffffc0000100 t f\t[m]\n";
+        assert_eq!(places(text), ["f"]);
     }
 
     #[test]
-    fn a_function_that_is_not_there_has_no_place() {
-        assert!(
-            parse("ffffffff81000000 T _text\n", &["f"])
-                .places("f")
-                .is_empty()
-        );
+    fn nothing_is_read_after_the_code() {
+        let text = "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffff83000000 t f\n";
+        assert_eq!(places(text), ["f"]);
     }
 }
