@@ -5,7 +5,7 @@
 //! a small static program is started again and again, first unwatched, then watched by an observer of
 //! the suite, which no monitor holds anything for; then a hundred times beside two processes that compute.
 //! Ways that look things up when they were told, or again and again, are raced for real ([`racers`]). What
-//! is quoted is the ratio of an exec in one guest, the least of many measurements, median of the rounds;
+//! is quoted is the ratio of an exec in one guest, the least of many measurements;
 //! under emulation the kernel's share of an exec is another than on hardware, and a ratio is no promise for it.
 //!
 //! - `-- record COMMIT` adds the results to `benches/results/observers.tsv`, from which `exetrail observers` shows
@@ -22,8 +22,6 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail};
 use exetrail::observer::OBSERVERS;
 
-/// How many guests each way has on each kernel.
-const ROUNDS: usize = 3;
 const KERNELS: &str = "5.10 6.12 7.3";
 /// The observers that are not measured: an agent is a user's, and who polls is raced.
 const LEFT_OUT: [&str; 2] = ["agent", "proc-poll"];
@@ -61,7 +59,7 @@ fn main() -> Result<ExitCode> {
     let kernels = std::env::var("EXETRAIL_BENCH_KERNEL");
     let kernels = kernels.unwrap_or_else(|_| KERNELS.to_owned());
     for kernel in kernels.split_ascii_whitespace() {
-        println!("{kernel}, medians of {ROUNDS} guests\n");
+        println!("{kernel}\n");
         println!("{:<50} {:>6} {:>10}", "", "ratio", "caught");
         for way in all
             .iter()
@@ -76,33 +74,21 @@ fn main() -> Result<ExitCode> {
 
 /// Measures a way on a kernel, says it, and records it where there is a commit to record it for.
 fn one(kernel: &str, way: &str, commit: Option<&str>) -> Result<()> {
-    let mut all = Vec::new();
-    for _ in 0..ROUNDS {
-        match boot(kernel, way)? {
-            Ok(measured) => all.push(measured),
-            Err(reason) => {
-                println!("{way:<50} {reason}");
-                return Ok(());
-            }
+    let measured = match boot(kernel, way)? {
+        Ok(measured) => measured,
+        Err(reason) => {
+            println!("{way:<50} {reason}");
+            return Ok(());
         }
-    }
-    all.sort_by(|one, other| one.ratio.total_cmp(&other.ratio));
-    let ratio = all[all.len() / 2].ratio;
+    };
     let whose = racers::sign(way).unwrap_or(way);
+    let ratio = measured.ratio;
     println!("{whose:<50} {ratio:>6.2}");
-    let mut lines = format!(
-        "{kernel}\t{}\t{whose}\tratio\t{ratio:.2}\n",
-        commit.unwrap_or_default()
-    );
-    for (place, (sign, _, execs)) in all[0].caught.iter().enumerate() {
-        let mut caught: Vec<_> = all.iter().map(|one| one.caught[place].1).collect();
-        caught.sort_unstable();
-        let caught = caught[caught.len() / 2];
+    let named = commit.unwrap_or_default();
+    let mut lines = format!("{kernel}\t{named}\t{whose}\tratio\t{ratio:.2}\n");
+    for (sign, caught, execs) in &measured.caught {
         println!("  {sign:<48} {:>6} {caught:>6} of {execs}", "");
-        lines += &format!(
-            "{kernel}\t{}\t{sign}\tcaught\t{caught}/{execs}\n",
-            commit.unwrap_or_default()
-        );
+        lines += &format!("{kernel}\t{named}\t{sign}\tcaught\t{caught}/{execs}\n");
     }
     if commit.is_some() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/observers.tsv");

@@ -40,6 +40,13 @@ struct Pass<'a> {
 
 type Scenarios = VecDeque<&'static Registered>;
 
+/// The scenarios of a pass that share what their guests carry.
+struct Queue {
+    all: Scenarios,
+    /// Those that have not had their turn.
+    left: Scenarios,
+}
+
 impl Guest<'_> {
     /// Runs scenarios, in as many passes as the observers need that share no boot.
     pub fn run(
@@ -113,14 +120,15 @@ impl Guest<'_> {
     fn pass(
         &self,
         pass: &Pass<'_>,
-        mut left: Scenarios,
+        left: Scenarios,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
         take: &mut dyn FnMut(Record),
     ) {
         let all = left.clone();
+        let mut queue = Queue { all, left };
         let mut told = false;
-        while !left.is_empty() && !stop.is_asked_for() {
+        while !queue.left.is_empty() && !stop.is_asked_for() {
             // A pass of many boots is told once.
             if !(told && self.is_asked_once(pass)) {
                 let _ = sender.send(RunEvent::Booting {
@@ -129,25 +137,28 @@ impl Guest<'_> {
                 });
                 told = true;
             }
-            let before = left.len();
+            let before = queue.left.len();
             let mut running = None;
-            let reason = match self.boot(pass, &all, &mut left, &mut running, stop, sender, take) {
+            let reason = match self.boot(pass, &mut queue, &mut running, stop, sender, take) {
                 Err(Breakdown::Broken(reason)) => reason,
                 // A guest that does nothing would be booted for ever.
-                Ok(()) if left.len() == before => {
+                Ok(()) if queue.left.len() == before => {
                     "the guest said that everything was done, and nothing was".to_owned()
                 }
                 _ => continue,
             };
             // The scenario that ran is broken; when none did, this kernel is given up.
             let lost = match running {
-                Some(running) => left.iter().position(|scenario| scenario.name == running),
-                None if left.len() < before => continue,
+                Some(running) => queue
+                    .left
+                    .iter()
+                    .position(|scenario| scenario.name == running),
+                None if queue.left.len() < before => continue,
                 None => None,
             };
             let lost = match lost {
-                Some(place) => left.remove(place).into_iter().collect(),
-                None => std::mem::take(&mut left),
+                Some(place) => queue.left.remove(place).into_iter().collect(),
+                None => std::mem::take(&mut queue.left),
             };
             for scenario in lost {
                 let seen = vec![ViewSeen::no_trail(Outcome::Broken, reason.clone())];
@@ -159,14 +170,14 @@ impl Guest<'_> {
     fn boot(
         &self,
         pass: &Pass<'_>,
-        all: &Scenarios,
-        left: &mut Scenarios,
+        queue: &mut Queue,
         running: &mut Option<String>,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
         take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
-        let (load, mut together) = self.together(all, left);
+        let (load, mut together) = self.together(queue);
+        let left = &mut queue.left;
         if self.is_asked_once(pass) {
             together.truncate(1);
         }
@@ -259,7 +270,8 @@ impl Guest<'_> {
 
     /// What the next boot carries, and who of those that are left shares it: those that say nothing of it share the
     /// fixture with the parts that all of them declare, also those that had their boot.
-    fn together(&self, all: &Scenarios, left: &Scenarios) -> (Load, Vec<&'static Registered>) {
+    fn together(&self, queue: &Queue) -> (Load, Vec<&'static Registered>) {
+        let Queue { all, left } = queue;
         let loads = &self.suite.loads;
         let own = |scenario: &Registered| loads.get(scenario.name);
         let first = left.front().and_then(|scenario| own(scenario));
