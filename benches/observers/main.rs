@@ -58,6 +58,7 @@ fn main() -> Result<ExitCode> {
     }
     let kernels = std::env::var("EXETRAIL_BENCH_KERNEL");
     let kernels = kernels.unwrap_or_else(|_| KERNELS.to_owned());
+    let mut code = ExitCode::SUCCESS;
     for kernel in kernels.split_ascii_whitespace() {
         println!("{kernel}\n");
         println!("{:<50} {:>6} {:>10}", "", "ratio", "caught");
@@ -65,11 +66,14 @@ fn main() -> Result<ExitCode> {
             .iter()
             .filter(|way| ways.is_empty() || ways.contains(way))
         {
-            one(kernel, way, commit)?;
+            if let Err(error) = one(kernel, way, commit) {
+                println!("{way:<50} {error:#}");
+                code = ExitCode::FAILURE;
+            }
         }
         println!();
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// Measures a way on a kernel, says it, and records it where there is a commit to record it for.
