@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -26,40 +26,52 @@ use super::racers;
 pub const SHORT: &str = "/tmp/short";
 /// One with a loader, for what is loaded into programs.
 const DYNAMIC: &str = "/usr/bin/true";
-/// How many execs are timed together, and how often.
+/// What is said where the CPU is to be read, and how long nothing is done then.
+pub const MARK: &str = "mark";
+const IDLE: Duration = Duration::from_millis(300);
+/// How many execs are measured together.
+const EXECS: usize = 100;
+/// How many there are in a block while the machine is busy, how many blocks, and how many processes compute then.
 const BLOCK: usize = 10;
-const BLOCKS: usize = 15;
-/// How many blocks there are while the machine is busy, and how many processes compute then.
 const BUSY_BLOCKS: usize = 10;
 const BUSY: usize = 2;
 
 /// What was caught, by the name of what tells of it.
 type Caught = Vec<(&'static str, usize)>;
 
-/// Says what one way costs and catches, as the last line.
+/// Says where the parts begin and end whose CPU is measured, and as the last line what was caught.
 pub fn measure(way: &str) -> Result<()> {
     fs::create_dir_all("/tmp").context("failed to make /tmp")?;
     fs::write(SHORT, SUBJECT).context("failed to write the program")?;
     fs::set_permissions(SHORT, fs::Permissions::from_mode(0o755)).context("failed to share it")?;
     // The first ones find nothing in any cache.
-    fastest(|| block(way, &[]))?;
-    let before = fastest(|| block(way, &[]))?;
-    let measured = match Kind::find(way) {
+    block(way, &[], BLOCK)?;
+    mark()?;
+    block(way, &[], EXECS)?;
+    mark()?;
+    let caught = match Kind::find(way) {
         Some(kind) => observed(kind)?,
         None => Some(raced(way)?),
     };
-    if let Some((beside, caught)) = measured {
-        let ratio = beside.as_secs_f64() / before.as_secs_f64();
+    if let Some(caught) = caught {
         let execs = BUSY_BLOCKS * BLOCK;
         let caught = caught.iter();
         let caught = caught.map(|(sign, count)| format!("\t{sign}\t{count}\t{execs}"));
-        println!("{ratio:.3}{}", caught.collect::<String>());
+        println!("caught{}", caught.collect::<String>());
     }
     Ok(())
 }
 
+/// Has the CPU read that the machine has used, while it does nothing.
+fn mark() -> Result<()> {
+    println!("{MARK}");
+    std::io::stdout().flush().context("failed to say it")?;
+    std::thread::sleep(IDLE);
+    Ok(())
+}
+
 /// Beside an observer of the suite; none where this kernel does not have what it needs.
-fn observed(kind: &'static Kind) -> Result<Option<(Duration, Caught)>> {
+fn observed(kind: &'static Kind) -> Result<Option<Caught>> {
     let unmet = kind.needs.iter().find(|need| !(need.probe)(LabKind::Vm));
     if let Some(need) = unmet {
         println!("unsupported\tneeds {}", need.what);
@@ -76,45 +88,54 @@ fn observed(kind: &'static Kind) -> Result<Option<(Duration, Caught)>> {
         observer,
         watch: None,
     };
-    let beside = fastest(|| Ok(watched.block()?.0))?;
-    let mut add = |report: &Report, run: &Run| {
+    watched.arm()?;
+    mark()?;
+    let started = watched.block(EXECS)?;
+    mark()?;
+    if !kind.is_asked_once() {
+        watched.end(&started)?;
+    }
+    let mut add = |(report, run): (Report, Run)| {
         for (sign, (_, count)) in signs.iter().zip(&mut caught) {
-            *count += told(sign, report, run);
+            *count += told(sign, &report, &run);
         }
     };
     let busy = Busy::start()?;
     for _ in 0..BUSY_BLOCKS {
-        let (_, seen) = watched.block()?;
-        seen.iter().for_each(|(report, run)| add(report, run));
+        watched.arm()?;
+        let started = watched.block(BLOCK)?;
+        if !kind.is_asked_once() {
+            watched.end(&started)?.map_or((), &mut add);
+        }
     }
     drop(busy);
-    if let Some((report, run)) = watched.end(&[])? {
-        add(&report, &run);
-    }
-    Ok(Some((beside, caught)))
+    watched.end(&[])?.map_or((), &mut add);
+    Ok(Some(caught))
 }
 
 /// Beside a process that looks for itself.
-fn raced(way: &str) -> Result<(Duration, Caught)> {
+fn raced(way: &str) -> Result<Caught> {
     let sign = racers::sign(way).context("it has no name")?;
     let racer = racers::Racer::start(way)?;
-    let beside = fastest(|| block(way, &[]))?;
+    mark()?;
+    block(way, &[], EXECS)?;
+    mark()?;
     drop(racer);
     let racer = racers::Racer::start(way)?;
     let busy = Busy::start()?;
     let mut started = Vec::new();
     for _ in 0..BUSY_BLOCKS {
-        started.extend(block(way, &[])?.started);
+        started.extend(block(way, &[], BLOCK)?);
     }
     drop(busy);
-    Ok((beside, vec![(sign, racer.caught(&started)?)]))
+    Ok(vec![(sign, racer.caught(&started)?)])
 }
 
 fn failed(failure: Failure) -> anyhow::Error {
     anyhow::anyhow!("{failure:?}")
 }
 
-/// An observer, armed for each block; one that can be asked once, for all of them.
+/// An observer; one that can be asked once is armed once.
 struct Watched {
     kind: &'static Kind,
     observer: Box<dyn Observer>,
@@ -122,20 +143,20 @@ struct Watched {
 }
 
 impl Watched {
-    /// A block under it, and what it saw; nothing where it goes on.
-    fn block(&mut self) -> Result<(Block, Option<(Report, Run)>)> {
+    /// Begins a watch where none goes on.
+    fn arm(&mut self) -> Result<()> {
         if self.watch.is_none() {
             let mut watch = watch();
             self.observer.arm(&mut watch).map_err(failed)?;
             self.watch = Some(watch);
         }
+        Ok(())
+    }
+
+    /// Execs under it, and who was started.
+    fn block(&self, execs: usize) -> Result<Vec<i32>> {
         let submits = self.watch.iter().flat_map(|watch| watch.submits.clone());
-        let block = block(self.kind.name, &submits.collect::<Vec<_>>())?;
-        let seen = match self.kind.is_asked_once() {
-            true => None,
-            false => self.end(&block.started)?,
-        };
-        Ok((block, seen))
+        block(self.kind.name, &submits.collect::<Vec<_>>(), execs)
     }
 
     /// Ends the watch that goes on, over these processes.
@@ -216,23 +237,9 @@ impl Drop for Busy {
     }
 }
 
-/// The least that a block takes.
-fn fastest(mut block: impl FnMut() -> Result<Block>) -> Result<Duration> {
-    let mut least = Duration::MAX;
-    for _ in 0..BLOCKS {
-        least = least.min(block()?.took);
-    }
-    Ok(least)
-}
-
-/// Execs one after the other.
-struct Block {
-    took: Duration,
-    started: Vec<i32>,
-}
-
-/// Has a process of its own start a block: it submits itself, so that whom it starts is watched as well.
-fn block(way: &str, submits: &[Submit]) -> Result<Block> {
+/// Has a process of its own start programs, one after the other: it submits itself, so that whom it starts is
+/// watched as well.
+fn block(way: &str, submits: &[Submit], execs: usize) -> Result<Vec<i32>> {
     let program = if way == "ld-preload" { DYNAMIC } else { SHORT };
     let program = CString::new(program)?;
     let mut environment = vec![CString::new(format!("{ROLE}={}", Role::Exit.name()))?];
@@ -241,12 +248,9 @@ fn block(way: &str, submits: &[Submit]) -> Result<Block> {
             environment.push(CString::new(format!("LD_PRELOAD={place}"))?);
         }
     }
-    let act = || -> Result<(Duration, Vec<i32>)> {
+    let act = || -> Result<Vec<i32>> {
         submits.iter().try_for_each(exetrail::scenario::submit)?;
-        let began = Instant::now();
-        let started = (0..BLOCK).map(|_| start(&program, &environment));
-        let started = started.collect::<Result<Vec<_>>>()?;
-        Ok((began.elapsed(), started))
+        (0..execs).map(|_| start(&program, &environment)).collect()
     };
     let (mut hear, say) = std::io::pipe().context("failed to make a pipe")?;
     match sys::fork().context("failed to fork")? {
@@ -261,10 +265,9 @@ fn block(way: &str, submits: &[Submit]) -> Result<Block> {
             hear.read_to_end(&mut found)
                 .context("failed to hear of the execs")?;
             waitpid(child, None).context("failed to reap who started them")?;
-            let found: Result<(Duration, Vec<i32>), String> =
+            let found: Result<Vec<i32>, String> =
                 serde_json::from_slice(&found).context("nothing was said of the execs")?;
-            let (took, started) = found.map_err(anyhow::Error::msg)?;
-            Ok(Block { took, started })
+            found.map_err(anyhow::Error::msg)
         }
     }
 }

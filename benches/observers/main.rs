@@ -5,7 +5,7 @@
 //! a small static program is started again and again, first unwatched, then watched by an observer of
 //! the suite, which no monitor holds anything for; then a hundred times beside two processes that compute.
 //! Ways that look things up when they were told, or again and again, are raced for real ([`racers`]). What
-//! is quoted is the ratio of an exec in one guest, the least of many measurements;
+//! is quoted is the ratio of a hundred execs in one guest, in CPU of the whole machine, read from outside while it does nothing;
 //! under emulation the kernel's share of an exec is another than on hardware, and a ratio is no promise for it.
 //!
 //! - `-- record COMMIT` adds the results to `benches/results/observers.tsv`, from which `exetrail observers` shows
@@ -15,9 +15,11 @@
 mod inside;
 mod racers;
 
-use std::io::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use exetrail::observer::OBSERVERS;
@@ -29,7 +31,7 @@ const LEFT_OUT: [&str; 2] = ["agent", "proc-poll"];
 /// What one guest says: its last line, parted by tabs.
 #[derive(Clone, Debug, PartialEq)]
 struct Measured {
-    /// An exec that is watched, as a multiple of one that is not.
+    /// What execs take that are watched, as a multiple of what they take otherwise.
     ratio: f64,
     /// What was caught of how many execs, by the name of what tells of them.
     caught: Vec<(String, usize, usize)>,
@@ -110,29 +112,57 @@ fn one(kernel: &str, way: &str, commit: Option<&str>) -> Result<()> {
 /// Boots a guest that measures; why it cannot, where the kernel does not have what the way needs.
 fn boot(kernel: &str, way: &str) -> Result<Result<Measured, String>> {
     let program = std::env::current_exe().context("failed to find this program")?;
-    let output = Command::new(env!("CARGO_BIN_EXE_exetrail"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_exetrail"))
         .args(["boot", kernel, "--cpus", "2", "--timeout", "120", "--add"])
         .arg(format!("{}:/bench", program.display()))
         .args(["--", "/bench", "inside", way])
-        .stderr(Stdio::piped())
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
         .context("failed to run exetrail boot")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let last = said.lines().last().unwrap_or_default();
+    let said = child.stdout.take().context("it has no output")?;
+    let (mut marks, mut last) = (Vec::new(), String::new());
+    for line in BufReader::new(said).lines() {
+        last = line.context("failed to read what the guest says")?;
+        if last == inside::MARK {
+            marks.push(machine_cpu(child.id())?);
+        }
+    }
+    let status = child.wait().context("failed to wait for exetrail boot")?;
     if let Some(reason) = last.strip_prefix("unsupported\t") {
         return Ok(Err(reason.to_owned()));
     }
-    let told = String::from_utf8_lossy(&output.stderr);
-    let measured = read(last).filter(|_| output.status.success());
-    let measured =
-        measured.with_context(|| format!("{kernel}, {way}: {}\n{told}", output.status))?;
-    Ok(Ok(measured))
+    let [before, alone, between, beside] = marks[..] else {
+        bail!("the guest says {} of four marks: {status}", marks.len());
+    };
+    let ratio = (beside - between).as_secs_f64() / (alone - before).as_secs_f64();
+    let caught = caught(&last).filter(|_| status.success());
+    let caught = caught.with_context(|| format!("the guest ends with {last:?}: {status}"))?;
+    Ok(Ok(Measured { ratio, caught }))
 }
 
-/// `RATIO`, and then `SIGN`, `CAUGHT` and `EXECS` for each.
-fn read(line: &str) -> Option<Measured> {
+/// The CPU that the machine has used which this process started.
+fn machine_cpu(parent: u32) -> Result<Duration> {
+    let mut all = Duration::ZERO;
+    let children = format!("/proc/{parent}/task");
+    for thread in fs::read_dir(&children).context("exetrail boot has ended")? {
+        let children = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        for child in children.split_ascii_whitespace() {
+            for thread in fs::read_dir(format!("/proc/{child}/task"))? {
+                // Nanoseconds on a CPU come first (proc_pid_schedstat in fs/proc/base.c).
+                let ran = fs::read_to_string(thread?.path().join("schedstat"))?;
+                let ran = ran.split(' ').next().and_then(|ran| ran.parse().ok());
+                all += Duration::from_nanos(ran.context("no time on a CPU")?);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// `caught`, and then `SIGN`, `CAUGHT` and `EXECS` for each.
+fn caught(line: &str) -> Option<Vec<(String, usize, usize)>> {
     let mut words = line.split('\t');
-    let ratio = words.next()?.parse().ok()?;
+    words.next().filter(|word| *word == "caught")?;
     let words: Vec<&str> = words.collect();
     let caught = words.chunks(3).map(|one| match one {
         [sign, caught, execs] => Some((
@@ -142,6 +172,5 @@ fn read(line: &str) -> Option<Measured> {
         )),
         _ => None,
     });
-    let caught = caught.collect::<Option<_>>()?;
-    Some(Measured { ratio, caught })
+    caught.collect()
 }
