@@ -255,3 +255,43 @@ fn a_page_for_which_there_is_no_room_leaves_the_old_one() {
         assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn an_output_that_has_no_room_is_an_error() {
+    let cache = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["kernels"][..],
+        &["contract"],
+        &["observers"],
+        &["history", "start/shebang"],
+        &["diff", "5.10", "7.3"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = exetrail(arguments, Path::new(ROOT), cache.path());
+        command.stdout(full);
+        fails(command, &["No space left on device"]);
+    }
+}
+
+/// The page of the monitor beside a whole system is written by a script, from a table that it adds to.
+#[test]
+fn the_page_of_the_whole_system_is_that_of_its_table() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [
+        "vm/system",
+        "vm/system.awk",
+        "docs/system.tsv",
+        "docs/system.md",
+    ] {
+        let place = dir.path().join(name);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(Path::new(ROOT).join(name), place).unwrap();
+    }
+    let written = Command::new(dir.path().join("vm/system"))
+        .arg("--page")
+        .status();
+    assert!(written.unwrap().success());
+    let [new, old] = [dir.path(), Path::new(ROOT)]
+        .map(|root| fs::read_to_string(root.join("docs/system.md")).unwrap());
+    assert_eq!(new, old, "write it by vm/system --page");
+}

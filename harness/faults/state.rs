@@ -1,7 +1,8 @@
 //! Caches and the states in them that are not as they were kept.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,14 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::lab::{Check, Lab, SCENARIOS, Seen, options};
 
-pub const TRIALS: [(&str, Check); 8] = [
+pub const TRIALS: [(&str, Check); 10] = [
     ("state_is_cut", state_is_cut),
     ("state_ends_early", state_ends_early),
     ("state_of_another_qemu", state_of_another_qemu),
     ("cache_takes_no_state", cache_takes_no_state),
     ("cache_is_read_only", cache_is_read_only),
     ("cache_is_full", cache_is_full),
+    ("cache_is_foreign", cache_is_foreign),
     ("cache_is_shared", cache_is_shared),
+    ("records_have_no_room", records_have_no_room),
     ("maker_of_a_state_is_killed", maker_of_a_state_is_killed),
 ];
 
@@ -162,6 +165,33 @@ fn cache_is_full(lab: &Lab) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Nothing of a cache is used that others may change, or that is another's.
+fn cache_is_foreign(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    lab.with_cache(dir.path())?;
+    let refused = |why: &str| -> Result<(), Failed> {
+        let output = shell(lab, dir.path(), &[], "exec \"$@\"").output();
+        let output = output.context("failed to run the command")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() == Some(2) && said.contains(why) {
+            true => Ok(()),
+            false => Err(format!("{why} wanted: {}: {said}", output.status).into()),
+        }
+    };
+    let mode = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(dir.path(), mode).context("failed to open it to all")?;
+    refused("everybody may write to")?;
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(dir.path(), mode).context("failed to close it")?;
+    // Only root can give a directory away.
+    if nix::unistd::geteuid().is_root() {
+        let other = Some(nix::unistd::Uid::from_raw(65534));
+        nix::unistd::chown(dir.path(), other, None).context("failed to give it away")?;
+        refused("belongs to user 65534")?;
+    }
+    Ok(())
+}
+
 /// Two containers with one cache make the same state at once, and each restores one that is whole.
 fn cache_is_shared(lab: &Lab) -> Result<(), Failed> {
     let dir = tempfile::tempdir().context("failed to make a directory")?;
@@ -184,6 +214,53 @@ fn cache_is_shared(lab: &Lab) -> Result<(), Failed> {
         (1, 0) => Ok(()),
         (states, work) => Err(format!("{states} states, {work} that are unfinished").into()),
     }
+}
+
+/// A disk that is full at any write of what a run keeps: it is said, and what is kept is whole.
+fn records_have_no_room(lab: &Lab) -> Result<(), Failed> {
+    let dir = tempfile::tempdir().context("failed to make a directory")?;
+    lab.with_cache(dir.path())?;
+    for pages in 1..100 {
+        let room = tempfile::tempdir().context("failed to make a directory")?;
+        let kept = tempfile::tempdir().context("failed to make a directory")?;
+        let script = format!(
+            "mount -t tmpfs -o size={}k none {room}; \"$@\" --records {room} || status=$?; \
+             cp -r {room}/. {}; exit ${{status:-0}}",
+            4 * pages,
+            kept.path().display(),
+            room = room.path().display(),
+        );
+        let output = shell(lab, dir.path(), &[], &script).output();
+        let output = output.context("failed to run the command")?;
+        for file in whole_files(kept.path())? {
+            let text = fs::read_to_string(&file).context("failed to read what was kept")?;
+            let json = serde_json::from_str::<serde_json::Value>(&text);
+            json.with_context(|| format!("{pages} pages: {} is cut", file.display()))?;
+        }
+        if output.status.success() {
+            return match pages {
+                1 => Err("there was room at once".into()),
+                _ => Ok(()),
+            };
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() != Some(2) || !said.contains("No space left on device") {
+            return Err(format!("{pages} pages: {}: {said}", output.status).into());
+        }
+    }
+    Err("there is never room enough".into())
+}
+
+/// Every file below a directory.
+fn whole_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in exetrail::files::list(directory)? {
+        match path.is_dir() {
+            true => found.extend(whole_files(&path)?),
+            false => found.push(path),
+        }
+    }
+    Ok(found)
 }
 
 /// Who is killed while he makes a state leaves none, and nobody is disturbed by what he leaves.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::clearing::end_everybody;
 use super::fault::Nobody;
-use super::runner::{Boot, TRAIL, Work, end_everybody, observe};
+use super::runner::{Boot, TRAIL, Work, observe};
 use super::undo::Undo;
 use crate::case::Case;
 use crate::cases::{self, kept::Kept};

@@ -18,7 +18,7 @@ use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::WaitPidFlag;
 use nix::unistd::{Pid, execve};
 
 use super::{channel, pack};
@@ -249,14 +249,9 @@ fn follow(mut running: Running, children: &SignalFd, link: &Link) -> Result<u8> 
 fn reap(command: Pid) -> Result<Option<u8>> {
     let mut own = None;
     loop {
-        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
-                own = u8::try_from(status).ok()
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
-                own = Some(128 + u8::try_from(signal as i32).unwrap_or(0));
-            }
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(own),
+        match sys::reap(None, WaitPidFlag::WNOHANG) {
+            Ok(Some((pid, status))) if pid == command => own = Some(sys::shell_status(status)),
+            Ok(None) | Err(Errno::ECHILD) => return Ok(own),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("failed to reap"),
         }
@@ -267,7 +262,7 @@ fn reap(command: Pid) -> Result<Option<u8>> {
 fn end_the_rest() {
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     loop {
-        match waitpid(None::<Pid>, None) {
+        match sys::reap(None, WaitPidFlag::empty()) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return,
         }

@@ -8,6 +8,7 @@
 mod cgroup;
 mod chance;
 mod channel;
+mod clearing;
 mod command;
 mod fault;
 mod init;
@@ -20,6 +21,7 @@ mod pack;
 mod report;
 mod root;
 mod runner;
+mod task;
 mod undo;
 
 use std::process::ExitCode;

@@ -1,39 +1,34 @@
 //! PID 1 in the scenarios' root: runs what the plan asks for and sends what was seen.
 
 use std::fs;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::signalfd::SignalFd;
+use nix::sys::wait::waitpid;
 
+use super::clearing::{child_signals, end_everybody};
 use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
+use super::task::{Doing, Own};
 use super::undo::Undo;
 use super::{
     FileView, Inspected, chance, channel, command, launcher, orders, report, running_kernel,
 };
-use crate::cases;
 use crate::cases::kept::Kept;
 use crate::files;
 use crate::model::{self, Either, Recording, Witness, World};
-use crate::need::{NAMED, Need, asked};
+use crate::need::asked;
 use crate::observer::Watch;
-use crate::scenario::{
-    Hang, LaunchEnding, Registered, Reply, Request, Scenario, System, keep_counting,
-};
+use crate::scenario::{Hang, LaunchEnding, Reply, Request, keep_counting};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, LabKind, Run, Section, Trail, normalise};
 use crate::wire::{
-    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, Submit, until,
+    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, Submit,
 };
 
 /// The view that the runner itself puts together, from what the holder saw.
@@ -210,46 +205,6 @@ fn one(
         return Err(Failure::Broken("the scenario started nothing".to_owned()));
     }
     Ok(seen)
-}
-
-/// What makes files and executes programs.
-type Doing<'a> = dyn Fn(&mut System) -> Result<()> + 'a;
-
-/// What the runner does for one ask: code that it knows by its name, or data that it was sent.
-struct Own<'a> {
-    needs: Vec<Need>,
-    deadline: Duration,
-    hang: Hang,
-    run: Box<Doing<'a>>,
-}
-
-impl Own<'_> {
-    fn of(ask: &Ask) -> Result<Own<'_>> {
-        if let Some(case) = &ask.case {
-            let needs = case.needs.iter().map(|name| {
-                let found = NAMED.iter().find(|(known, _)| known == name);
-                let found = found.map(|(_, need)| *need);
-                found.with_context(|| format!("the guest knows no need {name}"))
-            });
-            return Ok(Own {
-                needs: needs.collect::<Result<_>>()?,
-                deadline: case
-                    .deadline
-                    .map_or(Scenario::DEFAULT.deadline, Duration::from_secs),
-                hang: Hang::Fault,
-                run: Box::new(|system| cases::play(case, system)),
-            });
-        }
-        let name = &ask.scenario;
-        let registered = Registered::find(name);
-        let found = registered.with_context(|| format!("the guest knows no scenario {name}"))?;
-        Ok(Own {
-            needs: found.scenario.needs.to_vec(),
-            deadline: found.scenario.deadline,
-            hang: found.scenario.hang,
-            run: Box::new(found.scenario.run),
-        })
-    }
 }
 
 /// What all scenarios of a boot share.
@@ -472,77 +427,4 @@ fn hang(monitor: i32) -> Option<String> {
 fn pid_max() -> Result<i32> {
     let text = fs::read_to_string("/proc/sys/kernel/pid_max").context("failed to read pid_max")?;
     text.trim().parse().context("failed to read pid_max")
-}
-
-/// Kills and reaps everything that is left of a scenario.
-///
-/// The monitor is gone by now and has allowed every pending event; what cannot be killed even so is
-/// stuck in the kernel, and then the host gives up on this boot. Whoever is below the process that is
-/// spared lives on, and that one too.
-pub(super) fn end_everybody(children: &SignalFd, spared: Option<i32>) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    if let Some(spared) = spared {
-        return end_all_but(spared, children, deadline);
-    }
-    match kill(Pid::from_raw(-1), Signal::SIGKILL) {
-        Ok(()) | Err(Errno::ESRCH) => {}
-        Err(errno) => bail!("failed to end what the scenario left: {errno}"),
-    }
-    loop {
-        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-            Err(Errno::ECHILD) => return Ok(()),
-            Ok(WaitStatus::StillAlive) => {
-                let mut fds = [PollFd::new(children.as_fd(), PollFlags::POLLIN)];
-                if poll(&mut fds, until(deadline)) == Ok(0) {
-                    bail!(
-                        "what the scenario left cannot be killed: {}",
-                        report::living()
-                    );
-                }
-                // One signal may stand for several children: the loop reaps until none is ready.
-                while let Ok(Some(_)) = children.read_signal() {}
-            }
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno).context("failed to reap"),
-        }
-    }
-}
-
-/// Kills and reaps everybody who is not below this process, one look at the list after the other: somebody
-/// may fork while it is read.
-fn end_all_but(spared: i32, children: &SignalFd, deadline: Instant) -> Result<()> {
-    loop {
-        while let Ok(status) = waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-            if status == WaitStatus::StillAlive {
-                break;
-            }
-        }
-        let left = report::others(spared);
-        if left.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            bail!(
-                "what the scenario left cannot be killed: {}",
-                report::living()
-            );
-        }
-        for pid in left {
-            // One that has ended meanwhile is what is wanted.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-        let mut fds = [PollFd::new(children.as_fd(), PollFlags::POLLIN)];
-        // A grandchild's end reaches us with its parent's.
-        let soon = Instant::now() + Duration::from_millis(20);
-        let _ = poll(&mut fds, until(soon.min(deadline)));
-        while let Ok(Some(_)) = children.read_signal() {}
-    }
-}
-
-/// Becomes readable when a child ends.
-fn child_signals() -> nix::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    mask.add(Signal::SIGCHLD);
-    mask.thread_block()?;
-    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }

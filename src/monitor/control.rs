@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::WaitPidFlag;
 use nix::unistd::{Pid, pipe2};
 
 use super::answer::{Answerer, Refusals};
@@ -29,6 +29,7 @@ use super::writer::{Sink, Writer};
 use super::{Destination, Options, Scope, Summary, UNWATCHED, cgroup, signals};
 use crate::observer::fanotify::{Class, Group, never_dump};
 use crate::proc::Stat;
+use crate::sys;
 use crate::wire::until;
 
 /// How long a slow reader is waited for at the end.
@@ -406,19 +407,16 @@ impl Control {
     /// Reaps the command and its orphans; true when the command has ended.
     fn reap(&mut self) -> Result<bool> {
         loop {
-            let (pid, status) = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, status)) => (pid, status),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, 128 + signal as i32),
-                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => {
-                    return Ok(self.status.is_some());
-                }
-                Ok(_) | Err(Errno::EINTR) => continue,
+            let (pid, status) = match sys::reap(None, WaitPidFlag::WNOHANG) {
+                Ok(Some(ended)) => ended,
+                Ok(None) | Err(Errno::ECHILD) => return Ok(self.status.is_some()),
+                Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno).context("failed to wait for the command"),
             };
             if let Some(command) = &self.command
                 && command.pid == pid
             {
-                self.status = Some(u8::try_from(status).unwrap_or(u8::MAX));
+                self.status = Some(sys::shell_status(status));
                 if let Some(failure) = command.failure() {
                     tell(&failure);
                 }

@@ -5,6 +5,7 @@
 //! watched any more. The monitor watches it in turn: a guard that is gone or stands still ends it.
 
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +15,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::WaitPidFlag;
 use nix::unistd::{Pid, pipe2};
 
 use super::cgroup::{self, Standing};
@@ -189,20 +190,24 @@ impl Guard {
 
     /// The status to end with, once the monitor has ended.
     fn reap(&self, target: Destination) -> Result<Option<u8>> {
-        match waitpid(self.monitor, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, status)) => Ok(Some(u8::try_from(status).unwrap_or(u8::MAX))),
-            Ok(WaitStatus::Signaled(_, signal, dumped)) => {
+        let status = match sys::reap(Some(self.monitor), WaitPidFlag::WNOHANG) {
+            Ok(Some((_, status))) => status,
+            Ok(None) | Err(Errno::EINTR) => return Ok(None),
+            Err(errno) => return Err(errno).context("failed to wait for the monitor"),
+        };
+        let Some(signal) = status.signal() else {
+            return Ok(Some(sys::shell_status(status)));
+        };
+        let why = match (self.killed, status.core_dumped()) {
+            (true, _) => "the monitor stood still and was killed by its guard".to_owned(),
+            (false, dumped) => {
                 let dumped = if dumped { ", and dumped core" } else { "" };
-                let why = match self.killed {
-                    true => "the monitor stood still and was killed by its guard".to_owned(),
-                    false => format!("the monitor was ended by {signal}{dumped}"),
-                };
-                say_unwatched(&why, target);
-                Ok(Some(UNWATCHED))
+                let signal = sys::signal_name(signal);
+                format!("the monitor was ended by {signal}{dumped}")
             }
-            Ok(_) | Err(Errno::EINTR) => Ok(None),
-            Err(errno) => Err(errno).context("failed to wait for the monitor"),
-        }
+        };
+        say_unwatched(&why, target);
+        Ok(Some(UNWATCHED))
     }
 }
 

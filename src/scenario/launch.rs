@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::WaitPidFlag;
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
 use serde::{Deserialize, Serialize};
 
@@ -94,12 +96,12 @@ pub fn launch(
     let mut exits = Vec::new();
     let mut dumped = false;
     loop {
-        match waitpid(None::<Pid>, None) {
-            Ok(status) => {
-                dumped |= matches!(status, WaitStatus::Signaled(pid, _, true) if pid == child);
-                exits.extend(exit(status));
+        match sys::reap(None, WaitPidFlag::empty()) {
+            Ok(Some((pid, status))) => {
+                dumped |= pid == child && status.core_dumped();
+                exits.push(exit(pid, status));
             }
-            Err(Errno::EINTR) => {}
+            Ok(None) | Err(Errno::EINTR) => {}
             Err(Errno::ECHILD) => break,
             Err(errno) => return Err(errno).context("failed to wait for the scenario's processes"),
         }
@@ -221,17 +223,12 @@ fn words(heard: OwnedFd) -> Result<Vec<SelfReport>> {
         .collect()
 }
 
-fn exit(status: WaitStatus) -> Option<Exit> {
-    match status {
-        WaitStatus::Exited(pid, status) => Some(Exit {
-            pid: pid.as_raw(),
-            how: How::Exit(status),
-        }),
-        // Whether it dumped core races with a helper that reads a small dump: not part of it.
-        WaitStatus::Signaled(pid, signal, _) => Some(Exit {
-            pid: pid.as_raw(),
-            how: How::Signal(signal.as_str().to_owned()),
-        }),
-        _ => None,
-    }
+/// How a process ended. Whether it dumped core races with a helper that reads a small dump: not part of it.
+fn exit(pid: Pid, status: ExitStatus) -> Exit {
+    let how = match status.signal() {
+        Some(signal) => How::Signal(sys::signal_name(signal)),
+        None => How::Exit(status.code().unwrap_or_default()),
+    };
+    let pid = pid.as_raw();
+    Exit { pid, how }
 }

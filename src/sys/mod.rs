@@ -25,6 +25,7 @@ mod ring;
 mod signal;
 mod timer;
 mod tracee;
+mod wait;
 
 pub use confine::{
     I386, Notices, execute_nothing, filter_execve, has_landlock, notify_of_execs, stop_at_execs,
@@ -56,6 +57,7 @@ pub use signal::{
     usable_signals,
 };
 pub use timer::{DeadMan, Interval, arm_interval, arm_timer};
-pub use tracee::{Stopped, listen, stopped};
+pub use tracee::{Stopped, go_on_with, listen, stopped};
+pub use wait::{reap, shell_status, signal_name};
 
 pub use nix::unistd::ForkResult;

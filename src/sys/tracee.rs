@@ -49,3 +49,16 @@ pub fn listen(pid: Pid) -> nix::Result<()> {
     let result = unsafe { libc::ptrace(libc::PTRACE_LISTEN, pid.as_raw(), nothing, nothing) };
     Errno::result(result).map(drop)
 }
+
+/// Lets a tracee go on that stopped at a signal, and has it get that one, real-time ones too (`PTRACE_CONT`).
+///
+/// # Errors
+///
+/// `ESRCH` for one that has been killed meanwhile.
+pub fn go_on_with(pid: Pid, signal: i32) -> nix::Result<()> {
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    let signal = std::ptr::without_provenance_mut::<libc::c_void>(signal.unsigned_abs() as usize);
+    // SAFETY: the request takes no address, and a number as its data.
+    let result = unsafe { libc::ptrace(libc::PTRACE_CONT, pid.as_raw(), nothing, signal) };
+    Errno::result(result).map(drop)
+}

@@ -281,15 +281,19 @@ pub fn hardware(accel: Accel, cpus: u32, memory: u64) -> Vec<String> {
 
 /// The kernel's command line.
 ///
-/// A panic ends QEMU (`panic=-1` with `-no-reboot`); crypto self-tests would take a third of the
-/// boot; only errors go to the console, which is slow.
+/// A panic ends QEMU (`panic=-1` with `-no-reboot`); the crypto API's self-tests would take a third of the
+/// boot, and so do two modules that cannot be kept from testing themselves; only errors go to the console, which is slow.
 fn append(parameters: &str) -> String {
     format!(
-        "console={} quiet panic=-1 {} cryptomgr.notests rdinit=/exetrail/launcher {parameters}",
+        "console={} quiet panic=-1 {} cryptomgr.notests initcall_blacklist={TESTING} rdinit=/exetrail/launcher {parameters}",
         arch::CONSOLE,
         arch::PARAMETERS
     )
 }
+
+/// Random numbers from jitter, and key derivation, which test themselves when they begin: 0.2 to 0.5 s under
+/// emulation (crypto/jitterentropy-kcapi.c, crypto/kdf_sp800108.c).
+const TESTING: &str = "jent_mod_init,crypto_kdf108_init";
 
 /// Memory of a guest in MiB: the image lies there as it is, unpacked, and once more as fixture.
 #[must_use]

@@ -1,20 +1,23 @@
 //! One boot, from QEMU's start to its end, in bounded time.
 
+mod breakdown;
+
 use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use thiserror::Error;
+
+pub use breakdown::Breakdown;
+use breakdown::{End, Seen};
 
 use super::console::Console;
 use super::control::Control;
 use super::machine::{Machine, Running, STATE_FD, Start};
-use crate::wire::{Chunk, Link, LinkError, Message, Order, until};
+use crate::wire::{Chunk, Link, Message, Order, until};
 
 /// How long a kernel may take from QEMU's start to PID 1, under emulation on a busy machine.
 pub const BOOT: Duration = Duration::from_secs(90);
@@ -38,20 +41,6 @@ pub struct Limits {
     pub boot: Duration,
     /// From QEMU's start to its end, whatever the guest says meanwhile.
     pub whole: Duration,
-}
-
-/// Why a boot came to no good end.
-#[derive(Debug, Error)]
-pub enum Breakdown {
-    /// The user wants to stop.
-    #[error("interrupted")]
-    Interrupted,
-    /// Something failed; with the console's last lines.
-    #[error("{0}")]
-    Broken(String),
-    /// The guest did what it was to do, and QEMU could not write down its state; with what it said.
-    #[error("{0}")]
-    Unsaved(String),
 }
 
 /// How long the next message may take, the time not counted in which QEMU waits for a CPU; none for as long as it
@@ -138,7 +127,7 @@ fn session(
         session.let_end();
     }
     let status = session.end();
-    result.map_err(|end| session.explain(end, status))
+    result.map_err(|end| end.explain(&session.seen(), status))
 }
 
 /// How far a guest came.
@@ -147,19 +136,6 @@ enum Reached {
     Done,
     /// It is ready for an order, and there is none.
     Idle,
-}
-
-/// Why following a guest ended early.
-enum End {
-    Interrupted,
-    Deadline(Duration),
-    Whole(Duration),
-    Nonsense(String),
-    Hopeless,
-    Channel(LinkError),
-    Guest(String),
-    System(anyhow::Error),
-    Unsaved(anyhow::Error),
 }
 
 struct Session {
@@ -388,57 +364,11 @@ impl Session {
         own.or(status)
     }
 
-    fn explain(&self, end: End, status: Option<ExitStatus>) -> Breakdown {
-        let place = if self.reached {
-            "in the guest"
-        } else {
-            "before PID 1 came up"
-        };
-        let what = match end {
-            End::Interrupted => return Breakdown::Interrupted,
-            End::Unsaved(error) => {
-                let said = crate::trail::printable(&self.complaints).replace("\\x0a", " ");
-                return Breakdown::Unsaved(format!("{error:#}; it says: {}", said.trim()));
-            }
-            End::Deadline(patience) => {
-                format!(
-                    "nothing came for {} s, {place}: the guest hangs",
-                    patience.as_secs()
-                )
-            }
-            End::Whole(limit) => {
-                format!(
-                    "the guest was not done within {} s, however much it said",
-                    limit.as_secs()
-                )
-            }
-            End::Nonsense(what) => format!("the guest says what no guest of ours does: {what}"),
-            End::Guest(reason) => reason,
-            End::Hopeless => format!("the guest can go no further, {place}"),
-            End::System(error) => format!("{error:#}{}", ended(status)),
-            End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
-            End::Channel(LinkError::Cut(bytes)) => format!(
-                "the record channel was cut in the middle of a record ({bytes} bytes of it came), \
-                 QEMU ended{}",
-                ended(status)
-            ),
-            End::Channel(error) => format!("the record channel failed {place}: {error}"),
-        };
-        let mut text = what;
-        if let Some(reason) = self.console.reason() {
-            text = format!("{reason}; {text}");
-        }
-        let complaints = crate::trail::printable(&self.complaints).replace("\\x0a", "\n");
-        if !complaints.trim().is_empty() {
-            text = format!("{text}\nQEMU says:\n{}", indent(complaints.trim()));
-        }
-        let tail = self.console.tail();
-        match tail.is_empty() {
-            true => Breakdown::Broken(format!("{text}\nthe console is empty")),
-            false => Breakdown::Broken(format!(
-                "{text}\nthe console's last lines:\n{}",
-                indent(&tail)
-            )),
+    fn seen(&self) -> Seen<'_> {
+        Seen {
+            reached: self.reached,
+            console: &self.console,
+            complaints: &self.complaints,
         }
     }
 }
@@ -454,21 +384,6 @@ impl Drop for Session {
 fn run_delay(schedstat: &str) -> Option<Duration> {
     let nanoseconds = schedstat.split_whitespace().nth(1)?.parse().ok()?;
     Some(Duration::from_nanos(nanoseconds))
-}
-
-fn ended(status: Option<ExitStatus>) -> String {
-    match status.map(|status| (status.signal(), status.code())) {
-        Some((Some(signal), _)) => format!(", killed by signal {signal}"),
-        Some((None, Some(0))) | None => String::new(),
-        Some((None, code)) => format!(" with status {}", code.unwrap_or(-1)),
-    }
-}
-
-fn indent(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("  {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// Keeps what was read, up to the limit.
@@ -491,95 +406,4 @@ fn take(fd: &OwnedFd, mut sink: impl FnMut(&[u8])) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::fd::AsFd;
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    /// A session with a shell script as its machine; what it writes are its records. The pipes for
-    /// the rest stay open, and it is killed when it is dropped.
-    fn session(script: &str) -> (Session, [std::io::PipeWriter; 2]) {
-        let (complaints, other) = std::io::pipe().unwrap();
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", script])
-            .stdout(Stdio::piped())
-            .stderr(other.try_clone().unwrap())
-            .spawn()
-            .unwrap();
-        let records = child.stdout.take().unwrap().into();
-        let (console, one) = std::io::pipe().unwrap();
-        let running = Running {
-            child,
-            console: console.into(),
-            records,
-            complaints: complaints.into(),
-            input: None,
-            control: None,
-        };
-        (Session::new(running, &[]), [one, other])
-    }
-
-    #[test]
-    fn a_guest_that_always_has_something_to_say_ends_at_the_limit_of_the_whole() {
-        let greeting = r#"{"message":"hello","release":"1.0","version":""}"#;
-        let script = format!("while echo '{greeting}'; do sleep 0.05; done");
-        let (mut session, _open) = session(&script);
-        let (never, _writer) = std::io::pipe().unwrap();
-        let limits = Limits {
-            boot: Duration::from_secs(60),
-            whole: Duration::from_millis(500),
-        };
-        let mut heard = 0;
-        let end = session.follow(limits, never.as_fd(), &mut |_| {
-            heard += 1;
-            Ok(Some(Duration::from_secs(60)))
-        });
-        assert!(matches!(end, Err(End::Whole(_))) && heard > 1);
-    }
-
-    #[test]
-    fn what_no_guest_of_ours_says_ends_the_session() {
-        let (mut session, _open) =
-            session(r#"echo '{"message":"exited","status":0}'; exec sleep 60"#);
-        let (never, _writer) = std::io::pipe().unwrap();
-        let limits = Limits {
-            boot: Duration::from_secs(60),
-            whole: Duration::from_secs(60),
-        };
-        let mut heard = |_| Err("it lies".to_owned());
-        let end = session.follow(limits, never.as_fd(), &mut heard);
-        assert!(matches!(end, Err(End::Nonsense(what)) if what == "it lies"));
-    }
-
-    #[test]
-    fn the_time_in_a_run_queue_is_the_second_number() {
-        let delay = Some(Duration::from_millis(1500));
-        assert_eq!(run_delay("7 1500000000 3\n"), delay);
-        assert_eq!(run_delay("7"), None);
-    }
-
-    #[test]
-    fn a_machine_that_closes_its_channel_first_has_its_own_status() {
-        let (mut session, pipes) = session("exec >&-; sleep 0.3; exit 3");
-        let (never, _writer) = std::io::pipe().unwrap();
-        let limits = Limits {
-            boot: Duration::from_secs(60),
-            whole: Duration::from_secs(60),
-        };
-        let end = session.follow(limits, never.as_fd(), &mut |_| Ok(None));
-        assert!(matches!(end, Err(End::Channel(LinkError::Closed))));
-        drop(pipes);
-        session.let_end();
-        assert_eq!(ended(session.end()), " with status 3");
-    }
-
-    #[test]
-    fn what_a_machine_complains_of_is_kept_to_its_limit() {
-        let mut kept = Vec::new();
-        for _ in 0..100 {
-            keep(&mut kept, &[b'x'; 4096]);
-        }
-        assert_eq!(kept.len(), COMPLAINTS);
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -341,13 +341,14 @@ impl Listener {
     /// Reaps everybody who has ended, the agent and what it left.
     fn reap(&mut self) {
         loop {
-            let end = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, status)) => (pid, format!("ended with status {status}")),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, format!("was ended by {signal}")),
-                _ => return,
+            let Ok(Some((pid, status))) = sys::reap(None, WaitPidFlag::WNOHANG) else {
+                return;
             };
-            if Some(end.0) == self.agent {
-                self.end.get_or_insert(end.1);
+            if Some(pid) == self.agent {
+                self.end.get_or_insert(match status.signal() {
+                    Some(signal) => format!("was ended by {}", sys::signal_name(signal)),
+                    None => format!("ended with status {}", sys::shell_status(status)),
+                });
                 // What it wrote before is there by now.
                 self.read();
             }

@@ -9,13 +9,15 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{getsockopt, sockopt};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::Note;
@@ -59,12 +61,25 @@ pub fn trace(listener: UnixListener, notes: &mut Notes) -> Result<()> {
     let mut tracees = Tracees::default();
     tracees.told.insert(Pid::from_raw(peer.pid()));
     loop {
-        let status = match waitpid(None, Some(WaitPidFlag::__WALL)) {
+        let (tid, status) = match sys::reap(None, WaitPidFlag::__WALL) {
             Err(Errno::ECHILD) => return Ok(()),
-            Err(Errno::EINTR) => continue,
-            status => status.context("failed to wait for tracees")?,
+            Ok(None) | Err(Errno::EINTR) => continue,
+            Ok(Some(heard)) => heard,
+            Err(errno) => return Err(errno).context("failed to wait for tracees"),
         };
-        tracees.hear(status, notes)?;
+        match WaitStatus::from_raw(tid, status.into_raw()) {
+            Ok(status) => tracees.hear(status, notes)?,
+            // A real-time signal, for which nix has no name.
+            Err(_) => tracees.hear_real_time(tid, status, notes)?,
+        }
+    }
+}
+
+fn has_gone_on(result: nix::Result<()>) -> Result<()> {
+    match result {
+        // It was killed meanwhile, which is told next.
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(errno).context("failed to let a tracee go on"),
     }
 }
 
@@ -138,10 +153,18 @@ impl Tracees {
             }
             other => bail!("a tracee does what was not asked for: {other:?}"),
         };
-        match gone_on {
-            // It was killed meanwhile, which is told next.
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(errno).context("failed to let a tracee go on"),
+        has_gone_on(gone_on)
+    }
+
+    /// The same for a signal in real time, which stopped a tracee or ended it.
+    fn hear_real_time(&mut self, tid: Pid, status: ExitStatus, notes: &mut Notes) -> Result<()> {
+        match (status.stopped_signal(), status.signal()) {
+            (Some(signal), _) => has_gone_on(sys::go_on_with(tid, signal)),
+            (None, Some(signal)) => {
+                self.let_go();
+                self.ended(tid, format!("signal {}", sys::signal_name(signal)), notes)
+            }
+            (None, None) => bail!("a tracee does what was not asked for: {status:?}"),
         }
     }
 

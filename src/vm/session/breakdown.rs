@@ -1,0 +1,121 @@
+//! Why a boot came to no good end, in words.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::trail::printable;
+use crate::vm::console::Console;
+use crate::wire::LinkError;
+
+/// Why a boot came to no good end.
+#[derive(Debug, Error)]
+pub enum Breakdown {
+    /// The user wants to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// Something failed; with the console's last lines.
+    #[error("{0}")]
+    Broken(String),
+    /// The guest did what it was to do, and QEMU could not write down its state; with what it said.
+    #[error("{0}")]
+    Unsaved(String),
+}
+
+/// Why following a guest ended early.
+pub(super) enum End {
+    Interrupted,
+    Deadline(Duration),
+    Whole(Duration),
+    Nonsense(String),
+    Hopeless,
+    Channel(LinkError),
+    Guest(String),
+    System(anyhow::Error),
+    Unsaved(anyhow::Error),
+}
+
+/// What is known of a machine that has ended.
+pub(super) struct Seen<'a> {
+    /// Its guest said something.
+    pub reached: bool,
+    /// What its kernel wrote.
+    pub console: &'a Console,
+    /// What QEMU said of itself.
+    pub complaints: &'a [u8],
+}
+
+impl End {
+    /// What it was, in words; `status` is that of QEMU where it ended by itself.
+    pub(super) fn explain(self, seen: &Seen<'_>, status: Option<ExitStatus>) -> Breakdown {
+        let place = if seen.reached {
+            "in the guest"
+        } else {
+            "before PID 1 came up"
+        };
+        let what = match self {
+            End::Interrupted => return Breakdown::Interrupted,
+            End::Unsaved(error) => {
+                let said = printable(seen.complaints).replace("\\x0a", " ");
+                return Breakdown::Unsaved(format!("{error:#}; it says: {}", said.trim()));
+            }
+            End::Deadline(patience) => {
+                format!(
+                    "nothing came for {} s, {place}: the guest hangs",
+                    patience.as_secs()
+                )
+            }
+            End::Whole(limit) => {
+                format!(
+                    "the guest was not done within {} s, however much it said",
+                    limit.as_secs()
+                )
+            }
+            End::Nonsense(what) => format!("the guest says what no guest of ours does: {what}"),
+            End::Guest(reason) => reason,
+            End::Hopeless => format!("the guest can go no further, {place}"),
+            End::System(error) => format!("{error:#}{}", ended(status)),
+            End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
+            End::Channel(LinkError::Cut(bytes)) => format!(
+                "the record channel was cut in the middle of a record ({bytes} bytes of it came), \
+                 QEMU ended{}",
+                ended(status)
+            ),
+            End::Channel(error) => format!("the record channel failed {place}: {error}"),
+        };
+        let mut text = what;
+        if let Some(reason) = seen.console.reason() {
+            text = format!("{reason}; {text}");
+        }
+        let complaints = printable(seen.complaints).replace("\\x0a", "\n");
+        if !complaints.trim().is_empty() {
+            text = format!("{text}\nQEMU says:\n{}", indent(complaints.trim()));
+        }
+        let tail = seen.console.tail();
+        match tail.is_empty() {
+            true => Breakdown::Broken(format!("{text}\nthe console is empty")),
+            false => Breakdown::Broken(format!(
+                "{text}\nthe console's last lines:\n{}",
+                indent(&tail)
+            )),
+        }
+    }
+}
+
+/// The end of QEMU, as the last words of a sentence.
+pub(super) fn ended(status: Option<ExitStatus>) -> String {
+    match status.map(|status| (status.signal(), status.code())) {
+        Some((Some(signal), _)) => format!(", killed by signal {signal}"),
+        Some((None, Some(0))) | None => String::new(),
+        Some((None, code)) => format!(" with status {}", code.unwrap_or(-1)),
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("  {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
