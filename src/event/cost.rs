@@ -7,6 +7,12 @@ use super::sign::Sign;
 /// `KERNEL, COMMIT, WAY, ratio, RATIO` and `KERNEL, COMMIT, SIGN, caught, COUNT/EXECS`, parted by tabs.
 const RECORDED: &str = include_str!("../../benches/results/observers.tsv");
 
+/// Whether anything is recorded.
+#[must_use]
+pub fn is_measured() -> bool {
+    !RECORDED.is_empty()
+}
+
 /// What was measured on some kernels.
 #[derive(Debug)]
 pub struct Measured<'a> {

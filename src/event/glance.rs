@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::cost::Measured;
+use super::cost::{Measured, is_measured};
 use super::judge::{Heard, Path};
 use super::lie::Lie;
 use super::table::{Cell, Row, Table, on};
@@ -18,20 +18,25 @@ const HEADINGS: [&str; 7] = [
     "adds to an exec",
 ];
 
+/// How many of them, at the end, are measured.
+const MEASURED: usize = 2;
+
 /// A line a sign, as the part of a page.
 #[must_use]
 pub fn glance(table: &Table) -> String {
     let measured = Measured::recorded();
+    // What was not measured has no columns.
+    let shown = HEADINGS.len() - if is_measured() { 0 } else { MEASURED };
     let mut page = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(page, "| way | {} |", HEADINGS.join(" | "));
-    let _ = writeln!(page, "|---|{}", "---|".repeat(HEADINGS.len()));
+    let _ = writeln!(page, "| way | {} |", HEADINGS[..shown].join(" | "));
+    let _ = writeln!(page, "|---|{}", "---|".repeat(shown));
     for row in &table.rows {
         let _ = writeln!(
             page,
             "| {} | {} |",
             row.sign.name,
-            line(row, &table.kernels, &measured).join(" | ")
+            line(row, &table.kernels, &measured)[..shown].join(" | ")
         );
     }
     page

@@ -29,6 +29,7 @@ mod words;
 
 pub use attempt::{Attempt, End, attempts, with_arguments};
 pub use audit::{calls, complaints};
+pub use cost::is_measured;
 pub use field::{Field, Fields};
 pub use footprint::beside;
 pub use glance::glance;
