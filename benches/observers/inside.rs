@@ -105,11 +105,11 @@ fn observed(kind: &'static Kind) -> Result<Option<Caught>> {
         watched.arm()?;
         let started = watched.block(BLOCK)?;
         if !kind.is_asked_once() {
-            watched.end(&started)?.map_or((), &mut add);
+            watched.end(&started)?.into_iter().for_each(&mut add);
         }
     }
     drop(busy);
-    watched.end(&[])?.map_or((), &mut add);
+    watched.end(&[])?.into_iter().for_each(&mut add);
     Ok(Some(caught))
 }
 
