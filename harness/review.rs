@@ -241,7 +241,28 @@ fn a_record_that_is_missing_is_an_error_where_all_are_required() {
     let output = command.env("EXETRAIL_REQUIRE", "all").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains("no record of kernel 5.10"), "{errors}");
+    assert!(
+        errors.contains("no record of kernels 5.10, 6.1, "),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_suite_misses_records_of_its_own_kernels_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = "kernels = [\"6.12\", \"7.3\"]\n";
+    fs::write(dir.path().join("exetrail.toml"), settings).unwrap();
+    fs::create_dir_all(dir.path().join("cases/own")).unwrap();
+    let case = "summary = \"a\"\n[exec]\npath = \"/a\"\n";
+    fs::write(dir.path().join("cases/own/a.toml"), case).unwrap();
+    let kept = Record {
+        scenario: "own/a".into(),
+        ..record("start/shebang", "6.12")
+    };
+    keep(&dir.path().join("records"), &kept).unwrap();
+    let output = call(dir.path(), &["check", "--suite", ".", "records"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(errors, "warning: there is no record of kernel 7.3\n");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`trail`] | steps, their text, normalisation, records; pure | what a snapshot says |
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
-//! | [`diff`] | what differs between two trails, in words; pure | how a change is told |
+//! | [`diff`] | what differs between two trails, or two lists of another view, in words; pure | how a change is told |
 //! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what that view says |
 //! | [`event`] | what every other way of watching reports: one kind of event, its text, judgement; pure | what such a view says |
 //! | [`view`] | the list of views, and records of what they saw; pure | how a view is judged, compared, shown |
@@ -79,6 +79,8 @@ pub mod records;
 pub mod report;
 pub mod root;
 pub mod scenario;
+#[cfg(test)]
+mod schema;
 pub mod stages;
 pub mod subject;
 pub mod suite;

@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_written_down() {
-        crate::case::schema::holds("suite", &schemars::schema_for!(Settings));
+        crate::schema::holds("suite", &schemars::schema_for!(Settings));
     }
 
     #[test]

@@ -5,8 +5,6 @@
 
 mod check;
 mod names;
-#[cfg(test)]
-pub(crate) mod schema;
 mod text;
 
 use std::collections::BTreeMap;
@@ -415,6 +413,6 @@ mod tests {
 
     #[test]
     fn the_schema_is_written_down() {
-        super::schema::holds("case", &schemars::schema_for!(Case));
+        crate::schema::holds("case", &schemars::schema_for!(Case));
     }
 }

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::output::{colour, written};
-use super::{pending, run};
+use super::{pending, run, views};
+use crate::diff::all;
 use crate::project::Project;
 use crate::records;
 use crate::report::{FormatName, Show};
@@ -74,24 +75,37 @@ pub fn read(project: &Project, directories: &[PathBuf]) -> Result<Vec<Record>> {
     records.into_iter().map(again).collect()
 }
 
-/// The kernels of the table, or single scenarios on them, that no record tells of.
+/// The kernels of the table, or of a user's suite, and single scenarios on them that no record tells of.
 fn missing(project: &Project, records: &[Record]) -> Vec<String> {
     let mut there: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for record in records {
         let own = there.entry(record.kernel.label()).or_default();
         own.insert(&record.scenario);
     }
-    let mut missing = Vec::new();
-    for entry in &project.table.kernels {
-        let id = entry.id.to_string();
+    let (mut kernels, mut missing) = (Vec::new(), Vec::new());
+    let words = run::own_kernels(&["all".to_owned()]);
+    let ids = project
+        .table
+        .kernels
+        .iter()
+        .map(|entry| entry.id.to_string());
+    for id in ids.filter(|id| words.iter().any(|word| word == "all" || word == id)) {
         match there.get(id.as_str()) {
-            None => missing.push(format!("kernel {id}")),
+            None => kernels.push(id),
             Some(own) => {
                 let all = select(&[]).unwrap_or_default();
                 let lost = all.iter().filter(|scenario| !own.contains(scenario.name));
-                missing.extend(lost.map(|lost| format!("{} on kernel {id}", lost.name)));
+                let lost: Vec<_> = lost.map(|lost| lost.name).collect();
+                if !lost.is_empty() {
+                    missing.push(format!("{} on kernel {id}", views::few(&lost)));
+                }
             }
         }
+    }
+    match kernels.as_slice() {
+        [] => {}
+        [one] => missing.insert(0, format!("kernel {one}")),
+        several => missing.insert(0, format!("kernels {}", all(several))),
     }
     missing
 }
@@ -118,7 +132,7 @@ fn notes(records: &[Record]) -> Vec<String> {
 
 /// The views that apply to a record's scenario, and that the record does not have.
 fn unobserved(records: &[Record]) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut by_count: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for view in VIEWS {
         let lacks = records.iter().filter(|record| {
             let scenario = Registered::find(&record.scenario);
@@ -128,15 +142,20 @@ fn unobserved(records: &[Record]) -> Vec<String> {
         });
         match lacks.count() {
             0 => {}
-            1 => notes.push(format!(
-                "1 record lacks {}, which is not judged",
-                view.name()
-            )),
-            count => notes.push(format!(
-                "{count} records lack {}, which is not judged",
-                view.name()
-            )),
+            count => by_count
+                .entry(count)
+                .or_default()
+                .push(view.name().as_str()),
         }
     }
-    notes
+    let note = |(count, names): (usize, Vec<&str>)| {
+        let (records, is) = match (count, names.len()) {
+            (1, 1) => ("1 record lacks".to_owned(), "is"),
+            (1, _) => ("1 record lacks".to_owned(), "are"),
+            (count, 1) => (format!("{count} records lack"), "is"),
+            (count, _) => (format!("{count} records lack"), "are"),
+        };
+        format!("{records} {}, which {is} not judged", views::few(&names))
+    };
+    by_count.into_iter().map(note).collect()
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{live, views};
+use super::{live, output, views};
 use crate::diff::{Form, Side};
 use crate::project::Project;
 use crate::scenario::{Registered, select};
@@ -79,8 +79,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         different += usize::from(comparison.is_different());
         if comparison.is_different() || args.format == Form::Json {
             let gap = if args.format == Form::Json { "" } else { "\n" };
-            write!(out, "{}{gap}", comparison.show(args.format))
-                .context("failed to write the output")?;
+            let text = match args.format {
+                Form::Text => views::painted(&comparison.show(Form::Text), 4, output::colour()),
+                form => comparison.show(form),
+            };
+            write!(out, "{text}{gap}").context("failed to write the output")?;
         }
     }
     if args.format != Form::Json {

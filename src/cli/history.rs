@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::views;
+use super::{output, views};
 use crate::baseline::{Baselines, Lineage};
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
@@ -30,7 +30,13 @@ pub struct Args {
 
 /// One behaviour: the kernel that brought it and those that share it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(title = "exetrail history")
+)]
 struct Recorded {
+    /// `family/name`.
     scenario: String,
     /// The kernel that has the snapshot.
     kernel: String,
@@ -57,7 +63,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
                 .iter()
                 .map(|entry| serde_json::to_string(entry).map(|line| line + "\n"))
                 .collect::<Result<String, _>>()?,
-            Form::Text => text(scenario.name, &entries),
+            Form::Text => views::painted(&text(scenario.name, &entries), 6, output::colour()),
             Form::Markdown => markdown(scenario.name, &entries),
         };
         write!(out, "{text}").context("failed to write the output")?;
@@ -141,4 +147,14 @@ fn markdown(scenario: &str, entries: &[Recorded]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("history", &schemars::schema_for!(Recorded));
+    }
 }

@@ -29,11 +29,19 @@ enum Form {
     GithubMatrix,
 }
 
+/// One kernel of the table.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(title = "exetrail kernels")
+)]
 struct Line {
+    /// The series: what `-k` takes.
     id: String,
     /// What is fetched; the pinned version where nothing is.
     release: String,
+    /// Whether it is in the cache.
     fetched: bool,
     /// Whose snapshots it inherits.
     parent: Option<String>,
@@ -164,5 +172,15 @@ fn accelerator(project: &Project, stop: &Stop) -> String {
             None => "accelerator: not known".to_owned(),
         },
         Err(error) => format!("accelerator: not known: {error:#}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("kernels", &schemars::schema_for!(Line));
     }
 }

@@ -31,12 +31,19 @@ enum Form {
     Json,
 }
 
+/// One scenario.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "exetrail list"))]
 struct Line<'a> {
+    /// `family/name`.
     scenario: &'a str,
+    /// Its family.
     family: &'a str,
+    /// What it is, in a line.
     summary: &'a str,
+    /// What a kernel or a lab must have for it, some with why behind a colon.
     needs: Vec<&'a str>,
+    /// Its documentation, in Markdown.
     docs: String,
 }
 
@@ -68,14 +75,28 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 
 fn text(line: &Line<'_>, width: usize, docs: bool) -> String {
     let mut text = format!("{:width$}  {}", line.scenario, line.summary);
-    for need in &line.needs {
-        // Why it needs that stands behind a colon, for whom it is not met.
-        let need = need.split_once(": ").map_or(*need, |(what, _)| what);
-        text += &format!("\n    needs {need}");
+    // Why it needs that stands behind a colon, for whom it is not met.
+    let needs = line
+        .needs
+        .iter()
+        .map(|need| need.split_once(": ").map_or(*need, |(what, _)| what));
+    let needs: Vec<_> = needs.collect();
+    if !needs.is_empty() {
+        text += &format!("\n    needs {}", needs.join("; "));
     }
     if docs {
         text += "\n\n";
         text.extend(line.docs.lines().map(|line| format!("    {line}\n")));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("list", &schemars::schema_for!(Line<'_>));
+    }
 }

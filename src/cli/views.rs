@@ -3,9 +3,10 @@
 use anyhow::{Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::diff::all;
 use crate::scenario::Registered;
 use crate::suite::{ALL, Asked, asked_by_environment, observed};
-use crate::view::{Record, VIEWS, ViewName, ViewSeen};
+use crate::view::{Colour, Paint, Record, VIEWS, ViewName, ViewSeen};
 
 /// Reads the name of a view; help lists them all.
 pub fn names() -> impl TypedValueParser<Value = ViewName> {
@@ -64,8 +65,21 @@ pub fn left_out(observed: &[ViewName], scenarios: &[&Registered]) -> Option<Stri
         !observed.contains(&view.name()) && scenarios.iter().any(|one| view.applies(one))
     });
     let left: Vec<_> = left.map(|view| view.name().as_str()).collect();
-    let left = left.join(", ");
-    (!left.is_empty()).then(|| format!("not observed and not judged (--observe all): {left}"))
+    (!left.is_empty()).then(|| {
+        let names = few(&left);
+        format!("not observed and not judged (--observe all): {names}")
+    })
+}
+
+/// Names in a line: the first three, and how many others there are.
+#[must_use]
+pub fn few(names: &[&str]) -> String {
+    match names.split_at_checked(3) {
+        Some((first, others @ [_, _, ..])) => {
+            format!("{} and {} others", first.join(", "), others.len())
+        }
+        _ => all(names),
+    }
 }
 
 /// A record with the views that are to be shown alone; all for none. Where one of them could not be
@@ -82,6 +96,30 @@ pub fn only(record: &Record, shown: &[ViewName]) -> Record {
         seen,
         ..record.clone()
     }
+}
+
+/// A comparison as text for the terminal: its first line stands out, and the lines of the diff that stands
+/// behind so many spaces have their colours.
+#[must_use]
+pub fn painted(text: &str, indent: usize, colour: Colour) -> String {
+    if colour == Colour::No {
+        return text.to_owned();
+    }
+    let paint = Paint::new(colour);
+    let line = |(number, line): (usize, &str)| match line.split_at_checked(indent) {
+        _ if number == 0 => paint.heading.apply_to(line).to_string(),
+        Some((space, rest)) if space.trim().is_empty() && rest.starts_with(['+', '-', '@']) => {
+            let name = rest.starts_with("+++ ") || rest.starts_with("--- ");
+            let rest = match name {
+                true => paint.quiet.apply_to(rest).to_string(),
+                false => paint.diff_line(rest),
+            };
+            format!("{space}{rest}")
+        }
+        _ => line.to_owned(),
+    };
+    let lines = text.lines().enumerate().map(line);
+    lines.map(|line| line + "\n").collect()
 }
 
 #[cfg(test)]
@@ -110,6 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_has_colours_in_its_diff_alone() {
+        let text = "a\n  - words\n    --- 6.1\n    -x\n     x\n";
+        assert_eq!(painted(text, 4, Colour::No), text);
+        let coloured = painted(text, 4, Colour::Yes);
+        let codes: Vec<_> = coloured.lines().map(|line| line.contains('\x1b')).collect();
+        assert_eq!(codes, [true, false, true, true, false]);
+        assert!(coloured.contains("\x1b[31m-x"), "{coloured:?}");
+    }
+
+    #[test]
     fn a_view_that_is_left_out_is_said() {
         let scenarios = select(&["start/normal".to_owned()]).unwrap();
         let note = left_out(&[TRAIL], &scenarios).unwrap();
@@ -117,8 +165,15 @@ mod tests {
             note.starts_with("not observed and not judged (--observe all): stages, "),
             "{note}"
         );
+        assert!(note.ends_with(" others"), "{note}");
         let all: Vec<_> = VIEWS.iter().map(|view| view.name()).collect();
         assert_eq!(left_out(&all, &scenarios), None);
+    }
+
+    #[test]
+    fn of_many_names_three_are_told() {
+        assert_eq!(few(&["a", "b", "c", "d"]), "a, b, c and d");
+        assert_eq!(few(&["a", "b", "c", "d", "e"]), "a, b, c and 2 others");
     }
 
     #[test]

@@ -7,10 +7,19 @@ use crate::trail::{Judgement, Verdict};
 
 /// What a claim and a kernel are in `--format json`.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(title = "exetrail contract")
+)]
 struct Line<'a> {
+    /// Its id, as the page has it.
     claim: &'a str,
+    /// The kernel, as the user named it.
     kernel: &'a str,
+    /// What came of it.
     verdict: Judgement,
+    /// What was tried and seen.
     evidence: &'a str,
 }
 
@@ -61,7 +70,7 @@ pub fn text(table: &Table) -> String {
     let line = |first: &str, cells: Vec<String>| {
         let cells = cells.into_iter().zip(&columns);
         let cells: String = cells
-            .map(|(cell, width)| format!("  {cell:^width$}"))
+            .map(|(cell, width)| format!(" {cell:^width$}"))
             .collect();
         format!("{first:<wide$}{cells}").trim_end().to_owned() + "\n"
     };
@@ -287,6 +296,11 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("contract", &schemars::schema_for!(Line<'_>));
+    }
+
+    #[test]
     fn json_is_an_object_for_each_claim_and_kernel() {
         let line = r#"{"claim":"a/b","kernel":"5.10","verdict":"contradicted","evidence":"y"}"#;
         assert_eq!(json(&table()).unwrap().lines().next(), Some(line));
@@ -295,7 +309,7 @@ mod tests {
     #[test]
     fn text_has_a_sign_in_each_cell_and_the_evidence_below() {
         let text = text(&table());
-        assert!(text.contains("\na/b   x     +\n"), "{text}");
+        assert!(text.contains("\na/b  x    +\n"), "{text}");
         assert!(text.contains("  contradicted on 5.10: y\n"), "{text}");
         assert!(text.contains("1 of 2 claims checked"), "{text}");
     }

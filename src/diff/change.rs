@@ -8,6 +8,7 @@ use crate::trail::Step;
 
 /// One difference, with the process that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// Heading of the case that it is in, where the scenario observes several starts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,6 +23,7 @@ pub struct Change {
 
 /// What is different.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum What {
     /// A step that was not there.
@@ -156,6 +158,7 @@ pub enum What {
 
 /// What a step does, apart from the identity that it is seen under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Act {
     /// `execute` or `open`.
     pub step: String,
@@ -165,6 +168,7 @@ pub struct Act {
 
 /// The steps at which a field changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// All of the process.
@@ -220,6 +224,10 @@ impl fmt::Display for Place {
     }
 }
 
+fn counted(steps: usize) -> String {
+    format!("{steps} {}", if steps == 1 { "step" } else { "steps" })
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -244,10 +252,10 @@ impl fmt::Display for What {
                 write!(f, "exe becomes {exe} before {to}; it did before {from}")
             }
             What::Appeared { start, steps } => {
-                write!(f, "a new process with {steps} steps: {start}")
+                write!(f, "a new process with {}: {start}", counted(*steps))
             }
             What::Vanished { start, steps } => {
-                write!(f, "the process with {steps} steps is gone: {start}")
+                write!(f, "the process with {} is gone: {start}", counted(*steps))
             }
             What::Start { from, to } => write!(f, "starts otherwise: {from} -> {to}"),
             What::End { from, to } => write!(f, "ends otherwise: {from} -> {to}"),

@@ -389,7 +389,7 @@ mod tests {
             format!("{old}\nstart p2 by p1\nperm=open pid=p2 ppid=p1 exe=/a comm=a : path=/c\n");
         let changes = compare(&parse(old).unwrap(), &parse(&new).unwrap());
         let words: Vec<_> = changes.iter().map(ToString::to_string).collect();
-        assert_eq!(words, ["p2: a new process with 1 steps: start p2 by p1"]);
+        assert_eq!(words, ["p2: a new process with 1 step: start p2 by p1"]);
     }
 
     #[test]
@@ -417,7 +417,7 @@ mod tests {
         let words = between(&old, new);
         assert_eq!(
             words,
-            ["p2: the process with 1 steps is gone: start p2 by p1"]
+            ["p2: the process with 1 step is gone: start p2 by p1"]
         );
     }
 

@@ -5,18 +5,26 @@ use crate::trail::Step;
 
 type Read = fn(&Step) -> String;
 
-const FIELDS: [(&str, Read); 7] = [
+const FIELDS: [(&str, Read); 9] = [
     ("exe", |step| step.exe.clone()),
     ("exe link", |step| {
         let there = if step.exe_link { "there" } else { "missing" };
         there.to_owned()
     }),
     ("comm", |step| step.comm.clone()),
+    ("thread", |step| {
+        step.thread
+            .clone()
+            .unwrap_or_else(|| "the leader".to_owned())
+    }),
     ("parent", |step| step.parent.clone()),
     ("mask", |step| String::from(step.mask)),
     ("moment", |step| {
         let moment = if step.before { "before" } else { "not before" };
         format!("{moment} the call")
+    }),
+    ("second look", |step| {
+        step.later.clone().unwrap_or_else(|| "none".to_owned())
     }),
     ("refused with", |step| {
         step.denied.clone().unwrap_or_else(|| "nothing".to_owned())

@@ -10,6 +10,7 @@ use crate::trail::Trail;
 
 /// One scenario on two kernels.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "exetrail diff"))]
 pub struct Comparison {
     /// `family/name`.
     pub scenario: String,
@@ -17,7 +18,7 @@ pub struct Comparison {
     pub old: Side,
     /// The second kernel.
     pub new: Side,
-    /// What differs, in order.
+    /// What differs, in order; of the trail alone.
     pub changes: Vec<Change>,
     /// The same differences in words, line for line.
     pub words: Vec<String>,
@@ -27,6 +28,7 @@ pub struct Comparison {
 
 /// What one side of a comparison is.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Side {
     /// The kernel as the user named it.
     pub kernel: String,
@@ -76,14 +78,19 @@ impl Comparison {
         }
     }
 
-    /// Compares two texts for which there are no words.
+    /// Compares two texts of a view other than the trail; the words are the view's, and may be none.
     #[must_use]
-    pub fn of_texts(scenario: &str, old: (Side, &str), new: (Side, &str)) -> Comparison {
+    pub fn of_texts(
+        scenario: &str,
+        old: (Side, &str),
+        new: (Side, &str),
+        words: Vec<String>,
+    ) -> Comparison {
         let ((old, before), (new, after)) = (old, new);
         Comparison {
             scenario: scenario.to_owned(),
             changes: Vec::new(),
-            words: Vec::new(),
+            words,
             diff: unified(before, after, &old.title(), &new.title()),
             old,
             new,
@@ -200,6 +207,11 @@ mod tests {
         let same = Comparison::new("start/a", (side(), &trail), (side(), &trail));
         assert!(!same.is_different() && comparison().is_different());
         assert_eq!(same.show(Form::Text), "start/a\n");
+    }
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("diff", &schemars::schema_for!(Comparison));
     }
 
     #[test]

@@ -64,11 +64,11 @@ pub fn table_text(table: &Table) -> String {
     text
 }
 
-/// Words in lines of at most 100 columns.
+/// Words in lines of at most 80 columns.
 fn wrapped(text: &mut String, indent: &str, words: &[String], between: &str) {
     let mut line = String::new();
     for word in words {
-        if !line.is_empty() && indent.len() + line.len() + word.len() + between.len() > 100 {
+        if !line.is_empty() && indent.len() + line.len() + word.len() + between.len() > 80 {
             let _ = writeln!(text, "{indent}{}", line.trim_end());
             line.clear();
         }
@@ -116,19 +116,37 @@ pub fn markdown(table: &Table) -> String {
 
 /// What became of one exec, in `--format json`.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(title = "exetrail observers")
+)]
 struct Line<'a> {
+    /// Name of the observer and its view.
     observer: &'a str,
+    /// What in its report stands for an exec.
     way: &'a str,
+    /// The kernel.
     kernel: &'a str,
+    /// `family/name`.
     scenario: &'a str,
+    /// The process that made the call, as the trail names it.
     process: &'a str,
+    /// Whether the call succeeded.
     executed: bool,
+    /// What the way told of the call, in words.
     heard: String,
+    /// How the path that it told is the program's; none where it tells none.
     path: Option<String>,
+    /// The path that it told.
     told: Option<&'a str>,
+    /// Which of script and interpreter it told; none where there is no script.
     script: Option<String>,
+    /// Whether exe and comm are the old or the new program's.
     identity: Option<String>,
+    /// Whether it came in the order of the steps; none where it has no place among them.
     in_order: Option<bool>,
+    /// Whether it told that the process is in a container.
     container: bool,
     /// What the watched process has made it say that is not so.
     lies: Vec<String>,
@@ -195,14 +213,19 @@ fn event(
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{Line, wrapped};
 
     #[test]
-    fn a_long_list_stands_in_lines_of_a_hundred_columns() {
-        let words = vec!["x".repeat(40); 3];
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("observers", &schemars::schema_for!(Line<'_>));
+    }
+
+    #[test]
+    fn a_long_list_stands_in_lines_of_eighty_columns() {
+        let words = vec!["x".repeat(30); 3];
         let mut text = String::new();
         wrapped(&mut text, "  ", &words, "; ");
         let lines: Vec<_> = text.lines().map(str::len).collect();
-        assert_eq!(lines, [2 + 40 + 2 + 40 + 1, 2 + 40]);
+        assert_eq!(lines, [2 + 30 + 2 + 30 + 1, 2 + 30]);
     }
 }

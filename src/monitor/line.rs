@@ -9,33 +9,50 @@ use super::look::{Look, OpenName, Who};
 use super::{LineFormat, Summary};
 use crate::trail::{Mask, printable};
 
-/// One object of `--format json`; `docs/monitor.md` says what its fields mean.
+/// One event; `docs/monitor.md` says more of its fields.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Json {
+    /// Seconds since 1970, when the event was read.
     time: f64,
+    /// What the mask means: `execute` or `open`.
     perm: String,
+    /// The event mask as the kernel gave it.
     mask: Mask,
+    /// The process.
     pid: i32,
+    /// Its parent.
     ppid: i32,
+    /// The thread that waits, where it is not the leader.
     #[serde(skip_serializing_if = "Option::is_none")]
     tid: Option<i32>,
+    /// Target of `/proc/PID/exe`; none where `kind` is not `program`.
     exe: Option<String>,
+    /// What the process is: `program`, `kernel-thread`, `dead`, `outside`, `too-long` or `unreadable`.
     kind: &'static str,
+    /// Comm of the leader.
     comm: String,
+    /// The file; none where it has no name that can be read.
     path: Option<String>,
 }
 
 /// An object that stands where lines are missing.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Lost {
+    /// Seconds since 1970.
     time: f64,
+    /// Lines that are missing here.
     lost: u64,
+    /// Lines that are missing so far.
     lost_total: u64,
 }
 
 /// The last object.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct End<'a> {
+    /// The numbers of the whole watch.
     summary: &'a Summary,
 }
 
@@ -125,6 +142,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// A line of `exetrail monitor --format json`.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(title = "exetrail monitor", untagged)]
+    #[expect(dead_code, reason = "a schema is made of it, and no value")]
+    enum Line {
+        Event(Json),
+        Lost(Lost),
+        End(End<'static>),
+    }
+
+    #[test]
+    fn the_documented_schema_is_that_of_the_types() {
+        crate::schema::holds("monitor", &schemars::schema_for!(Line));
+    }
 
     fn look(who: Who, path: &[u8]) -> Look {
         Look {

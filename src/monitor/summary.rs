@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Numbers of one watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Events that were answered.
     pub events: u64,
@@ -43,14 +44,20 @@ impl fmt::Display for Summary {
         let micros = Duration::from_micros(*longest_hold_us);
         write!(
             f,
-            "{events} events of {processes} processes, {shown} shown, {lost} lines lost, longest \
-             hold {micros:?}"
+            "{} of {}, {shown} shown, {} lost, longest hold {micros:?}",
+            counted(*events, "event", "events"),
+            counted(*processes, "process", "processes"),
+            counted(*lost, "line", "lines"),
         )?;
         match unread {
             0 => Ok(()),
             unread => write!(f, ", {unread} events that the kernel could not hand over"),
         }
     }
+}
+
+fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 #[cfg(test)]
@@ -76,7 +83,7 @@ mod tests {
             unread: 0,
             longest_hold_us: 1200,
         };
-        let text = "8 events of 2 processes, 7 shown, 1 lines lost, longest hold 1.2ms";
+        let text = "8 events of 2 processes, 7 shown, 1 line lost, longest hold 1.2ms";
         assert_eq!(summary.to_string(), text);
     }
 }

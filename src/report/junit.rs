@@ -47,7 +47,7 @@ fn case(row: &Row<'_>) -> TestCase {
         Outcome::Changed | Outcome::New => failed(
             NonSuccessKind::Failure,
             row,
-            &format!("the {} is not what the baseline says", seen.view),
+            &format!("{}: not what the baseline says", seen.view),
             diff.unwrap_or_default(),
         ),
         Outcome::Broken => {
@@ -83,7 +83,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains(r#"<failure message="the trail is not"#),
+            text.contains(r#"<failure message="trail: not what"#),
             "{text}"
         );
     }

@@ -7,6 +7,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::matrix::{LEGEND, matrix};
 use super::{Colour, Format, Row, Show, brief, summary};
+use crate::diff::Side;
 use crate::trail::Outcome;
 use crate::view::{Paint, TRAIL};
 
@@ -85,15 +86,22 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
             None => behaviours.push((text, vec![*row])),
         }
     }
-    let mut previous: Option<&str> = None;
+    let mut previous: Option<(&str, Row<'_>)> = None;
     for (text, kernels) in &behaviours {
         writeln!(out, "  {}", on(kernels, paint))?;
-        match (previous, kernels.first()) {
-            (Some(previous), _) => difference(previous, text, paint, out)?,
-            (None, Some(first)) => show(first, paint, out)?,
-            (None, None) => {}
+        let Some(first) = kernels.first() else {
+            continue;
+        };
+        match previous {
+            Some((known, row)) => match words(&row, first).as_slice() {
+                [] => difference(known, text, paint, out)?,
+                words => words
+                    .iter()
+                    .try_for_each(|line| writeln!(out, "    {line}"))?,
+            },
+            None => show(first, paint, out)?,
         }
-        previous = Some(text);
+        previous = Some((text, *first));
         let changed = kernels
             .iter()
             .find(|row| row.seen.outcome == Outcome::Changed);
@@ -117,6 +125,19 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
         lines.try_for_each(|line| writeln!(out, "    {line}"))?;
     }
     writeln!(out)
+}
+
+/// What differs between what was seen on two kernels, in words; none where only the texts tell it.
+fn words(old: &Row<'_>, new: &Row<'_>) -> Vec<String> {
+    let side = |row: &Row<'_>| Side {
+        kernel: row.record.kernel.label().to_owned(),
+        source: format!("seen on {}", row.record.kernel.release),
+    };
+    let bodies = old.seen.body.as_ref().zip(new.seen.body.as_ref());
+    let compared = old.seen.view.view().zip(bodies).map(|(view, (from, to))| {
+        view.compare(&old.record.scenario, (side(old), from), (side(new), to))
+    });
+    compared.map_or_else(Vec::new, |compared| compared.words)
 }
 
 pub(super) fn show(row: &Row<'_>, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
@@ -163,4 +184,28 @@ fn difference(old: &str, new: &str, paint: &Paint, out: &mut dyn Write) -> io::R
         writeln!(out, "    {}", paint.diff_line(&line))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{record, shown};
+    use super::*;
+    use crate::view::{Body, trail::Steps};
+
+    #[test]
+    fn what_differs_between_two_kernels_is_told_in_words() {
+        let mut records = ["5.10", "6.1"].map(|kernel| record("start/a", kernel, Outcome::Same));
+        let trail = |comm: &str| {
+            let text = format!(
+                "start p1 by launcher: execve /a\n\
+                 perm=open    pid=p1 ppid=launcher exe=/a comm={comm} : path=/c\n"
+            );
+            Some(Body::new::<Steps>(crate::trail::parse(&text).unwrap()))
+        };
+        records[0].seen[0].body = trail("3");
+        records[1].seen[0].body = trail("a");
+        let text = shown(&mut Text::new(Colour::No, None), &records);
+        assert!(text.contains("\n    comm in all steps: 3 -> a\n"), "{text}");
+        assert!(!text.contains("\n    +perm"), "{text}");
+    }
 }

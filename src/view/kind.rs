@@ -165,7 +165,16 @@ pub trait View: Debug + Sync + 'static {
         // What one of the two was built without is no difference between them.
         let before = Self::fit(new.1, &before).unwrap_or(before);
         let after = Self::fit(old.1, &after).unwrap_or(after);
-        Comparison::of_texts(scenario, (old.0, &before), (new.0, &after))
+        let words = match before == after {
+            true => Vec::new(),
+            false => Self::words((&old.0, old.1), (&new.0, new.1)),
+        };
+        Comparison::of_texts(scenario, (old.0, &before), (new.0, &after), words)
+    }
+
+    /// What differs between two bodies whose texts do, in words; none where only the text can tell.
+    fn words(_old: (&Side, &Self::Body), _new: (&Side, &Self::Body)) -> Vec<String> {
+        Vec::new()
     }
 
     /// The story in words; none for a view that has nothing to tell beyond its text.
@@ -326,7 +335,7 @@ impl<V: View> AnyView for V {
         let scenario = super::label(scenario, V::NAME);
         match (old.1.get::<V>(), new.1.get::<V>()) {
             (Some(before), Some(after)) => V::compare(&scenario, (old.0, before), (new.0, after)),
-            _ => Comparison::of_texts(&scenario, (old.0, ""), (new.0, "")),
+            _ => Comparison::of_texts(&scenario, (old.0, ""), (new.0, ""), Vec::new()),
         }
     }
 

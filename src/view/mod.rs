@@ -13,6 +13,7 @@ mod body;
 mod judged;
 mod kept;
 mod kind;
+mod lists;
 mod name;
 mod observed;
 mod old;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Args;
-use crate::case::{self, Case, CaseMount, Deny, Fd, Kind, Open, Registered, Then, Way};
-use crate::own::Own;
+use crate::case::{Case, CaseMount, Deny, Fd, Kind, Open, Registered, Then, Way};
 use crate::project::Project;
 use crate::root::{Added, Built, Closure, Foreign, Root, search};
 use crate::vm::tree::{Entry, Tree};
@@ -33,7 +32,8 @@ pub struct Ready {
     pub case: Case,
     /// The root.
     pub archive: Arc<[u8]>,
-    tree: Tree,
+    /// What is in it.
+    pub tree: Tree,
 }
 
 /// Makes the case, and the root with everything that goes along.
@@ -371,41 +371,6 @@ fn inside(case: &Case, tree: &Tree) -> Result<()> {
         eprintln!("warning: {path} needs the interpreter {needed}, which the root does not have");
     }
     Ok(())
-}
-
-impl Ready {
-    /// Keeps the case, and a copy of its root, in a suite.
-    ///
-    /// # Errors
-    ///
-    /// There is such a case already, or it cannot be written.
-    pub fn save(&self, name: &str, own: &Own) -> Result<()> {
-        crate::below::Below::parse(name)
-            .context("--save takes the name of a case, such as agent/usual")?;
-        let file = own.directory.join("cases").join(format!("{name}.toml"));
-        ensure!(!file.exists(), "{} is there already", file.display());
-        let root = Path::new("roots").join(name);
-        let place = own.directory.join(&root);
-        ensure!(!place.exists(), "{} is there already", place.display());
-        let context = || format!("failed to write {}", place.display());
-        std::fs::create_dir_all(&place).with_context(context)?;
-        self.tree.write_to(&place)?;
-        let case = Case {
-            root: Some(text(&root)?),
-            ..self.case.clone()
-        };
-        let directory = file.parent().unwrap_or(&own.directory);
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("failed to make {}", directory.display()))?;
-        std::fs::write(&file, case::print(&case)?)
-            .with_context(|| format!("failed to write {}", file.display()))?;
-        eprintln!(
-            "kept: {}, with its root in {}",
-            file.display(),
-            place.display()
-        );
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `exetrail try`: a program of the user's, as it stands here, on other kernels.
 
 mod make;
+mod save;
 mod show;
 
 use std::path::PathBuf;
@@ -122,7 +123,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let made = make::make(args, &project)?;
     if let Some(name) = &args.save {
         let own = chosen().context("--save keeps a case of a suite: say which with --suite DIR")?;
-        made.save(name, own)?;
+        save::save(name, &made.case, &made.tree, &own.directory)?;
     }
     let newest = project.table.kernels.iter().map(|entry| &entry.id).max();
     let kernels = match args.kernels.is_empty() {

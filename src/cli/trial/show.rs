@@ -156,12 +156,9 @@ impl Shown<'_> {
             for line in &compared.words {
                 writeln!(out, "    {line}")?;
             }
-            if asked {
-                for line in compared
-                    .diff
-                    .lines()
-                    .filter(|line| line.starts_with(['+', '-']))
-                {
+            if asked && compared.words.is_empty() {
+                let lines = compared.diff.lines().skip(2);
+                for line in lines.filter(|line| line.starts_with(['+', '-'])) {
                     writeln!(out, "    {}", paint.diff_line(line))?;
                 }
             }
@@ -230,13 +227,21 @@ fn predicted(found: &Agreement) -> Vec<String> {
     } = found;
     let mut lines = Vec::new();
     let wrong = found.disagreements.len() + found.renamed.len();
-    let steps = format!(
-        "{kernel} steps of the kernel and {loader} of the loader, and the exe and comm of {own} of the \
-         program's own steps"
-    );
-    lines.push(match wrong {
-        0 => format!("predicted all: {steps}"),
-        _ => format!("predicted {steps}, but not:"),
+    let counts = [
+        (kernel, "of the kernel"),
+        (loader, "of the loader"),
+        (own, "of the program's own, by exe and comm"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| **count > 0);
+    let counts: Vec<_> = counts
+        .map(|(count, whose)| format!("{count} {whose}"))
+        .collect();
+    let steps = counts.join(", ");
+    lines.push(match (wrong, counts.is_empty()) {
+        (0, true) => "predicted that there is no step".to_owned(),
+        (0, false) => format!("predicted all steps: {steps}"),
+        (_, true) => "predicted something else:".to_owned(),
+        (_, false) => format!("predicted these steps: {steps}; but not:"),
     });
     let rest = found.disagreements.iter().chain(&found.renamed);
     lines.extend(rest.map(|line| format!("  {line}")));
@@ -253,6 +258,27 @@ fn predicted(found: &Agreement) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::trail::Ended;
+
+    #[test]
+    fn what_the_model_predicted_is_counted_and_what_there_is_none_of_is_not() {
+        let of = |kernel, disagreements: &[&str]| {
+            predicted(&Agreement {
+                kernel,
+                disagreements: disagreements.iter().map(|&line| line.to_owned()).collect(),
+                ..Agreement::default()
+            })
+        };
+        assert_eq!(of(2, &[]), ["predicted all steps: 2 of the kernel"]);
+        assert_eq!(of(0, &[]), ["predicted that there is no step"]);
+        let wrong = of(2, &["open /a"]);
+        assert_eq!(
+            wrong,
+            [
+                "predicted these steps: 2 of the kernel; but not:",
+                "  open /a"
+            ]
+        );
+    }
 
     #[test]
     fn only_status_127_is_that_of_something_missing() {

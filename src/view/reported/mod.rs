@@ -5,6 +5,7 @@ mod agent;
 mod apparmor;
 mod audit;
 mod connector;
+mod differ;
 mod ebpf;
 mod ima;
 mod kprobes;
@@ -20,6 +21,7 @@ use std::marker::PhantomData;
 use anyhow::Result;
 
 use super::{View, ViewName};
+use crate::diff::Side;
 use crate::event::{self, Report};
 use crate::scenario::Registered;
 use crate::trail::Trail;
@@ -92,6 +94,10 @@ impl<W: Way> View for Reported<W> {
 
     fn parse(text: &str) -> Result<Report> {
         Ok(event::parse(text)?)
+    }
+
+    fn words(old: (&Side, &Report), new: (&Side, &Report)) -> Vec<String> {
+        differ::words(old, new)
     }
 
     fn beside(body: &Report, without: &Trail, with: &Trail) -> Report {

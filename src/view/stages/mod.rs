@@ -3,6 +3,7 @@
 //! Vocabulary, order, text and story are [`crate::stages`]'s; this joins them to everything that
 //! handles views.
 
+mod differ;
 mod marks;
 mod show;
 
@@ -12,6 +13,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{Length, Marked, Paint, View, ViewName};
+use crate::diff::Side;
 use crate::scenario::Registered;
 use crate::stages::{self, Packed, Story};
 use crate::trail::{LONGEST, Trail};
@@ -74,6 +76,10 @@ impl View for Stages {
         let absent = &body.inside.absent;
         let other = stages::parse(text).ok().filter(|_| !absent.is_empty())?;
         Some(stages::text(&other.trail, &other.inside.without(absent)))
+    }
+
+    fn words(old: (&Side, &Story), new: (&Side, &Story)) -> Vec<String> {
+        differ::words(old, new)
     }
 
     fn explain(body: &Story, length: Length) -> Option<String> {

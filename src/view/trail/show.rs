@@ -44,6 +44,7 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
                     step.comm
                 )?;
             }
+            let before = if step.before { ", before the call" } else { "" };
             let phase = match step.exe_of_old(trail) {
                 true => &paint.old,
                 false => &paint.new,
@@ -51,12 +52,8 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
             writeln!(
                 out,
                 "      {}",
-                phase.apply_to(format!("{:<8} {}", step.step, step.path))
+                phase.apply_to(format!("{:<8} {}{before}", step.step, step.path))
             )?;
-            if step.before {
-                let what = "         before the call";
-                writeln!(out, "{}", paint.quiet.apply_to(what))?;
-            }
             if let Some(thread) = &step.thread {
                 let what = format!("         by the thread {thread}");
                 writeln!(out, "{}", paint.quiet.apply_to(what))?;
