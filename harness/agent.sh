@@ -4,6 +4,7 @@ ready='{"ready":1}'
 case $1 in
 dead) echo 'no licence' >&2; exit 3 ;;
 mute) exec busybox sleep 1000 ;;
+busy) while :; do env true; busybox sleep 0.02; done ;;
 hello) echo hello; exec busybox sleep 1000 ;;
 newer) echo '{"ready":2}'; exec busybox sleep 1000 ;;
 dies) echo "$ready"; echo 'out of memory' >&2; kill -SEGV $$ ;;

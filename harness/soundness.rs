@@ -13,11 +13,12 @@ use libtest_mimic::Failed;
 type Check = fn(&Path) -> Result<(), Failed>;
 
 /// The pages that are generated from the snapshots.
-pub const PAGES: [(&str, Check); 4] = [
+pub const PAGES: [(&str, Check); 5] = [
     ("contract", contract),
     ("contract-execveat", contract_of_execveat),
     ("contract-walkthrough", contract_of_tours),
     ("observers", observers),
+    ("tools", tools),
 ];
 
 /// Checks that `docs/contract.md` is what the snapshots say.
@@ -54,6 +55,16 @@ fn observers(root: &Path) -> Result<(), Failed> {
         "observers",
         "observers",
         exetrail::cli::observers_document,
+    )
+}
+
+/// Checks that `docs/tools.md` is what is accepted of tools.
+fn tools(root: &Path) -> Result<(), Failed> {
+    page(
+        root,
+        "tools",
+        "observers --tools",
+        exetrail::cli::tools_document,
     )
 }
 

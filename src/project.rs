@@ -10,6 +10,7 @@ use crate::fetch::{self, CachedKernel, Fixture, FixtureTable, Lock, Trust};
 use crate::own;
 use crate::trail::KernelId;
 use crate::vm::table::Table;
+use crate::vm::tool::Tools;
 
 /// The tables, their locks and the cache.
 #[derive(Debug)]
@@ -24,16 +25,19 @@ pub struct Project {
     pub fixture: FixtureTable,
     /// `vm/fixture.lock`.
     pub fixture_lock: Lock,
+    /// `vm/tools.toml`.
+    pub tools: Tools,
     /// Kernels and packages, outside of the repository.
     pub cache: PathBuf,
 }
 
 /// The tables as they were when this binary was built.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("vm/kernels.toml", include_str!("../vm/kernels.toml")),
     ("vm/kernels.lock", include_str!("../vm/kernels.lock")),
     ("vm/fixture.toml", include_str!("../vm/fixture.toml")),
     ("vm/fixture.lock", include_str!("../vm/fixture.lock")),
+    ("vm/tools.toml", include_str!("../vm/tools.toml")),
 ];
 
 impl Project {
@@ -57,12 +61,13 @@ impl Project {
             Some(root) => bound::text(&root.join(name), bound::TEXT),
             None => Ok(built_in.to_owned()),
         });
-        let [kernels, kernels_lock, fixture, fixture_lock] = texts;
+        let [kernels, kernels_lock, fixture, fixture_lock, tools] = texts;
         Ok(Project {
             table: Table::parse(&kernels?, BUILT_IN[0].0)?,
             kernels: Lock::parse(&kernels_lock?, BUILT_IN[1].0)?,
             fixture: FixtureTable::parse(&fixture?, BUILT_IN[2].0)?,
             fixture_lock: Lock::parse(&fixture_lock?, BUILT_IN[3].0)?,
+            tools: Tools::parse(&tools?, BUILT_IN[4].0)?,
             root,
             cache,
         })
@@ -83,6 +88,12 @@ impl Project {
         let suite = own::chosen().map(|own| own.directory.as_path());
         let root = suite.or(self.root.as_deref());
         root.map(|root| root.join("snapshots"))
+    }
+
+    /// The directory with the accepted reports of a tool of `vm/tools.toml`; none outside of a checkout.
+    #[must_use]
+    pub fn reports(&self, tool: &str) -> Option<PathBuf> {
+        self.root.as_ref().map(|root| root.join("tools").join(tool))
     }
 
     /// A kernel of the table, when it is fetched.

@@ -42,6 +42,36 @@ impl Count {
     }
 }
 
+/// What the kept cases notice of the mutants of a file.
+#[derive(Default)]
+struct Kept {
+    all: usize,
+    unseen: usize,
+    caught: usize,
+}
+
+impl Kept {
+    fn row(&self, name: &str) -> String {
+        let Kept {
+            all,
+            unseen,
+            caught,
+        } = self;
+        let share = percent(*caught, all - unseen);
+        format!("| {name} | {all} | {unseen} | {caught} | {share} |\n")
+    }
+}
+
+/// The reasons of a table, by file, function and what is done.
+fn reasons(tables: &Path, name: &str) -> io::Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(tables.join(name))?;
+    let lines = text.lines().skip(1);
+    let pairs = lines.filter_map(|line| line.rsplit_once('\t'));
+    Ok(pairs
+        .map(|(what, reason)| (what.to_owned(), reason.to_owned()))
+        .collect())
+}
+
 /// In tenths of a percent, rounded down.
 fn percent(part: usize, of: usize) -> String {
     let tenths = part * 1000 / of.max(1);
@@ -54,20 +84,17 @@ fn percent(part: usize, of: usize) -> String {
 ///
 /// A table cannot be read.
 pub fn page(tables: &Path) -> io::Result<String> {
-    let equal = fs::read_to_string(tables.join("equal.tsv"))?;
-    let equal: BTreeMap<String, &str> = equal
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.rsplit_once('\t'))
-        .map(|(what, reason)| (what.to_owned(), reason))
-        .collect();
+    let equal = reasons(tables, "equal.tsv")?;
+    let unseen = reasons(tables, "unseen.tsv")?;
     let mut names: Vec<_> = fs::read_dir(tables)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<io::Result<_>>()?;
-    names.retain(|name| name.ends_with(".tsv") && name != "equal.tsv");
+    names.retain(|name| name.ends_with(".tsv") && name != "equal.tsv" && name != "unseen.tsv");
     names.sort();
     let mut modules = String::new();
-    let mut kept = BTreeMap::<String, [usize; 2]>::new();
+    let mut kept = BTreeMap::<String, Kept>::new();
+    let mut missed = [String::new(), String::new()];
+    let mut later = 0;
     let mut left = BTreeMap::<String, Vec<String>>::new();
     let mut alike = Vec::new();
     let mut total = Count::default();
@@ -82,31 +109,40 @@ pub fn page(tables: &Path) -> io::Result<String> {
                 )));
             };
             count.all += 1;
+            let key = format!("{file}\t{function}\t{what}");
             match verdict {
                 "unviable" => count.unviable += 1,
                 "killed" => count.killed += 1,
-                _ => {
-                    let key = format!("{file}\t{function}\t{what}");
-                    match equal.get(&key) {
-                        Some(reason) => {
-                            count.equal += 1;
-                            alike.push(format!(
-                                "- `{file}`, `{function}`: {}: {reason}\n",
-                                code(what)
-                            ));
-                        }
-                        None => {
-                            count.left += 1;
-                            let own = left.entry(file.to_owned()).or_default();
-                            own.push(format!("- `{function}`: {}\n", code(what)));
-                        }
+                _ => match equal.get(&key) {
+                    Some(reason) => {
+                        count.equal += 1;
+                        alike.push(format!(
+                            "- `{file}`, `{function}`: {}: {reason}\n",
+                            code(what)
+                        ));
                     }
-                }
+                    None => {
+                        count.left += 1;
+                        let own = left.entry(file.to_owned()).or_default();
+                        own.push(format!("- `{function}`: {}\n", code(what)));
+                    }
+                },
             }
-            if verdict != "unviable" && caught != "-" {
-                let [all, own] = kept.entry(file.to_owned()).or_default();
-                *all += 1;
-                *own += usize::from(caught == "caught");
+            let is_rule = verdict != "unviable" && RULES.contains(&file);
+            if is_rule && caught == "-" {
+                later += 1;
+            } else if is_rule {
+                let own = kept.entry(file.to_owned()).or_default();
+                own.all += 1;
+                match unseen.get(&key).or(equal.get(&key)) {
+                    _ if caught == "caught" => own.caught += 1,
+                    Some(reason) => {
+                        own.unseen += 1;
+                        missed[0] +=
+                            &format!("- `{file}`, `{function}`: {}: {reason}\n", code(what));
+                    }
+                    None => missed[1] += &format!("- `{file}`, `{function}`: {}\n", code(what)),
+                }
             }
         }
         total.all += count.all;
@@ -122,23 +158,27 @@ pub fn page(tables: &Path) -> io::Result<String> {
     page += "|---|---|---|---|---|---|---|\n";
     page += &modules;
     page += &total.row("all");
-    page +=
-        "\n## Caught by the kept cases\n\n| file | mutants | caught | share |\n|---|---|---|---|\n";
-    let sum = |wanted: fn(&str) -> bool| {
-        let own = kept.iter().filter(|(file, _)| wanted(file));
-        own.fold([0, 0], |sum, (_, own)| [sum[0] + own[0], sum[1] + own[1]])
-    };
-    let sums = [
-        (
-            "the seven files of rules",
-            sum(|file| RULES.contains(&file)),
-        ),
-        ("all", sum(|_| true)),
-    ];
-    let sums = sums.map(|(name, own)| (name.to_owned(), own));
-    let rows = kept.iter().map(|(file, own)| (format!("`{file}`"), *own));
-    for (file, [all, own]) in rows.chain(sums) {
-        page += &format!("| {file} | {all} | {own} | {} |\n", percent(own, all));
+    page += "\n## Caught by the kept cases\n\n";
+    page += "| file | mutants | no case can see | caught | share of the others |\n|---|---|---|---|---|\n";
+    let sum = kept.values().fold(Kept::default(), |sum, own| Kept {
+        all: sum.all + own.all,
+        unseen: sum.unseen + own.unseen,
+        caught: sum.caught + own.caught,
+    });
+    for (file, own) in &kept {
+        page += &own.row(&format!("`{file}`"));
+    }
+    page += &sum.row("all");
+    if later > 0 {
+        page += &format!("\n{later} more are not judged by the kept cases yet.\n");
+    }
+    for (title, list) in [
+        ("No case can see", &missed[0]),
+        ("Missed by the kept cases", &missed[1]),
+    ] {
+        if !list.is_empty() {
+            page += &format!("\n### {title}\n\n{list}");
+        }
     }
     if !alike.is_empty() {
         page += "\n## The same program\n\nNo test can tell these from the code as it is:\n\n";

@@ -1,10 +1,11 @@
 //! What the process of a case does to itself before it makes the call.
 
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
@@ -14,7 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, chroot, setgroups, setresgid, setresuid};
 
-use crate::case::{self, CaseExec as Described, Namespace, Way};
+use crate::case::{self, Case, CaseExec as Described, Namespace, Way};
 use crate::scenario::Exec;
 use crate::sys;
 
@@ -69,6 +70,34 @@ pub fn become_it(exec: Exec, case: &Described) -> Result<Exec> {
     Ok(match errno.filter(|_| case.call != Way::Int80) {
         Some(errno) => exec.filtered(errno),
         None => exec,
+    })
+}
+
+/// Settings that would limit the lab as well: the child sets them when everything else is ready.
+const LATE: [&str; 2] = ["fs.file-max", "fs.nr_open"];
+
+/// Whether a setting is one of those.
+pub fn is_late(name: &str) -> bool {
+    LATE.iter().any(|late| name.replace('/', ".") == *late)
+}
+
+/// The file of a setting.
+pub fn setting(name: &str) -> PathBuf {
+    Path::new("/proc/sys").join(name.replace('.', "/"))
+}
+
+/// Has the child set what limits the whole system, before it becomes somebody else.
+pub fn limit_all(exec: Exec, case: &Case) -> Exec {
+    let settings = case.sysctl.iter().filter(|(name, _)| is_late(name));
+    let settings: Vec<_> = settings
+        .map(|(name, value)| (setting(name), value.clone()))
+        .collect();
+    exec.before(move || {
+        for (file, value) in &settings {
+            fs::write(file, value)
+                .with_context(|| format!("failed to write {}", file.display()))?;
+        }
+        Ok(())
     })
 }
 

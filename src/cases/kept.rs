@@ -92,7 +92,8 @@ mod tests {
 
     /// All starts of the first seeds on three kernels; and of 5,000 more, on all kernels, those that reach what the others do
     /// not, or that the model was once wrong about.
-    const FILES: [&str; 4] = ["5.10", "6.12", "7.3", "chosen"];
+    /// And starts of the first seeds from `RARE` on.
+    const FILES: [&str; 5] = ["5.10", "6.12", "7.3", "chosen", "rare"];
 
     static KEPT: LazyLock<Vec<Kept>> = LazyLock::new(|| {
         let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cases/kept");

@@ -1,11 +1,13 @@
 //! Randomly generated execs, run like scenarios, held against the
 //! model, and printed as a case file when it disagrees. Here is also what plays a case, whoever made it.
 //!
-//! A case is its seed: the same seed is the same case, on every kernel and machine.
+//! A case is its seed: the same seed is the same case, on every kernel and machine. From [`RARE`] on, cases have
+//! what seldom comes up by itself.
 
 mod caller;
 pub mod kept;
 mod play;
+mod rare;
 mod strategy;
 mod twist;
 
@@ -17,6 +19,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 pub use play::{attempt, play};
 
 use crate::case::Case;
+
+/// The first seed of cases that have something rare.
+pub const RARE: u64 = 1_000_000;
 
 /// The case of a seed.
 #[must_use]
@@ -63,7 +68,11 @@ fn tree(seed: u64) -> impl proptest::strategy::ValueTree<Value = Case> {
     };
     let mut runner = TestRunner::new_with_rng(config, rng);
     // Nothing filters, so that nothing can be rejected too often.
-    let tree = strategy::case().new_tree(&mut runner);
+    let cases = match seed < RARE {
+        true => strategy::case().boxed(),
+        false => rare::case().boxed(),
+    };
+    let tree = cases.new_tree(&mut runner);
     tree.unwrap_or_else(|reason| unreachable!("the strategy of cases rejects: {reason}"))
 }
 
@@ -78,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_generated_is_what_a_case_file_may_say() {
-        for seed in 0..1000 {
+        for seed in (0..1000).chain(RARE..RARE + 1000) {
             let case = of(seed);
             let needs: Vec<_> = crate::need::NAMED.iter().map(|(name, _)| *name).collect();
             assert_eq!(case.check(&needs), Ok(()), "seed {seed}");

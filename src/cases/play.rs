@@ -120,7 +120,12 @@ fn set_up(case: &Case, system: &mut System) -> Result<Vec<File>> {
         system.format(&format.name, &format.rule)?;
     }
     for (name, value) in &case.sysctl {
-        system.sysctl(&name.replace('.', "/"), value)?;
+        let place = name.replace('.', "/");
+        match caller::is_late(name) {
+            // It is put back by the runner, and set by the child.
+            true => system.sysctl(&place, fs::read_to_string(caller::setting(name))?.trim())?,
+            false => system.sysctl(&place, value)?,
+        }
     }
     for path in &case.watch {
         system.watch_also(path);
@@ -146,7 +151,7 @@ fn closed(case: &Case) -> Option<&str> {
 }
 
 fn execute(case: &Case, system: &mut System) -> Result<()> {
-    let exec = exec(&case.exec)?;
+    let exec = exec(case)?;
     match &case.deny {
         None => system.observe(&exec).map(drop),
         Some(Deny::Each) => system.refuse_each(&exec),
@@ -320,7 +325,8 @@ fn elf(program: &Program) -> Elf {
     }
 }
 
-fn exec(case: &case::CaseExec) -> Result<Exec> {
+fn exec(whole: &Case) -> Result<Exec> {
+    let case = &whole.exec;
     let mut exec = match case.call {
         Way::Execve => by(case)?,
         Way::Int80 => Exec::by("execve by int $0x80", &case.path, |args| {
@@ -355,7 +361,7 @@ fn exec(case: &case::CaseExec) -> Result<Exec> {
     for (name, value) in &case.environment {
         exec = exec.set(name, value)?;
     }
-    caller::become_it(exec, case)
+    caller::become_it(caller::limit_all(exec, whole), case)
 }
 
 fn by(case: &CaseExec) -> Result<Exec> {

@@ -40,6 +40,11 @@ const ELSEWHERE: [&str; 12] = [
 ];
 
 pub fn case() -> impl Strategy<Value = Case> {
+    with_twists(5)
+}
+
+/// With at most so many twists.
+pub fn with_twists(most: usize) -> impl Strategy<Value = Case> {
     let files = vec(content(), 1..=NAMES.len());
     let modes = vec(mode(), NAMES.len());
     let files = (files, modes).prop_map(|(contents, modes)| {
@@ -55,7 +60,7 @@ pub fn case() -> impl Strategy<Value = Case> {
     });
     let arguments = vec(select(vec!["one", "", "/usr/bin/true", "--"]), 0..=2);
     let arguments = arguments.prop_map(|all| all.into_iter().map(ToOwned::to_owned).collect());
-    let twists = vec(twist(), 0..=5);
+    let twists = vec(twist(), 0..=most);
     (files, exec(), arguments, twists).prop_map(|(files, exec, arguments, twists)| {
         let mut case = Case {
             files,

@@ -268,14 +268,14 @@ impl Twist {
     }
 }
 
-fn need(case: &mut Case, name: &str) {
+pub(super) fn need(case: &mut Case, name: &str) {
     if !case.needs.iter().any(|known| known == name) {
         case.needs.push(name.to_owned());
     }
 }
 
 /// Adds a file where there is none yet.
-fn add(case: &mut Case, made: Made) {
+pub(super) fn add(case: &mut Case, made: Made) {
     if case.files.iter().all(|other| other.path != made.path) {
         case.files.push(made);
     }

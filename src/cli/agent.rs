@@ -10,6 +10,7 @@ use super::observers::scene;
 use crate::baseline::Store;
 use crate::event::{Column, Cost, Table, table_text};
 use crate::fetch::fetch_packages;
+use crate::files;
 use crate::own;
 use crate::project::Project;
 use crate::root::{Added, Root};
@@ -17,6 +18,7 @@ use crate::scenario::Registered;
 use crate::suite::{Brought, Suite};
 use crate::view::{AGENT, AnyView as _, Record, STAGES, ViewName, reported};
 use crate::vm::image::Load;
+use crate::vm::tool::Tool;
 use crate::wire;
 
 /// The options that bring an agent.
@@ -27,6 +29,9 @@ pub struct AgentArgs {
     /// Run this command beside the observers, judge what it reports, and show what it costs
     #[arg(long, value_name = "COMMAND")]
     agent: Option<String>,
+    /// Have a tool of vm/tools.toml be the agent; what it reports is held against what is accepted of it
+    #[arg(long, value_name = "TOOL", conflicts_with = "agent")]
+    tool: Option<String>,
     /// Put a file or directory into the guest; without a place of its own it is where it is here
     #[arg(long, value_name = "HOST[:GUEST]", requires = "agent")]
     add: Vec<Added>,
@@ -46,7 +51,7 @@ pub struct AgentArgs {
 impl AgentArgs {
     /// Whether there is an agent.
     pub fn is_there(&self) -> bool {
-        self.agent.is_some()
+        self.agent.is_some() || self.tool.is_some()
     }
 
     /// Adds what an agent is armed and judged with to what is observed.
@@ -59,8 +64,11 @@ impl AgentArgs {
     }
 
     /// Where its snapshots are.
-    pub fn snapshots(&self) -> Option<&Path> {
-        self.snapshots.as_deref()
+    pub fn snapshots(&self, project: &Project) -> Option<PathBuf> {
+        match &self.tool {
+            Some(tool) => project.reports(tool),
+            None => self.snapshots.clone(),
+        }
     }
 
     /// Refuses what cannot be, before anything is prepared, and has the view apply.
@@ -89,13 +97,20 @@ impl AgentArgs {
     ///
     /// A file cannot be read, or a package not be fetched.
     pub fn make(&self, project: &Project, suite: &Suite) -> Result<Option<Brought>> {
-        let Some(command) = &self.agent else {
-            return Ok(None);
+        let tool = self.tool.as_deref().map(|name| project.tools.find(name));
+        let tool = tool.transpose()?;
+        let (command, packages) = match (tool, &self.agent) {
+            (Some(tool), _) => (tool.agent(), tool.all_packages()),
+            (None, Some(command)) => (command.clone(), self.packages.clone()),
+            (None, None) => return Ok(None),
         };
         let mut root = Root::of_fixture(suite.fixture())?;
-        if !self.packages.is_empty() {
-            let suites = &project.fixture.suites;
-            root.packages(&fetch_packages(&project.cache, suites, &self.packages)?)?;
+        if !packages.is_empty() {
+            let files = fetch_packages(&project.cache, &project.fixture.suites, &packages)?;
+            root.packages(&files)?;
+            if let Some(note) = tool.and_then(|tool| another_version(tool, &files)) {
+                eprintln!("note: {note}");
+            }
         }
         let mut path = Vec::new();
         for added in &self.add {
@@ -108,14 +123,25 @@ impl AgentArgs {
             path.extend(place.map(|place| place.to_string_lossy().into_owned()));
         }
         Ok(Some(Brought {
-            agent: wire::AgentCommand {
-                command: command.clone(),
-                path,
-            },
+            agent: wire::AgentCommand { command, path },
             load: Load::own(root.build(&project.cache)?.archive),
-            store: self.snapshots.clone().map(Store::Directory),
+            store: self.snapshots(project).map(Store::Directory),
         }))
     }
+}
+
+/// Says that a tool is not the one whose reports were accepted.
+fn another_version(tool: &Tool, files: &[PathBuf]) -> Option<String> {
+    let names: Vec<_> = files.iter().map(|file| files::name(file)).collect();
+    let version = tool.version_among(names.iter().map(String::as_str));
+    let version = version.unwrap_or_else(|| "unknown".to_owned());
+    let accepted = &tool.version;
+    (version != *accepted).then(|| {
+        format!(
+            "the version of {} is {version}; what is accepted of it was said by {accepted}",
+            tool.name
+        )
+    })
 }
 
 /// What the reports of an agent are worth, kernel by kernel, and what it costs.

@@ -24,12 +24,14 @@ mod progress;
 mod provenance;
 mod report;
 mod run;
+mod tools;
 mod trial;
 mod views;
 
 pub use contract::document;
 pub use observers::document as observers_document;
 pub use pending::write as write_pending;
+pub use tools::document as tools_document;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

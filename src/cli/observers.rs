@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
+use super::tools;
 use crate::contract::{self, Specification};
 use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments};
 use crate::observer::OBSERVERS;
@@ -27,6 +28,9 @@ pub struct Args {
     /// A kernel of the table, such as 6.12 [default: all]
     #[arg(short, long = "kernel", value_name = "KERNEL")]
     kernels: Vec<String>,
+    /// Of tools of others instead (vm/tools.toml), which then are the observers that can be named
+    #[arg(long)]
+    tools: bool,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -42,7 +46,10 @@ enum Form {
 /// Shows the table, from the snapshots; the exit status is 0 whatever they say.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let is_view = |word: &&String| VIEWS.iter().any(|view| view.name().as_str() == *word);
+    let is_view = |word: &&String| match args.tools {
+        true => project.tools.find(word).is_ok(),
+        false => VIEWS.iter().any(|view| view.name().as_str() == *word),
+    };
     let (views, patterns): (Vec<_>, Vec<_>) = args.words.iter().partition(is_view);
     let views: Vec<String> = views.into_iter().cloned().collect();
     let patterns: Vec<String> = patterns.into_iter().cloned().collect();
@@ -50,7 +57,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         true => family()?,
         false => {
             for word in &patterns {
-                is_meant(word)?;
+                is_meant(word, &names(&project, args.tools))?;
             }
             select(&patterns)?
         }
@@ -67,7 +74,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             ),
         }
     }
-    if kernels.is_empty() {
+    if args.tools {
+        kernels = tools::kernels(&project, kernels)?;
+    } else if kernels.is_empty() {
         kernels = project
             .table
             .kernels
@@ -75,8 +84,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             .map(|entry| entry.id.clone())
             .collect();
     }
-    let columns = columns(&project, &kernels, &chosen)?;
-    let table = Table::new(&columns, &views);
+    let table = match args.tools {
+        true => tools::table(&project, &kernels, &views, &chosen)?,
+        false => Table::new(&columns(&project, &kernels, &chosen)?, &views),
+    };
     let missing = not_built_in(&table);
     if !missing.is_empty() {
         eprintln!(
@@ -88,6 +99,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let text = match args.format {
         Form::Text => event::table_text(&table),
         Form::Json => event::json(&table)?,
+        Form::Markdown if args.tools => tools::page(table),
         Form::Markdown => page(&table)?,
     };
     let mut out = std::io::stdout().lock();
@@ -111,13 +123,23 @@ fn not_built_in(table: &Table) -> Vec<&'static str> {
     missing
 }
 
+/// What can be named.
+fn names(project: &Project, tools: bool) -> Vec<&str> {
+    match tools {
+        true => {
+            let tools = project.tools.tools.iter();
+            tools.map(|tool| tool.name.as_str()).collect()
+        }
+        false => VIEWS.iter().map(|view| view.name().as_str()).collect(),
+    }
+}
+
 /// Refuses a word that is neither, with the observers that it may mean.
-fn is_meant(word: &str) -> Result<()> {
+fn is_meant(word: &str, names: &[&str]) -> Result<()> {
     let Err(error) = select(&[word.to_owned()]) else {
         return Ok(());
     };
-    let names = VIEWS.iter().map(|view| view.name().as_str());
-    let near = close(word, names);
+    let near = close(word, names.iter().copied());
     match near.is_empty() {
         true => Err(error),
         false => bail!(
@@ -220,7 +242,12 @@ pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
     })
 }
 
-fn family() -> Result<Vec<&'static Registered>> {
+/// The scenarios of the table.
+///
+/// # Errors
+///
+/// None that these names have.
+pub fn family() -> Result<Vec<&'static Registered>> {
     select(&["start", "container", LIES].map(ToOwned::to_owned))
 }
 
@@ -230,7 +257,9 @@ mod tests {
 
     #[test]
     fn a_misspelt_observer_is_answered_with_the_right_one() {
-        let error = is_meant("tracepoint").unwrap_err().to_string();
+        let error = is_meant("tracepoint", &["tracepoints"])
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             error,
             "there is no observer \"tracepoint\"; did you mean tracepoints?"
@@ -239,8 +268,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_scenario_is_answered_with_the_right_one() {
-        let error = is_meant("shebng").unwrap_err().to_string();
+        let error = is_meant("shebng", &[]).unwrap_err().to_string();
         assert!(error.contains("start/shebang"), "{error}");
-        assert!(is_meant("shebang").is_ok());
+        assert!(is_meant("shebang", &[]).is_ok());
     }
 }

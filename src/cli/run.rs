@@ -228,7 +228,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(130));
     }
     if args.pending {
-        pending::write(&project, args.agent.snapshots(), &records)?;
+        let own = args.agent.snapshots(&project);
+        pending::write(&project, own.as_deref(), &records)?;
     }
     let not_run = required && !missing.is_empty();
     if all_well {

@@ -349,6 +349,12 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_moved_is_told_after_one_that_was_there_before() {
+        let new = [OLD[1], OLD[2], "open /x /a a", OLD[0], OLD[3]];
+        assert_eq!(words(&OLD, &new)[0], "p1: executes /a after open /c");
+    }
+
+    #[test]
     fn a_step_that_moved_to_the_front_is_told_before_what() {
         let new = [OLD[3], OLD[0], OLD[1], OLD[2]];
         let words = words(&OLD, &new);

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::cost::{Measured, is_measured};
+use super::cost::Measured;
 use super::judge::{Heard, Path};
 use super::lie::Lie;
+use super::sign::Says;
 use super::table::{Cell, Row, Table, on};
 
 /// The headings; the first four are what surveys ask of a way to watch.
@@ -26,7 +27,9 @@ const MEASURED: usize = 2;
 pub fn glance(table: &Table) -> String {
     let measured = Measured::recorded();
     // What was not measured has no columns.
-    let shown = HEADINGS.len() - if is_measured() { 0 } else { MEASURED };
+    let mut rows = table.rows.iter();
+    let any = rows.any(|row| measured.adds(row.sign) != "-");
+    let shown = HEADINGS.len() - if any { 0 } else { MEASURED };
     let mut page = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(page, "| way | {} |", HEADINGS[..shown].join(" | "));
@@ -35,7 +38,7 @@ pub fn glance(table: &Table) -> String {
         let _ = writeln!(
             page,
             "| {} | {} |",
-            row.sign.name,
+            row.title,
             line(row, &table.kernels, &measured)[..shown].join(" | ")
         );
     }
@@ -92,15 +95,18 @@ fn range(shares: impl Iterator<Item = usize> + Clone) -> String {
 
 /// The kernels that do not have it.
 fn without(row: &Row, kernels: &[String]) -> String {
-    let columns = |lacks: fn(Option<&Cell>) -> bool| {
+    let is_missing = |cell: &Cell| cell.missing && cell.deaf.is_none();
+    let columns = |lacks: &dyn Fn(Option<&Cell>) -> bool| {
         let cells = row.cells.iter().enumerate();
         let lacking = cells.filter(|(_, cell)| lacks(cell.as_ref()));
         lacking.map(|(column, _)| column).collect::<Vec<_>>()
     };
-    let (missing, deaf) = (
-        columns(|cell| cell.is_none_or(|cell| cell.missing && cell.deaf.is_none())),
-        columns(|cell| cell.is_some_and(|cell| cell.deaf.is_some())),
-    );
+    // Of a tool that was not tried on a kernel nothing is known there.
+    let missing = match row.sign.says {
+        Says::Told => columns(&|cell| cell.is_some_and(is_missing)),
+        _ => columns(&|cell| cell.is_none_or(is_missing)),
+    };
+    let deaf = columns(&|cell| cell.is_some_and(|cell| cell.deaf.is_some()));
     let told = [("not on", missing), ("deaf on", deaf)];
     let told = told.iter().filter(|(_, columns)| !columns.is_empty());
     let told = told.map(|(word, columns)| format!("{word} {}", on(kernels, columns)));
@@ -146,6 +152,8 @@ mod tests {
     fn a_kernel_without_any_report_does_not_have_it() {
         let row = Row {
             sign: &super::super::sign::SIGNS[0],
+            title: String::new(),
+            note: None,
             cells: vec![None, Some(Cell::default())],
         };
         let kernels = ["5.10", "6.1"].map(ToOwned::to_owned);

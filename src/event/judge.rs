@@ -6,6 +6,9 @@ use super::sign::{Says, Sign};
 use super::words::words;
 use super::{Event, Field, Report};
 
+/// The result of a call, where whoever tells of it does not know the result.
+const OPEN: &str = "?";
+
 /// What a sign makes of one exec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignJudged {
@@ -134,6 +137,10 @@ fn heard<'a>(
             let own = own.filter(|(owner, _)| **owner == Some(place));
             own.map(|(_, event)| *event).collect()
         }
+        // Who does not know what came of a call tells of each when it is made.
+        Says::Told if own.clone().any(|event| is_asked(event)) => {
+            own.copied().nth(nth(&|_| true)).into_iter().collect()
+        }
         Says::Told => {
             let failed =
                 |event: &&&Event| event.get(Field::Result).is_some_and(|result| result != "0");
@@ -231,6 +238,7 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
     let heard = match (is_heard, sign.says) {
         (false, _) => Heard::Missed,
         (true, Says::Executed | Says::Is | Says::Loaded) => Heard::Known,
+        (true, Says::Told) if events.iter().any(|event| is_asked(event)) => Heard::Unsettled,
         (true, Says::Told) if attempt.end == End::Executed => Heard::Known,
         (true, Says::Returned | Says::Told) => told_result(attempt, get(Field::Result)),
         (true, Says::Called) if attempt.end != End::Executed => {
@@ -261,6 +269,11 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         event: events.first().map(|event| (*event).clone()),
         attempt: attempt.clone(),
     }
+}
+
+/// Whether it is open what came of the call.
+fn is_asked(event: &Event) -> bool {
+    event.get(Field::Result) == Some(OPEN)
 }
 
 /// The path that an event of a sign tells.
@@ -570,6 +583,17 @@ mod tests {
             (judged[0].heard, judged[1].heard),
             (Heard::Missed, Heard::Known)
         );
+    }
+
+    #[test]
+    fn an_agent_that_does_not_know_the_result_tells_of_each_call() {
+        let text = "event=exec    pid=p1 : exec path=/none result=?\n\
+                    event=exec    pid=p1 : exec path=/bin/ls result=?\n";
+        let all = [failed(), attempt()];
+        let judged = judge(sign("the agent"), &all, &parse(text).unwrap());
+        let heard: Vec<_> = judged.iter().map(|one| one.heard).collect();
+        assert_eq!(heard, [Heard::Unsettled, Heard::Unsettled]);
+        assert_eq!(judged[1].path, Some(Path::Right));
     }
 
     #[test]

@@ -133,27 +133,10 @@ fn numbers(text: &str, tree: &BTreeMap<i32, i32>, name: &impl Fn(i32) -> String)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Mask, Sighting};
+    use crate::trail::Sighting;
 
     fn run(steps: &[i32]) -> Run {
-        let sighting = |pid: &i32| Sighting {
-            mask: Mask::OPEN,
-            pid: *pid,
-            ppid: 100,
-            exe: Some("/x".into()),
-            comm: Some("x".into()),
-            path: "/y".into(),
-            denied: None,
-            thread: None,
-            later: None,
-        };
-        Run {
-            launcher: 100,
-            pid_max: 32768,
-            sightings: steps.iter().map(sighting).collect(),
-            parents: steps.iter().map(|pid| (*pid, 100)).collect(),
-            ..Run::default()
-        }
+        Run::sample(steps.iter().map(|pid| Sighting::sample(*pid)).collect())
     }
 
     fn raw(kind: Kind, tid: i32, pid: Option<i32>) -> Raw {

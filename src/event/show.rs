@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cost::Measured;
 use super::judge::{Heard, SignJudged};
+use super::sign::Says;
 use super::table::{Table, on};
 use super::tetragon;
 
@@ -29,8 +30,11 @@ pub fn table_text(table: &Table) -> String {
     for row in &table.rows {
         let sign = row.sign;
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "{} ({}, at {})", sign.name, sign.view, sign.stage);
-        if let Some(note) = sign.note {
+        let _ = match sign.says {
+            Says::Told => writeln!(text, "{}", row.title),
+            _ => writeln!(text, "{} ({}, at {})", row.title, sign.view, sign.stage),
+        };
+        if let Some(note) = &row.note {
             let _ = writeln!(text, "  {note}");
         }
         let (caught, adds) = (measured.caught(sign), measured.adds(sign));
@@ -87,21 +91,27 @@ pub fn markdown(table: &Table) -> String {
     for row in &table.rows {
         for (words, columns) in row.groups() {
             let kernels = on(&table.kernels, &columns);
-            let words = words.map_or_else(|| "not offered".to_owned(), |words| words.join(" | "));
-            let _ = writeln!(page, "| {} | {kernels} | {words} |", row.sign.name);
+            let words = match words {
+                Some(words) => words.join(" | "),
+                None if row.sign.says == Says::Told => String::new(),
+                None => "not offered".to_owned(),
+            };
+            let _ = writeln!(page, "| {} | {kernels} | {words} |", row.title);
         }
     }
     for row in &table.rows {
-        let _ = writeln!(page, "\n### {}\n", row.sign.name);
-        let _ = writeln!(
-            page,
-            "View `{}`, at the stage `{}`.{}\n",
-            row.sign.view,
-            row.sign.stage,
-            row.sign
-                .note
-                .map_or_else(String::new, |note| format!(" {note}"))
-        );
+        let _ = writeln!(page, "\n### {}\n", row.title);
+        let note = row.note.as_deref();
+        let _ = match row.sign.says {
+            Says::Told => writeln!(page, "{}\n", note.unwrap_or_default()),
+            _ => writeln!(
+                page,
+                "View `{}`, at the stage `{}`.{}\n",
+                row.sign.view,
+                row.sign.stage,
+                note.map_or_else(String::new, |note| format!(" {note}"))
+            ),
+        };
         for (what, scenarios, columns) in row.exceptions() {
             let kernels = match on(&table.kernels, &columns) {
                 all if all == "all" => String::new(),
@@ -172,7 +182,7 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
                 let heard = judged.heard != Heard::Missed;
                 let line = Line {
                     observer: row.sign.view,
-                    way: row.sign.name,
+                    way: &row.title,
                     kernel,
                     scenario,
                     process: &judged.attempt.process,

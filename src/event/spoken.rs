@@ -88,8 +88,8 @@ struct EventLine {
     cwd: Option<String>,
     /// The cgroup, or what else names the container.
     cgroup: Option<String>,
-    /// What came of it: 0 or absent for an exec that came about, else the errno, by name or number; the
-    /// status of an exit.
+    /// What came of it: 0 or absent for an exec that came about, `?` where the agent cannot know, else the errno,
+    /// by name or number; the status of an exit.
     result: Option<Id>,
 }
 

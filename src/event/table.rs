@@ -48,6 +48,10 @@ pub struct Table {
 pub struct Row {
     /// The sign.
     pub sign: &'static Sign,
+    /// What it is called: as the sign, or as the program that stands for it.
+    pub title: String,
+    /// What has to be known of it, as a sentence.
+    pub note: Option<String>,
     /// What it made of each exec, kernel by kernel; none where it reported nothing of any scenario.
     pub cells: Vec<Option<Cell>>,
 }
@@ -59,6 +63,8 @@ pub struct Cell {
     pub deaf: Option<String>,
     /// What this kernel does not have of it.
     pub absent: Vec<String>,
+    /// Scenarios of which there is no report.
+    pub unreported: Vec<String>,
     /// Whether the sign itself is among that.
     pub missing: bool,
     /// Processes of which nothing was found when they had ended.
@@ -97,6 +103,8 @@ impl Table {
         };
         let row = |sign: &'static Sign| Row {
             sign,
+            title: sign.name.to_owned(),
+            note: sign.note.map(ToOwned::to_owned),
             cells: columns
                 .iter()
                 .map(|column| cell(sign, column, &common))
@@ -120,12 +128,13 @@ fn cell(sign: &Sign, column: &Column, common: &[&str]) -> Option<Cell> {
     let mut cell = Cell::default();
     let mut any = false;
     for scene in &column.scenes {
-        let Some(report) = scene.reports.get(sign.view) else {
-            continue;
-        };
         if !common.contains(&scene.scenario.as_str()) {
             continue;
         }
+        let Some(report) = scene.reports.get(sign.view) else {
+            cell.unreported.push(scene.scenario.clone());
+            continue;
+        };
         any = true;
         cell.deaf = cell.deaf.or_else(|| report.deaf.clone());
         cell.absent.clone_from(&report.absent);
@@ -301,6 +310,11 @@ impl Row {
                     lies.for_each(|lie| {
                         add(format!("made to say what is not so: {lie}"), scenario)
                     });
+                }
+                // A program of somebody's is asked for every scenario; others have those that they apply to.
+                let unreported = cell.unreported.iter();
+                for scenario in unreported.filter(|_| self.sign.says == Says::Told) {
+                    add("nothing could be judged".to_owned(), scenario);
                 }
                 for scenario in cell.changed.iter().flatten() {
                     add("the trail under it is another".to_owned(), scenario);

@@ -330,6 +330,22 @@ mod tests {
     }
 
     #[test]
+    fn a_further_package_that_the_lists_have_forgotten_is_the_pinned_one_of_its_name() {
+        let fake = Fake {
+            listed: vec![package("k-6.1.9", "9")],
+            gone: vec!["8"],
+            ..Fake::default()
+        };
+        let pinned = [
+            package("k-6.1.8", "8"),
+            package("z-6.1.9", "9"),
+            package("m-6.1.9", "9"),
+        ];
+        let got = get(&fake, &pinned, &["k-{release}", "m-{release}"]).unwrap();
+        assert_eq!(got, ["k-6.1.9 9", "m-6.1.9 9"]);
+    }
+
+    #[test]
     fn when_nothing_can_be_had_both_reasons_are_said() {
         let fake = Fake {
             gone: vec!["7"],

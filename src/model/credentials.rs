@@ -26,8 +26,8 @@ impl Credentials {
         // Without the right to execute for the group the bit means something else.
         let (set_user, set_group) = (mode & 0o4000 != 0, mode & 0o2010 == 0o2010);
         // `mnt_may_suid`; where nobody is mapped, no owner is.
-        let counts = !file.nosuid && !caller.unmapped;
-        let counts_for_ids = counts && !caller.no_new_privileges;
+        let counts = !file.nosuid;
+        let counts_for_ids = counts && !caller.unmapped && !caller.no_new_privileges;
         Rule::IdsIgnored.applies(!counts_for_ids && (set_user || set_group));
         let uid = match set_user && counts_for_ids {
             true => file.owned.uid,
@@ -50,7 +50,10 @@ impl Credentials {
         let effective = capabilities.is_some_and(|found| found.effective);
         let is_set = (uid, gid) != caller.real;
         let root = !caller.unmapped && uid == 0;
-        let secure = is_set || caller.real.0 != 0 && (effective || given != 0);
+        // `__is_real`: where nobody is mapped, nobody is root either, and capabilities of a file count all the same
+        // (`rootid_owns_currentns`).
+        let really_root = !caller.unmapped && caller.real.0 == 0;
+        let secure = is_set || !really_root && (effective || given != 0);
         let held = match root {
             true => caller.bounding,
             false if effective => given,
@@ -138,6 +141,15 @@ mod tests {
     fn no_bit_counts_where_nobody_is_mapped() {
         let found = becomes(0o6755, |_, caller| caller.unmapped = true);
         assert_eq!((found.uid, found.gid, found.secure), (7, 8, false));
+    }
+
+    #[test]
+    fn capabilities_of_a_file_are_told_where_nobody_is_mapped() {
+        let found = becomes(0o755, |file, caller| {
+            (caller.uid, caller.real, caller.unmapped) = (0, (0, 0), true);
+            give(1 << 13, true)(file, caller);
+        });
+        assert!(found.secure && !found.overrides);
     }
 
     #[test]

@@ -579,6 +579,8 @@ impl Execve<'_, '_> {
 }
 
 #[cfg(test)]
+mod reached;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod tests;

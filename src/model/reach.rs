@@ -253,6 +253,42 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_is_heard_by_whether_a_kernel_has_it() {
+        let found = &differences::OPENS_FIRST;
+        let ((), reach) = Reach::of(|| {
+            found.asked(true);
+            found.asked(true);
+            found.asked(false);
+        });
+        assert_eq!(
+            [true, false].map(|is_in| reach.difference(found, is_in)),
+            [2, 1]
+        );
+        let missing = reach.missing();
+        assert!(!missing.iter().any(|line| line.ends_with(found.what)));
+    }
+
+    #[test]
+    fn what_was_heard_elsewhere_is_added() {
+        let apply = |rule: Rule| Reach::of(|| rule.applies(true)).1;
+        let mut reach = apply(Rule::Script);
+        reach.add(&apply(Rule::Script));
+        reach.add(&apply(Rule::Busy));
+        assert_eq!(
+            [Rule::Script, Rule::Busy].map(|rule| reach.rule(rule)),
+            [2, 1]
+        );
+    }
+
+    #[test]
+    fn what_was_heard_is_a_count_of_ids() {
+        let (_, reach) = Reach::of(|| Rule::Script.applies(true));
+        let counts = BTreeMap::from(reach.clone());
+        assert_eq!(counts, BTreeMap::from([("Script".to_owned(), 1)]));
+        assert_eq!(Reach::from(counts), reach);
+    }
+
+    #[test]
     fn what_was_never_applied_is_missing() {
         let ((), reach) = Reach::of(|| _ = Rule::Script.applies(true));
         let missing = reach.missing();

@@ -281,6 +281,12 @@ mod tests {
         assert_eq!(found(&sample().link("/s", "/d/f"), "/s/", false), "ENOTDIR");
     }
 
+    #[test]
+    fn a_slash_of_the_path_and_one_of_the_link_want_the_same_directory() {
+        let sample = sample().link("/s", "/d/f/");
+        assert_eq!(found(&sample, "/s/", true), "ENOTDIR");
+    }
+
     fn other(path: &str) -> Sample {
         let mut sample = sample();
         sample.0.0.insert(path.to_owned(), Some(Node::Other));

@@ -80,6 +80,11 @@ pub fn own_capabilities() -> u64 {
         .unwrap_or(0)
 }
 
+/// Whether a set of capabilities has this one.
+fn has_capability(set: u64, number: u32) -> bool {
+    set & (1 << number) != 0
+}
+
 impl Need {
     /// Whether the need is met as far as the host can tell; none when it cannot.
     #[must_use]
@@ -132,7 +137,7 @@ impl Host {
             }
             Host::Vm => Some(facts.lab == LabKind::Vm),
             Host::Capability(number) => {
-                Some(facts.lab == LabKind::Vm || facts.capabilities & (1 << number) != 0)
+                Some(facts.lab == LabKind::Vm || has_capability(facts.capabilities, number))
             }
         }
     }
@@ -217,6 +222,23 @@ mod tests {
         assert_eq!(on(LabKind::Vm, 0), Some(true));
         assert_eq!(on(LabKind::Native, !(1 << 24)), Some(false));
         assert_eq!(on(LabKind::Native, 1 << 24), Some(true));
+    }
+
+    #[test]
+    fn a_capability_is_one_bit_of_its_set() {
+        let bits = |set| [23, 24, 25].map(|number| has_capability(set, number));
+        assert_eq!(bits(1 << 24), [false, true, false]);
+        assert_eq!(bits(!(1 << 24)), [true, false, true]);
+    }
+
+    #[test]
+    fn our_capabilities_are_those_that_take_effect() {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let effective = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapEff:\t"));
+        let own = format!("{:016x}", own_capabilities());
+        assert_eq!(Some(own.as_str()), effective);
     }
 
     #[test]

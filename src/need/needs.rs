@@ -1,11 +1,14 @@
 //! Needs that several scenarios share, and that are probed without an observer.
 
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::{Host, Need};
-use crate::sys::{Interval, arm_interval};
+use crate::sys::{Interval, arm_interval, set_attribute};
 use crate::trail::{LabKind, Release};
 
 /// Core dumps can be piped to a helper.
@@ -19,7 +22,7 @@ pub const COREDUMP: Need = Need {
 pub const BINFMT_MISC: Need = Need {
     what: "formats registered at run time (CONFIG_BINFMT_MISC)",
     host: Host::Config("CONFIG_BINFMT_MISC"),
-    probe: |_| file_system("binfmt_misc"),
+    probe: |_| has_file_system("binfmt_misc"),
 };
 
 /// A caller whose own arguments and capabilities are always the same.
@@ -27,7 +30,7 @@ pub const SAME_CALLER: Need = Need {
     what: "a virtual machine: what the caller itself was given is the machine's affair in the \
            native lab",
     host: Host::Vm,
-    probe: |lab| lab == LabKind::Vm,
+    probe: is_machine,
 };
 
 /// Settings of the whole machine can be changed.
@@ -35,28 +38,28 @@ pub const OWN_SETTINGS: Need = Need {
     what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
            leaves alone",
     host: Host::Vm,
-    probe: |lab| lab == LabKind::Vm,
+    probe: is_machine,
 };
 
 /// Limits and memory maps of a process can be set freely.
 pub const SYS_RESOURCE: Need = Need {
     what: "CAP_SYS_RESOURCE",
     host: Host::Capability(24),
-    probe: |_| super::own_capabilities() & (1 << 24) != 0,
+    probe: |_| super::has_capability(super::own_capabilities(), 24),
 };
 
 /// File systems can be laid over each other.
 pub const OVERLAY: Need = Need {
     what: "overlay (CONFIG_OVERLAY_FS)",
     host: Host::Config("CONFIG_OVERLAY_FS"),
-    probe: |_| file_system("overlay"),
+    probe: |_| has_file_system("overlay"),
 };
 
 /// Files on a tmpfs have extended attributes, and so capabilities.
 pub const TMPFS_XATTR: Need = Need {
     what: "attributes of files on tmpfs (CONFIG_TMPFS_XATTR)",
     host: Host::Config("CONFIG_TMPFS_XATTR"),
-    probe: |_| tmpfs_has_attributes(),
+    probe: |_| has_attributes(Path::new("/tmp")),
 };
 
 /// Asynchronous I/O of io_setup(2).
@@ -70,7 +73,7 @@ pub const AIO: Need = Need {
 pub const IO_URING: Need = Need {
     what: "io_uring (CONFIG_IO_URING)",
     host: Host::Config("CONFIG_IO_URING"),
-    probe: |_| !matches!(crate::sys::Ring::new(), Err(nix::errno::Errno::ENOSYS)),
+    probe: |_| knows(&crate::sys::Ring::new(), Errno::ENOSYS),
 };
 
 /// The POSIX timers of a process are in `/proc`.
@@ -108,10 +111,7 @@ pub const PID_NAMESPACES: Need = Need {
 pub const DISK: Need = Need {
     what: "loop devices (CONFIG_BLK_DEV_LOOP)",
     host: Host::Config("CONFIG_BLK_DEV_LOOP"),
-    // The devices of the running system are not ours, whatever else is needed.
-    probe: |lab| {
-        lab == LabKind::Native || Path::new("/dev/loop-control").exists() && file_system("ext4")
-    },
+    probe: |lab| lends_disks(lab, Path::new("/")),
 };
 
 /// 32-bit programs run.
@@ -137,8 +137,8 @@ pub const EXECVE_CHECK: Need = Need {
     // A directory is EACCES; an unknown flag is EINVAL before that.
     probe: |_| {
         let image = crate::sys::Invocation::new(&[], &[]);
-        let none = image.execveat(-1, c"/", crate::sys::AT_EXECVE_CHECK);
-        none != Err(nix::errno::Errno::EINVAL)
+        let none = image.execveat(libc::AT_FDCWD, c"/", crate::sys::AT_EXECVE_CHECK);
+        knows(&none, Errno::EINVAL)
     },
 };
 
@@ -153,22 +153,15 @@ pub const MODULES: Need = Need {
 pub const CGROUP_V1: Need = Need {
     what: "cgroups of version 1 (CONFIG_CGROUPS)",
     host: Host::Config("CONFIG_CGROUPS"),
-    probe: |_| file_system("cgroup"),
+    probe: |_| has_file_system("cgroup"),
 };
-
-fn file_system(name: &str) -> bool {
-    let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    known
-        .lines()
-        .any(|line| line.split('\t').nth(1) == Some(name))
-}
 
 /// The kernel starts helpers where the fixture is the root of PID 1.
 pub const KERNEL_HELPERS: Need = Need {
     what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
            native lab does not own",
     host: Host::Vm,
-    probe: |lab| lab == LabKind::Vm,
+    probe: is_machine,
 };
 
 /// What tells a signal inside an exec from one after it (`crate::scenario::Execs`).
@@ -186,7 +179,7 @@ pub const POSIX_TIMERS: Need = Need {
     what: "timers of processes (CONFIG_POSIX_TIMERS)",
     host: Host::Config("CONFIG_POSIX_TIMERS"),
     // Of zero it is disarmed.
-    probe: |_| arm_interval(Interval::Real, 0) != Err(Errno::ENOSYS),
+    probe: |_| knows(&arm_interval(Interval::Real, 0), Errno::ENOSYS),
 };
 
 /// Filters of system calls.
@@ -207,17 +200,14 @@ pub const USERFAULTFD: Need = Need {
 pub const CGROUP_V2: Need = Need {
     what: "cgroups of version 2 (CONFIG_CGROUPS)",
     host: Host::Config("CONFIG_CGROUPS"),
-    probe: |_| file_system("cgroup2"),
+    probe: |_| has_file_system("cgroup2"),
 };
 
 /// Landlock, or a kernel that is older than it.
 pub const LANDLOCK: Need = Need {
     what: "Landlock, from 5.13 on (CONFIG_SECURITY_LANDLOCK)",
     host: Host::From("5.13", "CONFIG_SECURITY_LANDLOCK"),
-    probe: |_| {
-        let older = |release: Release| !release.has(&["5.13"]);
-        crate::sys::has_landlock() || running().is_some_and(older)
-    },
+    probe: |_| since("5.13", running(), crate::sys::has_landlock),
 };
 
 /// What a process of the kernel's stack is shown.
@@ -234,30 +224,144 @@ pub const CGROUPS: Need = Need {
     probe: |_| Path::new("/proc/self/cgroup").exists(),
 };
 
+/// Whether the machine is ours.
+fn is_machine(lab: LabKind) -> bool {
+    lab == LabKind::Vm
+}
+
+/// Whether the kernel's answer is another one than that of a kernel that does not know what it is asked.
+fn knows<T>(answer: &Result<T, Errno>, unknown: Errno) -> bool {
+    answer.as_ref().err() != Some(&unknown)
+}
+
+fn has_file_system(name: &str) -> bool {
+    knows_file_system(Path::new("/"), name)
+}
+
+/// Whether the kernel with this root has a file system, which has no other name.
+fn knows_file_system(root: &Path, name: &str) -> bool {
+    let known = std::fs::read_to_string(root.join("proc/filesystems")).unwrap_or_default();
+    known
+        .lines()
+        .any(|line| line.split('\t').nth(1) == Some(name))
+}
+
+/// Whether a lab with this root has loop devices, and ext4 to be on them.
+fn lends_disks(lab: LabKind, root: &Path) -> bool {
+    // The devices of the running system are not ours, whatever else is needed.
+    lab == LabKind::Native
+        || root.join("dev/loop-control").exists() && knows_file_system(root, "ext4")
+}
+
+/// What a kernel of this series or a newer one is asked; an older one need not have it.
+fn since(series: &str, running: Option<Release>, probe: fn() -> bool) -> bool {
+    match running.filter(|release| !release.has(&[series])) {
+        Some(_) => true,
+        None => probe(),
+    }
+}
+
 /// The running kernel.
 fn running() -> Option<Release> {
     let uname = nix::sys::utsname::uname().ok()?;
     Release::of(&uname.release().to_string_lossy())
 }
 
-/// Whether a file in `/tmp` takes a capability; nothing is left of it.
-fn tmpfs_has_attributes() -> bool {
-    let place = Path::new("/tmp/.exetrail-probe");
-    let path = c"/tmp/.exetrail-probe";
+/// Whether a file in a directory takes a capability; nothing is left of it.
+fn has_attributes(directory: &Path) -> bool {
+    let place = directory.join(".exetrail-probe");
     // VFS_CAP_REVISION_2 without any capability.
     let value = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let set = std::fs::write(place, "").is_ok()
-        && crate::sys::set_attribute(path, c"security.capability", &value).is_ok();
+    let set = std::fs::write(&place, "").and_then(|()| {
+        let path = CString::new(place.as_os_str().as_bytes())?;
+        Ok(set_attribute(&path, c"security.capability", &value)?)
+    });
     let _ = std::fs::remove_file(place);
-    set
+    set.is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::file_system;
+    use super::super::{KernelFacts, own_capabilities};
+    use super::*;
+
+    #[test]
+    fn both_sides_take_the_same_lab_for_a_machine_of_ours() {
+        for need in [SAME_CALLER, OWN_SETTINGS, KERNEL_HELPERS] {
+            for lab in [LabKind::Vm, LabKind::Native] {
+                let facts = KernelFacts {
+                    release: "6.1.1",
+                    config: None,
+                    modules: &[],
+                    lab,
+                    capabilities: 0,
+                };
+                let (host, guest) = (need.on_host(&facts), (need.probe)(lab));
+                assert_eq!(host, Some(guest), "{} in {lab:?}", need.what);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_one_errno_says_that_a_call_is_not_known() {
+        let knows = |answer| knows::<()>(&answer, Errno::ENOSYS);
+        assert!(knows(Ok(())) && knows(Err(Errno::EPERM)) && !knows(Err(Errno::ENOSYS)));
+    }
+
+    /// Whether a lab whose root has these files lends disks.
+    fn disks(lab: LabKind, files: &[(&str, &str)]) -> bool {
+        let root = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let file = root.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        lends_disks(lab, root.path())
+    }
+
+    #[test]
+    fn a_disk_is_a_loop_device_with_a_file_system() {
+        let (device, ext4) = (("dev/loop-control", ""), ("proc/filesystems", "\text4\n"));
+        let disks = |files: &[_]| disks(LabKind::Vm, files);
+        assert!(disks(&[device, ext4]));
+        assert!(!disks(&[device]) && !disks(&[ext4]));
+    }
+
+    #[test]
+    fn the_native_lab_is_lent_its_disks_whatever_it_has() {
+        assert!(disks(LabKind::Native, &[]));
+    }
 
     #[test]
     fn a_file_system_is_known_by_its_whole_name() {
-        assert!(file_system("tmpfs") && !file_system("tmp") && !file_system("nodev"));
+        assert!(has_file_system("tmpfs"));
+        assert!(!has_file_system("tmp") && !has_file_system("nodev"));
+    }
+
+    #[test]
+    fn what_came_with_a_series_is_asked_from_there_on() {
+        let since = |release, probe| since("5.13", Release::of(release), probe);
+        assert!(since("5.12.9", || false));
+        assert!(since("5.13.1", || true) && !since("5.13.1", || false));
+        assert!(!since("unknown", || false));
+    }
+
+    #[test]
+    fn the_running_kernel_has_a_release() {
+        assert!(running().is_some_and(|release| release.has(&["3.0"])));
+    }
+
+    #[test]
+    fn where_no_file_can_be_there_is_no_attribute() {
+        assert!(!has_attributes(Path::new("/proc/none")));
+    }
+
+    #[test]
+    fn a_file_takes_a_capability_from_who_may_set_one() {
+        let directory = tempfile::tempdir().unwrap();
+        // CAP_SETFCAP of capabilities(7).
+        let may = super::super::has_capability(own_capabilities(), 31);
+        assert_eq!(has_attributes(directory.path()), may);
+        assert_eq!(directory.path().read_dir().unwrap().count(), 0);
     }
 }

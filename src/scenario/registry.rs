@@ -125,11 +125,11 @@ fn hint(word: &str) -> String {
 
 /// The names that a misspelt word may mean, whole or by what follows their slash; three at most.
 #[must_use]
-pub fn close(word: &str, names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
-    let short = |name: &'static str| name.rsplit('/').next().unwrap_or(name);
+pub fn close<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let short = |name: &'a str| name.rsplit('/').next().unwrap_or(name);
     let ratio =
         |name: &str| similar::TextDiff::from_chars(word.to_lowercase().as_str(), name).ratio();
-    let likeness = |name| f32::max(ratio(name), ratio(short(name)));
+    let likeness = |name: &'a str| f32::max(ratio(name), ratio(short(name)));
     let all = names.map(|name| (likeness(name), name));
     let mut close: Vec<_> = all.filter(|(likeness, _)| *likeness > 0.6).collect();
     close.sort_by(|one, other| other.0.total_cmp(&one.0));

@@ -280,7 +280,15 @@ mod tests {
 
     #[test]
     fn processes_without_stages_are_not_alike() {
-        let text = told("start p1 by launcher: execve /a\n\nstart p2 by p1\n");
+        let step = |process: &str| {
+            format!("perm=open    pid={process} ppid=x exe=/{process} comm=c : path=/f\n")
+        };
+        let text = told(&format!(
+            "start p1 by launcher: execve /a\n{}\nstart p2 by p1\n{}",
+            step("p1"),
+            step("p2")
+        ));
         assert!(!text.contains("stage by stage"), "{text}");
+        assert!(text.contains("as /p2 (comm c)"), "{text}");
     }
 }

@@ -478,6 +478,16 @@ end p1: exit 0
     }
 
     #[test]
+    fn it_would_hold_where_the_map_changes_first() {
+        let map = "stage=memory-map             pid=p1 : membarrier_exec_mmap\n";
+        let open = "stage=open-interpreter       pid=p1 : open_exec\n";
+        let text = NORMAL
+            .replace(map, "")
+            .replace(open, &format!("{map}{open}"));
+        assert!(held(&WRONG, &text));
+    }
+
+    #[test]
     fn no_claim_holds_when_exe_changes_too_early() {
         let text = NORMAL.replace("exe=/x comm=x : path=/ld", "exe=/a comm=x : path=/ld");
         assert!(!held(&CLAIMS[1], &text) && !held(&CLAIMS[2], &text));

@@ -295,6 +295,41 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_only_opened_is_none_to_execute() {
+        let text = told(
+            "start p1 by launcher: execve /a\n\
+             stage=open                   pid=p1 : do_open_execat\n\
+             perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n",
+        );
+        assert!(
+            text.contains("The kernel looks for the file and opens none"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_elf_interpreter_is_not_what_the_next_handler_is_offered() {
+        let execute = |path: &str| {
+            format!(
+                "stage=open                   pid=p1 : do_open_execat\n\
+                 perm=execute pid=p1 ppid=launcher exe=/x comm=x : path={path}\n"
+            )
+        };
+        let elf = "stage=try-elf                pid=p1 : load_elf_binary\n";
+        let wants = "stage=open-interpreter       pid=p1 : open_exec\n";
+        let text = told(&format!(
+            "start p1 by launcher: execve /a\n{}{elf}{wants}{}{elf}",
+            execute("/a"),
+            execute("/ld")
+        ));
+        assert_eq!(
+            text.matches("offers /a to the handler").count(),
+            2,
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_call_is_the_kernels_or_a_process_own() {
         let text = told(
             "start p1 by kthreadd\n\

@@ -76,3 +76,31 @@ impl fmt::Display for StageMark {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_start_comes_first_and_who_is_unseen_last() {
+        let point = |process: &str| {
+            Point::Stage(StageMark {
+                process: process.to_owned(),
+                stage: "comm".to_owned(),
+                symbol: "f".to_owned(),
+                detail: None,
+            })
+        };
+        let trail = crate::trail::parse("start p1 by launcher\n\nstart p2 by p1\n").unwrap();
+        let inside = Inside {
+            stages: ["unseen", "p2", "launcher", "p1"].map(point).to_vec(),
+            ..Inside::default()
+        };
+        let text = text(&trail, &inside);
+        let marks = text.lines().filter(|line| line.starts_with("stage="));
+        let order: Vec<_> = marks
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .collect();
+        assert_eq!(order, ["pid=launcher", "pid=p1", "pid=p2", "pid=unseen"]);
+    }
+}

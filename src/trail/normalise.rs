@@ -246,31 +246,13 @@ mod tests {
     use super::*;
     use crate::trail::{Exit, How, Later, LaterThread, LaunchCall, Mask, SelfReport, Told};
 
-    fn run(sightings: Vec<Sighting>) -> Run {
-        let parents = sightings
-            .iter()
-            .map(|sighting| (sighting.pid, sighting.ppid))
-            .collect();
-        Run {
-            launcher: 100,
-            pid_max: 32768,
-            sightings,
-            parents,
-            ..Run::default()
-        }
-    }
-
     fn seen(pid: i32, ppid: i32) -> Sighting {
         Sighting {
-            mask: Mask::OPEN,
-            pid,
             ppid,
             exe: Some("/bin/a".into()),
             comm: Some("a".into()),
             path: "/b".into(),
-            denied: None,
-            thread: None,
-            later: None,
+            ..Sighting::sample(pid)
         }
     }
 
@@ -293,20 +275,23 @@ mod tests {
                 comm: Some("t".into()),
             }),
         });
-        let trail = normalise(&run(vec![sighting]));
+        let trail = normalise(&Run::sample(vec![sighting]));
         let wanted = "process exe=/proc/p1/exe comm=gone, thread exe=none comm=t";
         assert_eq!(trail.steps[0].later.as_deref(), Some(wanted));
     }
 
     #[test]
     fn a_scenarios_own_processes_are_told_oldest_first() {
-        assert_eq!(own(&run(vec![seen(102, 101), seen(101, 100)])), [101, 102]);
+        assert_eq!(
+            own(&Run::sample(vec![seen(102, 101), seen(101, 100)])),
+            [101, 102]
+        );
     }
 
     #[test]
     fn who_is_not_the_scenarios_own_comes_first_and_once() {
         let all = vec![seen(101, 100), seen(100, 1), seen(1, 0), seen(100, 1)];
-        let trail = normalise(&run(all));
+        let trail = normalise(&Run::sample(all));
         assert_eq!(processes(&trail), ["launcher", "launcher", "init", "p1"]);
         let parents: Vec<_> = trail.steps.iter().map(|step| &*step.parent).collect();
         assert_eq!(parents, ["init", "init", "outside", "launcher"]);
@@ -314,14 +299,14 @@ mod tests {
 
     #[test]
     fn processes_are_numbered_by_their_creation_not_by_their_first_event() {
-        let trail = normalise(&run(vec![seen(102, 101), seen(101, 100)]));
+        let trail = normalise(&Run::sample(vec![seen(102, 101), seen(101, 100)]));
         assert_eq!(processes(&trail), ["p1", "p2"]);
         assert_eq!(trail.steps[1].parent, "p1");
     }
 
     #[test]
     fn process_ids_that_wrapped_around_are_the_younger_ones() {
-        let trail = normalise(&run(vec![seen(5, 32767), seen(32767, 100)]));
+        let trail = normalise(&Run::sample(vec![seen(5, 32767), seen(32767, 100)]));
         assert_eq!(trail.steps[0].parent, "launcher");
         assert_eq!(trail.steps[1].parent, "p1");
     }
@@ -329,14 +314,14 @@ mod tests {
     #[test]
     fn an_age_counts_from_the_launcher() {
         // 90 wrapped around before 150 could have been given out.
-        let trail = normalise(&run(vec![seen(90, 150), seen(150, 100)]));
+        let trail = normalise(&Run::sample(vec![seen(90, 150), seen(150, 100)]));
         assert_eq!(processes(&trail), ["p1", "p2"]);
         assert_eq!(trail.steps[0].parent, "launcher");
     }
 
     #[test]
     fn a_parent_without_events_has_a_number_of_its_own() {
-        let mut run = run(vec![seen(102, 101)]);
+        let mut run = Run::sample(vec![seen(102, 101)]);
         run.parents.push((101, 100));
         let trail = normalise(&run);
         assert_eq!(processes(&trail), ["p2"]);
@@ -347,7 +332,7 @@ mod tests {
     fn steps_of_one_process_keep_their_order() {
         let mut second = seen(101, 100);
         second.path = "/c".into();
-        let trail = normalise(&run(vec![seen(101, 100), seen(102, 100), second]));
+        let trail = normalise(&Run::sample(vec![seen(101, 100), seen(102, 100), second]));
         let paths: Vec<_> = trail.steps.iter().map(|step| step.path.as_str()).collect();
         assert_eq!(paths, ["/b", "/c", "/b"]);
     }
@@ -367,7 +352,7 @@ mod tests {
         let trail = normalise(&Run {
             calls: vec![call],
             exits: vec![exit],
-            ..run(vec![])
+            ..Run::sample(vec![])
         });
         assert_eq!(trail.started[0].by, "launcher");
         assert_eq!(trail.ended[0].process, "p1");
@@ -384,7 +369,7 @@ mod tests {
         let seen = [(101, 100), (102, 101), (101, 100)].map(|(pid, ppid)| seen(pid, ppid));
         let trail = normalise(&Run {
             calls: vec![call],
-            ..run(seen.into())
+            ..Run::sample(seen.into())
         });
         let steps = trail.steps.iter();
         let steps = steps.map(|step| (step.process.as_str(), step.before));
@@ -408,7 +393,7 @@ mod tests {
         };
         let trail = normalise(&Run {
             words: vec![says(101, "a"), says(102, "b")],
-            ..run(vec![seen(101, 100), seen(102, 101)])
+            ..Run::sample(vec![seen(101, 100), seen(102, 101)])
         });
         let told = trail.told.iter();
         let told = told.map(|told| (told.process.as_str(), told.told.comm.as_str()));
@@ -422,7 +407,7 @@ mod tests {
             comm: Some("kworker/u4:1-events".into()),
             ..seen(101, 2)
         };
-        let trail = normalise(&run(vec![helper]));
+        let trail = normalise(&Run::sample(vec![helper]));
         assert_eq!(trail.started[0].by, "kthreadd");
         assert_eq!(trail.steps[0].exe, "none");
         assert_eq!(trail.steps[0].comm, "kworker");
@@ -432,7 +417,7 @@ mod tests {
     #[test]
     fn a_worker_that_starts_a_helper_is_no_process_of_the_scenario() {
         for worker in [7, 150] {
-            let mut run = run(vec![seen(101, 100), seen(160, worker)]);
+            let mut run = Run::sample(vec![seen(101, 100), seen(160, worker)]);
             run.parents.push((worker, 2));
             let trail = normalise(&run);
             assert_eq!(processes(&trail), ["p1", "p2"]);
@@ -442,7 +427,7 @@ mod tests {
 
     #[test]
     fn a_process_that_was_gone_is_said_to_be_gone() {
-        let trail = normalise(&run(vec![Sighting {
+        let trail = normalise(&Run::sample(vec![Sighting {
             exe: None,
             comm: None,
             ..seen(101, 0)
@@ -455,13 +440,16 @@ mod tests {
 
     #[test]
     fn a_process_outside_of_the_namespace_is_shown_and_named_so() {
-        assert_eq!(processes(&normalise(&run(vec![seen(0, 0)]))), ["outside"]);
+        assert_eq!(
+            processes(&normalise(&Run::sample(vec![seen(0, 0)]))),
+            ["outside"]
+        );
     }
 
     #[test]
     fn a_step_of_the_launcher_itself_is_shown() {
         assert_eq!(
-            processes(&normalise(&run(vec![seen(100, 1)]))),
+            processes(&normalise(&Run::sample(vec![seen(100, 1)]))),
             ["launcher"]
         );
     }
@@ -473,7 +461,7 @@ mod tests {
             ..seen(101, 100)
         };
         assert_eq!(
-            normalise(&run(vec![sighting])).steps[0].path,
+            normalise(&Run::sample(vec![sighting])).steps[0].path,
             "pipe:[INODE]"
         );
     }
@@ -485,7 +473,7 @@ mod tests {
             ..seen(101, 100)
         };
         assert_eq!(
-            normalise(&run(vec![sighting])).steps[0].path,
+            normalise(&Run::sample(vec![sighting])).steps[0].path,
             "/proc/p1/maps"
         );
     }
@@ -497,7 +485,7 @@ mod tests {
             ..seen(101, 100)
         };
         assert_eq!(
-            normalise(&run(vec![sighting])).steps[0].step,
+            normalise(&Run::sample(vec![sighting])).steps[0].step,
             "open+0x100000000"
         );
     }
@@ -505,7 +493,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_is_normalised_stays_as_it_is(value in super::super::property::value()) {
-            let names = Names::of(&run(vec![seen(101, 100)]));
+            let names = Names::of(&Run::sample(vec![seen(101, 100)]));
             for inode in [&*value, "pipe:[7]", &format!("socket:[{value}]"), &format!("/proc/101/{value}")] {
                 let once = names.path(inode);
                 proptest::prop_assert_eq!(names.path(&once), once);

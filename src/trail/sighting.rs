@@ -106,6 +106,40 @@ pub struct Run {
     pub words: Vec<SelfReport>,
 }
 
+#[cfg(test)]
+impl Sighting {
+    /// An open of `/y` by `x`, a child of process 100.
+    pub fn sample(pid: i32) -> Sighting {
+        Sighting {
+            mask: Mask::OPEN,
+            pid,
+            ppid: 100,
+            exe: Some("/x".into()),
+            comm: Some("x".into()),
+            path: "/y".into(),
+            denied: None,
+            thread: None,
+            later: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Run {
+    /// A run in which this was seen, and whose launcher is process 100.
+    pub fn sample(sightings: Vec<Sighting>) -> Run {
+        let parents = sightings.iter();
+        let parents = parents.map(|sighting| (sighting.pid, sighting.ppid));
+        Run {
+            launcher: 100,
+            pid_max: 32768,
+            parents: parents.collect(),
+            sightings,
+            ..Run::default()
+        }
+    }
+}
+
 impl Run {
     /// Whether the sighting of this place was made by a child of the launcher before its call.
     pub(super) fn is_before_call(&self, place: usize) -> bool {

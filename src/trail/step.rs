@@ -206,6 +206,17 @@ mod tests {
     use crate::trail::parse;
 
     #[test]
+    fn steps_of_the_cases_follow_those_of_the_whole() {
+        let step =
+            |path: &str| format!("perm=open    pid=p1 ppid=launcher exe=/x comm=x : path={path}\n");
+        let mut trail = parse(&step("/a")).unwrap();
+        let cases = parse(&format!("case x\n\n{}", step("/b"))).unwrap().cases;
+        trail.cases = cases;
+        let paths: Vec<_> = trail.every_step().map(|step| step.path.as_str()).collect();
+        assert_eq!(paths, ["/a", "/b"]);
+    }
+
+    #[test]
     fn a_trail_is_as_long_as_its_text_without_the_empty_lines() {
         let text = "fact a: b\n\ncase x\n\nstart p1 by launcher: execve /a\n\
                     perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n\

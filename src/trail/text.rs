@@ -124,3 +124,20 @@ impl fmt::Display for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::trail::parse;
+
+    #[test]
+    fn what_is_said_of_the_whole_is_parted_from_whatever_was_seen() {
+        let start = "start p1 by launcher\n";
+        let step = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+        let case = "case x\n\nstart p1 by launcher\n";
+        for seen in [start, step, case] {
+            let text = format!("fact a: b\n\n{seen}");
+            assert_eq!(parse(&text).unwrap().to_string(), text);
+        }
+        assert_eq!(parse("fact a: b\n").unwrap().to_string(), "fact a: b\n");
+    }
+}

@@ -15,5 +15,6 @@ pub mod programs;
 pub mod sandbox;
 pub mod session;
 pub mod table;
+pub mod tool;
 pub mod tree;
 pub mod word;

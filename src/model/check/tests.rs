@@ -8,15 +8,21 @@ fn disagreements(trail: &str) -> Vec<String> {
 
 /// What the model says of a trail in which `/a` is started, whose ELF interpreter is `/l`.
 fn found(trail: &str) -> Agreement {
+    judged(trail, &call("/a"), &sample())
+}
+
+/// Programs `/a` and `/b`, and the ELF interpreter of the former.
+fn sample() -> Sample {
     let program = Elf::new().interpreter("/l");
-    let sample = Sample::new()
-        .program("/a", &program)
-        .program("/l", &Elf::new());
-    let sample = sample.program("/b", &Elf::new());
-    let trail = trail::parse(trail).unwrap();
+    let sample = Sample::new().program("/a", &program);
+    sample.program("/l", &Elf::new()).program("/b", &Elf::new())
+}
+
+/// What the model says of a trail to which this call led, with these files.
+fn judged(trail: &str, call: &Call, sample: &Sample) -> Agreement {
     check(&Witness {
-        trail: &trail,
-        call: Some(&call("/a")),
+        trail: &trail::parse(trail).unwrap(),
+        call: Some(call),
         files: &sample.0,
         kernel: Release::of("7.3").unwrap(),
         cut: false,
@@ -39,21 +45,10 @@ fn kernels(exe: &str) -> String {
 
 /// What is seen when a child of p1 executes `/a`, and p1 ends so.
 fn spawned(tells: bool, steps: &str, end: &str) -> Vec<String> {
-    let program = Elf::new().interpreter("/l");
-    let sample = Sample::new()
-        .program("/a", &program)
-        .program("/l", &Elf::new());
     let text = format!("start p1 by launcher: vfork /a\n{end}\nstart p2 by p1\n{steps}");
     let mut call = call("/a");
     call.by = By::Child { tells };
-    check(&Witness {
-        trail: &trail::parse(&text).unwrap(),
-        call: Some(&call),
-        files: &sample.0,
-        kernel: Release::of("7.3").unwrap(),
-        cut: false,
-    })
-    .disagreements
+    judged(&text, &call, &sample()).disagreements
 }
 
 /// The steps of [`kernels`], made by a child of p1.
@@ -292,14 +287,10 @@ fn what_another_process_is_told_is_not_compared() {
 
 /// What is found when the watch ended in the middle.
 fn cut(trail: &str) -> Vec<String> {
-    let program = Elf::new().interpreter("/l");
-    let sample = Sample::new()
-        .program("/a", &program)
-        .program("/l", &Elf::new());
     check(&Witness {
         trail: &trail::parse(trail).unwrap(),
         call: Some(&call("/a")),
-        files: &sample.0,
+        files: &sample().0,
         kernel: Release::of("7.3").unwrap(),
         cut: true,
     })
@@ -359,17 +350,81 @@ fn a_file_without_a_name_is_called_as_it_was_seen() {
         let text = format!("start p1 by launcher: execveat {name}\n{steps}{own}{END}");
         let mut call = call("/a");
         call.target = Target::Path(name.to_owned());
-        let found = check(&Witness {
-            trail: &trail::parse(&text).unwrap(),
-            call: Some(&call),
-            files: &sample.0,
-            kernel: Release::of("7.3").unwrap(),
-            cut: false,
-        });
+        let found = judged(&text, &call, &sample);
         (found.disagreements, found.renamed.len())
     };
     assert_eq!(agrees("/a", "a"), (Vec::new(), 0));
     assert_eq!(agrees("/a", "b"), (Vec::new(), 1));
+}
+
+#[test]
+fn a_descriptors_file_without_a_name_has_the_comm_that_was_seen() {
+    let sample = Sample::new().directory("/proc").directory("/proc/self");
+    let sample = sample
+        .directory("/proc/self/fd")
+        .program("/proc/self/fd/5", &Elf::new());
+    let sample = sample.with("/proc/self/fd/5", |file| file.name = "/".into());
+    let steps = ["execute", "open"].map(|perm| step(perm, "/caller", "/"));
+    let own = "perm=open pid=p1 ppid=launcher exe=/ comm=b : path=/data\n";
+    let start = "start p1 by launcher: execveat /dev/fd/5\n";
+    let mut call = call("/");
+    call.target = Target::At {
+        fd: Some(5),
+        path: String::new(),
+        flags: nix::libc::AT_EMPTY_PATH,
+        cloexec: false,
+    };
+    let text = [start, &steps.concat(), own, END].concat();
+    let found = judged(&text, &call, &sample);
+    assert_eq!((found.disagreements, found.renamed), (vec![], vec![]));
+}
+
+#[test]
+fn a_parent_goes_on_under_its_own_name() {
+    let next = ["execute", "open"].map(|perm| step(perm, "/a", "/b"));
+    let own = step("open", "/a", "/data").replace("pid=p1 ppid=launcher", "pid=p2 ppid=p1");
+    let found = spawned(true, &(of_child() + &own), &(next.concat() + END));
+    let wanted = "p1: execute /b (exe=/a comm=a), expected execute /b (exe=/caller comm=caller)";
+    assert_eq!(found, [wanted]);
+}
+
+#[test]
+fn what_a_program_starts_in_turn_has_the_room_of_its_stack_for_arguments() {
+    let mut call = call("/a");
+    call.environment.push("x".repeat(5000));
+    let first = kernels("/caller");
+    let (_, again) = first.split_once('\n').unwrap();
+    let again = again.replace("exe=/caller comm=caller", "exe=/a comm=a");
+    let found = judged(&[&first, &*again, END].concat(), &call, &sample());
+    assert_eq!(found.disagreements, [""; 0]);
+    // And not a third one, of the ELF interpreter.
+    assert_eq!((found.starts, found.kernel), (2, 8));
+}
+
+#[test]
+fn what_the_loader_opened_is_counted_as_its_own() {
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    let program = Elf::new().interpreter(loader).needs("/x.so");
+    let sample = ["/lib64", "/etc"]
+        .iter()
+        .fold(Sample::new(), |sample, path| sample.directory(path))
+        .program("/a", &program)
+        .program(loader, &Elf::new())
+        .program("/x.so", &Elf::new())
+        .with(loader, |file| {
+            let elf = file.image.as_mut().unwrap().elf.as_mut().unwrap();
+            elf.soname = Some("ld-linux-x86-64.so.2".to_owned());
+        });
+    let kernels = ["/a", loader].map(|path| {
+        ["execute", "open"]
+            .map(|perm| step(perm, "/caller", path))
+            .concat()
+    });
+    let start = "start p1 by launcher: execve /a\n";
+    let text = [start, &kernels.concat(), &step("open", "/a", "/x.so"), END].concat();
+    let found = judged(&text, &call("/a"), &sample);
+    assert_eq!(found.disagreements, [""; 0]);
+    assert_eq!((found.kernel, found.loader, found.own), (4, 1, 0));
 }
 
 #[test]

@@ -167,13 +167,14 @@ fn a_library_says_its_name() {
     );
 }
 
-/// What is needed when the table of strings is said to be at this address.
+/// What is needed when the table of strings is said to be at this address; the file goes on after its segment.
 fn needed(strings: u64) -> Vec<String> {
-    let program = Built::new().interpreter("/l").needs("a.so");
-    let bytes = program.build();
+    let mut bytes = Built::new().interpreter("/l").needs("a.so").build();
     let tag = 5_u64.to_le_bytes();
     let at = bytes.windows(8).rposition(|found| found == tag).unwrap();
-    with_words(&program, at + 8, &[strings]).needed
+    bytes[at + 8..at + 16].copy_from_slice(&strings.to_le_bytes());
+    bytes.extend([0; 4096]);
+    Image::of(bytes.as_slice()).elf.unwrap().needed
 }
 
 #[test]

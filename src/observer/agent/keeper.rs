@@ -121,6 +121,14 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        // Whatever it started would go on beside the scenarios, and be taken for a part of one.
+        let place = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = std::fs::read_to_string(place).unwrap_or_default();
+        let children = children.split_whitespace().map(str::parse);
+        for child in children.filter_map(Result::ok) {
+            // One that leads no group any more has none to be killed.
+            let _ = killpg(Pid::from_raw(child), Signal::SIGKILL);
+        }
         // It is our child and not reaped yet; both may only fail when it is gone already.
         let _ = kill(self.pid, Signal::SIGKILL);
         let _ = waitpid(self.pid, None);

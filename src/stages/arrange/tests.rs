@@ -3,24 +3,11 @@ use super::*;
 use crate::trail::Sighting;
 
 fn run() -> Run {
-    let sighting = |pid: i32| Sighting {
+    Run::sample(vec![Sighting {
         mask: Mask::EXECUTE,
-        pid,
-        ppid: 100,
-        exe: Some("/x".into()),
-        comm: Some("x".into()),
-        path: format!("/{pid}"),
-        denied: None,
-        thread: None,
-        later: None,
-    };
-    Run {
-        launcher: 100,
-        pid_max: 32768,
-        sightings: vec![sighting(101)],
-        parents: vec![(101, 100)],
-        ..Run::default()
-    }
+        path: "/101".into(),
+        ..Sighting::sample(101)
+    }])
 }
 
 /// The story of a trace: each part is a thread with what it said, in order.

@@ -37,7 +37,8 @@ pub fn story(story: &Story, paint: &Paint, out: &mut dyn Write) -> io::Result<()
                 } else {
                     &paint.new
                 };
-                let what = format!("{:<8} {}", step.step, step.path);
+                let before = if step.before { ", before the call" } else { "" };
+                let what = format!("{:<8} {}{before}", step.step, step.path);
                 writeln!(out, "      {}", style.apply_to(what))?;
             }
             Point::Stage(mark) => {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::elf::Flaw;
+use crate::model::Reach;
 use crate::model::sample::running;
 
 fn environment(variables: &[&str]) -> Call {
@@ -163,6 +164,13 @@ fn a_loader_run_by_hand_otherwise_is_not_predicted() {
 }
 
 #[test]
+fn an_option_with_a_path_in_it_is_no_program() {
+    let option = by_hand(&sample(), &["--inhibit-rpath=/lib/x.so", "/a"]);
+    let reason = "the loader is given an option";
+    assert_eq!(option, (Vec::new(), Loaded::Unknown(reason)));
+}
+
+#[test]
 fn a_loader_run_by_hand_gives_up_without_a_program_of_its_width() {
     assert_eq!(
         by_hand(&sample(), &["/none"]),
@@ -188,7 +196,7 @@ fn an_origin_of_a_program_by_hand_is_that_of_its_path() {
     call.caller.cwd = "/tmp".to_owned();
     assert_eq!(steps(&sample, &call), ["/tmp/a", "/tmp/y.so"]);
     call.argv[1] = "/tmp/a".to_owned();
-    call.caller.cwd = "/".to_owned();
+    call.caller.cwd = "/lib".to_owned();
     assert_eq!(steps(&sample, &call), ["/tmp/a", "/tmp/y.so"]);
 }
 
@@ -307,6 +315,37 @@ fn what_is_not_watched_is_opened_without_a_step() {
             Loaded::Runs
         )
     );
+}
+
+#[test]
+fn an_rpath_of_the_program_is_searched_once() {
+    let sample = by(|elf| elf.rpath = Some("/tmp".to_owned()));
+    let sample = sample.with("/tmp/y.so", |file| headers(file).machine = 22);
+    let found = steps(&sample, &call("/tmp/a"));
+    assert_eq!(found, ["/tmp/y.so", CACHE, "/lib/y.so"]);
+}
+
+/// How often these rules are told of when `/tmp/a` is started.
+fn told<const N: usize>(sample: &Sample, refused: &str, rules: [Rule; N]) -> [u64; N] {
+    let (_, reach) = Reach::of(|| libraries(sample, &call("/tmp/a"), refused));
+    rules.map(|rule| reach.rule(rule))
+}
+
+#[test]
+fn whose_rpath_is_searched_is_told() {
+    let rules = [Rule::Rpath, Rule::RpathOfLoader];
+    let own = by(|elf| elf.rpath = Some("/tmp".to_owned()));
+    assert_eq!(told(&own, "", rules), [1, 0]);
+    let inherited = own.with("/tmp/y.so", |file| library(file, "y.so", &["p.so"]));
+    assert_eq!(told(&inherited, "", rules), [1, 1]);
+}
+
+#[test]
+fn whether_there_is_a_cache_to_ask_is_told() {
+    let rules = [Rule::Cache, Rule::NoCache];
+    let sample = by(|_| {});
+    assert_eq!(told(&sample, "", rules), [1, 0]);
+    assert_eq!(told(&sample, CACHE, rules), [0, 1]);
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! Tools of others, from packages of Debian, against what is accepted of them; and what becomes of one that is
+//! dead, mute, floods or writes nonsense. It fetches packages and takes minutes a tool, so it is asked for:
+//! `cargo test --test tools -- --ignored`, with names of tools for some of them.
+#![expect(clippy::expect_used, reason = "a trial fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use exetrail::project::{Project, cache_directory};
+use exetrail::vm::tool::Tool;
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What a tool does that fails, and what is said of its report.
+const BROKEN: [(&str, &str, &[&str]); 5] = [
+    (
+        "dead",
+        "echo no licence >&2; exit 3",
+        &["ended with status 3", "no licence"],
+    ),
+    (
+        "dies",
+        "echo 1; busybox sleep 4; echo out of memory >&2; exit 9",
+        &["ended with status 9", "out of memory"],
+    ),
+    (
+        "mute",
+        "busybox sleep 1000",
+        &["did not say within", "that it is ready"],
+    ),
+    ("floods", "busybox yes 1", &["said more than 768 KiB"]),
+    (
+        "nonsense",
+        "echo 1; busybox sleep 4; echo rubbish; busybox sleep 1000",
+        &[
+            "ended with status 5",
+            "its adapter does not know the line: rubbish",
+        ],
+    ),
+];
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let project = cache_directory().and_then(|cache| Project::open_at(Some(ROOT.into()), cache));
+    let project = match project {
+        Ok(project) => project,
+        Err(error) => {
+            eprintln!("tools: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let kernels: Vec<String> = project
+        .tools
+        .kernels
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let mut trials = Vec::new();
+    for tool in project.tools.tools {
+        let kernels = kernels.join(",");
+        trials.push(Trial::test(tool.name.clone(), move || {
+            says_what_is_accepted(&tool, &kernels)
+        }));
+    }
+    let newest = kernels.last().cloned().unwrap_or_default();
+    for (name, command, said) in BROKEN {
+        let newest = newest.clone();
+        trials.push(Trial::test(format!("broken::{name}"), move || {
+            is_broken(&newest, command, said)
+        }));
+    }
+    let trials = trials
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(true));
+    libtest_mimic::run(&args, trials.collect()).exit_code()
+}
+
+/// The records of a run beside a tool, in a checkout.
+fn run(checkout: &Path, tool: &str, scenarios: &[&str], kernels: &str) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command.current_dir(checkout).arg("run").args(scenarios);
+    command.env(exetrail::suite::VARIABLE, "trail");
+    command.args(["-k", kernels, "--format", "json", "--tool", tool]);
+    let output = command.output().expect("exetrail is there");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let records = text.lines().map(|line| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_str(line).expect(&said)
+    });
+    records.collect()
+}
+
+/// What the view is in a record.
+fn view<'a>(record: &'a Value, name: &str) -> &'a Value {
+    let views = record["seen"].as_array().expect("a record has views");
+    let found = views.iter().find(|view| view["view"] == name);
+    found.unwrap_or(&Value::Null)
+}
+
+/// Whoever says by chance what it says is not held to it, but has to be heard.
+fn says_what_is_accepted(tool: &Tool, kernels: &str) -> Result<(), Failed> {
+    let scenarios = ["start", "container", "lies"];
+    let records = run(Path::new(ROOT), &tool.name, &scenarios, kernels);
+    let mut wrong = Vec::new();
+    for record in &records {
+        let agent = view(record, "agent");
+        let outcome = agent["outcome"].as_str().unwrap_or_default();
+        let reason = agent["reason"].as_str().unwrap_or_default();
+        let well = match (&tool.fails, &tool.chance) {
+            (Some(said), _) => outcome == "broken" && reason.contains(said),
+            (None, Some(_)) => ["same", "changed", "new", "unsupported"].contains(&outcome),
+            (None, None) => ["same", "unsupported"].contains(&outcome),
+        };
+        if !agent.is_null() && !well {
+            wrong.push(format!(
+                "{} on {}: {agent}",
+                record["scenario"], record["kernel"]["id"]
+            ));
+        }
+    }
+    match (records.is_empty(), wrong.is_empty()) {
+        (true, _) => Err("nothing was run".into()),
+        (false, true) => Ok(()),
+        (false, false) => Err(wrong.join("\n").into()),
+    }
+}
+
+/// A checkout whose one tool fails.
+fn is_broken(kernel: &str, command: &str, said: &[&str]) -> Result<(), Failed> {
+    let place = tempfile::tempdir().expect("a directory");
+    let root = Path::new(ROOT);
+    let vm = place.path().join("vm");
+    std::fs::create_dir(&vm).expect("a directory");
+    for file in [
+        "kernels.toml",
+        "kernels.lock",
+        "fixture.toml",
+        "fixture.lock",
+    ] {
+        std::fs::copy(root.join("vm").join(file), vm.join(file)).expect("a table");
+    }
+    std::fs::copy(root.join("Cargo.toml"), place.path().join("Cargo.toml")).expect("a manifest");
+    std::os::unix::fs::symlink(root.join("snapshots"), place.path().join("snapshots"))
+        .expect("a link");
+    let table = format!(
+        "kernels = []\n[[tool]]\nname = \"failing\"\npackages = [\"jq\"]\nversion = \"any\"\n\
+         through = \"nothing\"\ncommand = '''{command}'''\n\
+         read = '''inputs | line(\"^(?<pid>[0-9]+)$\") | {{pid: (.pid | tonumber)}}'''\n"
+    );
+    std::fs::write(vm.join("tools.toml"), table).expect("a table");
+    let records = run(place.path(), "failing", &["start/symlink"], kernel);
+    let record = records.first().expect("a record");
+    let agent = view(record, "agent");
+    let reason = agent["reason"].as_str().unwrap_or_default();
+    let said = said.iter().all(|part| reason.contains(part));
+    let trail = view(record, "trail");
+    match said && agent["outcome"] == "broken" && trail["outcome"] == "same" {
+        true => Ok(()),
+        false => Err(record.to_string().into()),
+    }
+}
