@@ -64,7 +64,7 @@ fn run() -> Result<ExitCode> {
     for subject in &subjects {
         for scenario in &scenarios {
             let views = observe.iter().filter_map(|name| name.view());
-            let views = views.filter(|view| subject.is_intruded() || !intrudes(view.name()));
+            let views = views.filter(|view| subject.is_intruded() || !has_own_pass(view.name()));
             for view in views.filter(|view| view.applies(scenario)) {
                 let trial = trial(&collector, subject, scenario, view.name());
                 if !args.list && !args.is_filtered_out(&trial) {
@@ -109,9 +109,9 @@ fn run() -> Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
-/// Whether a view is that of an observer who changes what it watches.
-fn intrudes(view: ViewName) -> bool {
-    Kind::find(view.as_str()).is_some_and(Kind::intrudes)
+/// Whether scenarios are started once more for the observer of a view.
+fn has_own_pass(view: ViewName) -> bool {
+    Kind::find(view.as_str()).is_some_and(Kind::has_own_pass)
 }
 
 fn trial(

@@ -24,7 +24,7 @@ pub enum Readiness {
     Ignored(String),
 }
 
-/// The kernels on which those are judged that change what they watch: each starts every scenario once more.
+/// The kernels on which those are judged that have a pass of their own: each starts every scenario once more.
 const INTRUDED: [&str; 3] = ["5.10", "6.12", "7.3"];
 
 impl Subject {
@@ -34,7 +34,7 @@ impl Subject {
         ids.collect()
     }
 
-    /// Whether those are judged here that change what they watch.
+    /// Whether those are judged here that have a pass of their own.
     pub fn is_intruded(&self) -> bool {
         INTRUDED.contains(&self.name().as_str())
     }

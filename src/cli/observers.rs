@@ -163,6 +163,9 @@ pub fn document(project: &Project) -> Result<String> {
 /// What comes before the claims, between them and the table, and at the end.
 const PROSE: &str = include_str!("observers.md");
 
+/// What the columns say that are measured.
+const MEASURED: &str = include_str!("observers-measured.md");
+
 fn page(table: &Table) -> Result<String> {
     let specification = Specification::parse(event::SURVEY)?;
     let column = |(number, kernel): (usize, &String)| {
@@ -180,6 +183,8 @@ fn page(table: &Table) -> Result<String> {
     let claims = contract::Table::new(&specification, &columns)?;
     let page = PROSE.replace("{claims}", contract::claims(&claims, 3).trim_end());
     let page = page.replace("{scenarios}", &table.scenarios.to_string());
+    let measured = if event::is_measured() { MEASURED } else { "" };
+    let page = page.replace("{measured}", measured);
     let page = page.replace("{glance}", event::glance(table).trim_end());
     Ok(page.replace("{table}", event::markdown(table).trim_end()))
 }

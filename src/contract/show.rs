@@ -90,9 +90,9 @@ pub fn text(table: &Table) -> String {
         .filter(|row| row.is_checked() && !row.holds())
     {
         text += &format!("\n{}: {}\n", row.claim.id, row.claim.text);
-        for (found, columns) in row.behaviours() {
+        for (verdict, why, columns) in told(row) {
             let kernels = on(table, &columns);
-            text += &format!("  {} {kernels}{}\n", found.verdict, why(found));
+            text += &format!("  {verdict} {kernels}{why}\n");
         }
     }
     let counts = counts(table);
@@ -126,6 +126,23 @@ fn why(found: &Verdict) -> String {
         Judgement::Holds => String::new(),
         _ => format!(": {}", found.evidence),
     }
+}
+
+/// What is told of a claim, with the columns of which it is told: kernels that differ in what is not told are in one.
+fn told(row: &Row) -> Vec<(Judgement, String, Vec<usize>)> {
+    let mut all: Vec<(Judgement, String, Vec<usize>)> = Vec::new();
+    for (found, columns) in row.behaviours() {
+        let (verdict, why) = (found.verdict, why(found));
+        let mut known = all.iter_mut();
+        match known.find(|known| known.0 == verdict && known.1 == why) {
+            Some((_, _, same)) => {
+                same.extend(columns);
+                same.sort_unstable();
+            }
+            None => all.push((verdict, why, columns)),
+        }
+    }
+    all
 }
 
 /// "on all kernels", or the kernels by name, three and more in a row as a range.
@@ -229,9 +246,9 @@ fn reasons(
         .filter(|row| row.is_checked() && !(row.holds() && row.unchecked().is_empty()))
     {
         page += &format!("\n{heading} `{}`\n\n", row.claim.id);
-        for (found, columns) in row.behaviours() {
+        for (verdict, why, columns) in told(row) {
             let kernels = on(table, &columns);
-            page += &format!("- **{}** {kernels}{}\n", found.verdict, why(found));
+            page += &format!("- **{verdict}** {kernels}{why}\n");
         }
         let unchecked = row.unchecked();
         if !unchecked.is_empty() {
@@ -295,6 +312,20 @@ mod tests {
         assert!(text.contains("\na/b  x    +\n"), "{text}");
         assert!(text.contains("  contradicted on 5.10: y\n"), "{text}");
         assert!(text.contains("1 of 2 claims checked"), "{text}");
+    }
+
+    #[test]
+    fn what_differs_in_nothing_that_is_told_is_told_once() {
+        let mut table = table();
+        let holds = |evidence: &str| {
+            parse(&format!("verdict a/b holds: {evidence}\n"))
+                .unwrap()
+                .verdicts
+                .pop()
+        };
+        table.rows[0].verdicts = vec![holds("x"), holds("y")];
+        let all = told(&table.rows[0]);
+        assert_eq!(all, [(Judgement::Holds, String::new(), vec![0, 1])]);
     }
 
     #[test]

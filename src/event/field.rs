@@ -33,6 +33,8 @@ pub enum Field {
     Items,
     /// The file that was opened, resolved by the kernel.
     File,
+    /// Of which content a digest is that is told: the file's own, of another file, or nobody's any more.
+    Digest,
     /// Target of the exe link.
     Exe,
     /// The comm.
@@ -49,7 +51,7 @@ pub enum Field {
 
 impl Field {
     /// Every field.
-    pub const ALL: [Field; 16] = [
+    pub const ALL: [Field; 17] = [
         Field::Child,
         Field::Parent,
         Field::Was,
@@ -60,6 +62,7 @@ impl Field {
         Field::Interp,
         Field::Items,
         Field::File,
+        Field::Digest,
         Field::Exe,
         Field::Comm,
         Field::Argv,
@@ -82,6 +85,7 @@ impl Field {
             Field::Interp => "interp",
             Field::Items => "items",
             Field::File => "file",
+            Field::Digest => "digest",
             Field::Exe => "exe",
             Field::Comm => "comm",
             Field::Argv => "argv",

@@ -2,38 +2,50 @@
 
 use std::fmt::Write as _;
 
+use super::cost::Measured;
 use super::judge::{Heard, Path};
 use super::lie::Lie;
+use super::sign::Says;
 use super::table::{Cell, Row, Table, on};
 
 /// The headings; the first four are what surveys ask of a way to watch.
-const HEADINGS: [&str; 5] = [
+const HEADINGS: [&str; 7] = [
     "execs heard of",
     "path of the file",
     "on every kernel",
     "container",
     "made to lie about",
+    "caught under load",
+    "adds to an exec",
 ];
+
+/// How many of them, at the end, are measured.
+const MEASURED: usize = 2;
 
 /// A line a sign, as the part of a page.
 #[must_use]
 pub fn glance(table: &Table) -> String {
+    let measured = Measured::recorded();
+    // What was not measured has no columns.
+    let mut rows = table.rows.iter();
+    let any = rows.any(|row| measured.adds(row.sign) != "-");
+    let shown = HEADINGS.len() - if any { 0 } else { MEASURED };
     let mut page = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(page, "| way | {} |", HEADINGS.join(" | "));
-    let _ = writeln!(page, "|---|{}", "---|".repeat(HEADINGS.len()));
+    let _ = writeln!(page, "| way | {} |", HEADINGS[..shown].join(" | "));
+    let _ = writeln!(page, "|---|{}", "---|".repeat(shown));
     for row in &table.rows {
         let _ = writeln!(
             page,
             "| {} | {} |",
             row.title,
-            line(row, &table.kernels).join(" | ")
+            line(row, &table.kernels, &measured)[..shown].join(" | ")
         );
     }
     page
 }
 
-fn line(row: &Row, kernels: &[String]) -> [String; 5] {
+fn line(row: &Row, kernels: &[String], measured: &Measured<'_>) -> [String; 7] {
     let works = |cell: &&Cell| !cell.missing && cell.deaf.is_none();
     let cells: Vec<&Cell> = row.cells.iter().flatten().filter(works).collect();
     let heard = |cell: &Cell| {
@@ -59,6 +71,8 @@ fn line(row: &Row, kernels: &[String]) -> [String; 5] {
         }
         .to_owned(),
         lies(&cells),
+        measured.caught(row.sign),
+        measured.adds(row.sign),
     ]
 }
 
@@ -81,15 +95,18 @@ fn range(shares: impl Iterator<Item = usize> + Clone) -> String {
 
 /// The kernels that do not have it.
 fn without(row: &Row, kernels: &[String]) -> String {
-    let columns = |lacks: fn(&Cell) -> bool| {
+    let is_missing = |cell: &Cell| cell.missing && cell.deaf.is_none();
+    let columns = |lacks: &dyn Fn(Option<&Cell>) -> bool| {
         let cells = row.cells.iter().enumerate();
-        let lacking = cells.filter(|(_, cell)| cell.as_ref().is_some_and(lacks));
+        let lacking = cells.filter(|(_, cell)| lacks(cell.as_ref()));
         lacking.map(|(column, _)| column).collect::<Vec<_>>()
     };
-    let (missing, deaf) = (
-        columns(|cell| cell.missing && cell.deaf.is_none()),
-        columns(|cell| cell.deaf.is_some()),
-    );
+    // Of a tool that was not tried on a kernel nothing is known there.
+    let missing = match row.sign.says {
+        Says::Told => columns(&|cell| cell.is_some_and(is_missing)),
+        _ => columns(&|cell| cell.is_none_or(is_missing)),
+    };
+    let deaf = columns(&|cell| cell.is_some_and(|cell| cell.deaf.is_some()));
     let told = [("not on", missing), ("deaf on", deaf)];
     let told = told.iter().filter(|(_, columns)| !columns.is_empty());
     let told = told.map(|(word, columns)| format!("{word} {}", on(kernels, columns)));
@@ -129,6 +146,18 @@ mod tests {
         let nearly = (0..1000).map(|n| n != 7);
         assert_eq!(range(share(nearly).into_iter()), "99 %");
         assert_eq!(range(share([true].into_iter()).into_iter()), "all");
+    }
+
+    #[test]
+    fn a_kernel_without_any_report_does_not_have_it() {
+        let row = Row {
+            sign: &super::super::sign::SIGNS[0],
+            title: String::new(),
+            note: None,
+            cells: vec![None, Some(Cell::default())],
+        };
+        let kernels = ["5.10", "6.1"].map(ToOwned::to_owned);
+        assert_eq!(without(&row, &kernels), "not on 5.10");
     }
 
     #[test]

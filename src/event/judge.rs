@@ -131,6 +131,12 @@ fn heard<'a>(
         Says::Executed if !executed(attempt) => Vec::new(),
         Says::Executed => own.copied().nth(nth(&executed)).into_iter().collect(),
         Says::Asked | Says::Returned => own.copied().nth(nth(&|_| true)).into_iter().collect(),
+        Says::Measured => {
+            let owners = owners(attempts, events);
+            let own = owners.iter().zip(events);
+            let own = own.filter(|(owner, _)| **owner == Some(place));
+            own.map(|(_, event)| *event).collect()
+        }
         // Who does not know what came of a call tells of each when it is made.
         Says::Told if own.clone().any(|event| is_asked(event)) => {
             own.copied().nth(nth(&|_| true)).into_iter().collect()
@@ -191,11 +197,37 @@ fn heard<'a>(
     }
 }
 
+/// Whose exec each event is of, where no process is told: the first one's that opens its file, and for a file
+/// that nobody opens by that path the first one's that came about and has none.
+fn owners(attempts: &[Attempt], events: &[&Event]) -> Vec<Option<usize>> {
+    let opens = |attempt: &Attempt, event: &Event| {
+        let file = event.get(Field::File);
+        attempt
+            .files
+            .iter()
+            .any(|known| Some(known.as_str()) == file)
+    };
+    let mut owners: Vec<Option<usize>> = events
+        .iter()
+        .map(|event| attempts.iter().position(|attempt| opens(attempt, event)))
+        .collect();
+    for event in 0..owners.len() {
+        if owners[event].is_none() {
+            let is_left = |(place, attempt): &(usize, &Attempt)| {
+                attempt.end == End::Executed && !owners.contains(&Some(*place))
+            };
+            let left = attempts.iter().enumerate().find(is_left);
+            owners[event] = left.map(|(place, _)| place);
+        }
+    }
+    owners
+}
+
 fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
     let get = |field: Field| events.iter().find_map(|event| event.get(field));
     let told = match sign.says {
         // Several files are opened; the right one is among them or it is not.
-        Says::Opened => {
+        Says::Opened | Says::Measured => {
             let mut files = events.iter().filter_map(|event| told_path(sign, event));
             let right = files.clone().find(|file| Some(*file) == attempt.program());
             right.or_else(|| files.next())
@@ -212,7 +244,9 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         (true, Says::Called) if attempt.end != End::Executed => {
             told_result(attempt, get(Field::Result))
         }
-        (true, Says::Asked | Says::Called | Says::Checked | Says::Opened) => Heard::Unsettled,
+        (true, Says::Asked | Says::Called | Says::Checked | Says::Measured | Says::Opened) => {
+            Heard::Unsettled
+        }
     };
     let path = is_heard.then(|| path(attempt, told));
     let identity = identity(attempt, get(Field::Exe), get(Field::Comm));
@@ -337,7 +371,7 @@ fn in_order(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> Option<bool> {
         Says::Executed | Says::Is | Says::Told => Some(after == attempt.to),
         Says::Asked => Some(after == attempt.from),
         Says::Returned | Says::Opened => Some(after <= attempt.to),
-        Says::Called | Says::Checked | Says::Loaded => None,
+        Says::Called | Says::Checked | Says::Loaded | Says::Measured => None,
     }
 }
 
@@ -490,6 +524,38 @@ mod tests {
             judged("sched_process_exec", attempt(), &text).in_order
         };
         assert_eq!((of(2), of(3)), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn an_entry_that_is_nobodys_is_of_the_first_exec_of_its_file() {
+        let report = parse("event=inside  pid=? : BPRM_CHECK file=/bin/ls digest=own\n").unwrap();
+        let ima = sign("IMA, list of measurements");
+        let heard = |attempts: &[Attempt]| {
+            let judged = judge(ima, attempts, &report);
+            judged.iter().map(|one| one.heard).collect::<Vec<_>>()
+        };
+        let twice = heard(&[attempt(), attempt()]);
+        assert_eq!(twice, [Heard::Unsettled, Heard::Missed]);
+        let other = Attempt {
+            files: vec!["/bin/cat".into()],
+            ..attempt()
+        };
+        assert_eq!(
+            heard(&[other, attempt()]),
+            [Heard::Missed, Heard::Unsettled]
+        );
+    }
+
+    #[test]
+    fn an_entry_of_a_file_that_nobody_opens_is_of_an_exec_without_one() {
+        let text = "event=inside  pid=? : BPRM_CHECK file=/bin/l digest=own\n";
+        let judged = judge(
+            sign("IMA, list of measurements"),
+            &[failed(), attempt()],
+            &parse(text).unwrap(),
+        );
+        assert_eq!(judged[0].heard, Heard::Missed);
+        assert_eq!(judged[1].path, Some(Path::Cut));
     }
 
     #[test]

@@ -8,9 +8,11 @@
 
 mod attempt;
 mod audit;
+mod cost;
 mod field;
 mod footprint;
 mod glance;
+mod ima;
 mod judge;
 mod lie;
 mod place;
@@ -27,9 +29,11 @@ mod words;
 
 pub use attempt::{Attempt, End, attempts, with_arguments};
 pub use audit::{calls, complaints};
+pub use cost::is_measured;
 pub use field::{Field, Fields};
 pub use footprint::beside;
 pub use glance::glance;
+pub use ima::measured;
 pub use judge::{Chain, Heard, Path, SignJudged, Whose, judge};
 pub use lie::Lie;
 pub use place::{Child, Raw, place};

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::cost::Measured;
 use super::judge::{Heard, SignJudged};
 use super::sign::Says;
 use super::table::{Table, on};
@@ -24,6 +25,7 @@ const HEADINGS: [&str; 8] = [
 /// The table for a terminal: a paragraph a sign, a line for each way in which kernels differ.
 #[must_use]
 pub fn table_text(table: &Table) -> String {
+    let measured = Measured::recorded();
     let mut text = String::new();
     for row in &table.rows {
         let sign = row.sign;
@@ -34,6 +36,13 @@ pub fn table_text(table: &Table) -> String {
         };
         if let Some(note) = &row.note {
             let _ = writeln!(text, "  {note}");
+        }
+        let (caught, adds) = (measured.caught(sign), measured.adds(sign));
+        if (&*caught, &*adds) != ("-", "-") {
+            let _ = writeln!(
+                text,
+                "  adds to an exec: {adds}; caught of short programs under load: {caught}"
+            );
         }
         for (words, columns) in row.groups() {
             let kernels = on(&table.kernels, &columns);
@@ -82,7 +91,11 @@ pub fn markdown(table: &Table) -> String {
     for row in &table.rows {
         for (words, columns) in row.groups() {
             let kernels = on(&table.kernels, &columns);
-            let words = words.map_or_else(String::new, |words| words.join(" | "));
+            let words = match words {
+                Some(words) => words.join(" | "),
+                None if row.sign.says == Says::Told => String::new(),
+                None => "not offered".to_owned(),
+            };
             let _ = writeln!(page, "| {} | {kernels} | {words} |", row.title);
         }
     }

@@ -17,6 +17,8 @@ pub enum Says {
     Opened,
     /// A file that was opened for execution is checked; what becomes of it is not known yet.
     Checked,
+    /// A file that is executed is checked, of whom is not told, and each content once.
+    Measured,
     /// A process is what `/proc` says.
     Is,
     /// A program was executed, or, where a result says so, a call failed.
@@ -261,6 +263,15 @@ pub static SIGNS: &[Sign] = &[
         path: &[Field::File, Field::Path, Field::Exe],
         stage: "whenever",
         note: None,
+    },
+    Sign {
+        view: "ima",
+        name: "IMA, list of measurements",
+        sources: &["BPRM_CHECK"],
+        says: Says::Measured,
+        path: &[Field::File],
+        stage: "security-check",
+        note: Some("Each content of a file once a boot; neither the process is told nor the time."),
     },
     Sign {
         view: "ptrace-seccomp",

@@ -1,6 +1,7 @@
 //! The claims of surveys, and what the reports make of each.
 
 mod ebpf;
+mod ima;
 mod intrusive;
 
 use super::judge::{Heard, Path};
@@ -39,6 +40,7 @@ pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
         })
     };
     let others = intrusive::JUDGES.iter().chain(ebpf::JUDGES);
+    let others = others.chain(ima::JUDGES);
     judges.iter().chain(others).filter_map(verdict).collect()
 }
 
@@ -411,6 +413,24 @@ mod tests {
         };
         assert_eq!(of("/a"), Some(Judgement::Holds));
         assert_eq!(of("/l"), Some(Judgement::Contradicted));
+    }
+
+    #[test]
+    fn a_second_exec_without_an_entry_contradicts_that_each_has_one() {
+        let of = |report: &str| verdict("ima/all", "ima", report);
+        let entry = "event=inside  pid=? : BPRM_CHECK file=/a digest=own\n";
+        assert_eq!(of(entry), Some(Judgement::Holds));
+        assert_eq!(of("nothing\n"), Some(Judgement::Contradicted));
+    }
+
+    #[test]
+    fn a_digest_of_another_content_contradicts_that_it_is_the_files() {
+        let of = |digest: &str| {
+            let report = format!("event=inside  pid=? : BPRM_CHECK file=/a digest={digest}\n");
+            verdict("ima/content", "ima", &report)
+        };
+        assert_eq!(of("own"), Some(Judgement::Holds));
+        assert_eq!(of("another's"), Some(Judgement::Contradicted));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod connector;
 mod ebpf;
 mod ended;
 pub mod fanotify;
+mod ima;
 mod kprobes;
 mod log;
 mod look;
@@ -21,6 +22,7 @@ mod notes;
 mod poll;
 mod preload;
 mod ptrace;
+mod securityfs;
 pub mod stages;
 mod tracefs;
 mod tracepoints;
@@ -50,6 +52,7 @@ pub static OBSERVERS: &[Kind] = &[
     connector::KIND,
     poll::KIND,
     audit::KIND,
+    ima::KIND,
     ptrace::KIND,
     preload::KIND,
     apparmor::KIND,
@@ -60,6 +63,9 @@ pub static OBSERVERS: &[Kind] = &[
 /// What an observer takes that changes what it watches: the processes themselves. It has a pass of its own,
 /// beside the trail alone, and what differs in that trail is its footprint.
 pub const WATCHED: &str = "the watched processes";
+
+/// What an observer takes that can be asked once a boot: each scenario has a boot of its own for it.
+pub const BOOT: &str = "a boot for each scenario";
 
 /// What is known of an observer before there is one.
 #[derive(Debug)]
@@ -87,6 +93,18 @@ impl Kind {
     #[must_use]
     pub fn intrudes(&self) -> bool {
         self.takes == Some(WATCHED)
+    }
+
+    /// Whether it can be asked once a boot.
+    #[must_use]
+    pub fn is_asked_once(&self) -> bool {
+        self.takes == Some(BOOT)
+    }
+
+    /// Whether scenarios are started once more for it, with the trail alone beside it.
+    #[must_use]
+    pub fn has_own_pass(&self) -> bool {
+        self.intrudes() || self.is_asked_once()
     }
 }
 
@@ -221,11 +239,11 @@ pub fn broken(error: anyhow::Error) -> Failure {
 }
 
 /// The boots in which these observers fit: each with as many as do not want the same for themselves, and then
-/// one for each that changes what it watches.
+/// one for each that has a pass of its own.
 #[must_use]
 pub fn boots<'a>(observers: &[&'a Kind]) -> Vec<Vec<&'a Kind>> {
-    let (intruders, others): (Vec<&Kind>, Vec<&Kind>) =
-        observers.iter().partition(|kind| kind.intrudes());
+    let (alone, others): (Vec<&Kind>, Vec<&Kind>) =
+        observers.iter().partition(|kind| kind.has_own_pass());
     let mut boots: Vec<Vec<&Kind>> = vec![Vec::new()];
     for kind in others {
         let fits = |boot: &&mut Vec<&Kind>| {
@@ -236,7 +254,7 @@ pub fn boots<'a>(observers: &[&'a Kind]) -> Vec<Vec<&'a Kind>> {
             None => boots.push(vec![kind]),
         }
     }
-    boots.extend(intruders.into_iter().map(|kind| vec![kind]));
+    boots.extend(alone.into_iter().map(|kind| vec![kind]));
     boots
 }
 
@@ -277,8 +295,10 @@ mod tests {
     }
 
     #[test]
-    fn one_that_changes_what_it_watches_comes_last_and_alone() {
-        let kinds = [kind("a", Some(WATCHED)), kind("b", None)];
-        assert_eq!(names(&kinds), [["b"], ["a"]]);
+    fn one_that_has_a_pass_of_its_own_comes_last_and_alone() {
+        for takes in [WATCHED, BOOT] {
+            let kinds = [kind("a", Some(takes)), kind("b", None)];
+            assert_eq!(names(&kinds), [["b"], ["a"]]);
+        }
     }
 }

@@ -48,6 +48,7 @@ pub use premise::Premise;
 pub use registry::{LIES, Registered, close, select, use_instead};
 pub use seen::Seen;
 pub use siblings::{beside, its_turn, open, while_copied};
+pub use submit::submit;
 pub use system::{LaunchEnding, Reply, Request, System};
 pub use traced::{Hold, traced};
 

@@ -10,7 +10,7 @@ use super::run::{Options, RunEvent, Suite};
 use super::verdict::{agree, verdict};
 use super::{ReadyKernel, Stop};
 use crate::need::Want;
-use crate::observer::{self, Kind};
+use crate::observer::{self, BOOT, Kind};
 use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
 use crate::trail::{Outcome, Trail};
 use crate::view::trail::Steps;
@@ -39,6 +39,13 @@ struct Pass<'a> {
 }
 
 type Scenarios = VecDeque<&'static Registered>;
+
+/// The scenarios of a pass that share what their guests carry.
+struct Queue {
+    all: Scenarios,
+    /// Those that have not had their turn.
+    left: Scenarios,
+}
 
 impl Guest<'_> {
     /// Runs scenarios, in as many passes as the observers need that share no boot.
@@ -113,35 +120,45 @@ impl Guest<'_> {
     fn pass(
         &self,
         pass: &Pass<'_>,
-        mut left: Scenarios,
+        left: Scenarios,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
         take: &mut dyn FnMut(Record),
     ) {
-        while !left.is_empty() && !stop.is_asked_for() {
-            let _ = sender.send(RunEvent::Booting {
-                kernel: self.kernel,
-                part: pass.part.clone(),
-            });
-            let before = left.len();
+        let all = left.clone();
+        let mut queue = Queue { all, left };
+        let mut told = false;
+        while !queue.left.is_empty() && !stop.is_asked_for() {
+            // A pass of many boots is told once.
+            if !(told && self.is_asked_once(pass)) {
+                let _ = sender.send(RunEvent::Booting {
+                    kernel: self.kernel,
+                    part: pass.part.clone(),
+                });
+                told = true;
+            }
+            let before = queue.left.len();
             let mut running = None;
-            let reason = match self.boot(pass, &mut left, &mut running, stop, sender, take) {
+            let reason = match self.boot(pass, &mut queue, &mut running, stop, sender, take) {
                 Err(Breakdown::Broken(reason)) => reason,
                 // A guest that does nothing would be booted for ever.
-                Ok(()) if left.len() == before => {
+                Ok(()) if queue.left.len() == before => {
                     "the guest said that everything was done, and nothing was".to_owned()
                 }
                 _ => continue,
             };
             // The scenario that ran is broken; when none did, this kernel is given up.
             let lost = match running {
-                Some(running) => left.iter().position(|scenario| scenario.name == running),
-                None if left.len() < before => continue,
+                Some(running) => queue
+                    .left
+                    .iter()
+                    .position(|scenario| scenario.name == running),
+                None if queue.left.len() < before => continue,
                 None => None,
             };
             let lost = match lost {
-                Some(place) => left.remove(place).into_iter().collect(),
-                None => std::mem::take(&mut left),
+                Some(place) => queue.left.remove(place).into_iter().collect(),
+                None => std::mem::take(&mut queue.left),
             };
             for scenario in lost {
                 let seen = vec![ViewSeen::no_trail(Outcome::Broken, reason.clone())];
@@ -153,13 +170,17 @@ impl Guest<'_> {
     fn boot(
         &self,
         pass: &Pass<'_>,
-        left: &mut Scenarios,
+        queue: &mut Queue,
         running: &mut Option<String>,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
         take: &mut dyn FnMut(Record),
     ) -> Result<(), Breakdown> {
-        let (load, together) = self.together(left);
+        let (load, mut together) = self.together(queue);
+        let left = &mut queue.left;
+        if self.is_asked_once(pass) {
+            together.truncate(1);
+        }
         let asks = together.iter().map(|scenario| pass.ask(scenario));
         let plan = GuestPlan {
             job: Job::Scenarios(asks.collect()),
@@ -235,18 +256,28 @@ impl Guest<'_> {
             .follow(self.target, &errand, self.options, stop, &mut ears)
     }
 
-    /// What the next boot carries, and who shares it: those that say nothing of it share the fixture with
-    /// the parts that they declare.
-    fn together(&self, left: &Scenarios) -> (Load, Vec<&'static Registered>) {
+    /// Whether each scenario of a pass has a boot of its own: not where the kernel does not have what that is for.
+    fn is_asked_once(&self, pass: &Pass<'_>) -> bool {
+        let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
+        let facts = self.facts(&modules);
+        let has = |kind: &&Kind| {
+            let mut needs = kind.needs.iter();
+            needs.all(|need| need.on_host(&facts) != Some(false))
+        };
+        let mut once = pass.observers.iter().filter(|kind| kind.is_asked_once());
+        once.any(has)
+    }
+
+    /// What the next boot carries, and who of those that are left shares it: those that say nothing of it share the
+    /// fixture with the parts that all of them declare, also those that had their boot.
+    fn together(&self, queue: &Queue) -> (Load, Vec<&'static Registered>) {
+        let Queue { all, left } = queue;
         let loads = &self.suite.loads;
         let own = |scenario: &Registered| loads.get(scenario.name);
         let first = left.front().and_then(|scenario| own(scenario));
-        let together = left
-            .iter()
-            .filter(|scenario| own(scenario) == first)
-            .copied();
-        let together: Vec<_> = together.collect();
-        let parts = together.iter().flat_map(|one| one.scenario.parts);
+        let same = |scenario: &&&'static Registered| own(scenario) == first;
+        let parts = all.iter().filter(same).flat_map(|one| one.scenario.parts);
+        let together: Vec<_> = left.iter().filter(same).copied().collect();
         let brought = self.suite.brought.as_ref().map(|brought| &brought.load);
         let load = first.or(brought).cloned();
         let load = load.unwrap_or_else(|| Load::with(parts.copied()));
@@ -408,6 +439,9 @@ fn own(observers: &[&Kind]) -> String {
     if let Some(kind) = observers.iter().find(|kind| kind.intrudes()) {
         return format!(", for {}, which changes what it watches", kind.name);
     }
+    if let Some(kind) = observers.iter().find(|kind| kind.is_asked_once()) {
+        return format!(", for {}, with {BOOT}", kind.name);
+    }
     let taken: Vec<_> = observers.iter().filter_map(|kind| kind.takes).collect();
     match taken.is_empty() {
         true => String::new(),
@@ -464,6 +498,10 @@ mod tests {
         assert_eq!(own(&[kind("trail")]), "");
         let text = ", for ptrace-seccomp, which changes what it watches";
         assert_eq!(own(&[kind("ptrace-seccomp")]), text);
+        assert_eq!(
+            own(&[kind("ima")]),
+            ", for ima, with a boot for each scenario"
+        );
     }
 
     #[test]

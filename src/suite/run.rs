@@ -59,7 +59,7 @@ pub struct Options {
     pub boot: Duration,
     /// The views whose observers are armed, where they apply; the trail always is.
     pub observe: Vec<ViewName>,
-    /// Kernels on which those of them are armed that change what they watch; none stands for all.
+    /// Kernels on which those of them are armed that have a pass of their own; none stands for all.
     pub intruded: Option<Vec<KernelId>>,
     /// How machines begin.
     pub begin: Begin,
@@ -97,9 +97,9 @@ impl Options {
     #[must_use]
     pub fn observed(&self, id: &KernelId) -> Vec<ViewName> {
         let everybody = self.intruded.as_ref().is_none_or(|ids| ids.contains(id));
-        let intrudes = |name: &ViewName| Kind::find(name.as_str()).is_some_and(Kind::intrudes);
+        let apart = |name: &ViewName| Kind::find(name.as_str()).is_some_and(Kind::has_own_pass);
         let names = self.observe.iter().copied();
-        names.filter(|name| everybody || !intrudes(name)).collect()
+        names.filter(|name| everybody || !apart(name)).collect()
     }
 }
 

@@ -36,7 +36,7 @@ pub use record::{Record, SCHEMA, ViewSeen};
 pub use rows::{Row, label, rows};
 
 use reported::{
-    Agent, AppArmor, Audit, EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, FanotifyNotify,
+    Agent, AppArmor, Audit, EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, FanotifyNotify, Ima,
     Kprobes, LdPreload, ProcConnector, ProcPoll, PtraceSeccomp, Reported, TetragonHook,
     Tracepoints,
 };
@@ -56,6 +56,7 @@ pub static VIEWS: &[&dyn AnyView] = &[
     &Reported::<ProcConnector>::new(),
     &Reported::<ProcPoll>::new(),
     &Reported::<Audit>::new(),
+    &Reported::<Ima>::new(),
     &Reported::<Agent>::new(),
     &Reported::<PtraceSeccomp>::new(),
     &Reported::<LdPreload>::new(),

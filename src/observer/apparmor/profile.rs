@@ -2,11 +2,11 @@
 //! `lsm.c` in security/apparmor). Loaded once, one stays for the boot and concerns nobody who does not take it on.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
+
+use crate::observer::securityfs;
 
 /// A profile.
 #[derive(Debug)]
@@ -28,9 +28,6 @@ pub static REFUSES: Profile = Profile {
     policy: include_bytes!("refuses.policy"),
 };
 
-/// The file system of the security modules.
-const SECURITY: &str = "/sys/kernel/security";
-
 impl Profile {
     /// Gives it to the kernel.
     ///
@@ -38,12 +35,7 @@ impl Profile {
     ///
     /// securityfs cannot be mounted, or the kernel does not take the profile.
     pub fn load(&self) -> Result<()> {
-        let none = None::<&str>;
-        match mount(none, SECURITY, Some("securityfs"), MsFlags::empty(), none) {
-            Ok(()) | Err(Errno::EBUSY) => {}
-            Err(errno) => return Err(errno).context("failed to mount securityfs"),
-        }
-        let place = Path::new(SECURITY).join("apparmor/.replace");
+        let place = securityfs::mounted()?.join("apparmor/.replace");
         fs::write(&place, self.policy)
             .with_context(|| format!("failed to write {}", place.display()))
     }

@@ -3,11 +3,9 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
 
 use super::{Object, Programs, needs};
-use crate::observer::Kind;
+use crate::observer::{Kind, securityfs};
 
 /// Its programs are those of `lsm.bpf.c`.
 pub const KIND: Kind = Kind {
@@ -31,20 +29,7 @@ static OBJECT: Object = Object {
 ///
 /// The list of modules cannot be read.
 pub fn deaf() -> Result<Option<String>> {
-    let place = "/sys/kernel/security";
-    let mounted = mount(
-        Some("none"),
-        place,
-        Some("securityfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    );
-    if let Err(errno) = mounted
-        && errno != Errno::EBUSY
-    {
-        return Err(errno).with_context(|| format!("failed to mount securityfs on {place}"));
-    }
-    let modules = fs::read_to_string(format!("{place}/lsm"));
+    let modules = fs::read_to_string(securityfs::mounted()?.join("lsm"));
     Ok(without_bpf(
         &modules.context("failed to read the list of security modules")?,
     ))

@@ -7,6 +7,7 @@ mod audit;
 mod connector;
 mod differ;
 mod ebpf;
+mod ima;
 mod kprobes;
 mod notify;
 mod poll;
@@ -30,6 +31,7 @@ pub use apparmor::AppArmor;
 pub use audit::Audit;
 pub use connector::ProcConnector;
 pub use ebpf::{EbpfHelpers, EbpfLsm, EbpfStructs, ExecForkChdir, TetragonHook};
+pub use ima::Ima;
 pub use kprobes::Kprobes;
 pub use notify::FanotifyNotify;
 pub use poll::ProcPoll;
@@ -43,6 +45,13 @@ pub trait Way: Debug + Send + Sync + 'static {
     const NAME: ViewName;
     /// See [`View::ABOUT`].
     const ABOUT: &'static str;
+    /// See [`View::WHOM`].
+    const WHOM: &'static str = "scenarios of the families start, container and lies";
+
+    /// Whether it is asked about a scenario that starts a program.
+    fn is_of(_: &Registered) -> bool {
+        true
+    }
 
     /// Whether this process has it: one that is a user's has to be brought.
     fn is_there() -> bool {
@@ -73,10 +82,10 @@ impl<W: Way> View for Reported<W> {
 
     const NAME: ViewName = W::NAME;
     const ABOUT: &'static str = W::ABOUT;
-    const WHOM: &'static str = "scenarios of the families start, container and lies";
+    const WHOM: &'static str = W::WHOM;
 
     fn applies(scenario: &Registered) -> bool {
-        W::is_there() && scenario.is_start()
+        W::is_there() && scenario.is_start() && W::is_of(scenario)
     }
 
     fn text(body: &Report) -> String {
