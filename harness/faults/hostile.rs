@@ -300,7 +300,8 @@ fn is_saved(lab: &Lab) -> Result<(), Failed> {
     own(&[hello()], "not asked for")?;
     own(&[Message::Done], "ended unasked")?;
     // Ready twice: it is saved, and has nothing to say when it is restored; booted it wants more to do.
-    let seen = own(&[Message::Ready, Message::Ready], "asked for more to do")?;
+    let ready = || Message::Ready { up_ms: 0 };
+    let seen = own(&[ready(), ready()], "asked for more to do")?;
     match seen.notes.iter().any(|note| note.contains("is made anew")) {
         true => Ok(()),
         false => Err(format!("{:?}", seen.notes).into()),

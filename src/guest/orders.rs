@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_settime};
+use nix::time::{ClockId, clock_gettime, clock_settime};
 
 use super::HOME;
 use super::observers::Observers;
@@ -31,7 +31,10 @@ pub fn in_image() -> Result<Option<GuestPlan>> {
 /// Follows orders until one of them is a plan.
 pub fn await_plan(link: &mut Link, observers: &mut Observers) -> Result<GuestPlan> {
     loop {
-        link.send(&Message::Ready).context("failed to report")?;
+        let up = clock_gettime(ClockId::CLOCK_BOOTTIME).context("failed to read the clock")?;
+        let up_ms = u64::try_from(Duration::from(up).as_millis()).unwrap_or(u64::MAX);
+        link.send(&Message::Ready { up_ms })
+            .context("failed to report")?;
         let order = link.receive(Instant::now() + PATIENCE);
         match order.context("failed to hear an order")? {
             Order::Prepare(names) => observers.prepare(&names),

@@ -75,7 +75,7 @@ pub fn run(
         }
         match session.follow(limits, stop, heard)? {
             Reached::Done => Ok(()),
-            Reached::Idle => Err(End::Guest("the guest asked for more to do".to_owned())),
+            Reached::Idle(_) => Err(End::Guest("the guest asked for more to do".to_owned())),
         }
     })
 }
@@ -92,6 +92,7 @@ pub fn save(
     stop: BorrowedFd<'_>,
     state: BorrowedFd<'_>,
 ) -> Result<(), Breakdown> {
+    let begin = Instant::now();
     session(machine, orders, |session| {
         // Silence is found out before the end of all.
         let limits = Limits {
@@ -100,7 +101,8 @@ pub fn save(
         };
         let mut heard = |_| Err("it tells of what it was not asked for".to_owned());
         match session.follow(limits, stop, &mut heard)? {
-            Reached::Idle => {
+            Reached::Idle(up) => {
+                unhurried(up, begin.elapsed()).map_err(End::Unsaved)?;
                 session
                     .control(|control| control.save(state))
                     .map_err(|end| match end {
@@ -111,6 +113,18 @@ pub fn save(
             Reached::Done => Err(End::Guest("the guest ended unasked".to_owned())),
         }
     })
+}
+
+/// Whether the clock of a guest can be believed: a kernel that measures its time stamp counter on a busy host
+/// may take it for many times slower than it is, and would hurry through every deadline, each time that it is restored.
+fn unhurried(up: Duration, real: Duration) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        up <= real + real / 2 + SLICE,
+        "its clock runs too fast, {:.1} s in {:.1} s",
+        up.as_secs_f64(),
+        real.as_secs_f64()
+    );
+    Ok(())
 }
 
 fn session(
@@ -134,8 +148,8 @@ fn session(
 enum Reached {
     /// It has done what it was to do.
     Done,
-    /// It is ready for an order, and there is none.
-    Idle,
+    /// It is ready for an order, and there is none; how long it is up by its own clock.
+    Idle(Duration),
 }
 
 struct Session {
@@ -236,9 +250,9 @@ impl Session {
                 match message {
                     Message::Done => return Ok(Reached::Done),
                     Message::Failed { reason } => return Err(End::Guest(reason)),
-                    Message::Ready => {
+                    Message::Ready { up_ms } => {
                         if !self.order()? {
-                            return Ok(Reached::Idle);
+                            return Ok(Reached::Idle(Duration::from_millis(up_ms)));
                         }
                         continue;
                     }

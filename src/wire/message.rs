@@ -14,7 +14,10 @@ use crate::trail::Agreement;
 #[serde(tag = "message", rename_all = "lowercase")]
 pub enum Message {
     /// PID 1 has done what it was told, and waits for an [`Order`](super::Order).
-    Ready,
+    Ready {
+        /// Milliseconds since its boot, by its own clock.
+        up_ms: u64,
+    },
     /// PID 1 is up and knows its plan.
     Hello {
         /// What uname(2) says of the kernel.

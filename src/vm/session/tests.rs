@@ -91,3 +91,14 @@ fn what_a_machine_complains_of_is_kept_to_its_limit() {
     }
     assert_eq!(kept.len(), COMPLAINTS);
 }
+
+#[test]
+fn a_clock_that_is_ahead_of_real_time_is_not_kept() {
+    let real = Duration::from_secs(4);
+    assert!(unhurried(Duration::from_millis(6100), real).is_ok());
+    let error = unhurried(Duration::from_secs(60), real).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "its clock runs too fast, 60.0 s in 4.0 s"
+    );
+}
