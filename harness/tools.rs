@@ -43,21 +43,16 @@ const BROKEN: [(&str, &str, &[&str]); 4] = [
 fn main() -> ExitCode {
     let args = Arguments::from_args();
     let project = cache_directory().and_then(|cache| Project::open_at(Some(ROOT.into()), cache));
-    let project = match project {
-        Ok(project) => project,
+    let tools = match project.and_then(|project| project.tools()) {
+        Ok(tools) => tools,
         Err(error) => {
             eprintln!("tools: {error:#}");
             return ExitCode::from(2);
         }
     };
-    let kernels: Vec<String> = project
-        .tools
-        .kernels
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let kernels: Vec<String> = tools.kernels.iter().map(ToString::to_string).collect();
     let mut trials = Vec::new();
-    for tool in project.tools.tools {
+    for tool in tools.tools {
         let kernels = kernels.join(",");
         trials.push(Trial::test(tool.name.clone(), move || {
             says_what_is_accepted(&tool, &kernels)

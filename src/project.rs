@@ -25,20 +25,27 @@ pub struct Project {
     pub fixture: FixtureTable,
     /// `vm/fixture.lock`.
     pub fixture_lock: Lock,
-    /// `vm/tools.toml`.
-    pub tools: Tools,
     /// Kernels and packages, outside of the repository.
     pub cache: PathBuf,
 }
 
 /// The tables as they were when this binary was built.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("vm/kernels.toml", include_str!("../vm/kernels.toml")),
     ("vm/kernels.lock", include_str!("../vm/kernels.lock")),
     ("vm/fixture.toml", include_str!("../vm/fixture.toml")),
     ("vm/fixture.lock", include_str!("../vm/fixture.lock")),
-    ("vm/tools.toml", include_str!("../vm/tools.toml")),
 ];
+/// The table of tools, which is read when one is asked for.
+const TOOLS: (&str, &str) = ("vm/tools.toml", include_str!("../vm/tools.toml"));
+
+/// A table of the checkout, or as it was when this binary was built.
+fn text(root: Option<&Path>, (name, built_in): (&str, &str)) -> Result<String> {
+    match root {
+        Some(root) => bound::text(&root.join(name), bound::TEXT),
+        None => Ok(built_in.to_owned()),
+    }
+}
 
 impl Project {
     /// Reads the tables of the checkout around the working directory, or the built-in ones.
@@ -57,17 +64,13 @@ impl Project {
     ///
     /// A table that is wrong.
     pub fn open_at(root: Option<PathBuf>, cache: PathBuf) -> Result<Project> {
-        let texts = BUILT_IN.map(|(name, built_in)| match &root {
-            Some(root) => bound::text(&root.join(name), bound::TEXT),
-            None => Ok(built_in.to_owned()),
-        });
-        let [kernels, kernels_lock, fixture, fixture_lock, tools] = texts;
+        let texts = BUILT_IN.map(|own| text(root.as_deref(), own));
+        let [kernels, kernels_lock, fixture, fixture_lock] = texts;
         Ok(Project {
             table: Table::parse(&kernels?, BUILT_IN[0].0)?,
             kernels: Lock::parse(&kernels_lock?, BUILT_IN[1].0)?,
             fixture: FixtureTable::parse(&fixture?, BUILT_IN[2].0)?,
             fixture_lock: Lock::parse(&fixture_lock?, BUILT_IN[3].0)?,
-            tools: Tools::parse(&tools?, BUILT_IN[4].0)?,
             root,
             cache,
         })
@@ -88,6 +91,15 @@ impl Project {
         let suite = own::chosen().map(|own| own.directory.as_path());
         let root = suite.or(self.root.as_deref());
         root.map(|root| root.join("snapshots"))
+    }
+
+    /// The table of tools: `vm/tools.toml` of the checkout, or the built-in one.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or it is wrong.
+    pub fn tools(&self) -> Result<Tools> {
+        Tools::parse(&text(self.root.as_deref(), TOOLS)?, TOOLS.0)
     }
 
     /// The directory with the accepted reports of a tool of `vm/tools.toml`; none outside of a checkout.

@@ -97,8 +97,9 @@ impl AgentArgs {
     ///
     /// A file cannot be read, or a package not be fetched.
     pub fn make(&self, project: &Project, suite: &Suite) -> Result<Option<Brought>> {
-        let tool = self.tool.as_deref().map(|name| project.tools.find(name));
-        let tool = tool.transpose()?;
+        let tools = self.tool.as_ref().map(|_| project.tools()).transpose()?;
+        let asked = tools.as_ref().zip(self.tool.as_deref());
+        let tool = asked.map(|(tools, name)| tools.find(name)).transpose()?;
         let (command, packages) = match (tool, &self.agent) {
             (Some(tool), _) => (tool.agent(), tool.all_packages()),
             (None, Some(command)) => (command.clone(), self.packages.clone()),

@@ -17,6 +17,7 @@ use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
 use crate::view::trail::Steps;
 use crate::view::{Body, STAGES, TRAIL, VIEWS};
+use crate::vm::tool::Tools;
 
 /// Arguments of `exetrail observers`.
 #[derive(Debug, clap::Args)]
@@ -46,9 +47,10 @@ enum Form {
 /// Shows the table, from the snapshots; the exit status is 0 whatever they say.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let is_view = |word: &&String| match args.tools {
-        true => project.tools.find(word).is_ok(),
-        false => VIEWS.iter().any(|view| view.name().as_str() == *word),
+    let tools = args.tools.then(|| project.tools()).transpose()?;
+    let is_view = |word: &&String| match &tools {
+        Some(tools) => tools.find(word).is_ok(),
+        None => VIEWS.iter().any(|view| view.name().as_str() == *word),
     };
     let (views, patterns): (Vec<_>, Vec<_>) = args.words.iter().partition(is_view);
     let views: Vec<String> = views.into_iter().cloned().collect();
@@ -57,7 +59,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         true => family()?,
         false => {
             for word in &patterns {
-                is_meant(word, &names(&project, args.tools))?;
+                is_meant(word, &names(tools.as_ref()))?;
             }
             select(&patterns)?
         }
@@ -74,8 +76,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             ),
         }
     }
-    if args.tools {
-        kernels = tools::kernels(&project, kernels)?;
+    if let Some(tools) = &tools {
+        kernels = tools::kernels(tools, kernels)?;
     } else if kernels.is_empty() {
         kernels = project
             .table
@@ -84,9 +86,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             .map(|entry| entry.id.clone())
             .collect();
     }
-    let table = match args.tools {
-        true => tools::table(&project, &kernels, &views, &chosen)?,
-        false => Table::new(&columns(&project, &kernels, &chosen)?, &views),
+    let table = match &tools {
+        Some(tools) => tools::table(&project, tools, &kernels, &views, &chosen)?,
+        None => Table::new(&columns(&project, &kernels, &chosen)?, &views),
     };
     let missing = not_built_in(&table);
     if !missing.is_empty() {
@@ -124,13 +126,13 @@ fn not_built_in(table: &Table) -> Vec<&'static str> {
 }
 
 /// What can be named.
-fn names(project: &Project, tools: bool) -> Vec<&str> {
+fn names(tools: Option<&Tools>) -> Vec<&str> {
     match tools {
-        true => {
-            let tools = project.tools.tools.iter();
+        Some(tools) => {
+            let tools = tools.tools.iter();
             tools.map(|tool| tool.name.as_str()).collect()
         }
-        false => VIEWS.iter().map(|view| view.name().as_str()).collect(),
+        None => VIEWS.iter().map(|view| view.name().as_str()).collect(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::KernelId;
 use crate::view::{AGENT, AnyView, Body, STAGES, TRAIL};
-use crate::vm::tool::Tool;
+use crate::vm::tool::{Tool, Tools};
 
 /// What comes before the table, and after it.
 const PROSE: &str = include_str!("tools.md");
@@ -21,8 +21,8 @@ const PROSE: &str = include_str!("tools.md");
 /// # Errors
 ///
 /// A kernel on which they are not.
-pub fn kernels(project: &Project, named: Vec<KernelId>) -> Result<Vec<KernelId>> {
-    let judged = &project.tools.kernels;
+pub fn kernels(tools: &Tools, named: Vec<KernelId>) -> Result<Vec<KernelId>> {
+    let judged = &tools.kernels;
     if let Some(other) = named.iter().find(|id| !judged.contains(id)) {
         let all: Vec<_> = judged.iter().map(ToString::to_string).collect();
         bail!(
@@ -43,6 +43,7 @@ pub fn kernels(project: &Project, named: Vec<KernelId>) -> Result<Vec<KernelId>>
 /// No checkout, snapshots that cannot be read, or a word that is no tool.
 pub fn table(
     project: &Project,
+    tools: &Tools,
     kernels: &[KernelId],
     names: &[String],
     scenarios: &[&'static Registered],
@@ -53,10 +54,10 @@ pub fn table(
                 let reports = project.reports(&tool.name);
                 tool.fails.is_some() || reports.is_some_and(|reports| reports.is_dir())
             };
-            project.tools.tools.iter().filter(is_known).collect()
+            tools.tools.iter().filter(is_known).collect()
         }
         false => {
-            let found = names.iter().map(|name| project.tools.find(name));
+            let found = names.iter().map(|name| tools.find(name));
             found.collect::<Result<Vec<_>>>()?
         }
     };
@@ -142,8 +143,9 @@ fn columns(
 ///
 /// Snapshots that cannot be read.
 pub fn document(project: &Project) -> Result<String> {
-    let kernels = kernels(project, Vec::new())?;
-    Ok(page(table(project, &kernels, &[], &family()?)?))
+    let tools = project.tools()?;
+    let kernels = kernels(&tools, Vec::new())?;
+    Ok(page(table(project, &tools, &kernels, &[], &family()?)?))
 }
 
 /// The page.
