@@ -263,12 +263,18 @@ fn stalls(lab: &Lab) -> Result<(), Failed> {
 fn floods_the_channel(lab: &Lab) -> Result<(), Failed> {
     // No line of it ends, so that it is no message at all.
     let seen = said(lab, &[(RECORDS, &[b'x'; 4096])], Then::Repeat)?;
-    is_broken(&seen, "nothing came for 4 s")
+    is_given_up(&seen)
+}
+
+/// One that is never idle waits for a CPU where others work, which is given back to it, up to the limit of
+/// the whole: the sum of the times of [`options`].
+fn is_given_up(seen: &Seen) -> Result<(), Failed> {
+    is_broken(seen, "nothing came for 4 s").or_else(|_| is_broken(seen, "not done within 7 s"))
 }
 
 fn floods_the_console(lab: &Lab) -> Result<(), Failed> {
     let seen = said(lab, &[(CONSOLE, &[b'x'; 4096])], Then::Repeat)?;
-    is_broken(&seen, "nothing came for 4 s")?;
+    is_given_up(&seen)?;
     is_broken(&seen, " bytes more)")
 }
 
