@@ -12,8 +12,8 @@ use crate::rig::{Rig, ends};
 
 /// The oldest, a middle and the newest.
 pub const KERNELS: [&str; 3] = ["5.10", "6.12", "7.3"];
-/// A boot and what is done there, many times over; what is frozen is so for ever.
-const BOUND: Duration = Duration::from_secs(150);
+/// A boot and what is done there, many times over.
+const BOUND: Duration = Duration::from_secs(60);
 
 /// Cores go to a helper on the watched mount: while a monitor dumped core, that helper's exec would
 /// wait for the monitor, and the kernel for the helper, whatever signal comes.

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use super::tools;
+use crate::baseline::Store;
 use crate::contract::{self, Specification};
 use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments};
 use crate::observer::OBSERVERS;
@@ -16,7 +17,7 @@ use crate::scenario::{Host, LIES, Registered, close, select};
 use crate::trail::{KernelId, Trail};
 use crate::view::stages::Stages;
 use crate::view::trail::Steps;
-use crate::view::{Body, STAGES, TRAIL, VIEWS};
+use crate::view::{AnyView, Body, STAGES, TRAIL, VIEWS};
 use crate::vm::tool::Tools;
 
 /// Arguments of `exetrail observers`.
@@ -197,18 +198,35 @@ fn columns(
     kernels: &[KernelId],
     scenarios: &[&'static Registered],
 ) -> Result<Vec<Column>> {
-    let (store, lineage) = (project.store(), project.table.lineage());
-    let mut columns: Vec<Column> = kernels
-        .iter()
-        .map(|id| Column {
-            kernel: id.to_string(),
-            scenes: Vec::new(),
-        })
-        .collect();
+    let store = project.store();
+    let every = |scenario: &Registered| {
+        let views = VIEWS.iter().copied();
+        let views = views.filter(|view| view.applies(scenario));
+        views.map(|view| (view, &store)).collect()
+    };
+    columns_of(project, kernels, scenarios, &every)
+}
+
+/// A view, and where its snapshots are.
+type Kept<'a> = (&'static dyn AnyView, &'a Store);
+
+/// The same of these views of each scenario, each with where its snapshots are.
+pub fn columns_of<'a>(
+    project: &Project,
+    kernels: &[KernelId],
+    scenarios: &[&'static Registered],
+    views: &dyn Fn(&Registered) -> Vec<Kept<'a>>,
+) -> Result<Vec<Column>> {
+    let lineage = project.table.lineage();
+    let empty = |id: &KernelId| Column {
+        kernel: id.to_string(),
+        scenes: Vec::new(),
+    };
+    let mut columns: Vec<Column> = kernels.iter().map(empty).collect();
     for scenario in scenarios {
         let mut files = Vec::new();
-        for view in VIEWS.iter().filter(|view| view.applies(scenario)) {
-            files.push((*view, store.load(scenario.name, view.name())?));
+        for (view, store) in views(scenario) {
+            files.push((view, store.load(scenario.name, view.name())?));
         }
         for (id, column) in kernels.iter().zip(&mut columns) {
             let mut bodies: BTreeMap<&str, Body> = BTreeMap::new();

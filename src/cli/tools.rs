@@ -1,16 +1,14 @@
 //! `exetrail observers --tools`: what tools of others report, from what is accepted of them under `tools/`.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, bail};
 
-use super::observers::{family, scene};
+use super::observers::{columns_of, family};
 use crate::baseline::Store;
 use crate::event::{self, Column, Row, Table};
 use crate::project::Project;
 use crate::scenario::Registered;
 use crate::trail::KernelId;
-use crate::view::{AGENT, AnyView, Body, STAGES, TRAIL};
+use crate::view::{AGENT, STAGES, TRAIL};
 use crate::vm::tool::{Tool, Tools};
 
 /// What comes before the table, and after it.
@@ -109,32 +107,14 @@ fn columns(
     let reports = project.reports(&tool.name);
     let reports = reports.context("what tools report is in a checkout: call it inside of one")?;
     let (reports, store) = (Store::Directory(reports), project.store());
-    let lineage = project.table.lineage();
-    let empty = |id: &KernelId| Column {
-        kernel: id.to_string(),
-        scenes: Vec::new(),
+    let own = |_: &Registered| {
+        let views = [(TRAIL, &store), (STAGES, &store), (AGENT, &reports)];
+        let views = views.into_iter();
+        views
+            .filter_map(|(name, store)| Some((name.view()?, store)))
+            .collect()
     };
-    let mut columns: Vec<Column> = kernels.iter().map(empty).collect();
-    for scenario in scenarios {
-        let mut files = Vec::new();
-        for name in [TRAIL, STAGES, AGENT] {
-            let store = if name == AGENT { &reports } else { &store };
-            let view: &dyn AnyView = name.view().context("a view is not there")?;
-            files.push((view, store.load(scenario.name, name)?));
-        }
-        for (id, column) in kernels.iter().zip(&mut columns) {
-            let mut bodies: BTreeMap<&str, Body> = BTreeMap::new();
-            for (view, files) in &files {
-                if let Some((owner, text)) = lineage.at(id, files) {
-                    let body = view.parse(text);
-                    let body = body.with_context(|| format!("the snapshot of {owner}"))?;
-                    bodies.insert(view.name().as_str(), body);
-                }
-            }
-            column.scenes.extend(scene(scenario.name, &bodies));
-        }
-    }
-    Ok(columns)
+    columns_of(project, kernels, scenarios, &own)
 }
 
 /// `docs/tools.md`, from what is accepted.

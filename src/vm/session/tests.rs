@@ -102,3 +102,16 @@ fn a_clock_that_is_ahead_of_real_time_is_not_kept() {
         "its clock runs too fast, 60.0 s in 4.0 s"
     );
 }
+
+#[test]
+fn a_flood_that_is_no_message_is_silence() {
+    let (mut session, _open) = session("while printf x; do sleep 0.02; done");
+    let (never, _writer) = std::io::pipe().unwrap();
+    let limits = Limits {
+        boot: Duration::from_millis(300),
+        whole: Duration::from_secs(60),
+    };
+    let mut heard = |_| Ok(None);
+    let end = session.follow(limits, never.as_fd(), &mut heard);
+    assert!(matches!(end, Err(End::Deadline(_))));
+}
