@@ -60,6 +60,31 @@ fn a_shell_that_waits_for_a_background_job_ends() {
     assert_eq!(output.stdout, b"waited\n");
 }
 
+/// What a kernel measures of its counter on a busy host may be wrong by any factor, and all its times with it.
+#[test]
+fn a_kernel_does_not_measure_how_fast_its_counter_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = boot(dir.path(), &[], &["sh", "-c", "dmesg | grep ' tsc: '"])
+        .output()
+        .unwrap();
+    let said = text(&output);
+    let khz = exetrail::vm::tsc::khz().unwrap();
+    let told = said.lines().find_map(|line| line.split_once("Detected "));
+    // In MHz, with three digits behind the dot.
+    let told = told.and_then(|(_, rest)| rest.split(' ').next()?.replace('.', "").parse().ok());
+    assert!(
+        exetrail::vm::tsc::is_alike(told, Some(khz)),
+        "{khz}: {said}"
+    );
+    for measured in [
+        "reference calibration",
+        "calibrate against PIT",
+        "PIT calibration",
+    ] {
+        assert!(!said.contains(measured), "{said}");
+    }
+}
+
 #[test]
 fn a_command_that_does_not_end_is_ended() {
     let dir = tempfile::tempdir().unwrap();

@@ -33,6 +33,8 @@ pub const TERMINAL: &str = "/dev/ttyS2";
 /// The test of the timer interrupt (`check_timer` in arch/x86/kernel/apic/io_apic.c) counts ticks while
 /// QEMU may not have the CPU: on a busy host it fails at random, "IO-APIC + timer doesn't work!".
 pub const PARAMETERS: &str = "no_timer_check";
+/// The parameter that tells a kernel how many kHz its time stamp counter has.
+pub const COUNTER: &str = "tsc_early_khz";
 
 /// Where a build tree has its images; a bzImage is what would be installed.
 pub const IMAGES: [&str; 3] = [

@@ -75,6 +75,7 @@ impl LineFormat {
     }
 
     /// Appends what is said at once when lines were lost: only JSON has a place for it.
+    #[expect(clippy::disallowed_methods, reason = "a line tells the time of day")]
     pub fn lost(self, lost: u64, lost_total: u64, out: &mut Vec<u8>) {
         if self == LineFormat::Json {
             let time = seconds(SystemTime::now());

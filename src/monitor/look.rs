@@ -102,6 +102,7 @@ impl Who {
 impl Look {
     /// Reads `/proc`, which no permission event can be asked for.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a line tells the time of day")]
     pub fn take(event: FanEvent, file: &OwnedFd, ids: Ids) -> Look {
         let (pid, tid) = match ids {
             Ids::Process => (event.pid, None),

@@ -155,8 +155,7 @@ impl Root {
         let kept = place.join(format!("{}.cpio", &hex(&digest.finalize())[..32]));
         if let Ok(bytes) = fs::read(&kept) {
             // The time says which one was not asked for the longest.
-            let _ = fs::File::open(&kept)
-                .and_then(|file| file.set_modified(std::time::SystemTime::now()));
+            let _ = fs::File::open(&kept).and_then(|file| files::touch(&file));
             let mut tree = Tree::default();
             tree.read_cpio(bytes.as_slice())
                 .with_context(|| format!("failed to read {}: remove it", kept.display()))?;

@@ -14,8 +14,8 @@ use crate::arch::QEMU;
 use crate::vm::accel::Accel;
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{self, Kernel, Machine, Start, Terminal};
-use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, Hear, Limits, Patience};
+use crate::vm::{sandbox, tsc};
 use crate::warm::{Key, LIMIT, State, Store, load, new_memory};
 use crate::wire::{GuestPlan, Job, Message, Order};
 
@@ -234,8 +234,22 @@ impl Warm<'_> {
     /// The state in the cache, or a new one; none where none can be kept.
     fn state(&self, stop: &Stop, told: &mut dyn FnMut(String)) -> Result<Option<State>, Breakdown> {
         let name = self.target.label();
+        let now = tsc::khz();
         match self.store.find(&self.key) {
-            Ok(Some(state)) => return Ok(Some(state)),
+            Ok(Some(state)) if tsc::is_alike(state.counter, now) => return Ok(Some(state)),
+            Ok(Some(state)) => {
+                let mhz = |khz: Option<u64>| {
+                    khz.map_or_else(|| "unknown".to_owned(), |khz| (khz / 1000).to_string())
+                };
+                told(format!(
+                    "the warm state of {name} is made anew: it is of a machine whose time stamp counter has {} MHz, not {}",
+                    mhz(state.counter),
+                    mhz(now)
+                ));
+                if !self.discard(told) {
+                    return Ok(None);
+                }
+            }
             Ok(None) => {}
             Err(error) => {
                 told(format!("the warm state of {name} is made anew: {error:#}"));
@@ -276,8 +290,8 @@ impl Warm<'_> {
                 other => Unmade::Guest(other),
             },
         )?;
-        let kept = self.store.keep(&self.key, draft, &memory);
-        kept.and_then(|()| self.store.prune(LIMIT))
+        let kept = self.store.keep(&self.key, draft, &memory, tsc::khz());
+        kept.and_then(|()| self.store.prune(LIMIT, &self.key))
             .map_err(Unmade::Cache)
     }
 }
@@ -295,6 +309,10 @@ fn broken(error: anyhow::Error) -> Breakdown {
 }
 
 /// The order that has a guest follow a plan, from now on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a guest is told the time of day once"
+)]
 fn order(plan: &GuestPlan) -> Result<Order> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut seed = vec![0; 32];

@@ -25,6 +25,7 @@ mod ring;
 mod signal;
 mod timer;
 mod tracee;
+mod tsc;
 mod wait;
 
 pub use confine::{
@@ -58,6 +59,7 @@ pub use signal::{
 };
 pub use timer::{DeadMan, Interval, arm_interval, arm_timer};
 pub use tracee::{Stopped, go_on_with, listen, stopped};
+pub use tsc::time_stamp;
 pub use wait::{reap, shell_status, signal_name};
 
 pub use nix::unistd::ForkResult;

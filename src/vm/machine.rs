@@ -15,7 +15,7 @@ use nix::unistd::pipe2;
 
 use super::accel::Accel;
 use super::image::Initramfs;
-use super::sandbox;
+use super::{sandbox, tsc};
 use crate::arch::{self, QEMU};
 use crate::sys;
 
@@ -217,7 +217,7 @@ impl Machine<'_> {
             add(&[
                 ("-kernel", format!("/dev/fd/{KERNEL_FD}")),
                 ("-initrd", format!("/dev/fd/{IMAGE_FD}")),
-                ("-append", append(self.parameters)),
+                ("-append", append(self.accel, self.parameters)),
             ]);
         }
         let share = match &self.start {
@@ -283,11 +283,18 @@ pub fn hardware(accel: Accel, cpus: u32, memory: u64) -> Vec<String> {
 ///
 /// A panic ends QEMU (`panic=-1` with `-no-reboot`); the crypto API's self-tests would take a third of the
 /// boot, and so do two modules that cannot be kept from testing themselves; only errors go to the console, which is slow.
-fn append(parameters: &str) -> String {
+/// An emulated kernel is told how fast its counter runs ([`tsc`]).
+fn append(accel: Accel, parameters: &str) -> String {
+    let counter = match accel {
+        Accel::Tcg => tsc::khz().map(|khz| format!("{}={khz} ", arch::COUNTER)),
+        // It is told by the host's kernel (kvmclock).
+        Accel::Kvm => None,
+    };
     format!(
-        "console={} quiet panic=-1 {} cryptomgr.notests initcall_blacklist={TESTING} rdinit=/exetrail/launcher {parameters}",
+        "console={} quiet panic=-1 {} {}cryptomgr.notests initcall_blacklist={TESTING} rdinit=/exetrail/launcher {parameters}",
         arch::CONSOLE,
-        arch::PARAMETERS
+        arch::PARAMETERS,
+        counter.unwrap_or_default(),
     )
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`table`] says which kernels there are, [`payload`] takes the kernel out of its image,
 //! [`programs`] finds our own, [`image`] builds what it boots with, [`accel`] chooses how, [`machine`] is QEMU's command line,
-//! [`sandbox`] what QEMU may do, [`control`] its own channel and [`session`] one run of a guest from start to end. Nothing is written to a disk here: image, console and
+//! [`tsc`] how fast its counter runs, [`sandbox`] what QEMU may do, [`control`] its own channel and [`session`] one run of a guest from start to end. Nothing is written to a disk here: image, console and
 //! records are descriptors, so that nothing can be left behind.
 
 pub mod accel;
@@ -17,4 +17,5 @@ pub mod session;
 pub mod table;
 pub mod tool;
 pub mod tree;
+pub mod tsc;
 pub mod word;

@@ -115,8 +115,8 @@ pub fn save(
     })
 }
 
-/// Whether the clock of a guest can be believed: a kernel that measures its time stamp counter on a busy host
-/// may take it for many times slower than it is, and would hurry through every deadline, each time that it is restored.
+/// Whether the clock of a guest can be believed: a kernel that measures its time stamp counter all the same, being told by a
+/// user or not understanding us ([`super::tsc`]), may hurry through every deadline, each time that it is restored.
 fn unhurried(up: Duration, real: Duration) -> anyhow::Result<()> {
     anyhow::ensure!(
         up <= real + real / 2 + SLICE,

@@ -31,6 +31,7 @@ pub struct Store {
 #[derive(Debug, Serialize, Deserialize)]
 struct Description {
     contents: Contents,
+    counter: Option<u64>,
 }
 
 /// A state that can be restored: two files that were saved together, whatever lies in their place since.
@@ -40,6 +41,8 @@ pub struct State {
     pub memory: File,
     /// Everything else.
     pub machine: File,
+    /// In kHz, how fast its kernel was told that the time stamp counter runs.
+    pub counter: Option<u64>,
 }
 
 /// A state that is in the cache, whole or not.
@@ -121,10 +124,11 @@ impl Store {
         let state = State {
             memory: open(MEMORY)?,
             machine: open(MACHINE)?,
+            counter: found.counter,
         };
         // The oldest goes first; where this cannot be written it is only not known.
         let used = File::options().append(true).open(&description);
-        let _ = used.and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = used.and_then(|file| files::touch(&file));
         Ok(Some(state))
     }
 
@@ -142,18 +146,19 @@ impl Store {
             .map(|machine| Draft { work, machine })
     }
 
-    /// Keeps a state whose machine was saved with this memory.
+    /// Keeps a state whose machine was saved with this memory, and whose kernel was told this of its counter.
     ///
     /// # Errors
     ///
     /// The disk is full, or the cache cannot be written.
-    pub fn keep(&self, key: &Key, draft: Draft, memory: &File) -> Result<()> {
+    pub fn keep(&self, key: &Key, draft: Draft, memory: &File, counter: Option<u64>) -> Result<()> {
         let new = draft.work.path().join("new");
         let context = || format!("failed to keep a state in {}", new.display());
         let file = File::create_new(new.join(MEMORY)).with_context(context)?;
         memory::copy(memory, &file).with_context(context)?;
         let description = Description {
             contents: Contents::of(&new)?,
+            counter,
         };
         let text = serde_json::to_vec_pretty(&description)?;
         fs::write(new.join(DESCRIPTION), text).with_context(context)?;
@@ -179,13 +184,14 @@ impl Store {
         states.into_iter().map(kept).collect()
     }
 
-    /// Removes those that were used longest ago, until all take no more than the limit.
+    /// Removes those that were used longest ago, until all take no more than the limit. The one of this key stays, also
+    /// where the clock was set back, so that all others were used after it.
     ///
     /// # Errors
     ///
     /// The cache cannot be read, or one cannot be removed.
-    pub fn prune(&self, limit: u64) -> Result<()> {
-        for path in surplus(self.all()?, limit) {
+    pub fn prune(&self, limit: u64, own: &Key) -> Result<()> {
+        for path in surplus(self.all()?, limit, &self.place(own)) {
             remove(&self.cache, &path)?;
         }
         Ok(())
@@ -230,10 +236,11 @@ fn kept(path: PathBuf) -> Result<Kept> {
     Ok(Kept { path, bytes, used })
 }
 
-/// What has to go, the oldest first.
-fn surplus(mut states: Vec<Kept>, limit: u64) -> Vec<PathBuf> {
+/// What has to go, the oldest first, and never our own.
+fn surplus(mut states: Vec<Kept>, limit: u64, own: &Path) -> Vec<PathBuf> {
     states.sort_by_key(|state| state.used);
     let mut left: u64 = states.iter().map(|state| state.bytes).sum();
+    states.retain(|state| state.path != own);
     let mut gone = Vec::new();
     for state in states {
         if left <= limit {
@@ -270,7 +277,7 @@ mod tests {
         memory.write_all_at(content, 0).unwrap();
         let mut draft = store.begin().unwrap();
         draft.machine.write_all(content).unwrap();
-        store.keep(&key(), draft, &memory).unwrap();
+        store.keep(&key(), draft, &memory, Some(2)).unwrap();
     }
 
     fn read(mut file: &File) -> Vec<u8> {
@@ -285,6 +292,7 @@ mod tests {
         let state = store.find(&key()).unwrap().unwrap();
         assert_eq!(state.memory.metadata().unwrap().len(), 1 << 20);
         assert_eq!(read(&state.memory), b"memory");
+        assert_eq!(state.counter, Some(2));
         assert!(store.find(&Key::of("6.1", &[])).unwrap().is_none());
     }
 
@@ -357,15 +365,29 @@ mod tests {
         assert_eq!(store.all().unwrap().len(), 1);
     }
 
-    #[test]
-    fn the_one_that_was_used_longest_ago_goes_first() {
-        let state = |name: &str, seconds| Kept {
+    fn states(used: &[(&str, u64)]) -> Vec<Kept> {
+        let state = |&(name, seconds): &(&str, u64)| Kept {
             path: name.into(),
             bytes: 10,
             used: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
         };
-        let states = vec![state("new", 3), state("old", 1), state("older", 2)];
-        assert_eq!(surplus(states.clone(), 20), [PathBuf::from("old")]);
-        assert!(surplus(states, 30).is_empty());
+        used.iter().map(state).collect()
+    }
+
+    #[test]
+    fn the_one_that_was_used_longest_ago_goes_first() {
+        let states = states(&[("new", 3), ("old", 1), ("older", 2)]);
+        let own = Path::new("new");
+        assert_eq!(surplus(states.clone(), 20, own), [PathBuf::from("old")]);
+        assert!(surplus(states, 30, own).is_empty());
+    }
+
+    #[test]
+    fn a_new_one_stays_when_the_clock_was_set_back() {
+        let states = states(&[("before", 100), ("new", 1)]);
+        assert_eq!(
+            surplus(states, 10, Path::new("new")),
+            [PathBuf::from("before")]
+        );
     }
 }
