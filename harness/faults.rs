@@ -10,6 +10,8 @@ mod kernel;
 mod lab;
 #[path = "faults/machine.rs"]
 mod machine;
+#[path = "faults/room.rs"]
+mod room;
 #[path = "faults/state.rs"]
 mod state;
 
@@ -48,7 +50,8 @@ fn main() -> ExitCode {
         }
     };
     let all = TRIALS.into_iter().chain(machine::TRIALS);
-    let all = all.chain(state::TRIALS).chain(hostile::TRIALS);
+    let all = all.chain(state::TRIALS).chain(room::TRIALS);
+    let all = all.chain(hostile::TRIALS);
     let trials = all.map(|(name, check)| {
         let lab = Arc::clone(&lab);
         Trial::ignorable_test(name, move || lab.run(check))

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::lab::{Check, Lab, SCENARIOS, Seen, options};
 
-pub const TRIALS: [(&str, Check); 10] = [
+pub const TRIALS: [(&str, Check); 9] = [
     ("state_is_cut", state_is_cut),
     ("state_ends_early", state_ends_early),
     ("state_of_another_qemu", state_of_another_qemu),
@@ -21,7 +21,6 @@ pub const TRIALS: [(&str, Check); 10] = [
     ("cache_is_full", cache_is_full),
     ("cache_is_foreign", cache_is_foreign),
     ("cache_is_shared", cache_is_shared),
-    ("records_have_no_room", records_have_no_room),
     ("maker_of_a_state_is_killed", maker_of_a_state_is_killed),
 ];
 
@@ -91,14 +90,20 @@ fn cache_takes_no_state(lab: &Lab) -> Result<(), Failed> {
 /// The command on one scenario with this cache, after what a shell does to it: `$0` is the cache, `$@` the
 /// command.
 fn shell(lab: &Lab, cache: &Path, namespaces: &[&str], script: &str) -> Command {
+    let mut command = isolated(cache, namespaces, script);
+    command.args(["run", SCENARIOS[0], "--observe", "trail", "-k"]);
+    command.arg(lab.target().label());
+    command
+}
+
+/// The same without the command's arguments.
+pub fn isolated(cache: &Path, namespaces: &[&str], script: &str) -> Command {
     let mut command = Command::new("unshare");
     command
         .args(["--map-root-user", "--mount"])
         .args(namespaces)
         .args(["/bin/sh", "-ec", script]);
     command.arg(cache).arg(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(["run", SCENARIOS[0], "--observe", "trail", "-k"]);
-    command.arg(lab.target().label());
     command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("EXETRAIL_CACHE", cache)
@@ -214,53 +219,6 @@ fn cache_is_shared(lab: &Lab) -> Result<(), Failed> {
         (1, 0) => Ok(()),
         (states, work) => Err(format!("{states} states, {work} that are unfinished").into()),
     }
-}
-
-/// A disk that is full at any write of what a run keeps: it is said, and what is kept is whole.
-fn records_have_no_room(lab: &Lab) -> Result<(), Failed> {
-    let dir = tempfile::tempdir().context("failed to make a directory")?;
-    lab.with_cache(dir.path())?;
-    for pages in 1..100 {
-        let room = tempfile::tempdir().context("failed to make a directory")?;
-        let kept = tempfile::tempdir().context("failed to make a directory")?;
-        let script = format!(
-            "mount -t tmpfs -o size={}k none {room}; \"$@\" --records {room} || status=$?; \
-             cp -r {room}/. {}; exit ${{status:-0}}",
-            4 * pages,
-            kept.path().display(),
-            room = room.path().display(),
-        );
-        let output = shell(lab, dir.path(), &[], &script).output();
-        let output = output.context("failed to run the command")?;
-        for file in whole_files(kept.path())? {
-            let text = fs::read_to_string(&file).context("failed to read what was kept")?;
-            let json = serde_json::from_str::<serde_json::Value>(&text);
-            json.with_context(|| format!("{pages} pages: {} is cut", file.display()))?;
-        }
-        if output.status.success() {
-            return match pages {
-                1 => Err("there was room at once".into()),
-                _ => Ok(()),
-            };
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        if output.status.code() != Some(2) || !said.contains("No space left on device") {
-            return Err(format!("{pages} pages: {}: {said}", output.status).into());
-        }
-    }
-    Err("there is never room enough".into())
-}
-
-/// Every file below a directory.
-fn whole_files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for path in exetrail::files::list(directory)? {
-        match path.is_dir() {
-            true => found.extend(whole_files(&path)?),
-            false => found.push(path),
-        }
-    }
-    Ok(found)
 }
 
 /// Who is killed while he makes a state leaves none, and nobody is disturbed by what he leaves.
