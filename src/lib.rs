@@ -19,6 +19,7 @@
 //! | [`files`] | what a directory holds | |
 //! | [`below`] | names that stay below a directory | what an archive or a table may name |
 //! | [`bound`] | how much is read and unpacked at the most | the limits |
+//! | [`btf`] | the kernel's types, as it describes them | |
 //! | [`need`] | what a kernel or a lab must have, probed and judged | needs |
 //! | [`elf`] | small ELF programs, with and without flaws | what Debian does not ship |
 //! | [`proc`] | `/proc` of processes and mounts, read | what a file of `/proc` says |
@@ -55,6 +56,7 @@ mod arrows;
 pub mod baseline;
 pub mod below;
 pub mod bound;
+pub mod btf;
 pub mod case;
 pub mod cases;
 pub mod citation;

@@ -1,7 +1,7 @@
 //! What an exec passes: every function with an argument that leads to a path or a process.
 //!
 //! The guest traces execs with the function graph, [`passed`] reads which functions all of them pass, and
-//! BTF says what those are given ([`super::btf`]). Nothing is chosen by hand but [`STRUCTS`].
+//! BTF says what those are given ([`crate::btf`]). Nothing is chosen by hand but [`STRUCTS`].
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use nix::mount::{MsFlags, mount};
 
-use super::btf::Btf;
 use super::exec::{Step, leads, passed};
 use super::{Lsm, Offer};
+use crate::btf::Btf;
 
 /// Looks at the running kernel, as root.
 ///
@@ -136,7 +136,7 @@ impl Symbols {
                 .collect(),
             btf: fs::read("/sys/kernel/btf/vmlinux")
                 .ok()
-                .and_then(|bytes| Btf::parse(&bytes)),
+                .and_then(Btf::parse),
             lsms: read("/sys/kernel/security/lsm"),
         })
     }

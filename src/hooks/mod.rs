@@ -3,7 +3,6 @@
 //! [`here`] looks at the kernel that it runs on and traces its execs ([`exec`]), [`recorded`] reads from accepted stages when a symbol
 //! is passed; what a symbol is on several kernels is joined by [`table`]. Only `here` is not pure.
 
-mod btf;
 mod exec;
 mod here;
 mod recorded;

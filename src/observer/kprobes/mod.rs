@@ -1,10 +1,8 @@
 //! Probes on functions of the exec path, without eBPF: what `kprobe_events` can fetch.
 //!
 //! A probe reads arguments by their distance from a register; where a field lies in a struct is told by
-//! the kernel's own types ([`btf`]). The name of a file is fetched component by component: a fixed
+//! the kernel's own types ([`crate::btf`]). The name of a file is fetched component by component: a fixed
 //! chain from its dentry upwards. Of mounts nothing is known there.
-
-mod btf;
 
 use std::fs;
 use std::path::Path;
@@ -13,11 +11,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::tracefs::{Instance, TRACING, append};
 use super::{HeldHook, Kind, Observer, Watch, broken};
+use crate::btf::Btf;
 use crate::event::{self, DEPTH, Report};
 use crate::need::{Host, Need};
 use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
-use btf::Btf;
 
 /// Armed before the monitor, which lays a marker into the trace at each step.
 pub const KIND: Kind = Kind {
@@ -67,7 +65,7 @@ struct Kprobes {
 impl Kprobes {
     fn make(&mut self) -> Result<()> {
         let bytes = fs::read(TYPES).with_context(|| format!("failed to read {TYPES}"))?;
-        let fetched = fetched(&Btf::parse(&bytes).context("the kernel's types are damaged")?)
+        let fetched = fetched(&Btf::parse(bytes).context("the kernel's types are damaged")?)
             .context(
                 "the kernel's types have no struct linux_binprm, file or dentry as known here",
             )?;
@@ -89,7 +87,7 @@ impl Kprobes {
 }
 
 /// What a probe fetches: the path as passed, the interpreter, and the names of the file's components.
-fn fetched(btf: &Btf<'_>) -> Option<String> {
+fn fetched(btf: &Btf) -> Option<String> {
     let bprm = |field| btf.offset("linux_binprm", &[field]);
     let (filename, interp, file) = (bprm("filename")?, bprm("interp")?, bprm("file")?);
     let dentry = btf.offset("file", &["f_path", "dentry"])?;

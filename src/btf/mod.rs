@@ -1,18 +1,23 @@
-//! Where the fields of the kernel's structs are, from the types that it describes itself (BTF).
+//! The kernel's types, as it describes them itself: where the fields of its structs are, and what its functions take.
 //!
 //! Source: Documentation/bpf/btf.rst.
 
-/// The structs of a kernel, as far as offsets need them. Of the hundred thousand types three are looked at,
-/// under emulation: the others are only passed by.
+mod signature;
+
+use std::cell::OnceCell;
+
+/// The types of a kernel. Of the hundred thousand a few are looked at, under emulation: the others are only passed by.
 #[derive(Debug)]
-pub struct Btf<'a> {
-    bytes: &'a [u8],
-    /// Names, each with a zero after it.
-    strings: &'a [u8],
+pub struct Btf {
+    bytes: Vec<u8>,
+    /// Where the names begin, each with a zero after it.
+    names: usize,
     /// Where each type begins; the first is void, and is not in the list.
     places: Vec<usize>,
     /// Which of them are structs.
     structs: Vec<usize>,
+    /// Which of them are functions, in the order of their names.
+    functions: OnceCell<Vec<usize>>,
 }
 
 /// How many bytes follow a type of each kind: a fixed number, and one for each of its parts.
@@ -38,26 +43,33 @@ const AFTER: [(usize, usize); 20] = [
     (0, 0),  // TYPE_TAG
     (0, 12), // ENUM64
 ];
+const PTR: usize = 2;
 const STRUCT: usize = 4;
 const UNION: usize = 5;
-const ALIASES: [usize; 5] = [8, 9, 10, 11, 18];
+const ENUM: usize = 6;
+const CONST: usize = 10;
+const FUNC: usize = 12;
+const FUNC_PROTO: usize = 13;
+/// typedef, volatile, const, restrict, type_tag
+const ALIASES: [usize; 5] = [8, 9, CONST, 11, 18];
 
-impl<'a> Btf<'a> {
-    /// Reads the types; none for what is damaged, or of a kind that is not known here.
+impl Btf {
+    /// Reads `/sys/kernel/btf/vmlinux`; none for what is damaged, or of a kind that is not known here.
     #[must_use]
-    pub fn parse(bytes: &'a [u8]) -> Option<Btf<'a>> {
+    pub fn parse(bytes: Vec<u8>) -> Option<Btf> {
         if bytes.get(..2)? != [0x9f, 0xeb] {
             return None;
         }
-        let place = |at: usize| number_at(bytes, at).map(|number| number as usize);
+        let place = |at: usize| number_at(&bytes, at).map(|number| number as usize);
         let header = place(4)?;
         let (from, length) = (header.checked_add(place(8)?)?, place(12)?);
-        let strings = bytes.get(header.checked_add(place(16)?)?..)?;
+        let names = header.checked_add(place(16)?)?;
+        bytes.get(names..)?;
         let end = from.checked_add(length)?;
         let (mut places, mut structs) = (vec![0], Vec::new());
         let mut at = from;
         while at < end {
-            let info = number_at(bytes, at + 4)?;
+            let info = number_at(&bytes, at + 4)?;
             if kind(info) == STRUCT {
                 structs.push(places.len());
             }
@@ -65,11 +77,12 @@ impl<'a> Btf<'a> {
             let (fixed, each) = AFTER.get(kind(info))?;
             at += 12 + fixed + each * count(info);
         }
-        (at <= bytes.len()).then_some(Btf {
+        (at == end && end <= bytes.len()).then_some(Btf {
             bytes,
-            strings,
+            names,
             places,
             structs,
+            functions: OnceCell::new(),
         })
     }
 
@@ -78,7 +91,7 @@ impl<'a> Btf<'a> {
     #[must_use]
     pub fn offset(&self, name: &str, path: &[&str]) -> Option<u32> {
         let mut structs = self.structs.iter().copied();
-        let mut own = structs.find(|number| self.is_named(self.word(*number, 0), name))?;
+        let mut own = structs.find(|number| self.name(*number) == name.as_bytes())?;
         let mut bits = 0;
         for field in path {
             let (further, next) = self.member(own, field)?;
@@ -108,10 +121,10 @@ impl<'a> Btf<'a> {
                 1 => word(2)? & 0x00ff_ffff,
                 _ => word(2)?,
             };
-            if self.is_named(Some(name), field) {
+            if self.text(name) == field.as_bytes() {
                 return Some((bits, own));
             }
-            if !self.is_named(Some(name), "") {
+            if !self.text(name).is_empty() {
                 return None;
             }
             let (further, own) = self.member(own, field)?;
@@ -122,14 +135,19 @@ impl<'a> Btf<'a> {
     /// One of the words of a type.
     fn word(&self, number: usize, word: usize) -> Option<u32> {
         let at = self.places.get(number)?;
-        number_at(self.bytes, at + 4 * word)
+        number_at(&self.bytes, at + 4 * word)
     }
 
-    /// Whether the string at this place is that name.
-    fn is_named(&self, at: Option<u32>, name: &str) -> bool {
-        let text = at.and_then(|at| self.strings.get(at as usize..));
-        let rest = text.and_then(|text| text.strip_prefix(name.as_bytes()));
-        rest.is_some_and(|rest| rest.first() == Some(&0))
+    /// The name of a type; empty where it has none.
+    fn name(&self, number: usize) -> &[u8] {
+        self.word(number, 0).map_or(&[], |at| self.text(at))
+    }
+
+    /// The text at this place among the names.
+    fn text(&self, at: u32) -> &[u8] {
+        let names = self.bytes.get(self.names..).unwrap_or_default();
+        let text = names.get(at as usize..).unwrap_or_default();
+        &text[..memchr::memchr(0, text).unwrap_or(text.len())]
     }
 }
 
@@ -152,22 +170,26 @@ mod tests {
 
     const NAMES: &[u8] = b"\0s\0a\0b\0t\0c\0";
 
+    fn btf(types: &[u32]) -> Option<Btf> {
+        btf_with(NAMES, types)
+    }
+
     /// Types as words: name, info, size or type, and what follows.
-    fn btf(types: &[u32]) -> Option<Btf<'static>> {
+    pub fn btf_with(names: &[u8], types: &[u32]) -> Option<Btf> {
         let mut bytes = vec![0x9f, 0xeb, 1, 0];
         let length = types.len() as u32 * 4;
-        for word in [24, 0, length, length, NAMES.len() as u32]
+        for word in [24, 0, length, length, names.len() as u32]
             .iter()
             .chain(types)
         {
             bytes.extend(word.to_le_bytes());
         }
-        bytes.extend(NAMES);
-        Btf::parse(bytes.leak())
+        bytes.extend(names);
+        Btf::parse(bytes)
     }
 
     /// An int, a union without a name that holds `b`, and `s` with `a`, that union and `c`, which is a `t`.
-    fn example() -> Btf<'static> {
+    fn example() -> Btf {
         btf(&[
             0,
             1 << 24,
@@ -240,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_of_an_unknown_kind_is_nothing() {
-        assert!(Btf::parse(b"\x9f\xeb").is_none());
+        assert!(Btf::parse(b"\x9f\xeb".to_vec()).is_none());
         assert!(btf(&[0, 31 << 24, 0]).is_none());
     }
 
@@ -249,7 +271,7 @@ mod tests {
         let Ok(bytes) = std::fs::read("/sys/kernel/btf/vmlinux") else {
             return;
         };
-        let btf = Btf::parse(&bytes).unwrap();
+        let btf = Btf::parse(bytes).unwrap();
         assert!(btf.offset("linux_binprm", &["filename"]).is_some());
         assert!(btf.offset("file", &["f_path", "dentry"]).is_some());
         assert!(btf.offset("dentry", &["d_name", "name"]).is_some());
