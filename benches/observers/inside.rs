@@ -180,20 +180,8 @@ impl Watched {
 
 /// A watch of everything on the root's file system, which nobody holds anything for.
 fn watch() -> Watch {
-    Watch {
-        paths: vec![PathBuf::from("/")],
-        policy: None,
-        deadline: Instant::now() + Duration::from_secs(60),
-        hooks: Vec::new(),
-        submits: Vec::new(),
-        holder: None,
-        quiet: None,
-        quiet_opens: 0,
-        added: Vec::new(),
-        helper: None,
-        run: Run::default(),
-        failed: Vec::new(),
-    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    Watch::of(vec![PathBuf::from("/")], None, deadline)
 }
 
 /// Of how many processes a sign tells.

@@ -36,6 +36,17 @@ pub struct Side {
     pub source: String,
 }
 
+impl Side {
+    /// That of a kernel, where nobody is told where its trail comes from.
+    #[must_use]
+    pub fn of(kernel: &str) -> Side {
+        Side {
+            kernel: kernel.to_owned(),
+            source: String::new(),
+        }
+    }
+}
+
 /// Forms of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {

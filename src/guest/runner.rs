@@ -336,20 +336,7 @@ fn arm(
     work.listener.at(Moment::Arming)?;
     let mut paths = vec![PathBuf::from("/")];
     paths.extend(also);
-    observers.arm(Watch {
-        paths,
-        policy,
-        deadline,
-        hooks: Vec::new(),
-        submits: Vec::new(),
-        holder: None,
-        quiet: None,
-        quiet_opens: 0,
-        added: Vec::new(),
-        helper: None,
-        run: Run::default(),
-        failed: Vec::new(),
-    })?;
+    observers.arm(Watch::of(paths, policy, deadline))?;
     if let Some(pid) = observers.holder() {
         work.listener.at(Moment::Armed(pid))?;
     }

@@ -197,6 +197,27 @@ pub struct Watch {
     pub failed: Vec<(String, String)>,
 }
 
+impl Watch {
+    /// A watch of the file systems of these paths that nobody is asked for anything yet.
+    #[must_use]
+    pub fn of(paths: Vec<PathBuf>, policy: Option<Policy>, deadline: Instant) -> Watch {
+        Watch {
+            paths,
+            policy,
+            deadline,
+            hooks: Vec::new(),
+            submits: Vec::new(),
+            holder: None,
+            quiet: None,
+            quiet_opens: 0,
+            added: Vec::new(),
+            helper: None,
+            run: Run::default(),
+            failed: Vec::new(),
+        }
+    }
+}
+
 /// What an observer does while a process is held.
 pub struct HeldHook {
     /// The observer's name.

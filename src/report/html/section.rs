@@ -154,10 +154,7 @@ fn trails(chapter: &Chapter, ordered: &[Option<&Record>]) -> (Vec<Option<Cell>>,
             if let Some((old, before, old_trail)) = last
                 && old != number
             {
-                let side = |record: &Record| Side {
-                    kernel: record.kernel.label().to_owned(),
-                    source: String::new(),
-                };
+                let side = |record: &Record| Side::of(record.kernel.label());
                 let comparison = Comparison::new(
                     &chapter.name,
                     (side(before), old_trail),
@@ -331,10 +328,7 @@ mod tests {
             };
             crate::trail::parse(&(case("one", ends[0]) + &case("two", ends[1]))).unwrap()
         };
-        let side = || Side {
-            kernel: String::new(),
-            source: String::new(),
-        };
+        let side = || Side::of("");
         let old = trail(["exit 0", "exit 0"]);
         let of = |new: Trail| words(&Comparison::new("", (side(), &old), (side(), &new)));
         assert_eq!(

@@ -70,12 +70,8 @@ mod tests {
     use crate::event::parse;
 
     fn differ(old: &str, new: &str) -> Vec<String> {
-        let side = |kernel: &str| Side {
-            kernel: kernel.to_owned(),
-            source: String::new(),
-        };
         let [old, new] = [old, new].map(|text| parse(text).unwrap());
-        words((&side("5.10"), &old), (&side("7.3"), &new))
+        words((&Side::of("5.10"), &old), (&Side::of("7.3"), &new))
     }
 
     #[test]
