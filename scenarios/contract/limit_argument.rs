@@ -7,7 +7,7 @@
 //!
 //! See [c:execve-limits]; `valid_arg_len` in fs/exec.c.
 
-use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "longest string of argv or envp",
@@ -21,13 +21,18 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let argument = |length| exec.clone().arg(&"x".repeat(length));
     // "V=" belongs to the string.
     let variable = |length: usize| exec.clone().env("V", &"x".repeat(length - 2));
-    let longest = system.last_that_starts((1, 1 << 20), argument)?;
+    let search = Search {
+        least: 3,
+        expected: 131_071,
+        greatest: 1 << 20,
+    };
+    let longest = system.last_that_starts(search, |_, length| argument(length))?;
     claim.stated("longest argument with its NUL", 131_072, longest + 1);
     system.look(&format!("argument of {longest} bytes"), &argument(longest)?)?;
     let more = longest + 1;
     system.look(&format!("argument of {more} bytes"), &argument(more)?)?;
     system.fact("longest argument", format!("{longest} bytes"))?;
-    let longest = system.last_that_starts((3, 1 << 20), variable)?;
+    let longest = system.last_that_starts(search, |_, length| variable(length))?;
     claim.stated("longest variable with its NUL", 131_072, longest + 1);
     system.fact("longest variable", format!("{longest} bytes"))?;
     system.verdict(&claim)

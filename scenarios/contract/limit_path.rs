@@ -7,7 +7,7 @@
 
 use std::ffi::CString;
 
-use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "longest path and component, most links",
@@ -31,7 +31,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let slashes = "/".repeat(length - file.len());
         named("//...tmp/program", format!("{slashes}{file}"))
     };
-    let longest = system.last_that_starts((100, 10_000), path)?;
+    let search = Search {
+        least: 100,
+        expected: 4095,
+        greatest: 10_000,
+    };
+    let longest = system.last_that_starts(search, |_, length| path(length))?;
     let mut claim = Evidence::new("limit/path");
     claim.stated("longest path with its NUL", 4096, longest + 1);
     system.fact("longest path", longest)?;
@@ -48,7 +53,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     });
     let longest = longest.last().unwrap_or(0);
     let component = |length| named("/tmp/ccc...", format!("/tmp/{}", "c".repeat(length)));
-    let edge = system.last_that_starts((200, longest + 1), component)?;
+    let search = Search {
+        least: 200,
+        expected: 255,
+        greatest: longest + 1,
+    };
+    let edge = system.last_that_starts(search, |_, length| component(length))?;
     let mut claim = Evidence::new("limit/component");
     claim.stated("longest component", 255, edge);
     system.fact("longest component", edge)?;
@@ -64,7 +74,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         system.link(format!("link{}", number - 1), &format!("link{number}"))?;
     }
     let links = |number: usize| Exec::path(format!("/tmp/link{number}"));
-    let most = system.last_that_starts((1, 99), links)?;
+    let search = Search {
+        least: 1,
+        expected: 40,
+        greatest: 99,
+    };
+    let most = system.last_that_starts(search, |_, number| links(number))?;
     let mut claim = Evidence::new("limit/symlinks");
     claim.stated("most links", 40, most);
     system.fact("most links", most)?;

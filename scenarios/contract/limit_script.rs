@@ -9,13 +9,20 @@
 //!
 //! See [c:execve-scripts].
 
-use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "depth of scripts, length of their first line",
     run,
     ..Scenario::DEFAULT
 };
+
+/// A script whose interpreter's name is of this length.
+fn named(system: &mut System, length: usize) -> anyhow::Result<Exec> {
+    let slashes = "/".repeat(length - "tmp/level0".len());
+    let text = format!("#!{slashes}tmp/level0\n");
+    Exec::path(system.script(&format!("name{length}"), &text)?)
+}
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     system.file("level0", &Elf::new().build(), 0o755)?;
@@ -24,7 +31,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         system.script(&format!("level{level}"), &text)?;
     }
     let depth = |level: usize| Exec::path(format!("/tmp/level{level}"));
-    let deepest = system.last_that_starts((0, 19), depth)?;
+    let search = Search {
+        least: 0,
+        expected: 5,
+        greatest: 19,
+    };
+    let deepest = system.last_that_starts(search, |_, level| depth(level))?;
     let mut claim = Evidence::new("limit/script_depth");
     // The outermost script, and four levels of interpreters that are scripts.
     claim.stated("levels below the outermost script", 4, deepest - 1);
@@ -33,21 +45,19 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.look(&format!("{} scripts", deepest + 1), &depth(deepest + 1)?)?;
     system.verdict(&claim)?;
 
-    for length in 8..400 {
-        let slashes = "/".repeat(length - "tmp/level0".len().min(length));
-        let text = format!("#!{slashes}tmp/level0\n");
-        system.script(&format!("name{length}"), &text)?;
-    }
-    let named = |length: usize| Exec::path(format!("/tmp/name{length}"));
-    let longest = system.last_that_starts((20, 399), named)?;
+    let search = Search {
+        least: 20,
+        expected: 253,
+        greatest: 399,
+    };
+    let longest = system.last_that_starts(search, named)?;
     let mut claim = Evidence::new("limit/script_line");
     claim.stated("longest interpreter's name", 255, longest);
     system.fact("longest interpreter's name", longest)?;
-    system.look(&format!("name of {longest} characters"), &named(longest)?)?;
-    system.look(
-        &format!("name of {} characters", longest + 1),
-        &named(longest + 1)?,
-    )?;
+    for length in [longest, longest + 1] {
+        let exec = named(system, length)?;
+        system.look(&format!("name of {length} characters"), &exec)?;
+    }
 
     let program = system.ours("reporter")?;
     let text = format!("#!{} {}\n", program.display(), "x".repeat(400));

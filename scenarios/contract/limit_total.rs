@@ -17,7 +17,7 @@
 use anyhow::Result;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Elf, Evidence, Exec, Scenario, System, needs};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System, needs};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -53,36 +53,45 @@ fn run(system: &mut System) -> Result<()> {
     system.file("program", &Elf::new().build(), 0o755)?;
     let kib = 1024;
     // A start with megabytes takes long under emulation: the search is near the edge.
-    let near = |edge: usize| (edge - 4096, edge + 4096);
+    let near = |edge: usize| Search {
+        least: edge - 4096,
+        expected: edge,
+        greatest: edge + 4096,
+    };
     let mut quarter = Evidence::new("limit/total");
     let stack = 8192 * kib;
-    let edge = system.last_that_starts(near(2 << 20), |total| exec(stack, total))?;
+    let edge = system.last_that_starts(near(2 << 20), |_, total| exec(stack, total))?;
     quarter.stated("bytes with a stack of 8 MiB", stack / 4, edge);
     system.fact("most with a stack of 8 MiB", edge)?;
     system.look(&format!("{edge} bytes, 8 MiB"), &exec(stack, edge)?)?;
     let more = edge + 1;
     system.look(&format!("{more} bytes, 8 MiB"), &exec(stack, more)?)?;
     let small = 2048 * kib;
-    let edge = system.last_that_starts(near(512 << 10), |total| exec(small, total))?;
+    let edge = system.last_that_starts(near(512 << 10), |_, total| exec(small, total))?;
     quarter.stated("bytes with a stack of 2 MiB", small / 4, edge);
     system.fact("most with a stack of 2 MiB", edge)?;
     system.verdict(&quarter)?;
 
     let mut most = Evidence::new("limit/total_most");
-    let edge = system.last_that_starts(near(6 << 20), |total| exec(u64::MAX, total))?;
+    let edge = system.last_that_starts(near(6 << 20), |_, total| exec(u64::MAX, total))?;
     most.stated("bytes with a stack without limit", 6144 * kib, edge);
     system.fact("most with a stack without limit", edge)?;
     system.verdict(&most)?;
 
     let mut least = Evidence::new("limit/total_least");
-    for (what, stack) in [
-        ("256 KiB", 256 * kib),
-        ("64 KiB", 64 * kib),
-        ("16 KiB", 16 * kib),
+    for (what, stack, expected) in [
+        ("256 KiB", 256 * kib, 128 << 10),
+        ("64 KiB", 64 * kib, 64 << 10),
+        ("16 KiB", 16 * kib, 16 << 10),
     ] {
         // Whether the program gets along with what is left of such a stack is its own matter.
         let accepted = |how: &How| *how != How::Errno("E2BIG".to_owned());
-        let edge = system.last_with((100, 200_000), |total| exec(stack, total), accepted)?;
+        let search = Search {
+            least: 100,
+            expected,
+            greatest: 200_000,
+        };
+        let edge = system.last_with(search, |_, total| exec(stack, total), accepted)?;
         least.stated(&format!("bytes with a stack of {what}"), 128 * kib, edge);
         system.fact(&format!("most with a stack of {what}"), edge)?;
     }

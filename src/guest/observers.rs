@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
+use crate::sys;
 use crate::trail::{LabKind, Run};
 use crate::wire::{Failure, GuestPlan, Lost, Sent, Submit};
 
@@ -208,6 +209,8 @@ impl One {
     fn be_ready(&mut self, lab: LabKind) {
         if self.ready.is_none() {
             self.ready = Some(self.set_up(lab));
+            // Symbols and types of the kernel are megabytes, and each fork copies what is mapped.
+            sys::trim_heap();
         }
     }
 

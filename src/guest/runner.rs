@@ -253,7 +253,8 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
         ForkResult::Child => {
             drop(link);
             if work.listener.at(Moment::Launcher).is_ok() {
-                launcher::serve(theirs, work.run, boot.contents.clone());
+                // The child's own already.
+                launcher::serve(theirs, work.run, std::mem::take(&mut boot.contents));
             }
             sys::exit_now(0);
         }

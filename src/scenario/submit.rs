@@ -1,5 +1,6 @@
 //! How the child submits itself to an observer that changes what it watches.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
@@ -16,11 +17,12 @@ use crate::wire::Submit;
 /// # Errors
 ///
 /// None that a name of ours has.
-pub fn submitted(exec: &Exec, submits: &[Submit]) -> Result<Exec> {
-    let mut exec = exec.clone();
+pub fn submitted<'a>(exec: &'a Exec, submits: &[Submit]) -> Result<Cow<'a, Exec>> {
+    // Some have megabytes of arguments, or hundreds of thousands.
+    let mut exec = Cow::Borrowed(exec);
     for submit in submits {
         if let Submit::Library(place) = submit {
-            exec = exec.preloaded(place)?;
+            exec = Cow::Owned(exec.into_owned().preloaded(place)?);
         }
     }
     Ok(exec)

@@ -16,7 +16,7 @@ use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::{self, Kernel, Machine, Start, Terminal};
 use crate::vm::session::{self, Breakdown, Hear, Limits, Patience};
 use crate::vm::{sandbox, tsc};
-use crate::warm::{Key, LIMIT, State, Store, load, new_memory};
+use crate::warm::{Draft, Key, LIMIT, State, Store, load, new_memory};
 use crate::wire::{GuestPlan, Job, Message, Order};
 
 /// What a guest's serial port holds while nobody reads it: a terminal's buffer takes 64 KiB and drops
@@ -112,14 +112,11 @@ impl Suite {
         if let Some(warm) = warm {
             // A new one that does not restore either is not tried a third time.
             for _ in 0..2 {
-                let Some(state) = warm.state(stop, told)? else {
+                let Some(found) = warm.find(stop, told)? else {
                     break;
                 };
                 let mut reached = false;
-                let memory = warm.memory_of(state.memory).map_err(broken)?;
-                let machine = warm.machine(Start::Saved(memory, state.machine.into()));
-                let orders = std::slice::from_ref(&order);
-                let end = session::run(machine, orders, limits, stop.as_fd(), &mut |said| {
+                let end = warm.restore(found, &order, limits, stop, told, &mut |said| {
                     reached = true;
                     heard(said)
                 });
@@ -231,12 +228,14 @@ impl Warm<'_> {
         discarded.is_ok()
     }
 
-    /// The state in the cache, or a new one; none where none can be kept.
-    fn state(&self, stop: &Stop, told: &mut dyn FnMut(String)) -> Result<Option<State>, Breakdown> {
+    /// The state in the cache, or a new one; none where none can be made.
+    fn find(&self, stop: &Stop, told: &mut dyn FnMut(String)) -> Result<Option<Found>, Breakdown> {
         let name = self.target.label();
         let now = tsc::khz();
         match self.store.find(&self.key) {
-            Ok(Some(state)) if tsc::is_alike(state.counter, now) => return Ok(Some(state)),
+            Ok(Some(state)) if tsc::is_alike(state.counter, now) => {
+                return Ok(Some(Found::Kept(state)));
+            }
             Ok(Some(state)) => {
                 let mhz = |khz: Option<u64>| {
                     khz.map_or_else(|| "unknown".to_owned(), |khz| (khz / 1000).to_string())
@@ -259,17 +258,64 @@ impl Warm<'_> {
             }
         }
         match self.make(stop) {
-            Ok(()) => {}
-            Err(Unmade::Guest(breakdown)) => return Err(breakdown),
+            Ok((draft, memory)) => Ok(Some(Found::Made(draft, memory))),
+            Err(Unmade::Guest(breakdown)) => Err(breakdown),
             Err(Unmade::Cache(error)) => {
-                told(format!("no warm state of {name} is kept: {error:#}"));
-                return Ok(None);
+                told(unkept(&name, &error));
+                Ok(None)
             }
         }
-        self.store.find(&self.key).map_err(broken)
     }
 
-    fn make(&self, stop: &Stop) -> Result<(), Unmade> {
+    /// Has a machine go on from a state. A new one is kept beside that: nobody waits for it before the
+    /// first verdict.
+    fn restore(
+        &self,
+        found: Found,
+        order: &Order,
+        limits: Limits,
+        stop: &Stop,
+        told: &mut dyn FnMut(String),
+        heard: &mut Hear<'_>,
+    ) -> Result<(), Breakdown> {
+        let (memory, machine, made) = match found {
+            Found::Kept(state) => {
+                let memory = self.memory_of(state.memory).map_err(broken)?;
+                (memory, state.machine, None)
+            }
+            Found::Made(draft, memory) => {
+                // It is mapped privately, so what is kept meanwhile does not change.
+                let same = memory.as_fd().try_clone_to_owned();
+                let same = same.context("no descriptor").map_err(broken)?;
+                let machine = draft.written().map_err(broken)?;
+                (same, machine, Some((draft, memory)))
+            }
+        };
+        let machine = self.machine(Start::Saved(memory, machine.into()));
+        let (store, key) = (&self.store, &self.key);
+        let (end, kept) = std::thread::scope(|scope| {
+            let keeping = made.map(|(draft, memory)| {
+                scope.spawn(move || {
+                    store.keep(key, draft, &memory, tsc::khz())?;
+                    store.prune(LIMIT, key)
+                })
+            });
+            let orders = std::slice::from_ref(order);
+            let end = session::run(machine, orders, limits, stop.as_fd(), heard);
+            let kept = keeping.map(|thread| {
+                let kept = thread.join();
+                kept.unwrap_or_else(|_| Err(anyhow::anyhow!("who keeps it panicked")))
+            });
+            (end, kept)
+        });
+        if let Some(Err(error)) = kept {
+            told(unkept(&self.target.label(), &error));
+        }
+        end
+    }
+
+    /// Boots a machine and has it saved, in a file that is not in its place yet and one in memory.
+    fn make(&self, stop: &Stop) -> Result<(Draft, File), Unmade> {
         let draft = self.store.begin().map_err(Unmade::Cache)?;
         let memory = new_memory(self.memory).map_err(Unmade::Cache)?;
         let shared = memory.as_fd().try_clone_to_owned();
@@ -290,10 +336,21 @@ impl Warm<'_> {
                 other => Unmade::Guest(other),
             },
         )?;
-        let kept = self.store.keep(&self.key, draft, &memory, tsc::khz());
-        kept.and_then(|()| self.store.prune(LIMIT, &self.key))
-            .map_err(Unmade::Cache)
+        Ok((draft, memory))
     }
+}
+
+/// A state to begin with.
+enum Found {
+    /// It lies in the cache.
+    Kept(State),
+    /// It was made just now and is to be kept, with the memory of its machine.
+    Made(Draft, File),
+}
+
+/// What is said where a state is not kept.
+fn unkept(name: &str, error: &anyhow::Error) -> String {
+    format!("no warm state of {name} is kept: {error:#}")
 }
 
 /// Why there is no state.

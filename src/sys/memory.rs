@@ -40,6 +40,15 @@ pub fn map_mark(kind: Marked) -> nix::Result<()> {
     }
 }
 
+/// Gives back to the kernel what was freed and is still mapped (malloc_trim(3)).
+pub fn trim_heap() {
+    // SAFETY: the allocator gives back what is free, under its own lock.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 /// A word that this process shares with all that it forks from now on; never unmapped.
 ///
 /// # Errors

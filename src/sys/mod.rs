@@ -38,7 +38,7 @@ pub use fd::{adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, readab
 pub use map::{Edge, Mapping};
 pub use memory::{
     Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,
-    own_robust, read_memory, remove_segment, shared_word,
+    own_robust, read_memory, remove_segment, shared_word, trim_heap,
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};

@@ -204,6 +204,16 @@ impl Draft {
     pub fn machine(&self) -> BorrowedFd<'_> {
         self.machine.as_fd()
     }
+
+    /// What was written, from its beginning: a machine can be restored from it before it is kept.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub fn written(&self) -> Result<File> {
+        let path = self.work.path().join("new").join(MACHINE);
+        File::open(&path).with_context(|| format!("failed to open {}", path.display()))
+    }
 }
 
 /// Whether a directory that is open is still the one at its place.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::super::premise::Surroundings;
-use super::super::{Evidence, Exec, Seen, launch};
+use super::super::{Evidence, Exec, Search, Seen, launch};
 use super::{LaunchEnding, Reply, Request, System};
 use crate::proc::Mount;
 use crate::trail::{Fact, How};
@@ -56,45 +56,36 @@ impl System {
         Ok(own.how)
     }
 
-    /// The greatest number with which a program starts and exits with 0, found by halving; nothing
-    /// of it is observed.
+    /// The greatest number with which a program starts and exits with 0; nothing of the search is
+    /// observed.
     ///
     /// # Errors
     ///
-    /// It does not start with the least number, or does with the greatest.
+    /// As for [`Search::run`].
     pub fn last_that_starts(
         &mut self,
-        range: (usize, usize),
-        exec: impl Fn(usize) -> Result<Exec>,
+        search: Search,
+        exec: impl Fn(&mut System, usize) -> Result<Exec>,
     ) -> Result<usize> {
-        self.last_with(range, exec, |how| *how == How::Exit(0))
+        self.last_with(search, exec, |how| *how == How::Exit(0))
     }
 
-    /// The greatest number with which a start comes to such an end, found by halving; nothing of it
-    /// is observed.
+    /// The greatest number with which a start comes to such an end; nothing of the search is
+    /// observed.
     ///
     /// # Errors
     ///
-    /// It does not with the least number, or does with the greatest.
+    /// As for [`Search::run`].
     pub fn last_with(
         &mut self,
-        (least, greatest): (usize, usize),
-        exec: impl Fn(usize) -> Result<Exec>,
+        search: Search,
+        exec: impl Fn(&mut System, usize) -> Result<Exec>,
         end: impl Fn(&How) -> bool,
     ) -> Result<usize> {
-        let mut starts = |number| -> Result<bool> { Ok(end(&self.attempt(&exec(number)?)?)) };
-        let outside = |what| format!("the edge is not between {least} and {greatest}: {what}");
-        ensure!(starts(least)?, outside("the least fails"));
-        ensure!(!starts(greatest)?, outside("the greatest starts"));
-        let (mut starting, mut failing) = (least, greatest);
-        while failing - starting > 1 {
-            let middle = starting.midpoint(failing);
-            match starts(middle)? {
-                true => starting = middle,
-                false => failing = middle,
-            }
-        }
-        Ok(starting)
+        search.run(|number| {
+            let exec = exec(self, number)?;
+            Ok(end(&self.attempt(&exec)?))
+        })
     }
 
     /// Puts something that was found out into the trail.
