@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use super::output::{colour, written};
 use super::progress::Progress;
@@ -163,9 +163,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut format = args.format.make(colour(), args.show);
     let mut records = Vec::new();
     let mut complete = true;
+    // What cannot be written is told before anything boots.
+    if let Some(directory) = &args.records {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to keep records in {}", directory.display()))?;
+    }
     // The order of scenarios goes on where the last call left it.
     let first = match &args.soak {
-        Some(file) => Soak::read(file)?.runs(args.cpus),
+        Some(file) => {
+            let soak = Soak::read(file)?;
+            soak.write(file)?;
+            soak.runs(args.cpus)
+        }
         None => 0,
     };
     let mut seen = 0;
