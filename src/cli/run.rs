@@ -132,7 +132,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if !args.append.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
-    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+    let required = required()?;
     for id in &missing {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
@@ -246,6 +246,20 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(if not_run { 2 } else { 0 }));
     }
     Ok(status(&records, not_run))
+}
+
+/// Whether `EXETRAIL_REQUIRE` has what was not run fail.
+///
+/// # Errors
+///
+/// It says something else than `all`: a gate that is misspelt would let everything through.
+pub fn required() -> Result<bool> {
+    match std::env::var_os("EXETRAIL_REQUIRE") {
+        None => Ok(false),
+        Some(value) if value.is_empty() => Ok(false),
+        Some(value) if value == "all" => Ok(true),
+        Some(value) => bail!("EXETRAIL_REQUIRE={value:?} is unknown: it is all, or not set"),
+    }
 }
 
 /// Refuses two kernels whose records and snapshots would have the same name.
