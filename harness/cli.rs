@@ -92,6 +92,17 @@ fn a_kernel_that_is_not_fetched_is_said_and_fails_where_it_is_required() {
 }
 
 #[test]
+fn a_gate_that_is_misspelt_is_refused() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = exetrail(&["run", "-k", "6.12"], Path::new(ROOT), cache.path());
+    command.env("EXETRAIL_REQUIRE", "ALL");
+    fails(
+        command,
+        &["EXETRAIL_REQUIRE=\"ALL\" is unknown: it is all, or not set"],
+    );
+}
+
+#[test]
 fn an_unknown_view_in_the_environment_is_answered_with_those_that_there_are() {
     let cache = tempfile::tempdir().unwrap();
     let mut command = exetrail(&["run"], Path::new(ROOT), cache.path());

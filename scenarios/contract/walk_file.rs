@@ -90,12 +90,12 @@ fn formats(system: &mut System) -> Result<()> {
     for (name, symbol) in HANDLERS {
         let found = match Passes::of_function(0, kind, symbol) {
             // There may be two of a name, for programs of 64 and 32 bits, and none is chosen then.
-            Ok(_) | Err(Errno::EADDRNOTAVAIL) => "there".to_owned(),
-            Err(Errno::ENOENT) => "not there".to_owned(),
+            Ok(_) | Err(Errno::EADDRNOTAVAIL) => "built in".to_owned(),
+            Err(Errno::ENOENT) => "missing".to_owned(),
             Err(errno) => format!("{errno:?}"),
         };
         let symbol = symbol.to_string_lossy();
-        claim.stated(&format!("{name} ({symbol})"), "there", found);
+        claim.stated(&format!("{name} ({symbol})"), "built in", found);
     }
     system.verdict(&claim)
 }

@@ -5,9 +5,10 @@
 //! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
 //! are such a page when its first use is the call.
 //!
-//! None of the observers here reads it that way. The tracepoint of the call has the address alone before 6.19, and reads
-//! with faults allowed from then on (`trace_user_fault_read` in kernel/trace/trace.c); a tracer that has
-//! stopped the process brings the page in itself; all others tell what the kernel has copied.
+//! One of the observers here reads it that way, `exec-fork-chdir`, for calls that fail: of one with such a path it
+//! tells none. Of a program that starts, as here, it tells what the kernel has copied, as most do. The tracepoint of
+//! the call has the address alone before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in
+//! kernel/trace/trace.c); a tracer that has stopped the process brings the page in itself.
 //!
 //! See bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use clap::builder::NonEmptyStringValueParser;
 
 use super::observers::scene;
 use crate::baseline::Store;
@@ -27,7 +28,11 @@ use crate::wire;
 #[command(next_help_heading = "An agent of yours (docs/observer-protocol.md)")]
 pub struct AgentArgs {
     /// Run this command beside the observers, judge what it reports, and show what it costs
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     agent: Option<String>,
     /// Have a tool of vm/tools.toml be the agent; what it reports is held against what is accepted of it
     #[arg(long, value_name = "TOOL", conflicts_with = "agent")]

@@ -39,7 +39,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let records = read(&project, &args.directories)?;
     let missing = missing(&project, &records);
-    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+    let required = run::required()?;
     for what in &missing {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: there is no record of {what}");

@@ -75,6 +75,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let (targets, missing) = run::find(&project, &args.kernels, args.modules.as_deref())?;
+    ensure!(
+        targets.iter().all(|target| target.kernel.is_some()),
+        "native is not asked, as what can be hooked is asked of kernels that are booted: give the \
+         path of the running kernel's image, such as /boot/vmlinuz-$(uname -r)"
+    );
     for id in &missing {
         eprintln!(
             "warning: kernel {id} is not fetched and was not asked: vm/setup {id} fetches it"

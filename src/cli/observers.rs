@@ -144,7 +144,10 @@ fn is_meant(word: &str, names: &[&str]) -> Result<()> {
     };
     let near = close(word, names.iter().copied());
     match near.is_empty() {
-        true => Err(error),
+        true => bail!(
+            "{error}; no observer is called so: there are {}",
+            names.join(", ")
+        ),
         false => bail!(
             "there is no observer {word:?}; did you mean {}?",
             near.join(" or ")
@@ -288,8 +291,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_scenario_is_answered_with_the_right_one() {
-        let error = is_meant("shebng", &[]).unwrap_err().to_string();
+        let error = is_meant("shebng", &["audit"]).unwrap_err().to_string();
         assert!(error.contains("start/shebang"), "{error}");
+        assert!(
+            error.ends_with("no observer is called so: there are audit"),
+            "{error}"
+        );
         assert!(is_meant("shebang", &[]).is_ok());
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use super::output::{colour, written};
 use super::progress::Progress;
@@ -132,7 +132,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if !args.append.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
-    let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+    let required = required()?;
     for id in &missing {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
@@ -163,9 +163,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut format = args.format.make(colour(), args.show);
     let mut records = Vec::new();
     let mut complete = true;
+    // What cannot be written is told before anything boots.
+    if let Some(directory) = &args.records {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to keep records in {}", directory.display()))?;
+    }
     // The order of scenarios goes on where the last call left it.
     let first = match &args.soak {
-        Some(file) => Soak::read(file)?.runs(args.cpus),
+        Some(file) => {
+            let soak = Soak::read(file)?;
+            soak.write(file)?;
+            soak.runs(args.cpus)
+        }
         None => 0,
     };
     let mut seen = 0;
@@ -237,6 +246,20 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(if not_run { 2 } else { 0 }));
     }
     Ok(status(&records, not_run))
+}
+
+/// Whether `EXETRAIL_REQUIRE` has what was not run fail.
+///
+/// # Errors
+///
+/// It says something else than `all`: a gate that is misspelt would let everything through.
+pub fn required() -> Result<bool> {
+    match std::env::var_os("EXETRAIL_REQUIRE") {
+        None => Ok(false),
+        Some(value) if value.is_empty() => Ok(false),
+        Some(value) if value == "all" => Ok(true),
+        Some(value) => bail!("EXETRAIL_REQUIRE={value:?} is unknown: it is all, or not set"),
+    }
 }
 
 /// Refuses two kernels whose records and snapshots would have the same name.

@@ -112,10 +112,17 @@ fn counts(table: &Table) -> String {
     };
     let each = Judgement::ALL.map(|verdict| (verdict, on_all(verdict)));
     let differ = checked - each.iter().map(|(_, count)| count).sum::<usize>();
-    let each = each.map(|(verdict, count)| format!("{count} {verdict}"));
+    let each = each.map(|(verdict, count)| match (verdict, count) {
+        (Judgement::Holds, count) if count != 1 => format!("{count} hold"),
+        (verdict, count) => format!("{count} {verdict}"),
+    });
     let total = table.rows.len();
+    let differ = match differ {
+        1 => "1 differs".to_owned(),
+        differ => format!("{differ} differ"),
+    };
     format!(
-        "{checked} of {total} claims checked: {}; {differ} differ between kernels",
+        "{checked} of {total} claims checked: {}; {differ} between kernels",
         each.join(", ")
     )
 }

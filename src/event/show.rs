@@ -35,7 +35,8 @@ pub fn table_text(table: &Table) -> String {
             _ => writeln!(text, "{} ({}, at {})", row.title, sign.view, sign.stage),
         };
         if let Some(note) = &row.note {
-            let _ = writeln!(text, "  {note}");
+            let words: Vec<_> = note.split(' ').map(ToOwned::to_owned).collect();
+            wrapped(&mut text, "  ", &words, " ");
         }
         let (caught, adds) = (measured.caught(sign), measured.adds(sign));
         if (&*caught, &*adds) != ("-", "-") {

@@ -190,7 +190,9 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Executed,
         path: &[Field::Path],
         stage: "reported",
-        note: Some("Whatever moves a process without chdir makes another path."),
+        note: Some(
+            "Whatever moves a process without chdir makes another path. Of a call that fails the path is read at its entry, where its page may not be there.",
+        ),
     },
     Sign {
         view: "tetragon-hook",

@@ -100,6 +100,7 @@ fn lines(side: &Side) -> Vec<String> {
 fn moment(passed: &Passed) -> String {
     let times = match passed.times {
         1 => "once".to_owned(),
+        2 => "twice".to_owned(),
         times => format!("{times} times"),
     };
     let all = [
@@ -108,22 +109,25 @@ fn moment(passed: &Passed) -> String {
         ("credentials", passed.after_credentials),
     ];
     let of = |after| {
-        let names = all
-            .iter()
-            .filter(|(_, is)| *is == after)
-            .map(|(name, _)| *name);
-        names.collect::<Vec<_>>().join(", ")
+        let names = all.iter().filter(|(_, is)| *is == after);
+        names.map(|(name, _)| *name).collect::<Vec<_>>()
     };
     let parts = [("before", of(false)), ("after", of(true))];
-    let parts = parts.iter().filter(|(_, names)| !names.is_empty());
     let parts: Vec<_> = parts
-        .map(|(when, names)| format!("{when} {names}"))
+        .iter()
+        .filter_map(|(when, names)| changes(names).map(|what| format!("{when} {what}")))
         .collect();
-    format!(
-        "{times}, at {}, {} changes",
-        passed.stage,
-        parts.join(" and ")
-    )
+    format!("{times}, at {}, {}", passed.stage, parts.join(" and "))
+}
+
+/// "exe, comm and credentials change"; none of nothing.
+fn changes(names: &[&str]) -> Option<String> {
+    match names {
+        [] => None,
+        ["credentials"] => Some("credentials change".to_owned()),
+        [name] => Some(format!("{name} changes")),
+        [names @ .., last] => Some(format!("{} and {last} change", names.join(", "))),
+    }
 }
 
 #[cfg(test)]
@@ -160,12 +164,20 @@ mod tests {
         let text = show(&hook);
         assert!(text.contains("of a program: never\n"), "{text}");
         let script =
-            "of a script: once, at open-interpreter, before exe, comm, credentials changes";
+            "of a script: once, at open-interpreter, before exe, comm and credentials change";
         assert!(text.contains(script), "{text}");
         assert!(
             text.contains("in 1 of 15 recorded execs that fail"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_changes_is_said_as_a_sentence() {
+        assert_eq!(changes(&[]), None);
+        assert_eq!(changes(&["comm"]).unwrap(), "comm changes");
+        assert_eq!(changes(&["credentials"]).unwrap(), "credentials change");
+        assert_eq!(changes(&["exe", "comm"]).unwrap(), "exe and comm change");
     }
 
     #[test]

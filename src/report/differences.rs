@@ -1,6 +1,6 @@
 //! How many findings differ, in which scenarios, and from which kernel on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Row, plural};
 use crate::trail::{KernelId, LabKind, Outcome};
@@ -31,11 +31,15 @@ pub fn differences(rows: &[Row<'_>]) -> String {
     }
     let kernels = scenarios.values().flat_map(BTreeMap::values);
     let count = kernels.filter(|differs| **differs).count();
+    // The views of a scenario have a row each.
+    let named = scenarios
+        .keys()
+        .filter_map(|label| label.split("::").next());
+    let named = named.collect::<BTreeSet<_>>().len();
     let mut text = format!(
-        "{count} {} in {} {}:",
+        "{count} {} in {named} {}:",
         plural(count, "difference"),
-        scenarios.len(),
-        plural(scenarios.len(), "scenario")
+        plural(named, "scenario")
     );
     for (scenario, kernels) in &scenarios {
         text += &format!("\n  {scenario}: {}", places(kernels));
@@ -77,7 +81,7 @@ fn places(kernels: &Kernels) -> String {
 mod tests {
     use super::super::tests::record;
     use super::*;
-    use crate::view::rows;
+    use crate::view::{STAGES, rows};
 
     /// The line of one scenario that differs on some of the kernels 6.1, 6.12 and 7.0.
     fn line(changed: &[&str]) -> String {
@@ -117,5 +121,15 @@ mod tests {
     fn the_first_line_counts() {
         let text = differences(&rows(&[record("a", "6.1", Outcome::New)]));
         assert!(text.starts_with("1 difference in 1 scenario:"), "{text}");
+    }
+
+    #[test]
+    fn the_views_of_a_scenario_are_one_scenario() {
+        let mut record = record("a", "6.1", Outcome::New);
+        let mut further = record.seen[0].clone();
+        further.view = STAGES;
+        record.seen.push(further);
+        let text = differences(&rows(&[record]));
+        assert!(text.starts_with("2 differences in 1 scenario:"), "{text}");
     }
 }

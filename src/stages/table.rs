@@ -106,7 +106,7 @@ pub const WORDS: &[Word] = &[
     word(
         "schedule",
         &[Function("sched_exec")],
-        "may move the process to another CPU: its memory is of no use any more",
+        "may move the process to another CPU: it has the least in memory and caches now",
     ),
     word(
         "credentials-for-exec",

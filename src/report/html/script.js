@@ -25,6 +25,11 @@ function filter() {
   for (const group of all(".group")) {
     group.hidden = !group.querySelector(".entry:not([hidden])");
     if (group.tagName === "DETAILS" && filtered) group.open = !group.hidden;
+    const number = group.querySelector(":scope > h2 > span, :scope > summary > span");
+    if (!number) continue;
+    number.dataset.all ??= number.textContent;
+    const left = group.querySelectorAll(".entry:not([hidden])").length;
+    number.textContent = filtered ? `${left} of ${number.dataset.all}` : number.dataset.all;
   }
   tools.querySelector("output").textContent = filtered ? `${count} of ${entries.length}` : "";
 }
