@@ -145,7 +145,7 @@ fn is_meant(word: &str, names: &[&str]) -> Result<()> {
     let near = close(word, names.iter().copied());
     match near.is_empty() {
         true => bail!(
-            "{error}; no observer is called so: there are {}",
+            "no observer is called {word:?} (there are {}), and {error}",
             names.join(", ")
         ),
         false => bail!(
@@ -293,10 +293,8 @@ mod tests {
     fn a_misspelt_scenario_is_answered_with_the_right_one() {
         let error = is_meant("shebng", &["audit"]).unwrap_err().to_string();
         assert!(error.contains("start/shebang"), "{error}");
-        assert!(
-            error.ends_with("no observer is called so: there are audit"),
-            "{error}"
-        );
+        let observers = "no observer is called \"shebng\" (there are audit), and there is no";
+        assert!(error.starts_with(observers), "{error}");
         assert!(is_meant("shebang", &[]).is_ok());
     }
 }

@@ -133,7 +133,8 @@ impl Running {
                 last(&heard)
             ),
             Some(Err(reason)) => bail!(
-                "the first line of the agent does not say that it is ready: {reason}{}",
+                "the first line of the agent is not {{\"ready\":{}}}: {reason}{}",
+                event::PROTOCOL,
                 last(&heard)
             ),
             None => {

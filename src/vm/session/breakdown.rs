@@ -59,7 +59,10 @@ impl End {
             End::Interrupted => return Breakdown::Interrupted,
             End::Unsaved(error) => {
                 let said = printable(seen.complaints).replace("\\x0a", " ");
-                return Breakdown::Unsaved(format!("{error:#}; it says: {}", said.trim()));
+                return Breakdown::Unsaved(match said.trim() {
+                    "" => format!("{error:#}"),
+                    said => format!("{error:#}; QEMU says: {said}"),
+                });
             }
             End::Deadline(patience) => {
                 format!(
