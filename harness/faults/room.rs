@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use exetrail::files;
 use libtest_mimic::Failed;
 
@@ -37,6 +37,8 @@ struct Rig<'a> {
     before: Files,
     /// The arguments of the command.
     arguments: Vec<String>,
+    /// Its status when it had room.
+    done: i32,
     /// How much more room there is each time, in bytes.
     step: usize,
 }
@@ -62,35 +64,32 @@ fn read(directory: &Path) -> Result<Files> {
 }
 
 impl Rig<'_> {
-    /// Runs the command until it has room; `check` sees what is left each time that it had none, and at last what it wrote.
-    fn squeeze(&self, check: &dyn Fn(&Files, bool) -> Result<()>) -> Result<(), Failed> {
-        let old = tempfile::tempdir().context("failed to make a directory")?;
+    /// Runs the command until it has room; `check` sees what is left each time that it had none. Returns what it wrote.
+    fn squeeze(&self, check: &dyn Fn(&Files) -> Result<()>) -> Result<Files> {
+        let old = tempfile::tempdir()?;
         for (file, bytes) in &self.before {
-            fs::write(old.path().join(file), bytes).context("failed to write a file")?;
+            fs::write(old.path().join(file), bytes)?;
         }
-        let taken: usize = self
-            .before
-            .values()
-            .map(|bytes| bytes.len().div_ceil(4 * KIB))
-            .sum();
+        let pages = |bytes: &Vec<u8>| bytes.len().div_ceil(4 * KIB);
+        let taken: usize = self.before.values().map(pages).sum();
         // A tmpfs of 0 bytes has no limit.
         for times in 0..200 {
             let room = 4 * KIB * taken.max(1) + times * self.step;
             let (output, left) = self.run_with(room, old.path())?;
             let said = String::from_utf8_lossy(&output.stderr);
-            let succeeded = output.status.success();
-            check(&left, succeeded).with_context(|| format!("{room} bytes: {said}"))?;
-            if succeeded {
-                return match times {
-                    0 => Err("there was room at once".into()),
-                    _ => Ok(()),
-                };
+            if output.status.code() == Some(self.done) {
+                ensure!(times > 0, "there was room at once");
+                return Ok(left);
             }
-            if output.status.code() != Some(2) || !said.contains("No space left on device") {
-                return Err(format!("{room} bytes: {}: {said}", output.status).into());
-            }
+            let is_said = said.contains("No space left on device");
+            ensure!(
+                output.status.code() == Some(2) && is_said,
+                "{room} bytes: {}: {said}",
+                output.status
+            );
+            check(&left).with_context(|| format!("{room} bytes: {said}"))?;
         }
-        Err("there is never room enough".into())
+        bail!("there is never room enough")
     }
 
     fn run_with(&self, room: usize, old: &Path) -> Result<(Output, Files)> {
@@ -138,15 +137,19 @@ fn records_have_no_room(lab: &Lab) -> Result<(), Failed> {
             "--records",
             &directory,
         ]),
+        done: 0,
         step: 4 * KIB,
     };
-    rig.squeeze(&|left, _| {
-        for (file, bytes) in left {
-            let json = serde_json::from_slice::<serde_json::Value>(bytes);
-            json.with_context(|| format!("{} is cut", file.display()))?;
-        }
-        Ok(())
-    })
+    let written = rig.squeeze(&whole)?;
+    Ok(whole(&written)?)
+}
+
+fn whole(files: &Files) -> Result<()> {
+    for (file, bytes) in files {
+        let json = serde_json::from_slice::<serde_json::Value>(bytes);
+        json.with_context(|| format!("{} is cut", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Those of an earlier run are there until the new ones are.
@@ -180,18 +183,20 @@ fn pending_snapshots_have_no_room(lab: &Lab) -> Result<(), Failed> {
         place: snapshots.join(SCENARIOS[0]).join("trail"),
         before: Files::from(before),
         arguments: words(&["check", &directory, "--pending"]),
+        // What is seen is new.
+        done: 1,
         step: 4 * KIB,
     };
-    rig.squeeze(&|left, succeeded| {
-        let is_new = left
-            .get(&own)
-            .is_some_and(|text| text.starts_with(b"---\n"));
-        match succeeded {
-            true => ensure!(is_new && left.len() == 1, "{:?} are pending", left.keys()),
-            false => ensure!(*left == rig.before, "{:?} are left", left.keys()),
-        }
-        Ok(())
-    })
+    let written = rig.squeeze(&|left| as_before(&rig, left))?;
+    match written.get(&own) {
+        Some(text) if text.starts_with(b"---\n") && written.len() == 1 => Ok(()),
+        _ => Err(format!("{:?} are pending", written.keys()).into()),
+    }
+}
+
+fn as_before(rig: &Rig<'_>, left: &Files) -> Result<()> {
+    ensure!(*left == rig.before, "{:?} are left", left.keys());
+    Ok(())
 }
 
 /// The statistics of rounds before are there, whole, and so is their page.
@@ -223,24 +228,16 @@ fn statistics_have_no_room(lab: &Lab) -> Result<(), Failed> {
         place: room.path().to_owned(),
         before,
         arguments: arguments(room.path()),
+        done: 0,
         step: 4 * KIB,
     };
-    rig.squeeze(&|left, succeeded| {
-        match succeeded {
-            true => {
-                let text = left
-                    .get(Path::new("soak.toml"))
-                    .map(|text| String::from_utf8_lossy(text));
-                ensure!(
-                    text.is_some_and(|text| text.contains("\nruns = 2\n")),
-                    "no round is added"
-                );
-                ensure!(left.len() == 2, "{:?} are there", left.keys());
-            }
-            false => ensure!(*left == rig.before, "{:?} are left", left.keys()),
-        }
-        Ok(())
-    })
+    let written = rig.squeeze(&|left| as_before(&rig, left))?;
+    let text = written.get(Path::new("soak.toml"));
+    let text = text.map(|text| String::from_utf8_lossy(text));
+    match text {
+        Some(text) if text.contains("\nruns = 2\n") && written.len() == 2 => Ok(()),
+        other => Err(format!("no round is added: {other:?}").into()),
+    }
 }
 
 /// A case and its root: both or neither.
@@ -251,7 +248,7 @@ fn saved_case_has_no_room(lab: &Lab) -> Result<(), Failed> {
     let rig = Rig {
         cache: cache.path(),
         place: room.path().to_owned(),
-        before: Files::from([(mark.clone(), Vec::new())]),
+        before: Files::from([(mark, Vec::new())]),
         arguments: words(&[
             "try",
             "-k",
@@ -263,15 +260,14 @@ fn saved_case_has_no_room(lab: &Lab) -> Result<(), Failed> {
             "--",
             "/bin/true",
         ]),
+        done: 0,
         step: 256 * KIB,
     };
-    rig.squeeze(&|left, succeeded| {
-        let case = left.contains_key(Path::new("cases/a/b.toml"));
-        let root = left.keys().any(|file| file.starts_with("roots/a/b"));
-        match succeeded {
-            true => ensure!(case && root, "{:?} are there", left.keys()),
-            false => ensure!(left.keys().eq([&mark]), "{:?} are left", left.keys()),
-        }
-        Ok(())
-    })
+    let written = rig.squeeze(&|left| as_before(&rig, left))?;
+    let case = written.contains_key(Path::new("cases/a/b.toml"));
+    let root = written.keys().any(|file| file.starts_with("roots/a/b"));
+    match case && root {
+        true => Ok(()),
+        false => Err(format!("{:?} are there", written.keys()).into()),
+    }
 }

@@ -12,10 +12,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::lab::{Check, Lab, SCENARIOS, Seen, options};
 
-pub const TRIALS: [(&str, Check); 9] = [
+pub const TRIALS: [(&str, Check); 10] = [
     ("state_is_cut", state_is_cut),
     ("state_ends_early", state_ends_early),
     ("state_of_another_qemu", state_of_another_qemu),
+    ("state_of_another_machine", state_of_another_machine),
     ("cache_takes_no_state", cache_takes_no_state),
     ("cache_is_read_only", cache_is_read_only),
     ("cache_is_full", cache_is_full),
@@ -75,6 +76,17 @@ fn state_of_another_qemu(lab: &Lab) -> Result<(), Failed> {
         let length = usize::from(bytes[12]);
         bytes[13..13 + length].fill(b'x');
     })
+}
+
+/// One that was saved where the counter runs at another rate, in a cache that came from there, would have a wrong clock.
+fn state_of_another_machine(lab: &Lab) -> Result<(), Failed> {
+    let seen = with_state(lab, |state| {
+        let description = state.join("warm.json");
+        let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&description)?)?;
+        json["counter"] = serde_json::json!(100_000_000);
+        Ok(fs::write(&description, json.to_string())?)
+    })?;
+    seen.check_all_same(&["is made anew", "time stamp counter has 100000 MHz, not "])
 }
 
 /// A cache that takes no state costs the state alone.

@@ -141,6 +141,19 @@ mod tests {
         assert_eq!(names, ["c", "b"]);
     }
 
+    #[test]
+    fn a_lock_that_cannot_be_written_is_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kernels.lock");
+        std::fs::write(&file, "old").unwrap();
+        // In the place where the new one is made.
+        std::fs::create_dir(dir.path().join(".kernels.lock.partial")).unwrap();
+        let error = Lock::default().replace("5.10", vec![pinned("5.10", "c")], &file);
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, format!("failed to write {}", file.display()));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+    }
+
     fn refused(change: impl Fn(&mut Pinned), why: &str) {
         let mut hostile = pinned("5.10", "a");
         hostile.check().unwrap();
