@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use super::tools;
 use crate::baseline::Store;
 use crate::contract::{self, Specification};
-use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments};
+use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments, with_root};
 use crate::observer::OBSERVERS;
 use crate::project::Project;
 use crate::scenario::{Host, LIES, Registered, close, select};
@@ -254,10 +254,17 @@ pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
         Some(((*name).to_owned(), view.report(body)?))
     });
+    let root = Registered::find(name).and_then(|found| found.scenario.root);
+    let mut attempts = with_root(with_arguments(attempts(story), told), root);
+    let lies = name.split('/').next() == Some(LIES);
+    for attempt in attempts.iter_mut().filter(|_| lies) {
+        // Before its first step it may have changed it.
+        attempt.exe = None;
+    }
     Some(Scene {
         scenario: name.to_owned(),
-        lies: name.split('/').next() == Some(LIES),
-        attempts: with_arguments(attempts(story), told),
+        lies,
+        attempts,
         reports: reports.collect(),
     })
 }

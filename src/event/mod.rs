@@ -27,7 +27,7 @@ mod text;
 mod trace;
 mod words;
 
-pub use attempt::{Attempt, End, attempts, with_arguments};
+pub use attempt::{Attempt, End, attempts, with_arguments, with_root};
 pub use audit::{calls, complaints};
 pub use cost::is_measured;
 pub use field::{Field, Fields};
