@@ -1,6 +1,6 @@
 //! How many findings differ, in which scenarios, and from which kernel on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Row, plural};
 use crate::trail::{KernelId, LabKind, Outcome};
@@ -14,7 +14,7 @@ pub fn differences(rows: &[Row<'_>]) -> String {
     let mut scenarios: BTreeMap<String, Kernels> = BTreeMap::new();
     for row in rows {
         let differs = match row.seen.outcome {
-            Outcome::Same => false,
+            Outcome::Same | Outcome::Seen => false,
             Outcome::Changed | Outcome::New => true,
             Outcome::Unsupported | Outcome::Broken => continue,
         };
@@ -31,11 +31,17 @@ pub fn differences(rows: &[Row<'_>]) -> String {
     }
     let kernels = scenarios.values().flat_map(BTreeMap::values);
     let count = kernels.filter(|differs| **differs).count();
+    let names = scenarios.keys().map(|label| label.split("::").next());
+    let names: BTreeSet<_> = names.collect();
     let mut text = format!(
-        "{count} {} in {} {}:",
-        plural(count, "difference"),
-        scenarios.len(),
-        plural(scenarios.len(), "scenario")
+        "{count} {} new or changed, of {} {}:",
+        if count == 1 {
+            "report is"
+        } else {
+            "reports are"
+        },
+        names.len(),
+        plural(names.len(), "scenario")
     );
     for (scenario, kernels) in &scenarios {
         text += &format!("\n  {scenario}: {}", places(kernels));
@@ -116,6 +122,9 @@ mod tests {
     #[test]
     fn the_first_line_counts() {
         let text = differences(&rows(&[record("a", "6.1", Outcome::New)]));
-        assert!(text.starts_with("1 difference in 1 scenario:"), "{text}");
+        assert!(
+            text.starts_with("1 report is new or changed, of 1 scenario:"),
+            "{text}"
+        );
     }
 }
