@@ -118,10 +118,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
     let mut observe = views::armed(&args.observe)?;
-    let named = args
-        .observe
-        .iter()
-        .any(|asked| *asked == Asked::View(AGENT));
+    let named = args.observe.contains(&Asked::View(AGENT));
     let asked = args.view.iter().copied().chain(named.then_some(AGENT));
     args.agent.check(&scenarios, &asked.collect::<Vec<_>>())?;
     args.agent.observe(&mut observe);
