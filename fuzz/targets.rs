@@ -141,7 +141,7 @@ pub fn record(data: &[u8]) {
     assert_eq!(serde_json::to_string(&again).expect("plain data"), written);
     for form in FormatName::value_variants() {
         let mut out = Vec::new();
-        let mut format = form.make(Colour::No, Some(Show::All));
+        let mut format = form.make(Colour::No, Some(Show::All), &[]);
         format.record(&record, &mut out).expect("memory is written");
         let records = std::slice::from_ref(&record);
         format

@@ -11,6 +11,10 @@ dies) echo "$ready"; echo 'out of memory' >&2; kill -SEGV $$ ;;
 silent) echo "$ready"; exec busybox sleep 1000 ;;
 floods) echo "$ready"; exec busybox yes '{"pid":1,"path":"/flood"}' ;;
 nonsense) echo "$ready"; while :; do echo '{"pid":1,"pth":"/x"}'; busybox sleep 0.02; done ;;
+result) echo "$ready"; while :; do echo '{"pid":1,"result":"fine"}'; busybox sleep 0.02; done ;;
+early) printf '%s\n{"pid":1,"pth":"/x"}\n' "$ready"; exec busybox sleep 1000 ;;
+babbles) echo "$ready"; while :; do echo '{"pid":1}'; busybox sleep 0.02; done ;;
+preloads) echo /usr/lib/x86_64-linux-gnu/libc.so.6 > /etc/ld.so.preload; echo 'a library more' >&2; echo "$ready"; exec busybox sleep 1000 ;;
 loses) echo "$ready"; while :; do echo '{"lost":2}'; busybox sleep 0.02; done ;;
 holds)
     echo "$ready"

@@ -16,11 +16,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SCENARIO: &str = "start/symlink";
 
 /// Word of `agent.sh`, and what is said of its report.
-const BROKEN: [(&str, &[&str]); 9] = [
+const BROKEN: [(&str, &[&str]); 12] = [
     ("dead", &["ended with status 3", "no licence"]),
-    ("mute", &["did not say within", "that it is ready"]),
+    ("mute", &["did not say within 15 s", "that it is ready"]),
     // What it goes on to execute stands in no trail.
-    ("busy", &["did not say within", "that it is ready"]),
+    ("busy", &["did not say within 15 s", "that it is ready"]),
     ("hello", &["first line", "no JSON", "hello"]),
     ("newer", &["version 2 of the protocol"]),
     ("dies", &["was ended by SIGSEGV", "out of memory"]),
@@ -29,6 +29,13 @@ const BROKEN: [(&str, &[&str]); 9] = [
         "nonsense",
         &["unknown field `pth`", r#"{"pid":1,"pth":"/x"}"#],
     ),
+    (
+        "result",
+        &["`result` is \"fine\"", r#"{"pid":1,"result":"fine"}"#],
+    ),
+    ("early", &["unknown field `pth`", r#"{"pid":1,"pth":"/x"}"#]),
+    // It tells of nobody here, and never comes to an end.
+    ("babbles", &["still talking when its 2 s", r#"{"pid":1}"#]),
     ("loses", &["reports of the observer were lost"]),
 ];
 
@@ -64,6 +71,9 @@ fn main() -> ExitCode {
     }
     add("silent", Box::new(says_nothing));
     add("holds", Box::new(holds_the_monitor));
+    add("refused", Box::new(is_refused_before_a_boot));
+    add("footprint", Box::new(leaves_a_footprint));
+    add("views", Box::new(is_shown_where_it_is_named));
     add("shell", Box::new(in_shell));
     add("c", Box::new(in_c));
     add("baselines", Box::new(has_baselines_of_its_own));
@@ -147,7 +157,7 @@ fn is_broken(kernel: &str, word: &str, said: &[&str]) -> Result<(), Failed> {
 fn says_nothing(kernel: &str) -> Result<(), Failed> {
     let ran = of_word(kernel, "silent");
     let agent = ran.view("agent");
-    check(agent["outcome"] == "same", &ran)?;
+    check(agent["outcome"] == "seen", &ran)?;
     check(agent["body"]["cost"]["late"] == true, &ran)?;
     check(agent["body"]["events"] == serde_json::json!([]), &ran)?;
     check(ran.status == Some(0), &ran)
@@ -177,6 +187,59 @@ fn in_shell(kernel: &str) -> Result<(), Failed> {
     )?;
     check(!ran.stdout.contains("too late"), &ran)?;
     check(ran.stdout.contains("times as long beside it"), &ran)
+}
+
+fn is_refused_before_a_boot(kernel: &str) -> Result<(), Failed> {
+    let added = ["--add", "docs/agents/exec.sh"];
+    let refused: [(&[&str], &str); 4] = [
+        (&["--agent", " "], "--agent has no command"),
+        (
+            &["--agent", "exec.sh", "--snapshots", "/dev/null"],
+            "--snapshots /dev/null: this is no directory",
+        ),
+        (&["--view", "agent"], "--agent COMMAND, or by --tool NAME"),
+        (
+            &["--observe", "agent"],
+            "--agent COMMAND, or by --tool NAME",
+        ),
+    ];
+    for (options, said) in refused {
+        let added = if options[0] == "--agent" {
+            &added[..]
+        } else {
+            &[]
+        };
+        let ran = run(kernel, &[SCENARIO], &[options, added].concat());
+        check(ran.status == Some(2) && ran.stderr.contains(said), &ran)?;
+        check(!ran.stderr.contains("booting"), &ran)?;
+    }
+    Ok(())
+}
+
+/// What it does to others is no change of the suite: it is told, and the exit status is that of its own report.
+fn leaves_a_footprint(kernel: &str) -> Result<(), Failed> {
+    let agent = ["--agent", "agent.sh preloads", "--add", "harness/agent.sh"];
+    let scenarios = ["start/normal", SCENARIO];
+    let options = [&agent[..], &["--observe", "trail", "-v"]].concat();
+    let ran = run(kernel, &scenarios, &options);
+    check(ran.status == Some(0), &ran)?;
+    let footprint = "its footprint: trail is not as accepted in 2 of 2";
+    check(ran.stdout.contains(footprint), &ran)?;
+    check(ran.stdout.contains("path=/etc/ld.so.preload"), &ran)?;
+    check(ran.stdout.contains("standard error: a library more"), &ran)?;
+    check(!ran.stdout.contains("stages"), &ran)
+}
+
+fn is_shown_where_it_is_named(kernel: &str) -> Result<(), Failed> {
+    let agent = ["--agent", "exec.sh", "--add", "docs/agents/exec.sh"];
+    let views = ["--view", "agent", "--view", "trail", "--show", "all"];
+    let ran = run(kernel, &[SCENARIO], &[&agent[..], &views].concat());
+    check(ran.status == Some(0), &ran)?;
+    check(
+        ran.stdout.contains("event=exec    pid=p1 : exec path="),
+        &ran,
+    )?;
+    check(ran.stdout.contains("1 same, 1 seen"), &ran)
 }
 
 fn in_c(kernel: &str) -> Result<(), Failed> {
@@ -211,6 +274,19 @@ fn has_baselines_of_its_own(kernel: &str) -> Result<(), Failed> {
         &[&options[..], &["--pending"]].concat(),
     );
     check(ran.status == Some(1), &ran)?;
+    check(
+        ran.stderr
+            .contains("1 report is new or changed, of 1 scenario:"),
+        &ran,
+    )?;
+    let hidden = run(
+        kernel,
+        &[SCENARIO],
+        &[&options[..], &["--view", "trail"]].concat(),
+    );
+    let named = format!("agent is new: {SCENARIO} on {kernel}");
+    check(hidden.stdout.contains(&named), &hidden)?;
+    check(hidden.status == Some(1), &hidden)?;
     let directory = place.path().join(SCENARIO).join("agent");
     accept(&directory);
     let ran = run(kernel, &[SCENARIO], &options);

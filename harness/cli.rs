@@ -297,6 +297,21 @@ fn what_an_observer_reports_is_an_object_for_each_exec_way_and_kernel() {
 }
 
 #[test]
+fn the_protocol_of_agents_is_in_the_binary() {
+    let cache = tempfile::tempdir().unwrap();
+    for (part, file) in [
+        ("--protocol", "observer-protocol.md"),
+        ("--protocol=schema", "schema/agent.json"),
+        ("--protocol=shell", "agents/exec.sh"),
+        ("--protocol=c", "agents/exec.c"),
+    ] {
+        let output = exetrail(&["observers", part], cache.path(), cache.path()).output();
+        let written = std::fs::read(Path::new(ROOT).join("docs").join(file)).unwrap();
+        assert_eq!(output.unwrap().stdout, written, "{part}");
+    }
+}
+
+#[test]
 fn a_kernel_that_the_table_of_observers_lacks_is_named_with_the_way_to_see_it() {
     let cache = tempfile::tempdir().unwrap();
     let command = exetrail(&["observers", "-k", "4.19"], Path::new(ROOT), cache.path());

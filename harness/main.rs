@@ -154,6 +154,8 @@ fn assert(
             Ok(Completion::Completed)
         }
         Outcome::Unsupported => Ok(Completion::ignored_with(format!("unsupported: {reason}"))),
+        // No agent is beside the trials.
+        Outcome::Seen => Err("it was held to nothing".into()),
         Outcome::Broken => Err(format!("broken: {reason}").into()),
         // cargo insta goes on to the review by itself.
         Outcome::Changed | Outcome::New if std::env::var_os("INSTA_FORCE_PASS").is_some() => {

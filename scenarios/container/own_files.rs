@@ -15,6 +15,7 @@ use crate::scenario::{Container, Exec, Scenario, System, needs};
 pub const SCENARIO: Scenario = Scenario {
     summary: "a program of the container's own, with the name of one of the host's",
     needs: &[needs::OWN_SETTINGS, needs::CGROUP_V2],
+    root: Some("/tmp/root"),
     run,
     ..Scenario::DEFAULT
 };

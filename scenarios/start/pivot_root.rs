@@ -14,6 +14,7 @@ use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started in a root that was pivoted",
+    root: Some("/tmp/root"),
     run,
     ..Scenario::DEFAULT
 };

@@ -1,15 +1,12 @@
 //! `exetrail run --agent`: a program of the user's beside the observers.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::builder::NonEmptyStringValueParser;
 
-use super::observers::scene;
+use super::agent_worth::worth;
 use crate::baseline::Store;
-use crate::event::{Column, Cost, Table, table_text};
 use crate::fetch::fetch_packages;
 use crate::files;
 use crate::own;
@@ -51,6 +48,9 @@ pub struct AgentArgs {
     /// Hold what it reports against the snapshots in this directory; --pending writes there
     #[arg(long, value_name = "DIR", requires = "agent")]
     snapshots: Option<PathBuf>,
+    /// Show what the agent writes to standard error as well: of each scenario the last lines
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 impl AgentArgs {
@@ -80,10 +80,34 @@ impl AgentArgs {
     ///
     /// # Errors
     ///
-    /// An agent that would be beside none of the scenarios.
-    pub fn check(&self, scenarios: &[&Registered]) -> Result<()> {
+    /// An agent that would be beside none of the scenarios; a view of an agent without one; a command that is empty;
+    /// snapshots in what is no directory.
+    pub fn check(&self, scenarios: &[&Registered], views: &[ViewName]) -> Result<()> {
         if !self.is_there() {
+            if views.contains(&AGENT) {
+                bail!(
+                    "the view {AGENT} is of a program that you bring: say which by --agent COMMAND, or by --tool \
+                     NAME for one of vm/tools.toml"
+                );
+            }
+            if self.verbose {
+                bail!("--verbose shows what an agent writes: it goes with --agent or --tool");
+            }
             return Ok(());
+        }
+        if self
+            .agent
+            .as_ref()
+            .is_some_and(|command| command.trim().is_empty())
+        {
+            bail!("--agent has no command: give the one that starts your program in the guest");
+        }
+        if let Some(other) = self
+            .snapshots
+            .as_ref()
+            .filter(|path| path.exists() && !path.is_dir())
+        {
+            bail!("--snapshots {}: this is no directory", other.display());
         }
         if own::chosen().is_some() {
             bail!("--agent goes with our own scenarios: leave out --suite");
@@ -134,6 +158,11 @@ impl AgentArgs {
             store: self.snapshots(project).map(Store::Directory),
         }))
     }
+
+    /// What its reports are worth, what it costs, and what it disturbs of these views.
+    pub fn judgement(&self, records: &[Record], shown: &[ViewName]) -> String {
+        worth(records, shown, self.verbose)
+    }
 }
 
 /// Says that a tool is not the one whose reports were accepted.
@@ -148,104 +177,4 @@ fn another_version(tool: &Tool, files: &[PathBuf]) -> Option<String> {
             tool.name
         )
     })
-}
-
-/// What the reports of an agent are worth, kernel by kernel, and what it costs.
-pub fn judgement(records: &[Record]) -> String {
-    let mut columns: Vec<Column> = Vec::new();
-    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
-    let mut order: Vec<&str> = Vec::new();
-    for record in records {
-        let kernel = record.kernel.label();
-        let bodies = record.seen.iter().filter_map(|seen| {
-            let body = seen.body.clone()?;
-            Some((seen.view.as_str(), body))
-        });
-        let bodies: BTreeMap<_, _> = bodies.collect();
-        let report = bodies.get(AGENT.as_str());
-        let report = report.and_then(|body| AGENT.view()?.report(body));
-        let Some(report) = report else { continue };
-        if !order.contains(&kernel) {
-            order.push(kernel);
-            columns.push(Column {
-                kernel: kernel.to_owned(),
-                scenes: Vec::new(),
-            });
-        }
-        costs.entry(kernel).or_default().extend(report.cost);
-        let mut own = columns.iter_mut();
-        if let Some(column) = own.find(|column| column.kernel == kernel) {
-            column.scenes.extend(scene(&record.scenario, &bodies));
-        }
-    }
-    if columns.is_empty() {
-        return String::new();
-    }
-    let table = Table::new(&columns, &[AGENT.to_string()]);
-    let mut text = format!("\n{}", table_text(&table));
-    for kernel in order {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {kernel}: {}", cost(&costs[kernel]));
-    }
-    text
-}
-
-/// What it costs on one kernel, in words.
-fn cost(all: &[Cost]) -> String {
-    let Some(first) = all.first() else {
-        return "what it costs is not known".to_owned();
-    };
-    let millis = |us: u64| us as f64 / 1000.0;
-    let ratio = first.beside_us as f64 / first.alone_us.max(1) as f64;
-    let opens: u64 = all.iter().map(|one| one.opens).sum();
-    let late = all.iter().filter(|one| one.late).count();
-    let mut text = format!(
-        "a small program takes {ratio:.2} times as long beside it ({:.1} ms, alone {:.1} ms)",
-        millis(first.beside_us),
-        millis(first.alone_us)
-    );
-    if opens > 0 {
-        let _ = write!(
-            text,
-            "; while a program started it opened {opens} watched files itself"
-        );
-    }
-    if late > 0 {
-        let _ = write!(
-            text,
-            "; of {late} scenarios it may have told too late: it does not tell of every exec in the \
-             machine, by which the end would be known"
-        );
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn footprint(opens: u64, late: bool) -> Cost {
-        Cost {
-            alone_us: 2000,
-            beside_us: 3000,
-            opens,
-            late,
-        }
-    }
-
-    #[test]
-    fn the_cost_is_a_ratio() {
-        let text = cost(&[footprint(0, false)]);
-        assert_eq!(
-            text,
-            "a small program takes 1.50 times as long beside it (3.0 ms, alone 2.0 ms)"
-        );
-    }
-
-    #[test]
-    fn what_disturbs_is_summed_up_over_the_scenarios() {
-        let text = cost(&[footprint(2, false), footprint(3, true)]);
-        assert!(text.contains("opened 5 watched files"), "{text}");
-        assert!(text.contains("of 1 scenarios"), "{text}");
-    }
 }

@@ -44,7 +44,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let word = if required { "error" } else { "warning" };
         eprintln!("{word}: there is no record of {what}");
     }
-    let mut format = args.format.make(colour(), args.show);
+    let mut format = args.format.make(colour(), args.show, &[]);
     let mut out = std::io::stdout().lock();
     let shown = records
         .iter()

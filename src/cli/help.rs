@@ -29,7 +29,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 
 const STATUS: &str = "\
 Exit status:
-  0    all is the same, or unsupported for a reason
+  0    all is the same, seen, or unsupported for a reason
   1    something changed, or is new
   2    something is broken or was required and not run, or the call was wrong
   130  interrupted; what was seen until then is shown

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod agent;
+mod agent_worth;
 mod bisect_step;
 mod boot;
 mod check;

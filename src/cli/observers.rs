@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
+use super::output::written;
 use super::tools;
 use crate::baseline::Store;
 use crate::contract::{self, Specification};
-use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments};
+use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments, with_root};
 use crate::observer::OBSERVERS;
 use crate::project::Project;
 use crate::scenario::{Host, LIES, Registered, close, select};
@@ -33,9 +34,44 @@ pub struct Args {
     /// Of tools of others instead (vm/tools.toml), which then are the observers that can be named
     #[arg(long)]
     tools: bool,
+    /// Print how a program of your own takes part (`run --agent`): the page, its schema, or an example
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PART",
+        num_args = 0..=1,
+        default_missing_value = "page",
+        require_equals = true,
+        conflicts_with_all = ["words", "kernels", "tools", "format"]
+    )]
+    protocol: Option<Protocol>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
+}
+
+/// The parts of the protocol that agents speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    /// docs/observer-protocol.md
+    Page,
+    /// The JSON schema of a line
+    Schema,
+    /// The example in shell
+    Shell,
+    /// The example in C
+    C,
+}
+
+impl Protocol {
+    fn text(self) -> &'static str {
+        match self {
+            Protocol::Page => include_str!("../../docs/observer-protocol.md"),
+            Protocol::Schema => include_str!("../../docs/schema/agent.json"),
+            Protocol::Shell => include_str!("../../docs/agents/exec.sh"),
+            Protocol::C => include_str!("../../docs/agents/exec.c"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,6 +83,11 @@ enum Form {
 
 /// Shows the table, from the snapshots; the exit status is 0 whatever they say.
 pub fn main(args: &Args) -> Result<ExitCode> {
+    if let Some(part) = args.protocol {
+        let mut out = std::io::stdout().lock();
+        written(out.write_all(part.text().as_bytes()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let project = Project::open()?;
     let tools = args.tools.then(|| project.tools()).transpose()?;
     let is_view = |word: &&String| match &tools {
@@ -257,10 +298,17 @@ pub fn scene(name: &str, bodies: &BTreeMap<&str, Body>) -> Option<Scene> {
         let view = VIEWS.iter().find(|view| view.name().as_str() == *name)?;
         Some(((*name).to_owned(), view.report(body)?))
     });
+    let root = Registered::find(name).and_then(|found| found.scenario.root);
+    let mut attempts = with_root(with_arguments(attempts(story), told), root);
+    let lies = name.split('/').next() == Some(LIES);
+    for attempt in attempts.iter_mut().filter(|_| lies) {
+        // Before its first step it may have changed it.
+        attempt.exe = None;
+    }
     Some(Scene {
         scenario: name.to_owned(),
-        lies: name.split('/').next() == Some(LIES),
-        attempts: with_arguments(attempts(story), told),
+        lies,
+        attempts,
         reports: reports.collect(),
     })
 }

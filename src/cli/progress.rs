@@ -97,7 +97,7 @@ fn line(targets: &[ReadyKernel], done: &mut [usize], scenarios: usize, event: &R
         RunEvent::Recorded { kernel, record, .. } => {
             done[*kernel] += 1;
             let outcome = record.outcome();
-            if !matches!(outcome, Outcome::Same | Outcome::Unsupported) {
+            if outcome.badness() > Outcome::Unsupported.badness() {
                 let label = targets[*kernel].label();
                 eprintln!("{label}: {} {outcome}", record.scenario);
             }

@@ -14,9 +14,9 @@ use crate::project::Project;
 use crate::records::{self, Soak};
 use crate::report::{FormatName, Show};
 use crate::scenario::{Registered, select};
-use crate::suite::{Asked, Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted};
+use crate::suite::{Asked, Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, observed};
 use crate::trail::{LabKind, Outcome};
-use crate::view::{Record, ViewName, rows};
+use crate::view::{AGENT, Record, ViewName, rows};
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -117,10 +117,22 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
-    args.agent.check(&scenarios)?;
     let mut observe = views::armed(&args.observe)?;
+    let named = args.observe.contains(&Asked::View(AGENT));
+    let asked = args.view.iter().copied().chain(named.then_some(AGENT));
+    args.agent.check(&scenarios, &asked.collect::<Vec<_>>())?;
     args.agent.observe(&mut observe);
     views::check(&args.view, &observe, &scenarios)?;
+    // What an agent alone is judged by is not shown to who has chosen what to observe.
+    let mut asked_for = Vec::new();
+    if args.agent.is_there() && !args.observe.is_empty() {
+        asked_for = observed(&args.observe);
+        asked_for.push(AGENT);
+    }
+    let shown_views = match args.view.is_empty() {
+        true => &asked_for,
+        false => &args.view,
+    };
     let (targets, missing) = find(
         &project,
         &own_kernels(&args.kernels),
@@ -160,7 +172,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         options: &options,
         stop: &stop,
     };
-    let mut format = args.format.make(colour(), args.show);
+    let mut format = args.format.make(colour(), args.show, &args.view);
     let mut records = Vec::new();
     let mut complete = true;
     // What cannot be written is told before anything boots.
@@ -184,7 +196,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let begin = records.len();
         let mut out = std::io::stdout().lock();
         complete = run.round(&order, &mut |record| {
-            written(format.record(&views::only(&record, &args.view), &mut out))?;
+            written(format.record(&views::only(&record, shown_views), &mut out))?;
             if let Some(directory) = &args.records {
                 records::keep(directory, &record)?;
             }
@@ -215,11 +227,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .iter()
         .filter_map(|target| target.note.clone())
         .chain(suite.note.clone())
-        .chain(views::left_out(&observe, &scenarios));
+        .chain(views::left_out(&observe, &scenarios).filter(|_| !args.agent.is_there()))
+        .chain(views::hidden(&records, shown_views));
     let notes: Vec<_> = notes.collect();
     let shown: Vec<_> = records
         .iter()
-        .map(|record| views::only(record, &args.view))
+        .map(|record| views::only(record, shown_views))
         .collect();
     let mut out = std::io::stdout().lock();
     // A soak shows what is not as accepted, and that may be nothing.
@@ -229,7 +242,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         written(ended.and_then(|()| out.flush()))?;
     }
     if args.agent.is_there() && args.format == FormatName::Text {
-        written(write!(out, "{}", agent::judgement(&records)))?;
+        written(write!(
+            out,
+            "{}",
+            args.agent.judgement(&records, &asked_for)
+        ))?;
     }
     if !complete {
         let all = targets.len() * scenarios.len() * usize::from(args.repeat);
@@ -363,6 +380,6 @@ pub fn status(records: &[Record], not_run: bool) -> ExitCode {
         _ if not_run => ExitCode::from(2),
         None | Some(Outcome::Broken) => ExitCode::from(2),
         Some(Outcome::Changed | Outcome::New) => ExitCode::from(1),
-        Some(Outcome::Same | Outcome::Unsupported) => ExitCode::SUCCESS,
+        Some(Outcome::Same | Outcome::Seen | Outcome::Unsupported) => ExitCode::SUCCESS,
     }
 }

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use crate::diff::all;
 use crate::scenario::Registered;
 use crate::suite::{ALL, Asked, asked_by_environment, observed};
+use crate::trail::Outcome;
 use crate::view::{Colour, Paint, Record, VIEWS, ViewName, ViewSeen};
 
 /// Reads the name of a view; help lists them all.
@@ -98,6 +99,36 @@ pub fn only(record: &Record, shown: &[ViewName]) -> Record {
     }
 }
 
+/// What is not as accepted, broken or new, and stands in none of the views that are shown; none where everything does.
+#[must_use]
+pub fn hidden(records: &[Record], shown: &[ViewName]) -> Option<String> {
+    let mut hidden: Vec<((Outcome, ViewName), Vec<String>)> = Vec::new();
+    for record in records {
+        let seen = record.seen.iter();
+        let calls = |seen: &&ViewSeen| seen.outcome.badness() > Outcome::Unsupported.badness();
+        for seen in seen
+            .filter(calls)
+            .filter(|seen| !shown.contains(&seen.view))
+        {
+            let place = format!("{} on {}", record.scenario, record.kernel.label());
+            let what = (seen.outcome, seen.view);
+            match hidden.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, places)) => places.push(place),
+                None => hidden.push((what, vec![place])),
+            }
+        }
+    }
+    let parts = hidden.iter().map(|((outcome, view), places)| {
+        let places: Vec<_> = places.iter().map(String::as_str).collect();
+        format!("{view} is {outcome}: {}", few(&places))
+    });
+    let parts: Vec<_> = parts.collect();
+    (!parts.is_empty() && !shown.is_empty()).then(|| {
+        let parts = parts.join("; ");
+        format!("not shown (--view), and counted in the exit status: {parts}")
+    })
+}
+
 /// A comparison as text for the terminal: its first line stands out, and the lines of the diff that stands
 /// behind so many spaces have their colours.
 #[must_use]
@@ -126,7 +157,6 @@ pub fn painted(text: &str, indent: usize, colour: Colour) -> String {
 mod tests {
     use super::*;
     use crate::scenario::select;
-    use crate::trail::Outcome;
     use crate::view::tests::record;
     use crate::view::{STAGES, TRAIL};
 
@@ -174,6 +204,20 @@ mod tests {
     fn of_many_names_three_are_told() {
         assert_eq!(few(&["a", "b", "c", "d"]), "a, b, c and d");
         assert_eq!(few(&["a", "b", "c", "d", "e"]), "a, b, c and 2 others");
+    }
+
+    #[test]
+    fn what_is_changed_and_not_shown_is_named() {
+        let mut changed = record("start/a", "6.1", Outcome::Same);
+        let stages = ViewSeen::nothing(STAGES, Outcome::Changed, "because");
+        changed.seen.push(stages);
+        let text = hidden(&[changed.clone()], &[TRAIL]).unwrap();
+        assert!(
+            text.ends_with("stages is changed: start/a on 6.1"),
+            "{text}"
+        );
+        assert_eq!(hidden(&[changed.clone()], &[STAGES]), None);
+        assert_eq!(hidden(&[changed], &[]), None);
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub struct Attempt {
     pub files: Vec<String>,
     /// Exe and comm before it.
     pub old: Option<(String, String)>,
+    /// The new exe, as the first step of the new program has it; none where it makes none.
+    pub exe: Option<String>,
+    /// The root of the process as it is called from the initial one, where it has another.
+    pub root: Option<String>,
     /// The new comm, where it went past the point of no return.
     pub comm: Option<String>,
     /// The arguments that the program found, with a bar between them, where it has told of them.
@@ -51,6 +55,19 @@ impl Attempt {
         self.files.last().map(String::as_str)
     }
 
+    /// The target of the exe link after it: what the trail says, else the file that is mapped.
+    #[must_use]
+    pub fn exe(&self) -> Option<&str> {
+        self.exe.as_deref().or_else(|| self.image())
+    }
+
+    /// Whether this names a file by its path from the initial root, where the process has another root.
+    #[must_use]
+    pub fn is_from_outside(&self, told: &str, file: &str) -> bool {
+        let root = self.root.as_deref();
+        root.is_some_and(|root| told.strip_prefix(root) == Some(file))
+    }
+
     /// Whether the program is a script or another file that an interpreter runs.
     #[must_use]
     pub fn is_interpreted(&self) -> bool {
@@ -85,6 +102,7 @@ pub fn attempts(story: &Story) -> Vec<Attempt> {
             elf: false,
             loader: false,
             file: false,
+            misc: false,
             done: Vec::new(),
         };
         let own = story.inside.stages.iter();
@@ -114,6 +132,15 @@ pub fn with_arguments(mut attempts: Vec<Attempt>, told: &[ToldTo]) -> Vec<Attemp
     attempts
 }
 
+/// Notes the root that processes of a scenario have moved to.
+#[must_use]
+pub fn with_root(mut attempts: Vec<Attempt>, root: Option<&str>) -> Vec<Attempt> {
+    for attempt in &mut attempts {
+        attempt.root = root.map(ToOwned::to_owned);
+    }
+    attempts
+}
+
 /// The state while the points of one process are read.
 struct Reader<'a> {
     process: &'a str,
@@ -127,6 +154,8 @@ struct Reader<'a> {
     loader: bool,
     /// The next file that is opened is the program or an interpreter; others are layers of an overlay.
     file: bool,
+    /// `load_misc_binary` has opened a file, and has not said yet that it is the program's interpreter.
+    misc: bool,
     done: Vec<Attempt>,
 }
 
@@ -144,12 +173,19 @@ impl<'a> Reader<'a> {
             // A call of a 32-bit program is not traced: it begins with its record.
             "bprm" if self.open.as_ref().is_none_or(|open| open.returned) => self.begin(),
             "try-elf" => self.elf = true,
-            "try-script" | "try-misc" => (self.elf, self.loader) = (false, false),
+            "try-script" | "try-misc" => (self.elf, self.loader, self.misc) = (false, false, false),
+            // One that was registered with its file is not opened by name.
+            "interpreter-changed" => self.file = true,
             "open-interpreter" => (self.loader, self.file) = (self.elf, true),
             _ => {}
         }
         let Some(open) = &mut self.open else { return };
         match mark.stage.as_str() {
+            // What it has opened was the loader for another handler to use (flag L).
+            "refused" if self.misc && mark.symbol == "load_misc_binary" => {
+                open.attempt.files.pop();
+                self.misc = false;
+            }
             "memory-map" => open.attempt.end = End::Executed,
             "comm" if open.attempt.end == End::Executed && !open.returned => {
                 open.attempt.comm = mark.detail.clone();
@@ -174,11 +210,17 @@ impl<'a> Reader<'a> {
     }
 
     fn step(&mut self, step: &'a Step) {
+        let executed = self.done.last_mut();
+        if let Some(last) = executed.filter(|last| last.end == End::Executed && step.exe_link) {
+            last.exe.get_or_insert_with(|| step.exe.clone());
+        }
         if let Some(open) = &mut self.open {
             // The first step of a new program, where nothing said that the call came back.
             if open.attempt.end == End::Executed {
+                open.attempt.exe = step.exe_link.then(|| step.exe.clone());
                 self.close();
             } else if step.mask == Mask::EXECUTE && !self.loader && self.file {
+                self.misc = !open.attempt.files.is_empty();
                 open.attempt.files.push(step.path.clone());
                 self.file = false;
             }
@@ -194,7 +236,7 @@ impl<'a> Reader<'a> {
 
     fn begin(&mut self) {
         self.close();
-        (self.elf, self.loader, self.file) = (false, false, true);
+        (self.elf, self.loader, self.file, self.misc) = (false, false, true, false);
         let old = self.last.map(|step| (step.exe.clone(), step.comm.clone()));
         self.open = Some(Open {
             attempt: Attempt {
@@ -202,6 +244,8 @@ impl<'a> Reader<'a> {
                 passed: self.passed.take(),
                 files: Vec::new(),
                 old,
+                exe: None,
+                root: None,
                 comm: None,
                 arguments: None,
                 end: End::Killed,
@@ -277,6 +321,56 @@ end p1: exit 0
         let open = "stage=try-script             pid=p1 : load_script\n";
         let text = SCRIPT.replace(open, &format!("{layer}{open}"));
         assert_eq!(attempts(&parse(&text).unwrap())[0].files, ["/s", "/i"]);
+    }
+
+    #[test]
+    fn a_file_that_was_opened_when_it_was_registered_is_the_interpreter() {
+        let open = "stage=open-interpreter       pid=p1 : open_exec\nperm=execute pid=p1 ppid=launcher exe=/x comm=x : path=/i";
+        let changed = open.replace(
+            "open-interpreter       pid=p1 : open_exec",
+            "interpreter-changed    pid=p1 : bprm_change_interp",
+        );
+        let text = SCRIPT.replacen(open, &changed, 1);
+        assert_eq!(attempts(&parse(&text).unwrap())[0].files, ["/s", "/i"]);
+    }
+
+    #[test]
+    fn a_loader_that_misc_opens_for_the_handler_of_elf_is_no_interpreter() {
+        let text = SCRIPT.replace(
+            "try-script             pid=p1 : load_script",
+            "try-misc               pid=p1 : load_misc_binary",
+        );
+        let elf = "stage=try-elf ";
+        let refused =
+            format!("stage=refused                pid=p1 : load_misc_binary = ENOEXEC\n{elf}");
+        let found = attempts(&parse(&text.replace(elf, &refused)).unwrap());
+        assert_eq!(found[0].files, ["/s"]);
+    }
+
+    #[test]
+    fn a_refusal_of_who_has_opened_nothing_takes_nothing_away() {
+        let elf = "stage=try-elf ";
+        let script = "stage=refused                pid=p1 : load_script = ENOEXEC\n";
+        let misc = "stage=try-misc               pid=p1 : load_misc_binary\n";
+        let refused = "stage=refused                pid=p1 : load_misc_binary = ENOEXEC\n";
+        let text = SCRIPT.replace(elf, &format!("{misc}{refused}{script}{elf}"));
+        assert_eq!(attempts(&parse(&text).unwrap())[0].files, ["/s", "/i"]);
+    }
+
+    #[test]
+    fn the_new_exe_is_that_of_the_first_step_after_the_call() {
+        let found = attempts(&parse(SCRIPT).unwrap());
+        assert_eq!(found[0].exe.as_deref(), Some("/i"));
+        let text = SCRIPT.replace("exe=/i comm=s", "exe=/s comm=s");
+        assert_eq!(attempts(&parse(&text).unwrap())[0].exe(), Some("/s"));
+    }
+
+    #[test]
+    fn a_path_from_the_initial_root_ends_in_that_of_the_own_root() {
+        let found = with_root(attempts(&parse(SCRIPT).unwrap()), Some("/r"));
+        assert!(found[0].is_from_outside("/r/s", "/s"));
+        assert!(!found[0].is_from_outside("/s", "/s"));
+        assert!(!found[0].is_from_outside("/r/rs", "/s"));
     }
 
     #[test]

@@ -229,7 +229,12 @@ fn one(sign: &Sign, attempt: &Attempt, events: &[&Event]) -> SignJudged {
         // Several files are opened; the right one is among them or it is not.
         Says::Opened | Says::Measured => {
             let mut files = events.iter().filter_map(|event| told_path(sign, event));
-            let right = files.clone().find(|file| Some(*file) == attempt.program());
+            let program = |file: &&str| {
+                attempt
+                    .program()
+                    .is_some_and(|own| names(attempt, file, own))
+            };
+            let right = files.clone().find(program);
             right.or_else(|| files.next())
         }
         _ => events.iter().find_map(|event| told_path(sign, event)),
@@ -303,7 +308,7 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
     match attempt.program() {
         _ if told.is_empty() => Path::Empty,
         None => Path::Unknown,
-        Some(program) if program == told => Path::Right,
+        Some(program) if names(attempt, told, program) => Path::Right,
         _ if passed.is_some_and(|passed| is_passed(passed, told)) => Path::AsPassed,
         // A path of the kernel's own making for a descriptor (`alloc_bprm` in fs/exec.c), and one
         // that is relative, are what they were given.
@@ -312,10 +317,21 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
         _ if !told.starts_with('/') => Path::AsPassed,
         // What was passed, behind the working directory: the kernel's own paths have no dots.
         _ if told.split('/').any(|name| matches!(name, "." | "..")) => Path::AsPassed,
-        _ if attempt.is_interpreted() && attempt.image() == Some(told) => Path::Interpreter,
+        _ if attempt.is_interpreted()
+            && attempt
+                .image()
+                .is_some_and(|image| names(attempt, told, image)) =>
+        {
+            Path::Interpreter
+        }
         Some(program) if program.starts_with(told) => Path::Cut,
         Some(_) => Path::Another,
     }
+}
+
+/// Whether this is the path of a file, from the root of the process or from the initial one: both name the same inode.
+fn names(attempt: &Attempt, told: &str, file: &str) -> bool {
+    told == file || attempt.is_from_outside(told, file)
 }
 
 /// Whether this is the path that was passed; where the call's name in a trail has several words, all but the first
@@ -330,7 +346,7 @@ fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
         let fields = events.iter().flat_map(|event| &event.fields);
         let mut fields = fields.filter(|(field, _)| **field != Field::Comm);
         file.is_some_and(|file| {
-            fields.any(|(_, value)| value.split(" | ").any(|word| word == file))
+            fields.any(|(_, value)| value.split(" | ").any(|word| names(attempt, word, file)))
         })
     };
     match (tells(attempt.program()), tells(attempt.image())) {
@@ -347,14 +363,14 @@ fn identity(attempt: &Attempt, exe: Option<&str>, comm: Option<&str>) -> Option<
     let of = |told: Option<&str>, new: Option<&str>, old: Option<&String>| {
         let (told, new) = (told?, new?);
         let is_old = old.is_some_and(|old| old == told);
-        match (new == told, is_old) {
+        match (names(attempt, told, new), is_old) {
             (true, true) => None,
             (true, false) => Some(Whose::New),
             (false, true) => Some(Whose::Old),
             (false, false) => Some(Whose::Other),
         }
     };
-    let exe = of(exe, attempt.image(), old.map(|old| &old.0));
+    let exe = of(exe, attempt.exe(), old.map(|old| &old.0));
     let comm = of(comm, attempt.comm.as_deref(), old.map(|old| &old.1));
     match (exe, comm) {
         (Some(exe), Some(comm)) if exe == comm => Some(exe),

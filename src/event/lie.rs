@@ -85,6 +85,8 @@ mod tests {
             passed: None,
             files: Vec::new(),
             old: None,
+            exe: None,
+            root: None,
             comm: None,
             arguments: Some("a | b".into()),
             end: End::Executed,

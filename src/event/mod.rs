@@ -27,7 +27,7 @@ mod text;
 mod trace;
 mod words;
 
-pub use attempt::{Attempt, End, attempts, with_arguments};
+pub use attempt::{Attempt, End, attempts, with_arguments, with_root};
 pub use audit::{calls, complaints};
 pub use cost::is_measured;
 pub use field::{Field, Fields};
@@ -37,7 +37,7 @@ pub use ima::measured;
 pub use judge::{Chain, Heard, Path, SignJudged, Whose, judge};
 pub use lie::Lie;
 pub use place::{Child, Raw, place};
-pub use report::{Cost, Event, Kind, Report};
+pub use report::{Cost, Event, Kind, Report, Round};
 pub use show::{json, markdown, table_text};
 pub use sign::{SIGNS, Says, Sign};
 pub use spoken::{AgentSaid, PROTOCOL, said};

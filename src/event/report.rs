@@ -141,17 +141,29 @@ pub struct Report {
     pub footprint: Option<Vec<String>>,
 }
 
-/// What it costs to have an agent beside a program, in the guest where it was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What it costs to have an agent beside a program, in the guest where it was measured, and what else it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
-    /// Median of the start and end of a small program before the agent was there, in microseconds.
-    pub alone_us: u64,
-    /// The same beside the agent.
-    pub beside_us: u64,
+    /// What a small program takes without the agent and beside it, in several rounds.
+    pub rounds: Vec<Round>,
     /// How many files on watched file systems it opened itself during the scenario.
     pub opens: u64,
     /// It had not told of the last exec when its time for late lines was over.
     pub late: bool,
+    /// The last lines of what it wrote to standard error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
+
+/// One round of the measurement of what an agent costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Round {
+    /// Median of the start and end of a small program before the agent was there, in microseconds.
+    pub alone_us: u64,
+    /// The same beside the agent.
+    pub beside_us: u64,
 }

@@ -3,6 +3,7 @@
 //! `docs/observer-protocol.md` is the page for who writes one; its schema is made from [`Line`].
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use super::{Child, Field, Fields, Kind, Raw};
@@ -89,7 +90,7 @@ struct EventLine {
     /// The cgroup, or what else names the container.
     cgroup: Option<String>,
     /// What came of it: 0 or absent for an exec that came about, `?` where the agent cannot know, else the errno,
-    /// by name or number; the status of an exit.
+    /// by name or number; of an exit the status, or the signal by its name.
     result: Option<Id>,
 }
 
@@ -124,21 +125,52 @@ impl Id {
         }
     }
 
-    /// An errno by its name, whichever way it was told.
-    fn errno(&self) -> String {
+    /// A login user; the kernel's number for none is a word.
+    fn login(&self) -> String {
         match self {
-            Id::Number(0) => "0".to_owned(),
+            Id::Number(-1 | 0xffff_ffff) => "unset".to_owned(),
+            _ => self.text(),
+        }
+    }
+
+    /// What came of an exec: 0, an errno by its name, whichever way it was told, or `?`.
+    fn errno(&self) -> Option<String> {
+        match self {
+            Id::Number(0) => Some("0".to_owned()),
             Id::Number(number) => {
-                let number = i32::try_from(number.unsigned_abs()).unwrap_or_default();
-                match Errno::from_raw(number) {
-                    Errno::UnknownErrno => self.text(),
-                    errno => format!("{errno:?}"),
-                }
+                let number = i32::try_from(number.unsigned_abs()).ok()?;
+                let errno = Some(Errno::from_raw(number));
+                let known = errno.filter(|errno| *errno != Errno::UnknownErrno);
+                known.map(|errno| format!("{errno:?}"))
             }
-            Id::Word(_) => self.text(),
+            Id::Word(word) if word == "?" => Some(word.clone()),
+            Id::Word(word) => {
+                let alias = ALIASES.iter().find(|(alias, _)| alias == word);
+                let name = alias.map_or(word.as_str(), |(_, name)| *name);
+                let mut known = (1..ERRNOS).map(|number| format!("{:?}", Errno::from_raw(number)));
+                known.find(|known| known == name && known != "UnknownErrno")
+            }
+        }
+    }
+
+    /// What came of a process: its status, or the signal that ended it.
+    fn status(&self) -> Option<String> {
+        match self {
+            Id::Number(0..=255) => Some(self.text()),
+            Id::Number(_) => None,
+            Id::Word(word) => word.parse::<Signal>().ok().map(|signal| signal.to_string()),
         }
     }
 }
+
+/// Beyond the last errno of the kernel (`EHWPOISON`, include/uapi/asm-generic/errno.h).
+const ERRNOS: i32 = 134;
+/// Second names of errnos.
+const ALIASES: [(&str, &str); 3] = [
+    ("EWOULDBLOCK", "EAGAIN"),
+    ("EDEADLOCK", "EDEADLK"),
+    ("ENOTSUP", "EOPNOTSUPP"),
+];
 
 /// Reads one line.
 ///
@@ -164,26 +196,34 @@ pub fn said(line: &str) -> Result<AgentSaid, String> {
             "it speaks version {ready} of the protocol, and this exetrail version {PROTOCOL}"
         )),
         Line::Lost(LostLine { lost }) => Ok(AgentSaid::Lost(lost)),
-        Line::Event(event) => Ok(AgentSaid::Happened(Box::new(raw(&event)))),
+        Line::Event(event) => Ok(AgentSaid::Happened(Box::new(raw(&event)?))),
     }
 }
 
-fn raw(event: &EventLine) -> Raw {
+fn raw(event: &EventLine) -> Result<Raw, String> {
     let text = |value: &Option<String>| value.as_ref().map(|text| printable(text.as_bytes()));
     let id = |value: &Option<Id>| value.as_ref().map(Id::text);
     let argv = event.argv.as_ref().map(|words| {
         let words = words.iter().map(|word| printable(word.as_bytes()));
         words.collect::<Vec<_>>().join(" | ")
     });
-    let result = event.result.as_ref().map(|result| match event.event {
-        What::Exec => result.errno(),
-        What::Fork | What::Exit => result.text(),
+    let result = event.result.as_ref().map(|result| {
+        let (known, what) = match event.event {
+            What::Exec => (result.errno(), "0, an errno or \"?\""),
+            What::Exit => (
+                result.status(),
+                "a status (0 to 255) or the name of a signal",
+            ),
+            What::Fork => (None, "told of a fork"),
+        };
+        known.ok_or_else(|| format!("its `result` is {:?}, which is not {what}", result.text()))
     });
+    let result = result.transpose()?;
     let told = [
         (Field::Parent, event.parent.map(|pid| pid.to_string())),
         (Field::Uid, id(&event.uid)),
         (Field::Gid, id(&event.gid)),
-        (Field::Auid, id(&event.auid)),
+        (Field::Auid, event.auid.as_ref().map(Id::login)),
         (Field::Path, text(&event.path)),
         (Field::Interp, text(&event.interp)),
         (Field::File, text(&event.file)),
@@ -203,7 +243,7 @@ fn raw(event: &EventLine) -> Raw {
         What::Fork => (Kind::Fork, "fork"),
         What::Exit => (Kind::Exit, "exit"),
     };
-    Raw {
+    Ok(Raw {
         kind,
         source: source.to_owned(),
         tid: event.tid.unwrap_or(event.pid),
@@ -211,7 +251,7 @@ fn raw(event: &EventLine) -> Raw {
         child: event.child.map(Child::Process),
         after: None,
         fields,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -238,6 +278,14 @@ mod tests {
     }
 
     #[test]
+    fn no_login_user_is_a_word_whichever_way_it_was_told() {
+        for auid in ["4294967295", "-1", "\"unset\""] {
+            let raw = happened(&format!(r#"{{"pid":7,"auid":{auid}}}"#));
+            assert_eq!(raw.fields[&Field::Auid], "unset");
+        }
+    }
+
+    #[test]
     fn an_errno_is_known_by_its_name_and_by_either_number() {
         for result in ["2", "-2", "\"ENOENT\""] {
             let raw = happened(&format!(r#"{{"pid":7,"result":{result}}}"#));
@@ -245,6 +293,40 @@ mod tests {
         }
         let raw = happened(r#"{"pid":7,"result":0}"#);
         assert_eq!(raw.fields[&Field::Result], "0");
+    }
+
+    #[test]
+    fn a_result_that_is_none_is_no_line() {
+        for result in [
+            "\"ENOSUCH\"",
+            "\"0\"",
+            "\"\"",
+            "\"fine\"",
+            "9999",
+            "-5000000000",
+        ] {
+            let error = wrong(&format!(r#"{{"pid":7,"result":{result}}}"#));
+            assert!(error.contains("`result`"), "{result}: {error}");
+        }
+        let open = happened(r#"{"pid":7,"result":"?"}"#);
+        assert_eq!(open.fields[&Field::Result], "?");
+    }
+
+    #[test]
+    fn a_second_name_of_an_errno_is_the_same_errno() {
+        let raw = happened(r#"{"pid":7,"result":"EWOULDBLOCK"}"#);
+        assert_eq!(raw.fields[&Field::Result], "EAGAIN");
+        let raw = happened(r#"{"pid":7,"result":"EHWPOISON"}"#);
+        assert_eq!(raw.fields[&Field::Result], "EHWPOISON");
+    }
+
+    #[test]
+    fn an_exit_is_by_status_or_signal_and_a_fork_has_no_result() {
+        let raw = happened(r#"{"event":"exit","pid":7,"result":"SIGKILL"}"#);
+        assert_eq!(raw.fields[&Field::Result], "SIGKILL");
+        assert!(wrong(r#"{"event":"exit","pid":7,"result":"well"}"#).contains("signal"));
+        assert!(wrong(r#"{"event":"exit","pid":7,"result":256}"#).contains("status"));
+        assert!(wrong(r#"{"event":"fork","pid":7,"result":0}"#).contains("fork"));
     }
 
     #[test]

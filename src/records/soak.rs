@@ -180,7 +180,7 @@ impl Soak {
             for record in own {
                 for seen in &record.seen {
                     let place = match seen.outcome {
-                        Outcome::Same => 0,
+                        Outcome::Same | Outcome::Seen => 0,
                         Outcome::Changed | Outcome::New => 1,
                         Outcome::Broken => 2,
                         Outcome::Unsupported => continue,

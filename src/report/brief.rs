@@ -147,7 +147,10 @@ mod tests {
     use crate::view::Record;
 
     fn text(records: &[Record]) -> String {
-        shown(&mut Text::new(Colour::No, Some(Show::Changes)), records)
+        shown(
+            &mut Text::new(Colour::No, Some(Show::Changes), &[]),
+            records,
+        )
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub fn differences(rows: &[Row<'_>]) -> String {
     let mut scenarios: BTreeMap<String, Kernels> = BTreeMap::new();
     for row in rows {
         let differs = match row.seen.outcome {
-            Outcome::Same => false,
+            Outcome::Same | Outcome::Seen => false,
             Outcome::Changed | Outcome::New => true,
             Outcome::Unsupported | Outcome::Broken => continue,
         };
@@ -31,15 +31,17 @@ pub fn differences(rows: &[Row<'_>]) -> String {
     }
     let kernels = scenarios.values().flat_map(BTreeMap::values);
     let count = kernels.filter(|differs| **differs).count();
-    // The views of a scenario have a row each.
-    let named = scenarios
-        .keys()
-        .filter_map(|label| label.split("::").next());
-    let named = named.collect::<BTreeSet<_>>().len();
+    let names = scenarios.keys().map(|label| label.split("::").next());
+    let names: BTreeSet<_> = names.collect();
     let mut text = format!(
-        "{count} {} in {named} {}:",
-        plural(count, "difference"),
-        plural(named, "scenario")
+        "{count} {} new or changed, of {} {}:",
+        if count == 1 {
+            "report is"
+        } else {
+            "reports are"
+        },
+        names.len(),
+        plural(names.len(), "scenario")
     );
     for (scenario, kernels) in &scenarios {
         text += &format!("\n  {scenario}: {}", places(kernels));
@@ -120,7 +122,10 @@ mod tests {
     #[test]
     fn the_first_line_counts() {
         let text = differences(&rows(&[record("a", "6.1", Outcome::New)]));
-        assert!(text.starts_with("1 difference in 1 scenario:"), "{text}");
+        assert!(
+            text.starts_with("1 report is new or changed, of 1 scenario:"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -130,6 +135,6 @@ mod tests {
         further.view = STAGES;
         record.seen.push(further);
         let text = differences(&rows(&[record]));
-        assert!(text.starts_with("2 differences in 1 scenario:"), "{text}");
+        assert!(text.starts_with("2 reports are new or changed, of 1 scenario:"), "{text}");
     }
 }

@@ -119,7 +119,7 @@ fn a_record_is_shown_without_effect_in_every_format() {
                 FormatName::Json => &[][..],
                 _ => std::slice::from_ref(&note),
             };
-            let mut format = form.make(Colour::No, Some(Show::All));
+            let mut format = form.make(Colour::No, Some(Show::All), &[]);
             let mut out = Vec::new();
             format.record(&records[0], &mut out).unwrap();
             format.end(&rows(&records), notes, &mut out).unwrap();

@@ -38,7 +38,7 @@ fn case(row: &Row<'_>) -> TestCase {
     let judged = seen.judged.as_ref();
     let diff = judged.and_then(|judged| judged.diff.as_deref());
     let status = match seen.outcome {
-        Outcome::Same => TestCaseStatus::success(),
+        Outcome::Same | Outcome::Seen => TestCaseStatus::success(),
         Outcome::Unsupported => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(reason);

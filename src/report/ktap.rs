@@ -58,7 +58,10 @@ fn scenario(number: usize, row: &Row<'_>, out: &mut dyn Write) -> io::Result<()>
 }
 
 fn is_failure(row: &Row<'_>) -> bool {
-    !matches!(row.seen.outcome, Outcome::Same | Outcome::Unsupported)
+    !matches!(
+        row.seen.outcome,
+        Outcome::Same | Outcome::Seen | Outcome::Unsupported
+    )
 }
 
 fn verdict(rows: &[Row<'_>]) -> &'static str {

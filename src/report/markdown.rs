@@ -19,7 +19,10 @@ impl Format for Markdown {
         }
         for row in rows {
             let (kernel, seen) = (&row.record.kernel, row.seen);
-            if matches!(seen.outcome, Outcome::Same | Outcome::Unsupported) {
+            if matches!(
+                seen.outcome,
+                Outcome::Same | Outcome::Seen | Outcome::Unsupported
+            ) {
                 continue;
             }
             let kernel = format!("{} ({})", kernel.label(), plain(&kernel.release));

@@ -49,7 +49,7 @@ fn mark(row: &Row<'_>, texts: &mut Vec<String>) -> String {
     let sign = match row.seen.outcome {
         Outcome::Unsupported => return "-".to_owned(),
         Outcome::Broken => return "!".to_owned(),
-        Outcome::Same => "",
+        Outcome::Same | Outcome::Seen => "",
         Outcome::Changed => "*",
         Outcome::New => "+",
     };

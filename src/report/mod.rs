@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::trail::Outcome;
-use crate::view::{Colour, Record, Row};
+use crate::view::{Colour, Record, Row, ViewName};
 
 pub use differences::differences;
 pub use html::{Accepted, Chapter, page};
@@ -69,11 +69,11 @@ pub enum FormatName {
 }
 
 impl FormatName {
-    /// Makes the format; `colour` and `show` are for text alone.
+    /// Makes the format; `colour`, `show` and the views that are named are for text alone.
     #[must_use]
-    pub fn make(self, colour: Colour, show: Option<Show>) -> Box<dyn Format> {
+    pub fn make(self, colour: Colour, show: Option<Show>, named: &[ViewName]) -> Box<dyn Format> {
         match self {
-            FormatName::Text => Box::new(text::Text::new(colour, show)),
+            FormatName::Text => Box::new(text::Text::new(colour, show, named)),
             FormatName::Json => Box::new(json::Json),
             FormatName::Fapolicyd => Box::new(fapolicyd::Fapolicyd),
             FormatName::Ktap => Box::new(ktap::Ktap),

@@ -9,21 +9,27 @@ use super::matrix::{LEGEND, matrix};
 use super::{Colour, Format, Row, Show, brief, summary};
 use crate::diff::Side;
 use crate::trail::Outcome;
-use crate::view::{Paint, TRAIL};
+use crate::view::{Paint, TRAIL, ViewName};
 
 /// The format.
 #[derive(Debug)]
 pub struct Text {
     colour: Colour,
     show: Option<Show>,
+    /// Views that were asked for by name.
+    named: Vec<ViewName>,
 }
 
 impl Text {
     /// Makes the format; where nothing is said of what to show, it is everything of one scenario,
     /// and of several what is not as accepted.
     #[must_use]
-    pub fn new(colour: Colour, show: Option<Show>) -> Text {
-        Text { colour, show }
+    pub fn new(colour: Colour, show: Option<Show>, named: &[ViewName]) -> Text {
+        Text {
+            colour,
+            show,
+            named: named.to_vec(),
+        }
     }
 }
 
@@ -36,7 +42,7 @@ impl Format for Text {
             _ => Show::Changes,
         });
         match show {
-            Show::All => everything(rows, &paint, out)?,
+            Show::All => everything(rows, &self.named, &paint, out)?,
             Show::Changes => brief::changes(rows, &paint, out)?,
         }
         for note in notes {
@@ -47,9 +53,15 @@ impl Format for Text {
 }
 
 /// Every behaviour of every scenario, and the table of all kernels.
-fn everything(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+fn everything(
+    rows: &[Row<'_>],
+    named: &[ViewName],
+    paint: &Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for own in rows.chunk_by(|a, b| a.label() == b.label()) {
-        let Some(first) = own.first().filter(|_| !is_quiet(own, rows)) else {
+        let shown = |row: &&Row<'_>| named.contains(&row.seen.view) || !is_quiet(own, rows);
+        let Some(first) = own.first().filter(shown) else {
             continue;
         };
         writeln!(out, "{}", paint.heading.apply_to(first.label()))?;
@@ -104,14 +116,15 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
         previous = Some((text, *first));
         let changed = kernels
             .iter()
-            .find(|row| row.seen.outcome == Outcome::Changed);
+            .find(|row| row.seen.outcome == Outcome::Changed || row.seen.footprint().is_some());
         let judged = changed.and_then(|row| row.seen.judged.as_ref());
         if let Some(diff) = judged.and_then(|judged| judged.diff.as_ref()) {
-            writeln!(
-                out,
-                "    {}",
-                paint.changed.apply_to("differs from the snapshot:")
-            )?;
+            let held = changed.is_some_and(|row| row.seen.outcome == Outcome::Changed);
+            let words = match held {
+                true => "differs from the snapshot:",
+                false => "differs from the snapshot, by what the agent does:",
+            };
+            writeln!(out, "    {}", paint.changed.apply_to(words))?;
             for line in diff.lines() {
                 writeln!(out, "    {}", paint.diff_line(line))?;
             }
@@ -163,7 +176,7 @@ pub(super) fn on(rows: &[Row<'_>], paint: &Paint) -> String {
     }
     let groups = groups.iter().map(|(outcome, kernels)| {
         let style = match outcome {
-            Outcome::Same => &paint.same,
+            Outcome::Same | Outcome::Seen => &paint.same,
             Outcome::Changed | Outcome::New => &paint.changed,
             Outcome::Unsupported => &paint.quiet,
             Outcome::Broken => &paint.broken,
@@ -190,7 +203,7 @@ fn difference(old: &str, new: &str, paint: &Paint, out: &mut dyn Write) -> io::R
 mod tests {
     use super::super::tests::{record, shown};
     use super::*;
-    use crate::view::{Body, trail::Steps};
+    use crate::view::{Body, ViewSeen, trail::Steps};
 
     #[test]
     fn what_differs_between_two_kernels_is_told_in_words() {
@@ -204,8 +217,42 @@ mod tests {
         };
         records[0].seen[0].body = trail("3");
         records[1].seen[0].body = trail("a");
-        let text = shown(&mut Text::new(Colour::No, None), &records);
+        let text = shown(&mut Text::new(Colour::No, None, &[]), &records);
         assert!(text.contains("\n    comm in all steps: 3 -> a\n"), "{text}");
         assert!(!text.contains("\n    +perm"), "{text}");
+    }
+
+    #[test]
+    fn a_view_that_is_named_is_shown_beside_the_trail() {
+        let mut records = [record("start/a", "6.1", Outcome::Same)];
+        let view = ViewName::new("audit");
+        let body = view
+            .view()
+            .unwrap()
+            .parse("event=exec    pid=p1 : exec path=/a\n");
+        let body = body.unwrap();
+        let mut audit = ViewSeen::taken(view, body);
+        audit.outcome = Outcome::Same;
+        records[0].seen.push(audit);
+        let all = Some(Show::All);
+        let text = shown(&mut Text::new(Colour::No, all, &[TRAIL, view]), &records);
+        assert!(text.contains("event=exec"), "{text}");
+        let text = shown(&mut Text::new(Colour::No, all, &[]), &records);
+        assert!(!text.contains("event=exec"), "{text}");
+    }
+
+    #[test]
+    fn a_report_that_has_no_snapshot_is_seen_and_shown() {
+        let mut records = [record("start/a", "6.1", Outcome::Same)];
+        let view = ViewName::new("audit");
+        let body = view
+            .view()
+            .unwrap()
+            .parse("event=exec    pid=p1 : exec path=/a\n")
+            .unwrap();
+        records[0].seen.push(ViewSeen::taken(view, body));
+        let text = shown(&mut Text::new(Colour::No, None, &[]), &records);
+        assert!(text.contains("6.1 (6.1.1) seen\n    event=exec"), "{text}");
+        assert!(text.contains("1 same, 1 seen"), "{text}");
     }
 }

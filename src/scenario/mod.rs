@@ -81,6 +81,9 @@ pub struct Scenario {
     /// What a program of it does, or its loader, that the model does not predict; never the
     /// kernel's part.
     pub unpredicted: Option<&'static str>,
+    /// The root that its programs have moved to, as it is called from the initial one; none where the same path leads
+    /// to another file there.
+    pub root: Option<&'static str>,
     /// Its work.
     pub run: fn(&mut System) -> anyhow::Result<()>,
 }
@@ -103,6 +106,7 @@ impl Scenario {
         deadline: Duration::from_secs(20),
         hang: Hang::Fault,
         unpredicted: None,
+        root: None,
         run: |_| Ok(()),
     };
 }

@@ -344,16 +344,25 @@ impl Guest<'_> {
                 {
                     return ViewSeen::nothing(name, outcome, reason);
                 }
-                let brought = self.suite.brought.as_ref().filter(|_| name == AGENT);
-                let store = match brought.map(|brought| &brought.store) {
-                    None => &self.suite.store,
-                    Some(Some(store)) => store,
-                    Some(None) => return ViewSeen::taken(name, body),
-                };
-                let own = (store, &self.suite.lineage);
-                judge_body(own, &self.target.id, (registered.name, name), body)
+                self.compared(registered.name, name, body)
             }
             Err(reason) => ViewSeen::nothing(name, Outcome::Broken, reason),
+        }
+    }
+
+    /// Compares what was seen with what is accepted. Beside an agent of a user's only its own report is held to that.
+    fn compared(&self, scenario: &str, name: ViewName, body: Body) -> ViewSeen {
+        let judged = |store, body| {
+            let own = (store, &self.suite.lineage);
+            judge_body(own, &self.target.id, (scenario, name), body)
+        };
+        match &self.suite.brought {
+            None => judged(&self.suite.store, body),
+            Some(_) if name != AGENT => judged(&self.suite.store, body).beside_agent(),
+            Some(brought) => match &brought.store {
+                Some(store) => judged(store, body),
+                None => ViewSeen::taken(name, body),
+            },
         }
     }
 
@@ -368,9 +377,8 @@ impl Guest<'_> {
             let seen = match (other.trail(), other.of(*name), name.view()) {
                 (Some(with), Some(seen), Some(view)) => match &seen.body {
                     Some(body) => {
-                        let own = (&self.suite.store, &self.suite.lineage);
                         let body = view.beside(body, &without, with);
-                        judge_body(own, &self.target.id, (&known.scenario, *name), body)
+                        self.compared(&known.scenario, *name, body)
                     }
                     None => seen.clone(),
                 },

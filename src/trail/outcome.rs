@@ -1,4 +1,4 @@
-//! The five outcomes, kept apart.
+//! The six outcomes, kept apart.
 
 use std::fmt;
 
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// The trail is what the baseline says.
     Same,
+    /// It is not held to a baseline: there is none for it, or the run is about an agent of the user's, whose
+    /// footprint it shows.
+    Seen,
     /// The trail differs from the baseline.
     Changed,
     /// There is no baseline yet.
@@ -23,8 +26,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order in which summaries name them.
-    pub const ALL: [Outcome; 5] = [
+    pub const ALL: [Outcome; 6] = [
         Outcome::Same,
+        Outcome::Seen,
         Outcome::Changed,
         Outcome::New,
         Outcome::Unsupported,
@@ -36,10 +40,11 @@ impl Outcome {
     pub fn badness(self) -> u8 {
         match self {
             Outcome::Same => 0,
-            Outcome::Unsupported => 1,
-            Outcome::New => 2,
-            Outcome::Changed => 3,
-            Outcome::Broken => 4,
+            Outcome::Seen => 1,
+            Outcome::Unsupported => 2,
+            Outcome::New => 3,
+            Outcome::Changed => 4,
+            Outcome::Broken => 5,
         }
     }
 }
@@ -48,6 +53,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Outcome::Same => "same",
+            Outcome::Seen => "seen",
             Outcome::Changed => "changed",
             Outcome::New => "new",
             Outcome::Unsupported => "unsupported",
@@ -65,6 +71,9 @@ mod tests {
         let mut all = Outcome::ALL;
         all.sort_by_key(|outcome| outcome.badness());
         let names = all.map(|outcome| outcome.to_string());
-        assert_eq!(names, ["same", "unsupported", "new", "changed", "broken"]);
+        assert_eq!(
+            names,
+            ["same", "seen", "unsupported", "new", "changed", "broken"]
+        );
     }
 }

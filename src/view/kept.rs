@@ -126,9 +126,9 @@ fn whole(seen: &ViewSeen) -> Result<(), String> {
         ..
     } = seen;
     match outcome {
-        Outcome::Same | Outcome::Changed | Outcome::New if body.is_none() => Err(format!(
-            "view {view}: it is said to be {outcome}, and nothing was seen"
-        )),
+        Outcome::Same | Outcome::Seen | Outcome::Changed | Outcome::New if body.is_none() => Err(
+            format!("view {view}: it is said to be {outcome}, and nothing was seen"),
+        ),
         Outcome::Unsupported | Outcome::Broken if reason.is_none() => {
             Err(format!("view {view}: it is {outcome} without a reason"))
         }

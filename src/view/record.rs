@@ -86,11 +86,36 @@ impl ViewSeen {
     pub fn taken(view: ViewName, body: Body) -> ViewSeen {
         ViewSeen {
             view,
-            outcome: Outcome::Same,
+            outcome: Outcome::Seen,
             reason: None,
             body: Some(body),
             judged: None,
         }
+    }
+
+    /// The same beside an agent of a user's: what differs is that agent's footprint, and nobody is held to it.
+    #[must_use]
+    pub fn beside_agent(self) -> ViewSeen {
+        match self.outcome {
+            Outcome::Changed => ViewSeen {
+                outcome: Outcome::Seen,
+                ..self
+            },
+            Outcome::New => ViewSeen {
+                outcome: Outcome::Seen,
+                judged: None,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// How it differs from what is accepted, where it is not held to that.
+    #[must_use]
+    pub fn footprint(&self) -> Option<&str> {
+        let judged = self.judged.as_ref()?;
+        let diff = judged.diff.as_deref();
+        diff.filter(|_| self.outcome == Outcome::Seen)
     }
 
     /// A body with how it compares.

@@ -31,7 +31,7 @@ pub struct Tool {
     pub version: String,
     /// What it watches with.
     pub through: String,
-    /// Why what it says differs from run to run.
+    /// What of its lines differs from run to run, and why; its reports have none of it.
     pub chance: Option<String>,
     /// How it changes what it watches.
     pub changes: Option<String>,

@@ -169,7 +169,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     seen.sort_by_key(|(kernel, _)| *kernel);
     let records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
     if args.format != FormatName::Text {
-        let mut format = args.format.make(output::colour(), None);
+        let mut format = args.format.make(output::colour(), None, &[]);
         let mut out = std::io::stdout().lock();
         for record in &records {
             format.record(record, &mut out)?;

@@ -10,6 +10,8 @@ fn attempt() -> Attempt {
         passed: Some("link".into()),
         files: vec!["/bin/ls".into()],
         old: Some(("/x".into(), "x".into())),
+        exe: None,
+        root: None,
         comm: Some("ls".into()),
         arguments: None,
         end: End::Executed,
@@ -104,6 +106,29 @@ fn a_script_and_its_interpreter_are_both_told_by_two_fields() {
 fn an_exe_of_the_new_program_with_the_old_comm_is_mixed() {
     let identity = identity(&attempt(), Some("/bin/ls"), Some("x"));
     assert_eq!(identity, Some(Whose::Mixed));
+}
+
+#[test]
+fn the_exe_of_the_trail_is_the_new_one_whatever_was_opened_last() {
+    let transparent = Attempt {
+        exe: Some("/s".into()),
+        ..script()
+    };
+    assert_eq!(identity(&transparent, Some("/s"), None), Some(Whose::New));
+    assert_eq!(identity(&transparent, Some("/i"), None), Some(Whose::Other));
+}
+
+#[test]
+fn the_path_from_the_initial_root_names_the_same_file() {
+    let moved = Attempt {
+        root: Some("/r".into()),
+        ..script()
+    };
+    assert_eq!(path(&moved, Some("/r/s")), Path::Right);
+    assert_eq!(path(&moved, Some("/r/i")), Path::Interpreter);
+    assert_eq!(path(&moved, Some("/r/x")), Path::Another);
+    assert_eq!(path(&script(), Some("/r/s")), Path::Another);
+    assert_eq!(identity(&moved, Some("/r/i"), None), Some(Whose::New));
 }
 
 #[test]

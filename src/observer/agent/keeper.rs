@@ -33,6 +33,8 @@ const LONGEST: usize = 64 << 10;
 /// How many of its last lines are kept for who looks for its fault, and how much of each.
 const LAST: usize = 6;
 const LAST_LENGTH: usize = 300;
+/// How many lines of its standard error are kept of one scenario.
+const ERRORS: usize = 20;
 /// Where its programs are looked for, after where it lies itself.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -65,6 +67,10 @@ pub struct Words {
     pub end: Option<String>,
     /// Whether what was waited for has come.
     pub came: bool,
+    /// How long it has said nothing on its standard output; none where it said nothing in this time.
+    pub silent_ms: Option<u64>,
+    /// What it wrote to standard error, a line each, the last ones.
+    pub errors: Vec<String>,
 }
 
 /// A keeper with its agent; it is killed when dropped, and the agent is nobody's then.
@@ -157,6 +163,8 @@ struct Listener {
     order: Option<(Order, Instant)>,
     /// Processes that lines have told of since the last answer, and how many lines were asked for them.
     told: (BTreeSet<i32>, usize),
+    /// When the last line came.
+    spoke: Option<Instant>,
 }
 
 impl Listener {
@@ -170,6 +178,7 @@ impl Listener {
             end: None,
             order: None,
             told: Default::default(),
+            spoke: None,
         }
     }
 
@@ -276,11 +285,14 @@ impl Listener {
         self.size = 0;
         self.told = Default::default();
         let lines = std::mem::take(&mut self.heard.lines);
+        let spoke = self.spoke.take().map(|spoke| spoke.elapsed());
         let heard = Words {
             lines,
             last: self.heard.last.clone(),
             end: self.end.clone(),
             came,
+            silent_ms: spoke.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            errors: std::mem::take(&mut self.heard.errors),
         };
         self.link.send(&heard).context("failed to answer")
     }
@@ -325,13 +337,14 @@ impl Listener {
         }
         let text = String::from_utf8_lossy(line);
         let start: String = printable(line).chars().take(LAST_LENGTH).collect();
-        self.heard.last.push(start);
-        if self.heard.last.len() > LAST {
-            self.heard.last.remove(0);
+        if !counts {
+            kept(&mut self.heard.errors, start.clone(), ERRORS);
         }
+        kept(&mut self.heard.last, start, LAST);
         if !counts || self.size > FLOOD {
             return;
         }
+        self.spoke = Some(Instant::now());
         self.size += line.len();
         if self.size > FLOOD {
             let limit = FLOOD >> 10;
@@ -364,6 +377,14 @@ impl Listener {
     }
 }
 
+/// Adds a line to those that are kept: so many, the last ones.
+fn kept(lines: &mut Vec<String>, line: String, most: usize) {
+    lines.push(line);
+    if lines.len() > most {
+        lines.remove(0);
+    }
+}
+
 /// The process that a line tells of.
 fn pid(line: &str) -> Option<i32> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -393,6 +414,17 @@ mod tests {
         listener.line(b"trouble", false);
         assert!(listener.heard.lines.is_empty());
         assert_eq!(listener.heard.last, ["trouble"]);
+        assert_eq!(listener.heard.errors, ["trouble"]);
+    }
+
+    #[test]
+    fn of_what_is_said_elsewhere_the_last_lines_are_kept() {
+        let mut listener = listener();
+        for number in 0..=ERRORS {
+            listener.line(number.to_string().as_bytes(), false);
+        }
+        assert_eq!(listener.heard.errors.len(), ERRORS);
+        assert_eq!(listener.heard.errors[0], "1");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 
 use super::look::show_cgroups;
 use super::{Kind, Observer, Statement, Watch, broken};
-use crate::event::{self, AgentSaid, Cost, Raw};
+use crate::event::{self, AgentSaid, Cost, Raw, Round};
 use crate::need::{Host, Need};
 use crate::subject::{ROLE, Role};
 use crate::trail::LabKind;
@@ -43,10 +43,15 @@ const READY: Duration = Duration::from_secs(15);
 const LATE: Duration = Duration::from_secs(2);
 /// How long the keeper itself may take to answer.
 const KEEPER: Duration = Duration::from_secs(3);
-/// How many execs are measured; the median counts.
-const EXECS: usize = 15;
+/// How long it has to be silent at the end of that time: who goes on to talk has more to tell.
+const SILENT: Duration = Duration::from_millis(500);
+/// How many execs are measured in a round, of which the median counts, and how many rounds there are.
+const EXECS: usize = 5;
+const ROUNDS: usize = 5;
+/// How many execs come before the first round: the first ones are slow, because nothing is cached.
+const WARM_UP: usize = 3;
 /// How long nothing is done before each of them: what an agent does about one is not counted for the next.
-const PAUSE: Duration = Duration::from_millis(30);
+const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 struct AgentObserver {
@@ -59,14 +64,15 @@ struct AgentObserver {
 #[derive(Debug)]
 struct Running {
     keeper: Keeper,
-    alone: Duration,
-    beside: Duration,
+    rounds: Vec<Round>,
+    /// What it has written to standard error outside of scenarios.
+    errors: Vec<String>,
 }
 
 impl Observer for AgentObserver {
     fn plan(&mut self, plan: &GuestPlan) {
         self.brought.clone_from(&plan.agent);
-        self.start(Instant::now() + READY);
+        self.start(READY);
     }
 
     fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
@@ -76,7 +82,8 @@ impl Observer for AgentObserver {
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
         // One that was ended with a scenario that broke begins anew.
         if self.running.is_none() && self.failed.is_none() {
-            self.start(watch.deadline.min(Instant::now() + READY));
+            let left = watch.deadline.saturating_duration_since(Instant::now());
+            self.start(left.min(READY));
         }
         if let Some(reason) = &self.failed {
             return Err(Failure::Broken(reason.clone()));
@@ -84,11 +91,9 @@ impl Observer for AgentObserver {
         let Some(running) = &mut self.running else {
             return Err(Failure::Broken("there is no agent".to_owned()));
         };
-        // What it says of what was before is nobody's.
-        let heard = running.keeper.hear(Until::Now, Duration::ZERO);
-        heard.and_then(alive).map_err(broken)?;
+        // Also where the next line fails: the agent goes on beside the scenario.
         watch.quiet = Some(running.keeper.pid());
-        Ok(())
+        running.clear().map_err(broken)
     }
 
     fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
@@ -109,9 +114,9 @@ impl Observer for AgentObserver {
 }
 
 impl AgentObserver {
-    fn start(&mut self, deadline: Instant) {
+    fn start(&mut self, limit: Duration) {
         let Some(brought) = &self.brought else { return };
-        match Running::start(brought, deadline) {
+        match Running::start(brought, limit) {
             Ok(running) => self.running = Some(running),
             Err(error) => self.failed = Some(format!("{error:#}")),
         }
@@ -119,11 +124,13 @@ impl AgentObserver {
 }
 
 impl Running {
-    fn start(brought: &wire::AgentCommand, deadline: Instant) -> Result<Running> {
+    fn start(brought: &wire::AgentCommand, limit: Duration) -> Result<Running> {
         show_cgroups()?;
-        let alone = execs()?;
+        for _ in 0..WARM_UP {
+            exec()?;
+        }
+        let alone = rounds()?;
         let mut keeper = Keeper::start(brought)?;
-        let limit = deadline.saturating_duration_since(Instant::now());
         let heard = keeper.hear(Until::First, limit)?;
         match heard.lines.first().map(|line| event::said(line)) {
             Some(Ok(AgentSaid::Ready)) => {}
@@ -138,46 +145,61 @@ impl Running {
                 last(&heard)
             ),
             None => {
-                alive(heard)?;
+                alive(&heard)?;
                 bail!(
-                    "the agent did not say within {} s that it is ready",
-                    limit.as_secs()
+                    "the agent did not say within {:.0} s that it is ready{}",
+                    limit.as_secs_f64(),
+                    last(&heard)
                 );
             }
         }
-        alive(heard)?;
+        // What it has said since then is nobody's, and has to be of the protocol all the same.
+        events(&heard.lines[1..])?;
+        alive(&heard)?;
+        let pairs = alone.into_iter().zip(rounds()?);
+        let rounds = pairs.map(|(alone, beside)| Round {
+            alone_us: micros(alone),
+            beside_us: micros(beside),
+        });
         Ok(Running {
             keeper,
-            alone,
-            beside: execs()?,
+            rounds: rounds.collect(),
+            errors: heard.errors,
         })
+    }
+
+    /// Hears what it says of what was before a scenario: it is nobody's, and has to be of the protocol all the same.
+    fn clear(&mut self) -> Result<()> {
+        let heard = self.keeper.hear(Until::Now, Duration::ZERO)?;
+        events(&heard.lines)?;
+        alive(&heard)?;
+        self.errors.extend(heard.errors);
+        Ok(())
     }
 
     fn report(&mut self, watch: &Watch) -> Result<Statement> {
         let fences = fences()?;
         let heard = self.keeper.hear(Until::Pids(fences), LATE)?;
         let came = heard.came;
-        let mut lost = Lost::default();
-        let mut raw: Vec<Raw> = Vec::new();
-        for line in &heard.lines {
-            match event::said(line) {
-                Ok(AgentSaid::Happened(event)) => raw.push(*event),
-                Ok(AgentSaid::Lost(count)) => lost.missed += count,
-                Ok(AgentSaid::Ready) => bail!("the agent says a second time that it is ready"),
-                Err(reason) => {
-                    let line: String = line.chars().take(200).collect();
-                    bail!("a line of the agent is none of the protocol: {reason}\n{line}");
-                }
-            }
+        let (raw, lost) = events(&heard.lines)?;
+        if lost.missed == 0 && talks_on(&heard) {
+            bail!(
+                "the agent was still talking when its {} s for late lines were over, and had not told of the last \
+                 exec: it has more to tell, or floods{}",
+                LATE.as_secs(),
+                last(&heard)
+            );
         }
-        alive(heard)?;
+        alive(&heard)?;
+        let mut errors = std::mem::take(&mut self.errors);
+        errors.extend(heard.errors);
         let report = event::Report {
             events: event::place(&watch.run, raw),
             cost: Some(Cost {
-                alone_us: micros(self.alone),
-                beside_us: micros(self.beside),
+                rounds: self.rounds.clone(),
                 opens: watch.quiet_opens,
                 late: !came,
+                errors,
             }),
             ..event::Report::default()
         };
@@ -185,15 +207,39 @@ impl Running {
     }
 }
 
+/// What lines tell of, and how many events they say are lost.
+fn events(lines: &[String]) -> Result<(Vec<Raw>, Lost)> {
+    let mut lost = Lost::default();
+    let mut raw: Vec<Raw> = Vec::new();
+    for line in lines {
+        match event::said(line) {
+            Ok(AgentSaid::Happened(event)) => raw.push(*event),
+            Ok(AgentSaid::Lost(count)) => lost.missed += count,
+            Ok(AgentSaid::Ready) => bail!("the agent says a second time that it is ready"),
+            Err(reason) => {
+                let line: String = line.chars().take(200).collect();
+                bail!("a line of the agent is none of the protocol: {reason}\n{line}");
+            }
+        }
+    }
+    Ok((raw, lost))
+}
+
+/// Whether it has not told of the last exec, and has not fallen silent either.
+fn talks_on(heard: &Words) -> bool {
+    let silent = heard.silent_ms.map(Duration::from_millis);
+    !heard.came && heard.end.is_none() && silent.is_some_and(|silent| silent < SILENT)
+}
+
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// An agent that has ended sees nothing any more.
-fn alive(heard: Words) -> Result<()> {
+fn alive(heard: &Words) -> Result<()> {
     match &heard.end {
         None => Ok(()),
-        Some(end) => bail!("the agent {end}{}", last(&heard)),
+        Some(end) => bail!("the agent {end}{}", last(heard)),
     }
 }
 
@@ -220,8 +266,13 @@ fn fences() -> Result<Vec<i32>> {
     Ok(pids)
 }
 
-/// The median of the start and end of a small program.
-fn execs() -> Result<Duration> {
+/// What the start and end of a small program takes, round by round.
+fn rounds() -> Result<Vec<Duration>> {
+    (0..ROUNDS).map(|_| round()).collect()
+}
+
+/// The median of some starts and ends of a small program.
+fn round() -> Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..EXECS {
         std::thread::sleep(PAUSE);
@@ -243,4 +294,44 @@ fn exec() -> Result<i32> {
     let status = child.wait().context("failed to reap a program")?;
     ensure!(status.success(), "{SUBJECT} ended with {status}");
     Ok(child.id().cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(came: bool, silent_ms: Option<u64>) -> bool {
+        talks_on(&Words {
+            came,
+            silent_ms,
+            ..Words::default()
+        })
+    }
+
+    #[test]
+    fn who_has_told_of_the_last_exec_may_go_on() {
+        assert!(!heard(true, Some(0)));
+    }
+
+    #[test]
+    fn who_has_fallen_silent_has_nothing_more_to_tell() {
+        assert!(!heard(false, Some(900)));
+        assert!(!heard(false, None));
+    }
+
+    #[test]
+    fn who_talks_on_has_more_to_tell() {
+        assert!(heard(false, Some(20)));
+    }
+
+    #[test]
+    fn a_line_of_no_protocol_is_quoted() {
+        let lines = [
+            r#"{"pid":7}"#.to_owned(),
+            r#"{"pid":7,"result":"bad"}"#.to_owned(),
+        ];
+        let error = events(&lines).unwrap_err().to_string();
+        assert!(error.contains(&lines[1]), "{error}");
+        assert_eq!(events(&lines[..1]).unwrap().0.len(), 1);
+    }
 }

@@ -20,7 +20,7 @@ pub struct Remark {
 impl Remark {
     /// Whether somebody has to look at it.
     pub fn calls(&self) -> bool {
-        self.outcome != Outcome::Unsupported
+        !matches!(self.outcome, Outcome::Seen | Outcome::Unsupported)
     }
 }
 
