@@ -73,7 +73,7 @@ fn tree(seed: u64) -> impl proptest::strategy::ValueTree<Value = Case> {
     // Nothing filters, so that nothing can be rejected too often.
     let cases = match seed {
         ..RARE => strategy::case().boxed(),
-        ..POINTED => rare::case().boxed(),
+        RARE..POINTED => rare::case().boxed(),
         _ => pointed::case(seed - POINTED).boxed(),
     };
     let tree = cases.new_tree(&mut runner);
