@@ -9,11 +9,12 @@ use std::path::Path;
 const PROSE: &str = include_str!("page.md");
 
 /// Files of the model that hold its rules; the others look at files, carry what was seen, compare and count.
-const RULES: [&str; 7] = [
+const RULES: [&str; 8] = [
     "src/model/credentials.rs",
     "src/model/differences.rs",
     "src/model/files.rs",
     "src/model/kernel.rs",
+    "src/model/kernel/formats.rs",
     "src/model/loader.rs",
     "src/model/script.rs",
     "src/model/walk.rs",

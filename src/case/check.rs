@@ -1,7 +1,9 @@
 //! What no kernel is needed for to see that it cannot be played.
 
 use super::names::{CAPABILITIES, ERRNOS, FLAGS, LIMITS};
-use super::{By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, flag, limit};
+use super::{
+    By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, file_capability, flag, limit,
+};
 
 /// Something that is wrong with a case, and the key that says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,13 +164,18 @@ impl CaseExec {
         if let Some(directory) = &self.chroot {
             absolute("exec.chroot", directory)?;
         }
-        for (place, name) in self.dropped.iter().enumerate() {
-            if capability(name).is_none() {
-                let known = CAPABILITIES.join(", ");
-                return problem(
-                    format!("exec.dropped.{place}"),
-                    format!("there is no capability {name:?}: {known}"),
-                );
+        for (key, names) in [
+            ("exec.dropped", &self.dropped),
+            ("exec.inheritable", &self.inheritable),
+        ] {
+            for (place, name) in names.iter().enumerate() {
+                if capability(name).is_none() {
+                    let known = CAPABILITIES.join(", ");
+                    return problem(
+                        format!("{key}.{place}"),
+                        format!("there is no capability {name:?}: {known}"),
+                    );
+                }
             }
         }
         if let Some(name) = &self.filtered
@@ -214,11 +221,11 @@ impl Made {
             );
         }
         for (place, name) in self.capabilities.iter().enumerate() {
-            if capability(name).is_none() {
+            if file_capability(name).is_none() {
                 let known = CAPABILITIES.join(", ");
                 return problem(
                     format!("{at}.capabilities.{place}"),
-                    format!("there is no capability {name:?}: {known}"),
+                    format!("there is no capability {name:?}, nor with sets such as +ep: {known}"),
                 );
             }
         }

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
-pub use names::{capability, errno, flag, limit};
+pub use names::{capability, errno, file_capability, flag, limit};
 pub use text::{locate, print, read, refused};
 
 use crate::elf::Flaw;
@@ -119,6 +119,9 @@ pub struct CaseExec {
     /// Capabilities that are taken from the caller's bounding set, such as `net_raw` (capabilities(7)).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
+    /// Inheritable capabilities of the caller, such as `net_raw` (capabilities(7)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inheritable: Vec<String>,
     /// No exec may give the caller more than it has (`PR_SET_NO_NEW_PRIVS`).
     #[serde(default, skip_serializing_if = "is_default")]
     pub no_new_privileges: bool,
@@ -307,7 +310,8 @@ pub struct Made {
     /// User and group ids; root's where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<(u32, u32)>,
-    /// File capabilities, effective at once, such as `net_raw` (capabilities(7)).
+    /// File capabilities (capabilities(7)): `net_raw` is permitted and effective, `net_raw+i` inheritable alone,
+    /// with any of the letters `e`, `i` and `p` after the plus.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
     /// Another process has it open for writing.

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::Resource;
 
-use crate::sys::AT_EXECVE_CHECK;
+use crate::sys::{AT_EXECVE_CHECK, FileCapabilities};
 
 /// The number of a flag of execveat(2), by its name or as a number.
 #[must_use]
@@ -68,6 +68,21 @@ pub fn capability(name: &str) -> Option<u64> {
     Some(place as u64)
 }
 
+/// The sets of a file that a word names: `net_raw`, which is permitted and effective, or with the sets after a
+/// plus, as in `net_raw+ei` (cap_text_formats(7)).
+#[must_use]
+pub fn file_capability(word: &str) -> Option<FileCapabilities> {
+    let (name, sets) = word.split_once('+').unwrap_or((word, "ep"));
+    let bit = 1 << capability(name)?;
+    let set = |letter| if sets.contains(letter) { bit } else { 0 };
+    let known = !sets.is_empty() && sets.chars().all(|letter| "eip".contains(letter));
+    known.then(|| FileCapabilities {
+        permitted: set('p'),
+        inheritable: set('i'),
+        effective: sets.contains('e'),
+    })
+}
+
 /// Capabilities in the order of their numbers.
 pub const CAPABILITIES: [&str; 41] = [
     "chown",
@@ -125,6 +140,21 @@ mod tests {
         assert_eq!(
             (capability("net_raw"), capability("bpf")),
             (Some(13), Some(39))
+        );
+    }
+
+    #[test]
+    fn a_capability_of_a_file_is_in_the_sets_that_are_named() {
+        let sets = |word| {
+            let found = file_capability(word)?;
+            Some((found.permitted, found.inheritable, found.effective))
+        };
+        assert_eq!(sets("dac_override"), Some((2, 0, true)));
+        assert_eq!(sets("dac_override+p"), Some((2, 0, false)));
+        assert_eq!(sets("dac_override+ei"), Some((0, 2, true)));
+        assert_eq!(
+            (sets("none+p"), sets("chown+"), sets("chown+x")),
+            (None, None, None)
         );
     }
 }

@@ -35,6 +35,11 @@ pub fn become_it(exec: Exec, case: &Described) -> Result<Exec> {
         .iter()
         .filter_map(|name| case::capability(name));
     let dropped: Vec<_> = dropped.collect();
+    let inheritable = case
+        .inheritable
+        .iter()
+        .filter_map(|name| case::capability(name));
+    let inheritable = inheritable.fold(0, |set, number| set | 1 << number);
     let case_of_child = case.clone();
     let exec = exec.before(move || {
         let case = &case_of_child;
@@ -49,6 +54,10 @@ pub fn become_it(exec: Exec, case: &Described) -> Result<Exec> {
         for (which, value) in &limits {
             let (_, hard) = getrlimit(*which)?;
             setrlimit(*which, *value, hard.max(*value))?;
+        }
+        // What is not in the bounding set cannot be made inheritable, and stays.
+        if inheritable != 0 {
+            sys::set_inheritable(inheritable)?;
         }
         for capability in &dropped {
             sys::prctl(libc::PR_CAPBSET_DROP, *capability)?;

@@ -2,11 +2,12 @@
 //! model, and printed as a case file when it disagrees. Here is also what plays a case, whoever made it.
 //!
 //! A case is its seed: the same seed is the same case, on every kernel and machine. From [`RARE`] on, cases have
-//! what seldom comes up by itself.
+//! what seldom comes up by itself, and from [`POINTED`] on each is made for one rule.
 
 mod caller;
 pub mod kept;
 mod play;
+mod pointed;
 mod rare;
 mod strategy;
 mod twist;
@@ -22,6 +23,8 @@ use crate::case::Case;
 
 /// The first seed of cases that have something rare.
 pub const RARE: u64 = 1_000_000;
+/// The first seed of cases that are made for one rule each.
+pub const POINTED: u64 = 2_000_000;
 
 /// The case of a seed.
 #[must_use]
@@ -68,9 +71,10 @@ fn tree(seed: u64) -> impl proptest::strategy::ValueTree<Value = Case> {
     };
     let mut runner = TestRunner::new_with_rng(config, rng);
     // Nothing filters, so that nothing can be rejected too often.
-    let cases = match seed < RARE {
-        true => strategy::case().boxed(),
-        false => rare::case().boxed(),
+    let cases = match seed {
+        ..RARE => strategy::case().boxed(),
+        RARE..POINTED => rare::case().boxed(),
+        _ => pointed::case(seed - POINTED).boxed(),
     };
     let tree = cases.new_tree(&mut runner);
     tree.unwrap_or_else(|reason| unreachable!("the strategy of cases rejects: {reason}"))
@@ -87,7 +91,8 @@ mod tests {
 
     #[test]
     fn what_is_generated_is_what_a_case_file_may_say() {
-        for seed in (0..1000).chain(RARE..RARE + 1000) {
+        let pointed = POINTED..POINTED + 3 * pointed::count();
+        for seed in (0..1000).chain(RARE..RARE + 1000).chain(pointed) {
             let case = of(seed);
             let needs: Vec<_> = crate::need::NAMED.iter().map(|(name, _)| *name).collect();
             assert_eq!(case.check(&needs), Ok(()), "seed {seed}");

@@ -17,7 +17,7 @@ use crate::case::{
 use crate::need::NAMED;
 use crate::scenario::needs::{BINFMT_MISC_LOADER, DENY_ERRNO};
 use crate::scenario::{Elf, Exec, System};
-use crate::sys::{self, Spawn};
+use crate::sys::{self, FileCapabilities, Spawn};
 use crate::trail::LabKind;
 use crate::wire::{Act, FILES};
 
@@ -283,16 +283,20 @@ fn make(made: &Made, system: &mut System) -> Result<()> {
     if let Some(mode) = mode {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
-    let numbers = made
+    let sets = made
         .capabilities
         .iter()
-        .filter_map(|name| case::capability(name));
-    let set = numbers.fold(0, |set, number| set | 1 << number);
-    match set {
-        0 => Ok(()),
-        set => {
+        .filter_map(|word| case::file_capability(word));
+    let all = sets.reduce(|all, one| FileCapabilities {
+        permitted: all.permitted | one.permitted,
+        inheritable: all.inheritable | one.inheritable,
+        effective: all.effective | one.effective,
+    });
+    match all {
+        None => Ok(()),
+        Some(all) => {
             let path = CString::new(made.path.as_str()).context("a NUL in a path")?;
-            Ok(sys::set_file_capabilities(&path, set)?)
+            Ok(sys::set_file_capability_sets(&path, all)?)
         }
     }
 }

@@ -263,14 +263,15 @@ fn libraries(case: &mut Case, of_program: Option<&str>, of_library: Option<&str>
     directory(case, (0, 0), 0o755);
     let own = |path: &str, needed: &str, rpath: Option<&str>| {
         program(path, |program| {
+            // Nothing else has a dynamic section.
+            program.interpreter = Some(format!("{}\0", arch::LOADER));
             program.needed = vec![needed.to_owned()];
             program.rpath = rpath.map(ToOwned::to_owned);
         })
     };
-    let mut first = own("/tmp/a", "b", of_program);
+    let first = own("/tmp/a", "b", of_program);
     let mut library = own("/tmp/b", "c", of_library);
-    if let (Some(first), Some(library)) = (&mut first.program, &mut library.program) {
-        first.interpreter = Some(format!("{}\0", arch::LOADER));
+    if let Some(library) = &mut library.program {
         library.narrow = narrow;
     }
     let last = ["/tmp/c", "/tmp/e/c"].map(|path| own(path, "libc.so.6", None));

@@ -199,6 +199,7 @@ impl Check<'_> {
             real: known.map_or((0, 0), |call| call.caller.real),
             groups: Vec::new(),
             overrides: true,
+            reads: true,
             no_new_privileges: false,
             unmapped: false,
             processes: None,

@@ -5,6 +5,8 @@ use super::{Caller, File};
 
 /// `CAP_DAC_OVERRIDE` of capabilities(7), as a bit.
 const OVERRIDE: u64 = 1 << 1;
+/// `CAP_DAC_READ_SEARCH`, likewise.
+const READ_SEARCH: u64 = 1 << 2;
 
 /// What a file makes of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct Credentials {
     gid: u32,
     /// The effective capabilities have `CAP_DAC_OVERRIDE`.
     overrides: bool,
+    /// They have `CAP_DAC_READ_SEARCH`.
+    reads: bool,
     /// The caller may be given what the file demands.
     pub may_be_given: bool,
     /// The program is told that it is another user's.
@@ -63,6 +67,7 @@ impl Credentials {
             uid,
             gid,
             overrides: !caller.unmapped && held & OVERRIDE != 0,
+            reads: !caller.unmapped && held & READ_SEARCH != 0,
             may_be_given,
             secure,
         }
@@ -74,6 +79,7 @@ impl Credentials {
             uid: self.uid,
             gid: self.gid,
             overrides: self.overrides,
+            reads: self.reads,
             ..caller.clone()
         }
     }
@@ -92,7 +98,8 @@ mod tests {
             panic!("no file")
         };
         let mut caller = call("/a").caller;
-        (caller.uid, caller.gid, caller.real, caller.overrides) = (7, 8, (7, 8), false);
+        (caller.uid, caller.gid, caller.real) = (7, 8, (7, 8));
+        (caller.overrides, caller.reads) = (false, false);
         change(&mut file, &mut caller);
         Credentials::of(&file, &caller)
     }
@@ -201,7 +208,9 @@ mod tests {
     #[test]
     fn a_bounding_set_bounds_root() {
         let found = becomes(0o4755, |_, caller| caller.bounding = !OVERRIDE);
-        assert!(!found.overrides);
+        assert!(!found.overrides && found.reads);
+        let found = becomes(0o4755, |_, caller| caller.bounding = !READ_SEARCH);
+        assert!(found.overrides && !found.reads);
     }
 
     /// Whether it overrides, by a file that has `CAP_DAC_OVERRIDE` in these sets.

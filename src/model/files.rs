@@ -48,13 +48,17 @@ impl Owned {
     #[must_use]
     pub fn may_execute(self, caller: &Caller, directory: bool) -> bool {
         let any = directory || self.mode & 0o111 != 0;
-        self.may(caller, 0o1) || Rule::Overrides.applies(caller.overrides && any)
+        self.may(caller, 0o1)
+            || Rule::Overrides.applies(caller.overrides && any)
+            || Rule::ReadsAll.applies(caller.reads && directory)
     }
 
     /// Whether this caller may read it.
     #[must_use]
     pub fn may_read(self, caller: &Caller) -> bool {
-        self.may(caller, 0o4) || Rule::Overrides.applies(caller.overrides)
+        self.may(caller, 0o4)
+            || Rule::Overrides.applies(caller.overrides)
+            || Rule::ReadsAll.applies(caller.reads)
     }
 
     /// The first of owner, group and others that the caller belongs to decides
@@ -206,7 +210,7 @@ mod tests {
 
     fn may(mode: u32, uid: u32, gid: u32) -> bool {
         let mut caller = call("/").caller;
-        caller.overrides = uid == 0;
+        (caller.overrides, caller.reads) = (uid == 0, uid == 0);
         (caller.uid, caller.gid) = (uid, gid);
         Owned { mode, ..FILE }.may_execute(&caller, false)
     }
@@ -220,14 +224,15 @@ mod tests {
     fn who_overrides_may_search_and_read_everything() {
         let mut caller = call("/").caller;
         assert!(FILE.may_execute(&caller, true) && FILE.may_read(&caller));
-        caller.overrides = false;
+        (caller.overrides, caller.reads) = (false, false);
         assert!(!FILE.may_execute(&caller, true) && !FILE.may_read(&caller));
     }
 
     #[test]
     fn a_further_group_counts_as_the_group() {
         let mut caller = call("/").caller;
-        (caller.uid, caller.gid, caller.overrides) = (1, 1, false);
+        (caller.uid, caller.gid) = (1, 1);
+        (caller.overrides, caller.reads) = (false, false);
         let file = Owned {
             mode: 0o040,
             ..FILE

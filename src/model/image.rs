@@ -64,6 +64,8 @@ pub struct ElfHeaders {
     pub addresses: bool,
     /// How many pages the segments that are loaded take; none where nothing is loaded.
     pub pages: u64,
+    /// There is a dynamic section.
+    pub dynamic: bool,
     /// `DT_NEEDED`, in order.
     pub needed: Vec<String>,
     /// `DT_SONAME`.
@@ -198,6 +200,7 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> ElfHeaders {
         interpreter: None,
         addresses: true,
         pages: 0,
+        dynamic: false,
         needed: Vec::new(),
         soname: None,
         runpath: None,
@@ -294,6 +297,7 @@ fn libraries<B: Bytes + ?Sized>(
         .find(|segment| segment.kind == program_header::PT_DYNAMIC)
         .and_then(|segment| bytes.piece(segment.offset, segment.size));
     let Some(section) = section else { return };
+    elf.dynamic = true;
     let number = |bytes: &[u8]| {
         let mut wide = [0; 8];
         wide[..word].copy_from_slice(bytes);

@@ -1,20 +1,18 @@
-//! What the kernel does in execve(2), in its own order. All names are those of fs/exec.c, where
-//! nothing else is said.
+//! What the kernel does in execve(2), in its own order; what it makes of the file is in `formats.rs`. All names
+//! are those of fs/exec.c, where nothing else is said.
+
+mod formats;
 
 use nix::libc;
 
-use super::credentials::Credentials;
 use super::differences::{
-    ASKS_MODPROBE, COMM_OF_FILE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
-    LISTENER_WAITS_FOR_ITSELF, MANY_HEADERS, OPENS_FIRST,
+    ASKS_MODPROBE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME, LISTENER_WAITS_FOR_ITSELF,
+    OPENS_FIRST,
 };
-use super::image::{ElfHeaders, Interpreter, PAGE};
+use super::image::PAGE;
 use super::reach::Rule;
-use super::script::first_line;
 use super::walk::{Walked, walk};
-use super::{
-    Answer, BinfmtEntry, Call, Eye, File, Files, KernelEnding, PredictedStep, Started, Target,
-};
+use super::{Answer, Call, Eye, File, Files, KernelEnding, PredictedStep, Started, Target};
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
@@ -22,8 +20,6 @@ use crate::trail::Release;
 const OWN_DESCRIPTORS: &str = "/proc/self/fd/";
 /// How many interpreters the kernel puts ahead of a program before it gives up with ELOOP.
 const DEPTH: usize = 5;
-/// Longest comm, without its NUL: `TASK_COMM_LEN`.
-const COMM: usize = 15;
 /// Longest argument, with its NUL: `MAX_ARG_STRLEN`.
 const ARGUMENT: usize = 32 * 4096;
 /// Least room for arguments: `ARG_MAX`.
@@ -325,256 +321,6 @@ impl Execve<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// `search_binary_handler`: binfmt_misc stands in front, then scripts, then ELF.
-    fn handlers(
-        &mut self,
-        file: &File,
-        filename: &str,
-        interp: &mut String,
-    ) -> Result<Handler, KernelEnding> {
-        // `prepare_binprm` reads the first bytes.
-        if let Some(unreadable) = &file.unreadable {
-            Rule::Unreadable.applies(true);
-            return Err(errno(unreadable));
-        }
-        for handler in [Self::load_misc, Self::load_script, Self::load_elf] {
-            match handler(self, file, filename, interp)? {
-                Handler::NotMine => {}
-                done => return Ok(done),
-            }
-        }
-        Ok(Handler::NotMine)
-    }
-
-    /// `load_misc_binary` in fs/binfmt_misc.c.
-    fn load_misc(
-        &mut self,
-        file: &File,
-        _filename: &str,
-        interp: &mut String,
-    ) -> Result<Handler, KernelEnding> {
-        let head = &file.image().head;
-        let format = self
-            .call
-            .formats
-            .iter()
-            .find(|format| format.matches.fits(head, interp));
-        let Some(format) = format else {
-            return Ok(Handler::NotMine);
-        };
-        Rule::MiscMatches.applies(true);
-        let has = |flag: char| format.flags.contains(flag);
-        if Rule::MiscLoader.applies(has('L')) {
-            // The ELF handler comes to it, and finds its interpreter replaced.
-            self.loader = Some(format.interpreter.clone());
-            return Ok(Handler::NotMine);
-        }
-        if Rule::MiscTransparent.applies(has('T')) {
-            self.transparent = Some(file.clone());
-        } else {
-            // `build_interp_argv`: who is handed the file by its descriptor alone needs no path.
-            self.path_is_accessible()?;
-            if !Rule::MiscKeepsArgv0.applies(has('P')) {
-                self.remove_argument();
-            }
-            self.put_argument(interp)?;
-            self.put_argument(&format.interpreter)?;
-        }
-        let opens = Rule::MiscOpensBinary.applies(has('O') || has('C'));
-        self.keeps_open |= opens || has('T');
-        self.gives_credentials |= Rule::MiscCredentials.applies(has('C'));
-        *interp = format.interpreter.clone();
-        let next = self.open_format(format)?;
-        Ok(Handler::Interpreter(Box::new(next)))
-    }
-
-    fn open_format(&mut self, format: &BinfmtEntry) -> Result<File, KernelEnding> {
-        match &format.fixed {
-            // `file_clone_open`: the same file, whatever its path leads to by now.
-            Some(file) if Rule::MiscFixed.applies(true) => {
-                self.steps(file).map(|()| (**file).clone())
-            }
-            _ => self.open_interpreter(&format.interpreter),
-        }
-    }
-
-    /// `open_exec`, always from the working directory.
-    fn open_interpreter(&mut self, path: &str) -> Result<File, KernelEnding> {
-        let cwd = self.call.caller.cwd.clone();
-        self.open_exec(&cwd, path, true)
-    }
-
-    /// `BINPRM_FLAGS_PATH_INACCESSIBLE`: an interpreter could not open what it is told to.
-    fn path_is_accessible(&self) -> Result<(), KernelEnding> {
-        match &self.call.target {
-            Target::At {
-                fd: Some(_),
-                path,
-                cloexec: true,
-                ..
-            } if Rule::Inaccessible.applies(!path.starts_with('/')) => Err(errno("ENOENT")),
-            _ => Ok(()),
-        }
-    }
-
-    /// `load_script` in fs/binfmt_script.c.
-    fn load_script(
-        &mut self,
-        file: &File,
-        _filename: &str,
-        interp: &mut String,
-    ) -> Result<Handler, KernelEnding> {
-        let Some((name, argument)) = first_line(&file.image().head) else {
-            return Ok(Handler::NotMine);
-        };
-        Rule::Script.applies(true);
-        self.path_is_accessible()?;
-        self.remove_argument();
-        self.put_argument(interp)?;
-        if let Some(argument) = argument {
-            Rule::ScriptArgument.applies(true);
-            self.put_argument(&argument)?;
-        }
-        self.put_argument(&name)?;
-        let next = self.open_interpreter(&name)?;
-        *interp = name;
-        Ok(Handler::Interpreter(Box::new(next)))
-    }
-
-    /// `load_elf_binary` in fs/binfmt_elf.c, and its 32-bit twin.
-    fn load_elf(
-        &mut self,
-        file: &File,
-        filename: &str,
-        _interp: &mut String,
-    ) -> Result<Handler, KernelEnding> {
-        let Some(elf) = &file.image().elf else {
-            return Ok(Handler::NotMine);
-        };
-        let ours = elf.is_program() && elf.is_ours() && self.reads_headers(elf);
-        if Rule::ForeignElf.applies(!ours) {
-            return Ok(Handler::NotMine);
-        }
-        let interpreter = match (&elf.interpreter, self.loader.take()) {
-            (None, _) => None,
-            (Some(Interpreter::Malformed), _) => {
-                Rule::InterpreterMalformed.applies(true);
-                return Ok(Handler::NotMine);
-            }
-            (Some(Interpreter::Cut), _) => {
-                Rule::InterpreterCut.applies(true);
-                return Err(errno("EIO"));
-            }
-            (Some(_), Some(loader)) => Some(self.open_interpreter(&loader)?),
-            (Some(Interpreter::Path(path)), None) => Some(self.open_interpreter(path)?),
-        };
-        if let Some(interpreter) = &interpreter {
-            Rule::InterpreterOpened.applies(true);
-            let image = interpreter.image();
-            if let Some(unreadable) = &interpreter.unreadable {
-                Rule::Unreadable.applies(true);
-                return Err(errno(unreadable));
-            }
-            // `elf_read` of a whole ELF header, of either width.
-            let header = if elf.is_narrow() { 52 } else { 64 };
-            if Rule::InterpreterShort.applies(image.size < header) {
-                return Err(errno("EIO"));
-            }
-            let good = image
-                .elf
-                .as_ref()
-                .filter(|found| found.machine == elf.machine);
-            let foreign = good.is_none_or(|found| !self.reads_headers(found));
-            if Rule::InterpreterForeign.applies(foreign) {
-                return Err(errno("ELIBBAD"));
-            }
-        }
-        // `begin_new_exec`: first the credentials, then the point of no return. What fails from
-        // there on is a signal.
-        let owner = match (&self.executable, self.gives_credentials) {
-            (Some(interpreted), true) => interpreted,
-            _ => file,
-        };
-        let credentials = Credentials::of(owner, &self.call.caller);
-        if Rule::CapabilityMissing.applies(!credentials.may_be_given) {
-            return Err(errno("EPERM"));
-        }
-        if self.fails_late(elf, interpreter.as_ref()) {
-            return Err(KernelEnding::Signal("SIGSEGV"));
-        }
-        Rule::Runs.applies(true);
-        let exe = self.transparent.take().unwrap_or_else(|| file.clone());
-        Ok(Handler::Starts(Box::new(Started {
-            comm: self.comm(filename, file),
-            exe,
-            program: file.clone(),
-            interpreter,
-            execfn: filename.to_owned(),
-            execfd: self.executable.as_ref().map(|file| file.name.clone()),
-            argv: self.argv.clone(),
-            environment: self.call.environment.clone(),
-            secure: Rule::Secure.applies(credentials.secure),
-            caller: credentials.of_program(&self.call.caller),
-        })))
-    }
-
-    /// What is only found after the point of no return.
-    fn fails_late(&self, elf: &ElfHeaders, interpreter: Option<&File>) -> bool {
-        let loader = interpreter.map(|found| found.image().elf.as_ref());
-        // `load_elf_interp` wants something to load, where a program may have nothing.
-        let whole = loader.is_none_or(|elf| {
-            elf.is_some_and(|elf| elf.is_program() && elf.addresses && elf.pages > 0)
-        });
-        let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
-        Rule::BadAddresses.applies(!elf.addresses)
-            || Rule::InterpreterNotLoaded.applies(!whole)
-            || !self.has_descriptors()
-            || Rule::SpaceForProgram.applies(!self.has_space(pages))
-    }
-
-    /// `load_elf_phdrs`, of a program or of its interpreter.
-    fn reads_headers(&self, elf: &ElfHeaders) -> bool {
-        let most = match MANY_HEADERS.is_in(self.kernel) {
-            true => 65536,
-            false => PAGE,
-        };
-        elf.headers && elf.table <= most
-    }
-
-    /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.
-    fn has_descriptors(&self) -> bool {
-        let caller = &self.call.caller;
-        let none_left = caller.no_descriptor && self.executable.is_some();
-        !(Rule::TableTooLarge.applies(caller.large_table) || Rule::NoDescriptor.applies(none_left))
-    }
-
-    /// `setup_arg_pages` makes room for 32 pages of stack where the limit allows, then come the
-    /// segments: `may_expand_vm`.
-    fn has_space(&self, segments: u64) -> bool {
-        let caller = &self.call.caller;
-        let used = self.stack.div_ceil(PAGE);
-        let stack = (used + 32).min(caller.stack / PAGE).max(used);
-        stack + segments <= caller.space / PAGE
-    }
-
-    /// `begin_new_exec`: the last part of the name that the program is known by.
-    fn comm(&self, filename: &str, file: &File) -> String {
-        let by_descriptor =
-            matches!(&self.call.target, Target::At { fd: Some(_), path, .. } if path.is_empty());
-        let name = match by_descriptor && Rule::CommOfFile.applies(COMM_OF_FILE.is_in(self.kernel))
-        {
-            true => file
-                .name
-                .trim_end_matches(" (deleted)")
-                .trim_start_matches('/'),
-            false => filename,
-        };
-        let last = name.rsplit('/').next().unwrap_or_default();
-        Rule::CommCut.applies(last.len() > COMM);
-        let bytes = &last.as_bytes()[..last.len().min(COMM)];
-        String::from_utf8_lossy(bytes).into_owned()
     }
 }
 

@@ -72,7 +72,7 @@ pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loa
         cache: None,
         library_path: variable(running, "LD_LIBRARY_PATH"),
         loaded: vec![Object {
-            name,
+            names: vec![name],
             file: loader.clone(),
             place: None,
             by: None,
@@ -96,7 +96,8 @@ fn any_variable(running: &Started, name: &str) -> Option<String> {
 }
 
 struct Object {
-    name: String,
+    /// What it was asked for by: a file that has two names is loaded once.
+    names: Vec<String>,
     file: File,
     /// The path by which it was found; none for what the kernel mapped.
     place: Option<String>,
@@ -143,7 +144,7 @@ impl Loader<'_, '_> {
         };
         self.program = self.loaded.len();
         self.loaded.push(Object {
-            name: String::new(),
+            names: Vec::new(),
             file: program,
             place,
             by: None,
@@ -238,7 +239,7 @@ impl Loader<'_, '_> {
                 .elf
                 .as_ref()
                 .and_then(|elf| elf.soname.as_deref());
-            object.name == name || soname == Some(name)
+            object.names.iter().any(|known| known == name) || soname == Some(name)
         };
         if Rule::Known.applies(self.loaded.iter().any(known)) {
             return Ok(());
@@ -250,13 +251,17 @@ impl Loader<'_, '_> {
             },
             false => self.search(name, by, secure)?,
         };
-        if !self.loaded.iter().any(|object| object.file.id == file.id) {
-            self.loaded.push(Object {
-                name: name.to_owned(),
+        let names = vec![name.to_owned()];
+        let mut loaded = self.loaded.iter_mut();
+        match loaded.find(|object| object.file.id == file.id) {
+            // `add_name_to_object`
+            Some(object) => object.names.extend(names),
+            None => self.loaded.push(Object {
+                names,
                 file: *file,
                 place: Some(place),
                 by: Some(by),
-            });
+            }),
         }
         Ok(())
     }
@@ -395,8 +400,12 @@ impl Loader<'_, '_> {
             return Err(Missing::Nothing);
         }
         // `open_path` wants the set-user-ID bit of what is preloaded into another user's program.
-        match secure && file.owned.mode & 0o4000 == 0 {
-            true => Err(Missing::Nothing),
+        if secure && file.owned.mode & 0o4000 == 0 {
+            return Err(Missing::Nothing);
+        }
+        // `_dl_map_object_from_fd`: "object file has no dynamic section".
+        match Rule::NoDynamicSection.applies(!elf.dynamic) {
+            true => Err(Missing::Malformed),
             false => Ok((Box::new(file), path.to_owned())),
         }
     }

@@ -102,6 +102,8 @@ pub struct Caller {
     pub groups: Vec<u32>,
     /// What bits of files say does not count (`CAP_DAC_OVERRIDE` in the first user namespace).
     pub overrides: bool,
+    /// Nor when it reads files and searches directories (`CAP_DAC_READ_SEARCH`).
+    pub reads: bool,
     /// No exec gives it more than it has (`PR_SET_NO_NEW_PRIVS`).
     pub no_new_privileges: bool,
     /// It is in another user namespace than the first, where nobody is mapped.

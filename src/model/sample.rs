@@ -90,6 +90,7 @@ pub fn call(path: &str) -> Call {
             real: (0, 0),
             groups: Vec::new(),
             overrides: true,
+            reads: true,
             no_new_privileges: false,
             unmapped: false,
             processes: None,

@@ -312,7 +312,7 @@ mod tests {
         sample.0.0.insert("/d".to_owned(), Some(closed));
         let mut caller = call("/").caller;
         assert!(walk(&sample.0, &caller, "/", "/d/f", true).is_ok());
-        caller.overrides = false;
+        (caller.overrides, caller.reads) = (false, false);
         assert_eq!(
             walk(&sample.0, &caller, "/", "/d/f", true).err(),
             Some("EACCES")
@@ -321,9 +321,31 @@ mod tests {
     }
 
     #[test]
+    fn who_may_read_everything_may_search_and_not_execute() {
+        let mut sample = sample().mode("/d/w", b"", 0o100);
+        let closed = Owned {
+            mode: 0o600,
+            uid: 0,
+            gid: 0,
+        };
+        let directory = Node::Directory(closed);
+        sample.0.0.insert("/d".to_owned(), Some(directory));
+        let mut caller = call("/").caller;
+        (caller.uid, caller.overrides) = (7, false);
+        let found = walk(&sample.0, &caller, "/", "/d/w", true);
+        let Ok(Walked::File(file)) = found else {
+            panic!("no file")
+        };
+        assert!(file.owned.may_read(&caller) && !file.owned.may_execute(&caller, false));
+        caller.reads = false;
+        assert!(!file.owned.may_read(&caller));
+        assert!(walk(&sample.0, &caller, "/", "/d/w", true).is_err());
+    }
+
+    #[test]
     fn what_may_be_read_is_told() {
         let mut caller = call("/").caller;
-        caller.overrides = false;
+        (caller.overrides, caller.reads) = (false, false);
         let sample = sample().mode("/d/w", b"", 0o300).link("/k", "d/f");
         let kind = |caller: &Caller, path: &str| match readable(&sample.0, caller, path) {
             Some(Node::File(file)) => file.name,

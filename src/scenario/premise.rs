@@ -86,6 +86,8 @@ impl Surroundings<'_> {
 
 /// `CAP_DAC_OVERRIDE` of capabilities(7), as a bit.
 const OVERRIDE: u64 = 1 << 1;
+/// `CAP_DAC_READ_SEARCH`, likewise.
+const READ_SEARCH: u64 = 1 << 2;
 
 fn caller(pid: i32) -> Option<Caller> {
     use std::os::unix::ffi::OsStrExt as _;
@@ -117,6 +119,7 @@ fn caller(pid: i32) -> Option<Caller> {
         real: (real, id("Gid:", 0)?),
         groups: groups.filter_map(|id| id.parse().ok()).collect(),
         overrides: status.bits("CapEff:")? & OVERRIDE != 0 && !unmapped,
+        reads: status.bits("CapEff:")? & READ_SEARCH != 0 && !unmapped,
         no_new_privileges: status.number("NoNewPrivs:", 0) == Some(1),
         unmapped,
         cwd: match cwd.strip_prefix(root.trim_end_matches('/')) {

@@ -45,7 +45,8 @@ pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
 pub use narrow::execve_narrow;
 pub use perf::Passes;
 pub use power::{
-    prctl, set_attribute_of_process, set_capabilities, set_file_capabilities, set_nice,
+    FileCapabilities, prctl, set_attribute_of_process, set_capabilities, set_file_capabilities,
+    set_file_capability_sets, set_inheritable, set_nice,
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,

@@ -41,20 +41,61 @@ pub fn set_nice(value: i32) -> nix::Result<()> {
     Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) }).map(drop)
 }
 
-/// Gives a file these capabilities, permitted and effective (capabilities(7), "File capabilities").
+/// The inheritable capabilities of this process, a bit each; the others stay.
+///
+/// # Errors
+///
+/// What capget(2) or capset(2) says.
+pub fn set_inheritable(inheritable: u64) -> nix::Result<()> {
+    let header = [0x2008_0522_u32, 0];
+    let mut words = [[0_u32; 3]; 2];
+    // SAFETY: header and sets have the form that the version asks for.
+    let result = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), words.as_mut_ptr()) };
+    Errno::result(result)?;
+    let [low, high] = words;
+    let whole = |set: usize| u64::from(high[set]) << 32 | u64::from(low[set]);
+    set_capabilities(whole(1), whole(0), inheritable)
+}
+
+/// The capabilities of a file (capabilities(7), "File capabilities"), a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCapabilities {
+    /// The permitted ones.
+    pub permitted: u64,
+    /// The inheritable ones.
+    pub inheritable: u64,
+    /// They are effective at once.
+    pub effective: bool,
+}
+
+/// Gives a file these capabilities, permitted and effective.
 ///
 /// # Errors
 ///
 /// What setxattr(2) says.
 pub fn set_file_capabilities(path: &CStr, permitted: u64) -> nix::Result<()> {
+    let sets = FileCapabilities {
+        permitted,
+        inheritable: 0,
+        effective: true,
+    };
+    set_file_capability_sets(path, sets)
+}
+
+/// Gives a file these sets of capabilities.
+///
+/// # Errors
+///
+/// What setxattr(2) says.
+pub fn set_file_capability_sets(path: &CStr, sets: FileCapabilities) -> nix::Result<()> {
     // VFS_CAP_REVISION_2 with the effective bit, then permitted and inheritable, the low halves
     // before the high ones.
     let words = [
-        0x0200_0001_u32,
-        permitted as u32,
-        0,
-        (permitted >> 32) as u32,
-        0,
+        0x0200_0000 | u32::from(sets.effective),
+        sets.permitted as u32,
+        sets.inheritable as u32,
+        (sets.permitted >> 32) as u32,
+        (sets.inheritable >> 32) as u32,
     ];
     let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     super::set_attribute(path, c"security.capability", &value)

@@ -5,6 +5,7 @@ use proptest::prelude::Strategy;
 use proptest::sample::select;
 
 use super::{alone, format, made, program};
+use crate::arch;
 use crate::case::{Case, CaseMount, Kind, Namespace};
 use crate::cases::twist::need;
 
@@ -91,7 +92,9 @@ impl OtherUser {
         }
         let library = |path: &str, mode| {
             let mut made = program(path, |program| {
-                program.needed = vec!["libcap.so.2".to_owned()]
+                // Nothing else has a dynamic section.
+                program.interpreter = Some(format!("{}\0", arch::LOADER));
+                program.needed = vec!["libcap.so.2".to_owned()];
             });
             made.mode = Some(mode);
             made

@@ -410,7 +410,7 @@ fn what_the_loader_opened_is_counted_as_its_own() {
         .fold(Sample::new(), |sample, path| sample.directory(path))
         .program("/a", &program)
         .program(loader, &Elf::new())
-        .program("/x.so", &Elf::new())
+        .program("/x.so", &Elf::new().interpreter("/ld"))
         .with(loader, |file| {
             let elf = file.image.as_mut().unwrap().elf.as_mut().unwrap();
             elf.soname = Some("ld-linux-x86-64.so.2".to_owned());

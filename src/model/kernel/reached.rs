@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::elf::Elf;
-use crate::model::Reach;
 use crate::model::sample::{Sample, call, start};
+use crate::model::{BinfmtEntry, Reach};
 
 /// How often these rules are told of for a call.
 fn told<const N: usize>(sample: &Sample, call: &Call, rules: [Rule; N]) -> [u64; N] {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::elf::{Elf, Flaw};
-use crate::model::Capabilities;
 use crate::model::sample::{Sample, call, running, start};
+use crate::model::{BinfmtEntry, Capabilities};
 
 mod room;
 

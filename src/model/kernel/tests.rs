@@ -3,7 +3,8 @@
 use super::*;
 use crate::elf::{Elf, Flaw};
 use crate::model::sample::{Sample, call, running, start};
-use crate::model::{Image, Matches};
+use crate::model::script::first_line;
+use crate::model::{BinfmtEntry, Image, Matches};
 use crate::trail::Release;
 
 fn by_descriptor(cloexec: bool) -> Call {

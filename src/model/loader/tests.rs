@@ -18,6 +18,11 @@ fn library(file: &mut File, soname: &str, needed: &[&str]) {
     }
 }
 
+/// A library: what has an interpreter has a dynamic section too.
+fn shared() -> Built {
+    Built::new().interpreter(LOADER)
+}
+
 /// A program `/a` that needs `x.so`, which needs `z.so`, and `y.so`.
 fn sample() -> Sample {
     let elf = Built::new();
@@ -27,7 +32,7 @@ fn sample() -> Sample {
         .iter()
         .fold(Sample::new(), |sample, path| sample.directory(path));
     let sample = sample.file(CACHE, b"").program("/a", &program);
-    let sample = sample.program(LOADER, &elf).program("/tmp/p.so", &elf);
+    let sample = sample.program(LOADER, &elf).program("/tmp/p.so", &shared());
     let sample = sample.with(LOADER, |file| library(file, "ld-linux-x86-64.so.2", &[]));
     ["x.so", "y.so", "z.so"]
         .iter()
@@ -35,7 +40,7 @@ fn sample() -> Sample {
             let path = format!("/lib/{name}");
             let needed: &[&str] = if *name == "x.so" { &["z.so"] } else { &[] };
             sample
-                .program(&path, &elf)
+                .program(&path, &shared())
                 .with(&path, |file| library(file, name, needed))
         })
 }
@@ -74,7 +79,8 @@ fn a_preload_that_is_missing_is_left_out() {
 fn a_program_of_another_user_preloads_nothing() {
     let sample = sample().with("/a", |file| file.owned.mode |= 0o4000);
     let mut call = preloading("/tmp/p.so");
-    (call.caller.uid, call.caller.real, call.caller.overrides) = (7, (7, 0), false);
+    (call.caller.uid, call.caller.real) = (7, (7, 0));
+    (call.caller.overrides, call.caller.reads) = (false, false);
     assert_eq!(libraries(&sample, &call, "").0[0], CACHE);
 }
 
@@ -102,7 +108,7 @@ fn by(change: impl FnOnce(&mut Headers)) -> Sample {
     let program = elf.clone().interpreter(LOADER).needs("y.so");
     let sample = sample()
         .program("/tmp/a", &program)
-        .program("/tmp/y.so", &elf);
+        .program("/tmp/y.so", &shared());
     let sample = sample.with("/tmp/a", |file| {
         change(file.image.as_mut().unwrap().elf.as_mut().unwrap());
     });

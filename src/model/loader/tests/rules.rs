@@ -22,7 +22,7 @@ fn ends(sample: &Sample, call: &Call) -> Loaded {
 
 /// The sample with `/tmp/y.so`, which is called so.
 fn elsewhere() -> Sample {
-    let sample = sample().program("/tmp/y.so", &Built::new());
+    let sample = sample().program("/tmp/y.so", &shared());
     sample.with("/tmp/y.so", |file| library(file, "y.so", &[]))
 }
 
@@ -118,7 +118,7 @@ fn directories_of_the_environment_do_not_count_for_another_user() {
 #[test]
 fn directories_of_the_environment_come_after_an_rpath_and_before_a_runpath() {
     let sample = |change: fn(&mut Headers)| {
-        let sample = by(change).directory("/o").program("/o/y.so", &Built::new());
+        let sample = by(change).directory("/o").program("/o/y.so", &shared());
         sample.with("/o/y.so", |file| library(file, "y.so", &[]))
     };
     let mut call = environment(&["LD_LIBRARY_PATH=/o"]);
@@ -205,7 +205,7 @@ fn an_origin_in_the_root_is_the_root() {
     let sample = sample().with("/a", |file| {
         headers(file).runpath = Some("$ORIGIN/tmp".to_owned())
     });
-    let sample = sample.program("/tmp/y.so", &Built::new());
+    let sample = sample.program("/tmp/y.so", &shared());
     assert!(steps(&sample, &call("/a")).contains(&"/tmp/y.so".to_owned()));
 }
 
@@ -298,7 +298,8 @@ fn a_library_that_may_not_be_read_is_passed_over() {
     let sample = by(|elf| elf.runpath = Some("/tmp".to_owned()));
     let sample = sample.with("/tmp/y.so", |file| file.owned.mode = 0o711);
     let mut call = call("/tmp/a");
-    (call.caller.uid, call.caller.gid, call.caller.overrides) = (7, 7, false);
+    (call.caller.uid, call.caller.gid) = (7, 7);
+    (call.caller.overrides, call.caller.reads) = (false, false);
     call.caller.real = (7, 7);
     assert_eq!(steps(&sample, &call), [CACHE, "/lib/y.so"]);
 }
@@ -363,7 +364,7 @@ fn libraries_of_the_other_width_are_elsewhere() {
     let sample = sample().directory("/lib32").program("/n", &program);
     let sample = sample
         .program(loader, &Built::new_32())
-        .program("/lib32/y.so", &Built::new_32());
+        .program("/lib32/y.so", &Built::new_32().interpreter(LOADER));
     let sample = sample.with(loader, |file| library(file, "ld-linux.so.2", &[]));
     let found = libraries(&sample, &call("/n"), "");
     assert_eq!(
@@ -378,7 +379,7 @@ fn libraries_of_the_other_width_are_elsewhere() {
 #[test]
 fn a_library_in_the_other_width_is_passed_over() {
     let sample = by(|elf| elf.runpath = Some("/tmp".to_owned()));
-    let sample = sample.program("/tmp/y.so", &Built::new_32());
+    let sample = sample.program("/tmp/y.so", &Built::new_32().interpreter(LOADER));
     assert_eq!(
         steps(&sample, &call("/tmp/a")),
         ["/tmp/y.so", CACHE, "/lib/y.so"]
@@ -406,7 +407,7 @@ fn an_rpath_of_a_library_with_a_runpath_does_not_count_for_what_it_needs() {
 fn the_programs_rpath_counts_for_what_is_preloaded_by_others() {
     // Its own list, then that of who asked for it, is read from the library up to the program.
     let sample = by(|elf| elf.rpath = Some("/tmp".to_owned()));
-    let sample = sample.directory("/o").program("/o/q.so", &Built::new());
+    let sample = sample.directory("/o").program("/o/q.so", &shared());
     let sample = sample.with("/tmp/y.so", |file| {
         library(file, "y.so", &["q.so"]);
         headers(file).rpath = Some("/o".to_owned());
@@ -424,4 +425,24 @@ fn a_program_that_is_no_elf_file_any_more_ends() {
     program.program.image.as_mut().unwrap().elf = None;
     let end = load(&text.0, &program, &mut |_| Answer::Go);
     assert_eq!(end, Loaded::Exits(GIVES_UP));
+}
+
+#[test]
+fn a_library_that_has_two_names_is_known_by_both() {
+    let program = Built::new().interpreter(LOADER).needs("x.so");
+    let program = program.needs("y.so").needs("k.so");
+    let sample = sample()
+        .program("/b", &program)
+        .link("/lib/k.so", "y.so")
+        .with("/lib/x.so", |file| library(file, "x.so", &[]))
+        .with("/lib/y.so", |file| library(file, "y.so", &["k.so"]));
+    let seen = steps(&sample, &call("/b"));
+    assert_eq!(seen, [CACHE, "/lib/x.so", "/lib/y.so", "/lib/y.so"]);
+}
+
+#[test]
+fn what_has_no_dynamic_section_is_no_library() {
+    let sample = sample().program("/lib/x.so", &Built::new());
+    assert_eq!(steps(&sample, &call("/a")), [CACHE, "/lib/x.so"]);
+    assert_eq!(ends(&sample, &call("/a")), Loaded::Exits(127));
 }
