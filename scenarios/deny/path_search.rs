@@ -11,7 +11,7 @@
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a shell that finds a program in PATH and may not execute it",
+    summary: "each event of a program that env finds in PATH refused",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

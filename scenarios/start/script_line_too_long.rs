@@ -8,7 +8,7 @@
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "script whose interpreter is cut at 256 bytes",
+    summary: "script whose interpreter's name is longer than 256 bytes",
     run,
     ..Scenario::DEFAULT
 };
