@@ -246,7 +246,9 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Is,
         path: &[Field::Exe],
         stage: "later",
-        note: Some("Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE."),
+        note: Some(
+            "Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE or in a user namespace of its own.",
+        ),
     },
     Sign {
         view: "proc-poll",
@@ -255,7 +257,9 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Is,
         path: &[Field::Exe],
         stage: "whenever",
-        note: Some("Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE."),
+        note: Some(
+            "Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE or in a user namespace of its own.",
+        ),
     },
     Sign {
         view: "agent",
