@@ -1,8 +1,9 @@
 //! A set-user-ID program of root, started by another user.
 //!
-//! To an observer of opens it is a program like any other: the change of user is made at the point
-//! of no return (`begin_new_exec`, `bprm_creds_from_file`) and shows in no event. The loader runs
-//! in secure mode and ignores `LD_PRELOAD` with a slash in it, so that the library that is named is
+//! To an observer of opens it is a program like any other: the new ids are worked out right before
+//! the point of no return (`bprm_creds_from_file`) and taken after it, when exe and comm have changed
+//! (`commit_creds`; both in `begin_new_exec`), and neither shows in an event. The loader runs in
+//! secure mode and ignores `LD_PRELOAD` with a slash in it, so that the library that is named is
 //! never opened.
 //!
 //! See [c:execve-set-user-id]; [c:ld-so-secure].
