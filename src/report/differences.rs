@@ -135,6 +135,9 @@ mod tests {
         further.view = STAGES;
         record.seen.push(further);
         let text = differences(&rows(&[record]));
-        assert!(text.starts_with("2 reports are new or changed, of 1 scenario:"), "{text}");
+        assert!(
+            text.starts_with("2 reports are new or changed, of 1 scenario:"),
+            "{text}"
+        );
     }
 }
