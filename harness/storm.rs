@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, Test); 28] = [
+    let tests: [(&str, Test); 29] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),
@@ -75,6 +75,10 @@ fn main() -> ExitCode {
         ("stopped_at_the_terminal", stopped_at_the_terminal),
         ("leased_file", leased_file),
         ("monitor_killed", ending::monitor_killed),
+        (
+            "killed_where_ends_are_ignored",
+            ending::killed_where_ends_are_ignored,
+        ),
         ("guard_killed", ending::guard_killed),
         ("syslog_is_told", ending::syslog_is_told),
         ("monitor_stopped", ending::monitor_stopped),

@@ -32,6 +32,18 @@ pub fn monitor_killed(rig: &Rig) -> Result<()> {
     storm.end().map(drop)
 }
 
+/// Who started it may ignore SIGCHLD, which is inherited: the guard hears of the monitor's end all the same.
+pub fn killed_where_ends_are_ignored(rig: &Rig) -> Result<()> {
+    let own = Watch::command(&[], &rig.watched());
+    let mut command = Command::new("env");
+    command.arg("--ignore-signal=CHLD").arg(own.get_program());
+    command.args(own.get_args());
+    let mut watch = Watch::of(command, Stdio::null())?;
+    watch.begins()?;
+    watch.kill_monitor(Signal::SIGKILL)?;
+    watch.ends_unwatched().map(drop)
+}
+
 /// Without a guard the monitor ends, and says why.
 pub fn guard_killed(rig: &Rig) -> Result<()> {
     let mut watch = Watch::start(rig, &[], Stdio::null())?;

@@ -101,6 +101,10 @@ pub fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|word| word == "bisect-step");
     let failure = if bisecting { bisect_step::ABORT } else { 2 };
+    if let Err(errno) = crate::sys::hear_of_children() {
+        eprintln!("error: failed to reset SIGCHLD: {errno}");
+        return ExitCode::from(failure);
+    }
     let matches = help::grouped(Cli::command()).try_get_matches();
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| {

@@ -294,8 +294,7 @@ impl Control {
         let mut reader_gone = false;
         let mut glance = Instant::now() + Ward::GLANCE;
         // Without it, that a mount is gone cannot be noticed.
-        let marked = place::is_marked(threads.group) == Some(true);
-        if !marked {
+        if place::is_marked(threads.group).is_none() {
             tell("this kernel does not tell of marks: an unmount will not be noticed");
         }
         loop {
@@ -341,7 +340,7 @@ impl Control {
                 if self.ward.guard_stands_still() {
                     return Ok(End::Unwatched("the guard stands still".into()));
                 }
-                if marked && place::is_marked(threads.group) == Some(false) {
+                if place::is_marked(threads.group) == Some(false) {
                     let place = self.place.path.display();
                     return Ok(End::Unwatched(format!("what {place} was on is unmounted")));
                 }

@@ -79,7 +79,11 @@ fn is_served(kind: &str) -> bool {
 /// (proc_pid_fdinfo(5), "fanotify"). None where the kernel does not tell.
 #[must_use]
 pub fn is_marked(group: RawFd) -> Option<bool> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{group}")).ok()?;
+    tells_of_mark(&fs::read_to_string(format!("/proc/self/fdinfo/{group}")).ok()?)
+}
+
+/// The first line is the group's own, and is there without a mark as well (`fanotify_show_fdinfo` in fs/notify/fdinfo.c).
+fn tells_of_mark(info: &str) -> Option<bool> {
     let mut lines = info
         .lines()
         .filter_map(|line| line.strip_prefix("fanotify "));
@@ -96,6 +100,30 @@ mod tests {
     fn fuse_is_known_by_its_type() {
         assert!(is_served("fuse.sshfs") && is_served("virtiofs"));
         assert!(!is_served("tmpfs"));
+    }
+
+    const GROUP: &str = "pos:\t0\nflags:\t02\nfanotify flags:5 event-flags:0\n";
+
+    #[test]
+    fn a_kernel_that_says_nothing_of_groups_does_not_tell() {
+        assert_eq!(tells_of_mark("pos:\t0\nflags:\t02\n"), None);
+    }
+
+    #[test]
+    fn a_group_without_a_mark_has_lost_it() {
+        assert_eq!(tells_of_mark(GROUP), Some(false));
+    }
+
+    #[test]
+    fn a_mark_of_a_mount_is_one() {
+        let info = format!("{GROUP}fanotify mnt_id:1d mflags:0 mask:10000 ignored_mask:0\n");
+        assert_eq!(tells_of_mark(&info), Some(true));
+    }
+
+    #[test]
+    fn a_mark_of_a_file_system_is_one() {
+        let info = format!("{GROUP}fanotify sdev:3a mflags:0 mask:10000 ignored_mask:0\n");
+        assert_eq!(tells_of_mark(&info), Some(true));
     }
 
     #[test]

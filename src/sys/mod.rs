@@ -55,8 +55,8 @@ pub use process::{
 pub use random::reseed;
 pub use ring::Ring;
 pub use signal::{
-    block, fork_with, handle_all, is_pending, queue, send_to_thread, set_alternate_stack,
-    usable_signals,
+    block, fork_with, handle_all, hear_of_children, is_pending, queue, send_to_thread,
+    set_alternate_stack, usable_signals,
 };
 pub use timer::{DeadMan, Interval, arm_interval, arm_timer};
 pub use tracee::{Stopped, go_on_with, listen, stopped};

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{ForkResult, Pid};
 
 /// The numbers that a program may use: the C library keeps 32 and 33.
@@ -85,6 +86,18 @@ pub fn handle_all() -> nix::Result<()> {
         Errno::result(result)?;
     }
     Ok(())
+}
+
+/// Has the ends of children be told and kept, also where whoever executed this program ignores SIGCHLD: that is
+/// inherited, and a child then leaves neither signal nor status (`do_notify_parent` in kernel/signal.c).
+///
+/// # Errors
+///
+/// What sigaction(2) says.
+pub fn hear_of_children() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler of ours is taken away, and the default action of SIGCHLD runs no code.
+    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
 }
 
 /// Gives this thread an alternate stack for signals (sigaltstack(2)).
