@@ -9,7 +9,8 @@
 //! - `-- record COMMIT` adds the ratios to `benches/results/cpu.tsv`, one line a commit that claims
 //!   something;
 //! - `-- check` measures the rows that take no time, and fails when a ratio is more than 1.3 times the last
-//!   recorded one;
+//!   recorded one, and is so when all of it is measured once more: whoever else works on the machine makes a boot or
+//!   what is restored dearer for a minute, and what we made slower stays so;
 //! - `EXETRAIL_BENCH_KERNEL=7.3`: another kernel than 6.12.
 
 mod bare;
@@ -148,14 +149,18 @@ fn main() -> Result<ExitCode> {
     for row in rows.iter().filter(|row| row.begin == Begin::Warm) {
         run(&suite, &target, row, &stop)?;
     }
-    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); rows.len()];
-    let mut boots = Vec::new();
-    for _ in 0..rounds {
-        boots.push(measure(|| bare::boot(&target, accel, &stop).map(|()| 0))?);
-        for (row, costs) in rows.iter().zip(&mut costs) {
-            costs.push(measure(|| run(&suite, &target, row, &stop))?);
+    let series = || -> Result<(Vec<Cost>, Vec<Vec<Cost>>)> {
+        let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); rows.len()];
+        let mut boots = Vec::new();
+        for _ in 0..rounds {
+            boots.push(measure(|| bare::boot(&target, accel, &stop).map(|()| 0))?);
+            for (row, costs) in rows.iter().zip(&mut costs) {
+                costs.push(measure(|| run(&suite, &target, row, &stop))?);
+            }
         }
-    }
+        Ok((boots, costs))
+    };
+    let (boots, costs) = series()?;
     let boot = median(&boots, |cost| cost.cpu);
     println!("{id}, medians of {rounds} rounds\n");
     println!(
@@ -184,7 +189,25 @@ fn main() -> Result<ExitCode> {
     let file = root.join("benches/results/cpu.tsv");
     match arguments.as_slice() {
         [] | ["observers"] => Ok(ExitCode::SUCCESS),
-        ["check"] => check(&file, &id, &ratios),
+        ["check"] => {
+            let mut above = above(&file, &id, &ratios)?;
+            if !above.is_empty() {
+                println!("all of it once more");
+                let (boots, costs) = series()?;
+                let boot = median(&boots, |cost| cost.cpu);
+                let cpu = costs.iter().map(|costs| median(costs, |cost| cost.cpu));
+                let again = rows.iter().zip(cpu);
+                let again: Vec<_> = again
+                    .map(|(row, cpu)| (row.name.as_str(), cpu / boot))
+                    .collect();
+                let still = self::above(&file, &id, &again)?;
+                above.retain(|name| still.contains(name));
+            }
+            Ok(match above.is_empty() {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
+        }
         ["record", commit] => record(&file, &id, commit, &ratios).map(|()| ExitCode::SUCCESS),
         other => bail!("{other:?} is nothing to do: observers, check, or record COMMIT"),
     }
@@ -263,20 +286,21 @@ fn last(text: &str, id: &str, row: &str) -> Option<f64> {
     })
 }
 
-fn check(file: &Path, id: &str, ratios: &[(&str, f64)]) -> Result<ExitCode> {
+/// The rows whose ratio is too far above the last that was recorded; each is told.
+fn above<'a>(file: &Path, id: &str, ratios: &[(&'a str, f64)]) -> Result<Vec<&'a str>> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("failed to read {}", file.display()))?;
-    let mut code = ExitCode::SUCCESS;
+    let mut above = Vec::new();
     for (name, ratio) in ratios {
         let Some(recorded) = last(&text, id, name) else {
             bail!("{name} has no recorded ratio on {id}: record one with -- record COMMIT");
         };
         if *ratio > SLACK * recorded {
             println!("{name}: {ratio:.2} boots, recorded are {recorded:.2}: too slow");
-            code = ExitCode::FAILURE;
+            above.push(*name);
         }
     }
-    Ok(code)
+    Ok(above)
 }
 
 fn record(file: &Path, id: &str, commit: &str, ratios: &[(&str, f64)]) -> Result<()> {
