@@ -112,6 +112,13 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }
 
+/// The arguments of a run whose records are kept.
+fn kept_run(label: &str, directory: &str) -> Vec<String> {
+    let scenario = SCENARIOS[0];
+    let observed = ["run", scenario, "--observe", "trail", "-k", label];
+    words(&[&observed[..], &["--records", directory]].concat())
+}
+
 /// A cache of its own, in which is room.
 fn cache(lab: &Lab) -> Result<tempfile::TempDir> {
     let cache = tempfile::tempdir()?;
@@ -127,16 +134,7 @@ fn records_have_no_room(lab: &Lab) -> Result<(), Failed> {
         cache: cache.path(),
         place,
         before: Files::new(),
-        arguments: words(&[
-            "run",
-            SCENARIOS[0],
-            "--observe",
-            "trail",
-            "-k",
-            &label,
-            "--records",
-            &directory,
-        ]),
+        arguments: kept_run(&label, &directory),
         done: 0,
         step: 4 * KIB,
     };
@@ -156,16 +154,7 @@ fn whole(files: &Files) -> Result<()> {
 fn pending_snapshots_have_no_room(lab: &Lab) -> Result<(), Failed> {
     let (cache, records) = (cache(lab)?, tempfile::tempdir()?);
     let (label, directory) = (lab.target().label(), records.path().display().to_string());
-    let run = words(&[
-        "run",
-        SCENARIOS[0],
-        "--observe",
-        "trail",
-        "-k",
-        &label,
-        "--records",
-        &directory,
-    ]);
+    let run = kept_run(&label, &directory);
     let output = isolated(cache.path(), &[], "exec \"$@\"")
         .args(run)
         .output()?;
