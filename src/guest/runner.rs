@@ -1,6 +1,5 @@
 //! PID 1 in the scenarios' root: runs what the plan asks for and sends what was seen.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -24,6 +23,7 @@ use crate::files;
 use crate::model::{self, Either, Recording, Witness, World};
 use crate::need::asked;
 use crate::observer::Watch;
+use crate::proc;
 use crate::scenario::{Hang, LaunchEnding, Reply, Request, keep_counting};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, LabKind, Run, Section, Trail, normalise};
@@ -413,6 +413,6 @@ fn hang(monitor: i32) -> Option<String> {
 }
 
 fn pid_max() -> Result<i32> {
-    let text = fs::read_to_string("/proc/sys/kernel/pid_max").context("failed to read pid_max")?;
+    let text = proc::text("/proc/sys/kernel/pid_max").context("failed to read pid_max")?;
     text.trim().parse().context("failed to read pid_max")
 }

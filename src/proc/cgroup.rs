@@ -8,13 +8,13 @@ impl Cgroups {
     /// Reads our own; empty where there are none (cgroups(7), `/proc/[pid]/cgroup`).
     #[must_use]
     pub fn own() -> Cgroups {
-        Cgroups(std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+        Cgroups(super::text("/proc/self/cgroup").unwrap_or_default())
     }
 
     /// Reads those of a process; empty where there are none, or it is gone.
     #[must_use]
     pub fn of(pid: i32) -> Cgroups {
-        Cgroups(std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default())
+        Cgroups(super::text(format!("/proc/{pid}/cgroup")).unwrap_or_default())
     }
 
     /// The path in the hierarchy of cgroup v2.

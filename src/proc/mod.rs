@@ -4,11 +4,17 @@
 //! not a customer of this.
 
 mod cgroup;
+mod descriptors;
+mod family;
 mod mount;
 mod stat;
 mod status;
+mod text;
 
 pub use cgroup::Cgroups;
+pub use descriptors::Descriptor;
+pub use family::family;
 pub use mount::Mount;
 pub use stat::{Stat, is_below};
 pub use status::Status;
+pub use text::{bytes, text};

@@ -30,7 +30,7 @@ impl Mount {
     ///
     /// The table cannot be read.
     pub fn all() -> Result<Vec<Mount>> {
-        let text = std::fs::read("/proc/self/mountinfo").context("failed to read the mounts")?;
+        let text = super::bytes("/proc/self/mountinfo").context("failed to read the mounts")?;
         Ok(Mount::parse(&text))
     }
 

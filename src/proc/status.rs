@@ -26,8 +26,7 @@ impl Status {
     }
 
     fn at(path: &str) -> Option<Status> {
-        let bytes = std::fs::read(path).ok()?;
-        Some(Status(String::from_utf8_lossy(&bytes).into_owned()))
+        super::text(path).ok().map(Status)
     }
 
     /// What follows a name, such as `Tgid:` or `Max processes`.

@@ -20,6 +20,7 @@ use nix::sys::statfs::{EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fst
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use crate::model::{self, Bytes, Capabilities, Files, Image, Node, Owned};
+use crate::proc::{family, text};
 use crate::sys;
 use crate::trail::{Release, printable};
 
@@ -239,7 +240,9 @@ fn is_magic(path: &str) -> bool {
     }
 }
 
-/// Files that a process has open, or mapped, for writing.
+/// Files that we, or who is below us, have open or mapped for writing.
+///
+/// Nobody else opens a file of a scenario to write it: its programs are all started by the launcher, and come to it when their parents end.
 fn written() -> BTreeSet<(u64, u64)> {
     let mut found = BTreeSet::new();
     let mut add = |path: &Path| {
@@ -247,15 +250,16 @@ fn written() -> BTreeSet<(u64, u64)> {
             found.insert((meta.dev(), meta.ino()));
         }
     };
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for process in entries.map(|entry| entry.path()).filter(|path| runs(path)) {
+    let own = i32::try_from(std::process::id()).ok().and_then(family);
+    for pid in own.unwrap_or_else(everybody) {
+        let process = PathBuf::from(format!("/proc/{pid}"));
         let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten();
         for descriptor in descriptors.flatten().map(|entry| entry.path()) {
             if is_written_by(&descriptor) {
                 add(&descriptor);
             }
         }
-        let maps = fs::read_to_string(process.join("maps")).unwrap_or_default();
+        let maps = text(process.join("maps")).unwrap_or_default();
         for line in maps.lines().filter(|line| line.contains(" rw-s ")) {
             add(Path::new(
                 line.split_ascii_whitespace().nth(5).unwrap_or_default(),
@@ -265,24 +269,19 @@ fn written() -> BTreeSet<(u64, u64)> {
     found
 }
 
-/// Whether an entry of `/proc` is a process with a program: threads of the kernel, which are most
-/// entries of a guest, have none and open nothing.
-fn runs(entry: &Path) -> bool {
-    let name = entry.file_name().unwrap_or_default().as_encoded_bytes();
-    name.iter().all(u8::is_ascii_digit) && fs::read_link(entry.join("exe")).is_ok()
+/// Every process, where the kernel does not tell who is below us.
+fn everybody() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect()
 }
 
 /// Whether a descriptor writes: its link in `/proc/PID/fd` then has the w bit, and with `O_PATH`
 /// it has none at all (`tid_fd_update_inode` in fs/proc/fd.c).
 fn is_written_by(descriptor: &Path) -> bool {
     fs::symlink_metadata(descriptor).is_ok_and(|link| link.mode() & 0o200 != 0)
-}
-
-/// The flags of a descriptor, from `/proc/PID/fdinfo/N` (proc_pid_fdinfo(5)).
-pub fn flags(info: &str) -> Option<i32> {
-    let mut lines = info.lines();
-    let flags = lines.find_map(|line| line.strip_prefix("flags:"))?;
-    i32::from_str_radix(flags.trim(), 8).ok()
 }
 
 fn errno(error: io::Error) -> nix::errno::Errno {

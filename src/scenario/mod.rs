@@ -44,7 +44,7 @@ pub use execs::keep_counting;
 pub use held::held;
 pub use kmsg::KernelLog;
 pub use listener::{Listener, answer, fork_start, hear, reap};
-pub use look::{FileView, Inspected, flags as open_flags, running_kernel};
+pub use look::{FileView, Inspected, running_kernel};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{LIES, Registered, close, select, use_instead};

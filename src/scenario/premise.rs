@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use nix::libc;
 use serde::{Deserialize, Serialize};
 
-use super::{Exec, FileView, Inspected, open_flags, running_kernel};
+use super::{Exec, FileView, Inspected, running_kernel};
 use crate::model::{
     self, Answer, BinfmtEntry, Call, Caller, Either, Files as _, KernelEnding, Node, Recording,
     Target, World,
 };
-use crate::proc::{Stat, Status};
+use crate::proc::{Descriptor, Stat, Status, text};
 use crate::sys;
 use crate::trail::printable;
 
@@ -41,7 +40,7 @@ impl Surroundings<'_> {
     pub(super) fn look(&self, exec: &Exec, pid: i32) -> Option<Premise> {
         let mut call = exec.model(caller(pid)?)?;
         call.formats = self.formats.to_vec();
-        let modprobe = fs::read_to_string("/proc/sys/kernel/modprobe").unwrap_or_default();
+        let modprobe = text("/proc/sys/kernel/modprobe").unwrap_or_default();
         modprobe.trim().clone_into(&mut call.modprobe);
         if let Target::At {
             fd: Some(fd),
@@ -49,9 +48,10 @@ impl Surroundings<'_> {
             ..
         } = &mut call.target
         {
-            let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"));
-            let flags = info.ok().and_then(|info| open_flags(&info));
-            *cloexec = flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0);
+            let found = u64::try_from(*fd)
+                .ok()
+                .and_then(|fd| Descriptor::of(pid, fd));
+            *cloexec = found.is_some_and(|found| found.closes);
         }
         let view = FileView::of(u32::try_from(pid).ok()?, self.contents, &self.watched);
         for format in &mut call.formats {
@@ -110,7 +110,8 @@ fn caller(pid: i32) -> Option<Caller> {
     let groups = status.value("Groups:")?.split_ascii_whitespace();
     let root = link("root")?;
     let cwd = link("cwd")?;
-    let comm = fs::read_to_string(format!("{own}/comm")).ok()?;
+    let comm = text(format!("{own}/comm")).ok()?;
+    let descriptors = Descriptor::all(pid);
     Some(Caller {
         exe: link("exe")?,
         comm: comm.trim_end_matches('\n').to_owned(),
@@ -136,46 +137,33 @@ fn caller(pid: i32) -> Option<Caller> {
         stack: limit("Max stack size")?,
         space: limit("Max address space")?,
         protects_links: setting("fs/protected_symlinks") == Some(1),
-        no_descriptor: !has_number_left(pid, limit("Max open files")?),
-        large_table: has_large_table(pid),
+        no_descriptor: !has_number_left(&descriptors, limit("Max open files")?),
+        large_table: has_large_table(pid, &descriptors),
     })
 }
 
 /// A number below `/proc/sys`.
 fn setting(name: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/sys/{name}")).ok()?;
-    text.trim().parse().ok()
-}
-
-/// The descriptors of a process, each with whether an exec closes it.
-fn descriptors(pid: i32) -> Vec<(u64, bool)> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter();
-    let entries = entries.flatten().flatten().map(|entry| entry.path());
-    let descriptor = |path: PathBuf| {
-        let number = path.file_name()?.to_str()?.parse().ok()?;
-        let flags = open_flags(&fs::read_to_string(path).ok()?)?;
-        Some((number, flags & libc::O_CLOEXEC != 0))
-    };
-    entries.filter_map(descriptor).collect()
+    let value = text(format!("/proc/sys/{name}")).ok()?;
+    value.trim().parse().ok()
 }
 
 /// Whether one of the numbers below the limit is free when the exec has closed what it closes.
-fn has_number_left(pid: i32, limit: u64) -> bool {
-    let kept = descriptors(pid);
-    let kept = kept
+fn has_number_left(descriptors: &[Descriptor], limit: u64) -> bool {
+    let kept = descriptors
         .iter()
-        .filter(|(number, closed)| *number < limit && !closed);
+        .filter(|found| found.number < limit && !found.closes);
     (kept.count() as u64) < limit
 }
 
 /// Whether the process shares its table with another one, and a copy would be too large: `dup_fd` in
 /// fs/file.c, which counts in words.
-fn has_large_table(pid: i32) -> bool {
+fn has_large_table(pid: i32, descriptors: &[Descriptor]) -> bool {
     const WORD: u64 = 64;
-    let most = fs::read_to_string("/proc/sys/fs/nr_open").unwrap_or_default();
-    let most = most.trim().parse().unwrap_or(u64::MAX);
-    let numbers = descriptors(pid).into_iter().map(|(number, _)| number);
-    let is_large = numbers
+    let most = setting("fs/nr_open").unwrap_or(u64::MAX);
+    let is_large = descriptors
+        .iter()
+        .map(|found| found.number)
         .max()
         .is_some_and(|last| last / WORD > most.saturating_sub(1) / WORD);
     let entries = || fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -196,7 +184,7 @@ fn processes(uid: u32) -> u64 {
 
 /// Whether the system has as many files open as it may.
 fn no_files() -> bool {
-    let numbers = fs::read_to_string("/proc/sys/fs/file-nr").unwrap_or_default();
+    let numbers = text("/proc/sys/fs/file-nr").unwrap_or_default();
     let mut numbers = numbers.split_ascii_whitespace().map(str::parse::<u64>);
     match (numbers.next(), numbers.nth(1)) {
         (Some(Ok(open)), Some(Ok(most))) => open >= most,
