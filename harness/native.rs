@@ -48,14 +48,14 @@ const CASES: [Case; 7] = [
         "launcher_is_stuck",
         Fault::Stuck,
         Killed::Nobody,
-        "did not come to its end",
+        "stood still for",
         1,
     ),
     case(
         "monitor_is_wedged",
         Fault::Wedge,
         Killed::Nobody,
-        "did not come to its end",
+        "stood still for",
         1,
     ),
     case(

@@ -41,7 +41,7 @@ pub struct Case {
     /// suite's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// How long it may take, in seconds; 20 where nothing is said.
+    /// How long it may stand still, in seconds; 20 where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<u64>,
     /// Further file systems that are watched, by a path on them.

@@ -227,7 +227,7 @@ pub(super) struct Work<'a> {
     pub run: &'a Doing<'a>,
     /// What it is when the listener hangs.
     pub hang: Hang,
-    /// How long it may take.
+    /// How long it may take from one watched start to the next.
     pub time: Duration,
     /// Who is told where the runner is.
     pub listener: &'a dyn Listener,
@@ -277,7 +277,7 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
         }
         let request: Request = request.map_err(|error| {
             anyhow!(
-                "the scenario did not come to its end within {} s ({error}); still there: {}",
+                "the scenario stood still for {} s ({error}); still there: {}",
                 work.time.as_secs(),
                 report::living()
             )
@@ -300,6 +300,8 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
             Request::Remove(path) => undo.path(path).map(|()| Reply::Ok),
             Request::Format { name, rule } => undo.format(&name, &rule).map(|()| Reply::Ok),
             Request::Arm { also, policy } => {
+                // One with many starts is not broken because its machine is slow; one that never ends is ended by the host.
+                deadline = Instant::now() + work.time;
                 arm(work, also, policy, deadline, &mut boot.observers).map(Reply::Armed)
             }
             Request::Disarm(ending) => {

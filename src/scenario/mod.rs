@@ -74,7 +74,7 @@ pub struct Scenario {
     /// Parts of the fixture that it starts or loads something of, beside the base
     /// (`vm/fixture.toml`).
     pub parts: &'static [&'static str],
-    /// How long it may take; it is broken then.
+    /// How long it may take from one watched start to the next; it is broken then.
     pub deadline: Duration,
     /// What it is when the listener itself hangs until the deadline.
     pub hang: Hang,
