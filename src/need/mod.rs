@@ -42,6 +42,8 @@ pub enum Host {
     Built(bool),
     /// A kernel of this mainline series or a newer one has this option; an older one need not.
     From(&'static str, &'static str),
+    /// A setting at run time, of which the guest's word has to do.
+    Setting,
     /// The lab is a virtual machine.
     Vm,
     /// Root has this capability (capabilities(7), by its number), as it may not where the running
@@ -135,6 +137,7 @@ impl Host {
                     false => Some(true),
                 }
             }
+            Host::Setting => None,
             Host::Vm => Some(facts.lab == LabKind::Vm),
             Host::Capability(number) => {
                 Some(facts.lab == LabKind::Vm || has_capability(facts.capabilities, number))

@@ -128,6 +128,20 @@ pub const USER_NAMESPACES: Need = Need {
     probe: |_| Path::new("/proc/self/ns/user").exists(),
 };
 
+/// A user without any capability may have a user namespace, and all of them in it.
+pub const UNPRIVILEGED_USER_NAMESPACES: Need = Need {
+    what: "user namespaces of ordinary users (CONFIG_USER_NS, and the settings of the system)",
+    host: Host::Both(&Host::Config("CONFIG_USER_NS"), &Host::Setting),
+    probe: |_| gives_users_namespaces(Path::new("/proc")),
+};
+
+/// Addresses and exe of a process can be set at once (prctl(2), `PR_SET_MM_MAP`).
+pub const MM_MAP: Need = Need {
+    what: "PR_SET_MM_MAP (CONFIG_CHECKPOINT_RESTORE)",
+    host: Host::Config("CONFIG_CHECKPOINT_RESTORE"),
+    probe: |_| crate::sys::has_mm_map(),
+};
+
 /// The kernel can be asked whether it would execute a file.
 ///
 /// Commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)").
@@ -253,6 +267,16 @@ fn lends_disks(lab: LabKind, root: &Path) -> bool {
         || root.join("dev/loop-control").exists() && knows_file_system(root, "ext4")
 }
 
+/// Whether the kernel with this `/proc` has ordinary users make user namespaces.
+fn gives_users_namespaces(proc: &Path) -> bool {
+    let setting = |name: &str| std::fs::read_to_string(proc.join("sys").join(name));
+    let is = |name, value| setting(name).is_ok_and(|set| set.trim() == value);
+    // Debian's and Ubuntu's, which no other kernel has.
+    let forbidden = is("kernel/unprivileged_userns_clone", "0")
+        || is("kernel/apparmor_restrict_unprivileged_userns", "1");
+    proc.join("self/ns/user").exists() && !is("user/max_user_namespaces", "0") && !forbidden
+}
+
 /// What a kernel of this series or a newer one is asked; an older one need not have it.
 fn since(series: &str, running: Option<Release>, probe: fn() -> bool) -> bool {
     match running.filter(|release| !release.has(&[series])) {
@@ -330,6 +354,35 @@ mod tests {
     #[test]
     fn the_native_lab_is_lent_its_disks_whatever_it_has() {
         assert!(disks(LabKind::Native, &[]));
+    }
+
+    /// Whether users have namespaces where the settings of the kernel are these.
+    fn namespaces(settings: &[(&str, &str)]) -> bool {
+        let proc = tempfile::tempdir().unwrap();
+        for (name, value) in settings {
+            let file = proc.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, value).unwrap();
+        }
+        gives_users_namespaces(proc.path())
+    }
+
+    #[test]
+    fn each_setting_takes_the_namespaces_of_users_away() {
+        let known = ("self/ns/user", "");
+        let most = "sys/user/max_user_namespaces";
+        let debian = "sys/kernel/unprivileged_userns_clone";
+        let ubuntu = "sys/kernel/apparmor_restrict_unprivileged_userns";
+        assert!(!namespaces(&[]) && namespaces(&[known]));
+        assert!(namespaces(&[
+            known,
+            (most, "96551\n"),
+            (debian, "1\n"),
+            (ubuntu, "0\n")
+        ]));
+        for forbidden in [(most, "0\n"), (debian, "0\n"), (ubuntu, "1\n")] {
+            assert!(!namespaces(&[known, forbidden]), "{forbidden:?}");
+        }
     }
 
     #[test]

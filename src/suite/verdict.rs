@@ -32,8 +32,13 @@ pub fn verdict<T>(
         Err(Failure::Broken(reason)) => Err((Outcome::Broken, reason)),
         Err(Failure::Unsupported(missing)) => {
             let what = missing.join(", ");
-            // Without a configuration the guest's own word has to do.
-            match facts.config.is_none() || missing == unmet {
+            // Without a configuration, and of a setting, the guest's own word has to do.
+            let is_open = |what: &&String| {
+                let mut needs = needs.iter();
+                needs.any(|need| need.what == **what && need.on_host(facts).is_none())
+            };
+            let known: Vec<_> = missing.iter().filter(|what| !is_open(what)).collect();
+            match facts.config.is_none() || known == unmet {
                 true => Err((Outcome::Unsupported, format!("needs {what}"))),
                 false => Err((
                     Outcome::Broken,
@@ -97,8 +102,25 @@ mod tests {
             probe: |_| true,
         },
     ];
+    const SET: &[Need] = &[
+        NEEDS[1],
+        Need {
+            what: "A, as it is set",
+            host: Host::Both(&NEEDS[1].host, &Host::Setting),
+            probe: |_| true,
+        },
+    ];
 
     fn of(
+        lab: LabKind,
+        config: Option<&str>,
+        result: Result<(), Failure>,
+    ) -> Result<(), (Outcome, String)> {
+        of_needs(NEEDS, lab, config, result)
+    }
+
+    fn of_needs(
+        needs: &[Need],
         lab: LabKind,
         config: Option<&str>,
         result: Result<(), Failure>,
@@ -110,7 +132,7 @@ mod tests {
             lab,
             capabilities: 0,
         };
-        verdict(result, NEEDS, &facts)
+        verdict(result, needs, &facts)
     }
 
     fn missing(what: &str) -> Result<(), Failure> {
@@ -122,6 +144,24 @@ mod tests {
         let (outcome, reason) = of(LabKind::Vm, Some(""), missing(NEEDS[1].what)).unwrap_err();
         assert_eq!(outcome, Outcome::Unsupported);
         assert!(reason.contains("CONFIG_A"), "{reason}");
+    }
+
+    #[test]
+    fn what_is_set_the_guest_says_alone_where_the_kernel_has_it() {
+        let of = |config, missing: &[&Need]| {
+            let missing = missing.iter().map(|need| need.what.to_owned());
+            let result = Err(Failure::Unsupported(missing.collect()));
+            of_needs(SET, LabKind::Vm, Some(config), result)
+                .unwrap_err()
+                .0
+        };
+        let [kernel, setting] = SET else {
+            unreachable!()
+        };
+        assert_eq!(of("CONFIG_A=y\n", &[setting]), Outcome::Unsupported);
+        assert_eq!(of("", &[kernel, setting]), Outcome::Unsupported);
+        assert_eq!(of("CONFIG_A=y\n", &[kernel, setting]), Outcome::Broken);
+        assert_eq!(of("", &[kernel]), Outcome::Broken);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use memory::{
     own_robust, read_memory, remove_segment, shared_word, trim_heap,
 };
 pub use module::finit_module;
-pub use mount::{attribute, clone_mount, set_attribute, set_exe_file};
+pub use mount::{attribute, clone_mount, has_mm_map, set_attribute, set_exe_file};
 pub use narrow::execve_narrow;
 pub use perf::Passes;
 pub use power::{
