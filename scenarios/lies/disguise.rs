@@ -5,8 +5,7 @@
 //! before that). The arguments are what lies between two addresses of the process's own memory
 //! (`get_mm_cmdline` in fs/proc/base.c), which `PR_SET_MM_ARG_START` and `_END` choose; comm is free text (`PR_SET_NAME`).
 //! The first two take CAP_SYS_RESOURCE; arguments can as well be overwritten in place, which takes nothing. Nor is exe safe from who has no
-//! privilege: `PR_SET_MM_MAP` asks for CAP_CHECKPOINT_RESTORE in the user namespace of the process alone (`prctl_set_mm_map` in
-//! kernel/sys.c), which everybody has in one of his own. That is not shown here.
+//! privilege: `lies/disguise_unprivileged` takes it in a user namespace.
 //!
 //! Finding: whoever looks into `/proc` afterwards, at whatever moment, finds the other program in all three
 //! places, and so does a permission monitor that looks at who opens a file. What was told at the exec stays true: path and file of the

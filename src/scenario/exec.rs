@@ -334,7 +334,7 @@ impl Exec {
     pub(super) fn is_telling(&self) -> bool {
         matches!(
             self.telling,
-            Some(Role::Report | Role::State | Role::Disguise)
+            Some(Role::Report | Role::State | Role::Disguise | Role::DisguiseUnprivileged)
         )
     }
 

@@ -20,7 +20,8 @@ mod word;
 use alloc::format;
 use alloc::string::String;
 
-use bare::Given;
+use bare::{Failed, Given};
+use disguise::Guise;
 use escape::printable;
 use role::{DISGUISE_FD, OPENED, ROLE, Role, STATE, TELL_FD};
 
@@ -30,7 +31,8 @@ fn main(given: &Given) -> i32 {
     match role {
         Some(Role::Report) => report(given),
         Some(Role::State) => find(given),
-        Some(Role::Disguise) => pretend(given),
+        Some(Role::Disguise) => pretend(given, Guise::take),
+        Some(Role::DisguiseUnprivileged) => pretend(given, unprivileged),
         Some(Role::Exit) => 0,
         Some(Role::Crash) => bare::crash(),
         // It is executed by a scenario alone.
@@ -70,15 +72,26 @@ fn report(given: &Given) -> i32 {
 }
 
 /// Says what this program was told, becomes another to look at, and opens a file.
-fn pretend(given: &Given) -> i32 {
+fn pretend(given: &Given, take: fn(&Guise) -> Result<(), Failed>) -> i32 {
     if report(given) != 0 {
         return 99;
     }
-    let disguised = disguise::disguise(DISGUISE_FD, b"true", b"/usr/bin/true\0");
-    match disguised.and_then(|()| bare::read(OPENED)) {
+    let guise = Guise::of(DISGUISE_FD, b"true\0", b"/usr/bin/true\0");
+    match take(&guise).and_then(|()| bare::read(OPENED)) {
         Ok(_) => 0,
-        Err(bare::Failed(errno)) => errno,
+        Err(Failed(errno)) => errno,
     }
+}
+
+/// Takes another's place without a privilege, and says who did and what each call said.
+fn unprivileged(guise: &Guise) -> Result<(), Failed> {
+    let mut found = state::look("uids,effective", &Given::default());
+    let said = guise.take_unprivileged()?;
+    found.extend(said.into_iter().map(|(call, said)| (call, state::number(said))));
+    bare::write(
+        TELL_FD,
+        word::line(bare::process_id(), None, &found).as_bytes(),
+    )
 }
 
 fn say(line: &String) -> i32 {

@@ -7,7 +7,8 @@ pub const ROLE: &str = "EXETRAIL_ROLE";
 pub const STATE: &str = "EXETRAIL_STATE";
 /// Where the report goes.
 pub const TELL_FD: i32 = 101;
-/// Where [`Role::Disguise`] has the file that it takes for its exe, and what it opens then.
+/// Where [`Role::Disguise`] and [`Role::DisguiseUnprivileged`] have the file that they take for their exe, and
+/// what they open then.
 pub const DISGUISE_FD: usize = 5;
 /// See [`DISGUISE_FD`].
 pub const OPENED: &str = "/tmp/opened";
@@ -21,6 +22,8 @@ pub enum Role {
     State,
     /// Says what it was told, takes exe, comm and arguments of `/usr/bin/true`, and opens a file.
     Disguise,
+    /// The same without a privilege, in a user namespace of its own; says also which calls were refused.
+    DisguiseUnprivileged,
     /// Exits with 0.
     Exit,
     /// Dies of SIGABRT.
@@ -35,6 +38,7 @@ impl Role {
             Role::Report => "report",
             Role::State => "state",
             Role::Disguise => "disguise",
+            Role::DisguiseUnprivileged => "disguise-unprivileged",
             Role::Exit => "exit",
             Role::Crash => "crash",
         }
@@ -47,6 +51,7 @@ impl Role {
             Role::Report,
             Role::State,
             Role::Disguise,
+            Role::DisguiseUnprivileged,
             Role::Exit,
             Role::Crash,
         ];

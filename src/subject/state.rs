@@ -4,7 +4,7 @@
 
 use alloc::borrow::ToOwned as _;
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::word::Finding;
@@ -374,7 +374,9 @@ fn yes_or_no(is: bool) -> String {
     if is { "yes" } else { "no" }.to_owned()
 }
 
-fn number(answer: Result<i32, Failed>) -> String {
+/// What a call said: a number, or its errno.
+#[must_use]
+pub fn number(answer: Result<impl ToString, Failed>) -> String {
     answer.map_or_else(errno, |number| number.to_string())
 }
 

@@ -9,7 +9,7 @@ use crate::view::ViewName;
 pub struct Ima;
 
 /// The scenarios that show what it can say and what not, of [`Ima`]: each of them takes a boot.
-const SCENARIOS: [&str; 33] = [
+const SCENARIOS: [&str; 34] = [
     // A program, and what runs it.
     "start/bits32",
     "start/binfmt_misc",
@@ -34,6 +34,7 @@ const SCENARIOS: [&str; 33] = [
     "start/replaced_while_running",
     "start/symlink",
     "lies/disguise",
+    "lies/disguise_unprivileged",
     "lies/link",
     "lies/notified",
     "lies/path",
