@@ -153,7 +153,13 @@ impl AgentArgs {
             path.extend(place.map(|place| place.to_string_lossy().into_owned()));
         }
         Ok(Some(Brought {
-            agent: wire::AgentCommand { command, path },
+            agent: wire::AgentCommand {
+                command,
+                path,
+                ready_s: tool
+                    .and_then(|tool| tool.ready)
+                    .unwrap_or(wire::AgentCommand::READY_S),
+            },
             load: Load::own(root.build(&project.cache)?.archive),
             store: self.snapshots(project).map(Store::Directory),
         }))

@@ -203,12 +203,15 @@ impl Guest<'_> {
             own.copied().unwrap_or(scenario.scenario.deadline) + grace
         };
         let limit = together.iter().map(|scenario| own(scenario));
-        let limit = limit.sum::<Duration>() + self.options.boot + grace;
+        let brought = self.suite.brought.as_ref();
+        let agent = brought.map_or(Duration::ZERO, |brought| brought.agent.ready());
+        let limit = limit.sum::<Duration>() + self.options.boot + agent + grace;
         let mut release = self.target.release.clone();
         let mut heard = |message| match message {
             Message::Hello { release: seen, .. } => {
                 release = seen;
-                Some(grace)
+                // An agent is started now.
+                Some(agent + grace)
             }
             Message::Started { scenario } => {
                 let found = left.iter().find(|registered| registered.name == scenario);

@@ -39,6 +39,8 @@ pub struct Tool {
     pub explained: Option<String>,
     /// What it says last, where it does not work on any of the kernels.
     pub fails: Option<String>,
+    /// How many seconds it may take until it is ready, where that is more than an agent's.
+    pub ready: Option<u64>,
     /// What is started.
     command: String,
     /// How its output is read: a filter for jq(1).

@@ -30,6 +30,19 @@ pub struct AgentCommand {
     pub command: String,
     /// Directories in which it is looked for first.
     pub path: Vec<String>,
+    /// How many seconds it may take until it is ready.
+    pub ready_s: u64,
+}
+
+impl AgentCommand {
+    /// How many seconds that are where nothing else is asked for.
+    pub const READY_S: u64 = 15;
+
+    /// How long it may take until it is ready.
+    #[must_use]
+    pub fn ready(&self) -> Duration {
+        Duration::from_secs(self.ready_s)
+    }
 }
 
 /// What a guest is told over the record channel that has no plan in its image.
