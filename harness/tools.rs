@@ -73,19 +73,28 @@ fn main() -> ExitCode {
     libtest_mimic::run(&args, trials.collect()).exit_code()
 }
 
-/// The records of a run beside a tool, in a checkout.
-fn run(checkout: &Path, tool: &str, scenarios: &[&str], kernels: &str) -> Vec<Value> {
+/// The records of a run beside a tool, in a checkout; none of one that was interrupted.
+fn run(
+    checkout: &Path,
+    tool: &str,
+    scenarios: &[&str],
+    kernels: &str,
+) -> Result<Vec<Value>, Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
     command.current_dir(checkout).arg("run").args(scenarios);
     command.env(exetrail::suite::VARIABLE, "trail");
     command.args(["-k", kernels, "--format", "json", "--tool", tool]);
     let output = command.output().expect("exetrail is there");
+    // What was seen until then would be told as if it were all.
+    if !matches!(output.status.code(), Some(0..=2)) {
+        return Err(format!("the run ended with {}", output.status).into());
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     let records = text.lines().map(|line| {
         let said = String::from_utf8_lossy(&output.stderr);
         serde_json::from_str(line).expect(&said)
     });
-    records.collect()
+    Ok(records.collect())
 }
 
 /// What the view is in a record.
@@ -97,7 +106,7 @@ fn view<'a>(record: &'a Value, name: &str) -> &'a Value {
 
 fn says_what_is_accepted(tool: &Tool, kernels: &str) -> Result<(), Failed> {
     let scenarios = ["start", "container", "lies"];
-    let records = run(Path::new(ROOT), &tool.name, &scenarios, kernels);
+    let records = run(Path::new(ROOT), &tool.name, &scenarios, kernels)?;
     let mut wrong = Vec::new();
     for record in &records {
         let agent = view(record, "agent");
@@ -144,7 +153,7 @@ fn is_broken(kernel: &str, command: &str, said: &[&str]) -> Result<(), Failed> {
          read = '''inputs | line(\"^(?<pid>[0-9]+)$\") | {{pid: (.pid | tonumber)}}'''\n"
     );
     std::fs::write(vm.join("tools.toml"), table).expect("a table");
-    let records = run(place.path(), "failing", &["start/symlink"], kernel);
+    let records = run(place.path(), "failing", &["start/symlink"], kernel)?;
     let record = records.first().expect("a record");
     let agent = view(record, "agent");
     let reason = agent["reason"].as_str().unwrap_or_default();
