@@ -14,6 +14,9 @@ use crate::rig::{Rig, ends};
 pub const KERNELS: [&str; 3] = ["5.10", "6.12", "7.3"];
 /// A boot and what is done there, many times over.
 const BOUND: Duration = Duration::from_secs(60);
+/// Emulated code is translated again wherever it runs: with fixed addresses a program costs a quarter (docs/speed.md), and what a
+/// neighbour does, and not what his loader costs, is under test.
+const FIXED: &str = "echo 0 > /proc/sys/kernel/randomize_va_space\n";
 
 /// Cores go to a helper on the watched mount: while a monitor dumped core, that helper's exec would
 /// wait for the monitor, and the kernel for the helper, whatever signal comes.
@@ -105,7 +108,7 @@ fn on_each(test: &(dyn Fn(&str) -> Result<()> + Sync)) -> Result<()> {
 pub fn boot(kernel: &str, options: &[String], script: &str) -> Result<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
     command.args(["boot", kernel]).args(options);
-    command.args(["--", "/usr/bin/bash", "-c", script]);
+    command.args(["--", "/usr/bin/bash", "-c", &format!("{FIXED}{script}")]);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("failed to boot")?;
     let pid = child.id().cast_signed();
