@@ -21,6 +21,7 @@ mod pack;
 mod report;
 mod root;
 mod runner;
+mod still;
 mod task;
 mod undo;
 

@@ -13,6 +13,7 @@ use nix::sys::wait::waitpid;
 use super::clearing::{child_signals, end_everybody};
 use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
+use super::still::{self, Still};
 use super::task::{Doing, Own};
 use super::undo::Undo;
 use super::{
@@ -263,17 +264,26 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
     drop(theirs);
     let mut trail = Trail::default();
     let mut agreement = Agreement::default();
+    let mut still = Still::default();
     loop {
-        let request = link.receive(deadline);
-        if matches!(request, Err(LinkError::Deadline))
-            && work.hang == Hang::Observed
-            && let Some(hang) = boot.observers.holder().and_then(hang)
-        {
-            // Its death releases everybody; the launcher then tells how it ended.
-            boot.observers.release();
-            trail.hang = Some(hang);
-            deadline = Instant::now() + work.time;
-            continue;
+        let look = match work.hang {
+            Hang::Observed => deadline.min(Instant::now() + still::LOOK),
+            Hang::Fault => deadline,
+        };
+        let request = link.receive(look);
+        if matches!(request, Err(LinkError::Deadline)) && work.hang == Hang::Observed {
+            let over = Instant::now() >= deadline;
+            let monitor = boot.observers.holder();
+            if let Some(hang) = monitor.and_then(|monitor| still.stands(monitor, over)) {
+                // Its death releases everybody; the launcher then tells how it ended.
+                boot.observers.release();
+                trail.hang = Some(hang);
+                deadline = Instant::now() + work.time;
+                continue;
+            }
+            if !over {
+                continue;
+            }
         }
         let request: Request = request.map_err(|error| {
             anyhow!(
@@ -406,12 +416,6 @@ fn begun(launcher: i32, ending: &LaunchEnding) -> Result<Run> {
         exits: ending.exits.clone(),
         words: ending.words.clone(),
     })
-}
-
-/// A monitor that stands still inside the kernel, in words; none when it only has nothing to do.
-fn hang(monitor: i32) -> Option<String> {
-    let state = report::state(monitor);
-    (state == "D").then(|| "monitor (D): the listener waits inside the kernel".to_owned())
 }
 
 fn pid_max() -> Result<i32> {

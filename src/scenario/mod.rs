@@ -76,7 +76,7 @@ pub struct Scenario {
     pub parts: &'static [&'static str],
     /// How long it may take from one watched start to the next; it is broken then.
     pub deadline: Duration,
-    /// What it is when the listener itself hangs until the deadline.
+    /// What it is when the listener itself hangs.
     pub hang: Hang,
     /// What a program of it does, or its loader, that the model does not predict; never the
     /// kernel's part.
