@@ -1,4 +1,5 @@
-//! All other threads end by SIGKILL: no mask and no wait keeps one.
+//! All other threads end by SIGKILL: no mask keeps one, and no wait that a fatal signal ends. For one that sleeps where
+//! none reaches it (`TASK_UNINTERRUPTIBLE`) the call waits.
 //!
 //! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the
 //! queue of each other thread and wakes it, and waits until they are gone. Two threads block every

@@ -1,4 +1,5 @@
-//! A program on a clone of a mount that was never attached anywhere.
+//! A program on a clone of a mount that was never attached anywhere: it is alone in an anonymous namespace
+//! (`alloc_mnt_ns` in fs/namespace.c).
 //!
 //! The mark on the file system sees it. The path of the event begins at the root of the detached
 //! mount, so that it shows `/true` where the file is `/usr/bin/true`, and so does exe: a policy by
@@ -12,7 +13,7 @@ use crate::scenario::{Exec, Scenario, System};
 use crate::sys::{clone_mount, place_fd};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program on a mount that is in no namespace",
+    summary: "program on a mount that was never attached",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,6 +1,6 @@
 //! A program with file capabilities, started by a user without any.
 //!
-//! As for a set-user-ID program nothing in the events tells it from another one: the capabilities
+//! As for a set-user-ID program no path, exe or comm tells it from another one: the capabilities
 //! come from an extended attribute that the kernel reads by itself (`get_file_caps` in
 //! security/commoncap.c). The loader runs in secure mode because `AT_SECURE` is set.
 //!

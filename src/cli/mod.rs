@@ -93,7 +93,7 @@ enum Command {
 
 /// Reads the command line and does what it says.
 ///
-/// Exit status: 0 all same or unsupported; 1 something changed or is new; 2 something is broken,
+/// Exit status: 0 all same, seen or unsupported; 1 something changed or is new; 2 something is broken,
 /// required but not run, or the call was wrong. `bisect-step` has its own.
 pub fn main() -> ExitCode {
     // git-bisect(1) reads statuses of its own, also for a call that is wrong.

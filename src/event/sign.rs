@@ -330,7 +330,7 @@ pub static SIGNS: &[Sign] = &[
         sources: &["AVC"],
         says: Says::Checked,
         path: &[Field::File],
-        stage: "security-creds-for-exec",
+        stage: "credentials-for-exec",
         note: Some("The path is the one of the mount namespace."),
     },
 ];

@@ -6,7 +6,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::libc;
 
-/// Clones the mount of a path, detached: it is in no namespace (open_tree(2), `OPEN_TREE_CLONE`).
+/// Clones the mount of a path, detached: it is in an anonymous namespace of its own (open_tree(2), `OPEN_TREE_CLONE`).
 ///
 /// # Errors
 ///
