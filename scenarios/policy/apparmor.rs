@@ -13,7 +13,7 @@
 use crate::need::{Host, Need};
 use crate::observer::apparmor::{REFUSES, is_enabled, take_on};
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, hear};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
 use crate::sys::Invocation;
 use crate::trail::LabKind;
 
@@ -41,10 +41,10 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.mount("tmpfs", "none", &place, "mode=755")?;
     system.file("watched/program", &Elf::new().build(), 0o755)?;
     let cases = [
-        ("nobody", false, false),
-        ("AppArmor", true, false),
-        ("the listener", false, true),
-        ("AppArmor and the listener", true, true),
+        ("nobody", false, Refuses::Nothing),
+        ("AppArmor", true, Refuses::Nothing),
+        ("the listener", false, Refuses::Everything),
+        ("AppArmor and the listener", true, Refuses::Everything),
     ];
     for (who, confined, refuses) in cases {
         let group = Group::new(Ids::Process, Class::Content)?;

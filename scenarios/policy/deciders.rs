@@ -24,7 +24,8 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, hear, needs};
+use crate::scenario::Refuses::{Everything, Nothing};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, needs};
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -46,31 +47,41 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let seccomp: Refusal = || sys::filter_execve(Errno::EIO);
     let landlock: Refusal = sys::execute_nothing;
     let nothing: Refusal = || Ok(());
-    let cases: [(&str, Refusal, &CStr, [bool; 2]); 9] = [
-        ("nobody", nothing, program, [false, false]),
-        ("seccomp", seccomp, program, [false, false]),
+    let cases: [(&str, Refusal, &CStr, [Refuses; 2]); 9] = [
+        ("nobody", nothing, program, [Nothing, Nothing]),
+        ("seccomp", seccomp, program, [Nothing, Nothing]),
         (
             "no execute permission",
             nothing,
             c"/tmp/watched/data",
-            [false, false],
+            [Nothing, Nothing],
         ),
-        ("Landlock", landlock, program, [false, false]),
-        ("the listener of content", nothing, program, [false, true]),
+        ("Landlock", landlock, program, [Nothing, Nothing]),
+        (
+            "the listener of content",
+            nothing,
+            program,
+            [Nothing, Everything],
+        ),
         (
             "the listener of pre-content",
             nothing,
             program,
-            [true, false],
+            [Everything, Nothing],
         ),
-        ("seccomp and the listeners", seccomp, program, [true, true]),
+        (
+            "seccomp and the listeners",
+            seccomp,
+            program,
+            [Everything, Everything],
+        ),
         (
             "Landlock and the listeners",
             landlock,
             program,
-            [true, true],
+            [Everything, Everything],
         ),
-        ("both listeners", nothing, program, [true, true]),
+        ("both listeners", nothing, program, [Everything, Everything]),
     ];
     for (who, refusal, path, refuses) in cases {
         let mut listeners = [
@@ -89,7 +100,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
 fn listener(
     name: &'static str,
     class: Class,
-    refuses: bool,
+    refuses: Refuses,
     place: &Path,
 ) -> anyhow::Result<Listener> {
     let group = Group::new(Ids::Process, class)?;

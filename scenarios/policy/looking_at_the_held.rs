@@ -25,7 +25,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::observer::fanotify::{Class, FanEvent, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, answer, fork_start, needs, reap};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, answer, fork_start, needs, reap};
 use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -83,7 +83,7 @@ fn held(place: &Path, nth: usize, act: impl FnOnce(Pid) -> nix::Result<()>) -> R
     let mut listener = Listener {
         name: "",
         group,
-        refuses: false,
+        refuses: Refuses::Nothing,
     };
     let start = fork_start(|| Invocation::new(&[], &[]).execve(c"/tmp/watched/program"))?;
     for _ in 1..nth {

@@ -18,7 +18,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, hear};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -51,7 +51,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let mut listener = [Listener {
             name: "",
             group,
-            refuses: false,
+            refuses: Refuses::Nothing,
         }];
         let mut hear = |path: &CStr, elsewhere: bool| {
             hear(&mut listener, move || {

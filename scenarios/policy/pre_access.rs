@@ -28,7 +28,7 @@ use goblin::elf::program_header::PT_LOAD;
 use nix::errno::Errno;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{DISK, Elf, Listener, Scenario, System, hear, needs};
+use crate::scenario::{DISK, Elf, Listener, Refuses, Scenario, System, hear, needs};
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -99,7 +99,7 @@ fn listener(class: Class) -> Result<Listener> {
     Ok(Listener {
         name: "",
         group,
-        refuses: false,
+        refuses: Refuses::Nothing,
     })
 }
 

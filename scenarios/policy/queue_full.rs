@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 use std::os::fd::AsFd as _;
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Scenario, System, answer, fork_start, needs};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, answer, fork_start, needs};
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -61,7 +61,7 @@ fn full(group: Group, place: &Path) -> anyhow::Result<String> {
     let mut listener = Listener {
         name: "",
         group,
-        refuses: false,
+        refuses: Refuses::Nothing,
     };
     let mut overflows = 0;
     let mut held = 0;
@@ -95,7 +95,7 @@ fn held(group: Group, place: &Path) -> anyhow::Result<String> {
     let mut listener = Listener {
         name: "",
         group,
-        refuses: false,
+        refuses: Refuses::Nothing,
     };
     // Nobody is answered before all have come.
     let mut files = Vec::new();

@@ -24,8 +24,37 @@ pub struct Listener {
     pub name: &'static str,
     /// Its group, with its marks.
     pub group: Group,
-    /// Whether it refuses what it is asked.
-    pub refuses: bool,
+    /// What it refuses of what it is asked.
+    pub refuses: Refuses,
+}
+
+/// What a listener refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refuses {
+    /// Nothing: it lets everybody go on.
+    Nothing,
+    /// Whatever it is asked.
+    Everything,
+    /// One event, so many after the next one.
+    After(usize),
+}
+
+impl Refuses {
+    /// Whether the event that comes now is refused.
+    fn next(&mut self) -> bool {
+        match self {
+            Refuses::Nothing => false,
+            Refuses::Everything => true,
+            Refuses::After(0) => {
+                *self = Refuses::Nothing;
+                true
+            }
+            Refuses::After(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
 }
 
 /// Forks a child that makes a call which starts a program, or fails.
@@ -112,7 +141,7 @@ pub fn answer(listener: &mut Listener) -> Result<Vec<String>> {
         } else {
             format!(" asks {name}")
         };
-        match listener.refuses {
+        match listener.refuses.next() {
             true => {
                 listener.group.deny(file.as_fd(), None)?;
                 heard.push(format!("{asked}{name} (refused)"));
@@ -124,4 +153,16 @@ pub fn answer(listener: &mut Listener) -> Result<Vec<String>> {
         }
     }
     Ok(heard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Refuses;
+
+    #[test]
+    fn one_event_alone_is_refused() {
+        let mut refuses = Refuses::After(1);
+        let refused: Vec<bool> = (0..4).map(|_| refuses.next()).collect();
+        assert_eq!(refused, [false, true, false, false]);
+    }
 }

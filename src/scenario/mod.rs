@@ -43,7 +43,7 @@ pub use exec::{Exec, USER};
 pub use execs::keep_counting;
 pub use held::held;
 pub use kmsg::KernelLog;
-pub use listener::{Listener, answer, fork_start, hear, reap};
+pub use listener::{Listener, Refuses, answer, fork_start, hear, reap};
 pub use look::{FileView, Inspected, running_kernel};
 pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;

@@ -1,0 +1,71 @@
+//! A listener of reads is asked by an exec as well, and its refusal is not always told as one.
+//!
+//! The kernel reads what it executes like anybody else (`kernel_read`, and `rw_verify_area` below it; fs/read_write.c), so that
+//! `FAN_ACCESS_PERM` comes after the two events of each open, in the name of the caller:
+//!
+//! - the first 256 bytes of each file of a chain of scripts (`prepare_binprm` in fs/exec.c),
+//! - of an ELF program its program headers (`load_elf_phdrs` in fs/binfmt_elf.c) and the name of its ELF interpreter,
+//! - the head of that one and its program headers.
+//!
+//! What comes after the point of no return is mapped, and of that a listener of reads is not asked (`policy/pre_access`: one of `FAN_PRE_ACCESS` is).
+//!
+//! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers of
+//! a program are refused the exec is ENOEXEC, so that a shell takes the program for a script and runs it as one (execvp(3) does it for
+//! everybody); where those of its ELF interpreter are, it is ELIBBAD. A policy on reads that means to refuse an exec has to do it at the first one.
+//!
+//! See fanotify_mark(2), `FAN_ACCESS_PERM`; execve(2), ENOEXEC and ELIBBAD; exec(3).
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::observer::fanotify::{Class, Group, Ids};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
+use crate::sys::Invocation;
+
+pub const SCENARIO: Scenario = Scenario {
+    summary: "what a listener of reads is asked by an exec, and what its refusals become",
+    run,
+    ..Scenario::DEFAULT
+};
+
+/// `FAN_ACCESS_PERM` (include/uapi/linux/fanotify.h).
+const ACCESS: u64 = 0x2_0000;
+
+fn run(system: &mut System) -> Result<()> {
+    let place = system.directory("watched")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    let linked = Elf::new().interpreter("/tmp/watched/loader").build();
+    system.file("watched/static", &Elf::new().build(), 0o755)?;
+    system.file("watched/loader", &Elf::new().build(), 0o755)?;
+    system.file("watched/linked", &linked, 0o755)?;
+    system.file("watched/script", b"#!/tmp/watched/static\n", 0o755)?;
+    for name in ["static", "linked", "script"] {
+        let asked = start(&place, name, Refuses::Nothing)?;
+        system.fact(name, &asked)?;
+        let events = asked.split("; ").next().unwrap_or_default();
+        for (nth, event) in events.split(", ").enumerate() {
+            if event == "access" {
+                let refused = start(&place, name, Refuses::After(nth))?;
+                system.fact(&format!("{name}, event {} refused", nth + 1), refused)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the listener is asked when a program of this name is started, and how that ends.
+fn start(place: &Path, name: &str, refuses: Refuses) -> Result<String> {
+    let group = Group::new(Ids::Process, Class::Content)?;
+    group.watch_filesystem(place)?;
+    group.watch_filesystem_for(place, ACCESS)?;
+    let listener = Listener {
+        name: "",
+        group,
+        refuses,
+    };
+    let path = std::ffi::CString::new(format!("/tmp/watched/{name}"))?;
+    hear(&mut [listener], || {
+        Invocation::new(&[c"true".to_owned()], &[]).execve(&path)
+    })
+}
