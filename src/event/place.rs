@@ -9,6 +9,8 @@ use crate::trail::{Names, Run, comm};
 
 /// Process of the tree that no step tells of, so that the trail has no name for it.
 const UNSEEN: &str = "unseen";
+/// What parts arguments in a field.
+const ARGUMENTS: &str = " | ";
 
 /// What an observer wrote down when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +84,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
                     *value = names.path(value);
                 }
                 Field::Comm => *value = comm(value),
-                Field::Argv => *value = numbers(value, &tree, &name),
+                Field::Argv => *value = cores(value, &tree, &name),
                 _ => {}
             }
         }
@@ -111,23 +113,18 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
     events.into_iter().map(|(_, event)| event).collect()
 }
 
-/// Arguments in which the number of a process of the tree gives way to its name, as in a core's name.
-fn numbers(text: &str, tree: &BTreeMap<i32, i32>, name: &impl Fn(i32) -> String) -> String {
-    let mut named = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
-        let (before, digits) = rest.split_at(start);
-        let end = digits.find(|letter: char| !letter.is_ascii_digit());
-        let (digits, after) = digits.split_at(end.unwrap_or(digits.len()));
-        let known = digits
-            .parse()
-            .ok()
-            .filter(|pid: &i32| tree.contains_key(pid));
-        named += before;
-        named += &known.map_or_else(|| digits.to_owned(), name);
-        rest = after;
-    }
-    named + rest
+/// Arguments in which the number of a process of the tree gives way to its name where it is the end of a core's name
+/// (`core.PID`): any other number is a part of what was given, and may be a process's by chance.
+fn cores(text: &str, tree: &BTreeMap<i32, i32>, name: &impl Fn(i32) -> String) -> String {
+    let named = |argument: &str| {
+        let (before, digits) = argument.rsplit_once('.')?;
+        let pid = digits.parse().ok()?;
+        let core = before == "core" || before.ends_with("/core");
+        (core && tree.contains_key(&pid)).then(|| format!("{before}.{}", name(pid)))
+    };
+    let arguments = text.split(ARGUMENTS);
+    let arguments = arguments.map(|one| named(one).unwrap_or_else(|| one.to_owned()));
+    arguments.collect::<Vec<_>>().join(ARGUMENTS)
 }
 
 #[cfg(test)]
@@ -197,8 +194,17 @@ mod tests {
     #[test]
     fn a_process_in_the_arguments_is_named() {
         let tree = BTreeMap::from([(101, 101)]);
-        let named = numbers("a | core.101 | 1011", &tree, &|pid| format!("<{pid}>"));
-        assert_eq!(named, "a | core.<101> | 1011");
+        let named = cores("core.101 | /tmp/core.101 | 101", &tree, &|pid| {
+            format!("<{pid}>")
+        });
+        assert_eq!(named, "core.<101> | /tmp/core.<101> | 101");
+    }
+
+    #[test]
+    fn a_number_that_is_a_process_by_chance_stays() {
+        let tree = BTreeMap::from([(86, 86), (64, 64), (6, 6)]);
+        let text = "/lib64/ld-linux-x86-64.so.2 | libc.so.6 | 86 | score.64";
+        assert_eq!(cores(text, &tree, &|_| "p1".to_owned()), text);
     }
 
     #[test]
