@@ -161,7 +161,8 @@ pub const WORDS: &[Word] = &[
     word(
         "readable",
         &[Function("would_dump")],
-        "looks whether the caller may read the file; if not, the process will dump no core",
+        "looks whether the caller may read the file; if not, `fs.suid_dumpable` decides about its \
+         core",
     ),
     word(
         "begin-new-exec",
