@@ -3,8 +3,8 @@
 //!
 //! The process is the first of its pid namespace, and everybody outside has another number for it. Its files have the
 //! names that they have in its root: what is mounted there is no mount of the monitor's, so that the path of an
-//! event ends where the container's mount begins (`prepend_path` in fs/d_path.c). The one thing that names the
-//! container is the cgroup: inside the kernel for every exec, by `/proc/PID/cgroup` as long as the process is there.
+//! event ends where the container's mount begins (`prepend_path` in fs/d_path.c). What names the
+//! container is the cgroup (its namespaces have numbers alone): inside the kernel for every exec, by `/proc/PID/cgroup` as long as the process is there.
 //!
 //! See cgroups(7), namespaces(7), pivot_root(2).
 

@@ -2,8 +2,8 @@
 //!
 //! A listener of `FAN_PRE_ACCESS` fills files in when they are read ([c:pre-access]), so that it has to
 //! write to what is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) lets writers
-//! be where the file's open found such a listener ([c:hsm-writers]): ETXTBSY, which every other exec
-//! gets, is waived for everybody's writers, and what runs can be written to.
+//! be where the file's open found such a listener ([c:hsm-writers]): ETXTBSY, which an exec of a file with writers gets otherwise,
+//! is waived for everybody's writers, and what runs can be written to.
 //!
 //! Finding: 6.12.y has the second commit since 6.12.105, without the event itself. There the class of
 //! the listener decides (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the

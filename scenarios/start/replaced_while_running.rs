@@ -1,4 +1,4 @@
-//! A program whose file is replaced by another file of the same name, as every upgrade does. exe
+//! A program whose file is replaced by another file of the same name, as an upgrade by rename(2) does. exe
 //! says "(deleted)", although a file with that very name is there; it is not the one that runs.
 //!
 //! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the

@@ -6,7 +6,7 @@
 //! directory, and a directory cannot be executed. With a newline after it, or blanks alone, it is
 //! no script and ends with ENOEXEC.
 //!
-//! Finding: neither execve(2) nor anything else says so.
+//! Finding: execve(2) does not say so.
 //!
 //! See `load_script` in fs/binfmt_script.c; `may_open` in fs/namei.c.
 
