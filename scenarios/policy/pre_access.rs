@@ -14,7 +14,7 @@
 //! twice: once to find its format, once for the program headers. Finding: where a part is mapped, 6.16 tells its offset
 //! wrongly, the number of its page shifted down once more ([c:mmap-offset]).
 //!
-//! The event is asked for on file systems that say so alone (`FS_ALLOW_HSM`, ext4 among them). Who
+//! The event is asked for on file systems that say so alone (`SB_I_ALLOW_HSM`: ext4, xfs and btrfs). Who
 //! relies on ETXTBSY, or takes it for a rule of the kernel, has to know who listens.
 //!
 //! See fanotify_mark(2), and execve(2), ETXTBSY.

@@ -2,7 +2,7 @@
 //! the text and not of any name: by that text a program that is really called so cannot be told from one that is
 //! gone (by the file, to which the link still leads, it can: it has no link any more).
 //!
-//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
 //! running shell makes it visible by opening a file afterwards.
 //!
 //! See proc_pid_exe(5).
