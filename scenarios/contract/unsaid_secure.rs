@@ -6,6 +6,9 @@
 //! nothing changes then. getauxval(3) names a set-user-ID program, ld.so(8) both that and ids that
 //! differ.
 //!
+//! Security modules set it too, where credentials stay: AppArmor for a change of profile that is not `unsafe`, SELinux for one of domain
+//! without the permission `noatsecure`.
+//!
 //! The set-user-ID bit alone does not count: a file of the caller's own changes nothing. See
 //! getauxval(3), `AT_SECURE`.
 
