@@ -19,7 +19,7 @@ use nix::mount::{MsFlags, mount};
 use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Hold, Scenario, System, traced};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "errors that are claimed of execveat alone",
+    summary: "errors that are claimed of execveat and not of execve, or otherwise",
     run,
     ..Scenario::DEFAULT
 };
