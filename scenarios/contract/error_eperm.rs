@@ -6,7 +6,7 @@
 //! effective bit, of which the bounding set does not allow all that are permitted (`bprm_caps_from_vfs_caps` in
 //! security/commoncap.c). A refusal of fanotify is EPERM too.
 //!
-//! See execve(2), EPERM, which names nosuid as well, and [c:capabilities-dumb].
+//! See execve(2), EPERM, which names nosuid and a tracer as well, and [c:capabilities-dumb].
 
 use std::os::unix::fs::PermissionsExt as _;
 
