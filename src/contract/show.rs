@@ -184,7 +184,8 @@ pub fn markdown(table: &Table, explain: &dyn Fn(&str) -> Option<String>) -> Stri
         "What is claimed of `{call}`, checked at run time, claim by claim and kernel by kernel. Each \
          verdict is\nheld by a snapshot of a scenario of family `contract/`, which also shows the \
          files that were opened\nfor every call that is watched, also for those that failed. \
-         `exetrail contract --format markdown` writes this page\nfrom the accepted snapshots; do not edit it.\n\n"
+         `exetrail contract --format markdown` writes this page\nfrom the accepted snapshots; do \
+         not edit it.\n\n"
     );
     page += MEANING;
     page += &format!("**{}.**\n", counts(table));
