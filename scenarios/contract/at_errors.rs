@@ -1,11 +1,13 @@
 //! What is claimed of execveat's errors and is not claimed of execve, or otherwise.
 //!
-//! execveat differs from execve in how the file is found, and in nothing after that: both are
+//! execveat differs from execve in how the file is found and in what a file is called that is found by a descriptor (`/dev/fd/5`:
+//! `AT_EXECFN`, comm, what a script's interpreter is told); `AT_EXECVE_CHECK` is its own as well. Both are
 //! `do_execveat_common` (fs/exec.c). So a directory is EACCES, as for execve (`may_open` in
 //! fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
 //! is ENOENT (`getname_flags`), whatever the descriptor; a program for another machine is ENOEXEC.
-//! `noexec` is EACCES (`path_noexec`). Nobody asks whether the caller is traced, whether the file
-//! system is read-only, or whether the file of a descriptor still has a name: those starts succeed.
+//! `noexec` is EACCES (`path_noexec`). Nobody asks whether the file system is read-only, or whether the file of a descriptor still
+//! has a name: those starts succeed. So does that of a caller who is traced: `check_unsafe_exec` asks for it, to keep rights back; only
+//! security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of AppArmor).
 //!
 //! See execveat(2).
 
@@ -17,7 +19,7 @@ use nix::mount::{MsFlags, mount};
 use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Hold, Scenario, System, traced};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "errors that are claimed of execveat alone",
+    summary: "errors that are claimed of execveat and not of execve, or otherwise",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,8 +1,9 @@
-//! The claims are tried on tmpfs, whose files are nothing but memory. This tries those about files
+//! The claims are tried on tmpfs (EIO on a disk), whose files are nothing but memory. This tries those about files
 //! on ext4 as well, on a disk, the same triggers side by side.
 //!
-//! Nothing in fs/exec.c and fs/namei.c asks which file system it is; what could differ is where a
-//! file system keeps writers (`i_writecount`), modes and attributes, and on both that is the inode.
+//! On the way of an exec fs/exec.c and fs/namei.c ask no file system by its name (`path_noexec` asks for `SB_I_NOEXEC`, which
+//! proc and sysfs have and these two have not); what could differ is where a file system keeps writers (`i_writecount`), modes
+//! and attributes, and on both that is the inode.
 //!
 //! See execve(2).
 

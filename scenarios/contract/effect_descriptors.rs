@@ -1,8 +1,9 @@
 //! Descriptors with close-on-exec are closed, all others stay open, also when the table was shared.
 //!
 //! `begin_new_exec` (fs/exec.c) calls `do_close_on_exec` on a table that is the process's own by
-//! then (`unshare_files`; up to 5.10 `bprm_execve` unshared it earlier). A call that fails closes
-//! none: 5 is still there for the caller.
+//! then (`unshare_files`; up to 5.10.219 `bprm_execve` unshared it earlier). A call that fails with an errno closes
+//! none: 5 is still there for the caller. Where SELinux changes the domain it puts its null file in the place of what the new
+//! one may not use (`flush_unauthorized_files`).
 //!
 //! A process that shared the table (clone(2), `CLONE_FILES`) would keep its own; threads end anyway.
 //!

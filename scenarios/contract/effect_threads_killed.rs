@@ -1,6 +1,6 @@
 //! Every other thread of the process is gone after the start; a call that fails kills none.
 //!
-//! `de_thread` (fs/exec.c) comes after all that is opened and checked, so that a program that is
+//! `de_thread` (fs/exec.c) comes after all that is opened and when the format is known, so that a program that is
 //! missing or no program costs no thread.
 //!
 //! See [c:execve-threads].

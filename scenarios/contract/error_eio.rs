@@ -4,10 +4,11 @@
 //! layer (`bio_check_eod` in block/blk-core.c), and `prepare_binprm` (fs/exec.c) hands that on.
 //! Both events are seen before: who watches is asked about a file that cannot be read.
 //!
-//! The same errno comes without any I/O error: what `elf_read` (fs/binfmt_elf.c) gets less of than
-//! it asked for is EIO. That is an ELF interpreter shorter than its header, and an interpreter's
+//! The same errno comes without any I/O error: `elf_read` (fs/binfmt_elf.c) says EIO when it gets less
+//! than it asked for. An ELF interpreter shorter than its header comes out so, and an interpreter's
 //! name that lies after the end of the program; by the specification the one is ELIBBAD, the other
-//! ENOEXEC.
+//! ENOEXEC. Of program headers `load_elf_phdrs` loses the errno, that of a bad disk as well: ENOEXEC, and of an ELF
+//! interpreter's ELIBBAD.
 //!
 //! See execve(2), EIO.
 

@@ -7,7 +7,7 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 //!
-//! See execve(2), ENAMETOOLONG and E2BIG, which has both right.
+//! See execve(2), ENAMETOOLONG and E2BIG, which has both right, but that it names a path that is too long under both.
 
 use nix::errno::Errno;
 

@@ -1,6 +1,6 @@
 //! ENOENT: the file or its interpreter does not exist.
 //!
-//! The caller cannot tell which: the errno is the same, and only an observer sees that a file was
+//! The errno does not tell the caller which: it is the same, and an observer sees that a file was
 //! opened before. A script by a descriptor that is closed on exec has a name that its interpreter
 //! could not open: refused with the same errno in `load_script` (`BINPRM_FLAGS_PATH_INACCESSIBLE`).
 //!

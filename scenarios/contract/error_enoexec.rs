@@ -5,7 +5,8 @@
 //! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
 //! no return, and the call ends by SIGSEGV. Two more are not found at all: a segment beyond the
 //! file's end, and a program that has nothing to load. The call succeeds, and it is the program that
-//! dies of SIGSEGV, by its own first instruction; with an ELF interpreter and nothing to load it runs.
+//! dies of SIGSEGV, by its own first instruction (zeros after the end, in the file's last page; a page beyond it is
+//! SIGBUS); with an ELF interpreter and nothing to load it runs.
 //!
 //! See execve(2), ENOEXEC.
 

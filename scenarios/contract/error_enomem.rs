@@ -1,7 +1,8 @@
 //! ENOMEM: there is not enough kernel memory.
 //!
-//! What a start allocates is small, and small allocations of the kernel do not fail: the kernel
-//! kills somebody first (`__alloc_pages_may_oom`). ENOMEM comes where memory is accounted strictly
+//! Nearly all that a start allocates is small, and small allocations of the kernel do not fail: the kernel
+//! kills somebody first (`__alloc_pages_may_oom`). More than 32 KiB of program headers (from 6.17 on) are not small in this sense
+//! (`PAGE_ALLOC_COSTLY_ORDER`), and their failure is ENOEXEC (`load_elf_phdrs`). ENOMEM comes where memory is accounted strictly
 //! (vm.overcommit_memory of 2): the page for the new stack may then not be promised
 //! (`insert_vm_struct` in mm, called by `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
 //! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.

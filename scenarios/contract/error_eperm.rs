@@ -1,12 +1,12 @@
 //! EPERM: mounted nosuid, caller not root, file with the set-user-ID or set-group-ID bit.
 //!
 //! The bits are ignored and the program starts under the caller's own ids (`bprm_fill_uid`,
-//! `mnt_may_suid`): no errno. The same for a caller who is traced, has no_new_privs, or is in
-//! another user namespace. What gives EPERM is a file with capabilities, of which the effective
-//! ones are not all allowed by the bounding set (`bprm_caps_from_vfs_caps` in
-//! security/commoncap.c).
+//! `mnt_may_suid`): no errno. The same for a caller who is traced by one without `CAP_SYS_PTRACE`, has no_new_privs, or is in
+//! a user namespace that does not map the file's owner and group. What gives EPERM by the file's own attributes is capabilities with the
+//! effective bit, of which the bounding set does not allow all that are permitted (`bprm_caps_from_vfs_caps` in
+//! security/commoncap.c). A refusal of fanotify is EPERM too.
 //!
-//! See execve(2), EPERM, which names nosuid as well, and [c:capabilities-dumb].
+//! See execve(2), EPERM, which names nosuid and a tracer as well, and [c:capabilities-dumb].
 
 use std::os::unix::fs::PermissionsExt as _;
 

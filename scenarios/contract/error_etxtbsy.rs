@@ -5,9 +5,10 @@
 //! interpreters. Linux 6.11 to 6.12.1 did not deny it ([c:writers-allowed], taken back by
 //! [c:writers-denied]); no kernel of the table is one of those.
 //!
-//! A file in memory is the exception: memfd_create(2) opens it for writing without counting a writer
+//! Two files are exceptions. One in memory: memfd_create(2) opens it for writing without counting a writer
 //! (`alloc_file_pseudo` in `__shmem_file_setup` takes no `i_writecount`), so that its maker can
-//! write to it, execute it, and go on writing to what runs.
+//! write to it, execute it, and go on writing to what runs. And one that a listener of `FAN_PRE_ACCESS` fills in
+//! (`policy/pre_access`).
 //!
 //! See execve(2), ETXTBSY.
 

@@ -1,7 +1,7 @@
 //! The system's limit of open files is found before the path is walked.
 //!
 //! `path_openat` (fs/namei.c) takes an empty file before it looks for one: a user who may open none
-//! cannot even learn that a file does not exist. Name and number of processes come before it. So do the
+//! is told ENFILE also where there is no file. Name and number of processes come before it. So do the
 //! arguments where they are copied before the open, up to 6.7 ([c:open-first]).
 
 use crate::scenario::{Obstacle, Scenario, System, comes_first, meet, needs};

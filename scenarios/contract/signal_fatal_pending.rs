@@ -6,7 +6,7 @@
 //! the wait ends and nothing more is opened: `fatal_signal_pending` (include/linux/sched/signal.h)
 //! is true, which asks for SIGKILL in the thread's own queue and nothing else. `complete_signal`
 //! (kernel/signal.c) puts it there for every fatal signal except those that dump core
-//! (`sig_kernel_coredump`), because all threads must be there for the dump. So with SIGQUIT and
+//! (`sig_kernel_coredump`), because all threads must be there for the dump; in a process that is traced for SIGKILL alone. So with SIGQUIT and
 //! SIGABRT every check on the way passes: the loader is opened as always, and the signal is acted
 //! upon at the return to user space, which is in the new image by then.
 //!

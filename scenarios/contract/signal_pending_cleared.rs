@@ -1,18 +1,20 @@
 //! Pending signals are not cleared: they wait for the new program, as those of the thread and as
 //! those of the process.
 //!
-//! Nothing between execve and the new program's first instruction empties the two queues
+//! Nothing in fs/exec.c empties the two queues
 //! (`task_struct.pending` and `signal_struct.shared_pending`): `flush_signals` and `flush_sigqueue`
-//! have no caller in fs/exec.c, and `begin_new_exec` calls `flush_signal_handlers` without touching
+//! have no caller there, and `begin_new_exec` calls `flush_signal_handlers` without touching
 //! what is queued. What the specification says is contradicted for both kinds, and the manual page says
 //! the opposite of it: [c:signal-pending-kept].
 //!
 //! The second trigger shows that the signals are delivered, not only listed: the new program takes
 //! them from its queue, with what came with them.
 //!
-//! Finding: one kind does go. What is pending for a thread that does not call ends with that thread
+//! Finding: two kinds do go. What POSIX timers sent is taken out of both queues (`contract/signal_timer_signals_cleared`).
+//! What is pending for a thread that does not call ends with that thread
 //! (`__exit_signal`), also when it is the leader whose id the caller gets: such a signal was sent to
-//! the very thread id that the new program has.
+//! the very thread id that the new program has. With SELinux all goes, at a change of domain without the permission `siginh`
+//! (`selinux_bprm_committed_creds`).
 //!
 //! See [c:signal-handlers], and `begin_new_exec` in fs/exec.c.
 

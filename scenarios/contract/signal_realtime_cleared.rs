@@ -1,8 +1,8 @@
 //! Queued realtime signals are not discarded: the new program gets all of them, in their order and
 //! with their values.
 //!
-//! They wait in the same queues as others (`sigpending.list`), which nothing in exec empties; see
-//! `contract/signal_pending_cleared`. Only what timers queued goes (`contract/signal_timer_signals_cleared`).
+//! They wait in the same queues as others (`sigpending.list`), which nothing in fs/exec.c empties; what goes all the same is in
+//! `contract/signal_pending_cleared`: above all what POSIX timers queued (`contract/signal_timer_signals_cleared`).
 //!
 //! The second trigger is a queue for the thread alone. See [c:signal-real-time], and `begin_new_exec`
 //! in fs/exec.c.

@@ -5,7 +5,7 @@
 //! interpreter, whose bits count, and the script's own are ignored. A set-group-ID bit without
 //! execute permission for the group is ignored too (it once stood for mandatory locks).
 //!
-//! The known cases, each as a fact: the mount is nosuid (`path_nosuid`/`mnt_may_suid`), the process
+//! The known cases, each as a fact: the mount is nosuid (`mnt_may_suid`), the process
 //! has no_new_privs, a tracer without privileges holds it (`LSM_UNSAFE_PTRACE`), its `fs_struct` is
 //! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
 //! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back.

@@ -2,8 +2,9 @@
 //!
 //! `de_thread` (fs/exec.c): when another thread than the leader calls, it waits until the leader is
 //! a zombie, takes its id, start time and place, and releases it. A leader that has ended before is
-//! such a zombie already, and the start works all the same; an observer can read no exe of it then,
-//! because `/proc/PID/exe` is the leader's, and the leader has no memory any more.
+//! such a zombie already, and the start works all the same; until then `/proc/PID/exe` leads nowhere,
+//! because it is the leader's, and the leader has no memory any more (`/proc/PID/task/TID/exe` of the caller does:
+//! `threads/leader_has_ended`).
 //!
 //! See [c:ptrace-execve].
 

@@ -2,7 +2,8 @@
 //! cleared too where the ids differed before.
 //!
 //! `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which is wider
-//! than a change (see `contract/unsaid_secure`); capabilities of the file are covered by the same.
+//! than a change (see `contract/unsaid_secure`); capabilities of the file are covered by the same. SELinux clears it
+//! at each change of domain (`selinux_bprm_committing_creds`).
 //!
 //! The signal is the thread's (`task_struct.pdeath_signal`), not the process's, and `de_thread` does
 //! not carry it over from the leader: when another thread than the one that asked for it calls, the

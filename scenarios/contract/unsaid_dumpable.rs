@@ -4,11 +4,11 @@
 //! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file could not be read (`would_dump`
 //! put `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real ids differ, and 1 otherwise: it
 //! looks at what the ids are, not at whether they changed. prctl(2) speaks of a change only:
-//! of one that comes of executing a set-user-ID or set-group-ID program. Capabilities that a file brings are
+//! of ids by a set-user-ID or set-group-ID program, and of capabilities that a file adds. Those are
 //! seen later, by `commit_creds` (kernel/cred.c).
 //!
-//! prctl(2) warns of what follows for everybody else: a process that made itself not dumpable is
-//! dumpable again after its next start.
+//! execve(2) says what follows for everybody else: a process that made itself not dumpable is
+//! dumpable again after its next start. prctl(2) does not.
 //!
 //! See prctl(2), `PR_SET_DUMPABLE`, and proc_sys_fs(5), `suid_dumpable`.
 

@@ -1,7 +1,7 @@
-//! An empty argv becomes one empty string, so that no program takes its first environment variable
+//! An empty argv becomes one empty string, so that a program that begins at argv[1] does not take its first environment variable
 //! for an argument.
 //!
-//! Since [c:empty-argv], carried back to 5.10.110 and all stable series: `do_execveat_common` adds
+//! Since [c:empty-argv], carried back to 5.10.110 and other stable series: `do_execveat_common` adds
 //! `""`. It was the answer to CVE-2021-4034 of pkexec. A NULL argv is the same (execve(2) calls that
 //! not portable).
 //!

@@ -1,7 +1,8 @@
 //! All three interval timers go on in the new program, whichever thread called.
 //!
 //! They belong to `signal_struct`, which the process keeps; `exit_itimers`, which exec calls, is
-//! about POSIX timers in spite of its name. So alarm(2) before a start ends the program later, if
+//! about POSIX timers in spite of its name. (SELinux stops them at a change of domain without the permission `siginh`:
+//! `clear_itimer`.) So alarm(2) before a start ends the program later, if
 //! it does not expect SIGALRM. The specification has timers among what is cleared
 //! (`contract/effect_cleared`).
 //!

@@ -3,8 +3,11 @@
 //! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
 //! id is not the old *real* one (`__is_setuid`, in newer kernels written out). A process whose two
 //! ids differ, as a set-user-ID program's do, gets it for every program that it starts, although
-//! nothing changes then. getauxval(3) names a set-user-ID program, ld.so(8) both that and ids that
-//! differ.
+//! nothing changes then. getauxval(3) names set-user-ID and set-group-ID programs and capabilities that are gained, most commonly, and
+//! security modules; ld.so(8) names ids that differ.
+//!
+//! Of security modules AppArmor and SELinux set it where the ids stay: AppArmor for a change of profile that is not `unsafe`, SELinux for one of domain
+//! without the permission `noatsecure`.
 //!
 //! The set-user-ID bit alone does not count: a file of the caller's own changes nothing. See
 //! getauxval(3), `AT_SECURE`.

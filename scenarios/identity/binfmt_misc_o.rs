@@ -1,7 +1,7 @@
 //! What an interpreter is told by binfmt_misc with the flag `O`.
 //!
-//! `AT_EXECFD` is the descriptor of the file, open for reading. Without the flag there is no such
-//! entry.
+//! `AT_EXECFD` is the descriptor of the file, open for reading. Without it, or a flag that implies it (`C`; `T` on 7.3), there
+//! is no such entry.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 

@@ -1,6 +1,6 @@
 //! What a program is told in another root.
 //!
-//! `AT_EXECFN` is the path as it was given, below the new root. The program cannot ask for its exe:
+//! `AT_EXECFN` is the path as it was given, below the new root. The program has no link to read its exe by:
 //! there is no `/proc` in this root. The events, read from outside, show the whole path.
 //!
 //! See chroot(2).

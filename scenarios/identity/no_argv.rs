@@ -1,6 +1,6 @@
 //! What a program is told that was executed with an empty list of arguments.
 //!
-//! Kernels with [c:empty-argv] (backported to all stable series then alive) put one empty argument
+//! Kernels with [c:empty-argv] (backported to 5.10.110 and other stable series) put one empty argument
 //! there. Before, argv[0] was a null pointer, and the first variable of the environment came where a
 //! careless program looks for argv[1] (CVE-2021-4034, "pwnkit"). No kernel of the table is without it:
 //! this scenario would show one that is.

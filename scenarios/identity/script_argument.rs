@@ -1,7 +1,7 @@
 //! What an interpreter is told when the first line of a script has more than its name.
 //!
 //! Everything after the name is one argument, blanks in the middle and all; blanks at the end are
-//! cut. Other systems split it.
+//! cut. Some other systems split it.
 //!
 //! See [c:execve-scripts].
 

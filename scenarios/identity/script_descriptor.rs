@@ -5,7 +5,7 @@
 //!
 //! Finding: comm. `5` where [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to 5.10) is
 //! missing. With it, comm is taken from the file that is executed in the end: the interpreter's name,
-//! not the script's. So a script by descriptor is the one script whose comm says nothing of it, while
+//! not the script's. So the comm of a script by descriptor says nothing of it on any kernel, while
 //! one by path gives its own name (`identity/script`).
 //!
 //! See execveat(2).

@@ -2,8 +2,8 @@
 //!
 //! argv is the caller's text: nothing compares it with the path (see execve(2)). exe and path are the
 //! file's, and comm is made from the path's last part (`begin_new_exec` in fs/exec.c), so that the
-//! lie shows in the arguments alone: in `/proc/PID/cmdline`, in audit's EXECVE record, and in the
-//! title that ps shows.
+//! lie shows in the arguments alone: in `/proc/PID/cmdline`, in audit's EXECVE record, and in what
+//! `ps -f` shows.
 
 use crate::scenario::{Exec, Scenario, System};
 

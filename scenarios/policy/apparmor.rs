@@ -4,7 +4,7 @@
 //! is not asked about, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by
 //! bprm hooks"). So a listener that says no is the one who is obeyed, and one
 //! that says yes does not know that the program never ran. The errno tells them apart: EPERM is the listener's, EACCES
-//! AppArmor's.
+//! AppArmor's (which says EPERM too where no_new_privs forbids a change of profile).
 //!
 //! The profile allows nothing; the child takes it on itself.
 //!

@@ -1,10 +1,14 @@
 //! Whether an exec that fails past the point of no return leaves a core dump, and of which image.
 //!
-//! None, on any kernel. The process dies of SIGSEGV, whose action is a dump, and its limit allows one; but a dump is written by the
-//! format's own handler (`mm->binfmt`, asked for in `do_coredump`, `vfs_coredump` later), and the new memory map has no format until
-//! `load_elf_binary` has mapped everything (`set_binfmt` in fs/binfmt_elf.c). The old image is gone, the new one is not there
-//! yet. So a start that dies in this way leaves neither an errno nor a dump, and the wait status has no core flag;
-//! a program that the kernel has started and that faults by itself leaves one, of itself.
+//! None of what is tried here, on any kernel. The process dies of SIGSEGV, whose action is a dump, and its limit allows one;
+//! but a dump is written by the format's own handler (`mm->binfmt`, asked for in `do_coredump`, `vfs_coredump` later), and the
+//! new memory map has no format until `load_elf_binary` has mapped everything (`set_binfmt` in fs/binfmt_elf.c). The old image
+//! is gone, the new one is not there yet. So a start that dies in this way leaves neither an errno nor a dump, and the wait
+//! status has no core flag; a program that the kernel has started and that faults by itself leaves one, of itself.
+//!
+//! Before `exec_mmap` the old map and its format are still there. What fails so, a table of descriptors that is too large
+//! (`contract/error_emfile`), leaves an empty file and no core flag: the dump copies that table as well (`unshare_files`) and is
+//! refused as the exec was.
 //!
 //! See core(5), and [c:execve-kills].
 

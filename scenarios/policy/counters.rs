@@ -1,10 +1,11 @@
 //! Who counts what a task does loses sight of it when it gets rights.
 //!
-//! A counter of perf_event_open(2) on one task is taken off it by an exec that makes its ids or capabilities others than
-//! its caller's: `begin_new_exec` calls `perf_event_exit_task` when the new credentials are set and the process may not be
-//! dumped any more (fs/exec.c). That is before the tracepoint `sched_process_exec` is passed, so that
-//! even this exec is not counted; and it holds for root's counters too, who could watch the program by every other way. A
-//! counter on the CPUs, with a filter for the process, goes on.
+//! A counter of perf_event_open(2) on one task is taken off it by an exec that changes its ids or gives it capabilities:
+//! `begin_new_exec` calls `perf_event_exit_task` when the new credentials are set and the dumpable attribute is not 1
+//! (fs/exec.c). So does an exec of a file that its user may not read, and any by a process whose ids differ; where
+//! fs.suid_dumpable is 1 none does. That is before the tracepoint `sched_process_exec` is passed, so that even this exec is not
+//! counted; and it holds for root's counters too, who could watch the program by other ways. A counter on the CPUs, with a
+//! filter for the process, goes on.
 //!
 //! (Our own program, which is told nothing here, exits with 2.)
 //!

@@ -2,8 +2,8 @@
 //!
 //! A listener of `FAN_PRE_ACCESS` fills files in when they are read ([c:pre-access]), so that it has to
 //! write to what is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) lets writers
-//! be where the file's open found such a listener ([c:hsm-writers]): ETXTBSY, which every other exec
-//! gets, is waived for everybody's writers, and what runs can be written to.
+//! be where the file's open found such a listener ([c:hsm-writers]): ETXTBSY, which an exec of a file with writers gets otherwise,
+//! is waived for everybody's writers, and what runs can be written to.
 //!
 //! Finding: 6.12.y has the second commit since 6.12.105, without the event itself. There the class of
 //! the listener decides (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the
@@ -14,7 +14,7 @@
 //! twice: once to find its format, once for the program headers. Finding: where a part is mapped, 6.16 tells its offset
 //! wrongly, the number of its page shifted down once more ([c:mmap-offset]).
 //!
-//! The event is asked for on file systems that say so alone (`FS_ALLOW_HSM`, ext4 among them). Who
+//! The event is asked for on file systems that say so alone (`SB_I_ALLOW_HSM`: ext4, xfs and btrfs). Who
 //! relies on ETXTBSY, or takes it for a rule of the kernel, has to know who listens.
 //!
 //! See fanotify_mark(2), and execve(2), ETXTBSY.

@@ -7,11 +7,13 @@
 //! - of an ELF program its program headers (`load_elf_phdrs` in fs/binfmt_elf.c) and the name of its ELF interpreter,
 //! - the head of that one and its program headers.
 //!
-//! What comes after the point of no return is mapped, and of that a listener of reads is not asked (`policy/pre_access`: one of `FAN_PRE_ACCESS` is).
+//! What comes after the point of no return is mapped, and of that a listener of reads is not asked (`policy/pre_access`: one of
+//! `FAN_PRE_ACCESS` is).
 //!
-//! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers of
-//! a program are refused the exec is ENOEXEC, so that a shell takes the program for a script and runs it as one (execvp(3) does it for
-//! everybody); where those of its ELF interpreter are, it is ELIBBAD. A policy on reads that means to refuse an exec has to do it at the first one.
+//! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers
+//! of a program are refused the exec is ENOEXEC, so that execvp(3) takes the program for a script and has /bin/sh run it as one
+//! (bash and dash look at its first bytes themselves and refuse: 126); where those of its ELF interpreter are, it is ELIBBAD. A
+//! policy on reads that means to refuse an exec has to do it at the first one.
 //!
 //! See fanotify_mark(2), `FAN_ACCESS_PERM`; execve(2), ENOEXEC and ELIBBAD; exec(3).
 

@@ -1,8 +1,8 @@
 //! A program whose file is removed. exe has " (deleted)" after it from then on, which is part of
-//! the text and not of any name: a program that is really called so cannot be told from one that is
-//! gone.
+//! the text and not of any name: by that text a program that is really called so cannot be told from one that is
+//! gone (by the file it can: the link still leads to it, and what lies at that path is another one or none).
 //!
-//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
 //! running shell makes it visible by opening a file afterwards.
 //!
 //! See proc_pid_exe(5).

@@ -1,7 +1,7 @@
 //! An exec of a directory: EACCES, and no step.
 //!
-//! `do_open_execat` asks for a regular file (`MAY_EXEC` with `acc_mode`, `S_ISREG`) before it opens
-//! anything, so that no permission event is made.
+//! `may_open` (fs/namei.c) refuses a directory that is to be executed (`S_IFDIR`, `MAY_EXEC` in `acc_mode`) before it is
+//! opened, so that no permission event is made.
 //!
 //! See execve(2), EACCES.
 

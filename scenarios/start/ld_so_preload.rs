@@ -1,4 +1,4 @@
-//! A library that is preloaded into every program by `/etc/ld.so.preload`.
+//! A library that is preloaded into every program that glibc's loader loads, by `/etc/ld.so.preload`.
 //!
 //! The loader of glibc opens the list before the cache, under the new exe, for every program that it
 //! loads (static programs have no loader). Where there is no such file it opens none (access(2) first,

@@ -1,10 +1,10 @@
 //! A program that the kernel starts by itself and waits for: modprobe.
 //!
-//! A process asks for a socket of a family that no module brings yet. The kernel starts the program
-//! that `kernel.modprobe` names, through a worker, and lets the process wait (`__request_module` in
-//! kernel/module/kmod.c, `UMH_WAIT_PROC`). The helper has no exe link, a worker's comm and kthreadd
-//! as its parent, as in `start/core_pattern_kworker`; nothing leads from it to the process that
-//! caused it but its arguments.
+//! A process asks for a socket of a family that no module brings yet. The kernel starts the program that `kernel.modprobe`
+//! names, through a worker, and lets the process wait (`__request_module` in kernel/module/kmod.c, `UMH_WAIT_PROC`). The helper
+//! has no exe link and a worker's comm, as in `start/core_pattern_kworker`; its parent is the worker, which waits for it (of a
+//! helper that nobody waits for to the end it is kthreadd). Nothing leads from it to the process that caused it: its arguments
+//! name the family alone.
 //!
 //! See socket(2), Documentation/admin-guide/sysctl/kernel.rst, `modprobe`.
 

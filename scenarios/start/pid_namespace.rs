@@ -1,7 +1,7 @@
 //! A program that is the first process of a pid namespace.
 //!
 //! Events carry the id that the process has in the monitor's namespace (`fanotify_merge` knows it
-//! as a `struct pid`; `pid_vnr` translates): nothing shows that it calls itself 1.
+//! as a `struct pid`; `pid_vnr` translates): nothing in them shows that it calls itself 1 (`NSpid` in `/proc/PID/status` does).
 //!
 //! See pid_namespaces(7), fanotify(7) `pid`.
 

@@ -1,7 +1,7 @@
 //! A program whose file is renamed. exe follows: it shows the new name, under which the program
 //! never was executed, and comm keeps the old one.
 //!
-//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
 //! running shell makes it visible by opening a file afterwards.
 //!
 //! See proc_pid_exe(5).

@@ -1,7 +1,7 @@
-//! A program whose file is replaced by another file of the same name, as every upgrade does. exe
+//! A program whose file is replaced by another file of the same name, as an upgrade does that moves the new one there. exe
 //! says "(deleted)", although a file with that very name is there; it is not the one that runs.
 //!
-//! The link is made from the file's name at the moment of reading (`proc_pid_exe`, `d_path`); the
+//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
 //! running shell makes it visible by opening a file afterwards.
 //!
 //! See proc_pid_exe(5).

@@ -3,7 +3,7 @@
 //! Two programs start in one process: the kernel executes env, and env looks bash up in `PATH` and
 //! executes it, with a second point of no return. comm is the script's name under env and bash's
 //! own afterwards, because it comes from the path that was executed last (`begin_new_exec`). The
-//! script is opened by bash alone, as its argument.
+//! kernel opens the script in the first exec; in the second it is bash that opens it, as its argument.
 //!
 //! See env(1), execve(2).
 

@@ -1,7 +1,7 @@
 //! Short programs, one after the other, as a configure script starts them.
 //!
-//! Each is a process of its own that opens nothing and has ended before the next one begins. Who looks it up in `/proc` when he
-//! was told of it finds nothing, at whatever moment here: there is no step of it after the exec. Who is told
+//! Each is a process of its own that opens nothing and has ended before the next one begins. Who looks into `/proc` at each step of the
+//! monitor finds the shell there at every one, and afterwards nobody: there is no step of it after the exec. Who is told
 //! inside the kernel has it all.
 
 use crate::scenario::{Exec, Role, Scenario, System};

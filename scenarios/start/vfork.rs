@@ -1,4 +1,4 @@
-//! A program started by vfork(2): the child borrows the memory of its parent, which stands still
+//! A program started by vfork(2): the child borrows the memory of its parent, whose calling thread stands still
 //! meanwhile.
 //!
 //! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return

@@ -183,8 +183,9 @@ pub fn markdown(table: &Table, explain: &dyn Fn(&str) -> Option<String>) -> Stri
     page += &format!(
         "What is claimed of `{call}`, checked at run time, claim by claim and kernel by kernel. Each \
          verdict is\nheld by a snapshot of a scenario of family `contract/`, which also shows the \
-         files that were opened\nfor every call, also for those that failed. `exetrail contract \
-         --format markdown` writes this page\nfrom the accepted snapshots; do not edit it.\n\n"
+         files that were opened\nfor every call that is watched, also for those that failed. \
+         `exetrail contract --format markdown` writes this page\nfrom the accepted snapshots; do \
+         not edit it.\n\n"
     );
     page += MEANING;
     page += &format!("**{}.**\n", counts(table));
