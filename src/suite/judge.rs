@@ -49,10 +49,15 @@ pub fn judge_body(
 /// A record whose kernel has no id.
 pub fn judge_again(own: (&Store, &Lineage), record: Record) -> Result<Record, String> {
     let id: KernelId = record.kernel.id.parse()?;
+    let agent = record.seen.iter().any(|seen| seen.view == AGENT);
     // An agent has no snapshots here: what became of its report then stands.
     let seen = record.seen.into_iter().map(|seen| match seen.body {
         Some(body) if seen.view != AGENT => {
-            judge_body(own, &id, (&record.scenario, seen.view), body)
+            let judged = judge_body(own, &id, (&record.scenario, seen.view), body);
+            match agent {
+                true => judged.beside_agent(),
+                false => judged,
+            }
         }
         body => ViewSeen { body, ..seen },
     });
@@ -110,6 +115,7 @@ fn difference(old: &str, new: &str, old_name: &str, id: &KernelId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::tests;
 
     fn judged(files: &[(&str, &str)], text: &str) -> Compared {
         let ids = ["5.10", "6.1"].map(|id| (id.parse().unwrap(), None));
@@ -158,5 +164,26 @@ mod tests {
     #[test]
     fn without_any_baseline_it_is_new() {
         assert_eq!(judged(&[], "a\n").outcome, Outcome::New);
+    }
+
+    /// What becomes of a kept trail without snapshots.
+    fn again(record: Record) -> Outcome {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::Directory(place.path().into());
+        let lineage = Lineage::new([("6.1".parse().unwrap(), None)]);
+        judge_again((&store, &lineage), record).unwrap().seen[0].outcome
+    }
+
+    #[test]
+    fn what_was_kept_beside_an_agent_is_held_to_nothing() {
+        let alone = tests::record("start/a", "6.1", Outcome::Same);
+        let mut beside = alone.clone();
+        let agent = ViewSeen {
+            view: AGENT,
+            ..beside.seen[0].clone()
+        };
+        beside.seen.push(agent);
+        assert_eq!(again(alone), Outcome::New);
+        assert_eq!(again(beside), Outcome::Seen);
     }
 }
