@@ -15,8 +15,13 @@
 //! (bash and dash look at its first bytes themselves and refuse: 126); where those of its ELF interpreter are, it is ELIBBAD. A
 //! policy on reads that means to refuse an exec has to do it at the first one.
 //!
+//! Finding: from 6.17 on such a listener, of whatever class, has a file run that somebody writes to: a file of which reads are asked
+//! (`FMODE_FSNOTIFY_ACCESS_PERM`) counts as one that is filled in (`FMODE_FSNOTIFY_HSM`, include/linux/fs.h of 7.2 and 7.3), and for those
+//! `exe_file_deny_write_access` waives ETXTBSY (`policy/pre_access`).
+//!
 //! See fanotify_mark(2), `FAN_ACCESS_PERM`; execve(2), ENOEXEC and ELIBBAD; exec(3).
 
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::Result;
@@ -33,6 +38,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 /// `FAN_ACCESS_PERM` (include/uapi/linux/fanotify.h).
 const ACCESS: u64 = 0x2_0000;
+/// `FAN_OPEN_PERM`.
+const OPEN: u64 = 0x1_0000;
 
 fn run(system: &mut System) -> Result<()> {
     let place = system.directory("watched")?;
@@ -43,24 +50,29 @@ fn run(system: &mut System) -> Result<()> {
     system.file("watched/linked", &linked, 0o755)?;
     system.file("watched/script", b"#!/tmp/watched/static\n", 0o755)?;
     for name in ["static", "linked", "script"] {
-        let asked = start(&place, name, Refuses::Nothing)?;
+        let asked = start(&place, name, ACCESS, Refuses::Nothing)?;
         system.fact(name, &asked)?;
         let events = asked.split("; ").next().unwrap_or_default();
         for (nth, event) in events.split(", ").enumerate() {
             if event == "access" {
-                let refused = start(&place, name, Refuses::After(nth))?;
+                let refused = start(&place, name, ACCESS, Refuses::After(nth))?;
                 system.fact(&format!("{name}, event {} refused", nth + 1), refused)?;
             }
         }
     }
+    let _writer = File::options().append(true).open(place.join("static"))?;
+    let heard = start(&place, "static", OPEN, Refuses::Nothing)?;
+    system.fact("a writer and a listener of opens", heard)?;
+    let heard = start(&place, "static", ACCESS, Refuses::Nothing)?;
+    system.fact("a writer and a listener of reads", heard)?;
     Ok(())
 }
 
 /// What the listener is asked when a program of this name is started, and how that ends.
-fn start(place: &Path, name: &str, refuses: Refuses) -> Result<String> {
+fn start(place: &Path, name: &str, more: u64, refuses: Refuses) -> Result<String> {
     let group = Group::new(Ids::Process, Class::Content)?;
     group.watch_filesystem(place)?;
-    group.watch_filesystem_for(place, ACCESS)?;
+    group.watch_filesystem_for(place, more)?;
     let listener = Listener {
         name: "",
         group,
