@@ -1,6 +1,6 @@
 //! ENAMETOOLONG: filename, or one of the strings in argv or envp, is too long.
 //!
-//! Of the two the first is so (`getname` in fs/namei.c for the whole, the file system's lookup for a
+//! Of the two the first is so (`getname` for the whole, the file system's lookup for a
 //! component). A string of argv or envp that is too long is E2BIG, as all of them together are:
 //! `copy_strings` in fs/exec.c, `valid_arg_len`. No file is opened for a name that is too long.
 //!

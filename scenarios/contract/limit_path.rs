@@ -1,6 +1,6 @@
 //! The longest path and component, and the most symbolic links.
 //!
-//! `getname` (fs/namei.c) takes `PATH_MAX` bytes with the NUL; a component is the file system's
+//! `getname` takes `PATH_MAX` bytes with the NUL; a component is the file system's
 //! matter, 255 bytes on tmpfs (`simple_lookup`) and most others; `pick_link` counts `MAXSYMLINKS`.
 //!
 //! See path_resolution(7).

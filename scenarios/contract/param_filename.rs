@@ -1,6 +1,6 @@
 //! filename is the path of an executable or a script; what NULL and a name without an end do.
 //!
-//! `getname` (fs/namei.c) reads it with `strncpy_from_user`: EFAULT where the memory ends before the
+//! `getname` reads it with `strncpy_from_user`: EFAULT where the memory ends before the
 //! name does, ENAMETOOLONG when there is no NUL in 4096 bytes.
 //!
 //! See execve(2).

@@ -2,7 +2,7 @@
 //!
 //! The path lies in memory that all threads of the process write to. Who reads it there when the call begins
 //! is told `/tmp/as-told`; what is executed is `/tmp/as-done`, which the kernel finds when it copies the path
-//! (`getname` in fs/namei.c). Nothing is left to chance here: a page that is missing behind the path
+//! (`getname`). Nothing is left to chance here: a page that is missing behind the path
 //! holds the kernel in the middle of its copy, and the sibling acts then (see
 //! [`while_copied`](crate::scenario::while_copied)).
 //!

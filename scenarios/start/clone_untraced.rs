@@ -3,8 +3,8 @@
 //! The flag is any process's to set; a tracer cannot take it away but by looking at each clone
 //! (`kernel_clone` in kernel/fork.c). Where nobody traces it changes nothing: the trail is that of a forked child.
 //! A child that has its tracer's filter and no tracer gets ENOSYS from each exec (`__seccomp_filter` in
-//! kernel/seccomp.c: "ENOSYS these calls if there is no tracer attached"): the program is not seen because
-//! it is not started.
+//! kernel/seccomp.c: "ENOSYS these calls if there is no tracer attached"): the program is not seen, because
+//! it is not started. (Where its maker traces it, it starts, and the tracer of the filter hears nothing.)
 //!
 //! See clone(2), `CLONE_UNTRACED`; seccomp(2), `SECCOMP_RET_TRACE`.
 

@@ -1,6 +1,6 @@
 //! The path of an exec lies on a page that nobody has read yet.
 //!
-//! The kernel copies the path when the call begins (`getname` in fs/namei.c), and where the page is not in the
+//! The kernel copies the path when the call begins (`getname`), and where the page is not in the
 //! table of the process it takes the fault and goes on. Who reads the path at the entry of the call, in a
 //! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
 //! are such a page when its first use is the call.
