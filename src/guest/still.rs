@@ -17,6 +17,8 @@ const LONG: Duration = Duration::from_secs(1);
 /// What is seen in one look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
+    /// Which one it is: a scenario may have several, one after the other.
+    monitor: i32,
     /// It waits, and no signal wakes it.
     waits: bool,
     /// How often it gave its CPU up.
@@ -52,6 +54,7 @@ impl Seen {
         let status = Status::read(monitor);
         let load = proc::text("/proc/loadavg").unwrap_or_default();
         Seen {
+            monitor,
             waits: report::state(monitor) == "D",
             switches: status.and_then(|status| status.number("voluntary_ctxt_switches:", 0)),
             others: can_run(&load) != Some(1),
@@ -70,6 +73,7 @@ mod tests {
     use super::*;
 
     const WAITING: Seen = Seen {
+        monitor: 101,
         waits: true,
         switches: Some(7),
         others: false,
@@ -99,6 +103,15 @@ mod tests {
             ..WAITING
         };
         assert!(!after(LONG, WAITING, ran));
+    }
+
+    #[test]
+    fn another_one_is_looked_at_anew() {
+        let another = Seen {
+            monitor: 102,
+            ..WAITING
+        };
+        assert!(!after(LONG, WAITING, another));
     }
 
     #[test]
