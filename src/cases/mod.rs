@@ -5,6 +5,7 @@
 //! what seldom comes up by itself, and from [`POINTED`] on each is made for one rule.
 
 mod caller;
+mod circle;
 pub mod kept;
 mod play;
 mod pointed;

@@ -23,7 +23,7 @@ pub(super) const NAMES: [&str; 6] = [
     "\u{fc}-\u{e9}",
 ];
 /// What stands in the fixture, is missing, or is something else. What starts a program is never told to
-/// start one that was made here, which could go on for ever.
+/// start one that was made here, which could go on for ever (`circle.rs` has the rest of that).
 const ELSEWHERE: [&str; 12] = [
     "/usr/bin/true",
     "/usr/bin/busybox",

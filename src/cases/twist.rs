@@ -4,6 +4,7 @@ use proptest::prelude::{Just, Strategy};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
+use super::circle;
 use super::strategy::{NAMES, path};
 use crate::case::{
     By, Case, CaseMount, Deny, Fd, Kind, Made, Namespace, Open, Registered, Then, Way,
@@ -359,6 +360,7 @@ fn bound(case: &mut Case, option: Option<&str>) {
 
 /// Takes back what does not go together.
 pub fn settle(case: &mut Case) {
+    circle::break_up(case);
     case.exec.no_arguments &= case.exec.arguments.is_empty();
     let limits = &case.exec.limits;
     let limited = limits.contains_key("as") || limits.contains_key("nproc");

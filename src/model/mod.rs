@@ -28,6 +28,7 @@ pub use image::{Bytes, ElfHeaders, HEAD, Image, Interpreter};
 pub use kernel::exec;
 pub use loader::{Loaded, load};
 pub use reach::Reach;
+pub(crate) use script::first_line;
 pub use walk::readable;
 
 /// A call that should start a program.
