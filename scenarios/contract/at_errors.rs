@@ -4,9 +4,10 @@
 //! `AT_EXECFN`, comm, what a script's interpreter is told); `AT_EXECVE_CHECK` is its own as well. Both are
 //! `do_execveat_common` (fs/exec.c). So a directory is EACCES, as for execve (`may_open` in
 //! fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
-//! is ENOENT (`getname_flags`), whatever the descriptor; a program for another machine is ENOEXEC.
-//! `noexec` is EACCES (`path_noexec`). Nobody asks whether the file system is read-only, or whether the file of a descriptor still
-//! has a name: those starts succeed. So does that of a caller who is traced: `check_unsafe_exec` asks for it, to keep rights back; only
+//! is ENOENT (`getname_flags`), whatever the descriptor; a program for another machine is ENOEXEC where no entry of binfmt_misc takes it.
+//! `noexec` is EACCES (`path_noexec`). Nobody asks whether the file system is read-only; whether the file of a descriptor still
+//! has a name AppArmor asks of a confined caller alone (`d_namespace_path`): those starts succeed. So does that
+//! of a caller who is traced: `check_unsafe_exec` asks for it, to keep rights back; only
 //! security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of AppArmor).
 //!
 //! See execveat(2).
@@ -196,8 +197,9 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         claim.verdict()?;
     }
     let mut claim = ErrnoClaim::new(system, "at-error/EPERM_traced", Errno::EPERM);
-    let exec = Exec::by("execve, traced", "/tmp/good", |args| {
-        let stops = traced(args, Hold::SeizeExec, || Ok(())).map_err(|_| Errno::EIO)?;
+    let exec = Exec::by("execveat, traced", "/tmp/good", |args| {
+        let call = || args.execveat(AT_FDCWD, c"/tmp/good", 0);
+        let stops = traced(Hold::SeizeExec, call).map_err(|_| Errno::EIO)?;
         // It ends as the traced one did: with 0 where that ran.
         match stops.last().map(String::as_str) {
             Some("exit 0") => Ok(()),

@@ -72,5 +72,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.system().bind("/usr/bin", &place)?;
     mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
     claim.other("mount with noexec", &Exec::path("/tmp/noexec/true")?)?;
+    // An interpreter with an empty name, which is a directory (`start/script_empty_name`).
+    for (what, text) in [("#! alone", "#!"), ("#! and blanks", "#! \t ")] {
+        let script = claim
+            .system()
+            .script(&what.replace([' ', '#', '!'], "-"), text)?;
+        claim.other(what, &Exec::path(script)?)?;
+    }
     claim.verdict()
 }

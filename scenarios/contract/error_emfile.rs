@@ -8,19 +8,17 @@
 //! The other place is about another limit. When the table of descriptors is shared (`CLONE_FILES`)
 //! it is copied, and `dup_fd` (fs/file.c) refuses a table that is larger than fs.nr_open, which can
 //! be lowered behind a process's back. That too comes after the point of no return
-//! (`unshare_files` in `begin_new_exec`): SIGSEGV. So execve itself tells nobody EMFILE;
+//! (`unshare_files` in `begin_new_exec`): SIGSEGV. Before [c:unshare-files-late], which 5.10 has since 5.10.220, it
+//! came earlier (`bprm_execve`), and was EMFILE. Since then execve itself tells nobody EMFILE;
 //! a file system may, whose errno of the open is handed on (the server of one in user space chooses it), and
 //! fexecve(3) of a path is told it by its open(2).
 //!
 //! See execve(2), EMFILE, which says the same as the specification.
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{pipe2, read, write};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs};
-use crate::sys;
+use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs, share_descriptors};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EMFILE: all descriptors are in use",
@@ -42,17 +40,9 @@ fn use_up() -> anyhow::Result<()> {
     }
 }
 
-/// Shares the table with a child that ends with this process, and has it be too large.
+/// Shares the table, and has it be too large.
 fn share() -> anyhow::Result<()> {
-    let (ready, tell) = pipe2(OFlag::O_CLOEXEC)?;
-    if let sys::ForkResult::Child = sys::fork_sharing_files()? {
-        let stay = sys::die_with_parent().and_then(|()| write(&tell, b"1"));
-        while stay.is_ok() {
-            nix::unistd::pause();
-        }
-        sys::exit_now(1);
-    }
-    read(&ready, &mut [0])?;
+    share_descriptors()?;
     Ok(std::fs::write("/proc/sys/fs/nr_open", "64")?)
 }
 

@@ -1,11 +1,11 @@
 //! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
 //!
-//! What the headers show is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
+//! What is asked of the headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
 //! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
 //! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
 //! no return, and the call ends by SIGSEGV. Two more are not found at all: a segment beyond the
 //! file's end, and a program that has nothing to load. The call succeeds, and it is the program that
-//! dies of SIGSEGV, by its own first instruction (zeros after the end, in the file's last page; a page beyond it is
+//! dies of SIGSEGV, here by its own first instruction (zeros after the end, in the file's last page; a page beyond it is
 //! SIGBUS); with an ELF interpreter and nothing to load it runs.
 //!
 //! See execve(2), ENOEXEC.
@@ -34,6 +34,10 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ("empty", Vec::new()),
         ("text without #!", b"echo\n".to_vec()),
         ("#! without a name", b"#! \n".to_vec()),
+        (
+            "#! and blanks to the end of what is read",
+            [b"#!".as_slice(), &[b' '; 254]].concat(),
+        ),
         (
             "#! with a name that does not end",
             [b"#!".as_slice(), &[b'x'; 300]].concat(),

@@ -19,7 +19,7 @@ use crate::subject::say;
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a traced process gets SIGTRAP",
+    summary: "a process that is traced in the old way gets SIGTRAP",
     run,
     ..Scenario::DEFAULT
 };
@@ -56,7 +56,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
 
 fn held(path: &str, hold: Hold, before: fn() -> nix::Result<()>) -> anyhow::Result<Exec> {
     Exec::by("traced execve", path, move |args| {
-        let stops = traced(args, hold, || Ok(before()?));
+        let stops = traced(hold, || before().and_then(|()| args.execve()));
         let told = stops.map_or_else(|error| format!("{error:#}"), |stops| stops.join(", "));
         // Who cannot say it has said nothing, and the scenario misses it.
         let _ = say("stops", told);

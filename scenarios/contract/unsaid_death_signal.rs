@@ -1,9 +1,11 @@
-//! The parent-death signal is kept by the thread that calls, cleared where credentials change, and
-//! cleared too where the ids differed before.
+//! The parent-death signal is kept by the thread that calls, cleared where ids change or capabilities
+//! grow, and cleared too where the ids differed before.
 //!
 //! `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which is wider
-//! than a change (see `contract/unsaid_secure`); capabilities of the file are covered by the same. SELinux clears it
-//! at each change of domain (`selinux_bprm_committing_creds`).
+//! than a change (see `contract/unsaid_secure`). A file's capabilities set it too, unless the real user is root
+//! (`cap_bprm_creds_from_file`): then the signal is kept, whatever prctl(2) says of such a file. `commit_creds` (kernel/cred.c) clears it
+//! besides where the capabilities grow. SELinux clears it at each change of domain (`selinux_bprm_committing_creds`), AppArmor at one
+//! of profile, unless the new one is unconfined (`apparmor_bprm_committing_creds`).
 //!
 //! The signal is the thread's (`task_struct.pdeath_signal`), not the process's, and `de_thread` does
 //! not carry it over from the leader: when another thread than the one that asked for it calls, the
@@ -17,7 +19,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the parent-death signal is kept",
+    summary: "when the parent-death signal is kept",
     needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
@@ -39,6 +41,18 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     ];
     for (what, path, wanted) in cases {
         let seen = system.look(what, &asking(report(Exec::path(path)?)?.as_user()))?;
+        claim.stated(what, wanted, seen.found("death-signal")?);
+    }
+    for (what, left, wanted) in [
+        ("file capabilities, by root", true, "none"),
+        ("file capabilities, by root without any", false, "none"),
+    ] {
+        let exec = report(Exec::path("/tmp/capable")?)?;
+        let exec = exec.before(move || match left {
+            true => Ok(()),
+            false => Ok(sys::set_capabilities(0, 0, 0)?),
+        });
+        let seen = system.look(what, &asking(exec))?;
         claim.stated(what, wanted, seen.found("death-signal")?);
     }
     let differ = report(Exec::path("/tmp/plain")?)?;

@@ -1,13 +1,18 @@
-//! `AT_SECURE` is set where the start changed credentials, and also where they differed before.
+//! `AT_SECURE` is set where the start changed ids (up to 6.16 not where it made the effective ones the real ones), and where it gave
+//! capabilities to who is not root; also where ids differed before.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
-//! id is not the old *real* one (`__is_setuid`, in newer kernels written out). A process whose two
-//! ids differ, as a set-user-ID program's do, gets it for every program that it starts, although
-//! nothing changes then. getauxval(3) names set-user-ID and set-group-ID programs and capabilities that are gained, most commonly, and
-//! security modules; ld.so(8) names ids that differ.
+//! id is not the old *real* one (`__is_setuid`; from [c:unsafe-exec] on written out, which asks for a change as
+//! well). A process whose two ids differ, as a set-user-ID program's do, gets it for every program
+//! without these bits that it starts, although nothing changes then. getauxval(3) names set-user-ID and
+//! set-group-ID programs and capabilities that are gained, most commonly, and security modules; ld.so(8)
+//! names ids that differ.
 //!
-//! Of security modules AppArmor and SELinux set it where the ids stay: AppArmor for a change of profile that is not `unsafe`, SELinux for one of domain
-//! without the permission `noatsecure`.
+//! A file's capabilities do not set it where the real user is root (`!__is_real(root_uid, new)` there), also when a root that had no
+//! capability gains all of them by this start.
+//!
+//! Of security modules AppArmor, SELinux and Smack set it where the ids stay: AppArmor for a change of profile that is not `unsafe`,
+//! SELinux for one of domain without the permission `noatsecure`, Smack for one of label.
 //!
 //! The set-user-ID bit alone does not count: a file of the caller's own changes nothing. See
 //! getauxval(3), `AT_SECURE`.
@@ -19,7 +24,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "AT_SECURE is set where credentials changed",
+    summary: "where AT_SECURE is set",
     needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
@@ -46,6 +51,18 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let seen = system.look(what, &Exec::path(path)?.reports(&["secure"])?.as_user())?;
         claim.stated(what, wanted, seen.found("secure")?);
     }
+    for (what, path) in [
+        (
+            "root without capabilities gains them from the file",
+            "/tmp/capable",
+        ),
+        ("root without capabilities gains them as root", "/tmp/plain"),
+    ] {
+        let exec = Exec::path(path)?.reports(&["secure"])?;
+        let exec = exec.before(|| Ok(sys::set_capabilities(0, 0, 0)?));
+        let seen = system.look(what, &exec)?;
+        claim.stated(what, "1", seen.found("secure")?);
+    }
     let quiet = Exec::path("/tmp/user")?.reports(&["secure"])?.as_user();
     let quiet = quiet.before(|| {
         Ok(sys::set_attribute_of_process(
@@ -61,6 +78,11 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         seen.found("secure")?,
     );
     let (user, root) = (Uid::from_raw(1000), Uid::from_raw(0));
+    let taken = Exec::path("/tmp/own")?.reports(&["secure"])?;
+    let taken = taken.before(move || Ok(setresuid(user, root, root)?));
+    let what = "set-user-ID of the real user, where the effective one was root";
+    let seen = system.look(what, &taken)?;
+    claim.stated(what, "1", seen.found("secure")?);
     for (what, effective) in [("effective user root", root), ("effective user 1000", user)] {
         let real = if effective == root { user } else { root };
         let exec = Exec::path("/tmp/plain")?.reports(&["secure"])?;

@@ -2,12 +2,13 @@
 //!
 //! With the flag `D` (7.3) an entry is made disabled: a file of its format is ENOEXEC until somebody writes 1 to it, and whoever looks
 //! for new formats has to look at that write and not at the registration. An entry of type `B` names a handler in BPF.
-//! `user.max_binfmt_misc_interpreters` limits how many interpreters a namespace holds open (flag `F`): one more is ENOSPC. Up to 7.2 a
-//! letter or a type that is not known is EINVAL, and nothing limits what is held.
+//! `user.max_binfmt_misc_interpreters` limits how many interpreters each user of a namespace may hold open (flag `F`, or bound to an
+//! entry of type `B`): one more is ENOSPC. Up to 7.2 this letter and this type are not known, EINVAL, and there is no such limit.
 //!
 //! Finding: the interpreter's path may be a relative one, and is looked up from the working directory of whoever executes a file of that
-//! format (`open_exec`), also where it gets the file's rights (flag `C`): who may choose the directory chooses the program. 7.3
-//! refuses that with `C` and `L`, unless the interpreter is held open (`create_entry` in fs/binfmt_misc.c).
+//! format (`open_exec`; with the flag `F`, of whoever registers it), also where it gets the file's rights (flag `C`): who may choose the
+//! directory chooses the program. 7.3 refuses that with `C` and `L`, unless the interpreter is held open (`create_entry` in
+//! fs/binfmt_misc.c).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 

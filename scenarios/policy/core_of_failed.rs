@@ -1,36 +1,49 @@
 //! Whether an exec that fails past the point of no return leaves a core dump, and of which image.
 //!
-//! None of what is tried here, on any kernel. The process dies of SIGSEGV, whose action is a dump, and its limit allows one;
-//! but a dump is written by the format's own handler (`mm->binfmt`, asked for in `do_coredump`, `vfs_coredump` later), and the
-//! new memory map has no format until `load_elf_binary` has mapped everything (`set_binfmt` in fs/binfmt_elf.c). The old image
-//! is gone, the new one is not there yet. So a start that dies in this way leaves neither an errno nor a dump, and the wait
-//! status has no core flag; a program that the kernel has started and that faults by itself leaves one, of itself.
+//! The process dies of SIGSEGV, whose action is a dump, and its limit allows one; but a dump is written by the format's own
+//! handler (`mm->binfmt`, asked for in `do_coredump`, `vfs_coredump` later), and the new memory map has no format until
+//! `load_elf_binary` has mapped the program and its ELF interpreter (`set_binfmt` in fs/binfmt_elf.c). The old image is gone, the new one is
+//! not there yet. What fails so, most that can, leaves neither an errno nor a dump, and the wait status has no core flag; a program
+//! that the kernel has started and that faults by itself leaves one, of itself.
 //!
-//! Before `exec_mmap` the old map and its format are still there. What fails so, a table of descriptors that is too large
-//! (`contract/error_emfile`), leaves an empty file and no core flag: the dump copies that table as well (`unshare_files`) and is
-//! refused as the exec was.
+//! What fails behind that leaves a dump as well, of a program of which no instruction was executed: here a stack that cannot grow
+//! for the table of arguments (`create_elf_tables`). From such a fault of the program itself it differs by the exec event, which is not there,
+//! by the errno at the end of the call (`sys_exit_execve`), and by the registers in the dump: the caller's (`start_thread` comes later).
+//!
+//! Before `exec_mmap` the old map and its format are still there. What fails so, a shared table of descriptors that is too large
+//! (`contract/error_emfile`), leaves an empty file and no core flag: the dump copies that table as well (`unshare_files` in
+//! fs/coredump.c, when its file is open) and is refused as the exec was.
 //!
 //! See core(5), and [c:execve-kills].
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use goblin::elf::Elf as Core;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{pipe, read, write};
 
-use crate::scenario::{Elf, Flaw, Scenario, System, fork_start, needs};
-use crate::sys::Invocation;
+use crate::need::needs::EXECS;
+use crate::scenario::{Elf, Flaw, Scenario, System, fork_start, needs, share_descriptors};
+use crate::sys::{Invocation, Passes};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "an exec that fails past the point of no return dumps no core",
-    needs: &[needs::OWN_SETTINGS, needs::COREDUMP],
+    summary: "which exec that fails past the point of no return dumps core",
+    needs: &[needs::OWN_SETTINGS, needs::COREDUMP, needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
 };
 
 const CORE: &str = "/tmp/core";
+/// Enough arguments for a table of 400 KB.
+const MANY: usize = 50_000;
+/// The largest table of descriptors.
+const TABLE: &str = "/proc/sys/fs/nr_open";
 
 fn run(system: &mut System) -> Result<()> {
     system.sysctl("kernel/core_pattern", CORE)?;
@@ -41,32 +54,72 @@ fn run(system: &mut System) -> Result<()> {
         0o755,
     )?;
     system.file("good", &Elf::new().build(), 0o755)?;
-    for (what, path, space) in [
+    let unlimited = RLIM_INFINITY;
+    for (what, path, arguments, space) in [
+        ("a segment outside of user space", c"/tmp/far", 0, unlimited),
+        ("no address space", c"/tmp/good", 0, 0),
+        ("many arguments", c"/tmp/good", MANY, unlimited),
         (
-            "a segment outside of user space",
-            c"/tmp/far",
-            RLIM_INFINITY,
+            "no room for the table of many arguments",
+            c"/tmp/good",
+            MANY,
+            300 << 10,
         ),
-        ("no address space", c"/tmp/good", 0),
         (
             "nothing to load: a program that faults by itself",
             c"/tmp/empty",
-            RLIM_INFINITY,
+            0,
+            unlimited,
         ),
     ] {
-        let child = fork_start(|| {
-            setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?;
-            setrlimit(Resource::RLIMIT_AS, space, space)?;
-            Invocation::new(&[], &[]).execve(path)
-        })?;
-        let end = match waitpid(child, None).context("failed to wait")? {
-            WaitStatus::Signaled(_, signal, true) => format!("{signal}, with the core flag"),
-            WaitStatus::Signaled(_, signal, false) => format!("{signal}, without the core flag"),
-            other => format!("{other:?}"),
+        let limit = || Ok(setrlimit(Resource::RLIMIT_AS, space, space)?);
+        system.fact(what, end_of(path, arguments, limit)?)?;
+    }
+    // Put back by the runner: the child changes it.
+    let open = fs::read_to_string(TABLE)?;
+    system.sysctl("fs/nr_open", open.trim())?;
+    for (what, largest) in [
+        (
+            "a shared table of descriptors, and a program that faults by itself",
+            open.trim(),
+        ),
+        ("a shared table of descriptors that is too large", "64"),
+    ] {
+        let share = || {
+            // A number above the limit has the table be larger.
+            fcntl(std::io::stdin(), FcntlArg::F_DUPFD(200))?;
+            share_descriptors()?;
+            fs::write(TABLE, largest).context("failed to set how large a table may be")
         };
-        system.fact(what, format!("{end}; {}", dump()?))?;
+        system.fact(what, end_of(c"/tmp/empty", 0, share)?)?;
     }
     Ok(())
+}
+
+/// How a child ends that executes this with so many empty arguments after having got `ready`, whether an exec was
+/// told, and what it dumps.
+fn end_of(path: &CStr, arguments: usize, ready: impl FnOnce() -> Result<()>) -> Result<String> {
+    let id = fs::read_to_string(EXECS).with_context(|| format!("failed to read {EXECS}"))?;
+    let id = id.trim().parse().context("failed to read a number")?;
+    let arguments = vec![CString::default(); arguments];
+    let (gate, opener) = pipe().context("failed to make a gate")?;
+    let child = fork_start(|| {
+        read(&gate, &mut [0])?;
+        let invocation = Invocation::new(&arguments, &[]);
+        setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?;
+        ready().map_err(|_| Errno::ECANCELED)?;
+        invocation.execve(path)
+    })?;
+    let execs = Passes::filtered(id, &CString::new(format!("pid == {child}"))?)?;
+    write(&opener, &[1]).context("failed to open the gate")?;
+    let end = match waitpid(child, None).context("failed to wait")? {
+        WaitStatus::Signaled(_, signal, true) => format!("{signal}, with the core flag"),
+        WaitStatus::Signaled(_, signal, false) => format!("{signal}, without the core flag"),
+        WaitStatus::Exited(_, status) => format!("exit {status}"),
+        other => format!("{other:?}"),
+    };
+    let execs = execs.count()?;
+    Ok(format!("exec events: {execs}; {end}; {}", dump()?))
 }
 
 /// What was dumped, by the name that the dump gives; it is removed.
@@ -77,6 +130,9 @@ fn dump() -> Result<String> {
     }
     let bytes = fs::read(path).context("failed to read the dump")?;
     fs::remove_file(path).context("failed to remove the dump")?;
+    if bytes.is_empty() {
+        return Ok("an empty file".to_owned());
+    }
     let core = Core::parse(&bytes).context("failed to parse the dump")?;
     let mut notes = core
         .iter_note_headers(&bytes)

@@ -1,8 +1,8 @@
 //! Who counts what a task does loses sight of it when it gets rights.
 //!
-//! A counter of perf_event_open(2) on one task is taken off it by an exec that changes its ids or gives it capabilities:
+//! A counter of perf_event_open(2) on one task is taken off it by an exec that changes its effective ids or gives it capabilities:
 //! `begin_new_exec` calls `perf_event_exit_task` when the new credentials are set and the dumpable attribute is not 1
-//! (fs/exec.c). So does an exec of a file that its user may not read, and any by a process whose ids differ; where
+//! (fs/exec.c). So does an exec of a program that its user may not read, and any by a process whose real and effective ids differ; where
 //! fs.suid_dumpable is 1 none does. That is before the tracepoint `sched_process_exec` is passed, so that even this exec is not
 //! counted; and it holds for root's counters too, who could watch the program by other ways. A counter on the CPUs, with a
 //! filter for the process, goes on.
@@ -14,12 +14,11 @@
 //!
 //! See perf_event_open(2), and proc_sys_fs(5), `suid_dumpable`.
 
-use std::ffi::CString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::ffi::{CStr, CString};
+use std::fs;
 
 use anyhow::{Context as _, Result};
-use nix::unistd::{Uid, chown, pipe, read, write};
+use nix::unistd::{Uid, chown, pipe, read, setresuid, write};
 
 use crate::need::needs::EXECS;
 use crate::scenario::{Scenario, System, USER, fork_start, needs, reap};
@@ -33,28 +32,50 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> Result<()> {
-    system.ours("plain")?;
-    system.ours("set")?;
-    chown("/tmp/set", Some(Uid::from_raw(USER)), None)?;
-    fs::set_permissions("/tmp/set", Permissions::from_mode(0o4755))?;
-    for (what, path) in [
-        ("a plain program", "/tmp/plain"),
-        ("one of another user's id", "/tmp/set"),
+    for (name, owner, mode) in [
+        ("plain", 0, 0o755),
+        ("set", USER, 0o4755),
+        ("unreadable", 0, 0o711),
     ] {
-        system.fact(what, counted(path)?)?;
+        let path = system.ours(name)?;
+        chown(&path, Some(Uid::from_raw(owner)), None)?;
+        system.set_mode(name, mode)?;
+    }
+    let differing = [USER, 0, 0];
+    let cases = [
+        ("a plain program", c"/tmp/plain", [0; 3]),
+        ("the same, by a user", c"/tmp/plain", [USER; 3]),
+        ("one of another user's id", c"/tmp/set", [0; 3]),
+        (
+            "one that its user may not read",
+            c"/tmp/unreadable",
+            [USER; 3],
+        ),
+        (
+            "a plain program, by whose ids differ",
+            c"/tmp/plain",
+            differing,
+        ),
+    ];
+    for setting in ["0", "1", "2"] {
+        system.sysctl("fs/suid_dumpable", setting)?;
+        for (what, path, ids) in cases {
+            let what = format!("fs.suid_dumpable {setting}, {what}");
+            system.fact(&what, counted(path, ids)?)?;
+        }
     }
     Ok(())
 }
 
-/// How many execs are counted of a child that executes this program.
-fn counted(path: &str) -> Result<String> {
+/// How many execs are counted of a child with these ids, the real, the effective and the saved one, that executes this program.
+fn counted(path: &CStr, [real, effective, saved]: [u32; 3]) -> Result<String> {
     let id = fs::read_to_string(EXECS).with_context(|| format!("failed to read {EXECS}"))?;
     let id = id.trim().parse().context("failed to read a number")?;
-    let path = CString::new(path)?;
     let (gate, opener) = pipe().context("failed to make a gate")?;
     let child = fork_start(|| {
+        setresuid(real.into(), effective.into(), saved.into())?;
         read(&gate, &mut [0])?;
-        Invocation::new(std::slice::from_ref(&path), &[]).execve(&path)
+        Invocation::new(&[path.to_owned()], &[]).execve(path)
     })?;
     let task = Passes::of(child.as_raw(), id)?;
     let cpus = Passes::filtered(id, &CString::new(format!("pid == {child}"))?)?;

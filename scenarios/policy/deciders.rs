@@ -5,14 +5,15 @@
 //!
 //! 1. a filter of seccomp, at the entry of the call: no event;
 //! 2. the walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event;
-//! 3. Landlock, in `security_file_open`, which is called before fsnotify (`do_dentry_open` in
-//!    fs/open.c): no event;
-//! 4. fanotify: groups of class `FAN_CLASS_PRE_CONTENT`, then those of class `FAN_CLASS_CONTENT`
-//!    (`fsnotify` goes by the groups' priority); after a refusal nobody else is asked;
+//! 3. Landlock, a hook of `security_file_open`, after whose hooks fsnotify is called (`do_dentry_open`
+//!    in fs/open.c; on 5.10 and 6.1 the end of `security_file_open` itself): no event;
+//! 4. fanotify, `FAN_OPEN_EXEC_PERM` of all groups, then `FAN_OPEN_PERM`: of each event groups of class
+//!    `FAN_CLASS_PRE_CONTENT`, then those of class `FAN_CLASS_CONTENT` (`fsnotify` goes by the groups'
+//!    priority); after a refusal nobody else is asked, and the second event does not come;
 //! 5. what comes after both events: `i_writecount` (ETXTBSY), AppArmor, IMA, the format handlers.
 //!
-//! So a listener does not see every attempt: what seccomp, permissions or Landlock refuse it never
-//! hears of. docs/deciders.md has the whole path.
+//! So a listener does not see every attempt: of a call that seccomp refuses, and of a file that
+//! permissions or Landlock do, it never hears. docs/deciders.md has the whole path.
 //!
 //! Finding: 5.10 has no Landlock, which came with 5.13: its calls are ENOSYS there.
 //!

@@ -3,12 +3,12 @@
 //! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on. Up to 6.7
 //! the program is opened after that, and whoever attaches to a process that is held at its program
 //! waits as long as the listener thinks. Since [c:open-first] the program is opened before; at an
-//! interpreter the mutex is held on all kernels (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in
-//! fs/exec.c).
+//! interpreter the mutex is held on all kernels, and so it is at the kernel's first read of the program, about which a listener of
+//! `FAN_ACCESS_PERM` is asked (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
 //!
 //! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall
 //! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy; `strace -p` of
-//! a process that hangs in a listener hangs as well, and that is the point.
+//! a process that a listener holds under that mutex hangs as well, and that is the point.
 //!
 //! See ptrace(2), `PTRACE_SEIZE`; `cred_guard_mutex` in include/linux/sched/signal.h.
 
@@ -41,10 +41,19 @@ fn run(system: &mut System) -> Result<()> {
     system.file("watched/ld", &Elf::new().build(), 0o755)?;
     let program = Elf::new().interpreter("/tmp/watched/ld").build();
     system.file("watched/program", &program, 0o755)?;
-    // Execute and open of the program, then execute of its interpreter.
-    for (at, nth) in [("program", 1), ("interpreter", 3)] {
+    // Execute and open of the program, where it is watched its first read, then execute of its interpreter.
+    for (at, more, nth) in [
+        ("program", 0, 1),
+        ("program's first read", ACCESS, 3),
+        ("interpreter", 0, 3),
+    ] {
+        let place = Watched {
+            path: &place,
+            more,
+            nth,
+        };
         for name in ["maps", "environ", "mem", "stack", "syscall", "cmdline"] {
-            let how = held(&place, nth, |pid| {
+            let how = place.held(|pid| {
                 let file = std::fs::File::open(format!("/proc/{pid}/{name}"));
                 let mut some = [0; 8];
                 let place = if name == "mem" { own_place() } else { 0 };
@@ -53,18 +62,16 @@ fn run(system: &mut System) -> Result<()> {
             })?;
             system.fact(&format!("held at the {at}, {name}"), how)?;
         }
-        let how = held(&place, nth, |pid| {
+        let how = place.held(|pid| {
             sys::read_memory(pid.as_raw(), own_place() as usize, &mut [0; 8]).map(drop)
         })?;
         system.fact(&format!("held at the {at}, process_vm_readv"), how)?;
-        let how = held(&place, nth, |pid| {
+        let how = place.held(|pid| {
             let process = sys::pidfd_open(pid.as_raw())?;
             sys::pidfd_getfd(process.as_fd(), 0).map(drop)
         })?;
         system.fact(&format!("held at the {at}, pidfd_getfd"), how)?;
-        let how = held(&place, nth, |pid| {
-            ptrace::seize(pid, ptrace::Options::empty())
-        })?;
+        let how = place.held(|pid| ptrace::seize(pid, ptrace::Options::empty()))?;
         system.fact(&format!("held at the {at}, PTRACE_SEIZE"), how)?;
     }
     Ok(())
@@ -75,54 +82,73 @@ fn own_place() -> u64 {
     std::ptr::from_ref(&SCENARIO).addr() as u64
 }
 
-/// Holds a start at one of its events, has another process do something to it, and says whether
-/// that came to its end while the start was held.
-fn held(place: &Path, nth: usize, act: impl FnOnce(Pid) -> nix::Result<()>) -> Result<String> {
-    let group = Group::new(Ids::Process, Class::Content)?;
-    group.watch_filesystem(place)?;
-    let mut listener = Listener {
-        name: "",
-        group,
-        refuses: Refuses::Nothing,
-    };
-    let start = fork_start(|| Invocation::new(&[], &[]).execve(c"/tmp/watched/program"))?;
-    for _ in 1..nth {
+/// `FAN_ACCESS_PERM` (include/uapi/linux/fanotify.h).
+const ACCESS: u64 = 0x2_0000;
+
+/// Where a start is held.
+struct Watched<'a> {
+    path: &'a Path,
+    /// What is asked for beside opens.
+    more: u64,
+    /// At which event, from 1.
+    nth: usize,
+}
+
+impl Watched<'_> {
+    /// Holds a start there, has another process do something to it, and says whether
+    /// that came to its end while the start was held.
+    fn held(&self, act: impl FnOnce(Pid) -> nix::Result<()>) -> Result<String> {
+        let group = Group::new(Ids::Process, Class::Content)?;
+        group.watch_filesystem(self.path)?;
+        if self.more != 0 {
+            group.watch_filesystem_for(self.path, self.more)?;
+        }
+        let mut listener = Listener {
+            name: "",
+            group,
+            refuses: Refuses::Nothing,
+        };
+        let start = fork_start(|| Invocation::new(&[], &[]).execve(c"/tmp/watched/program"))?;
+        for _ in 1..self.nth {
+            let event = next(&mut listener.group)?;
+            let file = sys::adopt_fd(event.fd);
+            listener.group.allow(file.as_fd())?;
+        }
         let event = next(&mut listener.group)?;
         let file = sys::adopt_fd(event.fd);
-        listener.group.allow(file.as_fd())?;
-    }
-    let event = next(&mut listener.group)?;
-    let file = sys::adopt_fd(event.fd);
-    let other = match sys::fork().context("failed to fork")? {
-        ForkResult::Child => sys::exit_now(act(start).map_or_else(|errno| errno as i32, |()| 0)),
-        ForkResult::Parent { child } => child,
-    };
-    let (how, is_over) = match ends(other)? {
-        Some(0) => ("answers at once".to_owned(), true),
-        Some(errno) => (format!("{:?} at once", Errno::from_raw(errno)), true),
-        None => ("waits for the listener".to_owned(), false),
-    };
-    if !is_over {
-        kill(other, Signal::SIGKILL).context("failed to end who waits")?;
-        waitpid(other, None).context("failed to wait")?;
-    }
-    listener.group.allow(file.as_fd())?;
-    let end = sys::pidfd_open(start.as_raw()).context("failed to open a pidfd")?;
-    loop {
-        let mut fds = [
-            PollFd::new(end.as_fd(), PollFlags::POLLIN),
-            PollFd::new(listener.group.as_fd(), PollFlags::POLLIN),
-        ];
-        poll(&mut fds, PollTimeout::NONE).context("failed to wait for events")?;
-        let ended = fds[0].any() == Some(true);
-        answer(&mut listener)?;
-        if ended {
-            break;
+        let other = match sys::fork().context("failed to fork")? {
+            ForkResult::Child => {
+                sys::exit_now(act(start).map_or_else(|errno| errno as i32, |()| 0))
+            }
+            ForkResult::Parent { child } => child,
+        };
+        let (how, is_over) = match ends(other)? {
+            Some(0) => ("answers at once".to_owned(), true),
+            Some(errno) => (format!("{:?} at once", Errno::from_raw(errno)), true),
+            None => ("waits for the listener".to_owned(), false),
+        };
+        if !is_over {
+            kill(other, Signal::SIGKILL).context("failed to end who waits")?;
+            waitpid(other, None).context("failed to wait")?;
         }
+        listener.group.allow(file.as_fd())?;
+        let end = sys::pidfd_open(start.as_raw()).context("failed to open a pidfd")?;
+        loop {
+            let mut fds = [
+                PollFd::new(end.as_fd(), PollFlags::POLLIN),
+                PollFd::new(listener.group.as_fd(), PollFlags::POLLIN),
+            ];
+            poll(&mut fds, PollTimeout::NONE).context("failed to wait for events")?;
+            let ended = fds[0].any() == Some(true);
+            answer(&mut listener)?;
+            if ended {
+                break;
+            }
+        }
+        let end = reap(start)?;
+        anyhow::ensure!(end == "exit 0", "the start that was held: {end}");
+        Ok(how)
     }
-    let end = reap(start)?;
-    anyhow::ensure!(end == "exit 0", "the start that was held: {end}");
-    Ok(how)
 }
 
 /// The next event.

@@ -15,7 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, chroot, setgroups, setresgid, setresuid};
 
-use crate::case::{self, Case, CaseExec as Described, Namespace, Way};
+use crate::case::{self, Case, CaseExec as Described, Namespace};
 use crate::scenario::Exec;
 use crate::sys;
 
@@ -74,9 +74,7 @@ pub fn become_it(exec: Exec, case: &Described) -> Result<Exec> {
         }
         Ok(())
     });
-    // The filter knows the numbers of the 64-bit table alone.
-    let errno = case.filtered.as_deref().and_then(case::errno);
-    Ok(match errno.filter(|_| case.call != Way::Int80) {
+    Ok(match case.filtered.as_deref().and_then(case::errno) {
         Some(errno) => exec.filtered(errno),
         None => exec,
     })

@@ -49,7 +49,7 @@ pub use obstacle::{Obstacle, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{LIES, Registered, close, select, use_instead};
 pub use seen::Seen;
-pub use siblings::{beside, its_turn, open, while_copied};
+pub use siblings::{beside, its_turn, open, share_descriptors, while_copied};
 pub use submit::submit;
 pub use system::{LaunchEnding, Reply, Request, System};
 pub use traced::{Hold, traced};

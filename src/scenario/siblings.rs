@@ -1,12 +1,14 @@
-//! Two threads of a child, of which one acts while the other is held.
+//! Who shares something with a process: a thread that acts while another one is held, and another process.
 
 use std::ffi::CStr;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{pause, pipe2, read, write};
 
 use super::Args;
-use crate::sys::{self, Addresses, FaultPages};
+use crate::sys::{self, Addresses, FaultPages, ForkResult};
 
 /// Runs two parts of a child: one in a thread with this name, the other in the leader. Whichever
 /// acts while the other is held waits for its turn with [`its_turn`].
@@ -28,6 +30,23 @@ pub fn beside(
         leader()?;
         thread.join().unwrap_or(Err(Errno::EINVAL))
     })
+}
+
+/// Has another process share the table of descriptors of this one (clone(2), `CLONE_FILES`), and end with it.
+///
+/// # Errors
+///
+/// There can be no such process.
+pub fn share_descriptors() -> nix::Result<()> {
+    let (ready, tell) = pipe2(OFlag::O_CLOEXEC)?;
+    if let ForkResult::Child = sys::fork_sharing_files()? {
+        let stay = sys::die_with_parent().and_then(|()| write(&tell, b"1"));
+        while stay.is_ok() {
+            pause();
+        }
+        sys::exit_now(1);
+    }
+    read(&ready, &mut [0]).map(drop)
 }
 
 /// execve(2) of a path, held while the kernel copies it: then a sibling acts, and the kernel goes on.

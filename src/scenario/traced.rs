@@ -1,4 +1,4 @@
-//! An execve(2) under ptrace(2), as the tracer sees it.
+//! An exec under ptrace(2), as the tracer sees it.
 
 use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
@@ -6,7 +6,6 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{pipe2, read, write};
 
-use super::Args;
 use crate::sys::{self, ForkResult};
 
 /// How the tracer holds who makes the call.
@@ -20,14 +19,12 @@ pub enum Hold {
     SeizeExec,
 }
 
-/// Forks a child that makes the call, traces it to its end, and returns its stops in words.
-///
-/// `before` runs in the child.
+/// Forks a child that makes this call, traces it to its end, and returns its stops in words.
 ///
 /// # Errors
 ///
 /// The child cannot be forked or traced.
-pub fn traced(args: &Args<'_>, hold: Hold, before: impl Fn() -> Result<()>) -> Result<Vec<String>> {
+pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<String>> {
     let (gate, open) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let child = match sys::fork().context("failed to fork")? {
         ForkResult::Child => {
@@ -36,11 +33,10 @@ pub fn traced(args: &Args<'_>, hold: Hold, before: impl Fn() -> Result<()>) -> R
                 Hold::TraceMe => ptrace::traceme().is_ok(),
                 Hold::Seize | Hold::SeizeExec => read(&gate, &mut [0]) == Ok(1),
             };
-            if ready && before().is_ok() {
-                let failed = args.execve().err().map_or(98, |errno| errno as i32);
-                sys::exit_now(failed);
+            match ready {
+                true => sys::exit_now(call().err().map_or(98, |errno| errno as i32)),
+                false => sys::exit_now(97),
             }
-            sys::exit_now(97)
         }
         ForkResult::Parent { child } => child,
     };

@@ -24,14 +24,7 @@ const EXECUTE: u64 = 1;
 /// What prctl(2) says.
 pub fn filter_execve(errno: Errno) -> nix::Result<()> {
     super::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
-    install(&mut [
-        // The number of the call is the first field of `struct seccomp_data`.
-        instruction(LOAD, 0, 0, 0),
-        instruction(JUMP_IF_EQUAL, 1, 0, libc::SYS_execve as u32),
-        instruction(JUMP_IF_EQUAL, 0, 1, libc::SYS_execveat as u32),
-        instruction(RETURN, 0, 0, RET_ERRNO | errno as u32),
-        instruction(RETURN, 0, 0, RET_ALLOW),
-    ])
+    install(&mut answer_execs(RET_ERRNO | errno as u32))
 }
 
 /// `AUDIT_ARCH_I386` of include/uapi/linux/audit.h; execve and execveat have other numbers there.
@@ -48,8 +41,13 @@ const I386_EXECVEAT: u32 = 358;
 ///
 /// `EACCES` without CAP_SYS_ADMIN.
 pub fn stop_at_execs() -> nix::Result<()> {
-    install(&mut [
-        // The architecture is the second field of `struct seccomp_data`.
+    install(&mut answer_execs(RET_TRACE))
+}
+
+/// Answers execve(2) and execveat(2) so, of 64 and of 32 bits, and allows the other calls.
+fn answer_execs(answer: u32) -> [libc::sock_filter; 10] {
+    [
+        // The architecture is the second field of `struct seccomp_data`, the number of the call is the first.
         instruction(LOAD, 0, 0, 4),
         instruction(JUMP_IF_EQUAL, 3, 0, I386),
         instruction(LOAD, 0, 0, 0),
@@ -58,9 +56,9 @@ pub fn stop_at_execs() -> nix::Result<()> {
         instruction(LOAD, 0, 0, 0),
         instruction(JUMP_IF_EQUAL, 1, 0, I386_EXECVE),
         instruction(JUMP_IF_EQUAL, 0, 1, I386_EXECVEAT),
-        instruction(RETURN, 0, 0, RET_TRACE),
+        instruction(RETURN, 0, 0, answer),
         instruction(RETURN, 0, 0, RET_ALLOW),
-    ])
+    ]
 }
 
 /// `struct seccomp_notif`: id, process, flags, and a call of 64 bytes.

@@ -50,7 +50,8 @@ pub use power::{
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
-    handled, on_exec, own_terminal, reset_signals, share_descriptors, share_fs, with_clean_signals,
+    fork_untraced, handled, on_exec, own_terminal, reset_signals, share_descriptors, share_fs,
+    with_clean_signals,
 };
 pub use random::reseed;
 pub use ring::Ring;

@@ -29,11 +29,25 @@ pub fn fork() -> nix::Result<ForkResult> {
 ///
 /// As for [`fork`].
 pub fn fork_sharing_files() -> nix::Result<ForkResult> {
+    fork_with(libc::CLONE_FILES)
+}
+
+/// Forks a child that no tracer of ours gets (clone(2), `CLONE_UNTRACED`).
+///
+/// # Errors
+///
+/// As for [`fork`].
+pub fn fork_untraced() -> nix::Result<ForkResult> {
+    fork_with(libc::CLONE_UNTRACED)
+}
+
+/// Forks a child with these flags of clone(2), none of which shares memory.
+fn fork_with(flags: i32) -> nix::Result<ForkResult> {
     let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
     if threads != 1 {
         return Err(Errno::EINVAL);
     }
-    let flags = libc::CLONE_FILES | libc::SIGCHLD;
+    let flags = flags | libc::SIGCHLD;
     // SAFETY: as in `fork`; without CLONE_VM both have a memory of their own, and no stack of ours
     // is given. What the C library keeps of the process's id is not asked for by such a child.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
