@@ -66,6 +66,8 @@ struct State {
     alone: bool,
     /// The ELF interpreter of the program that is being started.
     loader: Option<String>,
+    /// What binfmt_misc has opened; with the flag `L` it is to be the ELF interpreter of the same program.
+    stashed: Option<String>,
 }
 
 struct Story<'a> {
@@ -144,8 +146,12 @@ impl Story<'_> {
             return Err(format!("the marker of step {} is missing", self.steps));
         }
         let state = self.states.entry(pid).or_default();
-        if sighting.mask.0 & Mask::EXECUTE.0 != 0 && state.interpreter && state.elf {
-            state.loader = Some(step.path.clone());
+        if sighting.mask.0 & Mask::EXECUTE.0 != 0 && state.interpreter {
+            let opened = match state.elf {
+                true => &mut state.loader,
+                false => &mut state.stashed,
+            };
+            *opened = Some(step.path.clone());
         }
         self.points.push((pid, Point::Step(step)));
         Ok(())
@@ -252,7 +258,15 @@ impl Story<'_> {
             LOADER_RUNS | PROGRAM_RUNS => state.inside = false,
             "try-elf" => state.elf = true,
             "try-script" | "try-misc" => (state.elf, state.interpreter) = (false, false),
-            "open-interpreter" => state.interpreter = true,
+            "open-interpreter" => {
+                // Where none is opened now, it is the one that is there already.
+                if state.elf && state.stashed.is_some() {
+                    state.loader = state.stashed.take();
+                }
+                state.interpreter = true;
+            }
+            // The next file is another program.
+            "taken" => state.stashed = None,
             "exe-file-set" => state.alone = true,
             _ => {}
         }

@@ -43,7 +43,7 @@ pub const CLAIMS: &[Sentence] = &[
     Sentence {
         name: "exe_changes_past_the_point_of_no_return",
         says: "then comes the point of no return: exe_file of the new address space is set, and the \
-               process switches to that map",
+               process switches to that address space",
         check: exe_changes,
     },
     Sentence {

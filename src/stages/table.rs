@@ -140,7 +140,7 @@ pub const WORDS: &[Word] = &[
             Return("load_script"),
             Return("load_elf_binary"),
         ],
-        "hears from the handler that it does not take the file, and why",
+        "hears from the handler that it does not take the file, or has failed with it, and why",
     ),
     word(
         "taken",
@@ -156,7 +156,7 @@ pub const WORDS: &[Word] = &[
         "open-interpreter",
         &[Function("open_exec"), Function("bprm_open_interpreter")],
         "is about to open an interpreter: the one that a script or binfmt_misc names, or the ELF \
-         interpreter",
+         interpreter, which is open by then where an entry with the flag `L` stands in for it",
     ),
     word(
         "readable",
@@ -172,7 +172,8 @@ pub const WORDS: &[Word] = &[
     word(
         "credentials-from-file",
         &[Function("security_bprm_creds_from_file")],
-        "computes credentials from the file itself: set-user-ID, file capabilities",
+        "asks the security modules about credentials from the file itself: file capabilities; \
+         set-user-ID has been looked at right before",
     ),
     word(
         "no-return",
@@ -187,7 +188,7 @@ pub const WORDS: &[Word] = &[
     within(
         "timers",
         &[Function("exit_itimers")],
-        "removes the timers of the process",
+        "removes the POSIX timers of the process (timer_create(2)); those of setitimer(2) stay",
     ),
     within(
         "timer-signals",
@@ -230,7 +231,8 @@ pub const WORDS: &[Word] = &[
     word(
         "thread-flushed",
         &[Function("flush_thread")],
-        "resets the processor's state of the thread: registers, breakpoints, FPU",
+        "resets the processor's state of the thread: segments of thread-local storage, \
+         breakpoints, FPU",
     ),
     word(
         "comm",
@@ -265,7 +267,7 @@ pub const WORDS: &[Word] = &[
     within(
         "old-map-owner",
         &[Function("mm_update_next_owner")],
-        "hands the old address space to whoever shares it, or to nobody",
+        "hands the old address space, where the process owned it, to whoever shares it, or to nobody",
     ),
     word(
         "stack",
@@ -286,7 +288,8 @@ pub const WORDS: &[Word] = &[
     word(
         AUDIT,
         &[Function("__audit_bprm")],
-        "writes the arguments into the audit record, where audit rules are loaded",
+        "notes for the audit record that this is an exec, and the number of its arguments, where audit \
+         rules are loaded",
     ),
     word(
         "reported",

@@ -17,6 +17,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use goblin::elf::header::header64;
 use goblin::elf::program_header::{PF_W, PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, header};
 
@@ -67,10 +68,13 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
         marker.known.push(id);
         return Ok(Sight::Clear(id));
     }
-    // Headers of what somebody ships are in the first page or two.
-    let mut start = vec![0; 8192];
-    let length = own.read_at(&mut start, 0).unwrap_or(0);
-    let (offset, writable) = match entry(&start[..length]) {
+    let read = |at: u64, length: usize| {
+        let mut bytes = vec![0; length];
+        let length = own.read_at(&mut bytes, at).unwrap_or(0);
+        bytes.truncate(length);
+        bytes
+    };
+    let (offset, writable) = match entry(read) {
         Some(found) => found,
         // A copy that is still to be filled is looked at again.
         None => return Ok(Sight::Nothing),
@@ -102,18 +106,17 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
     }
 }
 
-/// Where the first instruction lies in the file, and whether its segment is writable.
-fn entry(start: &[u8]) -> Option<(u64, bool)> {
-    let head = Elf::parse_header(start).ok()?;
+/// Where the first instruction lies in the file that is read so, and whether its segment is writable.
+fn entry(read: impl Fn(u64, usize) -> Vec<u8>) -> Option<(u64, bool)> {
+    let head = Elf::parse_header(&read(0, header64::SIZEOF_EHDR)).ok()?;
     if !matches!(head.e_type, header::ET_EXEC | header::ET_DYN) || head.e_entry == 0 {
         return None;
     }
     let context = goblin::container::Ctx::new(head.container().ok()?, head.endianness().ok()?);
-    let (at, count) = (
-        usize::try_from(head.e_phoff).ok()?,
-        usize::from(head.e_phnum),
-    );
-    let headers = ProgramHeader::parse(start, at, count, context).ok()?;
+    let count = usize::from(head.e_phnum);
+    // As many as there can be are 3.5 MiB; the kernel takes 64 KiB (`load_elf_phdrs` in fs/binfmt_elf.c).
+    let size = ProgramHeader::size(context).checked_mul(count)?.min(65_536);
+    let headers = ProgramHeader::parse(&read(head.e_phoff, size), 0, count, context).ok()?;
     let inside = |segment: &&ProgramHeader| {
         let end = segment.p_vaddr.checked_add(segment.p_filesz);
         segment.p_type == PT_LOAD
@@ -130,17 +133,24 @@ mod tests {
     use super::entry;
     use crate::elf::Elf;
 
-    #[test]
-    fn the_entry_point_of_a_program_is_found_in_its_file() {
-        let bytes = Elf::new().build();
-        let (offset, writable) = entry(&bytes).unwrap();
-        // xor edi, edi: the first instruction that the builder writes.
+    /// Where the builder's first instruction, xor edi, edi, is looked for in a program.
+    fn is_found(bytes: &[u8]) {
+        let read = |at: u64, length: usize| {
+            let from = bytes.get(at as usize..).unwrap_or_default();
+            from[..length.min(from.len())].to_vec()
+        };
+        let (offset, writable) = entry(read).unwrap();
         assert_eq!(&bytes[offset as usize..][..2], [0x31, 0xff]);
         assert!(writable);
     }
 
     #[test]
-    fn a_script_has_no_entry_point() {
-        assert!(entry(b"#!/usr/bin/bash\n").is_none());
+    fn the_entry_point_of_a_program_is_found_in_its_file() {
+        is_found(&Elf::new().build());
+    }
+
+    #[test]
+    fn it_is_found_behind_many_headers() {
+        is_found(&Elf::new().unused_headers(1000).build());
     }
 }

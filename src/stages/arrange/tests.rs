@@ -129,6 +129,31 @@ fn what_another_handler_opens_is_no_loader() {
     assert!(!last.contains("loader-runs"), "{last}");
 }
 
+/// A loader that binfmt_misc opened before these stages.
+fn stashed(stages: &[&str]) -> String {
+    let parts = [(101, "load_misc_binary <-a"), (101, "open_exec <-a"), STEP];
+    let then = stages.iter().map(|stage| (101, *stage));
+    let run = [
+        (900, "tracing_mark_write: exetrail entry 1 1a_2"),
+        (101, "e_1a_2: (0x401000)"),
+    ];
+    let parts: Vec<_> = parts.into_iter().chain(then).chain(run).collect();
+    story(&parts).unwrap().pop().unwrap()
+}
+
+#[test]
+fn what_binfmt_misc_has_opened_may_be_the_loader() {
+    let elf = ["load_elf_binary <-a", "bprm_open_interpreter <-a"];
+    assert_eq!(stashed(&elf), "p1 loader-runs /101");
+}
+
+#[test]
+fn what_binfmt_misc_executes_is_no_loader() {
+    let taken = "r_load_misc_binary: (a <- load_misc_binary) ret=0";
+    let elf = [taken, "load_elf_binary <-a", "open_exec <-a"];
+    assert_eq!(stashed(&elf), "p1 program-runs /101");
+}
+
 #[test]
 fn a_handler_that_takes_a_file_refuses_nothing() {
     let story = story(&[STEP, (101, "r_load_script: (a <- load_script) ret=0")]);
