@@ -30,10 +30,28 @@ pub fn is_visible(character: char) -> bool {
     if character.is_ascii() {
         return !character.is_control();
     }
+    if is_ignorable(character) {
+        return false;
+    }
     // What Rust's own `{:?}` writes as it is. A mark that combines is seen only after a letter.
     let mut text = String::from("a");
     text.push(character);
     text.escape_debug().count() == 2
+}
+
+/// Whether a character that Rust's own `{:?}` writes as it is shows nothing by itself (`Default_Ignorable_Code_Point`).
+fn is_ignorable(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{e0100}'..='\u{e01ef}'
+    )
 }
 
 /// Adds the bytes of a character as `\xNN`.
@@ -75,6 +93,9 @@ mod tests {
             '\u{9b}',
             '\u{e0041}',
             '\u{378}',
+            '\u{34f}',
+            '\u{fe0f}',
+            '\u{3164}',
         ] {
             assert!(!super::is_visible(hidden), "{hidden:?}");
         }
