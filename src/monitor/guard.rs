@@ -30,7 +30,7 @@ use crate::wire::until;
 
 /// How often the guard looks.
 const TICK: Duration = Duration::from_millis(200);
-/// So many looks without a sign of life are a monitor that stands still: 3 s.
+/// So many looks without a sign of life are a monitor that stands still: 3 s, and the rest of the first look.
 const SILENT: u32 = 15;
 
 /// Where a signal came from.

@@ -58,10 +58,16 @@ impl Account {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Lines that are known to be lost by now.
+    /// Lines that the writer gave up.
     #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed) + self.failed.load(Ordering::Relaxed)
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Looks that found no place.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Lines that were lost, once nothing will be written any more: also those that still wait.
@@ -72,10 +78,19 @@ impl Account {
     }
 }
 
+/// A look on its way.
+#[derive(Debug)]
+pub struct Queued {
+    /// The look.
+    pub look: Look,
+    /// How many before it found no place.
+    pub refused: u64,
+}
+
 /// The end of the thread that answers.
 #[derive(Debug)]
 pub struct Inlet {
-    sender: SyncSender<Look>,
+    sender: SyncSender<Queued>,
     account: Arc<Account>,
     bytes: usize,
 }
@@ -83,7 +98,7 @@ pub struct Inlet {
 /// The end of the thread that writes.
 #[derive(Debug)]
 pub struct Outlet {
-    receiver: Receiver<Look>,
+    receiver: Receiver<Queued>,
     account: Arc<Account>,
 }
 
@@ -109,7 +124,9 @@ impl Inlet {
     pub fn offer(&self, look: Look) {
         let size = look.size();
         let waiting = self.account.waiting.fetch_add(size, Ordering::Relaxed);
-        let fits = waiting + size <= self.bytes && self.sender.try_send(look).is_ok();
+        let refused = self.account.refused();
+        let queued = Queued { look, refused };
+        let fits = waiting + size <= self.bytes && self.sender.try_send(queued).is_ok();
         let counter = if fits {
             &self.account.accepted
         } else {
@@ -123,14 +140,15 @@ impl Inlet {
 impl Outlet {
     /// Waits for a look; none when the other end is gone and everything was taken.
     #[must_use]
-    pub fn wait(&self) -> Option<Look> {
-        self.receiver.recv().ok().map(|look| self.taken(look))
+    pub fn wait(&self) -> Option<Queued> {
+        self.receiver.recv().ok().map(|queued| self.taken(queued))
     }
 
     /// A look that is there already.
     #[must_use]
-    pub fn next(&self) -> Option<Look> {
-        self.receiver.try_recv().ok().map(|look| self.taken(look))
+    pub fn next(&self) -> Option<Queued> {
+        let queued = self.receiver.try_recv().ok();
+        queued.map(|queued| self.taken(queued))
     }
 
     /// Lets looks gather: a thread that is not waiting need not be woken for each of them.
@@ -138,11 +156,10 @@ impl Outlet {
         std::thread::sleep(time);
     }
 
-    fn taken(&self, look: Look) -> Look {
-        self.account
-            .waiting
-            .fetch_sub(look.size(), Ordering::Relaxed);
-        look
+    fn taken(&self, queued: Queued) -> Queued {
+        let size = queued.look.size();
+        self.account.waiting.fetch_sub(size, Ordering::Relaxed);
+        queued
     }
 }
 
@@ -178,8 +195,11 @@ mod tests {
         for path in ["a", "b", "c"] {
             inlet.offer(look(path));
         }
-        assert_eq!(account.lost(), 1);
-        assert_eq!(outlet.next().unwrap().path, OpenName::Path(b"a".to_vec()));
+        assert_eq!(account.refused(), 1);
+        assert_eq!(
+            outlet.next().unwrap().look.path,
+            OpenName::Path(b"a".to_vec())
+        );
     }
 
     #[test]
@@ -189,10 +209,10 @@ mod tests {
         for _ in 0..3 {
             inlet.offer(look(&"x".repeat(1000)));
         }
-        assert_eq!(account.lost(), 1);
+        assert_eq!(account.refused(), 1);
         assert!(outlet.next().is_some());
         inlet.offer(look(&"x".repeat(1000)));
-        assert_eq!(account.lost(), 1);
+        assert_eq!(account.refused(), 1);
     }
 
     #[test]
@@ -202,7 +222,7 @@ mod tests {
         inlet.offer(look("b"));
         let _ = outlet.next();
         account.wrote(1);
-        assert_eq!((account.lost(), account.lost_at_the_end()), (0, 1));
+        assert_eq!((account.refused(), account.lost_at_the_end()), (0, 1));
     }
 
     #[test]
@@ -219,6 +239,6 @@ mod tests {
         let (inlet, outlet, account) = small(8, 1 << 20);
         drop(outlet);
         inlet.offer(look("a"));
-        assert_eq!(account.lost(), 1);
+        assert_eq!(account.refused(), 1);
     }
 }

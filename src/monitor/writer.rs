@@ -48,31 +48,54 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH + 16384);
         while let Some(first) = self.outlet.wait() {
             self.outlet.gather(GATHER);
+            let mut refused = first.refused;
             let mut next = Some(first);
-            while let Some(look) = next {
-                self.format.line(&look, &mut batch);
+            while let Some(queued) = next {
+                if queued.refused > refused {
+                    // What is missing was missed here.
+                    if !self.flush(&mut batch) {
+                        return self;
+                    }
+                    refused = queued.refused;
+                }
+                if batch.is_empty() {
+                    self.tell_lost(refused, &mut told);
+                }
+                self.format.line(&queued.look, &mut batch);
                 next = if batch.len() < BATCH {
                     self.outlet.next()
                 } else {
                     None
                 };
             }
-            let result = self.write(&batch, Count::Lines);
-            batch.clear();
-            if result == Err(Trouble::Gone) || result == Err(Trouble::Stopped) {
-                break;
+            if !self.flush(&mut batch) {
+                return self;
             }
-            let lost = self.account.lost();
-            if lost > told {
-                self.format.lost(lost - told, lost, &mut batch);
-                // It stands for lines and is none; when it cannot be written, the next one can.
-                if self.write(&batch, Count::Nothing).is_ok() {
-                    told = lost;
-                }
-                batch.clear();
+            self.tell_lost(refused, &mut told);
+        }
+        let refused = self.account.refused();
+        self.tell_lost(refused, &mut told);
+        self
+    }
+
+    /// Writes these lines; whether there is somebody to write to.
+    fn flush(&mut self, batch: &mut Vec<u8>) -> bool {
+        let result = self.write(batch, Count::Lines);
+        batch.clear();
+        !matches!(result, Err(Trouble::Gone | Trouble::Stopped))
+    }
+
+    /// Tells what is missing by now and was not told: so many found no place, and what could not be written.
+    fn tell_lost(&mut self, refused: u64, told: &mut u64) {
+        let lost = refused + self.account.failed();
+        if lost > *told {
+            let mut line = Vec::new();
+            self.format.lost(lost - *told, lost, &mut line);
+            // It stands for lines and is none; when it cannot be written, the next one can.
+            if self.write(&line, Count::Nothing).is_ok() {
+                *told = lost;
             }
         }
-        self
     }
 
     /// Writes what is said last.
@@ -163,24 +186,29 @@ mod tests {
             ..Bounds::default()
         };
         let (inlet, outlet, account) = queue(bounds);
-        let (read, write) = pipe2(OFlag::O_CLOEXEC).unwrap();
-        let (stop, _ringer) = pipe2(OFlag::O_CLOEXEC).unwrap();
         for _ in 0..looks {
             inlet.offer(look());
         }
         drop(inlet);
+        (text(format, outlet, &account), account)
+    }
+
+    /// What is written of a queue to whose other end nothing comes any more.
+    fn text(format: LineFormat, outlet: Outlet, account: &Arc<Account>) -> String {
+        let (read, write) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (stop, _ringer) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let writer = Writer {
             sink: Sink::Output(Output::new(write)),
             format,
             outlet,
-            account: Arc::clone(&account),
+            account: Arc::clone(account),
             stop,
             torn: false,
         };
         drop(writer.run());
         let mut text = String::new();
         std::fs::File::from(read).read_to_string(&mut text).unwrap();
-        (text, account)
+        text
     }
 
     #[test]
@@ -191,7 +219,28 @@ mod tests {
     }
 
     #[test]
-    fn lost_lines_are_told_where_they_are_missing() {
+    fn what_is_lost_between_two_lines_is_told_between_them() {
+        let bounds = Bounds {
+            looks: 2,
+            ..Bounds::default()
+        };
+        let (inlet, outlet, account) = queue(bounds);
+        for _ in 0..3 {
+            inlet.offer(look());
+        }
+        drop(outlet.next());
+        inlet.offer(look());
+        drop(inlet);
+        let text = text(LineFormat::Json, outlet, &account);
+        let is_told: Vec<bool> = text
+            .lines()
+            .map(|line| line.contains("\"lost\":1,"))
+            .collect();
+        assert_eq!(is_told, [false, true, false], "{text}");
+    }
+
+    #[test]
+    fn what_is_lost_at_the_end_is_told_there() {
         let (text, account) = written(LineFormat::Json, 3, 2);
         assert!(
             text.lines().last().unwrap().contains("\"lost\":1,"),
