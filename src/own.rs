@@ -2,7 +2,6 @@
 //! `--suite`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -75,8 +74,7 @@ impl Own {
                 directory.display()
             );
         }
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("failed to read {}", file.display()))?;
+        let text = bound::text(&file, bound::TEXT)?;
         let settings: Settings = toml::from_str(&text)
             .map_err(|error| case::refused(&text, &file.display().to_string(), &error))?;
         if let Some(root) = &settings.root {
@@ -156,8 +154,7 @@ fn files_of(case: &Case, directory: &Path) -> Result<Option<std::sync::Arc<[u8]>
 }
 
 fn read(directory: &Path, cases: &Path, path: &Path) -> Result<&'static Registered> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let text = bound::text(path, bound::TEXT)?;
     let file = path.display().to_string();
     let known: Vec<_> = NAMED.iter().map(|(name, _)| *name).collect();
     let case = case::read(&text, &file, &known)?;
@@ -247,6 +244,8 @@ fn below(directory: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A suite of these files.

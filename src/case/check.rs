@@ -153,7 +153,7 @@ impl CaseExec {
             return problem("exec.fd.number", "a descriptor has a number from 3 to 90");
         }
         if let Some(directory) = &self.directory {
-            absolute("exec.directory", directory)?;
+            absolute_or_root("exec.directory", directory)?;
         }
         if self.by != By::Itself && self.call != Way::Execve {
             return problem("exec.by", "somebody else makes no call but \"execve\"");
@@ -162,7 +162,7 @@ impl CaseExec {
             return problem("exec.no_arguments", "there are arguments");
         }
         if let Some(directory) = &self.chroot {
-            absolute("exec.chroot", directory)?;
+            absolute_or_root("exec.chroot", directory)?;
         }
         for (key, names) in [
             ("exec.dropped", &self.dropped),
@@ -233,10 +233,20 @@ impl Made {
     }
 }
 
+fn absolute_or_root(at: &str, path: &str) -> Result<(), Problem> {
+    match path {
+        "/" => Ok(()),
+        path => absolute(at, path),
+    }
+}
+
 fn absolute(at: &str, path: &str) -> Result<(), Problem> {
     let parts = path.split('/').any(|part| part == "..");
     match path.starts_with('/') && path != "/" && !parts && !path.contains('\0') {
         true => Ok(()),
-        false => problem(at, format!("{path:?} is no absolute path without \"..\"")),
+        false => problem(
+            at,
+            format!("{path:?} is no absolute path of something below \"/\" without \"..\""),
+        ),
     }
 }

@@ -157,6 +157,22 @@ mod tests {
     }
 
     #[test]
+    fn a_working_directory_may_be_the_root() {
+        let text = "[exec]\npath = \"/a\"\ndirectory = \"/\"\nchroot = \"/\"\n";
+        let case = read(text, "a.toml", &[]).unwrap();
+        assert_eq!(case.exec.directory.as_deref(), Some("/"));
+    }
+
+    #[test]
+    fn a_file_is_not_the_root() {
+        let text = error("[exec]\npath = \"/a\"\n[[file]]\npath = \"/\"\ntext = \"\"\n");
+        assert!(
+            text.contains("file.0.path: \"/\" is no absolute path"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn what_is_printed_is_read() {
         let text = "summary = \"x\"\ndeny = \"each\"\n[exec]\npath = \"/a\"\n[exec.environment]\nK = \"V\"\n\
                     [[file]]\npath = \"/a\"\ntext = \"#!/bin/sh\\n\"\nmode = 0o4755\nowner = [1, 2]\n";

@@ -199,6 +199,7 @@ fn ask<T: DeserializeOwned>(
         );
     }
     serde_json::from_slice(&answer)
+        .and_then(|answer| serde_json::from_value(crate::trail::foreign(answer)))
         .with_context(|| format!("failed to read what {} says", target.label()))
 }
 

@@ -110,6 +110,8 @@ impl Apt {
              // The lists of an old suite are no longer renewed.\n\
              Acquire::Check-Valid-Until \"false\";\n"
         );
+        // Read after the system's own configuration, whose hooks of an update are not for these lists.
+        self.write("last.conf", "#clear APT::Update;\n")?;
         self.write("apt.conf", &config)
     }
 
@@ -215,6 +217,8 @@ impl Apt {
         Command::new(program)
             .env("APT_CONFIG", self.root.join("apt.conf"))
             .env("LC_ALL", "C")
+            .arg("-c")
+            .arg(self.root.join("last.conf"))
             .args(args)
             .output()
             .with_context(|| format!("failed to run {program}"))

@@ -17,7 +17,7 @@ mod fixture;
 mod kernel;
 mod lock;
 mod mirror;
-mod own;
+pub(crate) mod own;
 mod package;
 mod packages;
 mod resolve;

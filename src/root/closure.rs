@@ -25,6 +25,8 @@ pub struct Closure<'a> {
     done: BTreeSet<PathBuf>,
     /// Directories in which ld.so looks for everybody's libraries.
     default: Vec<PathBuf>,
+    /// What DT_RPATH of those says for whom a library is being looked for, the nearest first; none outside of that.
+    above: Option<Vec<PathBuf>>,
     /// Whether a program of another machine is taken, because something of the user's runs it.
     foreign: Foreign,
     /// What was taken, and for whom.
@@ -51,11 +53,10 @@ pub struct Missing {
     pub by: PathBuf,
 }
 
-/// Who needs a library, and where it may be.
-struct Requester<'a> {
-    path: &'a Path,
+/// Who needs a library, and where it may be before the usual places.
+struct Requester {
     wide: bool,
-    paths: Vec<String>,
+    places: Vec<PathBuf>,
 }
 
 impl<'a> Closure<'a> {
@@ -65,6 +66,7 @@ impl<'a> Closure<'a> {
             root,
             done: BTreeSet::new(),
             default: default_directories(Path::new("/etc/ld.so.conf")),
+            above: None,
             foreign,
             taken: Vec::new(),
             missing: Vec::new(),
@@ -97,7 +99,7 @@ impl<'a> Closure<'a> {
         }
         if head.starts_with(b"\x7fELF") {
             let bytes = bound::file(&real, LIMIT)?;
-            return self.program(path, &bytes);
+            return self.program(path, &real, &bytes);
         }
         Ok(())
     }
@@ -164,7 +166,7 @@ impl<'a> Closure<'a> {
         Ok(())
     }
 
-    fn program(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+    fn program(&mut self, path: &Path, real: &Path, bytes: &[u8]) -> Result<()> {
         let elf = match Elf::parse(bytes) {
             Ok(elf) => elf,
             // The kernel will say what it thinks of it.
@@ -189,15 +191,23 @@ impl<'a> Closure<'a> {
                 self.settings(path)?;
             }
         }
+        // Of a program the origin is the directory of its exe link, of a library that of its name.
+        let origin = if self.above.is_some() { path } else { real };
+        let above = self.above.clone().unwrap_or_default();
+        let rpath = places(&elf.rpaths, origin);
         let requester = Requester {
-            path,
             wide: elf.is_64,
-            // DT_RUNPATH makes ld.so ignore DT_RPATH.
-            paths: match elf.runpaths.is_empty() {
-                true => elf.rpaths.iter().map(|path| (*path).to_owned()).collect(),
-                false => elf.runpaths.iter().map(|path| (*path).to_owned()).collect(),
+            // DT_RUNPATH makes ld.so ignore DT_RPATH, its own and that of those who need it.
+            places: match elf.runpaths.is_empty() {
+                true => [rpath.as_slice(), &above].concat(),
+                false => places(&elf.runpaths, origin),
             },
         };
+        let above = match elf.runpaths.is_empty() {
+            true => requester.places.clone(),
+            false => above,
+        };
+        let before = self.above.replace(above);
         for library in &elf.libraries {
             match self.find(&requester, library) {
                 Some(found) => {
@@ -207,6 +217,7 @@ impl<'a> Closure<'a> {
                 None => self.misses((*library).to_owned(), path),
             }
         }
+        self.above = before;
         Ok(())
     }
 
@@ -250,33 +261,32 @@ impl<'a> Closure<'a> {
     }
 
     /// Where ld.so finds a library (ld.so(8)).
-    fn find(&self, by: &Requester<'_>, name: &str) -> Option<PathBuf> {
+    fn find(&self, by: &Requester, name: &str) -> Option<PathBuf> {
         if name.contains('/') {
             return Some(PathBuf::from(name));
         }
-        let origin = by
-            .path
-            .parent()
-            .unwrap_or(Path::new("/"))
-            .display()
-            .to_string();
-        let expand = |path: &str| {
-            let path = path
-                .replace("${ORIGIN}", &origin)
-                .replace("$ORIGIN", &origin);
-            path.replace("$LIB", "lib/x86_64-linux-gnu")
-                .replace("$PLATFORM", "x86_64")
-        };
-        let own = by
-            .paths
+        let mut places = by
+            .places
             .iter()
-            .flat_map(|list| list.split(':'))
-            .map(|path| PathBuf::from(expand(path)));
-        let mut places = own
-            .chain(self.default.iter().cloned())
+            .chain(&self.default)
             .map(|place| place.join(name));
         places.find(|place| is_library(place, by.wide))
     }
+}
+
+/// The directories of such entries of a file whose directory is `$ORIGIN`.
+fn places(lists: &[&str], file: &Path) -> Vec<PathBuf> {
+    let origin = file.parent().unwrap_or(Path::new("/"));
+    let origin = origin.display().to_string();
+    let expand = |path: &str| {
+        let path = path
+            .replace("${ORIGIN}", &origin)
+            .replace("$ORIGIN", &origin);
+        let path = path.replace("$LIB", "lib/x86_64-linux-gnu");
+        PathBuf::from(path.replace("$PLATFORM", "x86_64"))
+    };
+    let all = lists.iter().flat_map(|list| list.split(':'));
+    all.map(expand).collect()
 }
 
 /// Whether a library is there, and for programs of this width.
@@ -396,6 +406,49 @@ mod tests {
             .runpath("$ORIGIN");
         let program = file(dir.path(), "program", &program.build());
         let (taken, missing) = closure(&program);
+        assert!(taken.contains(&library), "{taken:?} {missing:?}");
+    }
+
+    /// A program with this path for libraries, one of which needs another one in `below`.
+    fn chain(path: impl Fn(Made) -> Made) -> (Vec<PathBuf>, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let below = dir.path().join("below");
+        fs::create_dir(&below).unwrap();
+        let loader = "/lib64/ld-linux-x86-64.so.2";
+        let first = Made::new().interpreter(loader).needs("libsecond.so");
+        file(&below, "libfirst.so", &first.build());
+        let second = file(&below, "libsecond.so", &Made::new().build());
+        let program = Made::new().interpreter(loader).needs("libfirst.so");
+        let program = file(dir.path(), "program", &path(program).build());
+        (closure(&program).0, second)
+    }
+
+    #[test]
+    fn rpath_goes_for_what_a_library_needs() {
+        let (taken, second) = chain(|program| program.rpath("$ORIGIN/below"));
+        assert!(taken.contains(&second), "{taken:?}");
+    }
+
+    #[test]
+    fn runpath_does_not_go_for_what_a_library_needs() {
+        let (taken, second) = chain(|program| program.runpath("$ORIGIN/below"));
+        assert!(!taken.contains(&second), "{taken:?}");
+    }
+
+    #[test]
+    fn the_origin_of_a_program_is_where_its_symlink_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let there = dir.path().join("there");
+        fs::create_dir(&there).unwrap();
+        let library = file(&there, "libown.so", &Made::new().build());
+        let program = Made::new()
+            .interpreter("/lib64/ld-linux-x86-64.so.2")
+            .needs("libown.so")
+            .runpath("$ORIGIN");
+        file(&there, "program", &program.build());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("there/program", &link).unwrap();
+        let (taken, missing) = closure(&link);
         assert!(taken.contains(&library), "{taken:?} {missing:?}");
     }
 

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 pub use closure::{Closure, Foreign, Missing, search};
 pub use host::Added;
 
+use crate::fetch::own;
 use crate::files;
 use crate::vm::tree::{Entry, Owner, Tree};
 
@@ -153,7 +154,7 @@ impl Root {
         }
         let place = cache.join("roots");
         let kept = place.join(format!("{}.cpio", &hex(&digest.finalize())[..32]));
-        if let Ok(bytes) = fs::read(&kept) {
+        if let Some(bytes) = kept_root(&kept)? {
             // The time says which one was not asked for the longest.
             let _ = fs::File::open(&kept).and_then(|file| files::touch(&file));
             let mut tree = Tree::default();
@@ -234,6 +235,17 @@ pub struct Built {
     pub archive: Arc<[u8]>,
     /// What is in it.
     pub tree: Tree,
+}
+
+/// A root that was made before, when nobody else could write it; none where there is none.
+fn kept_root(kept: &Path) -> Result<Option<Vec<u8>>> {
+    for path in kept.parent().into_iter().chain([kept]) {
+        if own::metadata(path)?.is_none() {
+            return Ok(None);
+        }
+    }
+    let bytes = fs::read(kept).with_context(|| format!("failed to read {}", kept.display()))?;
+    Ok(Some(bytes))
 }
 
 /// Removes the roots that were not asked for the longest, beyond those that stay.

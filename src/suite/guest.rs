@@ -61,7 +61,8 @@ impl Guest<'_> {
         let boots = observer::boots(&kinds);
         let mut records: Vec<Record> = Vec::new();
         for (number, observers) in (1..).zip(&boots) {
-            let part = format!("boot {number} of {}{}", boots.len(), own(observers));
+            let own = own(observers, self.is_asked_once(observers));
+            let part = format!("boot {number} of {}{own}", boots.len());
             let pass = Pass {
                 observers,
                 part: (boots.len() > 1).then_some(part),
@@ -130,7 +131,7 @@ impl Guest<'_> {
         let mut told = false;
         while !queue.left.is_empty() && !stop.is_asked_for() {
             // A pass of many boots is told once.
-            if !(told && self.is_asked_once(pass)) {
+            if !(told && self.is_asked_once(pass.observers)) {
                 let _ = sender.send(RunEvent::Booting {
                     kernel: self.kernel,
                     part: pass.part.clone(),
@@ -178,7 +179,7 @@ impl Guest<'_> {
     ) -> Result<(), Breakdown> {
         let (load, mut together) = self.together(queue);
         let left = &mut queue.left;
-        if self.is_asked_once(pass) {
+        if self.is_asked_once(pass.observers) {
             together.truncate(1);
         }
         let asks = together.iter().map(|scenario| pass.ask(scenario));
@@ -260,14 +261,14 @@ impl Guest<'_> {
     }
 
     /// Whether each scenario of a pass has a boot of its own: not where the kernel does not have what that is for.
-    fn is_asked_once(&self, pass: &Pass<'_>) -> bool {
+    fn is_asked_once(&self, observers: &[&Kind]) -> bool {
         let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
         let facts = self.facts(&modules);
         let has = |kind: &&Kind| {
             let mut needs = kind.needs.iter();
             needs.all(|need| need.on_host(&facts) != Some(false))
         };
-        let mut once = pass.observers.iter().filter(|kind| kind.is_asked_once());
+        let mut once = observers.iter().filter(|kind| kind.is_asked_once());
         once.any(has)
     }
 
@@ -445,13 +446,18 @@ impl Pass<'_> {
     }
 }
 
-/// What the observers of a boot have for themselves, in words that follow its number.
-fn own(observers: &[&Kind]) -> String {
+/// What the observers of a boot have for themselves, in words that follow its number; `once`: each scenario has its own.
+fn own(observers: &[&Kind], once: bool) -> String {
     if let Some(kind) = observers.iter().find(|kind| kind.intrudes()) {
         return format!(", for {}, which changes what it watches", kind.name);
     }
     if let Some(kind) = observers.iter().find(|kind| kind.is_asked_once()) {
-        return format!(", for {}, with {BOOT}", kind.name);
+        let with = if once {
+            format!(", with {BOOT}")
+        } else {
+            String::new()
+        };
+        return format!(", for {}{with}", kind.name);
     }
     let taken: Vec<_> = observers.iter().filter_map(|kind| kind.takes).collect();
     match taken.is_empty() {
@@ -506,13 +512,14 @@ mod tests {
     #[test]
     fn a_boot_says_why_it_is_not_shared() {
         let kind = |name| Kind::find(name).unwrap();
-        assert_eq!(own(&[kind("trail")]), "");
+        assert_eq!(own(&[kind("trail")], false), "");
         let text = ", for ptrace-seccomp, which changes what it watches";
-        assert_eq!(own(&[kind("ptrace-seccomp")]), text);
+        assert_eq!(own(&[kind("ptrace-seccomp")], false), text);
         assert_eq!(
-            own(&[kind("ima")]),
+            own(&[kind("ima")], true),
             ", for ima, with a boot for each scenario"
         );
+        assert_eq!(own(&[kind("ima")], false), ", for ima");
     }
 
     #[test]

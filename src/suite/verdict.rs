@@ -23,7 +23,7 @@ pub fn verdict<T>(
         Ok(_) => Err((
             Outcome::Broken,
             format!(
-                "by its configuration this kernel lacks {}, but it was seen all the same",
+                "by its release or configuration this kernel lacks {}, but it was seen all the same",
                 unmet.join(", ")
             ),
         )),
@@ -38,12 +38,12 @@ pub fn verdict<T>(
                 needs.any(|need| need.what == **what && need.on_host(facts).is_none())
             };
             let known: Vec<_> = missing.iter().filter(|what| !is_open(what)).collect();
-            match facts.config.is_none() || known == unmet {
+            match known == unmet {
                 true => Err((Outcome::Unsupported, format!("needs {what}"))),
                 false => Err((
                     Outcome::Broken,
                     format!(
-                        "the guest finds no {what}, but by its configuration this kernel has it"
+                        "the guest finds no {what}, but by its release or configuration this kernel has it"
                     ),
                 )),
             }
@@ -66,10 +66,12 @@ pub fn agree(
         let what = want.need.what;
         let reason = match (want.need.on_host(facts), lacked) {
             (Some(true), true) => {
-                format!("the guest finds no {what}, but by its configuration this kernel has it")
+                format!(
+                    "the guest finds no {what}, but by its release or configuration this kernel has it"
+                )
             }
             (Some(false), false) => format!(
-                "by its configuration this kernel lacks {what}, but it was seen all the same"
+                "by its release or configuration this kernel lacks {what}, but it was seen all the same"
             ),
             _ => continue,
         };

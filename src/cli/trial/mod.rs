@@ -131,8 +131,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         false => args.kernels.clone(),
     };
     let (targets, missing) = run::find(&project, &kernels, args.modules.as_deref())?;
+    let required = run::required()?;
     for id in &missing {
-        eprintln!("warning: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+        let word = if required { "error" } else { "warning" };
+        eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
     }
     if targets.iter().any(|target| target.lab() == LabKind::Native) && !args.append.is_empty() {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
@@ -164,7 +166,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     });
     if !complete {
         eprintln!("interrupted");
-        return Ok(ExitCode::from(130));
     }
     seen.sort_by_key(|(kernel, _)| *kernel);
     let records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
@@ -175,14 +176,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             format.record(record, &mut out)?;
         }
         format.end(&rows(&records), &[], &mut out)?;
-        return Ok(show::status(&records));
+    } else {
+        let shown = show::Shown {
+            command: &args.command,
+            views: &args.view,
+            explain: args.explain,
+            colour: output::colour(),
+        };
+        shown.write(&records, &mut std::io::stdout().lock())?;
     }
-    let shown = show::Shown {
-        command: &args.command,
-        views: &args.view,
-        explain: args.explain,
-        colour: output::colour(),
-    };
-    shown.write(&records, &mut std::io::stdout().lock())?;
-    Ok(show::status(&records))
+    Ok(match (complete, required && !missing.is_empty()) {
+        (false, _) => ExitCode::from(130),
+        (true, true) => ExitCode::from(2),
+        (true, false) => show::status(&records),
+    })
 }
