@@ -4,9 +4,9 @@
 //! `/usr/bin/true`, and a rule that was written for the host's file means this one as well.
 //!
 //! Finding: to walk the mounts up does not help, as it does in a chroot. After pivot_root(2) the container's root
-//! is the topmost mount of its namespace, and the walk ends there. Names that are fetched from the dentries alone, without
-//! mounts, lead on to the place in the host's tree, here by chance on the same file system. The cgroup says
-//! whose it is.
+//! is where its namespace's old root was, with no name above it, and the walk ends there. Names that are fetched from the
+//! dentries alone, without mounts, lead on to the place in the host's tree, here by chance on the same file
+//! system. The cgroup says whose it is.
 //!
 //! See namespaces(7), pivot_root(2); `prepend_path` in fs/d_path.c.
 

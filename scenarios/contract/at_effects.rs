@@ -1,7 +1,7 @@
 //! What is claimed of execveat's parameters, effects and limits.
 //!
-//! A program that execveat starts finds what one finds that execve started: handlers are reset
-//! (`flush_signal_handlers`), what is pending stays pending (but for signals of POSIX timers), the umask stays. The specification claims
+//! A program that execveat starts finds what one finds that execve started, but for its names (`contract/at_errors`): handlers are
+//! reset (`flush_signal_handlers`), what is pending stays pending (but for signals of POSIX timers), the umask stays. The specification claims
 //! of pending signals that they are cleared and that they are kept; the first is false.
 //! `AT_EXECVE_CHECK` came with [c:execve-check], not with 6.12. `CAP_DAC_OVERRIDE` does not let anybody
 //! execute a file without any execute bit (`generic_permission` in fs/namei.c); it is enough that

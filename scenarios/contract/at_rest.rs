@@ -4,9 +4,10 @@
 //! they are told, and nothing on the way says EAGAIN for it.
 //!
 //! EINTR is true, and rare: the open of a file under another process's lease waits for it to be broken (`__break_lease` in
-//! fs/locks.c, called by `do_dentry_open`), and a signal that is caught ends that wait. Where a listener holds the open it does
-//! not (`fanotify_get_response` waits killably, so that a signal has to be fatal, as SIGKILL is, or SIGTERM without a handler): the start goes
-//! on, and the signal that was caught, whose handler is gone by then, ends the new program.
+//! fs/locks.c, called by `do_dentry_open`), and a signal that is caught ends that wait (with `SA_RESTART` the call is made
+//! again). Where a listener holds the open it does not (`fanotify_get_response` waits killably, so that a signal has to be fatal, as
+//! SIGKILL is, or SIGTERM without a handler): the start goes on, and the signal that was caught, whose handler is gone by then,
+//! does to the new program what its default is: SIGUSR1 ends it.
 //!
 //! Finding: Landlock, which came with 5.13, knows no capability that lets a caller pass: root is refused as everybody is
 //! (`hook_file_open` in security/landlock/fs.c). CAP_MAC_ADMIN is for changing a policy. Other modules are not tried.

@@ -1,9 +1,10 @@
 //! In one start both sides: the signal that had a handler has its default, the ignored one stays
 //! ignored.
 //!
-//! See `contract/signal_handlers_reset` and `contract/signal_ignored_kept` for each alone. The
-//! table is copied when others share it (clone(2), `CLONE_SIGHAND`): `unshare_sighand` of fs/exec.c;
-//! threads share it, so another thread's call is the second trigger.
+//! See `contract/signal_handlers_reset` and `contract/signal_ignored_kept` for each alone. Threads
+//! share the table, so another thread's call is the second trigger; they have ended (`de_thread`) before the handlers are reset. Where
+//! another process shares it (clone(2), `CLONE_SIGHAND` without `CLONE_THREAD`) it is copied, `unshare_sighand` of fs/exec.c; that is not
+//! tried here.
 //!
 //! See [c:signal-dispositions].
 

@@ -3,7 +3,8 @@
 //!
 //! `do_open_execat` (fs/exec.c) opens, and the first event of every start is its own. It is opened
 //! for execution and not for reading: a program that its user may not read runs all the same, and the
-//! kernel reads it (`kernel_read` in `prepare_binprm`); a script does not, because its interpreter has to read it.
+//! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but its
+//! interpreter cannot open it for reading.
 //!
 //! Of the calls that fail, some have opened the file before (a format that nobody knows), and some
 //! never do: EACCES (`may_open` in fs/namei.c) is before the event, as is a path that leads nowhere.

@@ -1,4 +1,4 @@
-//! Every other thread of the process is gone after the start; a call that fails kills none.
+//! Every other thread of the process is gone after the start; a call that fails with an errno kills none.
 //!
 //! `de_thread` (fs/exec.c) comes after all that is opened and when the format is known, so that a program that is
 //! missing or no program costs no thread.

@@ -4,7 +4,7 @@
 //! `vfork_done`). The new program waits for the end of its input, which the parent holds: had the
 //! parent not gone on, nobody would ever end.
 //!
-//! The other side: a call that fails does not let the parent go on; here the child's end does (another call that succeeds
+//! The other side: a call that fails with an errno does not let the parent go on; here the child's end does (another call that succeeds
 //! would), and what the child wrote after its call is there by then. See [c:vfork-suspended].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};

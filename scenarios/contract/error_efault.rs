@@ -15,12 +15,12 @@ use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 use crate::sys::Addresses;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "EFAULT: addresses that nobody can read",
+    summary: "EFAULT: addresses that the caller cannot read",
     run,
     ..Scenario::DEFAULT
 };
 
-/// Never mapped: the first page.
+/// Not mapped: the first page.
 const LOW: usize = 8;
 /// The kernel's own.
 const KERNEL: usize = 0xffff_ffff_8100_0000;

@@ -2,7 +2,7 @@
 //!
 //! `load_elf_binary` (fs/binfmt_elf.c) goes through the program headers until it has opened the
 //! first interpreter, and breaks: a second one is never looked at, whatever it names, though execve(2)
-//! says the same as the specification. Ways to EINVAL are flags that execveat does not know, and a
+//! says the same as the specification. Among the ways to EINVAL are flags that execveat does not know, and a
 //! file that cannot be read at all (`__kernel_read` in fs/read_write.c, `FMODE_CAN_READ`), as there are
 //! some in tracefs.
 //!

@@ -4,7 +4,7 @@
 //! component). A string of argv or envp that is too long is E2BIG, as all of them together are:
 //! `copy_strings` in fs/exec.c, `valid_arg_len`. No file is opened for a name that is too long.
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the file is opened, and asked for, before the strings are looked at, as in
 //! `start/fail_too_long`.
 //!
 //! See execve(2), ENAMETOOLONG and E2BIG, which has both right, but that it names a path that is too long under both.

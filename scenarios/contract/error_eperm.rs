@@ -2,9 +2,9 @@
 //!
 //! The bits are ignored and the program starts under the caller's own ids (`bprm_fill_uid`,
 //! `mnt_may_suid`): no errno. The same for a caller who is traced by one without `CAP_SYS_PTRACE`, has no_new_privs, or is in
-//! a user namespace that does not map the file's owner and group. What gives EPERM by the file's own attributes is capabilities with the
-//! effective bit, of which the bounding set does not allow all that are permitted (`bprm_caps_from_vfs_caps` in
-//! security/commoncap.c). A refusal of fanotify is EPERM too.
+//! a user namespace that does not map both the file's owner and its group. What gives EPERM by the file's own attributes is capabilities
+//! with the effective bit, of which the bounding set and the inheritable sets do not give all that are permitted (`bprm_caps_from_vfs_caps` in
+//! security/commoncap.c). A refusal of fanotify is EPERM too, unless its listener names another errno ([c:deny-errno]).
 //!
 //! See execve(2), EPERM, which names nosuid and a tracer as well, and [c:capabilities-dumb].
 

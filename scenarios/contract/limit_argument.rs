@@ -1,6 +1,6 @@
 //! The longest string of argv or envp: 131071 bytes and its NUL, `MAX_ARG_STRLEN` (32 pages).
 //!
-//! The search is not observed; the last that passes and the first that fails are.
+//! The search is not observed; the last argument that passes and the first that fails are.
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.

@@ -4,10 +4,10 @@
 //! quarters of `_STK_LIM`), 128 KiB at least (`ARG_MAX`). Counted are strings with their NULs, a
 //! pointer for each argument and variable, and the name of the file, which execve(2) does not say.
 //!
-//! The least is not there: the new stack grows while the strings are copied onto it, and may not
+//! The least is not always there: the new stack grows while the strings are copied onto it, and may not
 //! grow beyond the limit itself (`acct_stack_growth` in mm, called for `get_arg_page`). With a
-//! limit below 128 KiB the strings may fill it but for the eight bytes that stay free at its top;
-//! one more is E2BIG.
+//! limit below 128 KiB the strings may fill its whole pages, the first in any case, but for the eight
+//! bytes that stay free at its top; one more is E2BIG. (So are strings and pointers of more than 128 KiB.)
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.

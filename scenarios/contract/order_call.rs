@@ -5,7 +5,7 @@
 //! at (`do_execveat_common` in fs/exec.c). Nothing is opened.
 //!
 //! Finding: up to 6.19 a name that could not be read ended the call at once. Since
-//! [c:alloc-bprm-callers] only `do_open_execat` looks whether there is a name, after the limit of
+//! [c:alloc-bprm-callers] only the open looks whether there is a name (`do_file_open`, below `do_open_execat`), after the limit of
 //! processes: a user with too many processes is told EAGAIN and not EFAULT.
 
 use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};

@@ -1,7 +1,7 @@
 //! filename is the path of an executable or a script; what NULL and a name without an end do.
 //!
-//! `getname` reads it with `strncpy_from_user`: EFAULT where the memory ends before the
-//! name does, ENAMETOOLONG when there is no NUL in 4096 bytes.
+//! `getname` reads it with `strncpy_from_user`: ENAMETOOLONG when there is no NUL in 4096 bytes, EFAULT
+//! where the memory ends before these and before the NUL.
 //!
 //! See execve(2).
 

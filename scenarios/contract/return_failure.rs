@@ -1,9 +1,10 @@
 //! On failure the caller goes on with -1 and errno, says the specification; its readers asked
 //! whether that is the call's or the C library's.
 //!
-//! It is the library's. The system call returns the errno's number, negative, in the register, and
-//! the library makes -1 and errno of it (`__syscall_ret` and its like): who calls without a library
-//! (Go, a static runtime, seccomp's `SECCOMP_RET_ERRNO`, an audit record) sees -2 for ENOENT.
+//! It is the library's. The system call returns the errno's number, negative, in the register (on
+//! x86-64), and the library makes -1 and errno of it (`__syscall_ret` and its like): who looks below
+//! the library (a program with a `syscall` instruction of its own, a tracer, a tracepoint, an audit
+//! record) sees -2 for ENOENT.
 //!
 //! See [c:execve-return-value], and [c:syscall-conventions].
 

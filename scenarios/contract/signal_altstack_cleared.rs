@@ -1,7 +1,7 @@
 //! An alternate stack for signals is gone after the start.
 //!
 //! `begin_new_exec` sets `sas_ss_sp` and `sas_ss_size` to 0 (the stack lies in memory that is gone
-//! anyway). A call that fails leaves it.
+//! anyway). A call that fails with an errno leaves it.
 //!
 //! See [c:execve-attributes], and sigaltstack(2).
 

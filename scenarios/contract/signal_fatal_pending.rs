@@ -1,4 +1,4 @@
-//! SIGKILL that arrives while the start is set up makes the call fail and the process ends by it. A
+//! SIGKILL that arrives while the start opens its files makes the call fail and the process ends by it. A
 //! signal that is fatal and dumps core does not: the start succeeds, and the new program dies of it
 //! before its first instruction.
 //!
@@ -21,7 +21,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a fatal signal that is pending makes the call fail",
+    summary: "a fatal signal that is pending: which makes the call fail",
     needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT

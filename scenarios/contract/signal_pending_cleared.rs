@@ -10,11 +10,12 @@
 //! The second trigger shows that the signals are delivered, not only listed: the new program takes
 //! them from its queue, with what came with them.
 //!
-//! Finding: two kinds do go. What POSIX timers sent is taken out of both queues (`contract/signal_timer_signals_cleared`).
+//! Finding: two kinds do go. What has the code of POSIX timers (`SI_TIMER`), whoever sent it, is taken out of both queues
+//! (`contract/signal_timer_signals_cleared`).
 //! What is pending for a thread that does not call ends with that thread
-//! (`__exit_signal`), also when it is the leader whose id the caller gets: such a signal was sent to
-//! the very thread id that the new program has. With SELinux all goes, at a change of domain without the permission `siginh`
-//! (`selinux_bprm_committed_creds`).
+//! (`__exit_signal` up to 6.12, then `release_task`, in 7.2 and 7.3 `exit_signals`), also when it is the leader
+//! whose id the caller gets: such a signal was sent to the very thread id that the new program has. With SELinux
+//! all goes, at a change of domain without the permission `siginh` (`selinux_bprm_committed_creds`).
 //!
 //! See [c:signal-handlers], and `begin_new_exec` in fs/exec.c.
 
@@ -26,7 +27,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "pending signals are cleared",
+    summary: "pending signals are not cleared",
     run,
     ..Scenario::DEFAULT
 };

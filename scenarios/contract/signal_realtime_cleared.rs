@@ -11,7 +11,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "queued realtime signals are discarded",
+    summary: "queued realtime signals are not discarded",
     run,
     ..Scenario::DEFAULT
 };

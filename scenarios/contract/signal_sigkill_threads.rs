@@ -2,7 +2,7 @@
 //! none reaches it (`TASK_UNINTERRUPTIBLE`) the call waits.
 //!
 //! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the
-//! queue of each other thread and wakes it, and waits until they are gone. Two threads block every
+//! queue of each other thread that has not ended and wakes it, and waits until they are gone. Two threads block every
 //! signal, one asleep and one that computes; a third is the leader, when another one calls.
 //!
 //! The other side: nobody is touched when the call fails before the point of no return, and a

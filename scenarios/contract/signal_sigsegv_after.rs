@@ -2,8 +2,8 @@
 //! blocks that signal; where a SIGKILL waits already it is that one.
 //!
 //! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16,
-//! [c:fatal-sigsegv]) when `load_elf_binary` fails with `point_of_no_return` set; the caller's errno is
-//! lost. Three triggers: a segment at an address of the kernel, an address space too small for the
+//! [c:fatal-sigsegv]) when `load_elf_binary` fails with `point_of_no_return` set; the errno does not
+//! reach the caller. Three triggers: a segment at an address of the kernel, an address space too small for the
 //! program, a loader without a segment that can be mapped.
 //!
 //! The other side: a mistake that is found before the point, another machine, is an errno.

@@ -21,7 +21,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "pending signals of timers are cleared",
+    summary: "pending signals of POSIX timers are cleared, of interval timers not",
     needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT

@@ -1,10 +1,11 @@
-//! No mapping of the old memory is left, private, shared or executable; what a process was told
-//! about its memory stays.
+//! No mapping of the old memory is left, private, shared or executable; some of what a process was
+//! told about its memory stays.
 //!
 //! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c)
-//! gives it the old one's `MMF_INIT_MASK` flags: that transparent huge pages are off
-//! (`PR_SET_THP_DISABLE`) outlives the start, as the filter for core dumps does. The specification
-//! speaks of the memory, not of its attributes, so that is a fact and no verdict.
+//! gives it the old one's `MMF_INIT_MASK` flags (in 7.2 and 7.3 `MMF_INIT_LEGACY_MASK`): that transparent
+//! huge pages are off (`PR_SET_THP_DISABLE`) outlives the start, as the filter for core dumps does; an
+//! mlockall(2) does not (`contract/unsaid_memory_locks`). The specification speaks of the memory, not of
+//! its attributes, so that is a fact and no verdict.
 //!
 //! See [c:execve-mappings], and [c:thp-disable-kept].
 

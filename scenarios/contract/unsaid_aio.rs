@@ -1,4 +1,4 @@
-//! A context of asynchronous I/O is gone after the start; a call that fails keeps it.
+//! A context of asynchronous I/O is gone after the start; a call that fails with an errno keeps it.
 //!
 //! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it; their rings are
 //! mappings, by which the reporter finds them. See [c:execve-aio], and io_setup(2).

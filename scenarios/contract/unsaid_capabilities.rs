@@ -1,9 +1,9 @@
 //! Capabilities are recomputed by every start: a user keeps what is ambient and loses what is only
-//! permitted; a file that changes the ids, or has capabilities of its own, clears the ambient set.
+//! permitted; a file that changes the ids, or whose own capabilities count, clears the ambient set.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when the file
-//! has capabilities or the ids change, and what is left is added to the new permitted and effective
-//! sets. A set-user-ID bit that changes nothing clears nothing.
+//! has capabilities (on a nosuid mount `get_file_caps` looks at none) or the ids change, and what is left
+//! is added to the new permitted and effective sets. A set-user-ID bit that changes nothing clears nothing.
 //!
 //! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
 //! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
@@ -20,7 +20,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "capabilities are recomputed, ambient ones are kept",
+    summary: "capabilities are recomputed; when ambient ones are kept",
     needs: &[needs::SAME_CALLER, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT

@@ -15,7 +15,7 @@ use nix::libc;
 use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the name becomes the last part of the path",
+    summary: "the name becomes the last part of the path, or the file's",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,5 +1,5 @@
-//! The dumpable attribute becomes 1 again, and `fs.suid_dumpable` where credentials changed or the
-//! file cannot be read; also where the real and the effective id differed before.
+//! The dumpable attribute becomes 1 again, and `fs.suid_dumpable` where ids change, capabilities grow or
+//! the file cannot be read; also where the real and the effective id differed before.
 //!
 //! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file could not be read (`would_dump`
 //! put `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real ids differ, and 1 otherwise: it

@@ -4,9 +4,9 @@
 //! `io_uring_task_cancel` does it. The ring is shared with the parent, which finds ECANCELED there
 //! while the new program still runs; a request of a process that makes no call waits.
 //!
-//! Finding: on 5.10 a call that fails with ENOENT cancels the requests of its caller as well, because
+//! Finding: on 5.10 a call for a file that is not there cancels the requests of its caller as well, because
 //! `bprm_execve` cancels before it opens anything. Since [c:io-uring-late] `begin_new_exec` does, and a
-//! call that fails leaves them waiting. The long-term series of 5.10 got a newer io_uring, but not
+//! call that fails with an errno leaves them waiting. The long-term series of 5.10 got a newer io_uring, but not
 //! that.
 //!
 //! `io_uring_setup` gives the descriptor `O_CLOEXEC`. See io_uring_setup(2), and `io_uring_cancel_generic`

@@ -1,7 +1,7 @@
-//! POSIX timers are gone after the start; a call that fails keeps them.
+//! POSIX timers are gone after the start; a call that fails with an errno keeps them.
 //!
-//! `exit_itimers` deletes them, called by `begin_new_exec` after the point of no return (stage
-//! `timers` of `start/normal`). What they have already sent goes with them; see
+//! `exit_itimers` deletes them, called by `begin_new_exec` (in newer kernels by its `posixtimer_exec`) after
+//! the point of no return (stage `timers` of `start/normal`). What they have already sent goes with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!
 //! See [c:timers-deleted].

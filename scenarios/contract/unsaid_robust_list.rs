@@ -4,7 +4,7 @@
 //! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, on 7.3 both as one with what the end
 //! of a process does (`mm_exit_exec_release`), and forgets the list. The word is shared with the
 //! parent, which finds `FUTEX_OWNER_DIED` there while the new program still runs. A call that fails
-//! leaves the word to its owner.
+//! with an errno leaves the word to its owner.
 //!
 //! See [c:robust-list-execve].
 

@@ -1,6 +1,6 @@
 //! The securebits are kept, except `SECBIT_KEEP_CAPS`, which is cleared even when it is locked.
 //!
-//! `cap_bprm_creds_from_file` (security/commoncap.c) ends with
+//! `cap_bprm_creds_from_file` (security/commoncap.c) has
 //! `new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS)`; the lock only keeps processes from
 //! changing the bit. A set-user-ID file changes nothing of it.
 //!
@@ -12,7 +12,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the securebits are kept",
+    summary: "the securebits are kept, but for SECBIT_KEEP_CAPS",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,16 +1,17 @@
 //! What a refusal does to a helper of `core_pattern`.
 //!
 //! The helper writes the dump to a file, which is there when nothing is refused. When the helper itself
-//! is refused, the dump is lost: nobody reads the pipe (`do_coredump`, later `vfs_coredump`, in
-//! fs/coredump.c). The process that died dies of the same signal; its wait status lacks the core flag,
-//! and the kernel logs that the pipe failed: `Core dump to |... pipe failed` on 5.10, `coredump:
-//! PID(COMM): |... pipe failed` later. When the file is refused to the helper that runs, the kernel
-//! logs nothing, and the core flag depends on how much of the dump the pipe took before the helper was
-//! gone. (The program that dies is ours and lies outside of what is watched.)
+//! is refused, the dump is lost: the kernel gives up before it writes one (`do_coredump`, later
+//! `coredump_pipe`, in fs/coredump.c). The process that died dies of the same signal; its wait status
+//! lacks the core flag, and the kernel logs that the pipe failed: `Core dump to |... pipe failed` on
+//! 5.10 and 6.1, `coredump: PID(COMM): |... pipe failed` later. When the file is refused to the helper
+//! that runs, the kernel logs nothing, and the core flag depends on how much of the dump the pipe took
+//! before the helper was gone. (The program that dies is ours and lies outside of what is watched.)
 //!
 //! Finding: between 6.1 and 6.12 the words of that log have changed (`coredump_report_failure` in
-//! include/linux/coredump.h names the process first), and nothing else has: who looks for the old ones
-//! finds nothing.
+//! include/linux/coredump.h names the process first), and so has its level, from `KERN_INFO` to
+//! `KERN_WARNING`, with a limit of rate: who looks for the old words finds nothing. All else that is
+//! seen here is the same.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

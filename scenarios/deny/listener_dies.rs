@@ -2,7 +2,7 @@
 //!
 //! The kernel allows every event that waits when the group's last descriptor is closed
 //! (`fanotify_release` answers with `FAN_ALLOW`): the program starts, and nobody watches any more.
-//! A policy is open, not closed, while its daemon is being restarted.
+//! A policy whose daemon alone holds the descriptor is open, not closed, while that is being restarted.
 //!
 //! Every event of the start is the one that it dies at, in turn.
 //!

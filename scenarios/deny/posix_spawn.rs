@@ -1,7 +1,8 @@
 //! What a refusal does to a program that is started by posix_spawn(3).
 //!
-//! The child that is refused shares the memory of its parent, and tells it the errno by that way:
-//! posix_spawn itself fails with EPERM, and there is no exit status.
+//! The child that is refused shares the memory of its parent, and in glibc tells it the errno by that
+//! way: posix_spawn itself fails with EPERM. It has reaped the child (127), so that the caller has no
+//! exit status to wait for.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

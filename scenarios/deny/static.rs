@@ -1,5 +1,5 @@
 //! What a refusal does to a static program that opens nothing: both events are before the point of no return, and
-//! there is none after it. After these two a policy has no further say.
+//! there is none after it. After these two a policy of opens has no further say (one of reads has: `policy/reads`).
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

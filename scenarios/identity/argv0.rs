@@ -1,7 +1,7 @@
 //! What a program is told whose caller lies about argv[0].
 //!
-//! Nothing of the kernel's depends on argv[0]: `AT_EXECFN`, comm and exe stay the file's. A login
-//! shell is told by a `-` here, and `ps -f` shows this text.
+//! None of the kernel's names depends on argv[0]: `AT_EXECFN`, comm and exe stay the file's. login(1)
+//! tells a shell by a `-` here that it is a login shell, and `ps -f` shows this text.
 //!
 //! See [c:execve-argv].
 

@@ -1,7 +1,7 @@
 //! What an interpreter is told by binfmt_misc with the flag `F`.
 //!
-//! The interpreter that was opened beforehand is the exe; nothing that the program is told differs
-//! from an entry without the flag.
+//! The interpreter that was opened beforehand is the exe; while it is still at its path, nothing that
+//! the program is told differs from an entry without the flag (`start/binfmt_misc_f`: when it is gone).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 

@@ -1,8 +1,8 @@
 //! What an interpreter is told by binfmt_misc with the flag `P`.
 //!
 //! The first argument of the caller is kept, after the interpreter and the file: the interpreter
-//! has one argument more. A bit in `AT_FLAGS` (`AT_FLAGS_PRESERVE_ARGV0`, since 5.12) says so, for
-//! an interpreter that cannot know how it was registered.
+//! has one argument more. A bit in `AT_FLAGS` (`AT_FLAGS_PRESERVE_ARGV0`, since 5.12, backported to
+//! 5.10.225) says so, for an interpreter that cannot know how it was registered.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 

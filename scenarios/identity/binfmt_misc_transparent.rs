@@ -1,7 +1,7 @@
 //! What an interpreter is told by a transparent entry of binfmt_misc (flag `T`).
 //!
-//! Every name is that of the file that was executed, the exe link as well: the interpreter hides
-//! itself.
+//! `AT_EXECFN`, comm and the exe link name the file that was executed, and argv is the caller's: none
+//! of them names the interpreter. `/proc/PID/maps` does.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
 //! table).

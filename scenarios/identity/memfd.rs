@@ -1,7 +1,7 @@
 //! What a program is told that lies in a memfd.
 //!
-//! exe is `/memfd:NAME (deleted)`. There is no step at all: neither the file nor an ELF interpreter
-//! is on a watched file system.
+//! exe is `/memfd:NAME (deleted)`. There is no step at all: the file is on no watched file system, and
+//! the program is static.
 //!
 //! Finding: comm, as in `start/fexecve`; where it is taken from the file it is `memfd:NAME`.
 //!

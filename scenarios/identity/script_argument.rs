@@ -1,7 +1,8 @@
 //! What an interpreter is told when the first line of a script has more than its name.
 //!
-//! Everything after the name is one argument, blanks in the middle and all; blanks at the end are
-//! cut. Some other systems split it.
+//! Everything after the name, of the 256 bytes that the kernel reads, is one argument, blanks in the
+//! middle and all; blanks ahead of it are cut, and those at the end where a newline follows
+//! (`identity/script_blank_at_end`: where none does). Some other systems split it.
 //!
 //! See [c:execve-scripts].
 

@@ -1,5 +1,5 @@
-//! What an interpreter is told of a script that ends in a blank, without a newline: an empty
-//! argument.
+//! What an interpreter is told of a script that ends in a blank after the interpreter's name, without a
+//! newline: an empty argument.
 //!
 //! `load_script` takes blanks from the end of the line, but where there is no newline it takes the
 //! end of its buffer for the end of the line, and ahead of that are zeros and no blanks. The

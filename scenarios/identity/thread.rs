@@ -1,7 +1,7 @@
 //! What a program is told when a thread executes it that is not the leader and has a name of its
 //! own.
 //!
-//! comm is the program's; the thread's name (`worker`) is gone with the thread.
+//! comm is the program's; the thread goes on as the leader, and its own name (`worker`) is gone.
 //!
 //! See execve(2); `start/thread` for the steps.
 

@@ -14,8 +14,8 @@
 //! in its structure, among them those of the arguments, that call asks for no capability at all, and comm is free text.
 //!
 //! The stages have `prctl_set_mm_exe_file` once, for the one call of four that comes so far, and `commit_creds` before it, which is
-//! unshare's; those before the call are of setgroups, setresgid and setresuid. Who shows ids shows the user's, also after unshare(2): they are
-//! told as the namespace of the reader has them, and no id is mapped in the new one.
+//! unshare's; those before the call are of setgroups, setresgid and setresuid. Who shows the program's ids shows the user's, also after
+//! unshare(2): they are told as the initial namespace has them, or that of the reader, which is the same here. No id is mapped in the new one.
 //!
 //! Finding: that exe is another's takes no privilege, on every kernel, where users may have namespaces of their own. What was told
 //! at the exec stays true.

@@ -2,7 +2,7 @@
 //! follows it.
 //!
 //! Nothing that is read at the entry is false here: the caller names `/tmp/as-told`, and so does
-//! everybody. But who resolves that name then finds `/usr/bin/ls`, and who does so afterwards can be shown any
+//! everybody who reads there. But who resolves that name then finds `/usr/bin/ls`, and who does so afterwards can be shown any
 //! other file. The name that was passed is a name; the opened file alone says what it was.
 //!
 //! See symlink(7), userfaultfd(2).

@@ -1,7 +1,8 @@
 //! A format of binfmt_misc with the flag `L`.
 //!
-//! The interpreter takes the place of the ELF interpreter that the program names, and nothing else
-//! changes.
+//! The interpreter takes the place of the ELF interpreter that the program names, and the trail is
+//! otherwise that of the program alone. It is opened earlier: by `load_misc_binary`, before any other
+//! format has looked at the program (as the stages show).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
 //! table).

@@ -2,7 +2,7 @@
 //!
 //! The flag hands the interpreter a descriptor of the file. When the script in turn has an
 //! interpreter there would be two files to hand over, and `exec_binprm` gives up
-//! (`if (bprm->executable) return -ENOEXEC`). Both interpreters were opened by then. Without the flag
+//! (`bprm->executable` is set already). Both interpreters were opened by then. Without the flag
 //! it works (`start/binfmt_misc_script`).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst; `exec_binprm` in fs/exec.c.

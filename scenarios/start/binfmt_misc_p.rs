@@ -1,7 +1,7 @@
 //! A format of binfmt_misc with the flag `P`.
 //!
-//! The interpreter is given the first argument as it was, after its own name. cat, which does not
-//! know that, opens the file twice: once by the path and once by what was argv[0].
+//! The interpreter is given the first argument as it was, after its own name and the file's path. cat,
+//! which does not know that, opens the file twice: once by the path and once by what was argv[0].
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 

@@ -1,7 +1,8 @@
 //! A format of binfmt_misc with the flag `T`.
 //!
 //! The interpreter runs and the process is said to be the file: exe, comm and `AT_EXECFN` are those
-//! of what was executed, so that debuggers and policies see the program and not the emulator.
+//! of what was executed, so that debuggers and policies that go by them see the program and not the
+//! emulator. That the emulator is opened is asked for as ever, and the process has it in its maps.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
 //! table).

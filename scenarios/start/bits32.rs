@@ -1,7 +1,7 @@
 //! A 32-bit program on a 64-bit kernel.
 //!
-//! The same code, compiled a second time (fs/compat_binfmt_elf.c), opens the program and then the
-//! interpreter that it names, `/lib/ld-linux.so.2`. The order is that of a 64-bit program; the
+//! The program is opened as any other. The ELF code, compiled a second time (fs/compat_binfmt_elf.c),
+//! then opens the interpreter that it names, `/lib/ld-linux.so.2`. The order is that of a 64-bit program; the
 //! loader then opens the 32-bit libc. A policy that lists one path of a loader misses this one.
 //!
 //! See elf(5), `ELFCLASS32`; ld.so(8).

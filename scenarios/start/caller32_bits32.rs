@@ -1,6 +1,6 @@
 //! A 32-bit call that starts a 32-bit program: call and return are both of the 32-bit table.
 //!
-//! No tracepoint of `execve` fires at all; see `start/caller32`.
+//! Neither `sys_enter_execve` nor `sys_exit_execve` fires; see `start/caller32`.
 
 use crate::scenario::{Elf, Exec, Scenario, System, needs};
 

@@ -1,7 +1,7 @@
 //! A 32-bit call that fails: the file is missing.
 //!
-//! No tracepoint of `execve` fires at all, so that who counts failed execs by them misses it; see
-//! `start/caller32`.
+//! Neither `sys_enter_execve` nor `sys_exit_execve` fires, so that who counts failed execs by them
+//! misses it; see `start/caller32`.
 
 use crate::scenario::{Exec, Scenario, System, needs};
 

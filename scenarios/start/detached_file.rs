@@ -1,9 +1,9 @@
-//! A program that was taken out of every path before it is executed, as runc protects its own binary.
+//! A program that was taken out of every path before it is executed, as runc up to 1.1.14 protected its own binary.
 //!
 //! The file is bound to a place of its own, made read-only and opened there with `O_PATH`; then the mount is
 //! detached and the place removed. The descriptor leads to a mount whose root is the file itself and that is in no
 //! namespace, so that there is nothing to make a path of: events and exe show `/`. Everything that the program opens
-//! from then on, its libraries first, is opened by `exe=/`.
+//! from then on, its libraries included, is opened by `exe=/`.
 //!
 //! A policy by path can neither know this program nor tell it from another one. The event's descriptor leads to the
 //! file, and so does `/proc/PID/exe` when it is opened.
@@ -11,8 +11,8 @@
 //! Finding: comm is the file's name on kernels that take it from there, and else the descriptor's number, as in
 //! `start/fexecve`.
 //!
-//! See `try_bindfd` in runc's libcontainer/nsenter/cloned_binary.c; `prepend_path` in fs/d_path.c; umount2(2),
-//! `MNT_DETACH`.
+//! See `try_bindfd` in runc's libcontainer/nsenter/cloned_binary.c (removed in 1.1.15 and 1.2.0); `prepend_path` in
+//! fs/d_path.c; umount2(2), `MNT_DETACH`.
 
 use std::fs;
 use std::os::fd::AsFd as _;
@@ -27,7 +27,7 @@ use crate::scenario::{Exec, Scenario, System};
 use crate::sys::place_fd;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program by a descriptor of its own detached mount, as runc starts itself",
+    summary: "program by a descriptor of its own detached mount, as runc up to 1.1.14 started itself",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,7 +1,7 @@
 //! execveat with `AT_SYMLINK_NOFOLLOW` of what is a symbolic link.
 //!
-//! The walk ends with ELOOP before any file is opened, so that no observer of opens hears of the
-//! attempt.
+//! `may_open` (fs/namei.c) refuses the link with ELOOP before any file is opened, so that no observer
+//! of opened files hears of the attempt.
 //!
 //! See execveat(2), `AT_SYMLINK_NOFOLLOW`.
 

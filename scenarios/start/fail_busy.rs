@@ -3,7 +3,9 @@
 //! Both events come before the refusal, because fanotify is asked while the file is opened and
 //! writing is denied after that (`deny_write_access` in `do_open_execat`).
 //!
-//! Finding: from 6.11 to 6.12.1 the kernel did not deny it ([c:writers-allowed], taken back by
+//! Files that are exceptions are in `contract/error_etxtbsy`.
+//!
+//! Finding: 6.11 to 6.11.10, 6.12 and 6.12.1 did not deny it ([c:writers-allowed], taken back by
 //! [c:writers-denied]); no kernel of the table is one of those.
 //!
 //! See execve(2), ETXTBSY.

@@ -1,7 +1,7 @@
 //! An exec of a path that is not there: ENOENT, and no step.
 //!
-//! There is no file that could be opened, so that an observer of opens does not hear of the
-//! attempt; only one of the call itself does.
+//! There is no file that could be opened, so that an observer of opened files does not hear of the
+//! attempt; one of the call itself does.
 //!
 //! See execve(2), ENOENT.
 

@@ -1,8 +1,8 @@
 //! An exec on a mount with `noexec`: EACCES, and no step.
 //!
 //! The flag belongs to the mount, not to the file system: the same file is executable through another
-//! mount. Refused by `path_noexec` in `do_open_execat` (fs/exec.c) or, on newer kernels, in `may_open`
-//! (fs/namei.c, since [c:noexec-early]).
+//! mount. Refused by `path_noexec` in `may_open` (fs/namei.c, since [c:noexec-early], on all kernels of
+//! the table; before that in `do_open_execat`, fs/exec.c, when the file was open).
 //!
 //! See mount(2), `MS_NOEXEC`.
 

@@ -1,6 +1,6 @@
 //! An exec of a file that nobody may execute: EACCES, and no step, even for root.
 //!
-//! The mode is checked in the walk (`may_open`, `inode_permission`), before fanotify.
+//! The mode is checked before the open (`may_open`, `inode_permission`), and so before fanotify.
 //!
 //! See execve(2), EACCES.
 

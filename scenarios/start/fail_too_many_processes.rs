@@ -1,6 +1,6 @@
 //! An exec after setuid(2) to a user who is at the limit of processes, which is 0 here.
 //!
-//! The limit is not checked in setuid, which only notes that it was exceeded (`PF_NPROC_EXCEEDED`),
+//! The limit is not enforced in setuid, which only notes that it was exceeded (`PF_NPROC_EXCEEDED`),
 //! but in execve, before anything is opened: EAGAIN, and no step.
 //!
 //! Finding: up to 5.13 a user who has as many processes as the limit is over it (`set_user` in

@@ -1,7 +1,8 @@
 //! The ELF interpreter run by hand with a library path of its own.
 //!
-//! The loader looks there first and finds another libc than the system's, without asking
-//! `/etc/ld.so.cache`: the program runs with a library that no cache and no package list knows.
+//! The loader looks there first (after a `DT_RPATH`, which `true` has not) and finds another libc than
+//! the system's, without asking `/etc/ld.so.cache`: the program runs with a library that no cache and
+//! no package list knows.
 //!
 //! See ld.so(8), `--library-path`.
 

@@ -1,7 +1,7 @@
 //! A program that lies in a memfd.
 //!
-//! The file is on the kernel's own mount of tmpfs, which no mark on the fixture covers: the program
-//! itself is never seen (the first step is the caller's, which reads what it puts there). What
+//! The file is on the kernel's own mount of tmpfs, which no mark on the fixture covers: the listener
+//! never sees the program itself (the first step is the caller's, which reads what it puts there). What
 //! shows is its ELF interpreter, opened by a process that is still the caller, and then an exe that
 //! is not a path, `/memfd:NAME (deleted)`. A policy that knows programs by their events has none
 //! for this one.

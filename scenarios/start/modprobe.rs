@@ -1,7 +1,8 @@
 //! A program that the kernel starts by itself and waits for: modprobe.
 //!
 //! A process asks for a socket of a family that no module brings yet. The kernel starts the program that `kernel.modprobe`
-//! names, through a worker, and lets the process wait (`__request_module` in kernel/module/kmod.c, `UMH_WAIT_PROC`). The helper
+//! names, through a worker, and lets the process wait (`__request_module` in kernel/kmod.c, later kernel/module/kmod.c,
+//! `UMH_WAIT_PROC`). The helper
 //! has no exe link and a worker's comm, as in `start/core_pattern_kworker`; its parent is the worker, which waits for it (of a
 //! helper that nobody waits for to the end it is kthreadd). Nothing leads from it to the process that caused it: its arguments
 //! name the family alone.
@@ -20,7 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     system.sysctl("kernel/modprobe", "/usr/bin/true")?;
-    // Number 44 is XDP's, 45 MCTP's; 43 (SMC) is a module everywhere and loaded nowhere.
+    // Number 44 is XDP's, 45 MCTP's; 43 (SMC) is a module up to 6.17, loaded nowhere, and missing from 6.18 on.
     let exec = Exec::by("socket", "AF_SMC", |_| sys::socket(43))?;
     system.observe(&exec)?;
     Ok(())

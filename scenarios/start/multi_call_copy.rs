@@ -1,7 +1,7 @@
 //! A program that is many, started from a copy of it: busybox as `true`.
 //!
-//! exe and path are the copy's. Nothing in an event says that it is busybox: path and inode are others, and
-//! only the contents are the same.
+//! exe and path are the copy's. Nothing in an event says that it is busybox: path and inode are others, the
+//! contents are the same.
 //!
 //! See `start/multi_call` for a symbolic link.
 

@@ -3,7 +3,7 @@
 //! The kernel copies the path when the call begins (`getname`), and where the page is not in the
 //! table of the process it takes the fault and goes on. Who reads the path at the entry of the call, in a
 //! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
-//! are such a page when its first use is the call.
+//! can be on such a page when their first use is the call.
 //!
 //! One of the observers here reads it that way, `exec-fork-chdir`, for calls that fail: of one with such a path it
 //! tells none. Of a program that starts, as here, it tells what the kernel has copied, as most do. The tracepoint of

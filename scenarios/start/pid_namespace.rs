@@ -1,6 +1,6 @@
 //! A program that is the first process of a pid namespace.
 //!
-//! Events carry the id that the process has in the monitor's namespace (`fanotify_merge` knows it
+//! Events carry the id that the process has in the monitor's namespace (`fanotify_alloc_event` keeps it
 //! as a `struct pid`; `pid_vnr` translates): nothing in them shows that it calls itself 1 (`NSpid` in `/proc/PID/status` does).
 //!
 //! See pid_namespaces(7), fanotify(7) `pid`.

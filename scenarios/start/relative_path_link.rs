@@ -1,7 +1,7 @@
 //! A program by a relative path, from a working directory that was reached by a link.
 //!
 //! The link leads to `/usr/lib`, and `..` is the parent of that (path_resolution(7)). Who puts the path
-//! behind what chdir(2) was given, and takes names away for each `..`, finds `/bin/true`.
+//! behind what chdir(2) was given, and takes names away for each `..`, comes to `/tmp/bin/true`.
 //!
 //! See chdir(2); `start/relative_path`.
 

@@ -1,9 +1,9 @@
 //! The release agent of a cgroup of version 1.
 //!
-//! When the last process of a group has ended, the kernel starts the program that was set for the
-//! hierarchy (`cgroup1_release_agent` in kernel/cgroup/cgroup-v1.c), from a worker and with nobody
-//! waiting for it: it can run long after the process that caused it is gone. To get out of a
-//! container this way was the subject of CVE-2022-0492.
+//! When the last process of a group with `notify_on_release` has ended, the kernel starts the program
+//! that was set for the hierarchy (`cgroup1_release_agent` in kernel/cgroup/cgroup-v1.c), from a worker
+//! that waits for the exec and not for the end: it can run long after the process that caused it is
+//! gone. To get out of a container this way was the subject of CVE-2022-0492.
 //!
 //! See [c:cgroups-release].
 

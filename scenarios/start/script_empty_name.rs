@@ -3,10 +3,10 @@
 //! It is a script, by its first two bytes. After them the buffer is full of zeros, and the first of
 //! them is where the interpreter's name begins and ends: the name is empty (`load_script`;
 //! `next_non_spacetab` does not take NUL for a blank). `open_exec` walks no step from the working
-//! directory, and a directory cannot be executed. It is the same with blanks after it. With a newline, or with blanks in
-//! all of the 256 bytes that are read, it is no script and ends with ENOEXEC.
+//! directory, and a directory cannot be executed. It is the same with blanks after it. With a newline, or with 253 blanks
+//! and more (256 bytes are read), it is no script and ends with ENOEXEC.
 //!
-//! Finding: execve(2) does not say so.
+//! Finding: execve(2) does not tell of an empty name.
 //!
 //! See `load_script` in fs/binfmt_script.c; `may_open` in fs/namei.c.
 

@@ -2,7 +2,7 @@
 //!
 //! A name that is cut could be that of another program, so that the kernel refuses the file
 //! (`load_script` in fs/binfmt_script.c, [c:script-not-cut]; [c:script-256] raised what is read from
-//! 128 to 256 bytes): ENOEXEC after the script itself was opened. A shell would now run it by itself;
+//! 128 to 256 bytes): ENOEXEC after the script itself was opened. bash would now run it by itself;
 //! see `start/script_no_shebang`.
 
 use crate::scenario::{Exec, Scenario, System};

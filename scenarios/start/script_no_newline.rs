@@ -2,8 +2,8 @@
 //!
 //! The first line ends where the file ends. The kernel accepts that as long as the name of the
 //! interpreter is not cut by the 256 bytes that it reads (`load_script` in fs/binfmt_script.c, since
-//! [c:script-not-cut]). The trail is that of any script; it is here because the check has changed
-//! twice.
+//! [c:script-not-cut]). The kernel's part of the trail is that of any script; it is here because the
+//! check was made, reverted and made anew before 5.0.
 
 use crate::scenario::{Exec, Scenario, System};
 

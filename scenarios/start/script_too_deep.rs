@@ -1,6 +1,6 @@
 //! Scripts nested deeper than the kernel follows.
 //!
-//! Each level is opened and asked for before the kernel notices: the depth is checked when the next
+//! Seven levels of eight are opened and asked for before the kernel notices: the depth is checked when the next
 //! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP and
 //! is still itself. A policy sees an `execute` of seven scripts of which none ever ran.
 //!
@@ -10,7 +10,7 @@
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "script nested one level too deep",
+    summary: "script nested deeper than the kernel follows",
     run,
     ..Scenario::DEFAULT
 };

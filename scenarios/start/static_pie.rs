@@ -3,8 +3,7 @@
 //! By its type (`ET_DYN`) it looks like a library or like an ELF interpreter run by hand. The
 //! kernel goes by `PT_INTERP` alone: there is none, so that no second file is opened
 //! (`load_elf_binary` in fs/binfmt_elf.c). The trail is that of `start/static`; both are here
-//! because the kernel takes another way to the load address, and a kernel that mistook this one for
-//! an interpreter would show it.
+//! because the kernel takes another way to the load address, that of an ELF interpreter run by hand.
 //!
 //! See elf(5), `ET_DYN`.
 

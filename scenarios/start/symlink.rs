@@ -1,7 +1,7 @@
 //! A program started by a symbolic link.
 //!
-//! The kernel follows the link before anybody is asked: events and exe show the target. comm is the
-//! name of the link, as it was in the path.
+//! The kernel follows the link before any listener is asked: events and exe show the target. comm is
+//! the name of the link, as it was in the path.
 //!
 //! See path_resolution(7); `begin_new_exec` for comm.
 

@@ -1,7 +1,8 @@
 //! A program started in a user namespace of its own, without any mapping.
 //!
-//! The events are those of every program. The user is the overflow one, so that the mode of the
-//! file decides by "others"; a file of mode 0700 would fail with EACCES.
+//! The events are those of every program. The process sees itself as the overflow user; to files it is
+//! who it was (`acl_permission_check` in fs/namei.c compares kernel ids), and the owner's bits still
+//! count. What root has lost is the way around them: of another user's file of mode 0700 it gets EACCES.
 //!
 //! See user_namespaces(7).
 

@@ -1,5 +1,5 @@
-//! A program started by vfork(2): the child borrows the memory of its parent, whose calling thread stands still
-//! meanwhile.
+//! A program started as by vfork(2) (clone(2) with `CLONE_VM | CLONE_VFORK`): the child borrows the memory of its
+//! parent, whose calling thread stands still meanwhile.
 //!
 //! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
 //! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.

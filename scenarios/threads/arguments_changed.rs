@@ -1,4 +1,4 @@
-//! A sibling changes arguments and environment while the exec that they are given to is held.
+//! A sibling changes the arguments while the exec that they are given to is held.
 //!
 //! The kernel copies the strings out of the caller's memory once, and nothing holds that memory: what
 //! is there at that moment is what the program gets. Since [c:open-first] the program is opened before,
@@ -6,8 +6,8 @@
 //! are copied. Up to 6.7 they were copied first, and a change during the event comes too late.
 //!
 //! Who reads arguments out of the caller's memory at the event, or at the entry of the call, reads
-//! what may not be passed on; `/proc/PID/cmdline` of the new program, after the point of no return, is
-//! what was.
+//! what may not be passed on; `/proc/PID/cmdline` of the new program, when the exec has come about, is
+//! what was, until the program itself changes it (`lies/disguise`).
 //!
 //! See `copy_strings` in fs/exec.c; execve(2).
 

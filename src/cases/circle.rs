@@ -157,9 +157,6 @@ mod tests {
         };
         break_up(&mut case);
         let rules: Vec<&str> = case.formats.iter().map(|one| one.rule.as_str()).collect();
-        assert_eq!(
-            rules,
-            ["E::exe::/usr/bin/true:PF", "E::exe::/usr/bin/ls:"]
-        );
+        assert_eq!(rules, ["E::exe::/usr/bin/true:PF", "E::exe::/usr/bin/ls:"]);
     }
 }

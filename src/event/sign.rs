@@ -247,7 +247,7 @@ pub static SIGNS: &[Sign] = &[
         path: &[Field::Exe],
         stage: "later",
         note: Some(
-            "Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE or in a user namespace of its own.",
+            "Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE, or with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in a user namespace of its own.",
         ),
     },
     Sign {
@@ -258,7 +258,7 @@ pub static SIGNS: &[Sign] = &[
         path: &[Field::Exe],
         stage: "whenever",
         note: Some(
-            "Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE or in a user namespace of its own.",
+            "Comm and arguments are the program's to change, exe with CAP_SYS_RESOURCE, or with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in a user namespace of its own.",
         ),
     },
     Sign {

@@ -75,7 +75,12 @@ fn connector_ids(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let alone = told.all(|one| {
         matches!(one.path, None | Some(Path::Absent)) && one.identity.is_none() && !one.container
     });
-    let evidence = format!("{execs} execs, each told by its ids alone");
+    let how = if alone {
+        "each told by its ids alone"
+    } else {
+        "not each told by its ids alone"
+    };
+    let evidence = format!("{execs} execs, {how}");
     Some((holds_or(alone, Judgement::Contradicted), evidence))
 }
 
@@ -101,8 +106,8 @@ fn connector_late(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn tracepoints_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (found, all) = right(kernel.cell("sched_process_exec")?);
     let evidence = format!(
-        "sched_process_exec gives what the caller passed: the file's own path in {found} of {all} \
-         execs"
+        "sched_process_exec gives what the caller passed, and of a descriptor /dev/fd/N: the file's own path in \
+         {found} of {all} execs"
     );
     let verdict = by_share((found, all), Judgement::Holds, Judgement::Contradicted);
     Some((verdict, evidence))
@@ -134,7 +139,7 @@ fn poll_short(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("/proc, polled")?;
     let seen = cell.gone;
     let evidence = format!(
-        "{seen} processes of {} have nothing in /proc when they have ended",
+        "{seen} processes of {} have nothing in /proc when they have ended and been reaped",
         cell.ended
     );
     Some((
@@ -165,7 +170,7 @@ fn fanotify_exec(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         .filter(|(_, judged)| judged.heard == Heard::Unsettled)
         .count();
     let evidence = format!(
-        "{alike} calls that fail are told as well, and so is every interpreter and ELF interpreter"
+        "{alike} calls that fail are told as well, and so are interpreters and ELF interpreters"
     );
     Some((holds_or(alike == 0, Judgement::Contradicted), evidence))
 }

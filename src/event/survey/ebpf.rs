@@ -59,7 +59,7 @@ fn ebpf_version(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("eBPF, security module, bpf_d_path")?;
     if let Some(deaf) = &cell.deaf {
-        let evidence = format!("it is loaded, attached, and never called: {deaf}");
+        let evidence = format!("one is loaded, attached, and never called: {deaf}");
         return Some((Judgement::Contradicted, evidence));
     }
     let missed = cell

@@ -104,7 +104,7 @@ fn preload_bypass(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
             .count()
     };
     let evidence = format!(
-        "of {all} execs {} are of programs that do not load it, in {} scenarios, and {} are not asked for by \
+        "of {all} execs {} are of programs in which it says nothing, in {} scenarios, and {} are not asked for by \
          a function of the library",
         of(loaded),
         silent.len(),
