@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 
 /// The paths in a directory, in the order of their names; none for a directory that does not exist.
 ///
@@ -38,7 +40,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let context = || format!("failed to write {}", path.display());
     let place = match fs::metadata(path) {
         Ok(found) if found.is_file() => fs::canonicalize(path).with_context(context)?,
-        Ok(_) => return fs::write(path, bytes).with_context(context),
+        Ok(_) => return pass_on(path, bytes).with_context(context),
         Err(_) => path.to_owned(),
     };
     // Hidden, and always the same: one of a writer that was killed is written over.
@@ -52,6 +54,16 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&partial);
     }
     written.with_context(context)
+}
+
+/// Writes to what is no regular file. A FIFO that nobody reads is an error (ENXIO), and is not waited for.
+fn pass_on(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).custom_flags(libc::O_NONBLOCK);
+    let mut file = options.open(path)?;
+    // Who reads may be slower than we write.
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
+    file.write_all(bytes)
 }
 
 /// Opens a file that no other writer has; one after the other, each finds one of its own.
@@ -120,6 +132,20 @@ mod tests {
             assert_eq!(fs::read_to_string(&file).unwrap(), text);
         }
         assert_eq!(list(dir.path()).unwrap(), [file]);
+    }
+
+    #[test]
+    fn a_fifo_that_nobody_reads_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = replace(&file, b"text").unwrap_err();
+        assert!(format!("{error:#}").contains("No such device"), "{error:#}");
+    }
+
+    #[test]
+    fn a_device_is_written_to() {
+        replace(Path::new("/dev/null"), b"text").unwrap();
     }
 
     #[test]

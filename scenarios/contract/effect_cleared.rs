@@ -14,7 +14,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "pending signals, timers and the alternate stack are cleared",
+    summary: "what is cleared of pending signals, timers and the alternate stack",
     needs: &[needs::PROC_TIMERS],
     run,
     ..Scenario::DEFAULT

@@ -6,8 +6,9 @@
 //! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but its
 //! interpreter cannot open it for reading.
 //!
-//! Of the calls that fail, some have opened the file before (a format that nobody knows), and some
-//! never do: EACCES (`may_open` in fs/namei.c) is before the event, as is a path that leads nowhere.
+//! Of the calls that fail, some have opened the file before (a format that nobody knows, an interpreter that may not be
+//! executed), and some never do: where the file itself may not be executed (EACCES of `may_open` in fs/namei.c) the call fails
+//! before the event, as it does where a path leads nowhere.
 //!
 //! See execve(2) and fanotify(7).
 

@@ -15,8 +15,8 @@
 //!
 //! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs whose
 //! effective id differed from its real one lost it by executing any program, without a bit on it: the
-//! new effective id was compared with the old real one. Since [c:unsafe-exec] it is compared with the
-//! old effective one.
+//! new effective id was compared with the old real one. Since [c:unsafe-exec] the new effective user
+//! is compared with the old effective one, and the new effective group with the old file-system group and the supplementary groups.
 //!
 //! See [c:execve-set-user-id].
 

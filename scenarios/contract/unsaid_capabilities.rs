@@ -7,9 +7,9 @@
 //!
 //! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
 //! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
-//! differed before. Since [c:unsafe-exec] it is compared with the old effective one, and a group that
-//! the process is a member of is no change: a set-group-ID file of such a group keeps the ambient set,
-//! which capabilities(7) denies.
+//! differed before. Since [c:unsafe-exec] a new effective user is compared with the old effective one. A new effective
+//! group is no change where it is the old file-system group (mostly the effective one; setfsgid(2)) or one of the supplementary
+//! groups: a set-group-ID file of such a group keeps the ambient set, which capabilities(7) denies.
 //!
 //! See [c:capabilities-transformation].
 
