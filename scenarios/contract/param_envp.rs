@@ -1,7 +1,8 @@
 //! envp is an array of pointers to strings; the array ends with NULL and each string with a NUL.
 //!
-//! As for argv, only that an empty environment stays empty; see `contract/param_argv`. The kernel
-//! does not look into the strings: they need no `=`.
+//! As for argv, only that an empty environment stays empty; see `contract/param_argv`. The exec
+//! itself (`copy_strings`) does not look into the strings: they need no `=`. (TOMOYO looks, where a rule names `exec.envp`, and
+//! passes over one without: `tomoyo_scan_bprm`.)
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.

@@ -4,7 +4,7 @@
 //! `begin_new_exec` calls `__set_task_comm(me, kbasename(bprm->filename))`: the name that was asked
 //! for, so a symbolic link's own and a script's, not its interpreter's. For a descriptor
 //! `bprm->filename` is `/dev/fd/5`, whose last part is `5`. Since [c:comm-by-descriptor] (backported to
-//! the long-term series 6.1, 6.6 and 6.12, not to 5.10) it is the name of the file's dentry: of a script its interpreter's
+//! the long-term series 6.1 and 6.12, not to 5.10) it is the name of the file's dentry: of a script its interpreter's
 //! (`start/script_descriptor`).
 //!
 //! See execve(2), and prctl(2), `PR_SET_NAME`.

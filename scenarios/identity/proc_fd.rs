@@ -1,7 +1,7 @@
 //! What a program is told when it is executed through `/proc/self/fd/5`.
 //!
 //! comm is `5` on every kernel, `AT_EXECFN` is the path; only exe names the file.
-//! `identity/descriptor` is the same start by the other call.
+//! `identity/descriptor` is the same program by the other call, by a descriptor that was opened for reading.
 //!
 //! See proc_pid_fd(5).
 

@@ -41,7 +41,7 @@ fn run(system: &mut System) -> Result<()> {
     system.ours("program")?;
     let untraced = sys::fork_untraced;
     let filtered = Options::PTRACE_O_TRACESECCOMP;
-    let cases: [(&str, fn() -> nix::Result<ForkResult>, Own); 5] = [
+    let cases: [(&str, Fork, Own); 5] = [
         ("forked", sys::fork, Own::Nothing),
         ("CLONE_UNTRACED", untraced, Own::Nothing),
         (
@@ -66,6 +66,9 @@ fn run(system: &mut System) -> Result<()> {
     Ok(())
 }
 
+/// How a child is made.
+type Fork = fn() -> nix::Result<ForkResult>;
+
 /// What comes between the child's exec and the tracer's filter.
 #[derive(Clone, Copy, Debug)]
 enum Own {
@@ -78,7 +81,7 @@ enum Own {
 
 /// What the tracer of a process hears that puts the filter on and starts a child, what that process hears if it
 /// traces the child itself, and how the child ends.
-fn told(fork: fn() -> nix::Result<ForkResult>, own: Own) -> Result<String> {
+fn told(fork: Fork, own: Own) -> Result<String> {
     let (gate, opener) = pipe().context("failed to make a gate")?;
     let (from, to) = pipe().context("failed to make a pipe")?;
     let maker = fork_start(|| {
@@ -106,7 +109,7 @@ fn told(fork: fn() -> nix::Result<ForkResult>, own: Own) -> Result<String> {
 }
 
 /// The maker's part: starts a child, and says what comes of that.
-fn start(fork: fn() -> nix::Result<ForkResult>, own: Own) -> nix::Result<String> {
+fn start(fork: Fork, own: Own) -> nix::Result<String> {
     let (gate, opener) = pipe()?;
     let child = match fork()? {
         ForkResult::Child => {

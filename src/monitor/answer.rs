@@ -48,7 +48,7 @@ impl Refusals {
 /// Everything that answering takes.
 #[derive(Debug)]
 pub struct Answerer {
-    /// What is watched; dropped first, which allows every pending event.
+    /// What is watched; dropped first, which releases everybody who waits.
     pub group: Group,
     /// Whether events carry thread ids.
     pub ids: Ids,

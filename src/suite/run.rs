@@ -25,7 +25,6 @@ use crate::vm::accel::{Accel, Choice, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
-use crate::vm::sandbox;
 use crate::vm::session::{self, Breakdown, FOR_EVER, Limits};
 use crate::wire::{self, Fault, GuestPlan, Input, Job, Message};
 
@@ -175,7 +174,6 @@ impl Suite {
         trial: &ReadyKernel,
         stop: &Stop,
     ) -> Result<Suite> {
-        std::thread::spawn(sandbox::options);
         let fixture = project.fixture()?;
         let ingredients = Ingredients::new(Programs::beside(command)?, fixture.archives);
         let suite = Suite {

@@ -13,7 +13,6 @@ use anyhow::{Context as _, Result};
 use nix::unistd::{Gid, Uid, fchown, geteuid};
 
 use super::accel::Accel;
-use crate::arch::QEMU;
 
 /// The filter of qemu(1): no program is started, no privilege won, no obsolete call made.
 const FILTER: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
@@ -21,19 +20,9 @@ const FILTER: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourc
 /// A user and group that own nothing; not 65534 (`DEFAULT_OVERFLOWUID`), whose processes a scenario of the native lab counts.
 const NOBODY: u32 = 64534;
 
-/// The options for QEMU; none for one that was built without the filter.
-///
-/// It is asked once, which takes longer than a machine's start: whoever asks early does not wait later.
+/// The options for QEMU; none where the kernel has no filters. A QEMU that was built without them says so and does not start.
 pub fn options() -> &'static [&'static str] {
-    static FILTERED: OnceLock<bool> = OnceLock::new();
-    let filtered = FILTERED.get_or_init(|| {
-        // One that was built without it says so before it tells its version; the kernel may have none.
-        let mut asked = Command::new(QEMU);
-        let told = asked.args(["-sandbox", FILTER, "-version"]).output();
-        told.is_ok_and(|told| told.status.success())
-            && Path::new("/proc/sys/kernel/seccomp").exists()
-    });
-    match filtered {
+    match Path::new("/proc/sys/kernel/seccomp").exists() {
         true => &["-sandbox", FILTER],
         false => &[],
     }
