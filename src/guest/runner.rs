@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 
 use super::clearing::{child_signals, end_everybody};
 use super::fault::{Listener, Moment, Nobody};
@@ -276,7 +278,7 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
             let monitor = boot.observers.holder();
             if let Some(hang) = monitor.and_then(|monitor| still.stands(monitor, over)) {
                 // Its death releases everybody; the launcher then tells how it ended.
-                boot.observers.release();
+                release(&mut boot.observers, launcher);
                 trail.hang = Some(hang);
                 deadline = Instant::now() + work.time;
                 continue;
@@ -337,6 +339,21 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
         })?;
     }
     Ok((trail, agreement))
+}
+
+/// Ends a monitor that hangs, while those who wait for it stand still. An eBPF program is not called on a CPU on which it is
+/// running already (`recursion_misses`): of two who end at once it may hear of one alone.
+fn release(observers: &mut Observers, launcher: Pid) {
+    let family = proc::family(launcher.as_raw()).unwrap_or_default();
+    let tell = |signal| {
+        for pid in family.iter().skip(1) {
+            // It may be gone.
+            let _ = kill(Pid::from_raw(*pid), signal);
+        }
+    };
+    tell(Signal::SIGSTOP);
+    observers.release();
+    tell(Signal::SIGCONT);
 }
 
 fn arm(
