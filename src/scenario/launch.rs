@@ -192,17 +192,10 @@ fn child(exec: &Exec, submits: &[Submit], null: &OwnedFd, links: &[&OwnedFd; 3])
 }
 
 fn prepare(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> nix::Result<()> {
-    let [report, tell, gate] = links;
-    sys::place_fd(report.as_fd(), REPORT_FD)?;
-    sys::place_fd(gate.as_fd(), GATE_FD)?;
-    if exec.is_telling() {
-        sys::lend_fd(tell.as_fd(), TELL_FD)?;
-    } else {
-        sys::place_fd(tell.as_fd(), TELL_FD)?;
-    }
     dup2_stdin(null)?;
     dup2_stdout(null)?;
     dup2_stderr(null)?;
+    place(exec, links)?;
     sys::close_fds_from(3, 99)?;
     sys::close_fds_from(103, u32::MAX)?;
     sys::reset_signals()?;
@@ -210,6 +203,17 @@ fn prepare(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> nix::Result<()
     setsid()?;
     umask(Mode::from_bits_truncate(0o022));
     chdir("/")
+}
+
+/// Gives the child's descriptors their numbers. Any of them may be a number that one of the three has already.
+fn place(exec: &Exec, links: &[&OwnedFd; 3]) -> nix::Result<()> {
+    let [report, tell, gate] = links.map(|link| sys::raise_fd(link.as_fd(), GATE_FD + 1));
+    sys::place_fd(report?.as_fd(), REPORT_FD)?;
+    sys::place_fd(gate?.as_fd(), GATE_FD)?;
+    match exec.is_telling() {
+        true => sys::lend_fd(tell?.as_fd(), TELL_FD),
+        false => sys::place_fd(tell?.as_fd(), TELL_FD),
+    }
 }
 
 /// The lines that programs wrote who were asked to; everybody who could write has ended.

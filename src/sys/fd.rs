@@ -3,6 +3,7 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 
 /// Takes over a descriptor that the kernel just made for us, such as a fanotify event's.
@@ -58,6 +59,9 @@ pub fn lease(file: &std::fs::File) -> nix::Result<()> {
 ///
 /// What dup2 says.
 pub fn lend_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
+    if fd.as_raw_fd() == number {
+        return close_on_exec(fd, FdFlag::empty());
+    }
     // SAFETY: the call takes integers; the caller owns nothing under the number.
     let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
     Errno::result(result).map(drop)
@@ -71,9 +75,26 @@ pub fn lend_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
 ///
 /// What dup3 says.
 pub fn place_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
+    if fd.as_raw_fd() == number {
+        return close_on_exec(fd, FdFlag::FD_CLOEXEC);
+    }
     // SAFETY: the call takes integers; the caller owns nothing under the number.
     let result = unsafe { libc::dup3(fd.as_raw_fd(), number, libc::O_CLOEXEC) };
     Errno::result(result).map(drop)
+}
+
+/// Of one that has its number already dup2 changes nothing, and dup3 says `EINVAL`.
+fn close_on_exec(fd: BorrowedFd<'_>, flags: FdFlag) -> nix::Result<()> {
+    fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop)
+}
+
+/// Duplicates a descriptor to the first free number from this one on, closed on exec (fcntl(2), `F_DUPFD_CLOEXEC`).
+///
+/// # Errors
+///
+/// What fcntl says.
+pub fn raise_fd(fd: BorrowedFd<'_>, least: RawFd) -> nix::Result<OwnedFd> {
+    fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(least)).map(adopt_fd)
 }
 
 /// How many bytes can be read from a descriptor without waiting (ioctl(2), `FIONREAD`).
@@ -87,4 +108,39 @@ pub fn readable_bytes(fd: BorrowedFd<'_>) -> nix::Result<usize> {
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
     Errno::result(result)?;
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    fn flags(fd: BorrowedFd<'_>) -> FdFlag {
+        FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD).unwrap())
+    }
+
+    #[test]
+    fn one_that_has_its_number_is_lent() {
+        let file = File::open("/dev/null").unwrap();
+        lend_fd(file.as_fd(), file.as_raw_fd()).unwrap();
+        assert_eq!(flags(file.as_fd()), FdFlag::empty());
+    }
+
+    #[test]
+    fn one_that_has_its_number_is_placed() {
+        let file = File::open("/dev/null").unwrap();
+        fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        place_fd(file.as_fd(), file.as_raw_fd()).unwrap();
+        assert_eq!(flags(file.as_fd()), FdFlag::FD_CLOEXEC);
+    }
+
+    #[test]
+    fn a_raised_one_is_no_lower() {
+        let file = File::open("/dev/null").unwrap();
+        let raised = raise_fd(file.as_fd(), 200).unwrap();
+        assert!(raised.as_raw_fd() >= 200);
+        assert_eq!(flags(raised.as_fd()), FdFlag::FD_CLOEXEC);
+    }
 }

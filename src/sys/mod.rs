@@ -34,7 +34,9 @@ pub use confine::{
 pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
 pub use fault::{FaultPages, has_userfaultfd};
-pub use fd::{adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, readable_bytes};
+pub use fd::{
+    adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, raise_fd, readable_bytes,
+};
 pub use map::{Edge, Mapping};
 pub use memory::{
     Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,
