@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::judge::judge_body;
 use super::machine::{Ears, Errand};
 use super::run::{Options, RunEvent, Suite};
-use super::verdict::{agree, verdict};
+use super::verdict::{agree, unless_left_out, verdict};
 use super::{ReadyKernel, Stop};
 use crate::need::Want;
 use crate::observer::{self, BOOT, Kind};
@@ -348,7 +348,7 @@ impl Guest<'_> {
                 {
                     return ViewSeen::nothing(name, outcome, reason);
                 }
-                self.compared(registered.name, name, body)
+                unless_left_out(self.compared(registered.name, name, body), sent.lost)
             }
             Err(reason) => ViewSeen::nothing(name, Outcome::Broken, reason),
         }

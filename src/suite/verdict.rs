@@ -5,7 +5,8 @@
 
 use crate::need::{KernelFacts, Need, Want, asked};
 use crate::trail::Outcome;
-use crate::wire::Failure;
+use crate::view::ViewSeen;
+use crate::wire::{Failure, Lost};
 
 /// Holds the guest's word against what the host knows of the kernel.
 ///
@@ -51,6 +52,20 @@ pub fn verdict<T>(
     }
 }
 
+/// What was not accepted so is no news where the observer may have missed something of it.
+#[must_use]
+pub fn unless_left_out(seen: ViewSeen, lost: Lost) -> ViewSeen {
+    let counts = matches!(seen.outcome, Outcome::Changed | Outcome::New);
+    if lost.left_out == 0 || !counts {
+        return seen;
+    }
+    let reason = format!(
+        "the kernel left {} calls of the observer out, of this process or of others, and the report is not an accepted one",
+        lost.left_out
+    );
+    ViewSeen::nothing(seen.view, Outcome::Broken, reason)
+}
+
 /// Holds what a view says that it did without against what the host knows of the kernel.
 ///
 /// # Errors
@@ -91,6 +106,32 @@ mod tests {
     use super::*;
     use crate::need::Host;
     use crate::trail::LabKind;
+    use crate::view::TRAIL;
+
+    fn left_out(outcome: Outcome, left_out: u64) -> Outcome {
+        let seen = ViewSeen::nothing(TRAIL, outcome, "");
+        let lost = Lost {
+            left_out,
+            ..Lost::default()
+        };
+        unless_left_out(seen, lost).outcome
+    }
+
+    #[test]
+    fn a_change_is_none_where_a_call_was_left_out() {
+        assert_eq!(left_out(Outcome::Changed, 1), Outcome::Broken);
+        assert_eq!(left_out(Outcome::New, 1), Outcome::Broken);
+    }
+
+    #[test]
+    fn a_change_is_one_where_every_call_was_made() {
+        assert_eq!(left_out(Outcome::Changed, 0), Outcome::Changed);
+    }
+
+    #[test]
+    fn what_is_as_accepted_lacks_nothing() {
+        assert_eq!(left_out(Outcome::Same, 3), Outcome::Same);
+    }
 
     const NEEDS: &[Need] = &[
         Need {

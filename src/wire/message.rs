@@ -119,6 +119,9 @@ pub struct Sent {
 pub struct Lost {
     /// How many reports.
     pub missed: u64,
+    /// How often it was not called where it should have been, for this process or for another: it cannot tell.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// Why nothing was seen.

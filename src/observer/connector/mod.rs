@@ -159,7 +159,13 @@ fn told(notes: Vec<Note>) -> Result<(Vec<Raw>, Lost)> {
         }
     }
     missed += message::missing(&numbers);
-    Ok((raw, Lost { missed }))
+    Ok((
+        raw,
+        Lost {
+            missed,
+            ..Lost::default()
+        },
+    ))
 }
 
 /// The events without the ends of threads, and those of a leader that another thread replaces.

@@ -11,6 +11,7 @@ pub mod chdir;
 pub mod helpers;
 mod known;
 pub mod lsm;
+mod misses;
 mod note;
 mod programs;
 pub mod structs;

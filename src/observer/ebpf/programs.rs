@@ -10,6 +10,7 @@ use aya::programs::{Program, ProgramError};
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
+use super::misses::Misses;
 use super::{cgroup, lsm, note};
 use crate::event::{self, Raw};
 use crate::observer::look::show_cgroups;
@@ -41,10 +42,22 @@ struct Loaded {
     told: Told,
     /// How many notes there was no room for, and how many were begun.
     counted: Array<MapData, u64>,
-    /// How many of both there were before this watch.
-    before: (u64, u64),
+    misses: Misses,
+    /// What was counted before this watch.
+    before: Counted,
     absent: Vec<String>,
     deaf: Option<String>,
+}
+
+/// What is counted since the programs are there.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    /// Notes for which there was no room.
+    full: u64,
+    /// Notes that were begun.
+    begun: u64,
+    /// Calls that the kernel left out.
+    left_out: u64,
 }
 
 thread_local! {
@@ -105,7 +118,7 @@ impl Observer for Programs {
 
     fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
         let loaded = self.loaded()?;
-        let (mut raw, missed) = loaded.end(watch.deadline).map_err(broken)?;
+        let (mut raw, lost) = loaded.end(watch.deadline).map_err(broken)?;
         cgroup::name(&mut raw);
         let report = event::Report {
             deaf: loaded.deaf.clone(),
@@ -113,7 +126,7 @@ impl Observer for Programs {
             events: event::place(&watch.run, raw),
             ..event::Report::default()
         };
-        let report = Statement::of(&report, Lost { missed });
+        let report = Statement::of(&report, lost);
         report.map(Some).map_err(broken)
     }
 
@@ -156,7 +169,8 @@ impl Loaded {
             notes: RingBuf::try_from(notes).context("failed to map the ring of notes")?,
             told: Rc::new(RefCell::new(Array::try_from(told)?)),
             counted: Array::try_from(counted)?,
-            before: (0, 0),
+            before: Counted::default(),
+            misses: Misses::of(&programs)?,
             absent,
             deaf,
             programs,
@@ -168,11 +182,15 @@ impl Loaded {
         told.context("failed to tell eBPF programs whether they listen")
     }
 
-    fn counted(&self) -> Result<(u64, u64)> {
+    fn counted(&self) -> Result<Counted> {
         let count = |at: u32| self.counted.get(&at, 0);
-        let both = (count(0), count(1));
+        let (full, begun) = (count(0), count(1));
         let context = "failed to read what eBPF programs counted";
-        Ok((both.0.context(context)?, both.1.context(context)?))
+        Ok(Counted {
+            full: full.context(context)?,
+            begun: begun.context(context)?,
+            left_out: self.misses.count()?,
+        })
     }
 
     /// Empties the ring and begins to listen.
@@ -184,7 +202,7 @@ impl Loaded {
     }
 
     /// Ends listening; what was noted, and how much was lost.
-    fn end(&mut self, deadline: Instant) -> Result<(Vec<Raw>, u64)> {
+    fn end(&mut self, deadline: Instant) -> Result<(Vec<Raw>, Lost)> {
         self.tell(SILENT)?;
         let mut raw = Vec::new();
         loop {
@@ -192,9 +210,13 @@ impl Loaded {
                 let read = note::parse(&note);
                 raw.push(read.ok_or_else(|| anyhow!("a note of {} bytes is cut", note.len()))?);
             }
-            let (lost, begun) = self.counted()?;
-            if raw.len() as u64 >= begun.wrapping_sub(self.before.1) {
-                return Ok((raw, lost.wrapping_sub(self.before.0)));
+            let (now, before) = (self.counted()?, &self.before);
+            if raw.len() as u64 >= now.begun.wrapping_sub(before.begun) {
+                let lost = Lost {
+                    missed: now.full.wrapping_sub(before.full),
+                    left_out: now.left_out.wrapping_sub(before.left_out),
+                };
+                return Ok((raw, lost));
             }
             // Somebody else is just writing one on another CPU.
             if Instant::now() > deadline {

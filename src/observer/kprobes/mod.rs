@@ -128,7 +128,13 @@ impl Observer for Kprobes {
             ..Report::default()
         };
         let missed = missed().map_err(broken)?;
-        let report = super::Statement::of(&report, Lost { missed });
+        let report = super::Statement::of(
+            &report,
+            Lost {
+                missed,
+                ..Lost::default()
+            },
+        );
         report.map(Some).map_err(broken)
     }
 

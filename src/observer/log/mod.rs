@@ -116,7 +116,13 @@ impl Log {
         }
         let before = std::mem::replace(&mut self.lost, status.unwrap_or_default());
         let missed = u64::from(self.lost.wrapping_sub(before)) + overruns;
-        Ok((records, Lost { missed }))
+        Ok((
+            records,
+            Lost {
+                missed,
+                ..Lost::default()
+            },
+        ))
     }
 
     /// Asks how many records were lost, and says a word that comes after all that is queued.
