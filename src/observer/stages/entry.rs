@@ -27,7 +27,7 @@ use crate::observer::tracefs::{TRACING, append as write};
 use crate::stages::{BRIEF, LASTING};
 
 /// A file, by device and inode; written as in the name of its probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id(u64, u64);
 
 impl fmt::Display for Id {
@@ -40,11 +40,14 @@ impl fmt::Display for Id {
 pub(super) enum Sight {
     /// It will.
     Clear(Id),
-    /// The file is nothing that could run, or was looked at before.
+    /// The file is nothing that could run, or is watched already.
     Nothing,
-    /// It will not, for this reason.
+    /// It will not, for this reason, which holds for each start of the file.
     Blind(&'static str),
 }
+
+/// Why a first instruction is not seen where the kernel does not say.
+const REFUSED: &str = "the kernel sets no uprobe there";
 
 /// Watches the first instruction of an open file.
 pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> {
@@ -56,16 +59,16 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
         .metadata()
         .context("failed to look at the file of a step")?;
     let id = Id(data.dev(), data.ino());
-    if !data.is_file() || marker.known.contains(&id) {
+    if !data.is_file() {
         return Ok(Sight::Nothing);
     }
-    let enable = |name: &str| {
-        marker
-            .directory
-            .join(format!("events/{GROUP}/{name}/enable"))
-    };
+    if let Some(why) = marker.known.get(&id) {
+        return Ok(why.map_or(Sight::Nothing, Sight::Blind));
+    }
+    let events = marker.directory.join("events").join(GROUP);
+    let enable = |name: &str| events.join(name).join("enable");
     if enable(&format!("{LASTING}{id}")).exists() {
-        marker.known.push(id);
+        marker.known.insert(id, None);
         return Ok(Sight::Clear(id));
     }
     let read = |at: u64, length: usize| {
@@ -79,15 +82,17 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
         // A copy that is still to be filled is looked at again.
         None => return Ok(Sight::Nothing),
     };
-    marker.known.push(id);
+    marker.known.insert(id, None);
     if offset >= data.size() {
         return Ok(Sight::Nothing);
     }
+    let mut blind = |why| {
+        marker.known.insert(id, Some(why));
+        Ok(Sight::Blind(why))
+    };
     if writable {
         // Source: `valid_vma` in kernel/events/uprobes.c.
-        return Ok(Sight::Blind(
-            "its code is mapped writable, where no uprobe is set",
-        ));
+        return blind("its code is mapped writable, where no uprobe is set");
     }
     let fixture = fs::metadata("/").context("failed to look at the fixture")?;
     let lasts = fixture.dev() == data.dev();
@@ -98,11 +103,11 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
         file.as_raw_fd()
     );
     if write(&Path::new(TRACING).join("uprobe_events"), &rule).is_err() {
-        return Ok(Sight::Blind("the kernel sets no uprobe there"));
+        return blind(REFUSED);
     }
     match write(&enable(&name), "1") {
         Ok(()) => Ok(Sight::Clear(id)),
-        Err(_) => Ok(Sight::Blind("the kernel sets no uprobe there")),
+        Err(_) => blind(REFUSED),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tracefs instance: made once a boot, emptied for each scenario.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -183,7 +184,7 @@ impl Instance {
         Ok(Marker {
             file,
             directory: self.directory.clone(),
-            known: Vec::new(),
+            known: BTreeMap::new(),
         })
     }
 

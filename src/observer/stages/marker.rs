@@ -1,5 +1,6 @@
 //! The word in the kernel's trace that says which step the monitor holds.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ pub struct Marker {
     pub(super) file: File,
     /// The instance's directory.
     pub(super) directory: PathBuf,
-    /// Files whose first instruction was looked for since the watch began.
-    pub(super) known: Vec<entry::Id>,
+    /// Files whose first instruction was looked for since the watch began; of those in which it is not seen, why.
+    pub(super) known: BTreeMap<entry::Id, Option<&'static str>>,
 }
 
 impl OnHeld for Marker {
