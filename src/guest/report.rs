@@ -1,20 +1,23 @@
 //! What still lives when a scenario should be over, in words.
+//!
+//! All is read from `/proc/PID/status`: `stat` and the exe link of who is held inside of an exec may have us wait for that exec's
+//! end, and we are who would end it (`exec_update_lock` in `do_task_stat` and `call_proc_get_link`, fs/proc/).
 
 use std::fs;
 
-use crate::proc::{Stat, is_below};
+use crate::proc::{Status, is_below};
 
-/// State of a process as one letter (proc_pid_stat(5)); `?` when it is gone.
+/// State of a process as one letter (proc_pid_status(5)); `?` when it is gone.
 pub fn state(pid: i32) -> String {
-    Stat::read(pid).map_or('?', |stat| stat.state()).to_string()
+    Status::read(pid).map_or("?".to_owned(), |status| letter(&status).to_owned())
 }
 
 /// The processes below this one that are no kernel threads, with state and name.
 pub fn living() -> String {
     let living = programs().into_iter();
-    let named = living.map(|(_, stat)| {
-        let comm = String::from_utf8_lossy(&stat.comm).into_owned();
-        format!("{comm} ({})", stat.state())
+    let named = living.map(|(_, status)| {
+        let name = status.value("Name:").unwrap_or_default();
+        format!("{name} ({})", letter(&status))
     });
     named.collect::<Vec<_>>().join(", ")
 }
@@ -25,15 +28,22 @@ pub fn others(spared: i32) -> Vec<i32> {
     all.filter(|pid| !is_below(*pid, spared)).collect()
 }
 
+/// The first word of a state, `D (disk sleep)`.
+fn letter(status: &Status) -> &str {
+    let state = status.value("State:").unwrap_or_default();
+    state.split(' ').next().unwrap_or_default()
+}
+
 /// The processes below this one that are no kernel threads.
-fn programs() -> Vec<(i32, Stat)> {
+fn programs() -> Vec<(i32, Status)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let living = pids.filter(|pid| *pid > 1).filter_map(|pid| {
-        let stat = Stat::read(pid)?;
-        let no_program = || fs::read_link(format!("/proc/{pid}/exe")).is_err();
-        let thread = pid == 2 || (stat.ppid == 2 && no_program());
-        (!thread).then_some((pid, stat))
+        let status = Status::read(pid)?;
+        // Who has memory of its own is a program, or is about to become one.
+        let no_program = || status.value("VmSize:").is_none();
+        let thread = pid == 2 || (status.number("PPid:", 0) == Some(2) && no_program());
+        (!thread).then_some((pid, status))
     });
     living.collect()
 }

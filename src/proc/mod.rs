@@ -15,6 +15,6 @@ pub use cgroup::Cgroups;
 pub use descriptors::Descriptor;
 pub use family::family;
 pub use mount::Mount;
-pub use stat::{Stat, is_below};
-pub use status::Status;
+pub use stat::Stat;
+pub use status::{Status, is_below};
 pub use text::{bytes, text};

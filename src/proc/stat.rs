@@ -86,22 +86,9 @@ impl Stat {
     }
 }
 
-/// Whether a process is this one, or has it among its ancestors.
-#[must_use]
-pub fn is_below(pid: i32, above: i32) -> bool {
-    let mut next = Some(pid);
-    while let Some(pid) = next.filter(|pid| *pid > 1) {
-        if pid == above {
-            return true;
-        }
-        next = Stat::read(pid).map(|stat| stat.ppid);
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Stat, is_below};
+    use super::Stat;
 
     fn line(comm: &str, state: &str, flags: &str) -> Vec<u8> {
         format!("7 ({comm}) {state} 3 7 7 0 -1 {flags} 1 2 3 4 5 6 7 8 20 0 1 0 4711 99\n")
@@ -143,19 +130,6 @@ mod tests {
                 .unwrap()
                 .is_kernel_thread()
         );
-    }
-
-    #[test]
-    fn who_is_started_is_below_who_started_it() {
-        let own = std::process::id().cast_signed();
-        let mut child = std::process::Command::new("/bin/cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let below = child.id().cast_signed();
-        assert!(is_below(below, own) && is_below(own, own) && !is_below(own, below));
-        drop(child.stdin.take());
-        child.wait().unwrap();
     }
 
     #[test]

@@ -50,9 +50,23 @@ impl Status {
     }
 }
 
+/// Whether a process is this one, or has it among its ancestors.
+#[must_use]
+pub fn is_below(pid: i32, above: i32) -> bool {
+    let mut next = Some(pid);
+    while let Some(pid) = next.filter(|pid| *pid > 1) {
+        if pid == above {
+            return true;
+        }
+        let status = Status::read(pid);
+        next = status.and_then(|status| i32::try_from(status.number("PPid:", 0)?).ok());
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Status;
+    use super::{Status, is_below};
 
     fn status() -> Status {
         Status(
@@ -80,5 +94,18 @@ mod tests {
         let own = i32::try_from(std::process::id()).unwrap();
         let tgid = Status::read(own).unwrap().number("Tgid:", 0);
         assert_eq!(tgid, Some(u64::from(std::process::id())));
+    }
+
+    #[test]
+    fn who_is_started_is_below_who_started_it() {
+        let own = std::process::id().cast_signed();
+        let mut child = std::process::Command::new("/bin/cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let below = child.id().cast_signed();
+        assert!(is_below(below, own) && is_below(own, own) && !is_below(own, below));
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 }
