@@ -1,5 +1,5 @@
-//! What is found before any file is looked for: the name cannot be read, the user has too many
-//! processes.
+//! Two things that are found before any file is looked for, on every kernel: the name cannot be read, the user has
+//! too many processes. (On 5.10 and 6.1 pointers and sizes of the arguments are as well: `contract/order_path`.)
 //!
 //! The name is read in the system call's entry (`getname`), then the limit of processes is looked
 //! at (`do_execveat_common` in fs/exec.c). Nothing is opened.

@@ -1,8 +1,9 @@
 //! envp is an array of pointers to strings; the array ends with NULL and each string with a NUL.
 //!
 //! As for argv, only that an empty environment stays empty; see `contract/param_argv`. The exec
-//! itself (`copy_strings`) does not look into the strings: they need no `=`. (TOMOYO looks, where a rule names `exec.envp`, and
-//! passes over one without: `tomoyo_scan_bprm`.)
+//! itself (`copy_strings`) does not look into the strings: they need no `=`. (TOMOYO looks: where a rule names `exec.envp`, and
+//! passes over one without, `tomoyo_scan_bprm`; and where a profile has a mode for `CONFIG::misc::env`, and takes all of such a
+//! string for a name, which it may refuse, `tomoyo_environ`.)
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.

@@ -5,7 +5,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
-//! The shell's own start is refused as well, in the first cases.
+//! The shell's own start is refused as well, in the cases right after that.
 
 use crate::scenario::{Exec, Scenario, System};
 

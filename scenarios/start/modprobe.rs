@@ -2,7 +2,7 @@
 //!
 //! A process asks for a socket of a family that no module brings yet. The kernel starts the program that `kernel.modprobe`
 //! names, through a worker, and lets the process wait (`__request_module` in kernel/kmod.c, later kernel/module/kmod.c,
-//! `UMH_WAIT_PROC`). The helper
+//! `UMH_WAIT_PROC`). Until its own point of no return the helper
 //! has no exe link and a worker's comm, as in `start/core_pattern_kworker`; its parent is the worker, which waits for it (of a
 //! helper that nobody waits for to the end it is kthreadd). Nothing leads from it to the process that caused it: its arguments
 //! name the family alone.

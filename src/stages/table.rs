@@ -70,7 +70,7 @@ pub const LOADER_RUNS: &str = "loader-runs";
 /// The first instruction of the program.
 pub const PROGRAM_RUNS: &str = "program-runs";
 
-/// Every stage, in the order in which the newest kernel passes them.
+/// Every stage, in the order in which the newest kernel can first pass them; `taken` stands beside `refused`.
 pub const WORDS: &[Word] = &[
     word(
         CALL,
