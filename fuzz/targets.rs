@@ -6,6 +6,8 @@
 use clap::ValueEnum as _;
 use exetrail::baseline::read_snapshot;
 use exetrail::below::Below;
+use exetrail::case;
+use exetrail::event::{self, AgentSaid, Raw, Report};
 use exetrail::fetch::{FixtureTable, KernelPackage, Lock, read_module};
 use exetrail::model::Image;
 use exetrail::report::{FormatName, Show};
@@ -24,6 +26,9 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
+    ("agent", agent),
+    ("audit", audit),
+    ("case", one_start),
     ("channel", channel),
     ("console", console),
     ("elf", elf),
@@ -32,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("module", module),
     ("package", package),
     ("record", record),
+    ("report", report),
     ("run", run),
     ("snapshot", snapshot),
     ("stages", story),
@@ -42,6 +48,75 @@ pub const TARGETS: &[Target] = &[
 
 fn text(data: &[u8]) -> &str {
     std::str::from_utf8(data).unwrap_or_default()
+}
+
+/// A run of which processes 101 and 102 are the scenario's.
+fn two() -> Run {
+    Run {
+        launcher: 100,
+        pid_max: 32768,
+        parents: vec![(101, 100), (102, 101)],
+        ..Run::default()
+    }
+}
+
+/// What an agent of a user's says, a line each.
+pub fn agent(data: &[u8]) {
+    let raw = text(data)
+        .lines()
+        .filter_map(|line| match event::said(line) {
+            Ok(AgentSaid::Happened(raw)) => Some(*raw),
+            _ => None,
+        });
+    is_told(raw.collect());
+}
+
+/// Records of the audit subsystem, a line each with its number before it.
+pub fn audit(data: &[u8]) {
+    let records: Vec<_> = text(data)
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(kind, text)| Some((kind.parse().ok()?, text)))
+        .collect();
+    for raw in [
+        event::calls(&records),
+        event::complaints(records.iter().copied()),
+    ] {
+        is_told(raw.unwrap_or_default());
+    }
+}
+
+/// What was reported is told by a text that reads back.
+fn is_told(raw: Vec<Raw>) {
+    let report = Report {
+        events: event::place(&two(), raw),
+        ..Report::default()
+    };
+    let written = event::text(&report);
+    let again = event::parse(&written);
+    assert_eq!(again.ok().as_ref(), Some(&report), "{written}");
+}
+
+/// The text of any view of events: what is understood is written as it was understood.
+pub fn report(data: &[u8]) {
+    if let Ok(report) = event::parse(text(data)) {
+        let written = event::text(&report);
+        let again = event::parse(&written);
+        assert_eq!(again.ok().as_ref(), Some(&report), "{written}");
+    }
+}
+
+/// Needs that a case file may name.
+const NEEDS: &[&str] = &["binfmt-misc", "file-capabilities", "overlay"];
+
+/// A case file of a user's: what is understood is printed as it was understood.
+pub fn one_start(data: &[u8]) {
+    let Ok(case) = case::read(text(data), "x.toml", NEEDS) else {
+        return;
+    };
+    let written = case::print(&case).expect("a case is plain data");
+    let again = case::read(&written, "y.toml", NEEDS);
+    assert_eq!(again.ok().as_ref(), Some(&case), "{written}");
 }
 
 /// What a guest sends, up to where it is believed no more.
@@ -192,13 +267,7 @@ pub fn table(data: &[u8]) {
 /// Lines of the kernel's trace.
 pub fn trace(data: &[u8]) {
     if let Ok(lines) = stages::lines(data) {
-        let run = Run {
-            launcher: 100,
-            pid_max: 32768,
-            parents: vec![(101, 100), (102, 101)],
-            ..Run::default()
-        };
-        let _ = stages::arrange(&run, &lines);
+        let _ = stages::arrange(&two(), &lines);
     }
 }
 
