@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Event, Field, Fields, Kind, Report};
+use crate::trail::{is_visible, printable};
 
 /// What stands for a report without an event.
 const NOTHING: &str = "nothing";
@@ -75,7 +76,15 @@ pub struct ParseError {
 /// The first line that it would not have written.
 pub fn parse(text: &str) -> Result<Report, ParseError> {
     let mut report = Report::default();
-    for (number, line) in (1..).zip(text.lines()) {
+    // A carriage return is a part of its line.
+    for (number, line) in (1..).zip(text.split_terminator('\n')) {
+        let wrong = || ParseError {
+            line: number,
+            text: printable(line.as_bytes()),
+        };
+        if !line.chars().all(is_visible) {
+            return Err(wrong());
+        }
         if line == NOTHING {
             continue;
         }
@@ -90,10 +99,7 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
         {
             lines.push(line.to_owned());
         } else {
-            report.events.push(event(line).ok_or_else(|| ParseError {
-                line: number,
-                text: line.to_owned(),
-            })?);
+            report.events.push(event(line).ok_or_else(wrong)?);
         }
     }
     Ok(report)
@@ -170,6 +176,14 @@ mod tests {
             .insert(Field::Argv, value.to_owned());
         let back = parse(&text(&report)).unwrap();
         assert_eq!(back.events[0].get(Field::Argv), Some(value));
+    }
+
+    #[test]
+    fn what_is_not_seen_is_in_no_report() {
+        for hidden in ["\r", "\u{1b}", "\u{202e}"] {
+            let error = parse(&format!("absent: open_exec{hidden}\n")).unwrap_err();
+            assert!(!error.to_string().contains(hidden), "{error}");
+        }
     }
 
     #[test]
