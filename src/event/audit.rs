@@ -69,7 +69,7 @@ fn complaint(text: &str) -> Option<Raw> {
     for (key, field) in [("name", Field::File), ("comm", Field::Comm)] {
         fields.extend(get(key).and_then(string).map(|value| (field, value)));
     }
-    fields.insert(Field::Uid, get("fsuid")?.to_owned());
+    fields.insert(Field::Uid, plain(get("fsuid")?));
     let verdict = get("apparmor").and_then(string)?;
     // What it fails at, told beside what it makes of its rules (`audit_pre` in security/apparmor/audit.c).
     let error = get("error").and_then(|error| error.parse().ok());
@@ -110,16 +110,17 @@ fn call(group: &[AuditRecord<'_>]) -> Option<Raw> {
         match *kind {
             SYSCALL => {
                 tid = get("pid").and_then(|pid| pid.parse().ok());
-                let plain = [("ppid", Field::Parent), ("auid", Field::Auid)];
-                for (key, field) in plain {
+                for (key, field) in [("ppid", Field::Parent), ("auid", Field::Auid)] {
                     let value = get(key)?;
-                    fields.insert(
-                        field,
-                        if value == UNSET { "unset" } else { value }.to_owned(),
-                    );
+                    let value = if value == UNSET { "unset" } else { value };
+                    fields.insert(field, plain(value));
                 }
-                fields.insert(Field::Uid, format!("{}/{}", get("uid")?, get("euid")?));
-                fields.insert(Field::Gid, format!("{}/{}", get("gid")?, get("egid")?));
+                for (field, real, effective) in
+                    [(Field::Uid, "uid", "euid"), (Field::Gid, "gid", "egid")]
+                {
+                    let both = format!("{}/{}", get(real)?, get(effective)?);
+                    fields.insert(field, plain(&both));
+                }
                 for (key, field) in [("comm", Field::Comm), ("exe", Field::Exe)] {
                     fields.extend(string(get(key)?).map(|value| (field, value)));
                 }
@@ -167,7 +168,9 @@ fn values(text: &str) -> Vec<(&str, &str)> {
 /// A string as the kernel writes those that it does not trust; none for `(null)`.
 fn string(value: &str) -> Option<String> {
     if let Some(quoted) = value.strip_prefix('"') {
-        return Some(quoted.trim_end_matches('"').to_owned());
+        // A backslash stands as it is there, and so does what the kernel takes for text.
+        let inner = quoted.strip_suffix('"').unwrap_or(quoted);
+        return Some(printable(inner.as_bytes()));
     }
     if value == "(null)" || value == "?" {
         return None;
@@ -176,8 +179,13 @@ fn string(value: &str) -> Option<String> {
     let bytes = pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     match bytes.collect::<Option<Vec<u8>>>() {
         Some(bytes) => Some(printable(&bytes)),
-        None => Some(value.to_owned()),
+        None => Some(plain(value)),
     }
+}
+
+/// A number, or whatever else stands without quotes.
+fn plain(value: &str) -> String {
+    printable(value.as_bytes())
 }
 
 /// `a0`, `a1` and so on; a long one comes in pieces, `a1[0]`, `a1[1]`, after its length.
@@ -277,6 +285,11 @@ mod tests {
     fn a_long_argument_comes_in_pieces() {
         let values = values("argc=1 a0_len=4 a0[0]=\"ab\" a0[1]=\"cd\"");
         assert_eq!(arguments(&values), ["abcd"]);
+    }
+
+    #[test]
+    fn a_backslash_of_a_name_is_written_as_everywhere() {
+        assert_eq!(string("\"/tmp/a\\b\""), Some("/tmp/a\\x5cb".to_owned()));
     }
 
     #[test]

@@ -134,16 +134,10 @@ fn fields(mut rest: &str) -> Option<Fields> {
     while !rest.is_empty() {
         let (name, behind) = rest.split_once('=')?;
         let (value, left) = match behind.strip_prefix('"') {
-            Some(quoted) => {
-                let (value, left) = quoted.split_once('"')?;
-                (value.replace("\\x22", "\""), left)
-            }
-            None => {
-                let end = behind.find(' ').unwrap_or(behind.len());
-                (behind[..end].to_owned(), &behind[end..])
-            }
+            Some(quoted) => quoted.split_once('"')?,
+            None => behind.split_at(behind.find(' ').unwrap_or(behind.len())),
         };
-        fields.insert(Field::find(name)?, value);
+        fields.insert(Field::find(name)?, value.replace("\\x22", "\""));
         rest = match left.is_empty() {
             true => "",
             false => left.strip_prefix(' ')?,
@@ -176,6 +170,12 @@ mod tests {
             .insert(Field::Argv, value.to_owned());
         let back = parse(&text(&report)).unwrap();
         assert_eq!(back.events[0].get(Field::Argv), Some(value));
+    }
+
+    #[test]
+    fn a_quote_reads_back_as_one_wherever_it_stands() {
+        let report = parse("event=exec    pid=p1 : EXEC path=a\\x22b\n").unwrap();
+        assert_eq!(report.events[0].get(Field::Path), Some("a\"b"));
     }
 
     #[test]
