@@ -3,7 +3,7 @@
 //! It reads at all times, so that an agent never waits for us; what it keeps has a limit. It is the
 //! subreaper of everything that the agent starts: who is below it is the agent's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
@@ -30,9 +30,11 @@ use crate::wire::{AgentCommand, Link, LinkError, until};
 const FLOOD: usize = 768 << 10;
 /// The longest line of it.
 const LONGEST: usize = 64 << 10;
-/// How many of its last lines are kept for who looks for its fault, and how much of each.
+/// How many of its last lines are kept for who looks for its fault, and how many bytes of each.
 const LAST: usize = 6;
 const LAST_LENGTH: usize = 300;
+/// How often an output is read before somebody else's turn: as much as a pipe holds.
+const TURN: usize = 4;
 /// How many lines of its standard error are kept of one scenario.
 const ERRORS: usize = 20;
 /// Where its programs are looked for, after where it lies itself.
@@ -157,6 +159,8 @@ struct Listener {
     agent: Option<Pid>,
     outputs: Vec<Output>,
     heard: Words,
+    /// The last lines of both outputs, as they came.
+    last: VecDeque<Vec<u8>>,
     /// Bytes in the lines.
     size: usize,
     end: Option<String>,
@@ -174,6 +178,7 @@ impl Listener {
             agent: None,
             outputs: Vec::new(),
             heard: Words::default(),
+            last: VecDeque::new(),
             size: 0,
             end: None,
             order: None,
@@ -288,7 +293,7 @@ impl Listener {
         let spoke = self.spoke.take().map(|spoke| spoke.elapsed());
         let heard = Words {
             lines,
-            last: self.heard.last.clone(),
+            last: self.last.iter().map(|line| printable(line)).collect(),
             end: self.end.clone(),
             came,
             silent_ms: spoke.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
@@ -301,26 +306,32 @@ impl Listener {
     fn read(&mut self) {
         for mut output in std::mem::take(&mut self.outputs) {
             let mut buffer = [0; 16 << 10];
+            let mut open = true;
             // One that writes without end does not keep us from the others.
-            for _ in 0..64 {
+            for _ in 0..TURN {
                 match output.fd.read(&mut buffer) {
                     Ok(0) => {
                         let rest = std::mem::take(&mut output.rest);
                         self.line(&rest, output.counts);
+                        open = false;
                         break;
                     }
                     Ok(length) => self.bytes(&mut output, &buffer[..length]),
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(_) => {
-                        self.outputs.push(output);
-                        break;
-                    }
+                    Err(_) => break,
                 }
+            }
+            if open {
+                self.outputs.push(output);
             }
         }
     }
 
     fn bytes(&mut self, output: &mut Output, bytes: &[u8]) {
+        // Of a flood nobody reads the rest.
+        if output.counts && self.size > FLOOD {
+            return;
+        }
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             output.rest.extend_from_slice(part);
             if output.rest.ends_with(b"\n") || output.rest.len() > LONGEST {
@@ -335,12 +346,15 @@ impl Listener {
         if line.is_empty() {
             return;
         }
-        let text = String::from_utf8_lossy(line);
-        let start: String = printable(line).chars().take(LAST_LENGTH).collect();
+        // Few of them are ever shown.
+        let start = &line[..line.len().min(LAST_LENGTH)];
         if !counts {
-            kept(&mut self.heard.errors, start.clone(), ERRORS);
+            kept(&mut self.heard.errors, printable(start), ERRORS);
         }
-        kept(&mut self.heard.last, start, LAST);
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(start.to_vec());
         if !counts || self.size > FLOOD {
             return;
         }
@@ -354,8 +368,12 @@ impl Listener {
             if let Some(agent) = self.agent {
                 let _ = killpg(agent, Signal::SIGKILL);
             }
+            // What it said is no report, and takes its time on the way.
+            self.heard.lines.clear();
+            self.told.1 = 0;
             return;
         }
+        let text = String::from_utf8_lossy(line);
         self.heard.lines.push(text.into_owned());
     }
 
@@ -413,7 +431,7 @@ mod tests {
         let mut listener = listener();
         listener.line(b"trouble", false);
         assert!(listener.heard.lines.is_empty());
-        assert_eq!(listener.heard.last, ["trouble"]);
+        assert_eq!(listener.last, [b"trouble"]);
         assert_eq!(listener.heard.errors, ["trouble"]);
     }
 
@@ -434,7 +452,8 @@ mod tests {
             listener.line(&[b'x'; 1000], true);
         }
         assert!(listener.end.unwrap().contains("768 KiB"));
-        assert_eq!(listener.heard.last.len(), LAST);
+        assert!(listener.heard.lines.is_empty());
+        assert_eq!(listener.last.len(), LAST);
     }
 
     #[test]

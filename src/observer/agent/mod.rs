@@ -70,7 +70,8 @@ struct Running {
 impl Observer for AgentObserver {
     fn plan(&mut self, plan: &GuestPlan) {
         self.brought.clone_from(&plan.agent);
-        self.start(Duration::MAX);
+        // With all of its time, so that what fails is kept.
+        let _ = self.start(Duration::MAX);
     }
 
     fn set_up(&mut self, _: LabKind) -> Result<(), Failure> {
@@ -81,7 +82,7 @@ impl Observer for AgentObserver {
         // One that was ended with a scenario that broke begins anew.
         if self.running.is_none() && self.failed.is_none() {
             let left = watch.deadline.saturating_duration_since(Instant::now());
-            self.start(left);
+            self.start(left)?;
         }
         if let Some(reason) = &self.failed {
             return Err(Failure::Broken(reason.clone()));
@@ -112,13 +113,18 @@ impl Observer for AgentObserver {
 }
 
 impl AgentObserver {
-    /// Starts it, with as much time as it may take, and no more than is left.
-    fn start(&mut self, left: Duration) {
-        let Some(brought) = &self.brought else { return };
-        match Running::start(brought, left.min(brought.ready())) {
+    /// Starts it, with as much time as it may take, and no more than is left: then it may come about the next time.
+    fn start(&mut self, left: Duration) -> Result<(), Failure> {
+        let Some(brought) = &self.brought else {
+            return Ok(());
+        };
+        let ready = brought.ready();
+        match Running::start(brought, left.min(ready)) {
             Ok(running) => self.running = Some(running),
+            Err(error) if left < ready => return Err(broken(error)),
             Err(error) => self.failed = Some(format!("{error:#}")),
         }
+        Ok(())
     }
 }
 
