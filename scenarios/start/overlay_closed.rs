@@ -19,7 +19,7 @@ use crate::scenario::{Exec, Hang, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "close-on-exec descriptor of an overlay's file that was copied up",
-    needs: &[needs::OVERLAY],
+    needs: &[needs::OVERLAY, needs::KNOWN_RELEASE],
     deadline: std::time::Duration::from_secs(5),
     hang: Hang::Observed,
     run,

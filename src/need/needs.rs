@@ -41,6 +41,13 @@ pub const OWN_SETTINGS: Need = Need {
     probe: is_machine,
 };
 
+/// A kernel of the table: another one may be of any stable release.
+pub const KNOWN_RELEASE: Need = Need {
+    what: "a virtual machine: what is seen depends on the stable release, and on some a listener hangs",
+    host: Host::Vm,
+    probe: is_machine,
+};
+
 /// Limits and memory maps of a process can be set freely.
 pub const SYS_RESOURCE: Need = Need {
     what: "CAP_SYS_RESOURCE",
