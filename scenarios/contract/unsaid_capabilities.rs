@@ -2,8 +2,9 @@
 //! permitted; a file that changes the ids, or whose own capabilities count, clears the ambient set.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when the file
-//! has capabilities (on a nosuid mount `get_file_caps` looks at none) or the ids change, and what is left
-//! is added to the new permitted and effective sets. A set-user-ID bit that changes nothing clears nothing.
+//! has capabilities (on a nosuid mount `get_file_caps` looks at none) or the ids change, also where they are taken
+//! back (traced, or `fs_struct` shared: `contract/state_credentials`), and what is left is added to the new permitted and
+//! effective sets. A set-user-ID bit that changes nothing clears nothing.
 //!
 //! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
 //! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
