@@ -13,7 +13,7 @@ use super::{ReadyKernel, Stop};
 use crate::arch::QEMU;
 use crate::vm::accel::Accel;
 use crate::vm::image::{Ingredients, Load};
-use crate::vm::machine::{self, Kernel, Machine, Memory, Start, Terminal};
+use crate::vm::machine::{self, Kernel, Machine, Start, Terminal};
 use crate::vm::session::{self, Breakdown, Hear, Limits, Patience};
 use crate::vm::{sandbox, tsc};
 use crate::warm::{Draft, Key, LIMIT, State, Store, load, new_memory};
@@ -210,12 +210,12 @@ impl Warm<'_> {
 
     /// What a restored machine maps. QEMU opens a file for writing, which is refused where it is nobody or
     /// the cache is read-only; it has a copy then.
-    fn memory_of(&self, kept: File) -> Result<Memory> {
+    fn memory_of(&self, kept: File) -> Result<OwnedFd> {
         let again = format!("/proc/self/fd/{}", kept.as_raw_fd());
         let nobody = sandbox::drops_root(self.accel);
         match nobody || File::options().write(true).open(again).is_err() {
-            true => Ok(Memory::Own(load(&kept)?.into())),
-            false => Ok(Memory::Kept(kept.into())),
+            true => Ok(load(&kept)?.into()),
+            false => Ok(kept.into()),
         }
     }
 
@@ -288,7 +288,7 @@ impl Warm<'_> {
                 let same = memory.as_fd().try_clone_to_owned();
                 let same = same.context("no descriptor").map_err(broken)?;
                 let machine = draft.written().map_err(broken)?;
-                (Memory::Kept(same), machine, Some((draft, memory)))
+                (same, machine, Some((draft, memory)))
             }
         };
         let machine = self.machine(Start::Saved(memory, machine.into()));

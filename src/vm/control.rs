@@ -1,7 +1,7 @@
 //! QEMU's own channel (QMP): a running machine is saved to a file, and restored from one.
 //!
 //! The guest's memory is not in that file. It lies in a file of its own, which the machine that is
-//! saved shares and the restored one maps privately, or has a copy of (`x-ignore-shared`), so that saving and restoring
+//! saved shares and the restored one maps privately (`x-ignore-shared`), so that saving and restoring
 //! copy none of it.
 
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};

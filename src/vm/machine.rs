@@ -59,17 +59,9 @@ pub enum Start<'a> {
     Boot(&'a Kernel, Initramfs),
     /// As [`Start::Boot`], to be saved: its memory is this file.
     ToBeSaved(&'a Kernel, Initramfs, OwnedFd),
-    /// It goes on where it was saved, with this memory, and everything else from this file.
-    Saved(Memory, OwnedFd),
-}
-
-/// What a machine that goes on has for its memory. QEMU opens it for writing, whichever it is.
-#[derive(Debug)]
-pub enum Memory {
-    /// A file that stays as it is: what the guest writes to is copied, page by page.
-    Kept(OwnedFd),
-    /// A file in memory that nobody else maps: the guest writes to it.
-    Own(OwnedFd),
+    /// It goes on where it was saved, with this memory, which stays as it is, and everything else
+    /// from this file. QEMU opens the memory for writing and does not write to it.
+    Saved(OwnedFd, OwnedFd),
 }
 
 /// A machine before it is started.
@@ -166,7 +158,7 @@ impl Machine<'_> {
             Start::ToBeSaved(kernel, image, memory) => {
                 (Some(kernel), Some(image), Some((memory, MEMORY_FD)))
             }
-            Start::Saved(Memory::Kept(memory) | Memory::Own(memory), state) => {
+            Start::Saved(memory, state) => {
                 fds.push(file(state, STATE_FD));
                 (None, None, Some((memory, MEMORY_FD)))
             }
@@ -230,8 +222,8 @@ impl Machine<'_> {
         }
         let share = match &self.start {
             Start::Boot(..) => None,
-            Start::ToBeSaved(..) | Start::Saved(Memory::Own(_), _) => Some("on"),
-            Start::Saved(Memory::Kept(_), _) => Some("off"),
+            Start::ToBeSaved(..) => Some("on"),
+            Start::Saved(..) => Some("off"),
         };
         if let Some(share) = share {
             let size = self.memory;
