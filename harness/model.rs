@@ -17,7 +17,7 @@ const PREDICTED: usize = 10;
 
 /// Scenarios that show what the model does not know of the kernel, and what that is.
 const BEYOND: [(&str, &str); 1] = [(
-    "start/overlay_closed",
+    "policy/overlay_closed",
     "what closing a descriptor of an overlay's file opens",
 )];
 
