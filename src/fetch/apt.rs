@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use globset::Glob;
 
 use super::checksum::Checksum;
@@ -193,24 +193,33 @@ impl Apt {
     ///
     /// # Errors
     ///
-    /// apt fails or writes something that is no package list.
+    /// apt cannot be run, or lists a package with a name, path or checksum that is none.
     pub fn candidates(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>> {
         let matcher = Glob::new(pattern)
             .with_context(|| format!("\"{pattern}\" is not a pattern of package names"))?
             .compile_matcher();
         let prefix = pattern.split('*').next().unwrap_or_default();
-        let names = self.run("apt-cache", &["pkgnames", prefix])?;
-        let names = String::from_utf8_lossy(&names.stdout).into_owned();
+        let names = self.listed(&["pkgnames", prefix])?;
         let mut found = Vec::new();
         for name in names.lines().filter(|name| matcher.is_match(name)) {
-            let shown = self.run("apt-cache", &["show", name])?;
-            let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+            let text = self.listed(&["show", name])?;
             for package in text.split("\n\n").filter_map(|stanza| package(stanza, of)) {
                 package.check().context("failed to read the lists")?;
                 found.push(package);
             }
         }
         Ok(found)
+    }
+
+    /// What apt-cache says; nothing of a name that no package has any more.
+    fn listed(&self, args: &[&str]) -> Result<String> {
+        let output = self.run("apt-cache", args)?;
+        if !output.status.success() {
+            let complaint = complaint(&output);
+            let is_gone = complaint.contains("No packages found");
+            ensure!(is_gone, "failed to ask the lists: {complaint}");
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Result<Output> {

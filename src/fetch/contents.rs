@@ -1,10 +1,10 @@
 //! What an entry of the cache holds, and whether it still does.
 //!
 //! When an entry is made, the size and the SHA-256 of each of its files are written into its
-//! description. Whoever uses it checks them; what costs time is hashing, so a file is hashed again
-//! only when its [`Stamp`] is another than when it was hashed last. The stamps are in a file of
-//! their own beside the description. They save time and are no promise: an entry without them is
-//! hashed.
+//! description. Whoever uses it checks them; what costs time is hashing, so a file whose [`Stamp`] is
+//! the one that it had when it was hashed last is not hashed again, unless [`Trust`] says so. The stamps
+//! are in a file of their own beside the description. They save time and are no promise: an entry without
+//! them is hashed.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;

@@ -3,12 +3,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::below::Below;
 use crate::bound::{self, Bounded};
 
-/// One file, directory or link of a package.
+/// One file or link of a package.
 #[derive(Debug)]
 pub struct Member {
     /// Path without a leading `/` or `./`.
@@ -42,26 +42,54 @@ pub fn read_deb(file: &Path, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
 
 /// The same for a package that is open.
 pub fn read(package: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
-    let mut archive = ar::Archive::new(package);
-    while let Some(entry) = archive.next_entry() {
-        let entry = entry?;
-        let part = String::from_utf8_lossy(entry.header().identifier()).into_owned();
-        let Some(compression) = part.trim_end_matches('/').strip_prefix("data.tar") else {
-            continue;
-        };
-        let data: Box<dyn Read> = match compression {
-            "" => Box::new(entry),
-            ".xz" => Box::new(bound::xz(entry)?),
-            ".gz" => Box::new(flate2::read::GzDecoder::new(entry)),
-            ".zst" => Box::new(
-                ruzstd::decoding::StreamingDecoder::new(entry)
-                    .map_err(|error| anyhow::anyhow!("{error}"))?,
-            ),
-            other => bail!("the compression of data.tar{other} is unknown"),
-        };
-        return read_tar(data, wants);
+    let (compression, entry) = part(package, "data.tar")?;
+    let data: Box<dyn Read> = match compression.as_str() {
+        "" => Box::new(entry),
+        ".xz" => Box::new(bound::xz(entry)?),
+        ".gz" => Box::new(flate2::read::GzDecoder::new(entry)),
+        ".zst" => Box::new(
+            ruzstd::decoding::StreamingDecoder::new(entry)
+                .map_err(|error| anyhow::anyhow!("{error}"))?,
+        ),
+        other => bail!("the compression of data.tar{other} is unknown"),
+    };
+    read_tar(data, wants)
+}
+
+/// Finds the part of an archive whose name begins so: the rest of its name, and its bytes.
+///
+/// As deb(5) has the format: no name is longer than a header has room for. (The crate `ar` reads long names, and panics where their table
+/// is missing.)
+fn part<R: Read>(mut archive: R, prefix: &str) -> Result<(String, std::io::Take<R>)> {
+    const HEADER: usize = 60;
+    const MISSING: &str = "it is not a Debian package";
+    let mut piece = Vec::new();
+    archive.by_ref().take(8).read_to_end(&mut piece)?;
+    ensure!(piece == b"!<arch>\n", "{MISSING}: it is no archive of ar");
+    loop {
+        piece.clear();
+        let read = archive
+            .by_ref()
+            .take(HEADER as u64)
+            .read_to_end(&mut piece)?;
+        ensure!(read != 0, "{MISSING}: it has no {prefix}");
+        ensure!(
+            read == HEADER && piece.ends_with(b"`\n"),
+            "{MISSING}: a header is cut or none"
+        );
+        let field = |from: usize, to: usize| String::from_utf8_lossy(&piece[from..to]).into_owned();
+        let (name, size) = (field(0, 16), field(48, 58));
+        let size = size.trim_end().parse::<u64>();
+        let size = size.with_context(|| format!("{MISSING}: a part has no size"))?;
+        let name = name.trim_end().trim_end_matches('/');
+        if let Some(rest) = name.strip_prefix(prefix) {
+            return Ok((rest.to_owned(), archive.take(size)));
+        }
+        // Parts begin at even places.
+        let size = size + size % 2;
+        let passed = std::io::copy(&mut archive.by_ref().take(size), &mut std::io::sink())?;
+        ensure!(passed == size, "{MISSING}: a part is cut");
     }
-    bail!("it is not a Debian package: it has no data.tar")
 }
 
 fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
@@ -138,6 +166,64 @@ mod tests {
 
     fn error(archive: impl Read, wants: impl Fn(&str) -> bool) -> String {
         format!("{:#}", read_tar(archive, wants).unwrap_err())
+    }
+
+    /// An archive with these parts, each with its header's name.
+    fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut bytes = b"!<arch>\n".to_vec();
+        for (name, part) in parts {
+            let size = part.len();
+            bytes.extend(format!("{name:<16}{:<32}{size:<10}`\n", "0").bytes());
+            bytes.extend(*part);
+            bytes.resize(bytes.len().next_multiple_of(2), b'\n');
+        }
+        bytes
+    }
+
+    fn found(archive: &[u8]) -> Result<(String, Vec<u8>)> {
+        let (rest, mut part) = part(archive, "data.tar")?;
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes)?;
+        Ok((rest, bytes))
+    }
+
+    #[test]
+    fn a_part_is_found_behind_others() {
+        for name in ["data.tar.xz", "data.tar.xz/"] {
+            let archive = archive(&[("debian-binary", b"2.0"), (name, b"abc"), ("x", b"d")]);
+            assert_eq!(found(&archive).unwrap(), (".xz".into(), b"abc".to_vec()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_says_why() {
+        let whole = archive(&[("debian-binary", b"2.0\n"), ("data.tar", b"abc")]);
+        let text = |archive: &[u8]| found(archive).unwrap_err().to_string();
+        assert!(text(b"!<arch>").contains("no archive"));
+        assert!(text(&whole[..68 + 4]).contains("no data.tar"));
+        assert!(text(&whole[..68 + 2]).contains("a part is cut"));
+        assert!(text(&whole[..68 + 4 + 30]).contains("cut or none"));
+        let mut size = whole.clone();
+        size[8 + 48..8 + 58].fill(b'x');
+        assert!(text(&size).contains("no size"));
+        let mut end = whole;
+        end[8 + 58] = b' ';
+        assert!(text(&end).contains("cut or none"));
+    }
+
+    #[test]
+    fn a_long_name_without_a_table_is_a_name() {
+        let text = found(&archive(&[("/737095", b"")]))
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("no data.tar"), "{text}");
+    }
+
+    #[test]
+    fn a_size_beyond_all_is_a_part_that_is_cut() {
+        let mut all = archive(&[("debian-binary", b"2.0")]);
+        all[8 + 48..8 + 58].copy_from_slice(b"9999999999");
+        assert!(found(&all).unwrap_err().to_string().contains("cut"));
     }
 
     #[test]

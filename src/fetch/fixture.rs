@@ -1,8 +1,8 @@
 //! The fixture: the root file system in which programs are started, as one cpio archive a part.
 //!
-//! Every guest has the base; a further part goes to those alone whose scenarios declare it. What all
-//! have in common, such as `/etc/ld.so.cache`, is made from all of them and lies in the base, so that a
-//! scenario sees the same whatever else its guest carries.
+//! The guests of our scenarios have the base, and of the further parts those that scenarios of the boot
+//! declare. What all parts have in common, such as `/etc/ld.so.cache`, is made from all of them and lies in
+//! the base, so that a scenario sees the same whatever else its guest carries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -225,7 +225,7 @@ fn place(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<PathBuf> {
 /// # Errors
 ///
 /// A package cannot be had, a pattern fits nothing, or a program needs what no package brings.
-/// Nothing is left in the cache then.
+/// Nothing of it is left in the cache then, but apt's lists.
 pub fn fetch_fixture(
     cache: &Path,
     table: &FixtureTable,
@@ -350,7 +350,7 @@ fn finish(table: &FixtureTable, tree: &mut Tree, work: &Path) -> Result<()> {
     let root = work.join("root");
     fs::create_dir(&root).context("failed to make a directory for ldconfig")?;
     tree.write_to(&root)?;
-    // -X makes no links and -i keeps no state; the program is static, so any host can run it.
+    // -X makes no links and -i reads no auxiliary cache; the program is static, so the host needs no library of it.
     let output = Command::new(root.join(LDCONFIG))
         .args(["-X", "-i", "-r"])
         .arg(&root)

@@ -143,7 +143,7 @@ fn version(packages: &[Pinned]) -> &str {
 /// # Errors
 ///
 /// Nothing of the series can be had, a package does not hold what it should, or the disk is full.
-/// Nothing is left in the cache then.
+/// Nothing of it is left in the cache then, but apt's lists.
 pub fn fetch_kernel(
     cache: &Path,
     table: &Table,

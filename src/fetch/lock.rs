@@ -37,7 +37,7 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Checks every word that becomes part of a path, a URI or a comparison.
+    /// Checks name, path and checksum.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
 //! From the tables to the cache: kernels and the fixture, out of Debian packages.
 //!
 //! `vm/setup` calls it through `exetrail fetch`. A package that the lock names is downloaded by its
-//! place in the archive and checked against the lock's sha256, so that no list is needed; only
-//! when it is gone are the signed lists read and the newest of its series taken, which is then
+//! place in the archive and checked against the lock's sha256, so that no list is needed;
+//! when it is gone the signed lists are read and the newest of its series is taken, which is then
 //! said with every result. Any other failure is an error: nothing is taken in the place of a package
-//! whose checksum is wrong. Whatever is made is made beside its place and renamed when whole.
+//! whose checksum is wrong. An entry of the cache is made beside its place and renamed when whole.
 //!
 //! The cache is not believed either: see [`contents`], [`own`] and [`work`].
 

@@ -1,4 +1,4 @@
-//! Whose the cache is: what another user could have put there is not used.
+//! Whose the cache is: what is another user's, or everybody may write to, is not used.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;

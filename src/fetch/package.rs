@@ -104,7 +104,7 @@ fn read_module_within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// So many zeros, compressed to a thousandth.
+    /// So many zeros, compressed.
     fn bomb(bytes: u64) -> Vec<u8> {
         let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::copy(&mut std::io::repeat(0).take(bytes), &mut member).unwrap();

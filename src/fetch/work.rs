@@ -78,7 +78,7 @@ pub fn clean_up(cache: &Path) -> Result<Vec<PathBuf>> {
     Ok(strange)
 }
 
-/// Puts a finished directory in the place of an old one, which nobody finds missing meanwhile.
+/// Puts a finished directory in the place of an old one, at once where the file system can exchange them.
 ///
 /// # Errors
 ///

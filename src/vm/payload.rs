@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::trail::is_release;
 use crate::{arch, bound};
@@ -102,7 +102,9 @@ pub fn check_machine(vmlinux: &[u8]) -> Result<()> {
             arch::NAME
         );
     }
-    let elf = goblin::elf::Elf::parse(vmlinux).context("the kernel is truncated or damaged")?;
+    // Its words have those of its cause in them already.
+    let elf = goblin::elf::Elf::parse(vmlinux)
+        .map_err(|error| anyhow!("the kernel is truncated or damaged: {error}"))?;
     let headers = elf.program_headers.iter();
     let end = headers.map(|header| header.p_offset.saturating_add(header.p_filesz));
     let end = end.max().unwrap_or(0);
@@ -166,7 +168,7 @@ fn number<const BYTES: usize>(image: &[u8], at: usize) -> Result<usize> {
 
 /// Undoes the kernel's compression; the last four bytes of a payload are its size, not data.
 ///
-/// Not more is decompressed than that size, which has a limit.
+/// No more than a byte beyond that size, which has a limit, is decompressed.
 fn decompress(payload: &[u8]) -> Result<Vec<u8>> {
     if payload.starts_with(b"\x7fELF") {
         return Ok(payload.to_vec());
