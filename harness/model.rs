@@ -15,12 +15,6 @@ pub const SEEDS: std::ops::Range<u64> = 0..50;
 /// How many scenarios there must be for each one that declares something unpredicted.
 const PREDICTED: usize = 10;
 
-/// Scenarios that show what the model does not know of the kernel, and what that is.
-const BEYOND: [(&str, &str); 1] = [(
-    "policy/overlay_closed",
-    "what closing a descriptor of an overlay's file opens",
-)];
-
 /// The trials of one kernel.
 pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -> Vec<Trial> {
     let scenarios = select(&[]).unwrap_or_default();
@@ -51,11 +45,6 @@ fn agrees(
     subject: &Subject,
     scenario: &Registered,
 ) -> Result<Completion, Failed> {
-    if let Some((_, what)) = BEYOND.iter().find(|(name, _)| *name == scenario.name) {
-        return Ok(Completion::ignored_with(format!(
-            "the model does not know {what}"
-        )));
-    }
     let record = match seen(collector, subject, scenario)? {
         Looked::Seen(record) => record,
         Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),

@@ -214,6 +214,10 @@ impl Made {
         if self.mode.is_some_and(|mode| mode > 0o7777) {
             return problem(format!("{at}.mode"), "a mode is at most 0o7777");
         }
+        if let Some(mode) = self.mode.filter(|mode| is_meant_octal(*mode)) {
+            let text = format!("{mode} is 0o{mode:o}: a mode is written 0o{mode}");
+            return problem(format!("{at}.mode"), text);
+        }
         if self.symlink.is_some() && (self.mode.is_some() || !self.capabilities.is_empty()) {
             return problem(
                 at,
@@ -231,6 +235,12 @@ impl Made {
         }
         Ok(())
     }
+}
+
+/// Whether a mode is one like 755, whose zero and letter were forgotten: as it is written it has the sticky bit.
+fn is_meant_octal(mode: u32) -> bool {
+    let digits = mode.to_string();
+    (512..=777).contains(&mode) && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit))
 }
 
 fn absolute_or_root(at: &str, path: &str) -> Result<(), Problem> {

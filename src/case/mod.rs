@@ -213,6 +213,8 @@ pub enum Then {
     Deleted,
     /// Its file gets another name, with `.renamed` at its end.
     Renamed,
+    /// Its file is opened for writing and closed, which has an overlay copy it up.
+    Written,
 }
 
 /// A flag of open(2).

@@ -16,7 +16,7 @@ use crate::case::{
 };
 use crate::need::NAMED;
 use crate::scenario::needs::{BINFMT_MISC_LOADER, DENY_ERRNO};
-use crate::scenario::{Elf, Exec, System};
+use crate::scenario::{Closed, Elf, Exec, System};
 use crate::sys::{self, FileCapabilities, Spawn};
 use crate::trail::LabKind;
 use crate::wire::{Act, FILES};
@@ -352,6 +352,13 @@ fn exec(whole: &Case) -> Result<Exec> {
     };
     if let Some(fd) = &case.fd {
         exec = opened(exec, fd)?;
+        if is_older(whole, fd) {
+            let closed = match fd.flags.contains(&Open::Cloexec) {
+                true => Closed::ByExec,
+                false => Closed::ByExit,
+            };
+            exec = exec.older(&fd.path, closed);
+        }
     }
     if let Some(name) = &case.argv0 {
         exec = exec.argv(&[name])?;
@@ -382,6 +389,19 @@ fn by(case: &CaseExec) -> Result<Exec> {
     })
 }
 
+/// Whether it is a descriptor of an overlay's file that was copied up since.
+fn is_older(case: &Case, fd: &Fd) -> bool {
+    let path = Path::new(&fd.path);
+    let is_over = |mount: &CaseMount| mount.kind == Kind::Overlay && path.starts_with(&mount.at);
+    fd.then == Then::Written
+        // What closes such a one flushes nothing.
+        && !fd.flags.contains(&Open::Path)
+        && !fd.memory
+        && case.mounts.iter().any(is_over)
+        // What the case makes there is in the upper layer from the start.
+        && case.files.iter().all(|made| made.path != fd.path)
+}
+
 fn opened(exec: Exec, fd: &Fd) -> Result<Exec> {
     let mut flags = OFlag::O_RDONLY;
     flags.set(OFlag::O_PATH, fd.flags.contains(&Open::Path));
@@ -410,6 +430,14 @@ fn opened(exec: Exec, fd: &Fd) -> Result<Exec> {
         Then::Renamed => exec.before(move || {
             let context = || format!("failed to rename {path}");
             fs::rename(&path, format!("{path}.renamed")).with_context(context)
+        }),
+        Then::Written => exec.before(move || {
+            let context = || format!("failed to open {path} for writing");
+            OpenOptions::new()
+                .append(true)
+                .open(&path)
+                .map(drop)
+                .with_context(context)
         }),
     })
 }

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy};
 
 mod loader;
+mod overlay;
 mod owner;
 mod path;
 
@@ -32,7 +33,13 @@ pub fn case(number: u64) -> impl Strategy<Value = Case> {
 
 /// Each of them once.
 fn all() -> Vec<Case> {
-    [path::cases(), owner::cases(), loader::cases()].concat()
+    [
+        path::cases(),
+        owner::cases(),
+        loader::cases(),
+        overlay::cases(),
+    ]
+    .concat()
 }
 
 /// How many there are until the list begins again.

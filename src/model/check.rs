@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::{
     Answer, By, Call, Caller, Files, KernelEnding, Loaded, PredictedStep, Started, Target, exec,
-    load,
+    exit, load,
 };
 use crate::trail::{self, Agreement, How, Release, Told, Trail};
 
@@ -25,6 +25,13 @@ pub struct Witness<'a> {
     /// Nothing was seen after the last step, though more happened: the listener died, or the
     /// process that waited.
     pub cut: bool,
+}
+
+impl Witness<'_> {
+    /// Whether steps may be missing at the end; what a listener that hangs has seen is lost with it.
+    fn is_cut(&self) -> bool {
+        self.cut || self.trail.hang.is_some()
+    }
 }
 
 /// Compares; every step is predicted, or counted as the program's own.
@@ -111,6 +118,13 @@ impl Check<'_> {
         } else {
             calls
         };
+        let exit = self.witness.call.filter(|_| makes).and_then(|call| {
+            let (files, kernel) = (self.witness.files, self.witness.kernel);
+            exit(files, call, kernel)
+        });
+        if let Some(path) = exit {
+            self.exits(name, &path, &mut rest);
+        }
         match self.witness.call.filter(|_| makes) {
             Some(call) => {
                 let caller = &call.caller;
@@ -144,6 +158,24 @@ impl Check<'_> {
                     false => self.disagree(name, &format!("nothing explains {}", show(step))),
                 }
                 return;
+            }
+        }
+    }
+
+    /// Takes out the last step, which is that of closing what is left.
+    fn exits(&mut self, name: &str, path: &str, rest: &mut Rest<'_>) {
+        let last = rest.steps.back().copied();
+        let same = |step: &trail::Step| step.step == "open" && step.path == path && !step.exe_link;
+        match last.filter(|step| same(step)) {
+            Some(_) => {
+                rest.steps.pop_back();
+                self.found.kernel += 1;
+            }
+            None if self.witness.is_cut() => {}
+            None => {
+                let seen = last.map_or_else(|| "nothing".to_owned(), show);
+                let text = format!("{seen} at last, expected open {path} without an exe link");
+                self.disagree(name, &text);
             }
         }
     }
@@ -217,6 +249,7 @@ impl Check<'_> {
         Call {
             by: By::Itself,
             filtered: None,
+            older: None,
             target: Target::Path(step.path.clone()),
             argv: vec![step.path.clone()],
             environment: environment.map_or_else(Vec::new, |call| call.environment.clone()),
@@ -235,7 +268,7 @@ impl Check<'_> {
         let mut matching = Matching {
             rest,
             caller,
-            cut: self.witness.cut,
+            cut: self.witness.is_cut(),
             matched: 0,
             aside: 0,
             renamed: Vec::new(),

@@ -79,8 +79,32 @@ pub const LISTENER_WAITS_FOR_ITSELF: Difference = Difference {
     source: "dentry_open_nonotify, whose f_mode the overlay does not pass on",
 };
 
+/// Descriptors are closed while the process is still the old one.
+pub const CLOSES_EARLY: Difference = Difference {
+    what: "close-on-exec descriptors are closed before the exe link changes",
+    since: &["7.3", "6.1.189", "6.12.111", "7.2.7"],
+    until: None,
+    source: "exec: do_close_on_exec() before taking exec_update_lock",
+};
+
+/// Whoever reads the exe link of a process waits for an exec of it to be over.
+pub const EXE_LINK_WAITS: Difference = Difference {
+    what: "the exe link is read with exec_update_lock held",
+    since: &["7.2", "5.10.261", "6.1.178", "6.12.97", "7.1.13"],
+    until: None,
+    source: "proc: protect ptrace_may_access() with exec_update_lock (FD links); 7.1.13 has it, and which 7.1.y was the first is not known",
+};
+
+/// An overlay remembers where it linked a copy.
+pub const COPY_HAS_ITS_PATH: Difference = Difference {
+    what: "a copy in the upper layer is opened by its path there, not by the temporary file's",
+    since: &["7.3", "6.1.184", "6.12.101", "7.2.12", "7.1.13"],
+    until: None,
+    source: "fs/overlayfs/copy_up.c: Record the linked dentry -- not the disconnected O_TMPFILE dentry; which 7.1.y was the first is not known",
+};
+
 /// All of them.
-pub const ALL: [Difference; 8] = [
+pub const ALL: [Difference; 11] = [
     OPENS_FIRST,
     COMM_OF_FILE,
     ASKS_MODPROBE,
@@ -89,6 +113,9 @@ pub const ALL: [Difference; 8] = [
     MANY_HEADERS,
     LAYERS_HAVE_EVENTS,
     LISTENER_WAITS_FOR_ITSELF,
+    CLOSES_EARLY,
+    EXE_LINK_WAITS,
+    COPY_HAS_ITS_PATH,
 ];
 
 impl Difference {

@@ -6,13 +6,15 @@ mod formats;
 use nix::libc;
 
 use super::differences::{
-    ASKS_MODPROBE, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME, LISTENER_WAITS_FOR_ITSELF,
-    OPENS_FIRST,
+    ASKS_MODPROBE, COPY_HAS_ITS_PATH, EXECVE_CHECK, LAYERS_HAVE_EVENTS, LIMIT_BEFORE_NAME,
+    LISTENER_WAITS_FOR_ITSELF, OPENS_FIRST,
 };
 use super::image::PAGE;
 use super::reach::Rule;
 use super::walk::{Walked, walk};
-use super::{Answer, Call, Eye, File, Files, KernelEnding, PredictedStep, Started, Target};
+use super::{
+    Answer, By, Call, Closed, Eye, File, Files, KernelEnding, Node, PredictedStep, Started, Target,
+};
 use crate::sys::AT_EXECVE_CHECK;
 use crate::trail::Release;
 
@@ -52,6 +54,37 @@ pub fn exec(
         Ok(running) => KernelEnding::Runs(Box::new(running)),
         Err(ending) => ending,
     }
+}
+
+/// What the end of the process opens that makes the call (`exit_files`, after `exit_mm`: it has no exe link any more).
+#[must_use]
+pub fn exit(files: &dyn Files, call: &Call, kernel: Release) -> Option<String> {
+    // A child has a table of its own, and so each of the two closes.
+    let itself = Some(call).filter(|call| call.by == By::Itself)?;
+    closing_opens(files, itself, Closed::ByExit, kernel)
+}
+
+/// What closing a descriptor opens that is older than the copy of its file: `ovl_flush` in fs/overlayfs/file.c, by
+/// `ovl_real_fdget` on 6.12, `ovl_real_file` on 7.2 and 7.3.
+fn closing_opens(
+    files: &dyn Files,
+    call: &Call,
+    closed: Closed,
+    kernel: Release,
+) -> Option<String> {
+    let older = call.older.as_ref().filter(|older| older.closed == closed)?;
+    let Some(Node::File(file)) = files.node(&older.path) else {
+        return None;
+    };
+    let layer = file.layer.filter(|layer| layer.watched)?;
+    if !Rule::LayerClosed.applies(LAYERS_HAVE_EVENTS.is_in(kernel)) {
+        return None;
+    }
+    // What `ovl_copy_up_tmpfile` made had no name.
+    Some(match COPY_HAS_ITS_PATH.is_in(kernel) {
+        true => layer.name,
+        false => "/ (deleted)".to_owned(),
+    })
 }
 
 /// A call under way: `struct linux_binprm`.

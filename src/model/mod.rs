@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{Witness, check};
 pub use files::{Capabilities, Either, File, Files, Node, Owned, Recording, World};
 pub use image::{Bytes, ElfHeaders, HEAD, Image, Interpreter};
-pub use kernel::exec;
+pub use kernel::{exec, exit};
 pub use loader::{Loaded, load};
 pub use reach::Reach;
 pub(crate) use script::first_line;
@@ -46,6 +46,8 @@ pub struct Call {
     pub by: By,
     /// With which errno, by name, a filter answers it.
     pub filtered: Option<String>,
+    /// A descriptor that is older than the copy of its file.
+    pub older: Option<Older>,
     /// Who makes it.
     pub caller: Caller,
     /// What is registered with binfmt_misc, the newest first.
@@ -71,6 +73,25 @@ pub enum Target {
         /// The descriptor will be closed by the exec.
         cloexec: bool,
     },
+}
+
+/// A descriptor of an overlay's file that was copied up since it was opened: closing it opens the copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Older {
+    /// Path of the file.
+    pub path: String,
+    /// When it is closed.
+    pub closed: Closed,
+}
+
+/// When a descriptor is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closed {
+    /// It has `FD_CLOEXEC`.
+    ByExec,
+    /// It has not, and nobody closes it.
+    ByExit,
 }
 
 /// Which process makes a call.

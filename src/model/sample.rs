@@ -81,6 +81,7 @@ pub fn call(path: &str) -> Call {
         environment: Vec::new(),
         by: By::Itself,
         filtered: None,
+        older: None,
         caller: Caller {
             exe: "/caller".to_owned(),
             comm: "caller".to_owned(),

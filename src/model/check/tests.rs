@@ -1,6 +1,7 @@
 use super::*;
 use crate::elf::Elf;
 use crate::model::sample::{Sample, call};
+use crate::model::{Closed, Older};
 
 fn disagreements(trail: &str) -> Vec<String> {
     found(trail).disagreements
@@ -436,4 +437,53 @@ fn a_child_has_the_name_of_a_program_that_made_no_step_under_it() {
     };
     assert_eq!(child("/a"), [""; 0]);
     assert!(child("/c")[0].ends_with("a name that no process had"));
+}
+
+/// What the model says of this trail of a process that keeps a descriptor which is older than its file's copy.
+fn kept_of(trail: &str, cut: bool) -> Vec<String> {
+    let mut call = call("/a");
+    call.older = Some(Older {
+        path: "/o".to_owned(),
+        closed: Closed::ByExit,
+    });
+    let sample = sample().program("/o", &Elf::new());
+    let sample = sample.with("/o", |file| file.layer = Some(Box::new(file.clone())));
+    check(&Witness {
+        trail: &trail::parse(trail).unwrap(),
+        call: Some(&call),
+        files: &sample.0,
+        kernel: Release::of("7.3").unwrap(),
+        cut,
+    })
+    .disagreements
+}
+
+/// The same of one that starts, and does this at last.
+fn kept(last: &str) -> Vec<String> {
+    kept_of(&(kernels("/caller") + last), false)
+}
+
+#[test]
+fn an_older_descriptor_is_closed_by_the_end() {
+    let close = step("open", "none", "/o").replace("comm=none", "comm=a");
+    assert_eq!(kept(&close), [""; 0]);
+    assert_eq!(kept("").len(), 1);
+    assert_eq!(kept(&step("open", "/a", "/o")).len(), 1);
+    assert_eq!(kept(&close.replace("/o", "/b")).len(), 1);
+}
+
+#[test]
+fn the_end_need_not_be_seen_where_the_watch_was_cut_or_the_listener_hangs() {
+    let hang = "hang: monitor (D): the listener waits inside the kernel\n\n";
+    assert_eq!(kept_of(&kernels("/caller"), true), [""; 0]);
+    let wrong = kept_of(&(hang.to_owned() + &kernels("/caller")), false);
+    assert_eq!(wrong, ["p1: a hang, expected a program that runs"]);
+}
+
+#[test]
+fn what_a_listener_saw_that_hangs_is_lost() {
+    let hang = "hang: monitor (D): the listener waits inside the kernel\n\n";
+    let text = format!("{hang}start p1 by launcher: execve /a\n");
+    let wrong = disagreements(&text);
+    assert_eq!(wrong, ["p1: a hang, expected a program that runs"]);
 }

@@ -1,12 +1,12 @@
 //! What makes a program of a file: binfmt_misc, `#!` and ELF, as `exec_binprm` asks them in turn.
 
 use super::super::credentials::Credentials;
-use super::super::differences::{COMM_OF_FILE, MANY_HEADERS};
+use super::super::differences::{CLOSES_EARLY, COMM_OF_FILE, EXE_LINK_WAITS, MANY_HEADERS};
 use super::super::image::{ElfHeaders, Interpreter, PAGE};
 use super::super::reach::Rule;
 use super::super::script::first_line;
-use super::super::{BinfmtEntry, File, KernelEnding, Started, Target};
-use super::{Execve, Handler, errno};
+use super::super::{BinfmtEntry, Closed, File, KernelEnding, PredictedStep, Started, Target};
+use super::{Execve, Handler, closing_opens, errno};
 
 /// Longest comm, without its NUL: `TASK_COMM_LEN`.
 const COMM: usize = 15;
@@ -186,11 +186,16 @@ impl Execve<'_, '_> {
         if Rule::CapabilityMissing.applies(!credentials.may_be_given) {
             return Err(errno("EPERM"));
         }
+        // `unshare_files`.
+        if Rule::TableTooLarge.applies(self.call.caller.large_table) {
+            return Err(KernelEnding::Signal("SIGSEGV"));
+        }
+        let exe = self.transparent.take().unwrap_or_else(|| file.clone());
+        self.close_on_exec(&exe)?;
         if self.fails_late(elf, interpreter.as_ref()) {
             return Err(KernelEnding::Signal("SIGSEGV"));
         }
         Rule::Runs.applies(true);
-        let exe = self.transparent.take().unwrap_or_else(|| file.clone());
         Ok(Handler::Starts(Box::new(Started {
             comm: self.comm(filename, file),
             exe,
@@ -205,6 +210,25 @@ impl Execve<'_, '_> {
         })))
     }
 
+    /// `do_close_on_exec`, of whose flushes nobody heeds how they end.
+    fn close_on_exec(&mut self, exe: &File) -> Result<(), KernelEnding> {
+        let Some(path) = closing_opens(self.files, self.call, Closed::ByExec, self.kernel) else {
+            return Ok(());
+        };
+        let early = CLOSES_EARLY.is_in(self.kernel);
+        if !early && Rule::LayerClosedHangs.applies(EXE_LINK_WAITS.is_in(self.kernel)) {
+            return Err(KernelEnding::Hang);
+        }
+        let caller = &self.call.caller;
+        (self.observer)(&PredictedStep {
+            execute: false,
+            path,
+            exe: if early { &caller.exe } else { &exe.name }.clone(),
+            comm: caller.comm.clone(),
+        });
+        Ok(())
+    }
+
     /// What is only found after the point of no return.
     fn fails_late(&self, elf: &ElfHeaders, interpreter: Option<&File>) -> bool {
         let loader = interpreter.map(|found| found.image().elf.as_ref());
@@ -213,9 +237,11 @@ impl Execve<'_, '_> {
             elf.is_some_and(|elf| elf.is_program() && elf.addresses && elf.pages > 0)
         });
         let pages = elf.pages + loader.flatten().map_or(0, |elf| elf.pages);
+        // The file that is interpreted gets a number at the end of `begin_new_exec`.
+        let none_left = self.call.caller.no_descriptor && self.executable.is_some();
         Rule::BadAddresses.applies(!elf.addresses)
             || Rule::InterpreterNotLoaded.applies(!whole)
-            || !self.has_descriptors()
+            || Rule::NoDescriptor.applies(none_left)
             || Rule::SpaceForProgram.applies(!self.has_space(pages))
     }
 
@@ -226,13 +252,6 @@ impl Execve<'_, '_> {
             false => PAGE,
         };
         elf.headers && elf.table <= most
-    }
-
-    /// `begin_new_exec`: a shared table is copied, and the file that is interpreted gets a number.
-    fn has_descriptors(&self) -> bool {
-        let caller = &self.call.caller;
-        let none_left = caller.no_descriptor && self.executable.is_some();
-        !(Rule::TableTooLarge.applies(caller.large_table) || Rule::NoDescriptor.applies(none_left))
     }
 
     /// `setup_arg_pages` makes room for 32 pages of stack where the limit allows, then come the

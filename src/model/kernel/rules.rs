@@ -5,6 +5,7 @@ use crate::elf::{Elf, Flaw};
 use crate::model::sample::{Sample, call, running, start};
 use crate::model::{BinfmtEntry, Capabilities};
 
+mod closing;
 mod room;
 
 /// How execve of a path ends on a release, once the call was changed.
