@@ -269,6 +269,43 @@ fn a_call_without_a_specification_is_answered_with_those_that_have_one() {
 }
 
 #[test]
+fn what_is_judged_from_our_scenarios_takes_no_suite() {
+    let (cache, suite) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::create_dir(suite.path().join("cases")).unwrap();
+    fs::write(suite.path().join("exetrail.toml"), "").unwrap();
+    let suite = suite.path().to_str().unwrap();
+    for name in ["contract", "observers"] {
+        let command = exetrail(&[name, "--suite", suite], Path::new(ROOT), cache.path());
+        fails(command, &["leave --suite out"]);
+    }
+}
+
+#[test]
+fn a_descriptor_and_another_call_contradict_each_other() {
+    let cache = tempfile::tempdir().unwrap();
+    let words = [
+        "try",
+        "--call",
+        "fexecve",
+        "--fd",
+        "/tmp",
+        "--",
+        "/bin/true",
+    ];
+    fails(
+        exetrail(&words, Path::new(ROOT), cache.path()),
+        &["--fd is for --call execveat"],
+    );
+}
+
+#[test]
+fn an_empty_word_is_no_function() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(&["hooks", "-k", "6.12", ""], Path::new(ROOT), cache.path());
+    fails(command, &["\"\" is no name of a function"]);
+}
+
+#[test]
 fn the_contract_is_an_object_for_each_claim_and_kernel() {
     let cache = tempfile::tempdir().unwrap();
     let arguments = ["contract", "-k", "6.12", "--format", "json"];

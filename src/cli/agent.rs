@@ -48,7 +48,7 @@ pub struct AgentArgs {
     /// Hold what it reports against the snapshots in this directory; --pending writes there
     #[arg(long, value_name = "DIR", requires = "agent")]
     snapshots: Option<PathBuf>,
-    /// Show what the agent writes to standard error as well: of each scenario the last lines
+    /// Show what the agent writes to standard error as well: the last lines, where its report is judged
     #[arg(short, long)]
     verbose: bool,
 }

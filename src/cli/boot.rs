@@ -159,11 +159,17 @@ fn run(
             ..
         }
     );
-    let raw = raw.then(Raw::set).transpose()?;
+    let keys = raw.then(Keys::remember).transpose()?;
+    if keys.is_some() {
+        eprintln!("{}: booting", target.id);
+    }
+    let mut unset = None;
     let mut failed = None;
     let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut problems = Vec::new();
     let status = suite.command(target, bench, stop, &mut |message| match message {
+        // Until then the keys are ours, and Ctrl-C ends the boot.
+        Message::Hello { .. } => unset = keys.as_ref().and_then(|keys| keys.hand_on().err()),
         Message::Output { stream, bytes } => {
             let written = match stream {
                 Stream::Stdout => std::io::stdout().write_all(&bytes),
@@ -181,8 +187,11 @@ fn run(
         }
         _ => {}
     });
-    drop(raw);
+    drop(keys);
     let status = status?;
+    if let Some(error) = unset {
+        return Err(error);
+    }
     for wanted in &args.fetch {
         if let Some(archive) = archives.get(&wanted.guest) {
             fetched::unpack(archive, wanted)?;
@@ -213,22 +222,25 @@ fn run(
     })
 }
 
-/// Our terminal in raw mode, so that keys reach the guest; restored when dropped.
-struct Raw(Termios);
+/// Our terminal as it was, to be restored when dropped: QEMU changes it at its start, and we when the guest gets the keys.
+struct Keys(Termios);
 
-impl Raw {
-    fn set() -> Result<Raw> {
-        let stdin = std::io::stdin();
-        let old = tcgetattr(&stdin).context("failed to read the terminal's modes")?;
-        let mut raw = old.clone();
+impl Keys {
+    fn remember() -> Result<Keys> {
+        let old = tcgetattr(std::io::stdin()).context("failed to read the terminal's modes")?;
+        Ok(Keys(old))
+    }
+
+    /// Sets the terminal to raw mode: all keys reach the guest.
+    fn hand_on(&self) -> Result<()> {
+        let mut raw = self.0.clone();
         cfmakeraw(&mut raw);
-        tcsetattr(&stdin, SetArg::TCSANOW, &raw)
-            .context("failed to set the terminal to raw mode")?;
-        Ok(Raw(old))
+        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &raw)
+            .context("failed to set the terminal to raw mode")
     }
 }
 
-impl Drop for Raw {
+impl Drop for Keys {
     fn drop(&mut self) {
         // A terminal that is gone needs no mode.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.0);

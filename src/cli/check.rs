@@ -29,7 +29,7 @@ pub struct Args {
     /// What the text shows [default: all of one scenario, of several the changes]
     #[arg(long, value_enum, value_name = "WHAT")]
     show: Option<Show>,
-    /// Write what differs as pending snapshots, for cargo insta review
+    /// Write what differs or is new as pending snapshots, for cargo insta review
     #[arg(long)]
     pending: bool,
 }

@@ -29,7 +29,7 @@ pub struct Args {
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
-    /// The system call
+    /// The specification: execve, execveat or walkthrough
     #[arg(long, default_value = "execve")]
     call: String,
     /// Form of the output

@@ -35,7 +35,7 @@ pub struct Args {
     /// Functions, tracepoints (sched:sched_process_exec), or LSM hooks (bprm_check_security)
     #[arg(value_name = "SYMBOL", required_unless_present = "exec")]
     symbols: Vec<String>,
-    /// Everything that an exec passes and that leads to a path or a process, as Markdown
+    /// The functions that an exec passes and that are given a path or a process, as Markdown
     #[arg(long, conflicts_with = "symbols")]
     exec: bool,
     /// Kernels: ids of the table, paths of images, or all
@@ -60,7 +60,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     for symbol in &args.symbols {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_:.".contains(c);
         ensure!(
-            symbol.chars().all(plain),
+            !symbol.is_empty() && symbol.chars().all(plain),
             "{symbol:?} is no name of a function or tracepoint"
         );
     }

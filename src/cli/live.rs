@@ -8,6 +8,7 @@ use crate::scenario::Registered;
 use crate::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Work};
 use crate::trail::LabKind;
 use crate::view::{Record, ViewName};
+use crate::vm::session::Breakdown;
 
 /// Prepares runs on these kernels.
 ///
@@ -65,7 +66,7 @@ pub fn observe(
         }
     });
     if !complete {
-        bail!("interrupted");
+        return Err(Breakdown::Interrupted.into());
     }
     Ok(records)
 }

@@ -37,10 +37,15 @@ pub use tools::document as tools_document;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::own;
 use crate::trail::shown;
+use crate::vm::session::Breakdown;
+
+/// Exit status of a command that was interrupted: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// How Linux kernels start programs: what an observer sees, in which order, under whose name.
 #[derive(Debug, Parser)]
@@ -87,14 +92,14 @@ enum Command {
     Fetch(fetch::Args),
     /// Execute random programs and compare what is seen with the model
     Model(model::Args),
-    /// Show every open and exec on a mount of the running system
+    /// Show opens and execs on a mount of the running system
     Monitor(monitor::Args),
 }
 
 /// Reads the command line and does what it says.
 ///
 /// Exit status: 0 all same, seen or unsupported; 1 something changed or is new; 2 something is broken,
-/// required but not run, or the call was wrong. `bisect-step` has its own.
+/// required but not run, or the call was wrong. `bisect-step`, `boot`, `monitor` and others have their own.
 pub fn main() -> ExitCode {
     // git-bisect(1) reads statuses of its own, also for a call that is wrong.
     let bisecting = std::env::args_os()
@@ -116,7 +121,17 @@ pub fn main() -> ExitCode {
             0
         })
     });
-    let chosen = cli.suite.as_deref().map_or(Ok(()), own::choose);
+    let ours = matches!(
+        cli.command,
+        Some(Command::Contract(_) | Command::Observers(_))
+    );
+    let chosen = match cli.suite.as_deref() {
+        Some(_) if ours => Err(anyhow!(
+            "this is judged from our own scenarios: leave --suite out"
+        )),
+        Some(suite) => own::choose(suite),
+        None => Ok(()),
+    };
     let result = chosen.and_then(|()| match cli.command {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Diff(args)) => diff::main(&args),
@@ -143,6 +158,11 @@ pub fn main() -> ExitCode {
         }
         // It may quote a file, or name one, that somebody else made.
         eprintln!("exetrail: {}", shown(&format!("{error:#}")));
-        ExitCode::from(failure)
+        let interrupted = matches!(error.downcast_ref(), Some(Breakdown::Interrupted));
+        ExitCode::from(if interrupted && !bisecting {
+            INTERRUPTED
+        } else {
+            failure
+        })
     })
 }

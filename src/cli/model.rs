@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use comfy_table::{Cell, Table, TableStyle};
 
-use super::{live, run};
+use super::{INTERRUPTED, live, run};
 use crate::model::differences;
 use crate::model::reach::{Reach, Rule};
 use crate::project::Project;
@@ -112,7 +112,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     if stop.is_asked_for() {
-        return Ok(ExitCode::from(130));
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     let any = |wrong: fn(&Tally) -> bool| tallies.iter().any(wrong);
     Ok(match () {

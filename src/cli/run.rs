@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::output::{colour, written};
 use super::progress::Progress;
-use super::{agent, live, pending, provenance, views};
+use super::{INTERRUPTED, agent, live, pending, provenance, views};
 use crate::own::chosen;
 use crate::project::Project;
 use crate::records::{self, Soak};
@@ -54,7 +54,7 @@ pub struct Args {
     /// Keep the records in this directory, for `check` and `report`
     #[arg(long, value_name = "DIR", conflicts_with = "repeat")]
     records: Option<PathBuf>,
-    /// Write what differs as pending snapshots, for cargo insta review
+    /// Write what differs or is new as pending snapshots, for cargo insta review
     #[arg(long, conflicts_with = "repeat")]
     pending: bool,
     /// How many guests run side by side [default: as many as there are CPUs]
@@ -74,14 +74,14 @@ pub struct Args {
     /// Boot every kernel instead of restoring one that was saved where its guest waits
     #[arg(long)]
     cold: bool,
-    /// Boot every kernel that many times
+    /// Run everything that many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
     /// Add what came of each round to the statistics in this file, and show only what was not as
     /// accepted
     #[arg(long, value_name = "FILE", conflicts_with_all = ["records", "pending"])]
     soak: Option<PathBuf>,
-    /// Run the scenarios in random order; a seed makes it reproducible
+    /// Run the scenarios in an order that is made of this seed, 0 where none is given
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
     shuffle: Option<u64>,
     #[command(flatten)]
@@ -251,7 +251,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if !complete {
         let all = targets.len() * scenarios.len() * usize::from(args.repeat);
         eprintln!("interrupted: {seen} of {all} results are there");
-        return Ok(ExitCode::from(130));
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     if args.pending {
         let own = args.agent.snapshots(&project);

@@ -174,13 +174,20 @@ fn text(path: &Path) -> Result<String> {
 }
 
 fn call(args: &Args, case: &mut Case) -> Result<()> {
-    case.exec.call = match args.call {
+    let usual = match args.fd {
+        Some(_) => CallOption::Execveat,
+        None => CallOption::Execve,
+    };
+    case.exec.call = match args.call.unwrap_or(usual) {
         CallOption::Execve => Way::Execve,
         CallOption::Fexecve => Way::Fexecve,
         CallOption::Execveat => Way::Execveat,
     };
     if let Some(path) = &args.fd {
-        case.exec.call = Way::Execveat;
+        ensure!(
+            case.exec.call == Way::Execveat,
+            "--fd is for --call execveat: the other calls take no descriptor"
+        );
         let path = match args.root.is_some() {
             true => path.clone(),
             false => text(&std::path::absolute(path)?)?,

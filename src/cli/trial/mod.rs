@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::output;
 use super::progress::Progress;
-use super::{live, run, views};
+use super::{INTERRUPTED, live, run, views};
 use crate::own::{chosen, register};
 use crate::project::Project;
 use crate::report::FormatName;
@@ -54,9 +54,9 @@ pub struct Args {
     /// Who makes the call, by number [default: root]
     #[arg(long = "as", value_name = "UID[:GID]")]
     who: Option<String>,
-    /// The call
-    #[arg(long, value_enum, default_value = "execve")]
-    call: make::CallOption,
+    /// The call [default: execve, and execveat with --fd]
+    #[arg(long, value_enum)]
+    call: Option<make::CallOption>,
     /// Execute this open file or directory: descriptor 5 of execveat, where the program is "" or a path
     /// from there
     #[arg(long, value_name = "PATH")]
@@ -186,7 +186,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         shown.write(&records, &mut std::io::stdout().lock())?;
     }
     Ok(match (complete, required && !missing.is_empty()) {
-        (false, _) => ExitCode::from(130),
+        (false, _) => ExitCode::from(INTERRUPTED),
         (true, true) => ExitCode::from(2),
         (true, false) => show::status(&records),
     })
