@@ -47,7 +47,7 @@ const TYPES: &str = "/sys/kernel/btf/vmlinux";
 /// Group of the probes.
 const GROUP: &str = "exetrail_kprobes";
 
-/// Functions with a `struct linux_binprm` as their first argument that every kernel has: the hooks of
+/// Functions with a `struct linux_binprm` as their first argument that every kernel of the table has: the hooks of
 /// the security modules, in the order in which an exec passes them.
 const FUNCTIONS: [&str; 4] = [
     "security_bprm_creds_for_exec",
@@ -60,6 +60,8 @@ const FUNCTIONS: [&str; 4] = [
 #[derive(Debug, Default)]
 struct Kprobes {
     instance: Option<Instance>,
+    /// How many hits had been missed when the watch began: the kernel counts them from its boot.
+    missed: u64,
 }
 
 impl Kprobes {
@@ -110,6 +112,7 @@ impl Observer for Kprobes {
     }
 
     fn arm(&mut self, watch: &mut Watch) -> Result<(), Failure> {
+        self.missed = missed().map_err(broken)?;
         let marker = self.instance()?.begin().map_err(broken)?;
         watch.hooks.push(HeldHook {
             observer: KIND.name,
@@ -127,7 +130,7 @@ impl Observer for Kprobes {
             events,
             ..Report::default()
         };
-        let missed = missed().map_err(broken)?;
+        let missed = missed().map_err(broken)?.saturating_sub(self.missed);
         let report = super::Statement::of(
             &report,
             Lost {
@@ -146,7 +149,7 @@ impl Observer for Kprobes {
     }
 }
 
-/// How many hits of our probes were missed: `NAME HITS MISSED` a line.
+/// How many hits of our probes were missed since the boot: `NAME HITS MISSED` a line.
 fn missed() -> Result<u64> {
     let path = Path::new(TRACING).join("kprobe_profile");
     let profile = fs::read_to_string(&path).context("failed to read kprobe_profile")?;

@@ -119,7 +119,7 @@ fn entry(read: impl Fn(u64, usize) -> Vec<u8>) -> Option<(u64, bool)> {
     }
     let context = goblin::container::Ctx::new(head.container().ok()?, head.endianness().ok()?);
     let count = usize::from(head.e_phnum);
-    // As many as there can be are 3.5 MiB; the kernel takes 64 KiB (`load_elf_phdrs` in fs/binfmt_elf.c).
+    // As many as there can be are 3.5 MiB; the kernel takes at most 64 KiB (`load_elf_phdrs` in fs/binfmt_elf.c).
     let size = ProgramHeader::size(context).checked_mul(count)?.min(65_536);
     let headers = ProgramHeader::parse(&read(head.e_phoff, size), 0, count, context).ok()?;
     let inside = |segment: &&ProgramHeader| {

@@ -1,7 +1,7 @@
 //! Which functions are traced: chosen by their place in the kernel's list.
 //!
 //! A name costs a walk through all of the kernel's functions, 60 ms each under emulation; a place
-//! in the list costs nothing (`add_rec_by_index` in kernel/trace/ftrace.c). So the list is read
+//! in the list next to nothing (`add_rec_by_index` in kernel/trace/ftrace.c). So the list is read
 //! once, and what was chosen is read back: places are worth nothing unless they mean what we think.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The tracefs instance: made once a boot, emptied for each scenario.
+//! The tracefs instance: made once a boot, emptied for each watch.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -29,6 +29,8 @@ pub struct Instance {
     there: Vec<Source>,
     /// Nothing is in the buffer: what was read is gone.
     empty: bool,
+    /// How many hits had been missed when the watch began: the kernel counts them from its boot.
+    missed: u64,
 }
 
 /// Whether tracefs is mounted and has the function tracer.
@@ -68,6 +70,7 @@ impl Instance {
             directory,
             there: Vec::new(),
             empty: false,
+            missed: 0,
         };
         instance.set_up()?;
         Ok(instance)
@@ -180,6 +183,7 @@ impl Instance {
             .write(true)
             .open(marker)
             .context("failed to open trace_marker")?;
+        self.missed = missed()?;
         self.put("tracing_on", "1")?;
         Ok(Marker {
             file,
@@ -207,7 +211,7 @@ impl Instance {
         if lost > 0 {
             bail!("{lost} lines of the kernel's trace were lost");
         }
-        let missed = missed(&read(&Path::new(TRACING).join("kprobe_profile"))?);
+        let missed = missed()?.saturating_sub(self.missed);
         if missed > 0 {
             bail!("{missed} entries or returns of the kernel's functions were missed");
         }
@@ -250,8 +254,15 @@ fn busy(current: &str) -> Option<String> {
 /// How the names of our probes of functions begin: of entries and of returns.
 const OURS: [&str; 2] = ["a_", "r_"];
 
-/// How many hits our probes have missed: `NAME HITS MISSED` a line.
-fn missed(profile: &str) -> u64 {
+/// How many hits our probes have missed since the boot.
+fn missed() -> Result<u64> {
+    Ok(missed_in(&read(
+        &Path::new(TRACING).join("kprobe_profile"),
+    )?))
+}
+
+/// The same in the kernel's words: `NAME HITS MISSED` a line.
+fn missed_in(profile: &str) -> u64 {
     let own = profile.lines().filter(|line| {
         OURS.iter()
             .any(|begin| line.trim_start().starts_with(begin))
@@ -275,6 +286,6 @@ mod tests {
 
     #[test]
     fn a_missed_return_counts() {
-        assert_eq!(missed("  r_load_script    10    2\n  other  1  5\n"), 2);
+        assert_eq!(missed_in("  r_load_script    10    2\n  other  1  5\n"), 2);
     }
 }

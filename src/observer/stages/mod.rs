@@ -45,7 +45,7 @@ const NEEDS: &[Need] = &[
     },
 ];
 
-/// Its handler is asked first about every file: without it each story lacks two stages.
+/// Its handler is asked first about a file: without it a story lacks two stages.
 const WANTS: &[Want] = &[Want {
     name: "load_misc_binary",
     need: needs::BINFMT_MISC,
