@@ -1,4 +1,4 @@
-//! Finds the scenarios and the snapshots, so that adding one touches no other file; names the build
+//! Finds the scenarios and the snapshots, so that adding one touches no other code; names the build
 //! by a hash of its sources; compiles the subject, a program without a library, and the library that an
 //! observer has programs load; and, where there is a clang, the eBPF programs of the observers.
 #![expect(
@@ -66,7 +66,7 @@ fn main() {
     }
 }
 
-/// What command and launcher are made of, as a number.
+/// A hash of the sources of command and launcher.
 fn build(root: &Path) -> u64 {
     let mut files = vec![
         root.join("build.rs"),

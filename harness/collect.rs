@@ -22,7 +22,7 @@ use crate::subject::{Readiness, Subject};
 
 type Key = (String, &'static str);
 
-/// The command, which becomes PID 1.
+/// The command.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_exetrail");
 
 /// Everything about one run of the tests.

@@ -1,5 +1,5 @@
 //! What becomes of a run when something fails: guests that panic, hang or go silent, QEMU killed,
-//! kernels that are none. Each costs its own scenario and nothing else, within its deadline.
+//! kernels that are none. What fails in a scenario costs that one and nothing else, within its deadline.
 #![expect(clippy::expect_used, reason = "a trial fails by panicking")]
 
 #[path = "faults/hostile.rs"]

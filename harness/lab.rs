@@ -31,7 +31,7 @@ fn files_and_input_go_in_and_files_and_a_status_come_out() {
     let script = "#!/bin/sh\ncat \"$(dirname \"$0\")/text\" - > /tmp/out\nsleep 1000 &\nexit 3\n";
     fs::write(dir.path().join("in/run.sh"), script).unwrap();
     fs::write(dir.path().join("in/text"), "from a file\n").unwrap();
-    // More than the buffer of a terminal, so that a slow reader would lose some of it.
+    // Many chunks.
     let input: String = (0..4000).map(|line| format!("line {line}\n")).collect();
     fs::write(dir.path().join("input"), &input).unwrap();
     let options = ["--add", "in:/srv/in", "--fetch", "/tmp/out:got"];
@@ -60,7 +60,7 @@ fn a_shell_that_waits_for_a_background_job_ends() {
     assert_eq!(output.stdout, b"waited\n");
 }
 
-/// What a kernel measures of its counter on a busy host may be wrong by any factor, and all its times with it.
+/// What a kernel measures of its counter on a busy host may be wrong by a large factor, and all its times with it.
 #[test]
 fn a_kernel_does_not_measure_how_fast_its_counter_runs() {
     let dir = tempfile::tempdir().unwrap();

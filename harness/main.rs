@@ -1,7 +1,7 @@
 //! `cargo test`: every kernel times every scenario, a trial each, asserted against the snapshots.
 //!
-//! A trial is named `6.12::start/shebang`. Only what the filter lets through is booted, each kernel
-//! once per run; `--list` boots nothing. See `docs/architecture.md`, "The harness".
+//! A trial is named `6.12::start/shebang`. Only kernels that the filter lets through are booted;
+//! `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
 //! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the
 //! same run; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five
@@ -11,8 +11,8 @@
 //!   running one where its series is in the table and this is root)
 //! - `EXETRAIL_REQUIRE=all`: a kernel that is not fetched is a failure
 //! - `EXETRAIL_OBSERVE=all`, or the names of views: as `exetrail run --observe`; without it trail and
-//!   stages are observed, and what is not observed has no trial; those that change what they watch, on
-//!   three kernels alone
+//!   stages are observed, and what is not observed has no trial; those that have a pass of their own,
+//!   on three kernels alone
 //! - `EXETRAIL_ACCEL=tcg|kvm|auto`, `EXETRAIL_CACHE=FOLDER`: as for the command
 
 mod collect;

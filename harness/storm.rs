@@ -1,6 +1,6 @@
-//! The monitor under a storm of short-lived programs: nothing is lost, and nobody ever waits for it.
+//! The monitor under a storm of short-lived programs, which goes on whatever becomes of it.
 //!
-//! Needs root; everything happens on a tmpfs in a mount namespace of its own. A few seconds by
+//! Needs root; everything happens on a tmpfs in a mount namespace of its own, or in a guest. Short by
 //! default, with hostile neighbours on the newest kernel alone; `EXETRAIL_STORM_SECONDS=60
 //! EXETRAIL_STORM_ROUNDS=50` is the long form.
 

@@ -27,7 +27,7 @@ $3 ~ /^signal / {
     times[key] += $4
     wrong[key] += $6
     if ($5 > longest[key]) longest[key] = $5
-    # What became of each, and on which kernels.
+    # What became of each, on all kernels.
     name = word[2]
     if (!((word[5], name) in ends)) order[++order[0]] = word[5] "\t" name
     split($7, item, " ")

@@ -2,7 +2,7 @@
 //! `cargo bench --profile dev --bench observers [-- WAY..]`.
 //!
 //! For each way of watching a guest of two CPUs is booted, which executes this program ([`inside`]): there
-//! a small static program is started again and again, first unwatched, then watched by an observer of
+//! a small program is started again and again, first unwatched, then watched by an observer of
 //! the suite, which no monitor holds anything for; then a hundred times beside two processes that compute.
 //! Ways that look things up when they were told, or again and again, are raced for real ([`racers`]). What
 //! is quoted is the ratio of a hundred execs in one guest, in CPU of the whole machine, read from outside while it does nothing;
@@ -28,7 +28,7 @@ const KERNELS: &str = "5.10 6.12 7.3";
 /// The observers that are not measured: an agent is a user's, and who polls is raced.
 const LEFT_OUT: [&str; 2] = ["agent", "proc-poll"];
 
-/// What one guest says: its last line, parted by tabs.
+/// What is measured of one guest.
 #[derive(Clone, Debug, PartialEq)]
 struct Measured {
     /// What execs take that are watched, as a multiple of what they take otherwise.

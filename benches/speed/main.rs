@@ -6,9 +6,8 @@
 //! process.
 //!
 //! - `-- observers`: what each further observer adds to `start/`, medians of three;
-//! - `-- record COMMIT` adds the ratios to `benches/results/cpu.tsv`, one line a commit that claims
-//!   something;
-//! - `-- check` measures the rows that take no time, and fails when a ratio is more than 1.3 times the last
+//! - `-- record COMMIT` adds the ratios to `benches/results/cpu.tsv`, a line for each row;
+//! - `-- check` measures the rows that take little time, and fails when a ratio is more than 1.3 times the last
 //!   recorded one, and is so when all of it is measured once more: whoever else works on the machine makes a boot or
 //!   what is restored dearer for a minute, and what we made slower stays so;
 //! - `EXETRAIL_BENCH_KERNEL=7.3`: another kernel than 6.12.

@@ -1,7 +1,7 @@
 //! A disk that is full at any write of what somebody wants to keep: it is said, and nothing is lost or half written.
 //!
-//! Each trial gives the command a tmpfs with what was there before, in a mount namespace of its own, and one page more
-//! each time, until it has room enough.
+//! Each trial gives the command a tmpfs with what was there before, in a mount namespace of its own, and a little more
+//! room each time, until it has enough.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -114,7 +114,7 @@ pub fn hostile(rig: &Rig) -> Result<()> {
         let text = boot(kernel, &options(&program), &script(threads))?;
         eprintln!("{kernel}:\n{text}");
         holds(&text, threads).with_context(|| format!("{kernel}: {text}"))?;
-        // Before 6.x Debian's kernels for clouds have FUSE as a module alone.
+        // Before 6.12 Debian's kernels for clouds have FUSE as a module alone.
         let fuse = if kernel == "5.10" {
             "no such thing"
         } else {

@@ -185,3 +185,70 @@ fn a_hash_is_bare_without_its_link() {
     assert_eq!(bare("x 978ffcbf00d8."), ["978ffcbf00d8"]);
     assert!(bare("[978ffcbf00d8](citations.md#a) accepted123 0123456789abc").is_empty());
 }
+
+/// Where the links of a page lead, but for those in code and to the web.
+fn links(text: &str) -> Vec<&str> {
+    let mut links = Vec::new();
+    let prose = text.split("```").step_by(2);
+    for piece in prose.flat_map(|prose| prose.split("](").skip(1)) {
+        let (target, _) = piece.split_once(')').unwrap_or((piece, ""));
+        if !target.contains("://") && !target.contains(char::is_whitespace) {
+            links.push(target);
+        }
+    }
+    links
+}
+
+/// What a heading is called in a link: its letters, numbers, hyphens and underscores, with a hyphen for a blank.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter_map(|letter| match letter {
+        ' ' => Some('-'),
+        '-' | '_' => Some(letter),
+        other => other.is_alphanumeric().then(|| other.to_ascii_lowercase()),
+    });
+    kept.collect()
+}
+
+fn has_anchor(text: &str, name: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let mut headings = headings.map(|line| anchor(line.trim_start_matches('#')));
+    headings.any(|heading| heading == name) || text.contains(&format!("id=\"{name}\""))
+}
+
+#[test]
+fn a_link_of_a_page_leads_somewhere() {
+    let root = Path::new(ROOT);
+    let mut pages = ["README.md", "SECURITY.md", "CHANGELOG.md", "fuzz/README.md"]
+        .map(|name| root.join(name))
+        .to_vec();
+    files(&root.join("docs"), "md", &mut pages);
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in links(&text) {
+            let (path, name) = link.split_once('#').unwrap_or((link, ""));
+            let place = match path {
+                "" => page.clone(),
+                path => page.parent().unwrap().join(path),
+            };
+            let page = page.strip_prefix(root).unwrap().display();
+            assert!(place.exists(), "{page}: {path} is not there");
+            if !name.is_empty() {
+                let there = fs::read_to_string(&place).unwrap();
+                assert!(has_anchor(&there, name), "{page}: {path} has no #{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_heading_is_linked_by_its_letters() {
+    let text = "# What *asks*, in `the` middle\n";
+    assert!(has_anchor(text, "what-asks-in-the-middle"));
+    assert!(!has_anchor(text, "what-asks"));
+}
+
+#[test]
+fn links_to_the_web_and_in_code_are_left_out() {
+    let text = "[a](b.md#c) [d](https://e/f)\n```\n[g](h)\n```\n[i](j)";
+    assert_eq!(links(text), ["b.md#c", "j"]);
+}

@@ -167,7 +167,7 @@ fn on(table: &Table, columns: &[usize]) -> String {
 }
 
 /// What the signs mean, for a page.
-const MEANING: &str = "- `+` **holds**: every stated reason gives what is stated\n\
+const MEANING: &str = "- `+` **holds**: every reason that was tried gives what is stated\n\
              - `x` **contradicted**: the stated reason gives something else\n\
              - `~` **partly**: a stated reason fails, or needs a condition that is not stated\n\
              - `0` **unreachable**: nothing gives it\n\
@@ -178,14 +178,18 @@ const MEANING: &str = "- `+` **holds**: every stated reason gives what is stated
 #[must_use]
 pub fn markdown(table: &Table, explain: &dyn Fn(&str) -> Option<String>) -> String {
     let call = &table.specification.call;
+    let option = match call.as_str() {
+        "execve" => String::new(),
+        other => format!(" --call {other}"),
+    };
     let mut page = format!("# {}\n\n", table.specification.title);
     page += &format!("{}\n\n", table.specification.about.trim());
     page += &format!(
-        "What is claimed of `{call}`, checked at run time, claim by claim and kernel by kernel. Each \
-         verdict is\nheld by a snapshot of a scenario of family `contract/`, which also shows the \
-         files that were opened\nfor every call that is watched, also for those that failed. \
-         `exetrail contract --format markdown` writes this page\nfrom the accepted snapshots; do \
-         not edit it.\n\n"
+        "These claims are checked at run time, one by one and kernel by kernel. Each verdict is held by\n\
+         a snapshot of a scenario of family `contract/`, which also shows the files that were opened for\n\
+         every call that is watched, also for those that failed.\n\
+         `exetrail contract{option} --format markdown` writes this page from the accepted snapshots; do not\n\
+         edit it.\n\n"
     );
     page += MEANING;
     page += &format!("**{}.**\n", counts(table));

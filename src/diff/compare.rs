@@ -8,7 +8,7 @@ use super::change::{Act, Change, What};
 use super::fields;
 use crate::trail::{Started, Step, Told, Trail, Verdict};
 
-/// Everything that differs, by case and process in the order of the trails, then by place.
+/// Everything that differs, by case and process in the order of the trails.
 #[must_use]
 pub fn compare(old: &Trail, new: &Trail) -> Vec<Change> {
     let mut changes = of_the_whole(old, new);

@@ -27,7 +27,7 @@ pub struct Verbs {
     pub gone: &'static str,
 }
 
-/// What differs, in the order of the new list, then what is gone. Neighbours that share a fate share a line.
+/// What differs: what moved, what came, what is gone, what is otherwise. Neighbours that share a fate share a line.
 #[must_use]
 pub fn listed(old: &[Listed], new: &[Listed], verbs: Verbs) -> Vec<String> {
     let Lined { pairs, moved } = lined(old, new);

@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
     fn stage(&mut self, mark: &StageMark) {
         match mark.stage.as_str() {
             CALL => self.begin(),
-            // A call of a 32-bit program is not traced: it begins with its record.
+            // Where a call is not traced it begins with its record.
             "bprm" if self.open.as_ref().is_none_or(|open| open.returned) => self.begin(),
             "try-elf" => self.elf = true,
             "try-script" | "try-misc" => (self.elf, self.loader, self.misc) = (false, false, false),

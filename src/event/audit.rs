@@ -1,7 +1,8 @@
 //! Records of the audit subsystem as events: those of one serial are one call.
 //!
 //! Source: `audit_log_exit` in kernel/auditsc.c, and `audit_log_untrustedstring` in kernel/audit.c, which
-//! writes a string in quotes, or in hexadecimal where it holds a space, a quote or a control character.
+//! writes a string in quotes, or in hexadecimal where it holds a space, a quote, a control character or a byte
+//! beyond ASCII.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,7 @@ pub enum Field {
     Items,
     /// The file that was opened, resolved by the kernel.
     File,
-    /// Of which content a digest is that is told: the file's own, of another file, or nobody's any more.
+    /// Of which content a digest is that is told: the file's own, another's, nobody's any more, or zeros.
     Digest,
     /// Target of the exe link.
     Exe,
@@ -45,7 +45,7 @@ pub enum Field {
     Cwd,
     /// The cgroup.
     Cgroup,
-    /// What came of it: 0, an errno by name, an exit status or a signal.
+    /// What came of it, such as 0, an errno by name, an exit status or a signal.
     Result,
 }
 

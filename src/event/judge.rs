@@ -26,7 +26,7 @@ pub struct SignJudged {
     pub identity: Option<Whose>,
     /// Whether it stands where it belongs among the steps; none where it has no place.
     pub in_order: Option<bool>,
-    /// Whether the container is told.
+    /// Whether the cgroup is told, which names the container.
     pub container: bool,
     /// The user, real and effective; none where it is not told.
     pub user: Option<String>,

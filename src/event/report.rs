@@ -35,7 +35,7 @@ pub enum Kind {
     Trace,
     /// A process dumps core.
     Dump,
-    /// What `/proc` said of a process while it was held.
+    /// What `/proc`, or a library in it, said of a process.
     Look,
     /// `/proc` has nothing of a process any more.
     Gone,
@@ -162,7 +162,7 @@ pub struct Cost {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Round {
-    /// Median of the start and end of a small program before the agent was there, in microseconds.
+    /// The quickest start and end of a small program before the agent was there, in microseconds.
     pub alone_us: u64,
     /// The same beside the agent.
     pub beside_us: u64,

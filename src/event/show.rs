@@ -157,7 +157,7 @@ struct Line<'a> {
     identity: Option<String>,
     /// Whether it came in the order of the steps; none where it has no place among them.
     in_order: Option<bool>,
-    /// Whether it told that the process is in a container.
+    /// Whether it told the cgroup, which names the container.
     container: bool,
     /// What the watched process has made it say that is not so.
     lies: Vec<String>,

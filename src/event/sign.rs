@@ -73,7 +73,7 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Asked,
         path: &[Field::Path],
         stage: "call",
-        note: Some("The string is read from user memory, before the kernel reads it."),
+        note: Some("The string, where it is read, is user memory's, before the exec reads it."),
     },
     Sign {
         view: "tracepoints",
@@ -191,7 +191,7 @@ pub static SIGNS: &[Sign] = &[
         path: &[Field::Path],
         stage: "reported",
         note: Some(
-            "Whatever moves a process without chdir makes another path. Of a call that fails the path is read at its entry, where its page may not be there.",
+            "Whatever else moves a process makes another path, and fchdir(2) none. Of a call that fails the path is read at its entry, where its page may not be there.",
         ),
     },
     Sign {

@@ -69,7 +69,7 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         let deadline = Instant::now() + EMPTY;
-        // The kernel tells nobody when the last zombie has left; it takes microseconds.
+        // It takes microseconds.
         while fs::remove_dir(&self.directory).is_err() && Instant::now() < deadline {
             std::thread::yield_now();
         }
@@ -91,7 +91,7 @@ fn sweep(parents: &[PathBuf]) {
     }
 }
 
-/// Cgroups of ours whose keeper is gone: none, unless a lab is just being killed.
+/// Cgroups of ours whose keeper is gone.
 #[must_use]
 pub fn left() -> Vec<PathBuf> {
     parents().map_or_else(|_| Vec::new(), |parents| orphans(&parents))

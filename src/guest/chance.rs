@@ -16,7 +16,7 @@ use crate::scenario::Hang;
 use crate::trail::{Agreement, LabKind, Trail};
 use crate::wire::{Link, Message, Shrunk};
 
-/// How long one case may take, under emulation.
+/// How long one case may take, also under emulation.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Plays the case of a seed and tells the host.

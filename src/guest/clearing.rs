@@ -17,8 +17,8 @@ use crate::wire::until;
 
 /// Kills and reaps everything that is left of a scenario.
 ///
-/// The monitor is gone by now and has allowed every pending event; what cannot be killed even so is
-/// stuck in the kernel, and then the host gives up on this boot. Whoever is below the process that is
+/// The monitor is gone by now, and nobody waits for its answer; what cannot be killed even so is
+/// stuck in the kernel, and then the scenario is broken. Whoever is below the process that is
 /// spared lives on, and that one too.
 pub fn end_everybody(children: &SignalFd, spared: Option<i32>) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -64,7 +64,7 @@ pub fn run(task: &Task<'_>, children: &SignalFd, link: &Link) -> Result<()> {
         )
         .env("HOME", "/root")
         .env("TERM", "linux");
-    // PID 1 blocks SIGCHLD: a shell that inherits that waits for ever.
+    // PID 1 blocks SIGCHLD: a shell that inherits that may wait for ever.
     sys::with_clean_signals(&mut command);
     let started = match task.input {
         Input::Terminal => on_terminal(&mut command),
@@ -280,8 +280,8 @@ impl Feed {
         })
     }
 
-    /// Asks the host for more when the command has taken everything: a serial port has no other way
-    /// to say that its reader is slow.
+    /// Asks the host for more when the command has taken everything: nothing else tells it that the
+    /// reader is slow.
     fn ask(&mut self, link: &Link) -> Result<()> {
         if self.rest.is_empty() && !self.asked {
             link.send(&Message::More)?;

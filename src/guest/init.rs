@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
         Err(error) => error,
     };
     eprintln!("exetrail: PID 1 failed: {error:#}");
-    // The old root may not have /dev yet; then the console is all there is.
+    // The old root has no ports in /dev; there the console is all there is.
     if let Ok(link) = channel::open(LabKind::Vm) {
         let _ = link.send(&Message::Failed {
             reason: format!("PID 1: {error:#}"),
@@ -84,12 +84,12 @@ fn prepare() -> Result<std::convert::Infallible> {
 
 /// Has the kernel end its grace periods at once instead of within some ticks.
 ///
-/// Tracing begins, probes are set and marks go with a `synchronize_rcu` each, 10 to 25 ms of nothing
+/// Tracing begins, probes are set and marks go with a grace period each, 10 to 25 ms of nothing
 /// (kernel-parameters.txt, `rcupdate.rcu_expedited`). No order of an exec depends on it.
 fn hurry() -> Result<()> {
     let path = format!("{ROOT}/sys/kernel/rcu_expedited");
     match files::set(Path::new(&path), "1") {
-        // A kernel for one CPU without preemption has no grace periods (CONFIG_TINY_RCU).
+        // A kernel for one CPU without preemption has no such file (CONFIG_TINY_RCU).
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         result => result.with_context(|| format!("failed to write {path}")),
     }
@@ -114,7 +114,7 @@ fn become_runner() -> Result<std::convert::Infallible> {
         .with_context(|| format!("failed to execute {LAUNCHER}"))
 }
 
-/// Loads every module of the image; those that depend on none only.
+/// Loads every module of the image, in the order of their names: none may need a later one.
 fn load_modules() -> Result<()> {
     for path in files::list(&Path::new(HOME).join("modules"))? {
         let file =

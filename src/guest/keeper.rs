@@ -1,4 +1,4 @@
-//! The process that makes the namespaces and outlives everything in them.
+//! The process that makes the pid namespace and outlives everything in it.
 //!
 //! It is the launcher, executed with the argument `keeper` and these descriptors: 0 tells by its end
 //! that it is over, 1 takes the records, 2 complaints; [`LAUNCHER_FD`], [`FIXTURE_FD`], [`PLAN_FD`]

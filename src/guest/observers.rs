@@ -1,5 +1,5 @@
-//! The observers of a boot, as the runner uses them: set up when first wanted, armed together for
-//! each exec, and each the only one to pay for what it cannot do.
+//! The observers of a boot, as the runner uses them: set up once, armed together for each exec, and
+//! each, but the one that holds, the only one to pay for what it cannot do.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub struct Observers {
 struct One {
     kind: &'static Kind,
     observer: Box<dyn Observer>,
-    /// Whether it could be set up in this boot; not known before it is wanted.
+    /// Whether it could be set up in this boot; not known before that was tried.
     ready: Option<Result<(), Failure>>,
     state: State,
     /// What became of it in the scenario that runs.
@@ -180,7 +180,7 @@ impl Observers {
         Ok(watch.run)
     }
 
-    /// Ends whatever still watches, unheard, and every process of the observers: the scenario is over.
+    /// Ends whatever still watches, unheard, and the monitor: the scenario is over.
     pub fn stop(&mut self) {
         self.watch = None;
         for one in &mut self.all {
@@ -209,7 +209,7 @@ impl One {
     fn be_ready(&mut self, lab: LabKind) {
         if self.ready.is_none() {
             self.ready = Some(self.set_up(lab));
-            // Symbols and types of the kernel are megabytes, and each fork copies what is mapped.
+            // Symbols and types of the kernel are megabytes, and each fork copies the page tables of what is mapped.
             sys::trim_heap();
         }
     }

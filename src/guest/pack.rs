@@ -39,7 +39,7 @@ pub fn send(path: &Path, link: &Link) -> Result<()> {
 fn add(path: &Path, name: &str, out: &mut impl Write) -> io::Result<()> {
     let meta = fs::symlink_metadata(path)?;
     let header = |size: u64| {
-        let size = u32::try_from(size).map_err(|_| io::Error::other("a file of 4 GB or more"))?;
+        let size = u32::try_from(size).map_err(|_| io::Error::other("a file of 4 GiB or more"))?;
         let builder = cpio::newc::Builder::new(name).mode(meta.mode()).nlink(1);
         Ok::<_, io::Error>((builder, size))
     };

@@ -12,7 +12,7 @@ pub fn state(pid: i32) -> String {
     Status::read(pid).map_or("?".to_owned(), |status| letter(&status).to_owned())
 }
 
-/// The processes below this one that are no kernel threads, with state and name.
+/// The processes beside this one that are no kernel threads, with state and name.
 pub fn living() -> String {
     let living = programs().into_iter();
     let named = living.map(|(_, status)| {
@@ -34,7 +34,7 @@ fn letter(status: &Status) -> &str {
     state.split(' ').next().unwrap_or_default()
 }
 
-/// The processes below this one that are no kernel threads.
+/// The processes beside this one that are no kernel threads.
 fn programs() -> Vec<(i32, Status)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());

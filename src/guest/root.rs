@@ -126,7 +126,7 @@ fn devices() -> Result<()> {
         .with_context(|| format!("failed to link {descriptors}"))
 }
 
-/// Makes the stage the root and drops everything that was there before.
+/// Makes the stage the root, and drops the old one where it can be left.
 fn switch() -> Result<()> {
     chdir(STAGE).with_context(|| format!("failed to change to {STAGE}"))?;
     match pivot_root(".", ".") {

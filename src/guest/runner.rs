@@ -236,7 +236,7 @@ pub(super) struct Work<'a> {
     pub listener: &'a dyn Listener,
 }
 
-/// Does some work in a launcher of its own, each start watched by a monitor of its own.
+/// Does some work in a launcher of its own, with each start watched.
 pub(super) fn observe(
     work: &Work<'_>,
     undo: &mut Undo,

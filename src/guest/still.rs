@@ -1,7 +1,7 @@
 //! A monitor that stands still inside the kernel, and when that is certain.
 //!
-//! It waits in a way that no signal interrupts (state D), has not run since the look before, and nobody else can run either: whoever
-//! could wake it has to run for that. Where somebody can (the running kernel of the host has others), it is certain only when the
+//! It waits in state D, has not run since the look before, and nobody else can run either: a process that could wake it
+//! has to run for that. Where somebody can (the running kernel of the host has others), it is certain only when the
 //! scenario's time is over.
 
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::proc::{self, Status};
 
 /// How often one looks.
 pub const LOOK: Duration = Duration::from_millis(100);
-/// How long nobody may have been able to run: timers inside the kernel are shorter.
+/// For how long nobody must have been able to run: a timer, or an interrupt, may wake it as well.
 const LONG: Duration = Duration::from_secs(1);
 
 /// What is seen in one look.
@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(1);
 struct Seen {
     /// Which one it is: a scenario may have several, one after the other.
     monitor: i32,
-    /// It waits, and no signal wakes it.
+    /// It is in state D.
     waits: bool,
     /// How often it gave its CPU up.
     switches: Option<u64>,

@@ -92,7 +92,7 @@ impl Undo {
 
     /// Restores everything; goes on when one thing fails and names the first that did.
     ///
-    /// What is left even so, in the fixture, is named as well.
+    /// Where none did, what is left even so in the fixture is named.
     pub fn all(&mut self) -> Result<()> {
         let mut result = Ok(());
         // What is mounted on a path goes before it, and after the formats, whose files are on a mount.

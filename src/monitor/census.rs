@@ -2,7 +2,7 @@
 
 /// Counts processes by id and start.
 ///
-/// One number an id, touched only when that id is seen, so that it is as large as the largest id:
+/// One number an id, up to the next power of two above the largest that was seen:
 /// 16 MB at the kernel's own limit (`PID_MAX_LIMIT`, 4194304).
 #[derive(Debug, Default)]
 pub struct Census {

@@ -11,7 +11,7 @@ use crate::proc::{Cgroups, Mount};
 /// Whether this process can be frozen together with those that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It is in the root, which cannot be frozen.
+    /// It is in the root, which cannot be frozen (but from outside of a cgroup namespace).
     Root,
     /// It stayed where it was, because of this.
     Within(String),

@@ -2,7 +2,7 @@
 //!
 //! A child that is forked while the group exists holds a copy of it until its own exec is through
 //! (close-on-exec acts only past the point of no return), and that exec waits for the group: were
-//! the monitor killed in between, both would wait for ever. So the child is forked before the group
+//! the monitor killed in between, everybody would wait until the child is killed. So the child is forked before the group
 //! exists and waits at a gate, which also opens, the other way, when the monitor dies.
 
 use std::ffi::{CString, OsString};

@@ -60,7 +60,7 @@ pub fn run(options: Options) -> Result<u8> {
     }
     // Who stops a job stops its process group: the guard and the command, but not this process.
     nix::unistd::setpgid(Pid::this(), Pid::this()).context("failed to leave the process group")?;
-    // Where it cannot be left, the guard has said so for both.
+    // Where it cannot be left, the guard says so for both.
     let _ = cgroup::leave_freezer();
     ward.wait()?;
     let mut threads = Threads::start(&options, &place, command.as_ref(), &ward)?;
@@ -128,6 +128,8 @@ struct Threads {
     refusals: Arc<Refusals>,
     /// The group's descriptor, for looking at it alone: the answering thread owns it.
     group: RawFd,
+    /// This kernel tells of a group's marks.
+    tells_of_marks: bool,
 }
 
 impl Threads {
@@ -163,6 +165,8 @@ impl Threads {
         let group = Group::impatient(options.ids, Class::Content)?;
         let (inlet, outlet, account) = queue(Bounds::default());
         let (refusals, raw) = (Arc::new(Refusals::default()), group.as_fd().as_raw_fd());
+        // Asked while it is surely there: a watch of few events may be over at once.
+        let tells_of_marks = place::is_marked(raw).is_some();
         let ((stop, stop_writing), (wrote, writing)) = (pipe()?, pipe()?);
         let writer = Writer {
             sink,
@@ -219,6 +223,7 @@ impl Threads {
             account,
             refusals,
             group: raw,
+            tells_of_marks,
         })
     }
 
@@ -294,7 +299,7 @@ impl Control {
         let mut reader_gone = false;
         let mut glance = Instant::now() + Ward::GLANCE;
         // Without it, that a mount is gone cannot be noticed.
-        if place::is_marked(threads.group).is_none() {
+        if !threads.tells_of_marks {
             tell("this kernel does not tell of marks: an unmount will not be noticed");
         }
         loop {

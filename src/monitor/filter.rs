@@ -11,8 +11,8 @@ use super::look::{Look, OpenName, Who};
 
 /// Patterns that a line's fields must match to be shown; without any, everything is shown.
 ///
-/// `*` matches `/` as well. What has no exe link matches by its word, such as `kernel-thread`. What
-/// the kernel does not tell, because it is too long, is always shown: it may be what is looked for.
+/// `*` matches `/` as well. What has no exe link matches by its word, such as `kernel-thread`. An exe that is
+/// too long, and a path that is too long or cannot be read, match every pattern: it may be what is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// The root of the only tree that is shown.

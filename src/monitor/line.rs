@@ -23,7 +23,7 @@ struct Json {
     pid: i32,
     /// Its parent.
     ppid: i32,
-    /// The thread that waits, where it is not the leader.
+    /// The thread that waits, with `--tid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     tid: Option<i32>,
     /// Target of `/proc/PID/exe`; none where `kind` is not `program`.

@@ -1,4 +1,4 @@
-//! What is read of an event and its process while the process is held.
+//! What is read of an event and its process while the thread is held.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
@@ -10,7 +10,7 @@ use crate::observer::fanotify::{FanEvent, Ids, process_of};
 use crate::proc::Stat;
 use crate::trail::Mask;
 
-/// One event, as it was while everything stood still; bytes are as the kernel gave them.
+/// One event, as it was while the thread that opens was held; bytes are as the kernel gave them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// When it was read.
@@ -72,7 +72,7 @@ const TOO_LONG: &[u8] = b"too-long";
 pub enum Who {
     /// A program; the link's target.
     Program(Vec<u8>),
-    /// A thread of the kernel, or its helper before the exec: alive, and without a program.
+    /// A thread of the kernel, or its helper before the exec, or who is ending: without a program.
     KernelThread,
     /// It was killed while it waited.
     Dead,
@@ -149,7 +149,7 @@ fn who(pid: i32, stat: Option<&Stat>) -> Who {
         // Its leader has ended; the process may have not.
         (Err(_), Some(stat)) if stat.is_dead() => thread_exe(pid).map_or(Who::Dead, Who::Program),
         (Err(_), Some(stat)) if stat.is_kernel_thread() => Who::KernelThread,
-        // A helper of the kernel before its exec: no kernel thread by its flag, and no program.
+        // A helper of the kernel before its exec, or who is ending: no kernel thread by its flag, and no program.
         (Err(Errno::ENOENT), Some(_)) => Who::KernelThread,
         (Err(_), Some(_)) => Who::Unreadable,
     }

@@ -1,10 +1,10 @@
-//! The monitor as a tool: every open on a mount, held, looked at, answered, and then shown.
+//! The monitor as a tool: opens on a mount or a file system, held, looked at, answered, and then shown.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `options` | what is asked for |
 //! | `command`, `program` | the program after `--`, forked before anything can hold it |
-//! | `answer` | the thread that answers; it waits for nothing but events |
+//! | `answer` | the thread that answers |
 //! | `look` | what is read of a process while it is held |
 //! | `filter`, `tree` | what of it is shown |
 //! | `queue` | bounded, between the thread that answers and the one that writes |
@@ -20,7 +20,7 @@
 //! - everything that is written to is open before the group exists; a write is no open;
 //! - no process but the monitor has the group, and nothing is forked while it exists: when it ends,
 //!   by whatever signal, the kernel releases everybody;
-//! - a monitor that stands still is ended: by the guard, and should that stand still as well, by a
+//! - a monitor that stands still is sent SIGKILL: by the guard, and should that stand still as well, by a
 //!   timer of the kernel's.
 
 mod answer;

@@ -27,7 +27,7 @@ impl Place {
     /// # Errors
     ///
     /// There is no such path, or it is served by a process (FUSE): to hand an event out, the kernel
-    /// opens the file for us, and while that process does not answer no signal ends the wait
+    /// opens the file for us, and once that process has read the request no signal ends the wait for its answer
     /// (`request_wait_answer` in fs/fuse/dev.c).
     pub fn find(path: &Path) -> Result<Place> {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
@@ -72,7 +72,8 @@ impl Place {
 /// Whether a process answers for a type of file system: `fuse`, `fuseblk`, `fuse.NAME`, or the host by
 /// the same protocol.
 fn is_served(kind: &str) -> bool {
-    kind.starts_with("fuse") || kind == "virtiofs"
+    let (driver, _) = kind.split_once('.').unwrap_or((kind, ""));
+    ["fuse", "fuseblk", "virtiofs"].contains(&driver)
 }
 
 /// Whether a group still has a mark: one goes with its mount or file system
@@ -98,8 +99,11 @@ mod tests {
 
     #[test]
     fn fuse_is_known_by_its_type() {
-        assert!(is_served("fuse.sshfs") && is_served("virtiofs"));
-        assert!(!is_served("tmpfs"));
+        for kind in ["fuse", "fuse.sshfs", "fuseblk", "fuseblk.x", "virtiofs"] {
+            assert!(is_served(kind), "{kind}");
+        }
+        // Its files are the kernel's own.
+        assert!(!is_served("fusectl") && !is_served("tmpfs"));
     }
 
     const GROUP: &str = "pos:\t0\nflags:\t02\nfanotify flags:5 event-flags:0\n";

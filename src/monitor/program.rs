@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use goblin::elf::Elf;
 use nix::errno::Errno;
 
-/// Where programs are looked for without `PATH` (execvp(3), "the default search path").
+/// Where programs are looked for without `PATH` (execvp(3)).
 const SEARCHED: &str = "/bin:/usr/bin";
 /// How much of a file's first line the kernel reads (`BINPRM_BUF_SIZE` in
 /// include/uapi/linux/binfmts.h).
@@ -32,7 +32,7 @@ struct Candidate {
 }
 
 impl Program {
-    /// Looks a name up as execvp(3) does: one without a slash in each directory of `PATH`.
+    /// Looks a name up: one without a slash in each directory of `PATH`.
     ///
     /// # Errors
     ///
@@ -64,8 +64,8 @@ impl Program {
     /// Tries one path after the other with `exec`, which returns only when it fails; the errno that
     /// ends the search, and which path it was about.
     ///
-    /// Only what may mean that the program is somewhere else goes on to the next path, as in
-    /// execvp(3). Nothing is handed to a shell: `ENOEXEC` ends it.
+    /// Only `ENOENT`, `ENOTDIR` and `EACCES` go on to the next path. Nothing is handed to a shell:
+    /// `ENOEXEC` ends it.
     pub fn try_each(&self, mut exec: impl FnMut(&CString) -> Errno) -> (Errno, usize) {
         let mut result = (Errno::ENOENT, 0);
         for (nth, candidate) in self.candidates.iter().enumerate() {

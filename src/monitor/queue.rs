@@ -1,4 +1,4 @@
-//! Between the thread that answers and the one that writes: bounded, and never waited for.
+//! Between the thread that answers and the one that writes: bounded, and never waited for by the one that answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -19,7 +19,7 @@ pub struct Summary {
     pub lost: u64,
     /// Events that the kernel could not hand over, such as for want of a descriptor.
     pub unread: u64,
-    /// Longest time from the reading of an event to its answer, in microseconds.
+    /// Longest hold, in microseconds; `docs/monitor.md` says from when to when.
     pub longest_hold_us: u64,
 }
 

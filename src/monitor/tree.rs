@@ -11,7 +11,7 @@ pub type Lookup<'a> = &'a dyn Fn(i32) -> Option<(u64, i32)>;
 /// From how many members on the dead ones are thrown out.
 const CROWD: usize = 4096;
 
-/// How far up a tree is followed: more is no tree, but ids that were used again meanwhile.
+/// How far up a tree is followed: ids that were used again meanwhile may lead in a circle.
 const DEPTH: usize = 256;
 
 /// A process and its descendants.
@@ -57,7 +57,7 @@ impl Tree {
         true
     }
 
-    /// Throws out who is dead, from time to time; call it while nobody is held.
+    /// Throws out who is dead, from time to time; call it after an answer.
     pub fn tidy(&mut self, lookup: Lookup<'_>) {
         if self.members.len() < self.crowd {
             return;

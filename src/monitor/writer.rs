@@ -41,8 +41,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes until the other end of the queue is gone and everything was taken, or the reader
-    /// is gone.
+    /// Writes until the other end of the queue is gone and everything was taken, the reader
+    /// is gone, or it is told to stop.
     pub fn run(mut self) -> Writer {
         let mut told = 0;
         let mut batch = Vec::with_capacity(BATCH + 16384);

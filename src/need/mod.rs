@@ -1,7 +1,7 @@
 //! What a scenario needs from the kernel and the lab, as data that both sides check.
 //!
-//! The host judges by the kernel's release and configuration, the guest probes. Only when both say
-//! "unmet" is a scenario unsupported; when they disagree, one of them is wrong and it is broken.
+//! The host judges by the kernel's release and configuration, the guest probes. When both say
+//! "unmet" a scenario is unsupported; when they disagree, one of them is wrong and it is broken.
 
 pub mod needs;
 

@@ -278,7 +278,7 @@ fn lends_disks(lab: LabKind, root: &Path) -> bool {
 fn gives_users_namespaces(proc: &Path) -> bool {
     let setting = |name: &str| std::fs::read_to_string(proc.join("sys").join(name));
     let is = |name, value| setting(name).is_ok_and(|set| set.trim() == value);
-    // Debian's and Ubuntu's, which no other kernel has.
+    // Debian's and Ubuntu's, which mainline does not have.
     let forbidden = is("kernel/unprivileged_userns_clone", "0")
         || is("kernel/apparmor_restrict_unprivileged_userns", "1");
     proc.join("self/ns/user").exists() && !is("user/max_user_namespaces", "0") && !forbidden

@@ -1,5 +1,5 @@
-//! The audit subsystem: a record of each execve and execveat when the call ends, from the log that
-//! everybody may read ([`super::log`]).
+//! The audit subsystem: a record of each execve and execveat when the call ends, from the log
+//! ([`super::log`]).
 
 use anyhow::{Context as _, anyhow};
 

@@ -122,7 +122,7 @@ pub trait Observer {
     /// Why it sees nothing in this boot.
     fn set_up(&mut self, lab: LabKind) -> Result<(), Failure>;
 
-    /// Begins to watch; when it returns, no exec is missed.
+    /// Begins to watch.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Statement {
 pub struct Watch {
     /// Paths on the file systems that are watched.
     pub paths: Vec<PathBuf>,
-    /// What is done with one of the events.
+    /// What is done with events.
     pub policy: Option<Policy>,
     /// When everything has to be over.
     pub deadline: Instant,

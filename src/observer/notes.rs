@@ -33,7 +33,7 @@ impl Notes {
     ///
     /// # Errors
     ///
-    /// What dup(2) says.
+    /// What fcntl(2) says.
     pub fn share(&self) -> Result<Notes> {
         let file = self.0.try_clone();
         Ok(Notes(file.context("failed to share a memory file")?))

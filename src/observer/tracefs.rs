@@ -117,7 +117,7 @@ impl OnHeld for Marker {
     }
 }
 
-/// Appends to a file of tracefs; opened for writing alone, a list of probes would be emptied.
+/// Appends to a file of tracefs; opened with O_TRUNC, a list of probes would be emptied.
 ///
 /// # Errors
 ///

@@ -46,7 +46,7 @@ const EVENTS: [&str; 8] = [
     "sched/sched_process_exit",
 ];
 
-/// A tracepoint that surveys name and that no kernel of Debian has, in whatever group.
+/// A tracepoint that surveys name and that no kernel of the table has, in whatever group.
 const NAMED: &str = "open_exec";
 
 /// An instance of the tracer for the whole boot.

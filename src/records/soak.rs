@@ -1,8 +1,7 @@
 //! How often each kernel was run and what came of it: a file that every round adds to.
 //!
-//! It is committed, so that no text claims more than it holds. A run is one boot with all scenarios
-//! that were chosen; rows are of one release on one number of CPUs, because another one is another
-//! experiment.
+//! It is committed, so that no text claims more than it holds. A run is all scenarios that were chosen,
+//! once; rows are of one release on one number of CPUs, because another one is another experiment.
 
 use std::path::Path;
 
@@ -17,7 +16,7 @@ use crate::{bound, files};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Soak {
-    /// A row for each kernel and number of CPUs.
+    /// A row for each kernel, release and number of CPUs.
     #[serde(rename = "kernel", default)]
     pub rows: Vec<Row>,
     /// Everything that was not as accepted, in the order in which it was seen.
@@ -35,7 +34,7 @@ pub struct Row {
     pub release: String,
     /// Virtual CPUs.
     pub cpus: u32,
-    /// Boots with all chosen scenarios.
+    /// Runs of all chosen scenarios.
     pub runs: u64,
     /// Views that were as accepted.
     pub same: u64,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Row, plural};
 use crate::trail::{KernelId, LabKind, Outcome};
 
-/// The kernels that gave a trail, oldest first, and whether it differs; none is the running one.
+/// The kernels that gave a report, oldest first, and whether it differs; none is the running one.
 type Kernels = BTreeMap<Option<KernelId>, bool>;
 
 /// Sums up what a reviewer has to look at; empty when nothing differs.
@@ -49,7 +49,7 @@ pub fn differences(rows: &[Row<'_>]) -> String {
     text
 }
 
-/// "from 6.12 on", "6.1 to 6.12", "6.1 and from 7.0 on".
+/// "from 6.12 on", "from 6.1 to 6.12", "on 6.1 alone and from 7.0 on".
 fn places(kernels: &Kernels) -> String {
     let known = kernels.iter();
     let all: Vec<_> = known

@@ -1,4 +1,4 @@
-//! The lines that `fapolicyd --debug` and small fanotify monitors print, with names for numbers.
+//! Lines in the form of those that `fapolicyd --debug` prints, with names for numbers.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! JUnit's XML: one suite a kernel, one case a scenario. Without times, so that the same findings
+//! JUnit's XML: one suite a kernel, one case a view of a scenario. Without times, so that the same findings
 //! are the same bytes.
 
 use std::io::{self, Write};

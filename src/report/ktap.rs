@@ -1,4 +1,4 @@
-//! KTAP, the kernel's own test output: one test a kernel, one subtest a scenario.
+//! KTAP, the kernel's own test output: one test a kernel, one subtest a view of a scenario.
 //!
 //! See Documentation/dev-tools/ktap.rst; `tools/testing/kunit/kunit.py parse` reads it.
 

@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, Table, TableStyle};
 use super::Row;
 use crate::trail::Outcome;
 
-/// Builds the table: a letter shared by two kernels means the same trail.
+/// Builds the table: a letter shared by two kernels of a line means the same text.
 ///
 /// The letters count up from the oldest kernel's `a`; a mark after one tells what is not `same`.
 #[must_use]

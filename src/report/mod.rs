@@ -45,9 +45,9 @@ pub trait Format {
 /// What the text shows of what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Show {
-    /// What is changed, new or broken, with its difference; and how many there are of the rest
+    /// What is changed, new or broken, with its difference; why what is unsupported is; and how many there are of the rest
     Changes,
-    /// Every behaviour of every scenario, and a table of scenarios and kernels
+    /// Every trail, further views that are not as accepted or are named, and a table of several kernels
     All,
 }
 

@@ -52,7 +52,7 @@ impl Format for Text {
     }
 }
 
-/// Every behaviour of every scenario, and the table of all kernels.
+/// Every behaviour but those of quiet views, and the table of several kernels.
 fn everything(
     rows: &[Row<'_>],
     named: &[ViewName],
@@ -160,7 +160,7 @@ pub(super) fn show(row: &Row<'_>, paint: &Paint, out: &mut dyn Write) -> io::Res
     }
 }
 
-/// The kernels of a behaviour, with what they have in common: "5.10 6.1: same".
+/// The kernels of a behaviour, with what they have in common: "5.10 6.1 same".
 pub(super) fn on(rows: &[Row<'_>], paint: &Paint) -> String {
     let mut groups: Vec<(Outcome, Vec<String>)> = Vec::new();
     for row in rows {

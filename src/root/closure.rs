@@ -14,7 +14,7 @@ use super::{LIMIT, Root};
 use crate::bound;
 use crate::vm::tree::{Entry, Owner};
 
-/// How deep a chain of links or interpreters is followed; the kernel gives up earlier.
+/// How many symlinks of a path are followed, as by the kernel, and how deep files that ld.so.conf includes.
 const DEEPEST: usize = 40;
 
 /// Programs of the host that go into a root, with what they need.
@@ -73,7 +73,7 @@ impl<'a> Closure<'a> {
         }
     }
 
-    /// Adds a program, script or library by its absolute path, with everything that it needs.
+    /// Adds a program, script or library by its absolute path, with everything that it names.
     ///
     /// # Errors
     ///
@@ -311,7 +311,7 @@ pub fn search(name: &str) -> Option<PathBuf> {
         .find(executable)
 }
 
-/// Directories of ld.so.conf(5) with what it includes, and those that need no mention.
+/// Directories of /etc/ld.so.conf with what it includes, and those that need no mention.
 fn default_directories(conf: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     configured(conf, 0, &mut found);

@@ -111,8 +111,7 @@ fn blob(layout: &Path, digest: &str) -> Result<std::path::PathBuf> {
 ///
 /// # Errors
 ///
-/// It is no tar archive, has a name that leads out or through a symlink, a device, or more than a guest
-/// takes.
+/// It is no tar archive, has a name that leads out, a device, or more than a guest takes.
 pub fn unpack(path: &Path, tree: &mut Tree) -> Result<()> {
     let mut file = bound::open(path, LIMIT)?;
     let mut head = [0; 4];

@@ -1,5 +1,5 @@
-//! A guest's root that the user puts together: the fixture or nothing, with files of the host, Debian
-//! packages and images over it, as one archive that is kept by what it was made from.
+//! A guest's root that the user puts together: the fixture, an image or nothing, with files of the host and
+//! Debian packages over it, as one archive that is kept by what it was made from.
 
 mod closure;
 mod host;
@@ -22,11 +22,11 @@ use crate::fetch::own;
 use crate::files;
 use crate::vm::tree::{Entry, Owner, Tree};
 
-/// How much a user may put into a guest: it lies in memory four times while the guest boots.
+/// How much a user may put into a guest, whose memory is more than four times that.
 pub const LIMIT: u64 = 1 << 30;
 /// How many roots stay in the cache.
 const KEPT: usize = 16;
-/// Directories, symlinks and files without which neither the guest nor a C library can do.
+/// Directories that every root has.
 const SKELETON: [(&str, u32); 7] = [
     ("dev", 0o755),
     ("etc", 0o755),
@@ -83,7 +83,7 @@ impl Root {
         Ok(root)
     }
 
-    /// A directory that the root has; one that is there stays as it is.
+    /// A directory that the root has, with the mode 0755.
     pub fn directory(&mut self, place: &str) {
         let place = place.trim_matches('/');
         if !place.is_empty() {
@@ -166,14 +166,12 @@ impl Root {
             });
         }
         let tree = self.tree()?;
-        let context = || format!("failed to write {}", kept.display());
-        fs::create_dir_all(&place).with_context(context)?;
-        let mut file = tempfile::NamedTempFile::new_in(&place).with_context(context)?;
         let mut bytes = Vec::new();
-        tree.write_cpio(&mut bytes).with_context(context)?;
-        std::io::Write::write_all(&mut file, &bytes).with_context(context)?;
-        file.persist(&kept).with_context(context)?;
-        prune(&place)?;
+        tree.write_cpio(&mut bytes)
+            .context("failed to pack the guest's root")?;
+        if let Err(error) = keep(&bytes, &place, &kept) {
+            eprintln!("note: the guest's root is not kept: {error:#}");
+        }
         Ok(Built {
             archive: bytes.into(),
             tree,
@@ -246,6 +244,16 @@ fn kept_root(kept: &Path) -> Result<Option<Vec<u8>>> {
     }
     let bytes = fs::read(kept).with_context(|| format!("failed to read {}", kept.display()))?;
     Ok(Some(bytes))
+}
+
+/// Keeps an archive of a root for the next time.
+fn keep(bytes: &[u8], place: &Path, kept: &Path) -> Result<()> {
+    let context = || format!("failed to write {}", kept.display());
+    fs::create_dir_all(place).with_context(context)?;
+    let mut file = tempfile::NamedTempFile::new_in(place).with_context(context)?;
+    std::io::Write::write_all(&mut file, bytes).with_context(context)?;
+    file.persist(kept).with_context(context)?;
+    prune(place)
 }
 
 /// Removes the roots that were not asked for the longest, beyond those that stay.

@@ -69,7 +69,7 @@ impl<'a> Args<'a> {
         sys::execve_narrow(self.path, self.argv, self.environment)
     }
 
-    /// What the C library's execve(3) returns, and errno.
+    /// What the C library's execve returns, and errno.
     #[must_use]
     pub fn library_execve(&self) -> (i32, Errno) {
         note_call();
@@ -93,7 +93,7 @@ impl<'a> Args<'a> {
         Invocation::new(self.argv, self.environment).execveat(dir, path, flags)
     }
 
-    /// The path in a child that shares memory, and then the child's end as one's own.
+    /// The path in a child that is made in this way, and then the child's end as one's own.
     ///
     /// # Errors
     ///

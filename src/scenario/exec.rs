@@ -14,7 +14,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 use super::Args;
-use crate::model;
+use crate::model::{self, Closed};
 use crate::subject::{ROLE, Role, STATE, is_known_state};
 use crate::sys::{self, Spawn};
 
@@ -37,6 +37,7 @@ pub struct Exec {
     /// A child of the child makes the call.
     spawn: Option<Spawn>,
     filtered: Option<Errno>,
+    older: Option<model::Older>,
 }
 
 /// What a call names, for the model; the child itself makes it.
@@ -136,6 +137,15 @@ impl Exec {
         self.before(move || Ok(sys::filter_execve(errno)?))
     }
 
+    /// The child has a descriptor of this file of an overlay that is older than the file's copy; the model is told, who
+    /// cannot see it.
+    #[must_use]
+    pub fn older(mut self, path: &str, closed: Closed) -> Exec {
+        let path = path.to_owned();
+        self.older = Some(model::Older { path, closed });
+        self
+    }
+
     /// Any way of starting a program; `call` and `what` name it in the trail.
     ///
     /// `make` runs in the child. When it fails, its errno is the end of the process in the trail;
@@ -166,6 +176,7 @@ impl Exec {
             target: None,
             spawn: None,
             filtered: None,
+            older: None,
             fields: String::new(),
         })
     }
@@ -379,6 +390,7 @@ impl Exec {
                 }
             },
             filtered: self.filtered.map(|errno| format!("{errno:?}")),
+            older: self.older.clone(),
             caller,
             formats: Vec::new(),
             modprobe: String::new(),

@@ -57,7 +57,7 @@ impl Inspected {
         }
     }
 
-    /// Reads one file; a file that was written to since is read again.
+    /// Reads one file, also one that was read before.
     fn read(&self, path: &Path, id: (u64, u64)) {
         if let Ok(file) = File::open(path) {
             // As the kernel does, from where the file begins: some files know no other place.
@@ -207,7 +207,15 @@ impl<'a> FileView<'a> {
     /// The file under a file of an overlay, named from the root of its layer, as the kernel's own
     /// mount of the layer has it. All layers of our scenarios are on the fixture.
     fn layer(&self, name: &Path, file: &model::File) -> model::File {
-        let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+        // The name is from the root of the namespace of mounts: the process has another one, or another root.
+        let own = self.translate("/");
+        let below = |root: &Path, path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+        let device = |path: PathBuf| fs::metadata(path).map(|meta| meta.dev()).ok();
+        let root = [own.as_path(), Path::new("/")]
+            .into_iter()
+            .find(|root| device(below(root, name)) == Some(file.id.0))
+            .unwrap_or(Path::new("/"));
+        let device = |path: &Path| device(below(root, path));
         let mount = name
             .ancestors()
             .skip(1)

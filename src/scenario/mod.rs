@@ -1,7 +1,7 @@
 //! What a scenario file is written with.
 //!
 //! A scenario declares its summary and needs as data and does its work through a [`System`]. The
-//! registry finds every file below `scenarios/`; adding one touches no other file.
+//! registry finds every file below `scenarios/`; adding one touches no other code.
 
 mod args;
 mod capability;
@@ -30,6 +30,7 @@ mod traced;
 use std::time::Duration;
 
 pub use crate::elf::{Elf, Flaw};
+pub use crate::model::Closed;
 pub use crate::need::{Host, KernelFacts, Need, own_capabilities};
 pub use crate::subject::{DISGUISE_FD, OPENED, Role};
 pub use args::Args;
@@ -45,7 +46,7 @@ pub use held::held;
 pub use kmsg::KernelLog;
 pub use listener::{Listener, Refuses, answer, fork_start, hear, reap};
 pub use look::{FileView, Inspected, running_kernel};
-pub use obstacle::{Obstacle, comes_first, company, meet};
+pub use obstacle::{Obstacle, alone, comes_first, company, meet};
 pub use premise::Premise;
 pub use registry::{LIES, Registered, close, select, use_instead};
 pub use seen::Seen;

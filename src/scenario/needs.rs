@@ -10,7 +10,7 @@ pub use crate::need::needs::*;
 use crate::need::{Host, Need};
 use crate::trail::LabKind;
 
-/// A permission event can be refused with an errno of choice.
+/// A permission event can be refused with another errno than EPERM.
 ///
 /// Commit b4b2ff4f61de ("fanotify: allow to set errno in FAN_DENY permission response").
 pub const DENY_ERRNO: Need = Need {

@@ -189,6 +189,18 @@ pub fn meet(
     Ok(())
 }
 
+/// Has an obstacle be the only one: the other side of its meeting another.
+///
+/// # Errors
+///
+/// As for [`System::look`], or it is told otherwise.
+pub fn alone(system: &mut System, claim: &Evidence, one: Obstacle) -> Result<()> {
+    let (what, errno) = one.told();
+    let exec = exec(system, &[one])?;
+    let seen = system.look(what, &exec)?;
+    claim.control(what, How::Errno(format!("{errno:?}")), seen.how)
+}
+
 /// A start with these obstacles in its way.
 fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
     let is = |one: Obstacle| obstacles.contains(&one);

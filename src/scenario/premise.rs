@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::execs::is_in_first_namespace;
 use super::{Exec, FileView, Inspected, running_kernel};
 use crate::model::{
     self, Answer, BinfmtEntry, Call, Caller, Either, Files as _, KernelEnding, Node, Recording,
@@ -40,8 +41,11 @@ impl Surroundings<'_> {
     pub(super) fn look(&self, exec: &Exec, pid: i32) -> Option<Premise> {
         let mut call = exec.model(caller(pid)?)?;
         call.formats = self.formats.to_vec();
-        let modprobe = text("/proc/sys/kernel/modprobe").unwrap_or_default();
-        modprobe.trim().clone_into(&mut call.modprobe);
+        // A helper of the kernel is started outside of the native lab, and not in our trail.
+        if is_in_first_namespace().ok()? {
+            let modprobe = text("/proc/sys/kernel/modprobe").unwrap_or_default();
+            modprobe.trim().clone_into(&mut call.modprobe);
+        }
         if let Target::At {
             fd: Some(fd),
             cloexec,

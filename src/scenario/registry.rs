@@ -23,7 +23,7 @@ pub struct Registered {
     pub case: Option<&'static Case>,
 }
 
-/// Families whose scenarios execute one program each.
+/// Families whose scenarios make one start each.
 const WATCHED: [&str; 3] = ["container", LIES, "start"];
 /// The family of those in which the watched process lies about itself.
 pub const LIES: &str = "lies";

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
 use nix::sys::ptrace;
+use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{pipe2, read, write};
 
@@ -13,6 +14,8 @@ use crate::sys::{self, ForkResult};
 pub enum Hold {
     /// `PTRACE_TRACEME` of the child, without options.
     TraceMe,
+    /// The same with `PTRACE_O_TRACEEXEC`, set while the child stops itself.
+    TraceMeExec,
     /// `PTRACE_SEIZE`, without options.
     Seize,
     /// `PTRACE_SEIZE` with `PTRACE_O_TRACEEXEC`.
@@ -31,6 +34,9 @@ pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<
             drop(open);
             let ready = match hold {
                 Hold::TraceMe => ptrace::traceme().is_ok(),
+                Hold::TraceMeExec => ptrace::traceme()
+                    .and_then(|()| raise(Signal::SIGSTOP))
+                    .is_ok(),
                 Hold::Seize | Hold::SeizeExec => read(&gate, &mut [0]) == Ok(1),
             };
             match ready {
@@ -42,11 +48,19 @@ pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<
     };
     let options = match hold {
         Hold::TraceMe | Hold::Seize => ptrace::Options::empty(),
-        Hold::SeizeExec => ptrace::Options::PTRACE_O_TRACEEXEC,
+        Hold::TraceMeExec | Hold::SeizeExec => ptrace::Options::PTRACE_O_TRACEEXEC,
     };
-    if hold != Hold::TraceMe {
-        ptrace::seize(child, options).context("failed to seize")?;
-        write(&open, &[1]).context("failed to open the gate")?;
+    match hold {
+        Hold::TraceMe => {}
+        Hold::TraceMeExec => {
+            waitpid(child, Some(WaitPidFlag::__WALL)).context("failed to wait")?;
+            ptrace::setoptions(child, options).context("failed to set options")?;
+            ptrace::cont(child, None).context("failed to let it go on")?;
+        }
+        Hold::Seize | Hold::SeizeExec => {
+            ptrace::seize(child, options).context("failed to seize")?;
+            write(&open, &[1]).context("failed to open the gate")?;
+        }
     }
     let mut stops = Vec::new();
     loop {

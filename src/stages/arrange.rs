@@ -44,7 +44,7 @@ pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
     let place = |pid: i32| own.iter().position(|known| *known == pid);
     let last = own.len();
     let mut points = story.points;
-    // The launcher and processes outside of the scenario come first, as in the trail.
+    // Steps of the launcher and of processes outside of the scenario come first, as in the trail.
     points.sort_by_key(|(pid, point)| match (place(*pid), point) {
         (Some(place), _) => place + 1,
         (None, Point::Step(_)) => 0,

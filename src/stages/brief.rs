@@ -1,6 +1,6 @@
 //! The story in a few lines: who asks for what under which name, and where the names change.
 //!
-//! Of the stages only those are shown by which an observer knows a process, and what ends a call.
+//! Of the stages only landmarks are shown.
 //! A process that passes the same stages as one before it is told in a line.
 
 use std::fmt::Write as _;

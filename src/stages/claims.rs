@@ -1,7 +1,7 @@
 //! The story that this project rests on, as five sentences that are checked on every kernel.
 //!
-//! Each is checked on every exec of a dynamically linked program, and shows the lines that it
-//! rests on.
+//! Each is checked on the execs in which the ELF interpreter is seen to run, and shows the lines
+//! that it rests on.
 
 use std::ops::Range;
 
@@ -103,7 +103,7 @@ fn line(point: &Point) -> String {
     }
 }
 
-/// One exec that succeeded: from the call to the next one.
+/// One exec: from the call to the next one.
 #[derive(Debug)]
 pub struct Stretch<'a> {
     /// Name of the process.
@@ -112,7 +112,7 @@ pub struct Stretch<'a> {
     pub points: Vec<&'a Point>,
 }
 
-/// The execs of a story that went past the point of no return.
+/// The execs of a story that came to `begin_new_exec`.
 #[must_use]
 pub fn execs(points: &[Point]) -> Vec<Stretch<'_>> {
     let mut execs: Vec<Stretch<'_>> = Vec::new();
@@ -171,7 +171,7 @@ impl<'a> Stretch<'a> {
         self.steps_at(at..self.points.len()).next()
     }
 
-    /// The last `execute` before the point of no return, or the last that was not of the ELF
+    /// The last `execute` before `begin_new_exec`, or the last that was not of the ELF
     /// interpreter; with the `open` after it.
     fn opened(&self, loader: bool) -> Option<(usize, usize)> {
         let end = self.stage("begin-new-exec")?;

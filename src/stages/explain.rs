@@ -1,7 +1,6 @@
 //! The story in words, for a reader who does not know the kernel.
 //!
-//! Every sentence stands for something that was observed, in its order; nothing is said that was
-//! not seen.
+//! Its sentences stand for what was observed, in its order.
 
 use std::fmt::Write as _;
 
@@ -153,7 +152,7 @@ fn of_mark(mark: &StageMark, file: &str, next: Option<&str>) -> String {
         }
         "open" => match next {
             Some(path) => format!("The kernel opens {path} in order to execute it."),
-            None => "The kernel looks for the file and opens none: nobody is asked.".to_owned(),
+            None => "The kernel looks for the file; nobody is asked to execute it.".to_owned(),
         },
         "open-interpreter" => match next {
             Some(path) => format!("The kernel needs an interpreter: {path}."),
@@ -162,7 +161,7 @@ fn of_mark(mark: &StageMark, file: &str, next: Option<&str>) -> String {
         "try-misc" => format!("The kernel offers {file} to binfmt_misc."),
         "try-script" => format!("The kernel offers {file} to the handler of #! scripts."),
         "try-elf" => format!("The kernel offers {file} to the handler of ELF programs."),
-        REFUSED => format!("The handler {} does not take it: {detail}.", mark.symbol),
+        REFUSED => format!("The handler {} returns {detail}.", mark.symbol),
         "taken" => format!("The handler {} has done its work.", mark.symbol),
         RETURN if detail == "0" => "The kernel comes back from the call: it has worked.".to_owned(),
         RETURN => format!("The kernel comes back from the call: it has failed with {detail}."),
@@ -268,10 +267,7 @@ mod tests {
             "start p1 by launcher: execve /a\n\
              stage=refused                pid=p1 : load_script = ENOEXEC\n",
         );
-        assert!(
-            text.contains("load_script does not take it: ENOEXEC."),
-            "{text}"
-        );
+        assert!(text.contains("load_script returns ENOEXEC."), "{text}");
     }
 
     #[test]
@@ -302,7 +298,7 @@ mod tests {
              perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n",
         );
         assert!(
-            text.contains("The kernel looks for the file and opens none"),
+            text.contains("The kernel looks for the file; nobody is asked"),
             "{text}"
         );
     }

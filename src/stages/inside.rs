@@ -13,7 +13,7 @@ pub struct StageMark {
     pub process: String,
     /// Name of the stage, as `docs/stages.md` has it.
     pub stage: String,
-    /// The kernel's function or tracepoint that showed it.
+    /// The kernel's function or tracepoint that showed it, or `uprobe`.
     pub symbol: String,
     /// What more was seen there: a return value, a new comm, a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]

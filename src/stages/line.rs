@@ -54,7 +54,7 @@ pub fn lines(text: &[u8]) -> Result<Vec<Line>, String> {
 
 /// `COMM-PID [CPU] FLAGS COUNTER: WHAT`; the comm may hold anything.
 ///
-/// Source: `print_trace_line` and `trace_print_context` in kernel/trace/trace_output.c.
+/// Source: `trace_print_context` in kernel/trace/trace_output.c.
 fn parse(line: &str) -> Option<Line> {
     let (head, rest) = line.match_indices(" [").find_map(|(at, _)| {
         let (head, rest) = (&line[..at], &line[at + 2..]);

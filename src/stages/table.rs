@@ -70,7 +70,7 @@ pub const LOADER_RUNS: &str = "loader-runs";
 /// The first instruction of the program.
 pub const PROGRAM_RUNS: &str = "program-runs";
 
-/// Every stage, in the order in which the newest kernel can first pass them; `taken` stands beside `refused`.
+/// Every stage, in the order in which the newest kernel can first pass them, but `taken`, which stands beside `refused`.
 pub const WORDS: &[Word] = &[
     word(
         CALL,

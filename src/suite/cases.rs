@@ -31,7 +31,7 @@ pub struct Cases {
 pub struct Tally {
     /// Cases that the model agreed with.
     pub agreed: usize,
-    /// Cases that could not begin, because a file that they open is not there.
+    /// Cases that could not begin, as where a file that they open is not there.
     pub empty: usize,
     /// Everything that the model predicted.
     pub predicted: Agreement,

@@ -130,7 +130,7 @@ impl Guest<'_> {
         let mut queue = Queue { all, left };
         let mut told = false;
         while !queue.left.is_empty() && !stop.is_asked_for() {
-            // A pass of many boots is told once.
+            // A pass with a boot for each scenario is told once.
             if !(told && self.is_asked_once(pass.observers)) {
                 let _ = sender.send(RunEvent::Booting {
                     kernel: self.kernel,
@@ -148,7 +148,7 @@ impl Guest<'_> {
                 }
                 _ => continue,
             };
-            // The scenario that ran is broken; when none did, this kernel is given up.
+            // The scenario that ran is broken; where this boot came to none, all that are left are.
             let lost = match running {
                 Some(running) => queue
                     .left

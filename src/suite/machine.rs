@@ -19,8 +19,8 @@ use crate::vm::{sandbox, tsc};
 use crate::warm::{Draft, Key, LIMIT, State, Store, load, new_memory};
 use crate::wire::{GuestPlan, Job, Message, Order};
 
-/// What a guest's serial port holds while nobody reads it: a terminal's buffer takes 64 KiB and drops
-/// the rest (`tty_buffer_alloc` in drivers/tty/tty_buffer.c). A larger plan stands in the image.
+/// The largest order that is sent over a guest's serial port, which drops what its buffer does not take while nobody
+/// reads it (`tty_buffer_alloc` in drivers/tty/tty_buffer.c). A larger plan stands in the image.
 const CHANNEL: usize = 48 << 10;
 
 /// How the machines of a run begin.

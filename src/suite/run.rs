@@ -151,7 +151,7 @@ pub struct Suite {
     /// What guests carry for scenarios that are a user's, by name.
     pub(super) loads: BTreeMap<String, Load>,
     pub(super) cache: PathBuf,
-    /// How guests run, and why; not known before the first one is to be booted.
+    /// How guests run, and why; none before that is chosen.
     accel: Mutex<Option<Choice>>,
     /// SHA-256 of the fixture.
     pub fixture: String,
@@ -162,7 +162,7 @@ pub struct Suite {
 impl Suite {
     /// Prepares runs; `command` is the executable of the command, beside which the launcher lies.
     ///
-    /// Without a remembered verdict about KVM it boots `trial` under it; the running kernel is no
+    /// Where only a boot tells whether KVM works it boots `trial` under it; the running kernel is no
     /// trial for that, and then the first one that is booted is.
     ///
     /// # Errors
@@ -196,7 +196,7 @@ impl Suite {
         Ok(suite)
     }
 
-    /// How guests run, and why; none while nothing was booted.
+    /// How guests run, and why; none before that is chosen.
     #[must_use]
     pub fn accel(&self) -> Option<Choice> {
         self.accel.lock().ok().and_then(|choice| choice.clone())

@@ -1,7 +1,7 @@
 //! What a guest may say, and when: a kernel that somebody gave us need not be an honest one.
 //!
 //! Pure. A message that no guest of ours would send ends the session: a guest that lies about one
-//! thing is believed in nothing, and one that says the same for ever goes no further.
+//! thing is believed in nothing more.
 
 use std::ops::Range;
 

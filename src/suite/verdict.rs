@@ -1,6 +1,6 @@
 //! What a guest says of one view, as the host takes it: seen, or why not.
 //!
-//! Needs are judged on both sides. Only when guest and host find the same ones unmet is something
+//! Needs are judged on both sides. When guest and host find the same ones unmet, something is
 //! unsupported; when they disagree one of them is wrong, and it is broken.
 
 use crate::need::{KernelFacts, Need, Want, asked};

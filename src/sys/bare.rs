@@ -142,7 +142,7 @@ fn path_of(path: &str) -> Vec<u8> {
     [path.as_bytes(), &[0]].concat()
 }
 
-/// A whole file, in pieces of a page as `/proc` gives them.
+/// A whole file.
 ///
 /// # Errors
 ///
@@ -341,7 +341,7 @@ pub fn interval_timers() -> Result<[bool; 3], Failed> {
 pub fn crash() -> ! {
     const SIGABRT: usize = 6;
     let (process, thread) = (process_id() as usize, thread_id() as usize);
-    // Only when the signal is blocked is there something to do afterwards.
+    // Where the signal is blocked or ignored there is something to do afterwards.
     let _ = simple(number::TGKILL, process, thread, SIGABRT);
     exit(127)
 }

@@ -1,7 +1,7 @@
 //! Where the subject begins: from the stack that exec left to `main`, with what the compiler takes
 //! for granted of a C library. Compiled into that program alone (`src/subject/main.rs`).
 //!
-//! Nothing runs before `main`, so that the subject finds the state that exec left: the standard
+//! No library runs before `main`, so that the subject finds the state that exec left: the standard
 //! library ignores SIGPIPE, handles SIGSEGV and SIGBUS and sets an alternate stack.
 
 use alloc::vec::Vec;
@@ -136,7 +136,7 @@ struct Arena {
     used: AtomicUsize,
 }
 
-/// Twice what all arguments together may be by default (execve(2), "Limits on size of arguments").
+/// Twice what arguments and variables together may be by default (execve(2), "Limits on size of arguments and environment").
 const SIZE: usize = 4 << 20;
 
 #[global_allocator]

@@ -90,7 +90,7 @@ impl<'a> Invocation<'a> {
         Errno::result(result).map(drop)
     }
 
-    /// What the C library's execve(3) returns when it failed, and errno.
+    /// What the C library's execve returns when it failed, and errno.
     #[must_use]
     pub fn library_execve(&self, path: &CStr) -> (i32, Errno) {
         // SAFETY: both arrays end with a null pointer and their strings live as long as `self`.
@@ -218,7 +218,7 @@ impl<'a> Invocation<'a> {
         };
         let mut stack = vec![0_u128; 4096];
         // SAFETY: the child gets a stack of its own, of 64 KiB, calls execve only, and is waited
-        // for before stack and order go away. It shares memory but not the signal handlers.
+        // for before stack and order go away. It may share memory, but not the signal handlers.
         let pid = unsafe {
             libc::clone(
                 child,

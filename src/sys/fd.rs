@@ -8,11 +8,10 @@ use nix::libc;
 
 /// Takes over a descriptor that the kernel just made for us, such as a fanotify event's.
 ///
-/// Call it once for each descriptor that an event brings, and for nothing else.
+/// Call it once for each descriptor.
 #[must_use]
 pub fn adopt_fd(fd: RawFd) -> OwnedFd {
-    // SAFETY: the caller got this descriptor from the kernel in a message that is read only once,
-    // so that nobody else owns it.
+    // SAFETY: the caller got this descriptor from the kernel, and nobody else owns it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 

@@ -1,4 +1,4 @@
-//! The mount calls that work on descriptors (open_tree(2), move_mount(2)), and extended attributes.
+//! A mount as a descriptor (open_tree(2)), extended attributes, and a process's exe.
 
 use std::ffi::CStr;
 use std::os::fd::{OwnedFd, RawFd};

@@ -20,7 +20,7 @@ struct Pool {
     buffer: [u8; SEED],
 }
 
-/// Mixes a seed of 32 bytes in, and has everything random come from it from now on.
+/// Mixes a seed of 32 bytes in, and has the kernel's generator take it up at once.
 ///
 /// # Errors
 ///

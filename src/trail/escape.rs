@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 /// Writes bytes as text: what is no UTF-8, backslashes and characters that are not seen become `\xNN`.
 ///
-/// A path may hold any byte but NUL and `/` (path_resolution(7)), a comm any byte but NUL. Not seen are
+/// A path may hold any byte but NUL, and so may a comm. Not seen are
 /// control characters, but also those that turn the direction of writing, part lines and paragraphs,
 /// take no room, or are not assigned.
 #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! A comm may hold ` : path=`, an argument ` | `. Their first character is then written as `\xNN`,
 //! which no value holds by itself: [`super::printable`] writes a backslash as `\x5c`, and escapes no
-//! character that a reader sees.
+//! other character that a reader sees.
 
 use std::borrow::Cow;
 

@@ -70,7 +70,7 @@ fn flavour(release: &str) -> String {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LabKind {
-    /// A kernel of the table in QEMU.
+    /// A kernel in QEMU.
     Vm,
     /// The running kernel, in private namespaces.
     Native,

@@ -3,7 +3,7 @@
 //! A [`Sighting`] is what an observer saw, with the kernel's numbers in it. [`normalise`] gives
 //! the numbers names and makes a [`Trail`] of it, which [`text`] writes in the form that snapshots
 //! have and [`parse`] reads back.
-//! Everybody uses this module; it uses nobody.
+//! Most modules use this one; it uses `arch` alone.
 
 mod agreement;
 mod escape;

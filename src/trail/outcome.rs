@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The trail is what the baseline says.
+    /// It is what the baseline says.
     Same,
     /// It is not held to a baseline: there is none for it, or the run is about an agent of the user's, whose
     /// footprint it shows.
     Seen,
-    /// The trail differs from the baseline.
+    /// It differs from the baseline.
     Changed,
     /// There is no baseline yet.
     New,
-    /// A declared need is not met by this kernel or lab.
+    /// What it needs is not there.
     Unsupported,
-    /// Our side failed: boot, time-out, panic, lost channel.
+    /// It could not be observed: no boot, a panic, a time-out, a lost channel.
     Broken,
 }
 

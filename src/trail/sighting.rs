@@ -13,9 +13,9 @@ pub struct Sighting {
     pub pid: i32,
     /// Its parent's process id; 0 when the parent is not visible or the process is gone.
     pub ppid: i32,
-    /// Target of `/proc/PID/exe`; none for a kernel thread or a dead process.
+    /// Target of the exe link of the thread that waits; none where it cannot be read.
     pub exe: Option<String>,
-    /// `/proc/PID/comm`, which is the leader's; none when the process was gone.
+    /// The leader's comm (proc_pid_stat(5), field 2); none when the process was gone.
     pub comm: Option<String>,
     /// Comm of the thread that waits, where it is not the leader.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, Found, Mask, ToldTo, Verdict};
 
-/// What stands for an exe link that is not there: a path begins with a slash, and what is no path
-/// has a colon.
+/// What stands for an exe link that is not there: a path begins with a slash.
 pub(super) const NO_EXE: &str = "none";
 
 /// One permission event, with the identity that the process had while the kernel held it.
@@ -19,15 +18,15 @@ pub struct Step {
     pub process: String,
     /// Name of its parent at that moment.
     pub parent: String,
-    /// What the mask means: `execute` or `open`.
+    /// What the mask means, such as `execute` or `open`.
     pub step: String,
     /// The event mask as the kernel gave it.
     pub mask: Mask,
-    /// Target of `/proc/PID/exe`; `none` where there is no such link.
+    /// Target of the exe link of the thread that waits; `none` where there is no such link.
     pub exe: String,
-    /// Whether `/proc/PID/exe` led anywhere (a kernel thread has none).
+    /// Whether that link led anywhere (a kernel thread has none).
     pub exe_link: bool,
-    /// `/proc/PID/comm`, which is the leader's, at most 15 bytes.
+    /// The leader's comm (proc_pid_stat(5), field 2).
     pub comm: String,
     /// Comm of the thread that waits, where it is not the leader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +51,7 @@ pub struct Step {
 pub struct Started {
     /// Name of the process.
     pub process: String,
-    /// Who started it: the launcher, another process of the trail, or `kthreadd` for the kernel.
+    /// Who started it: the launcher, another process of the trail, or `kthreadd` or `kworker` for the kernel.
     pub by: String,
     /// The system call that the launcher's child made; none for a process that it did not start.
     pub call: Option<String>,
@@ -121,7 +120,8 @@ pub struct Trail {
     /// The listener that hung inside the kernel, so that nothing is known of the steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hang: Option<String>,
-    /// For a scenario that observes several starts: each with its heading. All else is empty then.
+    /// For a scenario that observes several starts: each with its heading. All else but
+    /// `verdicts` and `facts` is empty then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Section>,
     /// What a scenario of family `contract/` says of its claims.

@@ -3,11 +3,11 @@
 //!
 //! A [`View`] is everything that is particular about one of them: how its body is read and written,
 //! to whom it applies, what a loss means, how two of them compare, how it is explained and shown.
-//! [`VIEWS`] is the list; whoever handles views loops over it and names none. A [`Record`] is one
+//! [`VIEWS`] is the list; whoever handles views loops over it. A [`Record`] is one
 //! scenario on one kernel: a [`ViewSeen`] for each view, with its outcome.
 //!
 //! A new view is one file here with one line in [`VIEWS`], beside its observer
-//! ([`crate::observer`]). All of it is pure.
+//! ([`crate::observer`]).
 
 mod body;
 mod judged;

@@ -1,4 +1,4 @@
-//! How a guest runs: with KVM only when a real kernel booted under it, else by emulation.
+//! How a guest runs: as the user says, else with KVM when a real kernel booted under it, else by emulation.
 
 use std::fmt;
 use std::fs;

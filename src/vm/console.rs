@@ -29,8 +29,8 @@ const MARKERS: [(&str, &str); 6] = [
 
 /// How many lines are kept.
 const KEPT: usize = 400;
-/// How many bytes of a line are kept; the kernel's own have at most 1,024 (`PRINTK_MESSAGE_MAX` of
-/// kernel/printk/internal.h is twice that).
+/// How many bytes of a line are kept; the kernel formats a record with its prefixes into no more
+/// (`PRINTK_MESSAGE_MAX` of kernel/printk/internal.h).
 const LONGEST: usize = 2048;
 /// How many lines an error shows.
 const SHOWN: usize = 12;

@@ -1,8 +1,8 @@
 //! QEMU's own channel (QMP): a running machine is saved to a file, and restored from one.
 //!
 //! The guest's memory is not in that file. It lies in a file of its own, which the machine that is
-//! saved shares and the restored one maps privately (`x-ignore-shared`), so that saving and restoring
-//! copy none of it.
+//! saved shares and the restored one maps privately (`x-ignore-shared`), so that QEMU copies none of
+//! it when it saves and restores.
 
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::wire::Link;
 
-/// How long QEMU may take for anything that it is asked, on a busy machine.
+/// How long QEMU may take for all that it is asked, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The channel to one QEMU.

@@ -164,7 +164,7 @@ impl Ingredients {
     ) -> Result<Initramfs> {
         let mut tree = Tree::default();
         let file = |bytes| Entry::File { mode: 0o755, bytes };
-        // The kernel opens /dev/console from here before PID 1 can mount anything.
+        // /dev/console, which PID 1 begins with, is in it by the kernel's own initramfs (usr/default_cpio_list).
         tree.add("dev", Entry::Directory(0o755))?;
         tree.add("exetrail/launcher", file(self.programs.launcher().into()))?;
         tree.add("exetrail/subject", file(SUBJECT.into()))?;

@@ -1,4 +1,4 @@
-//! QEMU's command line, and nothing else of QEMU.
+//! QEMU's command line, and its descriptors.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -92,7 +92,7 @@ pub enum Terminal {
     Host,
 }
 
-/// A machine that runs; its output comes through pipes.
+/// A machine that runs, and our ends of its channels.
 #[derive(Debug)]
 pub struct Running {
     /// QEMU.
@@ -245,7 +245,7 @@ impl Machine<'_> {
         }
         let terminal = match self.terminal {
             Terminal::None => None,
-            Terminal::Ours => Some("stdio,id=terminal,signal=off".to_owned()),
+            Terminal::Ours => Some("stdio,id=terminal,signal=on".to_owned()),
             Terminal::Host => Some(format!("socket,id=terminal,fd={INPUT_FD}")),
         };
         if let Some(terminal) = terminal {
@@ -282,7 +282,7 @@ pub fn hardware(accel: Accel, cpus: u32, memory: u64) -> Vec<String> {
 /// The kernel's command line.
 ///
 /// A panic ends QEMU (`panic=-1` with `-no-reboot`); the crypto API's self-tests would take a third of the
-/// boot, and so do two modules that cannot be kept from testing themselves; only errors go to the console, which is slow.
+/// boot, and two modules that test themselves all the same are left out; only errors go to the console, which is slow.
 /// An emulated kernel is told how fast its counter runs ([`tsc`]).
 fn append(accel: Accel, parameters: &str) -> String {
     let counter = match accel {

@@ -2,8 +2,8 @@
 //!
 //! [`table`] says which kernels there are, [`payload`] takes the kernel out of its image,
 //! [`programs`] finds our own, [`image`] builds what it boots with, [`accel`] chooses how, [`machine`] is QEMU's command line,
-//! [`tsc`] how fast its counter runs, [`sandbox`] what QEMU may do, [`control`] its own channel and [`session`] one run of a guest from start to end. Nothing is written to a disk here: image, console and
-//! records are descriptors, so that nothing can be left behind.
+//! [`tsc`] how fast its counter runs, [`sandbox`] what QEMU may do, [`control`] its own channel and [`session`] one run of a guest from start to end. Image, console and
+//! records are descriptors, so that nothing of them can be left behind.
 
 pub mod accel;
 pub mod console;

@@ -151,7 +151,7 @@ fn build(command: &Path) -> Result<()> {
 ///
 /// # Errors
 ///
-/// The program is no 64-bit ELF file, or asks for an interpreter.
+/// The program is no ELF file, is cut, or asks for an interpreter.
 pub fn loadable(bytes: &[u8]) -> Result<Vec<u8>> {
     let elf = Elf::parse(bytes).context("it is not an ELF file")?;
     if elf
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_dynamic_program_is_refused_with_the_likely_cause() {
-        // Two program headers' worth of an ELF file whose second one is PT_INTERP.
+        // This program, with PT_INTERP as its first program header.
         let mut elf = std::fs::read("/proc/self/exe").unwrap();
         let first = usize::try_from(Elf::parse(&elf).unwrap().header.e_phoff).unwrap();
         elf[first..first + 4].copy_from_slice(&PT_INTERP.to_le_bytes());

@@ -1,7 +1,7 @@
-//! What QEMU may do on the host: no more than to run a machine.
+//! What QEMU may not do on the host.
 //!
 //! A guest is a kernel that somebody gave us, and QEMU has had bugs by which a guest gets out. It
-//! runs under its own seccomp filter, and not as root where we are root.
+//! runs under its own seccomp filter, and without KVM not as root where we are root.
 
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
@@ -30,7 +30,7 @@ pub fn options() -> &'static [&'static str] {
 
 /// Whether QEMU is nobody while we are root.
 ///
-/// Not so under KVM, whose device is root's and its group's, and where nobody is no user of our user namespace.
+/// Not so under KVM, whose device may be root's and its group's alone, and where nobody is no user of our user namespace.
 pub fn drops_root(accel: Accel) -> bool {
     static POSSIBLE: OnceLock<bool> = OnceLock::new();
     let possible =

@@ -6,7 +6,7 @@ jq --unbuffered -nRc {filter} < /dev/tool.lines > /dev/tool.events & read=$!
 exec 3< /dev/tool.events
 while :; do
     IFS= read -r -u 3 -t 0.3 event && break
-    # Beyond 128 it is the time that is over; else both have ended.
+    # Beyond 128 it is the time that is over; else jq has ended.
     (( $? > 128 )) || break
     bash -c 'env true'
 done

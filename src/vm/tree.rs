@@ -241,7 +241,7 @@ impl Tree {
 
     /// Writes the tree as a cpio archive of the form that the kernel unpacks (newc).
     ///
-    /// Inode numbers count up from 1, times and owners are 0.
+    /// Inode numbers count up from 1, times are 0.
     ///
     /// # Errors
     ///

@@ -1,9 +1,10 @@
 //! How fast the time stamp counter of an emulated guest runs: as the host's, which QEMU hands on (`cpu_get_host_ticks`
 //! in include/qemu/timer.h).
 //!
-//! A kernel that is not told measures it against the PIT: it starts a countdown of 10 ms, reads the counter, and reads it
-//! again when the countdown is over (`pit_calibrate_tsc` in arch/x86/kernel/tsc.c). Where QEMU loses its CPU between start
-//! and first reading, most of the 10 ms have passed by then; what is left is 1,000 even readings, and taken for the whole.
+//! A kernel that is not told measures it against the PIT: where `quick_pit_calibrate` fails it starts a countdown of
+//! 10 ms, reads the counter, and reads it again when the countdown is over (`pit_calibrate_tsc` in
+//! arch/x86/kernel/tsc.c). Where QEMU loses its CPU between start and first reading, most of the 10 ms may have passed by
+//! then; what is left is 1,000 even readings or more, and taken for the whole.
 //! The smallest of three results counts, against the HPET's, and the later one that would correct it is refused, being off
 //! by more than 1 %. Such a clock runs up to 60 times too fast.
 

@@ -23,7 +23,7 @@ fn all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (count, all) = (missed.len(), cell.executed().count());
     missed.dedup();
     let evidence = format!(
-        "{count} of {all} execs have none ({}); a content that was executed before has no second one",
+        "{count} of {all} execs have none ({}); a file that was executed before has no second one for the same content",
         missed.join(", ")
     );
     Some((holds_or(count == 0, Judgement::Contradicted), evidence))

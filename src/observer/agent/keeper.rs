@@ -1,6 +1,6 @@
 //! The process that starts an agent, reads what it says, and outlives it.
 //!
-//! It reads at all times, so that an agent never waits for us; what it keeps has a limit. It is the
+//! It reads at all times; what it keeps has a limit. It is the
 //! subreaper of everything that the agent starts: who is below it is the agent's.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -26,7 +26,7 @@ use crate::sys::{self, ForkResult};
 use crate::trail::printable;
 use crate::wire::{AgentCommand, Link, LinkError, until};
 
-/// How much an agent may say of one scenario; the tenth part of a message that the host takes.
+/// How much an agent may say of one scenario; less than the tenth part of a message that the host takes.
 const FLOOD: usize = 768 << 10;
 /// The longest line of it.
 const LONGEST: usize = 64 << 10;
@@ -75,7 +75,7 @@ pub struct Words {
     pub errors: Vec<String>,
 }
 
-/// A keeper with its agent; it is killed when dropped, and the agent is nobody's then.
+/// A keeper with its agent; both are killed when it is dropped.
 #[derive(Debug)]
 pub struct Keeper {
     pid: Pid,

@@ -4,7 +4,7 @@
 //! It is started before the first scenario and lives on, under a keeper ([`keeper`]) whose tree is spared
 //! when a scenario's processes are ended, and whose own opens the monitor answers and does not tell. When
 //! a watch is over, a program is executed on each CPU that is no scenario's: once the agent has told of
-//! those, it has told of everything before. Where it does not, a time limit ends the wait.
+//! those, nothing more is waited for. Where it does not, a time limit ends the wait.
 
 mod keeper;
 
@@ -289,7 +289,7 @@ fn timed() -> Result<Duration> {
     Ok(begin.elapsed())
 }
 
-/// Executes our own program, on a file system that nobody watches.
+/// Executes our own program, on a file system that the monitor does not watch.
 fn exec() -> Result<i32> {
     let mut command = Command::new(SUBJECT);
     command.env_clear().env(ROLE, Role::Exit.name());

@@ -1,4 +1,4 @@
-//! AppArmor in complain mode: a profile that allows nothing, and refuses nothing.
+//! AppArmor in complain mode: a profile that allows nothing, and refuses little (`start/memfd`).
 //!
 //! The profile is loaded once a boot, compiled already (`profiles` beside this has its text); the child
 //! takes it on, and each exec from there gets a profile of its own below it, which allows nothing either. What
@@ -16,7 +16,14 @@ use crate::need::{Host, Need};
 use crate::trail::LabKind;
 use crate::wire::{Failure, Submit};
 
-pub use profile::{COMPLAINS, Profile, REFUSES, is_enabled, take_on};
+pub use profile::{COMPLAINS, Profile, REFUSES, take_on};
+
+/// The module is there and takes profiles.
+pub const APPARMOR: Need = Need {
+    what: "AppArmor (CONFIG_SECURITY_APPARMOR)",
+    host: Host::Config("CONFIG_SECURITY_APPARMOR"),
+    probe: |_| profile::is_enabled(),
+};
 
 /// One profile a boot.
 pub const KIND: Kind = Kind {
@@ -27,11 +34,7 @@ pub const KIND: Kind = Kind {
             host: Host::Vm,
             probe: |lab| lab == LabKind::Vm,
         },
-        Need {
-            what: "AppArmor (CONFIG_SECURITY_APPARMOR)",
-            host: Host::Config("CONFIG_SECURITY_APPARMOR"),
-            probe: |_| is_enabled(),
-        },
+        APPARMOR,
         Need {
             what: "auditing of system calls (CONFIG_AUDITSYSCALL)",
             host: Host::Config("CONFIG_AUDITSYSCALL"),

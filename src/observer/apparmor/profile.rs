@@ -16,7 +16,7 @@ pub struct Profile {
     policy: &'static [u8],
 }
 
-/// Allows nothing, and reports instead of refusing.
+/// Allows nothing, and reports instead of refusing, with exceptions (`start/memfd`).
 pub static COMPLAINS: Profile = Profile {
     name: "exetrail",
     policy: include_bytes!("complains.policy"),

@@ -1,6 +1,6 @@
 //! The process connector: the kernel's messages about processes, by netlink.
 //!
-//! It tells ids and nothing else, so whoever uses it looks the rest up in `/proc`, some time later.
+//! Of an exec it tells ids and nothing else, so whoever uses it looks the rest up in `/proc`, some time later.
 //! When that is, is random; here it is the next step of the process that the monitor holds, or
 //! never, when the process has no further step. Messages are taken out of the socket at each step,
 //! which places them: the kernel puts them there before the process goes on (`proc_exec_connector`

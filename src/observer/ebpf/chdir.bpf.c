@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
  *
- * exec-fork-chdir: the working directory of every process, kept from what chdir is given, and the full
+ * exec-fork-chdir: the working directories of processes, kept from what chdir is given, and the full
  * path of a program made of it. Nothing of the kernel's structs is read but what the tracepoints of
  * fork and exec hand over. The working directories that processes had before are put in by the observer.
  */

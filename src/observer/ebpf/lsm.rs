@@ -22,8 +22,9 @@ static OBJECT: Object = Object {
     begin: |_| Ok(()),
 };
 
-/// Why such programs are attached and never called: the kernel calls the modules that are in `lsm=`
-/// alone (`ordered_lsm_init` in security/security.c, `lsm_order_parse` in security/lsm_init.c on newer kernels), and attaching asks nobody.
+/// Why such programs are attached and never called: the kernel calls the modules of its list
+/// alone (`ordered_lsm_init` in security/security.c, `lsm_order_parse` in security/lsm_init.c on newer kernels), and
+/// attaching asks nobody.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 //! They are C (`*.bpf.c`), compiled by clang when exetrail is built, and loaded here by aya. An observer
 //! is one such file, which names what each of its programs is attached to, and a [`Kind`]. All leave
 //! notes of one form in a ring ([`note`]), with the number of steps that there were; the hook of the
-//! monitor tells them that number while the process is held. They are attached once a boot, and listen
-//! between [`Observer::arm`] and [`Observer::disarm`] alone.
+//! monitor tells them that number while the process is held. They are attached once a boot, and leave
+//! notes between [`Observer::arm`] and [`Observer::disarm`] alone.
 
 mod cgroup;
 pub mod chdir;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
  *
  * What the programs have in common: the kernel's structs as far as they are read, the note that an
- * event leaves, and the two maps that they share with the observer. `note.rs` reads what this writes.
+ * event leaves, and the maps that they share with the observer. `note.rs` reads what this writes.
  *
- * The structs are those of the kernel with everything left out that nobody reads; where a field lies
+ * The structs are those of the kernel without most of their fields; where a field lies
  * in the running kernel is put in when a program is loaded (CO-RE).
  */
 #ifndef NOTE_BPF_H

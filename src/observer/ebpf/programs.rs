@@ -238,7 +238,8 @@ impl OnHeld for Steps {
     }
 }
 
-/// Loads a program and attaches it to what it is named for; false where this kernel has no such place.
+/// Loads a program and attaches it to what it is named for; false where this kernel has no such place,
+/// or does not allow it there what it does.
 fn attach(name: &str, program: &mut Program, types: &Btf) -> Result<bool, ProgramError> {
     let attached = match program {
         Program::BtfTracePoint(program) => {

@@ -16,7 +16,7 @@ const RANGE: u8 = 6;
 pub struct FanEvent {
     /// All 64 bits.
     pub mask: Mask,
-    /// The file, or `FAN_NOFD` (-1) when the queue has overflowed.
+    /// The file, or a negative number where there is none: `FAN_NOFD`, or an errno.
     pub fd: i32,
     /// Process (or thread) that waits.
     pub pid: i32,

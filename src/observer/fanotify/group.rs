@@ -23,7 +23,7 @@ const FAN_ERRNO_SHIFT: u32 = 24;
 pub enum Class {
     /// `FAN_CLASS_CONTENT`.
     Content,
-    /// `FAN_CLASS_PRE_CONTENT`: asked before the others, and free to choose an errno.
+    /// `FAN_CLASS_PRE_CONTENT`: asked before the others, and may deny with another errno.
     PreContent,
 }
 
@@ -76,7 +76,7 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// Not root (`EPERM`), or a kernel without `CONFIG_FANOTIFY_ACCESS_PERMISSIONS` (`EINVAL`).
+    /// Not root (`EPERM`), or a kernel without `CONFIG_FANOTIFY` (`ENOSYS`) or a flag (`EINVAL`).
     pub fn new(ids: Ids, class: Class) -> Result<Group> {
         Group::with(ids, class, EventFFlags::empty(), Unopened::Noticed)
     }
@@ -98,8 +98,7 @@ impl Group {
             .or_else(|_| Group::with(ids, class, flags, Unopened::Noticed))
     }
 
-    /// Makes a group whose queue has a limit, `fs.fanotify.max_queued_events`: what does not fit is
-    /// not asked.
+    /// Makes a group whose queue has a limit: what does not fit is not asked.
     ///
     /// # Errors
     ///
@@ -134,8 +133,8 @@ impl Group {
         let fanotify = Fanotify::init(flags, event_flags).map_err(|errno| match errno {
             Errno::EPERM => anyhow::anyhow!("failed to make a fanotify group: it takes root"),
             Errno::EINVAL | Errno::ENOSYS => anyhow::anyhow!(
-                "failed to make a fanotify group: this kernel has no permission events \
-                 (CONFIG_FANOTIFY_ACCESS_PERMISSIONS)"
+                "failed to make a fanotify group: this kernel does not have what is asked for \
+                 (CONFIG_FANOTIFY)"
             ),
             errno => anyhow::anyhow!("failed to make a fanotify group: {errno}"),
         })?;
@@ -193,8 +192,8 @@ impl Group {
             .mark(flags, mask, nix::fcntl::AT_FDCWD, Some(path))
             .map_err(|errno| match errno {
                 Errno::EINVAL => anyhow::anyhow!(
-                    "its file system refuses permission events, as /proc and other pseudo file \
-                     systems do"
+                    "its file system refuses permission events, as /proc does, or this kernel has \
+                     none (CONFIG_FANOTIFY_ACCESS_PERMISSIONS)"
                 ),
                 errno => errno.into(),
             })

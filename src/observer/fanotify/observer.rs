@@ -17,7 +17,7 @@ pub const KIND: Kind = Kind {
     make: || Box::new(Fanotify::default()),
 };
 
-/// A monitor process for each scenario, or for each watch that others have hooks in.
+/// A monitor process, for as many watches of a scenario as it can serve.
 #[derive(Debug, Default)]
 struct Fanotify {
     monitor: Option<Monitor>,

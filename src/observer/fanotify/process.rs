@@ -13,9 +13,9 @@ use crate::trail::{Later, LaterThread, printable};
 /// The identity of a process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Target of the exe link; none for a kernel thread or a dead process.
+    /// Target of the exe link; none where it cannot be read, as of a kernel thread.
     pub exe: Option<String>,
-    /// Name of the leader, of at most 15 bytes; none when the process is gone.
+    /// Name of the leader; none when the process is gone.
     pub comm: Option<String>,
     /// Name of the thread that was asked about, where it is not the leader.
     pub thread: Option<String>,

@@ -1,4 +1,4 @@
-//! A library that LD_PRELOAD has the loader bring into each dynamic program, where it stands before the exec and
+//! A library that LD_PRELOAD has the loader bring into dynamic programs, where it stands before the exec and
 //! spawn functions of the C library (`preload.c`).
 //!
 //! It changes what it watches: another library is opened, and another variable is in the environment. So it has a

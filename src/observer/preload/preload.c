@@ -1,7 +1,8 @@
 /*
- * What LD_PRELOAD loads into each dynamic program: the exec and spawn functions of the C library, each saying
- * what it was given before it goes on to the real one. It needs no library and opens nothing: a datagram goes to an
- * abstract socket, with which the kernel tells who sent it. build.rs compiles it; mod.rs beside it reads what it says.
+ * What LD_PRELOAD loads into dynamic programs: the exec and spawn functions of the C library, each saying
+ * what it was given before it goes on to the real one. It names no library and opens one file, of /proc: a
+ * datagram goes to an abstract socket, with which the kernel tells who sent it. build.rs compiles it; mod.rs beside
+ * it reads what it says.
  *
  * A message is a letter and strings that end with a zero byte: the name of the function, then
  *   C  it is called: path, arguments

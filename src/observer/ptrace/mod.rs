@@ -34,7 +34,7 @@ pub const KIND: Kind = Kind {
     name: "ptrace-seccomp",
     needs: &[
         Need {
-            what: "a virtual machine: the filter takes CAP_SYS_ADMIN of the first user namespace",
+            what: "a virtual machine: the filter takes CAP_SYS_ADMIN",
             host: Host::Vm,
             probe: |lab| lab == LabKind::Vm,
         },

@@ -1,7 +1,7 @@
-//! The tracer's side: it seizes one process, follows whatever that starts, and ends when all have ended.
+//! The tracer's side: it seizes one process, follows what that starts (but with CLONE_UNTRACED), and ends when all have ended.
 //!
 //! A tracee stops where its filter says so (`PTRACE_EVENT_SECCOMP`), where an exec has come about, where it starts
-//! something, and for each signal; from a stop of the filter it goes on to the end of the call, which tells the
+//! something, and for each signal but SIGKILL; from a stop of the filter it goes on to the end of the call, which tells the
 //! result. Nothing is opened here but files of `/proc`, which nobody watches.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,7 @@ const LONGEST: usize = 4096;
 const ARGUMENT: usize = 128;
 const MOST: usize = 32;
 
-/// Traces the process that comes to this socket, and all that it starts.
+/// Traces the process that comes to this socket, and what it starts.
 pub fn trace(listener: UnixListener, notes: &mut Notes) -> Result<()> {
     let (mut child, _) = listener.accept().context("failed to wait for a tracee")?;
     drop(listener);

@@ -81,7 +81,7 @@ pub fn parts(trail: &Trail, seen: &[ViewSeen]) -> Vec<Part> {
             strands: strands(trail, &marks),
         });
     }
-    // A scenario of several execs has no further views.
+    // A scenario of several cases has no further views.
     parts.extend(trail.cases.iter().map(|case| Part {
         heading: Some(case.heading.clone()),
         said: case.trail.hang.iter().map(|hang| hung(hang)).collect(),

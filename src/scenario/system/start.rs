@@ -150,7 +150,7 @@ impl System {
         Ok(())
     }
 
-    /// Runs a program and answers one event with something other than FAN_ALLOW.
+    /// Runs a program and does something else at one event than to allow it at once.
     ///
     /// `event` is only for the heading, beside the event's number.
     ///
@@ -213,7 +213,7 @@ impl System {
         heading: Option<String>,
         policy: Option<Policy>,
     ) -> Result<Seen> {
-        // Once the watch has begun, nothing can be read any more.
+        // Once the watch has begun, what is watched cannot be read unseen.
         self.contents.read_all(Path::new("/tmp"));
         let further = self.made.iter().chain(&self.also);
         further.for_each(|path| self.contents.read_all(path));

@@ -374,3 +374,18 @@ fn a_loader_is_known_as_long_as_its_exec_lasts() {
         "p1 program-runs /101"
     );
 }
+
+#[test]
+fn what_binfmt_misc_has_opened_is_the_loader_where_the_elf_handler_comes_to_its_interpreter() {
+    let misc = ["alloc_bprm <-a", "load_misc_binary <-a", "open_exec <-a"];
+    let after = |handler: &'static str| {
+        let mut parts: Vec<_> = misc.iter().map(|stage| (101, *stage)).collect();
+        parts.push(STEP);
+        parts.push((900, "tracing_mark_write: exetrail entry 1 1a_2"));
+        parts.extend([(101, handler), (101, "open_exec <-a")]);
+        parts.push((101, "e_1a_2: (0x401000)"));
+        story(&parts).unwrap().pop().unwrap()
+    };
+    assert_eq!(after("load_elf_binary <-a"), "p1 loader-runs /101");
+    assert_eq!(after("load_script <-a"), "p1 program-runs /101");
+}

@@ -3,7 +3,7 @@
 use super::Way;
 use crate::view::ViewName;
 
-/// Records of a profile that allows nothing and refuses nothing.
+/// Records of a profile in complain mode that allows nothing.
 #[derive(Debug)]
 pub struct AppArmor;
 

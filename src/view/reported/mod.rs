@@ -1,5 +1,5 @@
 //! The views of the other ways of watching: each reports events ([`crate::event`]), so that a file
-//! here says its name, what it is and to whom it applies, and no more.
+//! here says little more than its name, what it is and to whom it applies.
 
 mod agent;
 mod apparmor;

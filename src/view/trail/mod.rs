@@ -1,4 +1,4 @@
-//! The view `trail`: every permission event, with the identity that was seen while it was held.
+//! The view `trail`: the permission events, with the identity that was seen while it was held.
 
 mod show;
 

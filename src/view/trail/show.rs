@@ -97,7 +97,7 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
 }
 
 impl Step {
-    /// Whether its process had not yet passed the point of no return.
+    /// Whether its process still had the exe of its first step.
     pub fn exe_of_old(&self, trail: &Trail) -> bool {
         let first = trail.steps.iter().find(|step| step.process == self.process);
         first.is_some_and(|first| first.exe == self.exe)

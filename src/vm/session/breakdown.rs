@@ -19,7 +19,7 @@ pub enum Breakdown {
     /// Something failed; with the console's last lines.
     #[error("{0}")]
     Broken(String),
-    /// The guest did what it was to do, and QEMU could not write down its state; with what it said.
+    /// The guest did what it was to do, and its state was not saved; with what QEMU said.
     #[error("{0}")]
     Unsaved(String),
 }
