@@ -1,11 +1,11 @@
 //! What is claimed of execveat's errors and is not claimed of execve, or otherwise.
 //!
 //! execveat differs from execve in how the file is found and in what a file is called that is found by a descriptor (`/dev/fd/5`:
-//! `AT_EXECFN`, comm, what a script's interpreter is told); `AT_EXECVE_CHECK` is its own as well. Both are
+//! `AT_EXECFN`, what a script's interpreter is told; comm: `contract/unsaid_comm`); `AT_EXECVE_CHECK` is its own as well. Both are
 //! `do_execveat_common` (fs/exec.c). So a directory is EACCES, as for execve (`may_open` in
 //! fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
 //! is ENOENT (`getname_flags`), whatever the descriptor; a program for another machine is ENOEXEC where no entry of binfmt_misc takes it.
-//! `noexec` is EACCES (`path_noexec`). Nobody asks whether the file system is read-only. Whether the file of a descriptor still
+//! `noexec` is EACCES (`path_noexec`). A read-only file system is no error. Whether the file of a descriptor still
 //! has a name only AppArmor asks (`d_namespace_path`), and by the answer it refuses a confined caller alone: those starts succeed. So does that
 //! of a caller who is traced: `check_unsafe_exec` asks for it, to keep rights back; only
 //! security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of AppArmor).
@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use nix::mount::{MsFlags, mount};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Flaw, Hold, Scenario, System, traced};
+use crate::scenario::{Elf, ErrnoClaim, Evidence, Exec, Flaw, Hold, Scenario, System, traced};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "errors that are claimed of execveat and not of execve, or otherwise",
@@ -52,6 +52,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let at =
         |what: &str, fd, path: &std::ffi::CStr, flags| Exec::at("execveat", what, fd, path, flags);
     let long = std::ffi::CString::new("x".repeat(256))?;
+    let longer = std::ffi::CString::new(format!("/tmp{}//good", "/.".repeat(2043)))?;
     let path_only = OFlag::O_PATH;
 
     // Id, errno, what is stated with its start.
@@ -138,15 +139,27 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         (
             "at-error/ENAMETOOLONG",
             Errno::ENAMETOOLONG,
-            vec![("component of 256 bytes", at("x...", AT_FDCWD, &long, 0)?)],
+            vec![
+                ("component of 256 bytes", at("x...", AT_FDCWD, &long, 0)?),
+                (
+                    "filename of 4096 bytes",
+                    at("/tmp/./...", AT_FDCWD, &longer, 0)?,
+                ),
+            ],
         ),
         (
             "at-error/ENOENT",
             Errno::ENOENT,
-            vec![(
-                "a name that is missing",
-                none.opened(5, "/tmp/directory", path_only | OFlag::O_DIRECTORY),
-            )],
+            vec![
+                (
+                    "a name that is missing",
+                    none.opened(5, "/tmp/directory", path_only | OFlag::O_DIRECTORY),
+                ),
+                (
+                    "a component that is missing",
+                    at("/tmp/none/good", AT_FDCWD, c"/tmp/none/good", 0)?,
+                ),
+            ],
         ),
         (
             "at-error/ENOENT_deleted",
@@ -179,14 +192,6 @@ fn run(system: &mut System) -> anyhow::Result<()> {
                 at("/tmp/noexec/inner", AT_FDCWD, c"/tmp/noexec/inner", 0)?,
             )],
         ),
-        (
-            "at-error/EACCES_read_only",
-            Errno::EACCES,
-            vec![(
-                "mounted read-only",
-                at("/tmp/readonly/inner", AT_FDCWD, c"/tmp/readonly/inner", 0)?,
-            )],
-        ),
     ];
     system.file("gone", &good, 0o755)?;
     for (id, errno, starts) in &claims {
@@ -196,6 +201,15 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         }
         claim.verdict()?;
     }
+    let mut claim = Evidence::new("at-error/EACCES_read_only");
+    let what = "mounted read-only";
+    let exec = at("/tmp/readonly/inner", AT_FDCWD, c"/tmp/readonly/inner", 0)?;
+    claim.control(what, "exit 0", system.case(what, &exec)?)?;
+    claim.unreachable(
+        "an exec writes nothing to its file, which starts from a read-only mount; what would be \
+         written there is refused with EROFS (sb_permission in fs/namei.c)",
+    );
+    system.verdict(&claim)?;
     let mut claim = ErrnoClaim::new(system, "at-error/EPERM_traced", Errno::EPERM);
     let exec = Exec::by("execveat, traced", "/tmp/good", |args| {
         let call = || args.execveat(AT_FDCWD, c"/tmp/good", 0);

@@ -1,4 +1,4 @@
-//! The claims are tried on tmpfs (EIO on a disk), whose files are nothing but memory. This tries what they say of modes,
+//! The claims are tried on tmpfs (EIO on a disk), whose files are nothing but memory. This tries some of what they say of modes,
 //! links, writers, mounts, set-user-ID bits and capabilities on ext4 as well, on a disk, the same triggers side by side.
 //!
 //! On the way of an exec fs/exec.c and fs/namei.c ask no file system by its name (`path_noexec` asks for `SB_I_NOEXEC`, which

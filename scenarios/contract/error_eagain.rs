@@ -5,9 +5,9 @@
 //! in fs/exec.c; [c:nproc-in-exec]). A process that is over the limit because the limit was lowered
 //! starts what it likes. Root of the initial user namespace is exempt.
 //!
-//! From 5.14 on even that comes one process too late: `set_user` (since 5.17 `flag_nproc_exceeded`)
-//! asks whether the user is over the limit before the process is counted for its new user
-//! ([c:nproc-ucounts]). The second process of a limit of one starts, the third does not.
+//! From 6.1 on even that comes one process too late: `flag_nproc_exceeded` (kernel/sys.c) asks before
+//! the process is counted for its new user, and since [c:nproc-ucounts] for more processes than the
+//! limit; on 5.10 as many are enough (`set_user`). The second process of a limit of one starts, the third does not.
 //!
 //! See execve(2), EAGAIN, which has it right, and `start/fail_too_many_processes`.
 

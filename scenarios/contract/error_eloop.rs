@@ -1,6 +1,6 @@
 //! ELOOP: too many symbolic links on the way to the file or its interpreter.
 //!
-//! 40 are followed (`MAXSYMLINKS`, `pick_link` in fs/namei.c; `contract/limit_path`); what
+//! 40 are followed (`MAXSYMLINKS`, `reserve_stack` in fs/namei.c; `contract/limit_path`); what
 //! they lead to is not opened then. Scripts whose interpreter is a script, and so on, end in the same
 //! errno, after six of them were read and the interpreter of the sixth was opened (`exec_binprm` in fs/exec.c).
 //!

@@ -10,8 +10,7 @@
 //! be lowered behind a process's back. That too comes after the point of no return
 //! (`unshare_files` in `begin_new_exec`): SIGSEGV. Before [c:unshare-files-late], which 5.10 has since 5.10.220, it
 //! came earlier (`bprm_execve`), and was EMFILE. Since then execve itself tells nobody EMFILE;
-//! a file system may, whose errno of the open is handed on (the server of one in user space chooses it), and
-//! fexecve(3) of a path is told it by its open(2).
+//! a file system may, whose errno of the open is handed on (the server of one in user space chooses it).
 //!
 //! See execve(2), EMFILE, which says the same as the specification.
 
@@ -29,7 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 /// Leaves no descriptor free.
 fn use_up() -> anyhow::Result<()> {
-    // Below the lab's own descriptors, one of which is closed on exec.
+    // Below the lab's own descriptors, which are closed on exec.
     setrlimit(Resource::RLIMIT_NOFILE, 64, 64)?;
     loop {
         match nix::unistd::dup(std::io::stdin()) {

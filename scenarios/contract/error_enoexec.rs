@@ -3,10 +3,10 @@
 //! What is asked of the headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
 //! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
 //! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
-//! no return, and the call ends by SIGSEGV. Two more are not found at all: a segment beyond the
+//! no return, and the call ends by SIGSEGV. Two more are not found here: a segment beyond the
 //! file's end, and a program that has nothing to load. The call succeeds, and it is the program that
 //! dies of SIGSEGV, here by its own first instruction (zeros after the end, in the file's last page; a page beyond it is
-//! SIGBUS); with an ELF interpreter and nothing to load it runs.
+//! SIGBUS); with nothing to load but an ELF interpreter that one runs.
 //!
 //! See execve(2), ENOEXEC.
 

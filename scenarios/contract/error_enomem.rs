@@ -1,6 +1,6 @@
 //! ENOMEM: there is not enough kernel memory.
 //!
-//! Nearly all that a start allocates is small, and small allocations of the kernel do not fail: the kernel
+//! Nearly all that a start allocates is small, and small allocations of the kernel hardly ever fail: the kernel
 //! kills somebody first (`__alloc_pages_may_oom`). More than 32 KiB of program headers (from 6.17 on) are not small in this sense
 //! (`PAGE_ALLOC_COSTLY_ORDER`), and their failure is ENOEXEC, or ELIBBAD for those of an ELF interpreter (`load_elf_phdrs`). ENOMEM
 //! comes where memory is accounted strictly (vm.overcommit_memory of 2): the page for the new stack may then not be promised

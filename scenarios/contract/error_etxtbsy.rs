@@ -5,7 +5,7 @@
 //! interpreters. Linux 6.11 to 6.11.10, 6.12 and 6.12.1 did not deny it ([c:writers-allowed], taken back by
 //! [c:writers-denied]); no kernel of the table is one of those.
 //!
-//! Two kinds of files are exceptions. One in memory: memfd_create(2) opens it for writing without counting a writer
+//! Two kinds of files are among the exceptions. One in memory: memfd_create(2) opens it for writing without counting a writer
 //! (`alloc_file_pseudo` in `__shmem_file_setup` takes no `i_writecount`), so that its maker can
 //! write to it, execute it, and go on writing to what runs. And one whose reads a listener asked for
 //! (`FAN_PRE_ACCESS`, from 6.17 on `FAN_ACCESS_PERM` as well; `policy/reads`); in 6.12, from 6.12.105 on, each on a file system

@@ -1,7 +1,7 @@
 //! The longest path and component, and the most symbolic links.
 //!
 //! `getname` takes `PATH_MAX` bytes with the NUL; a component is the file system's
-//! matter, 255 bytes on tmpfs (`simple_lookup`) and most others; `pick_link` counts `MAXSYMLINKS`.
+//! matter, 255 bytes on tmpfs (`simple_lookup`) and most others; `reserve_stack` counts up to `MAXSYMLINKS`.
 //!
 //! See path_resolution(7).
 

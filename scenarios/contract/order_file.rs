@@ -1,5 +1,4 @@
-//! What is wrong with the file itself: not executable comes before open for writing, both before
-//! the arguments and before the format.
+//! What is wrong with the file itself: not executable comes before open for writing, both before the format.
 //!
 //! `may_open` (fs/namei.c) asks for the permission before the file is opened, `do_open_execat`
 //! denies writing when it is. For arguments the same as in `contract/order_path`: they come first up

@@ -4,7 +4,7 @@
 //! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
 //! which `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
 
-use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, alone, comes_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: format and interpreter",
@@ -20,6 +20,9 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ("order/interpreter_format", Obstacle::InterpreterFormat),
     ] {
         let claim = comes_first(system, id, first, |_| true)?;
+        if first == Obstacle::Format {
+            alone(system, &claim, Obstacle::Capability)?;
+        }
         system.verdict(&claim)?;
     }
     Ok(())

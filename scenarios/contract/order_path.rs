@@ -1,4 +1,4 @@
-//! The walk to the file comes before everything that is wrong with file or arguments.
+//! The walk to the file comes before what is wrong with the file, and from 6.8 on before what is wrong with the arguments.
 //!
 //! Since [c:open-first] `alloc_bprm` (fs/exec.c) opens the file first: a shell that tries the
 //! directories of PATH need not have its arguments copied for each. Before, arguments were counted and

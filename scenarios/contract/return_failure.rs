@@ -1,7 +1,7 @@
-//! On failure the caller goes on with -1 and errno, says the specification; its readers asked
-//! whether that is the call's or the C library's.
+//! On failure the caller goes on with -1 and errno, says the first version of the specification; after
+//! a reader's question the second says a negative error code.
 //!
-//! It is the library's. The system call returns the errno's number, negative, in the register (on
+//! -1 is the library's. The system call returns the errno's number, negative, in the register (on
 //! x86-64), and the library makes -1 and errno of it (`__syscall_ret` and its like): who looks below
 //! the library (a program with a `syscall` instruction of its own, a tracer, a tracepoint, an audit
 //! record) sees -2 for ENOENT.

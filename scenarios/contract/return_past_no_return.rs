@@ -1,8 +1,8 @@
-//! A failure after the point of no return, read by the specification's words, is -1 and errno.
+//! A failure after the point of no return, read by the words of the specification's first version, is -1 and errno.
 //!
 //! There is nobody left who could be told: the old program is gone, or about to be. `bprm_execve` (fs/exec.c) sends
 //! SIGSEGV ([c:never-returns]), whatever went wrong, unless a SIGKILL waits already; the errno is seen by tracepoints, tracers and
-//! audit alone (`start/fail_address`). Who waits for the process sees a crash of a program that never ran, and posix_spawn(3) has
+//! audit (`start/fail_address`). Who waits for the process sees a crash of a program that never ran, and posix_spawn(3) has
 //! reported success.
 //!
 //! Second trigger: an ELF interpreter that cannot be loaded, an address space too small for the stack, and the trail, in which the files of the new

@@ -2,7 +2,7 @@
 //!
 //! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec`) puts `SIG_DFL` where
 //! anything but `SIG_IGN` is. A call that fails before the point of no return resets none: the
-//! caller, which says what it finds, still has them all.
+//! caller, which says what it finds, still has its own.
 //!
 //! See [c:execve-attributes], and [c:signal-dispositions].
 

@@ -2,7 +2,7 @@
 //!
 //! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec` without `force_default`)
 //! leaves `SIG_IGN` alone. SIGCHLD is the case that POSIX leaves open; Linux keeps it ignored too.
-//! In an exec SELinux alone forces defaults, at a change of domain without the permission `siginh`
+//! SELinux forces defaults at a change of domain without the permission `siginh`
 //! (`selinux_bprm_committed_creds`); what the kernel starts itself has them before (`call_usermodehelper_exec_async`).
 //!
 //! See [c:execve-attributes], and signal(7).

@@ -13,7 +13,7 @@
 //! Finding: two kinds do go. What has the code of POSIX timers (`SI_TIMER`), whoever sent it, is taken out of both queues
 //! (`contract/signal_timer_signals_cleared`).
 //! What is pending for a thread that does not call ends with that thread
-//! (`__exit_signal` up to 6.12, then `release_task`, in 7.2 and 7.3 `exit_signals`), also when it is the leader
+//! (`__exit_signal` up to 6.14, then `release_task`, in 7.2 and 7.3 `exit_signals`), also when it is the leader
 //! whose id the caller gets: such a signal was sent to the very thread id that the new program has. With SELinux
 //! all goes, at a change of domain without the permission `siginh` (`selinux_bprm_committed_creds`).
 //!

@@ -5,8 +5,8 @@
 //! queue of each other thread that has not ended and wakes it, and waits until they are gone. Two threads block every
 //! signal, one asleep and one that computes; a third is the leader, when another one calls.
 //!
-//! The other side: nobody is touched when the call fails before the point of no return, and a
-//! process that only shares memory (vfork) is not a thread of this one; see `effect/vfork_parent`.
+//! The other side: none ends when the call fails before the point of no return, but on 5.10 the workers of an io_uring; and a
+//! process that only shares memory (vfork) is not a thread of this one: see `contract/effect_vfork_parent`.
 //!
 //! See [c:execve-threads].
 

@@ -1,13 +1,13 @@
-//! Set-user-ID and set-group-ID files change the credentials of who is not root, except in the
-//! cases that the specification's readers know, and in three that it does not state.
+//! Set-user-ID and set-group-ID files change the credentials of who is not root, except in
+//! cases that the specification of execve does not state.
 //!
 //! `bprm_fill_uid` (fs/exec.c) does it for the file that is executed last: for a script that is the
-//! interpreter, whose bits count, and the script's own are ignored (only an entry of binfmt_misc with
+//! interpreter, whose bits count, and the script's own are ignored (an entry of binfmt_misc with
 //! the flag `C` has the first file's count). A set-group-ID bit without execute permission for the group
 //! is ignored too (up to 5.14 it stands for mandatory locks), and both bits are where the caller's user
-//! namespace does not map the file's owner and group.
+//! namespace does not map the file's owner, or its group.
 //!
-//! The known cases, each as a fact: the mount is nosuid (`mnt_may_suid`), the process
+//! Four cases more, each as a fact: the mount is nosuid (`mnt_may_suid`), the process
 //! has no_new_privs, a tracer without privileges holds it (`LSM_UNSAFE_PTRACE`), its `fs_struct` is
 //! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
 //! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back, where the caller has

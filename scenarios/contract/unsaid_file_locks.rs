@@ -8,8 +8,8 @@
 //! it otherwise (`CLONE_FILES` alone) still has the old table afterwards, and the locks with it.
 //!
 //! A record lock is lost when the start closes another descriptor of the same file: that is the rule of
-//! POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close. The manual page says of
-//! record locks ([c:fcntl-locks-kept]) and does not name this case.
+//! POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close. fcntl(2) says of
+//! record locks ([c:fcntl-locks-kept]); execve(2) names this case.
 //!
 //! See [c:fcntl-locks], and flock(2).
 

@@ -11,8 +11,8 @@
 //! A file's capabilities do not set it where the real user is root (`!__is_real(root_uid, new)` there), also when a root that had no
 //! capability gains all of them by this start.
 //!
-//! Of security modules AppArmor, SELinux and Smack set it where the ids stay: AppArmor for a change of profile that is not `unsafe`,
-//! SELinux for one of domain without the permission `noatsecure`, Smack for one of label.
+//! Of security modules AppArmor, SELinux and Smack set it where the ids stay: AppArmor where a rule that is not `unsafe` changes the
+//! profile, SELinux for a change of domain without the permission `noatsecure`, Smack for one to another label than at the fork.
 //!
 //! The set-user-ID bit alone does not count: a file of the caller's own changes nothing. See
 //! getauxval(3), `AT_SECURE`.

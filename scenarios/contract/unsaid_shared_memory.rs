@@ -1,7 +1,8 @@
 //! Shared memory is detached by the start: System V segments, and mappings as POSIX has them.
 //!
 //! Both are mappings of the old memory, which `exec_mmap` drops. The segment itself stays, unless it is marked
-//! for removal; nobody has it attached any more while the new program runs, and the scenario asks the kernel then.
+//! for removal or kernel.shm_rmid_forced is set; nobody has it attached any more while the new program runs, and
+//! the scenario asks the kernel then.
 //!
 //! See [c:execve-sysv-shm] and [c:execve-posix-shm].
 

@@ -1,7 +1,7 @@
 //! What the tours tell of a program's end: SIGCHLD, a zombie without memory, eight bits of status.
 //!
-//! `exit_mm` gives the memory up, and with it the exe link, before `exit_notify` (kernel/exit.c) tells the parent; what is left is
-//! what wait(2) asks for. The signal is SIGCHLD after every exec, whatever the process was made with (`contract/signal_exit_signal`).
+//! `exit_mm` gives the memory up, and with it the exe link, before `exit_notify` (kernel/exit.c) tells the parent; what
+//! wait(2) asks for is left. The signal is SIGCHLD after every exec, whatever the process was made with (`contract/signal_exit_signal`).
 //!
 //! See wait(2), and proc_pid_exe(5).
 

@@ -4,7 +4,7 @@
 //! 200th byte. `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that
 //! is not there does not come to it. Which handlers there are is a matter of configuration: of the seven, the kernels of the table have
 //! three. They are tried in turn until one takes the file or gives another errno than
-//! ENOEXEC, binfmt_misc first where its module was loaded last (`insert_binfmt`); a script whose
+//! ENOEXEC, binfmt_misc first (`insert_binfmt`); a script whose
 //! interpreter nobody knows has both files tried. Since [c:no-binfmt-modprobe] nobody asks modprobe, and nothing is tried twice.
 //!
 //! See [c:execve-scripts], and Documentation/admin-guide/binfmt-misc.rst.
@@ -54,6 +54,7 @@ fn run(system: &mut System) -> Result<()> {
     system.file("unknown", b"nothing that anybody knows\n", 0o755)?;
     system.file("unprintable", &[1, 2, 3, 4, 5], 0o755)?;
     system.script("script", "#!/tmp/unknown\n")?;
+    system.file("taken", b"TAKEN\n", 0o755)?;
     let far = [&[b'x'; 200][..], b"EXETRAIL"].concat();
     system.file("far", &far, 0o755)?;
     read(system)?;
@@ -103,16 +104,29 @@ fn formats(system: &mut System) -> Result<()> {
 
 fn tried(system: &mut System) -> Result<()> {
     let mut claim = Evidence::new("walk-file/in_turn");
-    for (what, path, wanted) in [
-        ("a file of no format, how often each", "/tmp/unknown", "1"),
+    system.format("taken", "M::TAKEN::/tmp/unknown:")?;
+    for (what, path, misc, script) in [
+        (
+            "a file of no format, how often each",
+            "/tmp/unknown",
+            "1",
+            "1",
+        ),
         (
             "a script with an interpreter of no format, how often each",
             "/tmp/script",
             "2",
+            "2",
+        ),
+        (
+            "a file that binfmt_misc takes, with an interpreter of no format, how often each",
+            "/tmp/taken",
+            "2",
+            "1",
         ),
     ] {
         let seen = system.look(what, &counted(path)?)?;
-        for name in ["binfmt_misc", "script"] {
+        for (name, wanted) in [("binfmt_misc", misc), ("script", script)] {
             claim.stated(&format!("{what}: {name}"), wanted, seen.found(name)?);
         }
     }

@@ -3,8 +3,8 @@
 //! `ELF_PLAT_INIT` (arch/x86/include/asm/elf.h) clears the general registers, `start_thread` (arch/x86/kernel/process_64.c) sets ip
 //! and sp, the segments and the flags; rax has what execve returns, which is 0. The return is by iret because sysret asks for rcx to
 //! be the address and r11 the flags (arch/x86/entry): a program that came by sysret would find these two there and not 0.
-//! A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and uses it (7.2 and 7.3 where the CPU has it and
-//! `fred=off` is not given, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S).
+//! A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and uses it (7.2 and 7.3 by default where the CPU
+//! has it, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S).
 //! Of the segments that tours call null ds and es are so for a 64-bit program alone, which `COMPAT_START_THREAD` does not start.
 //!
 //! See syscall(2) for what a system call's return leaves otherwise.

@@ -5,7 +5,7 @@
 //! careless program looks for argv[1] (CVE-2021-4034, "pwnkit"). No kernel of the table is without it:
 //! this scenario would show one that is.
 //!
-//! See execve(2), NOTES.
+//! See execve(2), VERSIONS.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 

@@ -11,7 +11,7 @@
 //! See docs/deciders.md; apparmor(7).
 
 use crate::need::{Host, Need};
-use crate::observer::apparmor::{REFUSES, is_enabled, take_on};
+use crate::observer::apparmor::{APPARMOR, REFUSES, take_on};
 use crate::observer::fanotify::{Class, Group, Ids};
 use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
 use crate::sys::Invocation;
@@ -25,11 +25,7 @@ pub const SCENARIO: Scenario = Scenario {
             host: Host::Vm,
             probe: |lab| lab == LabKind::Vm,
         },
-        Need {
-            what: "AppArmor (CONFIG_SECURITY_APPARMOR)",
-            host: Host::Config("CONFIG_SECURITY_APPARMOR"),
-            probe: |_| is_enabled(),
-        },
+        APPARMOR,
     ],
     run,
     ..Scenario::DEFAULT

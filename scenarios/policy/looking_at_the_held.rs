@@ -1,4 +1,4 @@
-//! What may be done to a process that is held at an exec: looking never waits, attaching may.
+//! What may be done to a process that is held at its program or its interpreter: looking does not wait, attaching may.
 //!
 //! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on. Up to 6.7
 //! the program is opened after that, and whoever attaches to a process that is held at its program

@@ -15,7 +15,7 @@
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use crate::scenario::{Exec, Hang, Scenario, System, needs};
+use crate::scenario::{Closed, Exec, Hang, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "close-on-exec descriptor of an overlay's file that was copied up",
@@ -28,7 +28,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     system.overlay()?;
-    let exec = Exec::path("/usr/bin/true")?.before(|| {
+    let exec = Exec::path("/usr/bin/true")?.older("/tmp/merged/bin/true", Closed::ByExec);
+    let exec = exec.before(|| {
         let open = |flags| open("/tmp/merged/bin/true", flags, Mode::empty());
         std::mem::forget(open(OFlag::O_RDONLY | OFlag::O_CLOEXEC)?);
         // Opened for writing and closed: that is enough for a copy.

@@ -7,8 +7,7 @@
 //! executes unseen in this way, unless another one is that tracer, the child's maker for example, or the child puts on a filter
 //! that answers first (`lies/notified`): the program is started then, and the tracer of the filter hears nothing.
 //!
-//! Finding: whoever relies on such a filter has to refuse in it the flag, and clone3(2), which has its flags in memory; or
-//! ptrace(2) and seccomp(2).
+//! Finding: whoever relies on such a filter can refuse in it the flag, and clone3(2), which has its flags in memory.
 //!
 //! (Our own program, which is told nothing here, exits with 2.)
 //!

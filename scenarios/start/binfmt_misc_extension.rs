@@ -1,8 +1,8 @@
 //! A file that binfmt_misc knows by the extension of its name.
 //!
-//! The match is made on the path that was executed and not on the file (`search_binfmt_handler`
-//! looks at `bprm->interp`), so that a link without the extension would not match. The trail is
-//! that of `start/binfmt_misc`.
+//! The match is made on the path and not on the file (`search_binfmt_handler` looks at
+//! `bprm->interp`), so that a link without the extension would not match. The steps are those of
+//! `start/binfmt_misc`.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, type `E`.
 

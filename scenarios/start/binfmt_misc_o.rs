@@ -1,7 +1,7 @@
 //! A format of binfmt_misc with the flag `O`.
 //!
-//! The kernel opens the file for the interpreter and hands it over as a descriptor (`AT_EXECFD`),
-//! so that one that may not read the file can interpret it. An interpreter that knows nothing of
+//! The kernel hands the interpreter the file that it has opened, as a descriptor (`AT_EXECFD`), so
+//! that one that may not read the file can interpret it. An interpreter that knows nothing of
 //! this (cat here) opens the file as before, by its path. The exec of the file is asked for once
 //! only.
 //!

@@ -1,7 +1,7 @@
 //! A file of a registered format whose interpreter is a script.
 //!
 //! The formats go round as scripts do: file, script and shell are opened one after the other, all
-//! under the exe of the caller, and each round counts for the limit of five.
+//! under the exe of the caller; file and script each count for the limit of five.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 

@@ -10,7 +10,7 @@
 //!
 //! The other way round is `start/bits32`: a 64-bit call whose return is one of the 32-bit table.
 //!
-//! See [c:syscall-requirements].
+//! See [c:syscall-conventions].
 
 use crate::scenario::{Elf, Exec, Scenario, System, needs};
 

@@ -4,8 +4,8 @@
 //! (`kernel_clone` in kernel/fork.c). Where nobody traces it changes nothing: the trail is that of a forked child.
 //! A child that has its tracer's filter and no tracer gets ENOSYS from each exec (`__seccomp_filter` in
 //! kernel/seccomp.c: "ENOSYS these calls if there is no tracer attached"): the program is not seen, because
-//! it is not started. (Where another one traces it, with `PTRACE_O_TRACESECCOMP`, it starts, and the tracer of the
-//! filter hears nothing: `policy/untraced_child`.)
+//! it is not started. (Where another one traces it, with `PTRACE_O_TRACESECCOMP`, or a filter of its own has the call
+//! told to itself, it starts, and the tracer of the filter hears nothing: `policy/untraced_child`.)
 //!
 //! See clone(2), `CLONE_UNTRACED`; seccomp(2), `SECCOMP_RET_TRACE`.
 

@@ -5,7 +5,7 @@
 //! [c:coredump-socket]). A policy that watches the start of core dump helpers sees nothing at all. Nobody listens here, so that
 //! the dump is given up.
 //!
-//! An older kernel takes the pattern for the name of a file in a directory `@`, and does not even look for
+//! An older kernel takes the pattern for the name of a file in a directory `@/tmp`, and does not even look for
 //! it, as the limit of a core file (`RLIMIT_CORE`) is 0 here: no step either, and no dump. So this trail
 //! is the same on all, for two reasons; it is here because a step that appeared in it would be news.
 //!

@@ -4,7 +4,7 @@
 //!
 //! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
 //! running shell makes it visible by opening a file afterwards. (A client of NFS renames the file instead,
-//! `nfs_sillyrename` in fs/nfs/dir.c, and the link shows the new name.)
+//! `nfs_sillyrename` in fs/nfs/unlink.c, and the link shows the new name.)
 //!
 //! See proc_pid_exe(5).
 

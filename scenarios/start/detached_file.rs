@@ -1,4 +1,5 @@
-//! A program that was taken out of every path before it is executed, as runc up to 1.1.14 protected its own binary.
+//! A program that was taken out of every path before it is executed, as runc from 1.0.0-rc7 to 1.1.14 protected its own
+//! binary.
 //!
 //! The file is bound to a place of its own, made read-only and opened there with `O_PATH`; then the mount is
 //! detached and the place removed. The descriptor leads to a mount whose root is the file itself and that is in no
@@ -27,7 +28,7 @@ use crate::scenario::{Exec, Scenario, System};
 use crate::sys::place_fd;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program by a descriptor of its own detached mount, as runc up to 1.1.14 started itself",
+    summary: "program by a descriptor of its own detached mount, as runc from 1.0.0-rc7 to 1.1.14 started itself",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,7 +1,7 @@
 //! An exec of a file that somebody has open for writing: ETXTBSY.
 //!
 //! Both events come before the refusal, because fanotify is asked while the file is opened and
-//! writing is denied after that (`deny_write_access` in `do_open_execat`).
+//! writing is denied after that (`do_open_execat`).
 //!
 //! Files that are exceptions are in `contract/error_etxtbsy`.
 //!

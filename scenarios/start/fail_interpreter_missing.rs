@@ -1,7 +1,6 @@
 //! An exec of a program whose ELF interpreter is not there: ENOENT.
 //!
-//! The program itself was opened; the caller is told ENOENT about a file that is there, which is
-//! the oldest riddle of this call.
+//! The program itself was opened; the caller is told ENOENT about a file that is there.
 //!
 //! See [c:execve-enoent].
 

@@ -3,10 +3,10 @@
 //! The limit is not enforced in setuid, which only notes that it was exceeded (`PF_NPROC_EXCEEDED`),
 //! but in execve, before anything is opened: EAGAIN, and no step.
 //!
-//! Finding: up to 5.13 a user who has as many processes as the limit is over it (`set_user` in
-//! kernel/sys.c compares with `>=`). Since [c:nproc-ucounts] the comparison is `>`, made before the
-//! process is counted for its new user (`flag_nproc_exceeded`, as the place is called since 5.17): the
-//! first process of a user passes whatever the limit, and the program starts.
+//! Finding: on 5.10 a user who has as many processes as the limit is over it (`set_user` in
+//! kernel/sys.c compares with `>=`). From 6.1 on `flag_nproc_exceeded` asks before the process is
+//! counted for its new user, and since [c:nproc-ucounts] for more processes than the limit: the first
+//! process of a user passes whatever the limit, and the program starts.
 //!
 //! See [c:execve-eagain].
 

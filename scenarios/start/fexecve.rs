@@ -4,7 +4,7 @@
 //! shows as for any program, because `do_open_execat` opens the file anew from the descriptor's
 //! path.
 //!
-//! Finding: comm. A kernel without [c:comm-by-descriptor] (backported to 6.1.129 and not to 5.10) names
+//! Finding: comm. A kernel without [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to 5.10) names
 //! the process after the descriptor, here `3`: `alloc_bprm` makes up the path `/dev/fd/3`, whose last
 //! part becomes comm. Newer ones take the file's name. exe is the same on all.
 //!

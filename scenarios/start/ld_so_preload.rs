@@ -1,9 +1,9 @@
 //! A library that is preloaded into every program that glibc's loader loads, by `/etc/ld.so.preload`.
 //!
 //! The loader of glibc opens the list under the new exe, for every program that it loads (static
-//! programs have no loader), and before the cache unless `LD_PRELOAD` or `--preload` needed that first.
-//! Where there is no such file, or none that the real user may read, it opens none (access(2) first,
-//! `dl_main` in elf/rtld.c), so that its mere appearance in trails is worth a look.
+//! programs have no loader), here before the cache. Where there is no such file, or none that the real
+//! user may read, it opens none (access(2) first, `dl_main` in elf/rtld.c), so that its mere appearance
+//! in trails is worth a look.
 //!
 //! See [c:ld-so-preload-file].
 

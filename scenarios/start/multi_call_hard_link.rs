@@ -1,7 +1,7 @@
 //! A program that is many, started by a hard link of it: busybox as `true`.
 //!
 //! exe and path are the link's: a hard link is another name of the file, and the kernel prints the name that
-//! was opened. Who goes by `/bin/busybox` does not see it, whoever goes by the inode does.
+//! was opened. Who goes by `/usr/bin/busybox` does not see it, whoever goes by the inode does.
 //!
 //! See link(2); `start/multi_call` for a symbolic link.
 

@@ -1,10 +1,10 @@
 //! A program on an overlay that is copied to the upper layer before it is started.
 //!
 //! Opening it for writing has the overlay copy the file, with opens of its own on both layers
-//! (`ovl_copy_up_file`, or `ovl_copy_up_data` on 5.10, in fs/overlayfs/copy_up.c), in the name of the
-//! process that writes; the new file has no name yet and lies in the work directory, outside of the
-//! mount that the overlay holds of the upper layer, so that it shows as `/ (deleted)`. The start then
-//! uses the upper file under the same path. Both the overlay and its layers are watched.
+//! (fs/overlayfs/copy_up.c), in the name of the process that writes; the new file has no name yet and
+//! lies in the work directory, outside of the mount that the overlay holds of the upper layer, so that
+//! it shows as `/ (deleted)`. The start then uses the upper file under the same path. Both the overlay
+//! and its layers are watched.
 //!
 //! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1 (new
 //! file first): `ovl_copy_up_data` used to open both, old and new; since `ovl_do_tmpfile` uses

@@ -10,7 +10,7 @@
 //! waits. The flag "do not ask" was a bit of `f_flags`, which the overlay passes on; since
 //! [c:nonotify-in-mode] it is in `f_mode` and not passed on. 7.3 is well again: `backing_file_open`
 //! passes it on, and its comment tells of this very hang ([c:nested-event]). The hang is the result
-//! here; killing the listener lets everybody go.
+//! here; killing the listener ends it, and the exec fails with EPERM.
 //!
 //! See `fanotify_read`, `copy_event_to_user` in fs/notify/fanotify/fanotify_user.c;
 //! `ovl_open_realfile`.

@@ -1,9 +1,9 @@
 //! A script without a `#!` line, run by a shell.
 //!
-//! The kernel knows no such format: it opens the file, finds nothing in it and answers ENOEXEC. bash falls back to reading the
+//! The kernel knows no such format: it opens the file and answers ENOEXEC. bash falls back to reading the
 //! file itself, in the child that it forked for it, which never passes a point of no return: the script runs under bash's exe
 //! and comm, and its further opens (bash looks at the file first and then reads it) have no `execute` beside them. The
-//! `execute` of the failed attempt is the only sign in the trail that something was started.
+//! script's only `execute` is that of the failed attempt.
 //!
 //! See [c:bash-assumed-script].
 

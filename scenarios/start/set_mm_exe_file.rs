@@ -5,7 +5,7 @@
 //! nothing and asks no listener (`file_permission` asks for the x bit, and security modules); the one step is our own open of
 //! the file. That exe can be changed at all makes it a claim of the process and no proof.
 //!
-//! See prctl(2), `PR_SET_MM_EXE_FILE`.
+//! See PR_SET_MM_EXE_FILE(2const).
 
 use nix::fcntl::OFlag;
 

@@ -3,7 +3,7 @@
 //! Every kernel answers ENOEXEC after it has opened the file.
 //!
 //! Finding: an older kernel asks modprobe for a module `binfmt-0403` (from bytes 2 and 3 of the file)
-//! before it gives up, when those of the first four bytes are not all printable
+//! before it gives up, when the first four bytes are not all printable
 //! (`search_binary_handler` in fs/exec.c): any user has the kernel start a program as root, with a file
 //! of a few bytes. Commit [c:no-binfmt-modprobe] ended it.
 //!

@@ -7,7 +7,7 @@
 //!
 //! Who reads arguments out of the caller's memory at the event, or at the entry of the call, reads
 //! what may not be passed on; `/proc/PID/cmdline` of the new program, when the exec has come about, is
-//! what was, until the program itself changes it (`lies/disguise`).
+//! what was, until it is changed (`lies/disguise`).
 //!
 //! See `copy_strings` in fs/exec.c; execve(2).
 
