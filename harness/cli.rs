@@ -269,12 +269,12 @@ fn a_call_without_a_specification_is_answered_with_those_that_have_one() {
 }
 
 #[test]
-fn what_is_judged_from_our_scenarios_takes_no_suite() {
+fn what_reads_no_cases_takes_no_suite() {
     let (cache, suite) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::create_dir(suite.path().join("cases")).unwrap();
     fs::write(suite.path().join("exetrail.toml"), "").unwrap();
     let suite = suite.path().to_str().unwrap();
-    for name in ["contract", "observers"] {
+    for name in ["contract", "observers", "kernels", "model"] {
         let command = exetrail(&[name, "--suite", suite], Path::new(ROOT), cache.path());
         fails(command, &["leave --suite out"]);
     }

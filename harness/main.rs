@@ -3,8 +3,7 @@
 //! A trial is named `6.12::start/shebang`. Only kernels that the filter lets through are booted;
 //! `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
-//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`, from the
-//! same run; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five
+//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five
 //! sentences of the story, `6.12::story::program_runs_last`.
 //!
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the

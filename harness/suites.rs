@@ -1,4 +1,4 @@
-//! A user's own suite, from its files to its exit status; every example of docs/suites.md is run.
+//! A user's own suite, from its files to its exit status; every case of docs/suites.md is run.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

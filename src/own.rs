@@ -42,6 +42,8 @@ pub struct Own {
     pub directory: PathBuf,
     /// Its settings.
     pub settings: Settings,
+    /// Files among the cases whose names are not those of cases.
+    pub ignored: Vec<PathBuf>,
     scenarios: Vec<&'static Registered>,
 }
 
@@ -68,7 +70,7 @@ pub fn choose(directory: &Path) -> Result<()> {
 impl Own {
     fn read(directory: &Path) -> Result<Own> {
         let file = directory.join(FILE);
-        if !file.is_file() {
+        if !file.exists() {
             bail!(
                 "{} is no suite: it has no {FILE} (an empty one will do; docs/suites.md)",
                 directory.display()
@@ -83,12 +85,17 @@ impl Own {
         }
         let mut scenarios = Vec::new();
         let cases = directory.join("cases");
+        let mut ignored = Vec::new();
         for path in below(&cases)? {
-            scenarios.push(read(directory, &cases, &path)?);
+            match path.extension().is_some_and(|end| end == "toml") {
+                true => scenarios.push(read(directory, &cases, &path)?),
+                false => ignored.push(path),
+            }
         }
         Ok(Own {
             directory: directory.to_owned(),
             settings,
+            ignored,
             scenarios,
         })
     }
@@ -230,12 +237,14 @@ pub fn register(name: &str, case: Case) -> Result<&'static Registered> {
     })))
 }
 
+/// The files below a directory, without hidden ones.
 fn below(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in files::list(directory)? {
+        let name = path.file_name().unwrap_or_default();
         if path.is_dir() {
             found.extend(below(&path)?);
-        } else if path.extension().is_some_and(|end| end == "toml") {
+        } else if !name.as_encoded_bytes().starts_with(b".") {
             found.push(path);
         }
     }
@@ -278,6 +287,15 @@ mod tests {
         let names: Vec<_> = own.scenarios.iter().map(|one| one.name).collect();
         assert_eq!(names, ["a/b"]);
         assert_eq!(own.scenarios[0].scenario.summary, "x");
+    }
+
+    #[test]
+    fn a_file_with_another_ending_is_no_case_and_is_named() {
+        let files = [(FILE, ""), ("cases/a.tml", CASE), ("cases/.b.toml.swp", "")];
+        let own = Own::read(suite(&files).path()).unwrap();
+        assert!(own.scenarios.is_empty());
+        assert_eq!(own.ignored.len(), 1);
+        assert!(own.ignored[0].ends_with("cases/a.tml"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::baseline::Store;
 use crate::bound;
@@ -152,11 +152,25 @@ impl Project {
     }
 }
 
+/// Whether snapshots speak of a kernel of the table: of each, where a user's suite names none, or one by a path, whose
+/// series is known when it is read.
+pub fn speaks_of(id: &KernelId) -> bool {
+    own::chosen().is_none_or(|own| is_meant(&own.settings.kernels, id))
+}
+
+fn is_meant(named: &[String], id: &KernelId) -> bool {
+    let means = |word: &String| match word.parse::<KernelId>() {
+        Ok(named) => named == *id,
+        Err(_) => true,
+    };
+    named.is_empty() || named.iter().any(means)
+}
+
 /// `EXETRAIL_CACHE`, else `exetrail` in the user's cache directory.
 ///
 /// # Errors
 ///
-/// None of the variables that would name it is set.
+/// None of the variables that would name it is set, or it is no directory.
 pub fn cache_directory() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let directory = set("EXETRAIL_CACHE")
@@ -164,6 +178,12 @@ pub fn cache_directory() -> Result<PathBuf> {
         .or_else(|| set("XDG_CACHE_HOME").map(|base| PathBuf::from(base).join("exetrail")))
         .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache/exetrail")));
     let directory = directory.context("no place for a cache: set EXETRAIL_CACHE to a directory")?;
+    if directory.exists() && !directory.is_dir() {
+        bail!(
+            "the cache {} is no directory: set EXETRAIL_CACHE to one",
+            directory.display()
+        );
+    }
     std::path::absolute(&directory)
         .with_context(|| format!("{} is not a path", directory.display()))
 }
@@ -176,4 +196,21 @@ fn checkout_around(start: &Path) -> Option<PathBuf> {
                 .is_ok_and(|text| text.contains("name = \"exetrail\""))
     };
     start.ancestors().find(is_checkout).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_speak_of_the_kernels_that_are_named() {
+        let of = |kernels: &[&str]| {
+            let kernels: Vec<_> = kernels.iter().map(|&word| word.to_owned()).collect();
+            ["5.10", "6.12"].map(|id| is_meant(&kernels, &id.parse().unwrap()))
+        };
+        assert_eq!(of(&["6.12"]), [false, true]);
+        assert_eq!(of(&[]), [true, true]);
+        assert_eq!(of(&["all"]), [true, true]);
+        assert_eq!(of(&["5.10", "./bzImage"]), [true, true]);
+    }
 }

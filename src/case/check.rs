@@ -5,6 +5,9 @@ use super::{
     By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, file_capability, flag, limit,
 };
 
+/// The longest deadline of a case, in seconds.
+const LONGEST: u64 = 3600;
+
 /// Something that is wrong with a case, and the key that says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -36,6 +39,12 @@ impl Case {
                     format!("there is no need {need:?}: {known}"),
                 );
             }
+        }
+        if self
+            .deadline
+            .is_some_and(|seconds| !(1..=LONGEST).contains(&seconds))
+        {
+            return problem("deadline", format!("a deadline has 1 to {LONGEST} seconds"));
         }
         if self.root.is_some() && !self.parts.is_empty() {
             return problem(

@@ -13,8 +13,30 @@ use super::{Case, Problem};
 pub fn read(text: &str, file: &str, needs: &[&str]) -> Result<Case> {
     let case: Case = toml::from_str(text).map_err(|error| refused(text, file, &error))?;
     case.check(needs)
+        .and_then(|()| names_a_program(text, &case))
         .map_err(|problem| locate(text, file, &problem))?;
     Ok(case)
+}
+
+/// An empty path has to be meant: it is written down, or a descriptor is executed.
+fn names_a_program(text: &str, case: &Case) -> Result<(), Problem> {
+    let flags = &case.exec.flags;
+    let is_descriptor = flags.iter().any(|flag| flag == "AT_EMPTY_PATH");
+    let is_written = || {
+        let table = DeTable::parse(text).ok()?.into_inner();
+        let DeValue::Table(exec) = table.get("exec")?.get_ref() else {
+            return None;
+        };
+        exec.get("path").map(drop)
+    };
+    match !case.exec.path.is_empty() || is_descriptor || is_written().is_some() {
+        true => Ok(()),
+        false => Err(Problem {
+            at: "exec".to_owned(),
+            what: "nothing says what is executed: path, or fd with flags = [\"AT_EMPTY_PATH\"]"
+                .to_owned(),
+        }),
+    }
 }
 
 /// An error of the parser as `file:line:column: what`.
@@ -107,6 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_path_has_to_be_written_down() {
+        let text = error("summary = \"x\"\n[exec]\narguments = [\"a\"]\n");
+        assert!(
+            text.starts_with("a.toml:2:1: exec: nothing says what is executed"),
+            "{text}"
+        );
+        let is_read = |text: &str| read(text, "a.toml", &[]).is_ok();
+        assert!(is_read("[exec]\npath = \"\"\n"));
+        let descriptor = "fd = { path = \"/b\" }\nflags = [\"AT_EMPTY_PATH\"]";
+        assert!(is_read(&format!(
+            "[exec]\ncall = \"execveat\"\n{descriptor}\n"
+        )));
+    }
+
+    #[test]
     fn what_cannot_be_is_an_error_where_it_is_said() {
         let cases = [
             (
@@ -116,6 +153,10 @@ mod tests {
             (
                 "[exec]\npath = \"/a\"\nflags = [\"0\", \"AT_X\"]\ncall = \"execveat\"\n",
                 "a.toml:3:15: exec.flags.1: there is no flag \"AT_X\"",
+            ),
+            (
+                "deadline = 0\n[exec]\npath = \"/a\"\n",
+                "a.toml:1:12: deadline: a deadline has 1 to 3600 seconds",
             ),
             (
                 "[exec]\npath = \"/a\"\nfd = { path = \"/b\" }\n",

@@ -91,9 +91,8 @@ mod tests {
     use super::*;
     use crate::model::{Answer, Reach, Target};
 
-    /// All starts of the first seeds on three kernels; and of 5,000 more, on all kernels, those that reach what the others do
-    /// not, or that the model was once wrong about.
-    /// And starts of the first seeds from `RARE` on, and from `POINTED` on.
+    /// All starts of the first seeds on three kernels; of others, on all kernels, those that reach what these do not, or that
+    /// the model was once wrong about; and starts of the first seeds from `RARE` on, and from `POINTED` on.
     const FILES: [&str; 6] = ["5.10", "6.12", "7.3", "chosen", "rare", "pointed"];
 
     static KEPT: LazyLock<[Vec<Kept>; FILES.len()]> = LazyLock::new(|| {

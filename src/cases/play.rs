@@ -32,11 +32,14 @@ pub fn play(case: &Case, system: &mut System) -> Result<()> {
     if let Some(path) = closed(case) {
         bail!("{path} cannot be opened before the call");
     }
-    execute(case, system)
+    match execute(case, system)? {
+        Some(idle) => bail!(idle),
+        None => Ok(()),
+    }
 }
 
 /// As [`play`], but executes nothing where the kernel lacks what the case needs, or a file is not there that
-/// is to be opened before, as it happens to generated cases.
+/// is to be opened before, and takes a refusal that came to nothing, as it happens to generated cases.
 ///
 /// # Errors
 ///
@@ -52,7 +55,7 @@ pub fn attempt(case: &Case, system: &mut System) -> Result<()> {
     let _writers = set_up(case, system)?;
     match closed(case).or(unreachable(case)) {
         Some(_) => Ok(()),
-        None => execute(case, system),
+        None => execute(case, system).map(drop),
     }
 }
 
@@ -150,22 +153,17 @@ fn closed(case: &Case) -> Option<&str> {
     (!opens).then_some(&fd.path)
 }
 
-fn execute(case: &Case, system: &mut System) -> Result<()> {
+/// Executes the program, and says so where the event that was to be refused never came.
+fn execute(case: &Case, system: &mut System) -> Result<Option<String>> {
     let exec = exec(case)?;
-    match &case.deny {
-        None => system.observe(&exec).map(drop),
-        Some(Deny::Each) => system.refuse_each(&exec),
-        Some(Deny::Event(nth)) => system
-            .refuse(&exec, Act::Deny, *nth, "whatever it is")
-            .map(drop),
-        Some(Deny::Always(nth)) => system
-            .refuse(&exec, Act::File, *nth, "whatever it is")
-            .map(drop),
+    let (act, nth) = match &case.deny {
+        None => return system.observe(&exec).map(|_| None),
+        Some(Deny::Each) => return system.refuse_each(&exec).map(|()| None),
+        Some(Deny::Event(nth)) => (Act::Deny, *nth),
+        Some(Deny::Always(nth)) => (Act::File, *nth),
         Some(Deny::Errno(nth, name)) => {
             let errno = case::errno(name).context("no errno")?;
-            system
-                .refuse(&exec, Act::Errno(errno as i32), *nth, "whatever it is")
-                .map(drop)
+            (Act::Errno(errno as i32), *nth)
         }
         Some(Deny::Path(words)) => {
             let seen = system.look("allow all", &exec)?;
@@ -181,9 +179,16 @@ fn execute(case: &Case, system: &mut System) -> Result<()> {
             for (nth, event) in meant {
                 system.refuse(&exec, Act::Deny, nth, event)?;
             }
-            Ok(())
+            return Ok(None);
         }
-    }
+    };
+    let seen = system.refuse(&exec, act, nth, "whatever it is")?;
+    Ok((seen.events.len() < nth).then(|| {
+        format!(
+            "deny refuses nothing: there is no event {nth}; there are: {}",
+            seen.events.join(", ")
+        )
+    }))
 }
 
 /// Has the runner remove what is made there, outside of `/tmp`, which is emptied anyhow.

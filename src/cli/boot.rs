@@ -83,6 +83,7 @@ fn absolute(word: &str) -> Result<String, String> {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
+    Wanted::check_modules(&project, [args.kernel.as_str()], args.modules.as_deref())?;
     let Wanted::Ready(target) = Wanted::find(&project, &args.kernel, args.modules.as_deref())?
     else {
         bail!(

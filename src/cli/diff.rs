@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{live, output, views};
 use crate::diff::{Form, Side};
-use crate::project::Project;
+use crate::own;
+use crate::project::{Project, speaks_of};
 use crate::scenario::{Registered, select};
 use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::KernelId;
@@ -54,6 +55,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     views::check(&[args.view], &[args.view], &scenarios)?;
     let view = args.view.view().context("there is no such view")?;
     scenarios.retain(|scenario| view.applies(scenario));
+    let words = [args.old.as_str(), &args.new];
+    Wanted::check_modules(&project, words, args.modules.as_deref())?;
     let sources = [&args.old, &args.new].map(|word| source(&project, word, args));
     let [old, new] = sources;
     let (old, new) = (old?, new?);
@@ -88,10 +91,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     if args.format != Form::Json {
         let (of, names) = (scenarios.len() - missing, (&args.old, &args.new));
+        let what = if of == 1 { "scenario" } else { "scenarios" };
         let verb = if different == 1 { "differs" } else { "differ" };
         writeln!(
             out,
-            "{different} of {of} scenarios {verb} in {} between {} and {}",
+            "{different} of {of} {what} {verb} in {} between {} and {}",
             view.name(),
             names.0,
             names.1
@@ -109,6 +113,10 @@ fn source(project: &Project, word: &str, args: &Args) -> Result<Source> {
     let id = word.parse::<KernelId>().ok();
     let id = id.filter(|id| project.table.find(id).is_some());
     match id {
+        Some(id) if !args.live && !speaks_of(&id) => bail!(
+            "{} does not name the kernel {id}, so that its snapshots say nothing of it: --live boots it",
+            own::FILE
+        ),
         Some(id) if !args.live => Ok(Source::Snapshots(id)),
         _ => match Wanted::find(project, word, args.modules.as_deref())? {
             Wanted::Ready(target) => Ok(Source::Boot(Box::new(target))),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{output, views};
 use crate::baseline::{Baselines, Lineage};
 use crate::diff::{Comparison, Form, Side};
-use crate::project::Project;
+use crate::project::{Project, speaks_of};
 use crate::scenario::select;
 use crate::trail::KernelId;
 use crate::view::{AnyView, ViewName};
@@ -81,7 +81,7 @@ fn entries(
     for (id, text) in files {
         let kernels = lineage
             .kernels()
-            .filter(|kernel| lineage.owner(kernel, files) == Some(id));
+            .filter(|kernel| lineage.owner(kernel, files) == Some(id) && speaks_of(kernel));
         let before = lineage
             .parent(id)
             .and_then(|parent| lineage.at(parent, files));

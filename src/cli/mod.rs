@@ -37,7 +37,7 @@ pub use tools::document as tools_document;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::bail;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::own;
@@ -96,6 +96,24 @@ enum Command {
     Monitor(monitor::Args),
 }
 
+/// Refuses a suite where nothing of it is read.
+fn suitable(command: Option<&Command>) -> anyhow::Result<()> {
+    match command {
+        Some(Command::Contract(_) | Command::Observers(_)) => {
+            bail!("this is judged from our own scenarios: leave --suite out")
+        }
+        Some(
+            Command::Fetch(_)
+            | Command::Kernels(_)
+            | Command::Boot(_)
+            | Command::Hooks(_)
+            | Command::Model(_)
+            | Command::Monitor(_),
+        ) => bail!("this command reads no scenarios: leave --suite out"),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the command line and does what it says.
 ///
 /// Exit status: 0 all same, seen or unsupported; 1 something changed or is new; 2 something is broken,
@@ -121,17 +139,15 @@ pub fn main() -> ExitCode {
             0
         })
     });
-    let ours = matches!(
-        cli.command,
-        Some(Command::Contract(_) | Command::Observers(_))
-    );
     let chosen = match cli.suite.as_deref() {
-        Some(_) if ours => Err(anyhow!(
-            "this is judged from our own scenarios: leave --suite out"
-        )),
-        Some(suite) => own::choose(suite),
+        Some(suite) => suitable(cli.command.as_ref()).and_then(|()| own::choose(suite)),
         None => Ok(()),
     };
+    let ignored = own::chosen().map_or(&[][..], |own| &own.ignored);
+    for path in ignored {
+        let path = path.display();
+        eprintln!("note: {path} is no case: the name of one ends in .toml");
+    }
     let result = chosen.and_then(|()| match cli.command {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Diff(args)) => diff::main(&args),

@@ -27,7 +27,7 @@ pub struct Args {
     )]
     kernels: Vec<String>,
     /// How many cases each kernel plays
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     cases: u64,
     /// Seed of the first case; the next one has the next number
     #[arg(long, default_value_t = 0)]
@@ -58,6 +58,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let stop = Stop::listen()?;
+    if let Some(directory) = &args.keep {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to make the directory {}", directory.display()))?;
+    }
     let project = Project::open()?;
     let (targets, missing) = run::find(&project, &args.kernels, None)?;
     for id in &missing {
@@ -104,8 +108,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     writeln!(out, "{}", table(&targets, &tallies))?;
     if let Some(directory) = &args.keep {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("failed to make {}", directory.display()))?;
         for (target, tally) in targets.iter().zip(&tallies) {
             let file = directory.join(format!("{}.xz", target.label()));
             cases::kept::write(&file, &tally.kept)?;

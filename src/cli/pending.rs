@@ -75,8 +75,13 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
         0 => eprintln!("nothing is pending: the snapshots say what was seen"),
         _ => {
             let what = if count == 1 { "snapshot" } else { "snapshots" };
+            // insta looks into packages of cargo alone.
+            let accepted = match Path::new("Cargo.toml").exists() {
+                true => "`cargo insta review` accepts or refuses them",
+                false => "one is accepted by renaming X.snap.new to X.snap (docs/review.md)",
+            };
             eprintln!(
-                "{}\n{count} pending {what}: `cargo insta review` accepts or refuses them",
+                "{}\n{count} pending {what}: {accepted}",
                 differences(&rows(records))
             );
         }

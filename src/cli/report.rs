@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::check;
 use crate::files;
-use crate::project::Project;
+use crate::project::{Project, speaks_of};
 use crate::report::{Accepted, Chapter, page};
 use crate::scenario::{Registered, select};
 use crate::trail::{KernelInfo, LabKind, Outcome};
@@ -56,7 +56,8 @@ fn accepted(project: &Project) -> Result<Vec<Record>> {
         let views = VIEWS.iter().filter(|view| view.applies(scenario));
         let views = views.map(|view| Ok((view, store.load(scenario.name, view.name())?)));
         let views = views.collect::<Result<Vec<_>>>()?;
-        for entry in &project.table.kernels {
+        let entries = project.table.kernels.iter();
+        for entry in entries.filter(|entry| speaks_of(&entry.id)) {
             let mut seen = Vec::new();
             for (view, files) in &views {
                 let Some((owner, text)) = lineage.at(&entry.id, files) else {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::output::{colour, written};
 use super::progress::Progress;
 use super::{INTERRUPTED, agent, live, pending, provenance, views};
-use crate::own::chosen;
+use crate::own::{FILE, chosen};
 use crate::project::Project;
 use crate::records::{self, Soak};
 use crate::report::{FormatName, Show};
@@ -133,11 +133,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         true => &asked_for,
         false => &args.view,
     };
-    let (targets, missing) = find(
-        &project,
-        &own_kernels(&args.kernels),
-        args.modules.as_deref(),
-    )?;
+    let words = own_kernels(&args.kernels);
+    let found = find(&project, &words, args.modules.as_deref());
+    let (targets, missing) = match chosen().filter(|_| words != args.kernels) {
+        Some(own) => found.with_context(|| own.directory.join(FILE).display().to_string())?,
+        None => found?,
+    };
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
     }
@@ -351,20 +352,26 @@ pub fn find(
     kernels: &[String],
     modules: Option<&Path>,
 ) -> Result<(Vec<ReadyKernel>, Vec<String>)> {
-    let mut wanted = Vec::new();
+    Wanted::check_modules(project, kernels.iter().map(String::as_str), modules)?;
+    let mut words: Vec<String> = Vec::new();
     for word in kernels {
-        if word == "all" {
-            for entry in &project.table.kernels {
-                wanted.push(Wanted::of_table(project, &entry.id)?);
-            }
-        } else {
-            wanted.push(Wanted::find(project, word, modules)?);
-        }
+        let all = project
+            .table
+            .kernels
+            .iter()
+            .map(|entry| entry.id.to_string());
+        let meant = match word.as_str() {
+            "all" => all.collect(),
+            word => vec![word.to_owned()],
+        };
+        // One that is named twice is booted once.
+        let fresh = meant.into_iter().filter(|word| !words.contains(word));
+        words.extend(fresh.collect::<Vec<_>>());
     }
     let mut targets = Vec::new();
     let mut missing = Vec::new();
-    for wanted in wanted {
-        match wanted {
+    for word in &words {
+        match Wanted::find(project, word, modules)? {
             Wanted::Ready(target) => targets.push(target),
             Wanted::NotFetched(id) => missing.push(id.to_string()),
         }

@@ -111,7 +111,9 @@ fn header(options: &Options, place: &Place) -> String {
             mount.display(),
             part.display()
         ),
-        (Scope::Mount, ..) => format!("the mount of {}", options.place.display()),
+        (Scope::Mount, Some(mount), None) => format!("the mount of {}", mount.display()),
+        // Where it begins cannot be told.
+        (Scope::Mount, None, _) => format!("all of the mount that has {}", options.place.display()),
     };
     format!("watching {what}: open, execute; Ctrl-C ends")
 }

@@ -72,9 +72,9 @@ const TOO_LONG: &[u8] = b"too-long";
 pub enum Who {
     /// A program; the link's target.
     Program(Vec<u8>),
-    /// A thread of the kernel, or its helper before the exec, or who is ending: without a program.
+    /// A thread of the kernel, or its helper before the exec: without a program.
     KernelThread,
-    /// It was killed while it waited.
+    /// It was killed while it waited, or is at its end.
     Dead,
     /// It is in no pid namespace that we see.
     Outside,
@@ -147,22 +147,31 @@ fn who(pid: i32, stat: Option<&Stat>) -> Who {
         (Err(Errno::ENAMETOOLONG), _) => Who::TooLong,
         (Err(_), None) => Who::Dead,
         // Its leader has ended; the process may have not.
-        (Err(_), Some(stat)) if stat.is_dead() => thread_exe(pid).map_or(Who::Dead, Who::Program),
+        (Err(_), Some(stat)) if stat.is_dead() => thread_exe(pid).unwrap_or(Who::Dead),
         (Err(_), Some(stat)) if stat.is_kernel_thread() => Who::KernelThread,
-        // A helper of the kernel before its exec, or who is ending: no kernel thread by its flag, and no program.
-        (Err(Errno::ENOENT), Some(_)) => Who::KernelThread,
+        // A helper of the kernel before its exec: no kernel thread by its flag, and no program. Or who has ended since.
+        (Err(Errno::ENOENT), Some(_)) => match Stat::read(pid).is_none_or(|stat| stat.is_dead()) {
+            true => Who::Dead,
+            false => Who::KernelThread,
+        },
         (Err(_), Some(_)) => Who::Unreadable,
     }
 }
 
 /// The exe of a process whose leader has ended: its other threads still have it
 /// (proc_pid_task(5)); none when there is none left.
-fn thread_exe(pid: i32) -> Option<Vec<u8>> {
+fn thread_exe(pid: i32) -> Option<Who> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let mut ids = threads
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok());
-    ids.find_map(|tid| read_link(&format!("/proc/{pid}/task/{tid}/exe")).ok())
+    ids.find_map(
+        |tid| match read_link(&format!("/proc/{pid}/task/{tid}/exe")) {
+            Ok(exe) => Some(Who::Program(exe)),
+            Err(Errno::ENAMETOOLONG) => Some(Who::TooLong),
+            Err(_) => None,
+        },
+    )
 }
 
 fn read_link(path: &str) -> nix::Result<Vec<u8>> {

@@ -10,10 +10,14 @@ use super::text::{on, show};
 use crate::trail::Outcome;
 use crate::view::Paint;
 
+/// How many new behaviours are shown whole; of a suite that was never run all are new.
+const WHOLE: usize = 5;
+
 /// Shows what is changed, new or broken, why something was not observed, and how many there are.
 pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     // Where each reason was told first: a dead guest is the same to all its scenarios.
     let mut told: BTreeMap<String, String> = BTreeMap::new();
+    let mut new = 0;
     for own in rows.chunk_by(|a, b| a.label() == b.label()) {
         let loud = own.iter().copied().filter(|row| {
             let outcome = row.seen.outcome;
@@ -38,7 +42,12 @@ pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Resu
                 told.insert(said.1.clone(), label.clone());
             }
             match kernels.first() {
-                Some(row) if row.seen.outcome == Outcome::New => show(row, paint, out)?,
+                Some(row) if row.seen.outcome == Outcome::New => {
+                    new += 1;
+                    if new <= WHOLE {
+                        show(row, paint, out)?;
+                    }
+                }
                 _ => {
                     for line in said.1.lines() {
                         writeln!(out, "    {}", paint.diff_line(line))?;
@@ -47,6 +56,13 @@ pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Resu
             }
         }
         writeln!(out)?;
+    }
+    if new > WHOLE {
+        let others = new - WHOLE;
+        writeln!(
+            out,
+            "{others} more that are new: --show all shows what was seen, --pending writes it\n"
+        )?;
     }
     unsupported(rows, paint, out)?;
     writeln!(out, "{}", families(rows))
@@ -77,7 +93,7 @@ fn alike<'a, K: PartialEq>(
 }
 
 /// Each reason for which something was not observed, with what it is about.
-fn unsupported(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn unsupported(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     let rows = rows.iter().copied();
     let rows = rows.filter(|row| row.seen.outcome == Outcome::Unsupported);
     for (reason, rows) in alike(rows, |row| row.seen.reason.clone().unwrap_or_default()) {
@@ -143,8 +159,21 @@ mod tests {
     use super::super::tests::{record, shown};
     use super::super::text::Text;
     use super::super::{Colour, Show};
+    use super::WHOLE;
     use crate::trail::Outcome;
     use crate::view::Record;
+
+    #[test]
+    fn of_many_that_are_new_the_first_are_shown() {
+        let new = |number: usize| record(&format!("start/{number}"), "6.1", Outcome::New);
+        let records: Vec<_> = (0..WHOLE).map(new).collect();
+        let few = text(&records);
+        assert!(!few.contains("more that are new"), "{few}");
+        let records: Vec<_> = (0..WHOLE + 2).map(new).collect();
+        let many = text(&records);
+        assert!(many.contains("\n2 more that are new: --show all"), "{many}");
+        assert_eq!(few.matches("perm=").count(), many.matches("perm=").count());
+    }
 
     fn text(records: &[Record]) -> String {
         shown(

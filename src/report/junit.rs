@@ -44,12 +44,14 @@ fn case(row: &Row<'_>) -> TestCase {
             status.set_message(reason);
             status
         }
-        Outcome::Changed | Outcome::New => failed(
-            NonSuccessKind::Failure,
-            row,
-            &format!("{}: not what the baseline says", seen.view),
-            diff.unwrap_or_default(),
-        ),
+        Outcome::Changed | Outcome::New => {
+            let usual = format!("{}: not what the baseline says", seen.view);
+            let first = reason.lines().next().unwrap_or(&usual);
+            let text = [reason, diff.unwrap_or_default()];
+            let text = text.into_iter().filter(|text| !text.is_empty());
+            let text = text.collect::<Vec<_>>().join("\n");
+            failed(NonSuccessKind::Failure, row, first, &text)
+        }
         Outcome::Broken => {
             let first = reason.lines().next().unwrap_or_default();
             failed(NonSuccessKind::Error, row, first, reason)

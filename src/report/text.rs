@@ -59,14 +59,17 @@ fn everything(
     paint: &Paint,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let mut quiet = Vec::new();
     for own in rows.chunk_by(|a, b| a.label() == b.label()) {
         let shown = |row: &&Row<'_>| named.contains(&row.seen.view) || !is_quiet(own, rows);
         let Some(first) = own.first().filter(shown) else {
+            quiet.extend(own);
             continue;
         };
         writeln!(out, "{}", paint.heading.apply_to(first.label()))?;
         scenario(own, paint, out)?;
     }
+    brief::unsupported(&quiet, paint, out)?;
     let kernels = rows.iter().map(|row| row.record.kernel.label());
     if kernels.collect::<BTreeSet<_>>().len() > 1 {
         write!(out, "{}", matrix(rows))?;
@@ -239,6 +242,17 @@ mod tests {
         assert!(text.contains("event=exec"), "{text}");
         let text = shown(&mut Text::new(Colour::No, all, &[]), &records);
         assert!(!text.contains("event=exec"), "{text}");
+    }
+
+    #[test]
+    fn a_quiet_view_that_is_unsupported_says_why() {
+        let mut records = [record("start/a", "6.1", Outcome::Same)];
+        let stages = ViewName::new("stages");
+        let none = ViewSeen::nothing(stages, Outcome::Unsupported, "it takes a machine");
+        records[0].seen.push(none);
+        let text = shown(&mut Text::new(Colour::No, None, &[]), &records);
+        let line = "unsupported on 6.1: start/a::stages: it takes a machine\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

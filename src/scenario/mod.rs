@@ -79,8 +79,7 @@ pub struct Scenario {
     pub deadline: Duration,
     /// What it is when the listener itself hangs.
     pub hang: Hang,
-    /// What a program of it does, or its loader, that the model does not predict; never the
-    /// kernel's part.
+    /// What the model does not predict of it.
     pub unpredicted: Option<&'static str>,
     /// The root that its programs have moved to, as it is called from the initial one; none where the same path leads
     /// to another file there.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
+use super::table::{CALL, LOADER_RUNS, OPEN, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Point, StageMark, Story, Word};
 use crate::trail::{Ended, Started};
 
@@ -156,6 +156,8 @@ fn last(before: &[Point]) -> String {
     match (mark.stage.as_str(), Word::find(&mark.stage)) {
         (REFUSED, _) => format!(", as {} says", mark.symbol),
         (CALL, _) | (_, None) => String::new(),
+        // It is seen when it begins, and most often it is what fails.
+        (OPEN, Some(word)) => format!(", where the kernel {}", word.meaning),
         (_, Some(word)) => format!(", after the kernel {}", word.meaning),
     }
 }

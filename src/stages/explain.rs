@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::claims::{CLAIMS, Held, changes, execs};
-use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
+use super::table::{CALL, LOADER_RUNS, OPEN, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Point, StageMark};
 use super::{Story, Word};
 use crate::trail::{Mask, Step};
@@ -44,7 +44,7 @@ pub fn explain(story: &Story) -> String {
                     text.push('\n');
                 }
                 let next = asked_next(&points[at + 1..], process);
-                if mark.stage == "open" && !is_elf_interpreter(&points[..at]) {
+                if mark.stage == OPEN && !is_elf_interpreter(&points[..at]) {
                     file = next.unwrap_or(file);
                 }
                 let _ = writeln!(text, "  - {}", wrap(&of_mark(mark, file, next)));
@@ -120,8 +120,7 @@ fn of_step(step: &Step) -> String {
 /// The file of the step that follows at once, in the same process: what the stage led to.
 fn asked_next<'a>(points: &'a [Point], process: &str) -> Option<&'a str> {
     let own = points.iter().filter(|point| point.process() == process);
-    let mut own =
-        own.skip_while(|point| matches!(point, Point::Stage(mark) if mark.stage == "open"));
+    let mut own = own.skip_while(|point| matches!(point, Point::Stage(mark) if mark.stage == OPEN));
     match own.next()? {
         Point::Step(step) if step.mask == Mask::EXECUTE => Some(&step.path),
         _ => None,
@@ -150,7 +149,7 @@ fn of_mark(mark: &StageMark, file: &str, next: Option<&str>) -> String {
                 .map_or("execve", |(_, call)| call);
             format!("{} calls {call}.", mark.process)
         }
-        "open" => match next {
+        OPEN => match next {
             Some(path) => format!("The kernel opens {path} in order to execute it."),
             None => "The kernel looks for the file; nobody is asked to execute it.".to_owned(),
         },

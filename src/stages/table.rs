@@ -59,6 +59,8 @@ use Source::{Entry, Event, Function, Return, With};
 
 /// The stage at which a call begins.
 pub const CALL: &str = "call";
+/// The stage at which a file is opened to be executed.
+pub const OPEN: &str = "open";
 /// The stage that is passed where audit rules are loaded.
 pub const AUDIT: &str = "audit";
 /// The stage at which a call comes back.
@@ -89,7 +91,7 @@ pub const WORDS: &[Word] = &[
         "makes the record of this exec (struct linux_binprm), with a new and empty address space",
     ),
     word(
-        "open",
+        OPEN,
         &[Function("do_open_execat")],
         "opens a file in order to execute it",
     ),

@@ -77,6 +77,30 @@ impl Wanted {
         )
     }
 
+    /// Refuses modules that none of these kernels takes.
+    ///
+    /// # Errors
+    ///
+    /// All of them are of the table, or run already.
+    pub fn check_modules<'a>(
+        project: &Project,
+        words: impl IntoIterator<Item = &'a str>,
+        modules: Option<&Path>,
+    ) -> Result<()> {
+        let of_table = |word: &str| {
+            let id = word.parse::<KernelId>().ok();
+            id.is_some_and(|id| project.table.find(&id).is_some())
+        };
+        let has_its_own = |word: &str| [NATIVE, "all"].contains(&word) || of_table(word);
+        if modules.is_some() && words.into_iter().all(has_its_own) {
+            bail!(
+                "--modules is for a kernel that you name by its path: those of the table, and the running one, \
+                 have modules of their own"
+            );
+        }
+        Ok(())
+    }
+
     /// A kernel of the table.
     ///
     /// # Errors

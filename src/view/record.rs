@@ -32,7 +32,7 @@ pub struct ViewSeen {
     pub view: ViewName,
     /// How it compares.
     pub outcome: Outcome,
-    /// Why, for what is unsupported or broken.
+    /// Why, for what is unsupported or broken, and for a program of a user's that differs.
     pub reason: Option<String>,
     /// What was seen; none for what is unsupported, or broken before anything was seen.
     pub body: Option<Body>,

@@ -3,6 +3,7 @@
 mod make;
 mod save;
 mod show;
+mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ use crate::report::FormatName;
 use crate::root::Added;
 use crate::suite::{Asked, Options, RunEvent, Stop, observed};
 use crate::trail::LabKind;
-use crate::view::{Record, STAGES, TRAIL, ViewName, rows};
+use crate::view::{AGENT, Record, STAGES, TRAIL, ViewName, rows};
 use crate::vm::image::Load;
 
 /// The name under which the program is a scenario.
@@ -119,6 +120,11 @@ Exit status: 0 alike on all kernels and as the model predicts, 1 not so, 2 it co
 /// Makes a case of the arguments, runs it, and shows what was seen.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
+    if args.view.contains(&AGENT) {
+        bail!(
+            "the view {AGENT} is of `exetrail run --agent`: here no program runs beside the observers"
+        );
+    }
     let project = Project::open()?;
     let made = make::make(args, &project)?;
     if let Some(name) = &args.save {
@@ -168,14 +174,17 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         eprintln!("interrupted");
     }
     seen.sort_by_key(|(kernel, _)| *kernel);
-    let records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
+    let mut records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
+    let status = show::status(&records);
     if args.format != FormatName::Text {
+        verdict::judge(&mut records);
         let mut format = args.format.make(output::colour(), None, &[]);
         let mut out = std::io::stdout().lock();
-        for record in &records {
-            format.record(record, &mut out)?;
-        }
-        format.end(&rows(&records), &[], &mut out)?;
+        let shown = records
+            .iter()
+            .try_for_each(|record| format.record(record, &mut out))
+            .and_then(|()| format.end(&rows(&records), &[], &mut out));
+        shown.context("failed to write the output")?;
     } else {
         let shown = show::Shown {
             command: &args.command,
@@ -183,11 +192,13 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             explain: args.explain,
             colour: output::colour(),
         };
-        shown.write(&records, &mut std::io::stdout().lock())?;
+        shown
+            .write(&records, &mut std::io::stdout().lock())
+            .context("failed to write the output")?;
     }
     Ok(match (complete, required && !missing.is_empty()) {
         (false, _) => ExitCode::from(INTERRUPTED),
         (true, true) => ExitCode::from(2),
-        (true, false) => show::status(&records),
+        (true, false) => status,
     })
 }

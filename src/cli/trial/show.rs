@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use super::verdict::wrong;
 use crate::diff::Side;
 use crate::trail::{Agreement, How, Outcome, Trail};
 use crate::view::{Colour, Length, Paint, Record, STAGES, TRAIL, VIEWS, ViewName};
@@ -43,7 +44,7 @@ pub fn status(records: &[Record]) -> ExitCode {
     }
     let predicted = |record: &Record| {
         let model = record.model.as_ref();
-        model.is_none_or(|found| found.disagreements.is_empty() && found.renamed.is_empty())
+        model.is_none_or(|found| wrong(found).is_empty())
     };
     let alike = TRAIL
         .view()
@@ -226,7 +227,7 @@ fn predicted(found: &Agreement) -> Vec<String> {
         ..
     } = found;
     let mut lines = Vec::new();
-    let wrong = found.disagreements.len() + found.renamed.len();
+    let wrong = wrong(found);
     let counts = [
         (kernel, "of the kernel"),
         (loader, "of the loader"),
@@ -237,14 +238,13 @@ fn predicted(found: &Agreement) -> Vec<String> {
         .map(|(count, whose)| format!("{count} {whose}"))
         .collect();
     let steps = counts.join(", ");
-    lines.push(match (wrong, counts.is_empty()) {
+    lines.push(match (wrong.len(), counts.is_empty()) {
         (0, true) => "predicted that there is no step".to_owned(),
         (0, false) => format!("predicted all steps: {steps}"),
         (_, true) => "predicted something else:".to_owned(),
         (_, false) => format!("predicted these steps: {steps}; but not:"),
     });
-    let rest = found.disagreements.iter().chain(&found.renamed);
-    lines.extend(rest.map(|line| format!("  {line}")));
+    lines.extend(wrong.iter().map(|line| format!("  {line}")));
     lines.extend(
         found
             .unknown

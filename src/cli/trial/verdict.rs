@@ -1,0 +1,137 @@
+//! How a program of the user's is judged, of which nobody has accepted anything: alike on all kernels, and as
+//! the model predicts.
+
+use crate::diff::Side;
+use crate::trail::{Agreement, Outcome};
+use crate::view::{Judged, Record, TRAIL, ViewSeen};
+
+/// Gives trails that differ from the first kernel's, or that the model did not predict, the outcome `changed`
+/// with its reason; everything else that was seen is `seen`.
+pub fn judge(records: &mut [Record]) {
+    let first = records.iter().find(|record| record.trail().is_some());
+    let first = first.cloned();
+    for record in records {
+        let wrong = record.model.as_ref().map(wrong).unwrap_or_default();
+        for seen in record.seen.iter_mut() {
+            if seen.outcome != Outcome::New {
+                continue;
+            }
+            seen.outcome = Outcome::Seen;
+            seen.judged = None;
+            if seen.view != TRAIL {
+                continue;
+            }
+            let mut reasons = Vec::new();
+            if let Some((kernel, diff)) = first.as_ref().and_then(|first| {
+                let here = Side {
+                    kernel: record.kernel.label().to_owned(),
+                    source: format!("seen on {}", record.kernel.release),
+                };
+                differs(first, here, seen)
+            }) {
+                reasons.push(format!("differs from {kernel}"));
+                seen.judged = Some(Judged {
+                    owner: None,
+                    diff: Some(diff),
+                });
+            }
+            if !wrong.is_empty() {
+                reasons.push(format!(
+                    "the model predicted otherwise: {}",
+                    wrong.join("; ")
+                ));
+            }
+            if !reasons.is_empty() {
+                seen.outcome = Outcome::Changed;
+                seen.reason = Some(reasons.join("\n"));
+            }
+        }
+    }
+}
+
+/// What the model did not predict.
+pub fn wrong(found: &Agreement) -> Vec<&str> {
+    let all = found.disagreements.iter().chain(&found.renamed);
+    all.map(String::as_str).collect()
+}
+
+/// The kernel that a trail differs from, and how.
+fn differs(first: &Record, here: Side, seen: &ViewSeen) -> Option<(String, String)> {
+    let before = first.of(TRAIL)?;
+    if before.text() == seen.text() {
+        return None;
+    }
+    let there = Side {
+        kernel: first.kernel.label().to_owned(),
+        source: format!("seen on {}", first.kernel.release),
+    };
+    let bodies = (there, before.body.as_ref()?);
+    let compared = TRAIL
+        .view()?
+        .compare(super::NAME, bodies, (here, seen.body.as_ref()?));
+    Some((first.kernel.label().to_owned(), compared.diff))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::tests::record;
+    use crate::view::{Body, ViewName, trail::Steps};
+
+    fn seen(kernel: &str, comm: &str) -> Record {
+        let mut record = record("try", kernel, Outcome::New);
+        let text = format!(
+            "start p1 by launcher: execve /a\n\
+             perm=open    pid=p1 ppid=launcher exe=/a comm={comm} : path=/c\n"
+        );
+        let trail = crate::trail::parse(&text).unwrap();
+        record.seen[0].body = Some(Body::new::<Steps>(trail));
+        record.seen[0].reason = None;
+        record
+    }
+
+    #[test]
+    fn what_is_alike_and_predicted_is_seen() {
+        let mut records = [seen("5.10", "a"), seen("6.1", "a")];
+        judge(&mut records);
+        assert!(records.iter().all(|one| one.outcome() == Outcome::Seen));
+        assert!(records[1].seen[0].judged.is_none());
+    }
+
+    #[test]
+    fn what_differs_from_the_first_kernel_is_changed_with_its_difference() {
+        let mut records = [seen("5.10", "a"), seen("6.1", "b")];
+        judge(&mut records);
+        assert_eq!(records[0].outcome(), Outcome::Seen);
+        let changed = &records[1].seen[0];
+        assert_eq!(changed.outcome, Outcome::Changed);
+        assert_eq!(changed.reason.as_deref(), Some("differs from 5.10"));
+        let diff = changed.judged.as_ref().unwrap().diff.as_ref().unwrap();
+        assert!(diff.contains("comm=b"), "{diff}");
+    }
+
+    #[test]
+    fn what_the_model_did_not_predict_is_changed_and_says_what() {
+        let mut records = [seen("5.10", "a")];
+        records[0].model = Some(Agreement {
+            disagreements: vec!["open /a".to_owned()],
+            renamed: vec!["comm".to_owned()],
+            ..Agreement::default()
+        });
+        judge(&mut records);
+        let reason = records[0].seen[0].reason.as_deref();
+        let expected = "the model predicted otherwise: open /a; comm";
+        assert_eq!(
+            (records[0].outcome(), reason),
+            (Outcome::Changed, Some(expected))
+        );
+    }
+
+    #[test]
+    fn a_view_beside_the_trail_is_seen() {
+        let mut records = [seen("5.10", "a")];
+        records[0].seen[0].view = ViewName::new("stages");
+        judge(&mut records);
+        assert_eq!(records[0].seen[0].outcome, Outcome::Seen);
+    }
+}
