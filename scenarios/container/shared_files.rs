@@ -1,7 +1,7 @@
 //! A program in a container whose files are the host's: a cgroup of its own, all namespaces but those of users
 //! and time, and a root that is put together of bind mounts.
 //!
-//! The process is the first of its pid namespace, and everybody outside has another number for it. Its files have the names
+//! The process is the first of its pid namespace, and has another number outside of it. Its files have the names
 //! that they have in its root: what is mounted there is no mount of the monitor's, so that the path of an event begins at the
 //! container's root (`prepend_path` in fs/d_path.c). What names the container is the cgroup (its namespaces have
 //! numbers alone): inside the kernel for every exec, by `/proc/PID/cgroup` as long as the process is there.

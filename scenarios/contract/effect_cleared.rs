@@ -1,8 +1,8 @@
 //! Of what is said to be cleared, the alternate stack and POSIX timers are, and the timers' pending signals; a
 //! pending SIGUSR1 and interval timers are kept.
 //!
-//! `begin_new_exec` resets `sas_ss_sp` and comes to `exit_itimers`, which in spite of its name deletes the timers of timer_create(2) alone. An armed setitimer(2) goes on
-//! in the new program: POSIX wants it so, for alarm(2). Pending signals are in
+//! `begin_new_exec` resets `sas_ss_sp` and comes to `exit_itimers`, which in spite of its name deletes the timers of timer_create(2)
+//! alone. An armed setitimer(2) goes on in the new program: POSIX wants it so, for alarm(2). Pending signals are in
 //! `contract/signal_pending_cleared`.
 //!
 //! The second trigger for both is a start by another thread. See [c:execve-attributes], which lists

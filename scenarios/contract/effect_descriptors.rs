@@ -2,10 +2,10 @@
 //!
 //! `begin_new_exec` (fs/exec.c) calls `do_close_on_exec` on a table that is the process's own by
 //! then (`unshare_files`; up to 5.10.219 `bprm_execve` unshared it earlier). A call that fails with an errno closes
-//! none: 5 is still there for the caller. Where SELinux changes the domain it puts its null file in the place of what the new
-//! one may not use (`flush_unauthorized_files`).
+//! none: 5 is still there for the caller. Where SELinux changes the domain, or AppArmor the profile to one that confines, it puts
+//! its null file in the place of what the new one may not use (`flush_unauthorized_files`, `aa_inherit_files`).
 //!
-//! A process that shared the table (clone(2), `CLONE_FILES`) would keep its own; threads end anyway.
+//! Another process that shared the table (clone(2), `CLONE_FILES`) keeps the old one; threads end anyway.
 //!
 //! See [c:execve-descriptors], and open(2), `O_CLOEXEC`.
 

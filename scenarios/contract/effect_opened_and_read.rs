@@ -1,7 +1,7 @@
 //! The executable is opened, as are its loader and its interpreter; which files, the trail says,
 //! also for calls that fail.
 //!
-//! `do_open_execat` (fs/exec.c) opens, and the first event of a start is its own here. It is opened
+//! `do_open_execat` (fs/exec.c) opens it, and the first event of a start is of that open here. It is opened
 //! for execution and not for reading: a program that its user may not read runs all the same, and the
 //! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but its
 //! interpreter cannot open it for reading.

@@ -9,7 +9,7 @@
 //! the process is counted for its new user, and since [c:nproc-ucounts] for more processes than the
 //! limit; on 5.10 as many are enough (`set_user`). The second process of a limit of one starts, the third does not.
 //!
-//! See execve(2), EAGAIN, which has it right, and `start/fail_too_many_processes`.
+//! See execve(2), EAGAIN, which is right but for that one process, and `start/fail_too_many_processes`.
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};

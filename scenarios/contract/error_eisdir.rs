@@ -2,7 +2,7 @@
 //!
 //! It is EACCES, before every event of the interpreter: `may_open` (fs/namei.c) gives EISDIR
 //! for a directory that is to be written and EACCES for one that is to be executed, and `do_open_execat`
-//! opens interpreters as it opens programs. On the way of an exec nobody is told of another one, unless a file
+//! opens interpreters as it opens programs. No other EISDIR reaches the caller of an exec, unless a file
 //! system's own open chooses it (`contract/error_emfile`): the remaining EISDIR of fs/namei.c are
 //! for `O_CREAT`, unlink and rename, one that the walk keeps to itself (`follow_automount`), and one
 //! of the NFS server's (`vfs_lookup_open`, 7.3); and the one of a read (`generic_read_dir`) comes after `S_ISREG` in `do_open_execat`.

@@ -1,6 +1,6 @@
 //! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
 //!
-//! What is asked of the headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
+//! What is asked of a file's own headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
 //! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
 //! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
 //! no return, and the call ends by SIGSEGV. Two more are not found here: a segment beyond the

@@ -2,7 +2,7 @@
 //!
 //! Where the memory ends before the array, or a string, does: EFAULT (`count` and `copy_strings` in
 //! fs/exec.c). NULL instead of the array is taken for an empty one (`count` again), which is
-//! Linux's own: an empty argv becomes one empty string since [c:empty-argv], which stable releases have
+//! not portable. An empty argv becomes one empty string since [c:empty-argv], which stable releases have
 //! as well.
 //!
 //! See [c:execve-notes].

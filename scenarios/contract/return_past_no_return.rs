@@ -5,8 +5,8 @@
 //! audit (`start/fail_address`). Who waits for the process sees a crash of a program that never ran, and posix_spawn(3) has
 //! reported success.
 //!
-//! Second trigger: an ELF interpreter that cannot be loaded, an address space too small for the stack, and the trail, in which the files of the new
-//! program were opened under the old exe and nothing after that. See [c:execve-notes].
+//! Two more triggers are an ELF interpreter that cannot be loaded and an address space too small for the stack. In the trail
+//! the files of the new program are opened under the old exe, and nothing comes after that. See [c:execve-notes].
 
 use nix::sys::resource::{Resource, setrlimit};
 

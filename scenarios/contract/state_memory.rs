@@ -1,5 +1,5 @@
-//! No mapping of the old memory is left, private, shared or executable; some of what a process was
-//! told about its memory stays.
+//! No mapping of the old memory is left, private, shared or executable; some settings of the memory as a
+//! whole stay.
 //!
 //! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c)
 //! gives it the old one's `MMF_INIT_MASK` flags (in 7.2 and 7.3 `MMF_INIT_LEGACY_MASK`): that transparent

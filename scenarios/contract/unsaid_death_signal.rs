@@ -8,8 +8,8 @@
 //! of profile, unless the new one is unconfined (`apparmor_bprm_committing_creds`).
 //!
 //! The signal is the thread's (`task_struct.pdeath_signal`), not the process's, and `de_thread` does
-//! not carry it over from the leader: when another thread than the one that asked for it calls, the
-//! process has none afterwards. No manual page says that.
+//! not carry it over from the leader: when a thread calls that has not asked for it itself, the
+//! process has none afterwards. prctl(2) does not say that.
 //!
 //! See prctl(2), `PR_SET_PDEATHSIG`.
 

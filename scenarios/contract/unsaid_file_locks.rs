@@ -1,11 +1,11 @@
 //! Locks of open file descriptions are kept with their descriptor. Record locks are kept too, except
 //! when the start closes another descriptor of the same file, or another process shares the descriptors.
 //!
-//! A record lock belongs to the table of descriptors (`files_struct`). Once a process of several
-//! threads, which share the table, was given a copy at the start, and when the old table went its
-//! record locks went with it. Since [c:unshare-files-late] (backported to 5.10.220) the copy is made
-//! after `de_thread`, when no thread shares it any more: all kernels here keep them. A process that shares
-//! it otherwise (`CLONE_FILES` alone) still has the old table afterwards, and the locks with it.
+//! A record lock belongs to the table of descriptors (`files_struct`). Before [c:unshare-files-late] (backported to
+//! 5.10.220) a process of several threads, which share the table, was given a copy of it at the start, and its
+//! record locks went with the old table. Since then it is copied after `de_thread`, when no thread shares it any more:
+//! all kernels here keep the locks. Another process that shares the table (`CLONE_FILES` alone) still has the old one
+//! afterwards, and the locks with it.
 //!
 //! A record lock is lost when the start closes another descriptor of the same file: that is the rule of
 //! POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close. fcntl(2) says of

@@ -1,8 +1,8 @@
 //! The robust list is walked by the start: who waits for a futex of it learns that its owner has
 //! died, although the process lives.
 //!
-//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, on 7.3 both as one with what the end
-//! of a process does (`mm_exit_exec_release`), and forgets the list. The word is shared with the
+//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, which forgets the list as well; on 7.3 start and end of a
+//! process have one function for it, `mm_exit_exec_release`. The word is shared with the
 //! parent, which finds `FUTEX_OWNER_DIED` there while the new program still runs. A call that fails
 //! with an errno leaves the word to its owner.
 //!

@@ -1,5 +1,5 @@
 //! `AT_SECURE` is set where the start changed ids (up to 6.16 not where it made the effective ones the real ones), and where it gave
-//! capabilities to who is not root; also where ids differed before.
+//! capabilities to who is not root; also where ids differed before and still do.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
 //! id is not the old *real* one (`__is_setuid`; from [c:unsafe-exec] on written out, which asks for a change as

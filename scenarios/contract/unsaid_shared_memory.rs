@@ -1,8 +1,9 @@
-//! Shared memory is detached by the start: System V segments, and mappings as POSIX has them.
+//! Shared memory is detached by the start: System V segments, and shared mappings, as POSIX shared memory is one
+//! (tried with an anonymous one).
 //!
-//! Both are mappings of the old memory, which `exec_mmap` drops. The segment itself stays, unless it is marked
-//! for removal or kernel.shm_rmid_forced is set; nobody has it attached any more while the new program runs, and
-//! the scenario asks the kernel then.
+//! Both are mappings of the old memory, which the start gives up (`exec_mmap`, in 7.2 and 7.3 `setup_new_exec`). The
+//! segment itself stays, unless it is marked for removal or kernel.shm_rmid_forced is set; nobody has it attached any
+//! more while the new program runs, and the scenario asks the kernel then.
 //!
 //! See [c:execve-sysv-shm] and [c:execve-posix-shm].
 

@@ -2,8 +2,8 @@
 //!
 //! 256 bytes of a file are read (`BINPRM_BUF_SIZE`, [c:script-256]; 128 before), so that an entry of binfmt_misc may look at the
 //! 200th byte. `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that
-//! is not there does not come to it. Which handlers there are is a matter of configuration: of the seven, the kernels of the table have
-//! three. They are tried in turn until one takes the file or gives another errno than
+//! is not there does not come to it. Which handlers there are depends on architecture, configuration and version: of the seven,
+//! the kernels of the table have three. They are tried in turn until one takes the file or gives another errno than
 //! ENOEXEC, binfmt_misc first (`insert_binfmt`); a script whose
 //! interpreter nobody knows has both files tried. Since [c:no-binfmt-modprobe] nobody asks modprobe, and nothing is tried twice.
 //!

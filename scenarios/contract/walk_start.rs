@@ -5,7 +5,8 @@
 //! be the address and r11 the flags (arch/x86/entry): a program that came by sysret would find these two there and not 0.
 //! A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and uses it (7.2 and 7.3 by default where the CPU
 //! has it, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S).
-//! Of the segments that tours call null ds and es are so for a 64-bit program alone, which `COMPAT_START_THREAD` does not start.
+//! Of the segments that tours call null, ds and es are so only for a 64-bit program: for others (i386, x32) `COMPAT_START_THREAD` loads
+//! `__USER_DS` into them (`compat_start_thread`).
 //!
 //! See syscall(2) for what a system call's return leaves otherwise.
 

@@ -2,8 +2,9 @@
 //!
 //! The process that asked for the socket is told EAFNOSUPPORT in every case, as if there were no
 //! such module: the refusal of the helper is nobody's error. That errno alone would prove nothing,
-//! because no module is loaded here when all is allowed either; so the helper leaves a file, and
-//! whether it ran is told. (Where the open of that file is refused it is there all the same: `O_CREAT`
+//! because no module is loaded here when all is allowed either; so the helper, a script, leaves a file,
+//! and the fact says whether that is there. (Where the shell's own open of the script is refused the exec succeeds and there
+//! is none. Where the open of that file is refused it is there all the same: `O_CREAT`
 //! makes it before the event, `path_openat` in fs/namei.c.)
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case

@@ -1,6 +1,6 @@
 //! What an interpreter is told when the first line of a script has more than its name.
 //!
-//! Everything on the line after the name, of the 256 bytes that the kernel reads, is one argument, blanks in the
+//! Everything on the line after the name, as far as it lies in the first 255 bytes of the file, is one argument, blanks in the
 //! middle and all; blanks ahead of it are cut, and those at the end where a newline follows
 //! (`identity/script_blank_at_end`: where none does). Some other systems split it.
 //!

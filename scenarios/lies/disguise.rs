@@ -7,9 +7,9 @@
 //! The first two take CAP_SYS_RESOURCE; arguments can as well be overwritten in place, which takes nothing. Nor is exe safe from who has no
 //! privilege: `lies/disguise_unprivileged` takes it in a user namespace.
 //!
-//! Finding: whoever looks into `/proc` afterwards, at whatever moment, finds the other program in all three
+//! Finding: whoever looks into `/proc` afterwards finds the other program in all three
 //! places, and so does a permission monitor that looks at who opens a file. What was told at the exec stays true: path and file of the
-//! event, and what the kernel has at its tracepoints.
+//! event, and what the kernel told at its tracepoints.
 //!
 //! See prctl(2), proc_pid_exe(5), proc_pid_cmdline(5), proc_pid_comm(5).
 

@@ -4,9 +4,9 @@
 //! kernel/sys.c, by `capable`). `PR_SET_MM_MAP` does not come so far: `prctl_set_mm_map` asks for
 //! CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and in the user namespace of the process alone
 //! (`checkpoint_restore_ns_capable(current_user_ns())`). Who makes a user namespace has every capability in it
-//! (`set_cred_user_ns` in kernel/user_namespace.c), and that may be anybody. The rest is the same: both go on to
-//! `prctl_set_mm_exe_file`, which asks that nothing of the old file is mapped any more and that the new one may be executed by
-//! who asks; on 5.10 it puts it in itself, on the others `replace_mm_exe_file` in kernel/fork.c does.
+//! (`set_cred_user_ns` in kernel/user_namespace.c), and anybody may make one where users may. The rest is the same: both go on to
+//! `prctl_set_mm_exe_file`, which asks that the new file may be executed by who asks. That nothing of the old one is mapped any more
+//! is asked there too on 5.10, on the others by `replace_mm_exe_file` in kernel/fork.c, which then puts the new one in.
 //!
 //! The program says who it is (`uids`, and its `effective` capabilities: none) and what each call said, in this order,
 //! with nothing of its file mapped: both options by an ordinary user, which are refused (errno 1, EPERM), unshare(2), and both

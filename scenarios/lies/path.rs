@@ -6,7 +6,7 @@
 //! holds the kernel in the middle of its copy, and the sibling acts then (see
 //! [`while_copied`](crate::scenario::while_copied)).
 //!
-//! Finding: of a tracer that was stopped by seccomp(2), and of any other reader at the entry, the path that it
+//! Finding: for a tracer that seccomp(2) calls, and for any other reader at the entry, the path that it
 //! reads is a claim of the caller. The tracepoint of the call reads the string from 6.19 on, with faults allowed: the
 //! same page holds it, and as another thread has run meanwhile it reads again (`trace_user_fault_read` in
 //! kernel/trace/trace.c), so that this way does not deceive it. What the kernel has copied,

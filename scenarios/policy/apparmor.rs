@@ -1,10 +1,10 @@
 //! What a listener hears of an exec that AppArmor refuses.
 //!
 //! Both events come first: the file is open when `apparmor_bprm_creds_for_exec` looks at it, and the open itself
-//! is not asked about, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by
-//! bprm hooks"). So a listener that says no is the one who is obeyed, and one
-//! that says yes does not know that the program never ran. The errno tells them apart: EPERM is the listener's, EACCES
-//! AppArmor's (which says EPERM too where no_new_privs forbids a change of profile).
+//! passes, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by
+//! bprm hooks"). So where both would refuse it is the listener that does, and a listener that says yes is not told that
+//! the program never ran. Here the errno tells the caller who refused: EPERM is the listener's, EACCES AppArmor's.
+//! (AppArmor says EPERM too, where no_new_privs forbids a change of profile.)
 //!
 //! The profile allows nothing; the child takes it on itself.
 //!

@@ -4,13 +4,13 @@
 //! `begin_new_exec` calls `perf_event_exit_task` when the new credentials are set and the dumpable attribute is not 1
 //! (fs/exec.c). So does an exec of a program that its user may not read, and any by a process whose real and effective ids differ; where
 //! fs.suid_dumpable is 1 none does. That is before the tracepoint `sched_process_exec` is passed, so that even this exec is not
-//! counted; and it holds for root's counters too, who could watch the program by other ways. A counter on the CPUs, with a
+//! counted. It holds for root's counters too, although root could watch the program in other ways. A counter on the CPUs, with a
 //! filter for the process, goes on.
 //!
 //! (Our own program, which is told nothing here, exits with 2.)
 //!
-//! Who concludes from a counter that is zero that no program was started, takes a program that faults by itself for a start
-//! that the kernel gave up.
+//! Who takes a count of zero for the sign that no program was started, takes such a program that faults by itself for an exec
+//! that failed past the point of no return.
 //!
 //! See perf_event_open(2), and proc_sys_fs(5), `suid_dumpable`.
 

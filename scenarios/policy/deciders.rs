@@ -1,7 +1,7 @@
 //! Who is asked first, and whom a listener never hears of.
 //!
-//! The same program, refused by each of the first four, alone and some together with the listeners; the fact has what the
-//! listeners were asked before the end. In the order of the kernel:
+//! A program (for the second a copy without execute permission), refused by each of the first four, alone and some together with
+//! the listeners; the fact says what the listeners were asked and how the exec ended. In the order of the kernel:
 //!
 //! 1. a filter of seccomp, at the entry of the call: no event;
 //! 2. the walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event;

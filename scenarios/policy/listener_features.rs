@@ -1,12 +1,13 @@
 //! What a listener can ask the kernel for, which decides how it is written.
 //!
-//! Nobody is watched here: groups and marks are made and given up. `FAN_REPORT_FD_ERROR` tells of an event whose file the
-//! kernel could not open for the listener, an open that is refused with it too, and without it leaves an errno of read(2) at
-//! most ([c:fd-error], in 6.12.5); `FAN_DENY_ERRNO` lets a listener of `FAN_CLASS_PRE_CONTENT` choose among some errnos
-//! ([c:deny-errno]); `FAN_PRE_ACCESS` asks before contents are read, written, mapped or cut ([c:pre-access]); `FAN_INFO` lets
-//! an answer name the rule that made it, for the audit log ([c:response-info]); `FAN_REPORT_MNT` with a mark of a mount
-//! namespace tells of new mounts ([c:mount-events]), so that they can be marked as well, if not before a program is started there
-//! (`policy/marks`). All are found out by asking: distributions carry them back.
+//! Nobody is watched here: groups and marks are made and given up. With `FAN_REPORT_FD_ERROR` an event whose file the
+//! kernel could not open for the listener is told all the same, with the errno in the place of its descriptor; without it there
+//! is an errno of read(2) at most, and with or without it the open that waits is refused ([c:fd-error], in 6.12.5).
+//! `FAN_DENY_ERRNO` lets a listener of `FAN_CLASS_PRE_CONTENT` choose among some errnos ([c:deny-errno]); `FAN_PRE_ACCESS`
+//! asks before contents are read, written, mapped or cut ([c:pre-access]); `FAN_INFO` lets an answer name the rule
+//! that made it, for the audit log ([c:response-info]); `FAN_REPORT_MNT` with a mark of a mount namespace tells
+//! of new mounts ([c:mount-events]), so that they can be marked as well, if not before a program is started there (`policy/marks`).
+//! All are found out by asking: distributions carry them back.
 //!
 //! See fanotify_init(2) and fanotify_mark(2).
 

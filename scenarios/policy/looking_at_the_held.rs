@@ -7,8 +7,8 @@
 //! `FAN_ACCESS_PERM` is asked (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
 //!
 //! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall
-//! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy; `strace -p` of
-//! a process that a listener holds under that mutex hangs as well, and that is the point.
+//! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy, but `strace -p` of
+//! a process that a listener holds under that mutex hangs as well.
 //!
 //! See ptrace(2), `PTRACE_SEIZE`; `cred_guard_mutex` in include/linux/sched/signal.h.
 

@@ -2,11 +2,12 @@
 //! his own on a file system that somebody watches.
 //!
 //! Finding: he needs no privilege. Where the listener of `policy/overlay_closed` is asked in the middle of an exec, it is asked here, and
-//! where it hangs, any user can hang it: on 7.1.
+//! where it hangs, any user who may make a user namespace can hang it: on 7.1.
 //!
 //! (The first step is the mount's: `ovl_make_workdir` tries whether the layer has temporary files.)
 //!
-//! See `ovl_fs_type` in fs/overlayfs/super.c (`FS_USERNS_MOUNT`, of the kernels here from 6.1 on), user_namespaces(7).
+//! See `ovl_fs_type` in fs/overlayfs/super.c (`FS_USERNS_MOUNT`, of the kernels here from 6.1 on; Debian's 5.10 sets it with
+//! the module's parameter `permit_mounts_in_userns` alone), user_namespaces(7).
 
 use std::fs;
 

@@ -71,7 +71,7 @@ fn run(system: &mut System) -> Result<()> {
     }
     let heard = start(&mut listeners, program)?;
     system.fact("what it is asked about a start", heard)?;
-    // It is opened under the listener, which so has to answer for our own open as well.
+    // Nobody listens while we open these files: a listener would have to answer for our own opens as well.
     let busybox = Path::new("/tmp/disk/true");
     drop(listeners);
     let parts = parts(&std::fs::read("/usr/bin/busybox")?)?;

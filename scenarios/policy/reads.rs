@@ -3,17 +3,17 @@
 //! The kernel reads what it executes like anybody else (`kernel_read`, and `rw_verify_area` below it; fs/read_write.c), so that
 //! `FAN_ACCESS_PERM` comes after the two events of each open, in the name of the caller:
 //!
-//! - the first 256 bytes of each file of a chain of scripts (`prepare_binprm` in fs/exec.c),
+//! - the first 256 bytes of what is executed, and of each interpreter of a chain of scripts (`prepare_binprm` in fs/exec.c),
 //! - of an ELF program its program headers (`load_elf_phdrs` in fs/binfmt_elf.c) and the name of its ELF interpreter,
 //! - the head of that one and its program headers.
 //!
-//! What comes after the point of no return is mapped, and of that a listener of reads is not asked (`policy/pre_access`: one of
-//! `FAN_PRE_ACCESS` is).
+//! After the point of no return the kernel maps these files, and of that a listener of reads is not asked (`policy/pre_access`: one
+//! of `FAN_PRE_ACCESS` is).
 //!
 //! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers
 //! of a program are refused the exec is ENOEXEC, so that execvp(3) takes the program for a script and has /bin/sh run it as one
 //! (bash and dash, when they start it, look at its first bytes themselves and refuse: 126); where those of its ELF interpreter
-//! are, it is ELIBBAD. A policy on reads that means to refuse an exec has to do it at the first one.
+//! are, it is ELIBBAD. A policy on reads that means to refuse an exec has to do it at the first read of a file.
 //!
 //! Finding: from 6.17 on such a listener, of whatever class, has a file run that somebody writes to: a file of which reads are asked
 //! (`FMODE_FSNOTIFY_ACCESS_PERM`) counts as one that is filled in (`FMODE_FSNOTIFY_HSM`, include/linux/fs.h of 7.2 and 7.3), and for those

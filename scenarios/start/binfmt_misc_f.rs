@@ -2,8 +2,8 @@
 //!
 //! The interpreter is opened when the format is registered, and that very file is used as long as the entry is there: it
 //! may be gone, or out of reach in another mount namespace. The use still opens it anew, from the
-//! file that is held (`file_clone_open` in fs/binfmt_misc.c), so that both events come, with "
-//! (deleted)" after a path that leads nowhere; a policy that looks the path up finds no file, or
+//! file that is held (`file_clone_open` in fs/binfmt_misc.c), so that both events come,
+//! with " (deleted)" after a path that leads nowhere; a policy that looks the path up finds no file, or
 //! another one.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.

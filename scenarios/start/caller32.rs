@@ -4,9 +4,9 @@
 //! tracepoints `sys_enter_execve` and `sys_exit_execve` leave out every call of the 32-bit table
 //! (`ftrace_syscall_enter` in kernel/trace/trace_syscalls.c, `arch_trace_is_compat_syscall`), on all
 //! kernels. The stages show the entry by its function, `__ia32_compat_sys_execve`. The return has the
-//! number of what runs by then: of a 64-bit program (`set_personality_64bit`), `sys_exit_execve`; of
-//! a 32-bit one, or of the caller whose call failed, 11, which no tracepoint but
-//! `raw_syscalls:sys_exit` tells.
+//! number of what runs by then. A 64-bit program returns from number 59 (`set_personality_64bit`), and
+//! `sys_exit_execve` fires. A 32-bit program, and a caller whose call failed, return from number 11: of
+//! the tracepoints only `raw_syscalls:sys_exit` tells of that.
 //!
 //! The other way round is `start/bits32`: a 64-bit call whose return is one of the 32-bit table.
 //!

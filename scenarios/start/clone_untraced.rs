@@ -1,11 +1,13 @@
 //! A program started by clone(2) with `CLONE_UNTRACED`: whoever traces the parent does not get the child.
 //!
-//! The flag is any process's to set; a tracer cannot take it away but by looking at each clone
-//! (`kernel_clone` in kernel/fork.c). Where nobody traces it changes nothing: the trail is that of a forked child.
-//! A child that has its tracer's filter and no tracer gets ENOSYS from each exec (`__seccomp_filter` in
-//! kernel/seccomp.c: "ENOSYS these calls if there is no tracer attached"): the program is not seen, because
-//! it is not started. (Where another one traces it, with `PTRACE_O_TRACESECCOMP`, or a filter of its own has the call
-//! told to itself, it starts, and the tracer of the filter hears nothing: `policy/untraced_child`.)
+//! Any process may pass the flag, and `kernel_clone` (kernel/fork.c) then leaves the tracer out. Where nobody traces
+//! it changes nothing: the trail is that of a forked child.
+//!
+//! The child inherits the filters of its parent. Where one of them answers an exec with `SECCOMP_RET_TRACE` and the child has
+//! no tracer, the exec fails with ENOSYS (`__seccomp_filter` in kernel/seccomp.c: "ENOSYS these calls if there is no tracer
+//! attached"): the program is not seen, because it is not started. (It is started, and the tracer of the filter hears nothing,
+//! where another process traces the child with `PTRACE_O_TRACESECCOMP`, or where the child adds a filter that answers first:
+//! `policy/untraced_child`.)
 //!
 //! See clone(2), `CLONE_UNTRACED`; seccomp(2), `SECCOMP_RET_TRACE`.
 

@@ -1,8 +1,8 @@
 //! A core dump that goes to a socket: no helper is started and no file is opened.
 //!
-//! The kernel connects to the socket that `core_pattern` names (it walks to it with its own rights and from init's root; the
-//! peer that the server is told of is the dying process), and sends the dump there (`coredump_sock_connect` in fs/coredump.c,
-//! [c:coredump-socket]). A policy that watches the start of core dump helpers sees nothing at all. Nobody listens here, so that
+//! The kernel connects to the socket that `core_pattern` names, and sends the dump there (`coredump_sock_connect` in
+//! fs/coredump.c, [c:coredump-socket]). It walks to the socket with its own rights and from init's root; the peer that the
+//! server is told of is the dying process. A policy that watches the start of core dump helpers sees nothing at all. Nobody listens here, so that
 //! the dump is given up.
 //!
 //! An older kernel takes the pattern for the name of a file in a directory `@/tmp`, and does not even look for

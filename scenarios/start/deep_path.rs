@@ -1,10 +1,10 @@
 //! A program whose path is longer than a link in `/proc` tells.
 //!
 //! No call takes more than 4,095 bytes of path (`PATH_MAX`), but a working directory can be any number of steps deep:
-//! `./true` starts as it does elsewhere. What the links in `/proc` do not tell is its path. They are made in a buffer of
-//! 4,096 bytes (`do_proc_readlink` in fs/proc/base.c: a page on 5.10, `PATH_MAX` bytes later), so that the one of the
-//! event's descriptor ends in ENAMETOOLONG where this program is opened, and the one of exe at everything that it opens
-//! itself; what it opens has its path. A policy by these links has nothing to decide on, and must not take that for a
+//! `./true` starts as it does elsewhere. But the links in `/proc` do not tell its path. They are made in a buffer of
+//! 4,096 bytes (`do_proc_readlink` in fs/proc/base.c: a page on 5.10, `PATH_MAX` bytes later). Where this program is opened,
+//! reading the link of the event's descriptor fails with ENAMETOOLONG; at everything that it opens itself, reading the link of
+//! exe does, while what it opens has its path. A policy by these links has nothing to decide on, and must not take that for a
 //! process that has ended; `too-long` stands for it in a trail. (The path is not lost: `/proc/PID/maps` has
 //! the whole, as its buffer grows, `seq_read_iter` in fs/seq_file.c, and so has AppArmor, whose buffer is twice as long,
 //! `aa_g_path_max`.)

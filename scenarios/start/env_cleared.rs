@@ -1,6 +1,6 @@
 //! A program that another one starts with an empty environment: `env -i true`.
 //!
-//! Whatever was to be inherited by a variable ends here: `LD_PRELOAD` among them. To the exec the
+//! Whatever was to be inherited in a variable ends here, `LD_PRELOAD` included. To the exec the
 //! environment is bytes that are copied; the trail is that of two execs in one process.
 //!
 //! See env(1), `-i`; execve(2).

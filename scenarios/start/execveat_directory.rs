@@ -2,7 +2,7 @@
 //!
 //! Opening the directory is no step: a mark tells of directories only with `FAN_ONDIR`, which ours has
 //! not. The exec is then an everyday one: `do_open_execat` (fs/exec.c) resolves the name below the
-//! descriptor, and events show the whole path.
+//! descriptor, and permission events show the whole path.
 //!
 //! See execveat(2); `identity/execveat_directory` for what the program is told.
 

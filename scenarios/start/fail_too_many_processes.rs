@@ -3,10 +3,10 @@
 //! The limit is not enforced in setuid, which only notes that it was exceeded (`PF_NPROC_EXCEEDED`),
 //! but in execve, before anything is opened: EAGAIN, and no step.
 //!
-//! Finding: on 5.10 a user who has as many processes as the limit is over it (`set_user` in
-//! kernel/sys.c compares with `>=`). From 6.1 on `flag_nproc_exceeded` asks before the process is
-//! counted for its new user, and since [c:nproc-ucounts] for more processes than the limit: the first
-//! process of a user passes whatever the limit, and the program starts.
+//! Finding: setuid compares before it counts the process for its new user. On 5.10 it compares with
+//! `>=` (`set_user` in kernel/sys.c): a user without a process is over a limit of 0 already. Since
+//! [c:nproc-ucounts] it compares with `>` (`flag_nproc_exceeded` from 6.1 on): the first process of a
+//! user passes whatever the limit, and the program starts.
 //!
 //! See [c:execve-eagain].
 

@@ -2,8 +2,8 @@
 //!
 //! Finding: up to 6.16 `load_elf_phdrs` (fs/binfmt_elf.c) read no more than one page of them and the
 //! file was ENOEXEC, after both events. Since [c:many-headers] the limit is 64 KiB and the program
-//! runs. Linkers make no such files unless a script or their options (`--section-start`) ask for it; tools that add a segment to
-//! a program do, one at a time.
+//! runs. Linkers make such files where a script or their options (`--section-start`) ask for it; tools that add a segment to
+//! a program can, one at a time.
 //!
 //! See elf(5), `e_phnum`.
 

@@ -21,7 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     system.sysctl("kernel/modprobe", "/usr/bin/true")?;
-    // Number 44 is XDP's, 45 MCTP's; 43 (SMC) is a module up to 6.17, loaded nowhere, and missing from 6.18 on.
+    // Number 44 is XDP's, 45 MCTP's; 43 (SMC) is a module of Debian's kernels up to 6.17, loaded nowhere here, and missing from 6.18 on.
     let exec = Exec::by("socket", "AF_SMC", |_| sys::socket(43))?;
     system.observe(&exec)?;
     Ok(())

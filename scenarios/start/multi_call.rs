@@ -1,6 +1,6 @@
 //! A program that is many, started by the link of one: busybox as `true`.
 //!
-//! exe and path are busybox's, whichever of its commands runs; what it does is decided by argv[0].
+//! In the trail exe and path are busybox's, whichever of its commands runs; what it does is decided by argv[0].
 //! That is the path of the link here, whose name shows in comm; a caller may give another. A policy by
 //! path allows all of its commands or none.
 

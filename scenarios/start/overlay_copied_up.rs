@@ -18,7 +18,7 @@ use nix::sys::stat::Mode;
 use crate::scenario::{Exec, Hang, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program that is copied up while it is looked at",
+    summary: "program that an overlay copies up before it is executed",
     needs: &[needs::OVERLAY],
     deadline: std::time::Duration::from_secs(5),
     hang: Hang::Observed,

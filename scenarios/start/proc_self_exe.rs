@@ -1,6 +1,6 @@
 //! A program that starts itself again through `/proc/self/exe`.
 //!
-//! The link is followed by the kernel to the very file: events and exe show its path. comm
+//! The link is followed by the kernel to the very file: permission events and exe show its path. comm
 //! tells, because it is taken from the path that was executed: `exe`.
 //!
 //! See proc_pid_exe(5).

@@ -1,6 +1,6 @@
 //! A program by a relative path, from a working directory that was changed by a descriptor.
 //!
-//! Events show the whole path. Who keeps working directories by what chdir(2) is given loses the process
+//! Permission events show the whole path. Who keeps working directories by what chdir(2) is given loses the process
 //! here: fchdir(2) is given a number.
 //!
 //! See fchdir(2); `start/relative_path`.

@@ -1,7 +1,8 @@
 //! The release agent of a cgroup of version 1.
 //!
-//! When the last process of a group with `notify_on_release` has ended, the kernel starts the program
-//! that was set for the hierarchy (`cgroup1_release_agent` in kernel/cgroup/cgroup-v1.c), from a worker
+//! When the last process has left a group with `notify_on_release`, here by its end, and the group has
+//! no groups below it (`cgroup1_check_for_release`), the kernel starts the program that was set for the
+//! hierarchy (`cgroup1_release_agent`; both in kernel/cgroup/cgroup-v1.c), from a worker
 //! that waits for the exec and not for the end: it can run long after the process that caused it is
 //! gone. To get out of a container this way was the subject of CVE-2022-0492.
 //!

@@ -1,7 +1,7 @@
 //! A script that has no newline at its end.
 //!
-//! The first line ends where the file ends. The kernel accepts that as long as the name of the
-//! interpreter is not cut by the 256 bytes that it reads (`load_script` in fs/binfmt_script.c, since
+//! The first line ends where the file ends. The kernel accepts that where the end of the interpreter's
+//! name is to be seen in the 256 bytes that it reads (`load_script` in fs/binfmt_script.c, since
 //! [c:script-not-cut]). The kernel's part of the trail is that of any script; it is here because the
 //! check was made, reverted and made anew before 5.0.
 

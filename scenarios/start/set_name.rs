@@ -1,7 +1,7 @@
 //! A process that names itself, and then executes a program.
 //!
-//! comm is free text: any process may change it (prctl(2) `PR_SET_NAME`, or by writing to
-//! `/proc/self/comm` as here), and what is opened then is seen under that name. The exec ends it:
+//! comm is free text: any process may change its own (prctl(2) `PR_SET_NAME`, or by writing to
+//! `/proc/PID/comm` as here), and what is opened then is seen under that name. The exec ends it:
 //! comm is the program's again. exe stays true all the time.
 //!
 //! See proc_pid_comm(5).
@@ -9,7 +9,7 @@
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program that changes its comm before and after an exec",
+    summary: "program that changes its comm and then executes another",
     unpredicted: Some("a program names itself"),
     run,
     ..Scenario::DEFAULT

@@ -72,7 +72,8 @@ pub const LOADER_RUNS: &str = "loader-runs";
 /// The first instruction of the program.
 pub const PROGRAM_RUNS: &str = "program-runs";
 
-/// Every stage, in the order in which the newest kernel can first pass them, but `taken`, which stands beside `refused`.
+/// Every stage, in the order in which the newest kernel can first pass them; but what a handler leads to stands behind all
+/// three handlers.
 pub const WORDS: &[Word] = &[
     word(
         CALL,
@@ -88,7 +89,7 @@ pub const WORDS: &[Word] = &[
     word(
         "bprm",
         &[Function("alloc_bprm")],
-        "makes the record of this exec (struct linux_binprm), with a new and empty address space",
+        "makes the record of this exec (struct linux_binprm), with a new address space",
     ),
     word(
         OPEN,

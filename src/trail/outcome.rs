@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// It is what the baseline says.
     Same,
-    /// It is not held to a baseline: there is none for it, or the run is about an agent of the user's, whose
-    /// footprint it shows.
+    /// It is not held to a baseline: there is none for it, or the run is about a program or an agent of the user's.
     Seen,
     /// It differs from the baseline.
     Changed,

@@ -81,7 +81,7 @@ pub struct SelfReport {
     /// What the kernel told it, where it was asked for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
-    /// What it found of its own state, where it was asked for that.
+    /// What it found of its own state, or a scenario's code in it in another way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<Fact>,
 }

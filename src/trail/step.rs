@@ -53,7 +53,7 @@ pub struct Started {
     pub process: String,
     /// Who started it: the launcher, another process of the trail, or `kthreadd` or `kworker` for the kernel.
     pub by: String,
-    /// The system call that the launcher's child made; none for a process that it did not start.
+    /// What the launcher's child was started for, mostly a system call; none for a process that it did not start.
     pub call: Option<String>,
     /// What that call was given, as a path or in the words of the scenario.
     pub path: Option<String>,
@@ -114,7 +114,8 @@ pub struct Trail {
     /// What programs of ours were told, in the order of `started`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<ToldTo>,
-    /// What programs of ours found of their own state, in the order of `started`.
+    /// What processes found of their own state, or the scenario's code in them in another way, in the order of
+    /// `started`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<Found>,
     /// The listener that hung inside the kernel, so that nothing is known of the steps.
@@ -136,7 +137,7 @@ pub struct Trail {
 pub const LONGEST: usize = 10_000;
 
 impl Trail {
-    /// How many lines its text has, without the empty ones.
+    /// About how many lines its text has.
     #[must_use]
     pub fn length(&self) -> usize {
         let own = [

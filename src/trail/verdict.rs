@@ -14,7 +14,7 @@ pub struct Verdict {
     pub claim: String,
     /// What it is.
     pub verdict: Judgement,
-    /// Why, in one sentence without a line break.
+    /// Why, without a line break; pieces of evidence are parted by `; `.
     pub evidence: String,
 }
 
