@@ -42,14 +42,22 @@ fn main() {
     write(&out.join("scenarios.rs"), &(modules + &table));
 
     let snapshots = root.join("snapshots");
-    let mut table = String::from("static EMBEDDED: &[(&str, &str)] = &[\n");
+    // One file that is no text: of thousands that are rustc would keep the lines, seconds of each build.
+    let mut all = vec![0xff];
     for path in files_below(&snapshots, "snap") {
         println!("cargo::rerun-if-changed={}", path.display());
         let name = path.strip_prefix(&snapshots).expect("below it");
-        writeln!(table, "    ({name:?}, include_str!({path:?})),").expect("memory");
+        let content = fs::read_to_string(&path).expect("a snapshot is text");
+        for part in [name.to_str().expect("names are ASCII"), &content] {
+            all.extend(
+                u32::try_from(part.len())
+                    .expect("a short text")
+                    .to_le_bytes(),
+            );
+            all.extend(part.bytes());
+        }
     }
-    table.push_str("];\n");
-    write(&out.join("snapshots.rs"), &table);
+    fs::write(out.join("snapshots.bin"), all).expect("a directory of cargo's");
 
     let build = build(&root);
     println!("cargo::rustc-env=EXETRAIL_BUILD={build:016x}");
@@ -154,8 +162,42 @@ fn subject(root: &Path, out: &Path) {
         .arg(root.join("src/subject/main.rs"))
         .arg("-o")
         .arg(out);
-    let status = rustc.status().expect("rustc runs");
-    assert!(status.success(), "failed to compile the subject: {status}");
+    // It has modules of the others by their paths.
+    let sources = ["src/subject", "src/sys", "src/trail"];
+    let sources = sources.map(|directory| files_below(&root.join(directory), "rs"));
+    compile(&mut rustc, &sources.concat(), out);
+}
+
+/// How the file is called that says of what another was made.
+const STAMP: &str = "made-of";
+
+/// Runs a compiler, unless what it would write is there already, made by the same call of the same files: a
+/// scenario that is edited compiles none of these anew.
+fn compile(compiler: &mut Command, sources: &[PathBuf], out: &Path) {
+    let mut hash = DefaultHasher::new();
+    // With the compiler's name and arguments.
+    format!("{compiler:?}").hash(&mut hash);
+    let version = Command::new(compiler.get_program())
+        .arg("--version")
+        .output();
+    version
+        .map_or(Vec::new(), |output| output.stdout)
+        .hash(&mut hash);
+    for source in sources {
+        fs::read(source).expect("a readable source").hash(&mut hash);
+    }
+    let made_of = format!("{:016x}", hash.finish());
+    let stamp = out.with_extension(STAMP);
+    if out.exists() && fs::read_to_string(&stamp).is_ok_and(|known| known == made_of) {
+        return;
+    }
+    let status = compiler.status().expect("the compiler runs");
+    assert!(
+        status.success(),
+        "failed to make {}: {status}",
+        out.display()
+    );
+    write(&stamp, &made_of);
 }
 
 /// Compiles the library that an observer has the loader bring into programs; by the C compiler that links this
@@ -171,14 +213,10 @@ fn preload(root: &Path, out: &Path) {
         .args(["-ffreestanding", "-nostdlib", "-fno-stack-protector"])
         .args(["-fvisibility=hidden", "-Wl,--build-id=none"])
         .arg("-Wl,-z,noseparate-code")
-        .arg(source)
+        .arg(&source)
         .arg("-o")
         .arg(out);
-    let status = compiler.status().expect("a C compiler runs");
-    assert!(
-        status.success(),
-        "failed to compile the preloaded library: {status}"
-    );
+    compile(&mut compiler, &[source], out);
 }
 
 /// Compiles the programs of the observers that are eBPF. Without a clang the objects are empty, which
@@ -188,11 +226,14 @@ fn ebpf(sources: &Path, out: &Path) {
     println!("cargo::rerun-if-env-changed=CLANG");
     let found = Command::new(&clang).arg("--version").output();
     let found = found.is_ok_and(|output| output.status.success());
+    let headers = files_below(sources, "h");
     for source in files_below(sources, "c") {
         let name = source.file_stem().expect("it ends with .c");
         let object = out.join(name).with_extension("bpf.o");
         if !found {
             write(&object, "");
+            // Nor is it taken for what a clang has made.
+            let _ = fs::remove_file(object.with_extension(STAMP));
             continue;
         }
         let mut clang = Command::new(&clang);
@@ -200,12 +241,11 @@ fn ebpf(sources: &Path, out: &Path) {
             "-target", "bpf", "-mcpu=v2", "-O2", "-g", "-Wall", "-Werror",
         ]);
         clang.args(["-Wno-unused-function", "-Wno-unused-variable"]);
-        let status = clang.arg("-c").arg(&source).arg("-o").arg(&object).status();
-        let status = status.expect("clang runs");
-        assert!(
-            status.success(),
-            "failed to compile {}: {status}",
-            source.display()
+        clang.arg("-c").arg(&source).arg("-o").arg(&object);
+        compile(
+            &mut clang,
+            &[headers.as_slice(), &[source]].concat(),
+            &object,
         );
     }
     if found {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Result, bail};
 
@@ -12,7 +13,26 @@ use crate::view::ViewName;
 
 use super::read_snapshot;
 
-include!(concat!(env!("OUT_DIR"), "/snapshots.rs"));
+/// All snapshots of the build, as build.rs has put them together.
+static EMBEDDED: LazyLock<Vec<(&str, &str)>> =
+    LazyLock::new(|| pairs(include_bytes!(concat!(env!("OUT_DIR"), "/snapshots.bin"))));
+
+/// Names and contents behind the first byte, each with its length before it.
+fn pairs(all: &[u8]) -> Vec<(&str, &str)> {
+    let mut bytes = all.get(1..).unwrap_or_default();
+    let mut part = || {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (text, rest) = rest.split_at_checked(length)?;
+        bytes = rest;
+        std::str::from_utf8(text).ok()
+    };
+    let mut pairs = Vec::new();
+    while let Some(pair) = part().zip(part()) {
+        pairs.push(pair);
+    }
+    pairs
+}
 
 /// The accepted texts of one view of one scenario, by kernel.
 pub type Baselines = BTreeMap<KernelId, String>;
@@ -92,6 +112,22 @@ mod tests {
     fn a_scenario_without_snapshots_has_no_baselines() {
         let (_dir, store) = store(&[]);
         assert!(store.load("start/none", TRAIL).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_built_in_is_what_the_checkout_has() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
+        assert!(EMBEDDED.len() > 1000);
+        for (name, content) in EMBEDDED.iter() {
+            assert_eq!(std::fs::read_to_string(root.join(name)).unwrap(), *content);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_left_out() {
+        let whole = [0xff, 1, 0, 0, 0, b'a', 2, 0, 0, 0, b'b', b'c'];
+        assert_eq!(pairs(&whole), [("a", "bc")]);
+        assert_eq!(pairs(&whole[..11]), []);
     }
 
     #[test]
