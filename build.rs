@@ -84,11 +84,10 @@ fn build(root: &Path) -> u64 {
     for name in &files {
         println!("cargo::rerun-if-changed={}", name.display());
     }
-    for directory in ["src", "scenarios"] {
+    // Tables of `vm` are in the command.
+    for directory in ["src", "scenarios", "vm"] {
         println!("cargo::rerun-if-changed={directory}");
-        for extension in ["c", "h", "rs", "toml", "html"] {
-            files.extend(files_below(&root.join(directory), extension));
-        }
+        files.extend(files_below(&root.join(directory), ""));
     }
     let mut hash = DefaultHasher::new();
     for path in files {
@@ -286,6 +285,7 @@ fn docs(path: &Path) -> String {
     docs.join("\n")
 }
 
+/// The files below a directory that end so; all of them for no ending.
 fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let Ok(entries) = fs::read_dir(directory) else {
@@ -296,7 +296,7 @@ fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
         if path.is_dir() {
             println!("cargo::rerun-if-changed={}", path.display());
             files.extend(files_below(&path, extension));
-        } else if path.extension().is_some_and(|found| found == extension) {
+        } else if extension.is_empty() || path.extension().is_some_and(|found| found == extension) {
             files.push(path);
         }
     }

@@ -105,7 +105,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, &target, &stop)?;
     let input = match (on_terminal, std::io::stdin().is_terminal()) {
-        (true, _) => Input::Terminal,
+        (true, _) => {
+            let (rows, columns) = console::Term::stdout().size();
+            Input::Terminal { rows, columns }
+        }
         // Whoever sits there talks to this command, whose output goes elsewhere.
         (false, true) => Input::None,
         (false, false) => Input::Host,
@@ -156,7 +159,7 @@ fn run(
     let raw = matches!(
         &bench.job,
         Job::Command {
-            input: Input::Terminal,
+            input: Input::Terminal { .. },
             ..
         }
     );

@@ -67,7 +67,7 @@ pub fn run(task: &Task<'_>, children: &SignalFd, link: &Link) -> Result<()> {
     // PID 1 blocks SIGCHLD: a shell that inherits that may wait for ever.
     sys::with_clean_signals(&mut command);
     let started = match task.input {
-        Input::Terminal => on_terminal(&mut command),
+        Input::Terminal { rows, columns } => on_terminal(&mut command, rows, columns),
         Input::Host | Input::None => on_pipes(&mut command, task.input),
     };
     let status = match started.and_then(|pipes| follow(pipes, children, link)) {
@@ -160,8 +160,10 @@ struct Feed {
     asked: bool,
 }
 
-fn on_terminal(command: &mut Command) -> Result<Running> {
+fn on_terminal(command: &mut Command, rows: u16, columns: u16) -> Result<Running> {
     let terminal = channel::open_terminal(arch::TERMINAL)?;
+    sys::set_terminal_size(&terminal, rows, columns)
+        .context("failed to set the terminal's size")?;
     let copy = || {
         terminal
             .try_clone()

@@ -114,15 +114,28 @@ fn become_runner() -> Result<std::convert::Infallible> {
         .with_context(|| format!("failed to execute {LAUNCHER}"))
 }
 
-/// Loads every module of the image, in the order of their names: none may need a later one.
+/// Loads every module of the image. One that needs another comes after it: what is loaded too early lacks symbols
+/// (ENOENT), and is tried again as long as others go in.
 fn load_modules() -> Result<()> {
-    for path in files::list(&Path::new(HOME).join("modules"))? {
-        let file =
-            fs::File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
-        match sys::finit_module(file.as_fd()) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(anyhow!("failed to load {}: {errno}", path.display())),
+    let mut left = files::list(&Path::new(HOME).join("modules"))?;
+    loop {
+        let mut early = Vec::new();
+        for path in &left {
+            let file = fs::File::open(path)
+                .with_context(|| format!("failed to open {}", path.display()))?;
+            match sys::finit_module(file.as_fd()) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(Errno::ENOENT) => early.push(path.clone()),
+                Err(errno) => return Err(anyhow!("failed to load {}: {errno}", path.display())),
+            }
+        }
+        match early.first() {
+            None => return Ok(()),
+            Some(path) if early.len() == left.len() => {
+                let path = path.display();
+                return Err(anyhow!("failed to load {path}: what it needs is not there"));
+            }
+            Some(_) => left = early,
         }
     }
-    Ok(())
 }

@@ -22,7 +22,7 @@ pub struct Provenance {
     pub exetrail: Program,
     /// How guests ran; none for a run of the running kernel alone.
     pub machine: Option<Machine>,
-    /// One SHA-256 of the files of the fixture, the root of every guest.
+    /// One SHA-256 of the files of the fixture, the root of each guest that has none of its own.
     pub fixture: String,
     /// The kernels, by the name that they have in records.
     pub kernels: BTreeMap<String, Kernel>,

@@ -44,6 +44,8 @@ const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 enum Source {
     /// A regular file of the host with its mode; read when the archive is made.
     Host(PathBuf, u32),
+    /// A directory, if nothing is there.
+    Missing,
     /// Anything that is known already.
     Entry(Entry),
     /// A tar archive, which goes over the whole root.
@@ -83,11 +85,13 @@ impl Root {
         Ok(root)
     }
 
-    /// A directory that the root has, with the mode 0755.
+    /// A directory that the root has; where it has none yet, it gets one with the mode 0755.
     pub fn directory(&mut self, place: &str) {
         let place = place.trim_matches('/');
         if !place.is_empty() {
-            self.entry(place, Entry::Directory(0o755), Owner::default());
+            self.stamps.push(format!("{place:?} is a directory"));
+            self.over
+                .push((place.to_owned(), Source::Missing, Owner::default()));
         }
     }
 
@@ -189,6 +193,8 @@ impl Root {
         }
         for (place, source, owner) in &self.over {
             let entry = match source {
+                Source::Missing if tree.resolve(place).is_some() => continue,
+                Source::Missing => Entry::Directory(0o755),
                 Source::Layer(path) => {
                     image::unpack(path, &mut tree)?;
                     continue;
@@ -273,4 +279,23 @@ fn prune(place: &Path) -> Result<()> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_there_stays_as_it_is() {
+        let mut root = Root::default();
+        root.entry("private", Entry::Directory(0o700), Owner::default());
+        root.directory("/private");
+        root.directory("/fresh");
+        let tree = root.tree().unwrap();
+        let mode = |place: &str| match tree.get(place) {
+            Some(Entry::Directory(mode)) => Some(*mode),
+            _ => None,
+        };
+        assert_eq!((mode("private"), mode("fresh")), (Some(0o700), Some(0o755)));
+    }
 }

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
 
+use super::siblings::in_thread;
 use crate::observer::fanotify::note_call;
 use crate::sys::{self, Addresses, ForkResult, Invocation, Spawn};
 
@@ -148,11 +149,6 @@ impl<'a> Args<'a> {
     ///
     /// What the call says, or `EAGAIN` when there can be no thread.
     pub fn execve_in_thread(&self, name: &str) -> nix::Result<()> {
-        std::thread::scope(|scope| {
-            let builder = std::thread::Builder::new().name(name.to_owned());
-            let thread = builder.spawn_scoped(scope, || self.execve());
-            let thread = thread.map_err(|_| Errno::EAGAIN)?;
-            thread.join().unwrap_or(Err(Errno::EINVAL))
-        })
+        in_thread(name, || self.execve())
     }
 }

@@ -1,7 +1,6 @@
 //! An execve(2) whose program is held, so that its parent can look at what the start left.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
@@ -11,11 +10,10 @@ use nix::unistd::{pipe2, read, write};
 use super::Args;
 use crate::sys::{self, ForkResult};
 
-/// Forks a child that makes the call, and looks when it has become a program or its call has failed.
+/// Forks a child that makes the call, and looks when the new program runs or the call has failed.
 ///
-/// The child's input is a pipe, which ends when the look is over: the program is one that reads it
-/// to its end, as cat(1) does, and a child whose call failed does the same. `before` runs in the
-/// child, `look` in the parent.
+/// The program is one that writes what it reads to its end, as cat(1) does: a byte that comes back says that it runs, and it ends
+/// when the look is over. A child whose call failed does the same. `before` runs in the child, `look` in the parent.
 ///
 /// # Errors
 ///
@@ -25,32 +23,50 @@ pub fn held<T>(
     before: impl Fn() -> Result<()>,
     look: impl Fn() -> Result<T>,
 ) -> Result<T> {
+    held_by(|| args.execve(), before, look)
+}
+
+/// As [`held`], with another call, or none.
+///
+/// # Errors
+///
+/// As for [`held`].
+pub fn held_by<T>(
+    call: impl FnOnce() -> nix::Result<()>,
+    before: impl FnOnce() -> Result<()>,
+    look: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let (input, end) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
-    // Closed by the start, so that the parent hears of it.
-    let (heard, tell) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    let (answer, output) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    write(&end, b"?").context("failed to ask")?;
     let child = match sys::fork().context("failed to fork")? {
         ForkResult::Child => {
-            drop((heard, end));
-            let lent = sys::lend_fd(std::os::fd::AsFd::as_fd(&input), 0);
-            if lent.is_err() || before().is_err() {
-                let _ = write(&tell, b"!");
-                sys::exit_now(97);
-            }
-            let failed = args.execve().err().map_or(98, |errno| errno as i32);
-            drop(tell);
-            let _ = read(&input, &mut [0]);
-            sys::exit_now(failed)
+            drop((answer, end));
+            sys::exit_now(child(call, before, &input, &output))
         }
         ForkResult::Parent { child } => child,
     };
-    drop((input, tell));
-    let mut said = Vec::new();
-    File::from(heard)
-        .read_to_end(&mut said)
-        .context("failed to hear of the start")?;
-    let looked = look();
+    drop((input, output));
+    let answered = read(&answer, &mut [0]).context("failed to hear of the start")?;
+    let looked = (answered == 1).then(look);
     drop(end);
     waitpid(child, None).context("failed to wait")?;
-    anyhow::ensure!(said.is_empty(), "the child could not be prepared");
-    looked
+    looked.context("the child could not be prepared")?
+}
+
+/// The child's side; returns its exit status.
+fn child(
+    call: impl FnOnce() -> nix::Result<()>,
+    before: impl FnOnce() -> Result<()>,
+    input: &OwnedFd,
+    output: &OwnedFd,
+) -> i32 {
+    let lent = sys::lend_fd(input.as_fd(), 0).and_then(|()| sys::lend_fd(output.as_fd(), 1));
+    if lent.is_err() || before().is_err() {
+        return 97;
+    }
+    let failed = call().err().map_or(0, |errno| errno as i32);
+    let mut asked = [0];
+    while read(input, &mut asked) == Ok(1) && write(output, &asked) == Ok(1) {}
+    failed
 }

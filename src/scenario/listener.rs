@@ -15,7 +15,7 @@ use crate::observer::fanotify::Group;
 use crate::sys::{self, ForkResult};
 
 /// What begins the exit status of a child whose call has failed; the errno is added.
-const FAILED: i32 = 100;
+pub(super) const FAILED: i32 = 100;
 
 /// One listener: what it is called in facts, its group, and its answer.
 #[derive(Debug)]

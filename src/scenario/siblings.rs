@@ -32,6 +32,20 @@ pub fn beside(
     })
 }
 
+/// Runs part of a child in a thread of this name that is not the leader, who waits for its end.
+///
+/// # Errors
+///
+/// What the part says, or `EAGAIN` when there can be no thread.
+pub fn in_thread(name: &str, part: impl FnOnce() -> nix::Result<()> + Send) -> nix::Result<()> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        let thread = builder.spawn_scoped(scope, part);
+        let thread = thread.map_err(|_| Errno::EAGAIN)?;
+        thread.join().unwrap_or(Err(Errno::EINVAL))
+    })
+}
+
 /// Has another process share the table of descriptors of this one (clone(2), `CLONE_FILES`), and end with it.
 ///
 /// # Errors

@@ -29,7 +29,10 @@ const FIELDS: &[Field] = &[
     ("ignored", |own| signals(own, "SigIgn")),
     ("caught", |own| signals(own, "SigCgt")),
     ("queue", |_| queue()),
-    ("altstack", |_| yes_or_no(bare::alternate_stack())),
+    ("altstack", |_| {
+        let size = bare::alternate_stack();
+        size.map_or_else(|| "none".to_owned(), |size| size.to_string())
+    }),
     ("exit-signal", |_| stat(38)),
     ("timers", |_| timers()),
     ("posix-timers", |_| posix_timers()),
@@ -84,6 +87,9 @@ const FIELDS: &[Field] = &[
     ("segments", |_| count_of_maps("/SYSV")),
     ("locks", |_| locks()),
     ("locked", |own| line(own, "VmLck")),
+    ("new-page-locked", |_| {
+        bare::new_page().map_or_else(errno, |page| is_locked(&text_of("/proc/self/smaps"), page))
+    }),
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
     ("argv", |own| argv(own.given)),
@@ -230,6 +236,22 @@ fn count_of_maps(what: &str) -> String {
         .filter(|line| line.contains(what))
         .count()
         .to_string()
+}
+
+/// Whether what is mapped at an address is locked (proc_pid_smaps(5), VmFlags).
+fn is_locked(smaps: &str, address: usize) -> String {
+    let bound = |text: &str| usize::from_str_radix(text, 16).ok();
+    let range = |line: &str| {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        Some(bound(start)?..bound(end)?)
+    };
+    let mut lines = smaps.lines();
+    lines.find(|line| range(line).is_some_and(|range| range.contains(&address)));
+    let flags = lines.find_map(|line| line.strip_prefix("VmFlags:"));
+    flags.map_or_else(
+        || "unknown".to_owned(),
+        |flags| yes_or_no(flags.split_whitespace().any(|flag| flag == "lo")),
+    )
 }
 
 /// The kinds of locks on [`LOCKED`] (proc_locks(5)).
@@ -438,6 +460,16 @@ mod tests {
                     2: FLOCK  ADVISORY  WRITE 7 00:12:3 0 EOF\n";
         assert_eq!(kinds_of_locks(text, 34), "POSIX");
         assert_eq!(kinds_of_locks(text, 5), "none");
+    }
+
+    #[test]
+    fn a_page_is_locked_by_the_flags_of_its_own_mapping() {
+        let text = "1000-3000 rw-p 00000000 00:00 0\nSize: 8 kB\nVmFlags: rd wr lo \n\
+                    3000-4000 rw-p 00000000 00:00 0 [heap]\nVmFlags: rd wr \n";
+        assert_eq!(is_locked(text, 0x2000), "yes");
+        assert_eq!(is_locked(text, 0x3000), "no");
+        assert_eq!(is_locked(text, 0x4000), "unknown");
+        assert_eq!(is_locked("1000-2000 rw-p\n", 0x1000), "unknown");
     }
 
     #[test]

@@ -291,7 +291,7 @@ impl Suite {
             Job::Command { input, .. } => match input {
                 Input::None => Terminal::None,
                 Input::Host => Terminal::Host,
-                Input::Terminal => Terminal::Ours,
+                Input::Terminal { .. } => Terminal::Ours,
             },
             _ => Terminal::None,
         };

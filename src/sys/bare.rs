@@ -81,6 +81,7 @@ mod number {
     pub const READ: usize = 0;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
+    pub const MMAP: usize = 9;
     pub const GETITIMER: usize = 36;
     pub const GETPID: usize = 39;
     pub const GETSID: usize = 124;
@@ -99,7 +100,7 @@ mod number {
 /// `AT_FDCWD` of fcntl.h.
 const HERE: usize = -100_isize as usize;
 
-/// Makes a system call of up to five arguments.
+/// Makes a system call of up to five arguments; a sixth is 0.
 ///
 /// # Safety
 ///
@@ -120,6 +121,7 @@ pub(crate) unsafe fn call(number: usize, arguments: [usize; 5]) -> Result<usize,
             in("rdx") third,
             in("r10") fourth,
             in("r8") fifth,
+            in("r9") 0_usize,
             lateout("rcx") _,
             lateout("r11") _,
             options(nostack),
@@ -306,9 +308,9 @@ pub fn take_pending() -> Vec<Taken> {
     }
 }
 
-/// Whether there is an alternate stack for signals (sigaltstack(2)).
+/// The size of the alternate stack for signals, where this thread has one (sigaltstack(2)).
 #[must_use]
-pub fn alternate_stack() -> bool {
+pub fn alternate_stack() -> Option<u64> {
     /// `SS_DISABLE` of include/uapi/linux/signal.h.
     const DISABLED: u64 = 2;
     // stack_t: address, flags, size.
@@ -316,7 +318,19 @@ pub fn alternate_stack() -> bool {
     let place = stack.as_mut_ptr().expose_provenance();
     // SAFETY: the answer has room; a null pointer sets nothing.
     let asked = unsafe { call(number::SIGALTSTACK, [0, place, 0, 0, 0]) };
-    asked.is_ok() && stack[1] & DISABLED == 0
+    (asked.is_ok() && stack[1] & DISABLED == 0).then_some(stack[2])
+}
+
+/// Maps a page where the kernel chooses, and never unmaps it (mmap(2)).
+///
+/// # Errors
+///
+/// What mmap says.
+pub fn new_page() -> Result<usize, Failed> {
+    /// `PROT_READ` and `PROT_WRITE`, `MAP_PRIVATE` and `MAP_ANONYMOUS` of include/uapi/asm-generic/mman-common.h.
+    const KIND: [usize; 2] = [3, 0x22];
+    // SAFETY: the mapping is new and replaces none; without a file there is no descriptor.
+    unsafe { call(number::MMAP, [0, 4096, KIND[0], KIND[1], usize::MAX]) }
 }
 
 /// Which of the three interval timers run: real, virtual and profiling (getitimer(2)).
@@ -364,6 +378,7 @@ mod tests {
             (number::READ, libc::SYS_read),
             (number::WRITE, libc::SYS_write),
             (number::CLOSE, libc::SYS_close),
+            (number::MMAP, libc::SYS_mmap),
             (number::GETITIMER, libc::SYS_getitimer),
             (number::GETPID, libc::SYS_getpid),
             (number::GETSID, libc::SYS_getsid),
@@ -416,7 +431,7 @@ mod tests {
         assert_eq!(thread_id(), nix::unistd::gettid().as_raw());
         assert_eq!(session_id(), nix::unistd::getsid(None).unwrap().as_raw());
         // The standard library gives every thread an alternate stack.
-        assert!(alternate_stack());
+        assert!(alternate_stack().is_some());
         assert_eq!(death_signal(), Ok(0));
         assert_eq!(attribute(PR_GET_DUMPABLE), Ok(1));
     }

@@ -50,6 +50,17 @@ pub fn lease(file: &std::fs::File) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// Ends a lease, also where another process has the same description of the file open.
+///
+/// # Errors
+///
+/// `EAGAIN` where there is none.
+pub fn end_lease(file: &std::fs::File) -> nix::Result<()> {
+    // SAFETY: the call takes integers.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+    Errno::result(result).map(drop)
+}
+
 /// Duplicates a descriptor to a chosen number that stays open on exec (dup2(2)).
 ///
 /// Whatever had the number is closed; only a child that is about to become a program calls this.

@@ -1,5 +1,6 @@
 //! Memory that a scenario leaves for exec to deal with: mappings, locks, shared segments.
 
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::sync::atomic::AtomicU32;
 
 use nix::errno::Errno;
@@ -29,10 +30,24 @@ pub fn map_mark(kind: Marked) -> nix::Result<()> {
         Marked::Shared => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED),
         Marked::Executable => (libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE),
     };
-    let flags = flags | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+    map(protection, flags | libc::MAP_ANONYMOUS, -1)
+}
+
+/// Maps a file's first page at [`MARK`], shared, and never unmaps it.
+///
+/// # Errors
+///
+/// What mmap(2) says.
+pub fn map_mark_of(file: BorrowedFd<'_>) -> nix::Result<()> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    map(protection, libc::MAP_SHARED, file.as_raw_fd())
+}
+
+fn map(protection: i32, flags: i32, fd: RawFd) -> nix::Result<()> {
     let place = std::ptr::without_provenance_mut(MARK);
+    let flags = flags | libc::MAP_FIXED_NOREPLACE;
     // SAFETY: the mapping is new, it replaces none.
-    let page = unsafe { libc::mmap(place, 4096, protection, flags, -1, 0) };
+    let page = unsafe { libc::mmap(place, 4096, protection, flags, fd, 0) };
     if page == libc::MAP_FAILED {
         Err(Errno::last())
     } else {

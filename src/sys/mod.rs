@@ -35,25 +35,26 @@ pub use disk::{first_block, resize_loop};
 pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
 pub use fault::{FaultPages, has_userfaultfd};
 pub use fd::{
-    adopt_fd, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, raise_fd, readable_bytes,
+    adopt_fd, end_lease, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, raise_fd,
+    readable_bytes,
 };
 pub use map::{Edge, Mapping};
 pub use memory::{
-    Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, new_segment,
-    own_robust, read_memory, remove_segment, shared_word, trim_heap,
+    Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, map_mark_of,
+    new_segment, own_robust, read_memory, remove_segment, shared_word, trim_heap,
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, has_mm_map, set_attribute, set_exe_file};
 pub use narrow::execve_narrow;
 pub use perf::Passes;
 pub use power::{
-    FileCapabilities, prctl, set_attribute_of_process, set_capabilities, set_file_capabilities,
-    set_file_capability_sets, set_inheritable, set_nice,
+    FileCapabilities, capabilities, prctl, set_attribute_of_process, set_capabilities,
+    set_file_capabilities, set_file_capability_sets, set_inheritable, set_nice,
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
-    fork_untraced, handled, on_exec, own_terminal, reset_signals, share_descriptors, share_fs,
-    with_clean_signals,
+    fork_untraced, handled, on_exec, own_terminal, reset_signals, set_terminal_size,
+    share_descriptors, share_fs, with_clean_signals,
 };
 pub use random::reseed;
 pub use ring::Ring;

@@ -47,14 +47,24 @@ pub fn set_nice(value: i32) -> nix::Result<()> {
 ///
 /// What capget(2) or capset(2) says.
 pub fn set_inheritable(inheritable: u64) -> nix::Result<()> {
+    let [effective, permitted, _] = capabilities()?;
+    set_capabilities(permitted, effective, inheritable)
+}
+
+/// Effective, permitted and inheritable capabilities of this process, a bit each: of the first two, those that AppArmor lets
+/// it use (capget(2)).
+///
+/// # Errors
+///
+/// What capget says.
+pub fn capabilities() -> nix::Result<[u64; 3]> {
     let header = [0x2008_0522_u32, 0];
     let mut words = [[0_u32; 3]; 2];
     // SAFETY: header and sets have the form that the version asks for.
     let result = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), words.as_mut_ptr()) };
     Errno::result(result)?;
     let [low, high] = words;
-    let whole = |set: usize| u64::from(high[set]) << 32 | u64::from(low[set]);
-    set_capabilities(whole(1), whole(0), inheritable)
+    Ok([0, 1, 2].map(|set| u64::from(high[set]) << 32 | u64::from(low[set])))
 }
 
 /// The capabilities of a file (capabilities(7), "File capabilities"), a bit each.

@@ -1,5 +1,6 @@
 //! Processes: fork, what a child has to put right before it becomes a program, and its death.
 
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -189,6 +190,24 @@ pub fn share_fs() -> nix::Result<()> {
         }
     }
     Ok(())
+}
+
+nix::ioctl_write_ptr_bad!(write_size, libc::TIOCSWINSZ, libc::winsize);
+
+/// Tells a terminal how large it is, in characters.
+///
+/// # Errors
+///
+/// It is no terminal.
+pub fn set_terminal_size(terminal: impl AsFd, rows: u16, columns: u16) -> nix::Result<()> {
+    let size = libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the kernel reads a winsize, which lives until it returns.
+    unsafe { write_size(terminal.as_fd().as_raw_fd(), &raw const size) }.map(drop)
 }
 
 /// Gives a command a session of its own, with its standard input as the controlling terminal.

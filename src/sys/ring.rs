@@ -1,6 +1,6 @@
 //! The smallest io_uring: one request that waits, and its completion (io_uring(7)).
 
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
@@ -101,6 +101,12 @@ impl Ring {
     unsafe fn word(&self, offset: u32) -> &AtomicU32 {
         // SAFETY: the page stays mapped, and the word is only used as an atomic one.
         unsafe { AtomicU32::from_ptr(self.rings.add(offset as usize).cast()) }
+    }
+}
+
+impl AsFd for Ring {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

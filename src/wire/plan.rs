@@ -125,7 +125,12 @@ pub enum Input {
     /// [`super::Message::More`].
     Host,
     /// A person's terminal on the third serial port, which takes the output as well.
-    Terminal,
+    Terminal {
+        /// Its size in characters, which no serial port tells.
+        rows: u16,
+        /// As for `rows`.
+        columns: u16,
+    },
 }
 
 /// A fault that the guest commits when it comes to a scenario.
