@@ -10,7 +10,7 @@ use exetrail::case;
 use exetrail::event::{self, AgentSaid, Raw, Report};
 use exetrail::fetch::{FixtureTable, KernelPackage, Lock, read_module};
 use exetrail::model::Image;
-use exetrail::report::{FormatName, Show};
+use exetrail::report::{FormatName, Said, Show};
 use exetrail::suite::Talk;
 use exetrail::trail::{Run, Trail, foreign, normalise};
 use exetrail::view::trail::Steps;
@@ -220,7 +220,7 @@ pub fn record(data: &[u8]) {
         format.record(&record, &mut out).expect("memory is written");
         let records = std::slice::from_ref(&record);
         format
-            .end(&rows(records), &[], &mut out)
+            .end(&rows(records), &Said::default(), &mut out)
             .expect("memory is written");
         let shown = String::from_utf8(out).expect("text");
         let hidden = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');

@@ -48,7 +48,21 @@
 //! Scenarios are in `scenarios/`, one file each; the test target that asserts their snapshots is
 //! in `harness/`. `docs/architecture.md` tells the whole story.
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::print_stderr, reason = "it panics where nobody reads: tell!")
+)]
+
 extern crate alloc;
+
+/// Tells a person something on standard error. One who does not listen any more is told nothing, and the work goes on:
+/// `eprintln!` panics.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use ::std::io::Write as _;
+        let _ = ::std::writeln!(::std::io::stderr(), $($words)*);
+    }};
+}
 
 pub mod arch;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! `--suite`.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -86,7 +87,7 @@ impl Own {
         let mut scenarios = Vec::new();
         let cases = directory.join("cases");
         let mut ignored = Vec::new();
-        for path in below(&cases)? {
+        for path in below(&cases, &mut Vec::new())? {
             match path.extension().is_some_and(|end| end == "toml") {
                 true => scenarios.push(read(directory, &cases, &path)?),
                 false => ignored.push(path),
@@ -197,6 +198,12 @@ fn missing(directory: &Path, case: &Case) -> Option<Problem> {
 }
 
 fn exists(directory: &Path, at: &str, name: &str) -> Result<(), Problem> {
+    if name.is_empty() {
+        return Err(Problem {
+            at: at.to_owned(),
+            what: "it names nothing".to_owned(),
+        });
+    }
     let path = directory.join(name);
     match path.exists() {
         true => Ok(()),
@@ -237,17 +244,29 @@ pub fn register(name: &str, case: Case) -> Result<&'static Registered> {
     })))
 }
 
-/// The files below a directory, without hidden ones.
-fn below(directory: &Path) -> Result<Vec<PathBuf>> {
+/// The files below a directory, without hidden ones; `above` are the directories that lead there.
+fn below(directory: &Path, above: &mut Vec<(u64, u64)>) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
+    let Ok(meta) = directory.metadata() else {
+        return Ok(found);
+    };
+    let id = (meta.dev(), meta.ino());
+    if above.contains(&id) {
+        bail!(
+            "{} leads back to where it is: it is a loop of symlinks",
+            directory.display()
+        );
+    }
+    above.push(id);
     for path in files::list(directory)? {
         let name = path.file_name().unwrap_or_default();
         if path.is_dir() {
-            found.extend(below(&path)?);
+            found.extend(below(&path, above)?);
         } else if !name.as_encoded_bytes().starts_with(b".") {
             found.push(path);
         }
     }
+    above.pop();
     Ok(found)
 }
 
@@ -290,6 +309,24 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_of_symlinks_is_an_error_with_its_name() {
+        let dir = suite(&[(FILE, ""), ("cases/a/b.toml", CASE)]);
+        std::os::unix::fs::symlink("..", dir.path().join("cases/a/loop")).unwrap();
+        let text = Own::read(dir.path()).unwrap_err().to_string();
+        assert!(text.contains("cases/a/loop leads back"), "{text}");
+    }
+
+    #[test]
+    fn a_directory_elsewhere_may_be_linked_twice() {
+        let other = suite(&[("b.toml", CASE)]);
+        let dir = suite(&[(FILE, ""), ("cases/none.toml", CASE)]);
+        for name in ["a", "c"] {
+            std::os::unix::fs::symlink(other.path(), dir.path().join("cases").join(name)).unwrap();
+        }
+        assert_eq!(Own::read(dir.path()).unwrap().scenarios.len(), 3);
+    }
+
+    #[test]
     fn a_file_with_another_ending_is_no_case_and_is_named() {
         let files = [(FILE, ""), ("cases/a.tml", CASE), ("cases/.b.toml.swp", "")];
         let own = Own::read(suite(&files).path()).unwrap();
@@ -308,6 +345,11 @@ mod tests {
         let text = error(&[(FILE, "kernel = []\n")]);
         assert!(
             text.contains("exetrail.toml:1:1: unknown field `kernel`"),
+            "{text}"
+        );
+        let text = error(&[(FILE, "root = \"\"\n")]);
+        assert!(
+            text.contains("exetrail.toml:1:8: root: it names nothing"),
             "{text}"
         );
         let text = error(&[(FILE, "root = \"r\"\n")]);

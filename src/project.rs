@@ -1,5 +1,6 @@
 //! Where things are: the checkout's tables and snapshots, or the built-in copies, and the cache.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -108,14 +109,27 @@ impl Project {
         self.root.as_ref().map(|root| root.join("tools").join(tool))
     }
 
+    /// The command that fetches something: that of the checkout, which installs what is missing as well, or ours.
+    #[must_use]
+    pub fn fetches(&self, what: impl Display) -> String {
+        match self.root {
+            Some(_) => format!("vm/setup {what}"),
+            None => format!("exetrail fetch {what}"),
+        }
+    }
+
     /// A kernel of the table, when it is fetched.
     ///
     /// # Errors
     ///
     /// What is in the cache is not what was fetched; with the command that fetches it again.
     pub fn kernel(&self, id: &KernelId) -> Result<Option<CachedKernel>> {
-        self.kernel_with(id, Trust::Stamps)
-            .with_context(|| format!("kernel {id} is not used, vm/setup {id} fetches it again"))
+        self.kernel_with(id, Trust::Stamps).with_context(|| {
+            format!(
+                "kernel {id} is not used, {} fetches it again",
+                self.fetches(id)
+            )
+        })
     }
 
     /// A kernel of the table, verified as far as `trust` says.
@@ -135,11 +149,13 @@ impl Project {
     /// It is not fetched, is not the one that the lock asks for, or not what was fetched.
     pub fn fixture(&self) -> Result<Fixture> {
         self.fixture_with(Trust::Stamps)
-            .context("the fixture is not used, vm/setup fixture fetches it again")?
-            .context(
-                "the fixture is not fetched, or is not the one that vm/fixture.lock asks for: run \
-                 vm/setup",
-            )
+            .with_context(|| format!("the fixture is not used, {} fetches it again", self.fetches("fixture")))?
+            .with_context(|| {
+                format!(
+                    "the fixture is not fetched, or is not the one that vm/fixture.lock asks for: {} fetches it",
+                    self.fetches("fixture")
+                )
+            })
     }
 
     /// The fixture when it is fetched, verified as far as `trust` says.

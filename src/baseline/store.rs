@@ -119,7 +119,8 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
         assert!(EMBEDDED.len() > 1000);
         for (name, content) in EMBEDDED.iter() {
-            assert_eq!(std::fs::read_to_string(root.join(name)).unwrap(), *content);
+            let file = std::fs::read_to_string(root.join(name)).unwrap();
+            assert!(file == *content, "{name}");
         }
     }
 

@@ -5,6 +5,8 @@ use super::{
     By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, file_capability, flag, limit,
 };
 
+/// What a mount may be.
+pub const MOUNT_OPTIONS: [&str; 4] = ["noexec", "nosuid", "nodev", "ro"];
 /// The longest deadline of a case, in seconds.
 const LONGEST: u64 = 3600;
 
@@ -46,6 +48,16 @@ impl Case {
         {
             return problem("deadline", format!("a deadline has 1 to {LONGEST} seconds"));
         }
+        let line_breaks = |text: &str| text.contains(['\n', '\r', '\u{2028}', '\u{2029}']);
+        if line_breaks(&self.summary) || self.summary.contains(hides) {
+            return problem(
+                "summary",
+                "a summary is one line without control characters",
+            );
+        }
+        if self.docs.replace(['\n', '\t'], "").contains(hides) {
+            return problem("docs", "control characters are no text");
+        }
         if self.root.is_some() && !self.parts.is_empty() {
             return problem(
                 "parts",
@@ -63,6 +75,14 @@ impl Case {
         for (place, mount) in self.mounts.iter().enumerate() {
             let at = format!("mount.{place}");
             absolute(&format!("{at}.at"), &mount.at)?;
+            // The runner itself lives there, and undoes what a case has made by what they tell.
+            let ours = ["/proc", "/sys", "/dev", "/exetrail"];
+            if let Some(ours) = ours.iter().find(|ours| below(&mount.at, ours)) {
+                return problem(
+                    format!("{at}.at"),
+                    format!("nothing is mounted over {ours}"),
+                );
+            }
             match (mount.kind, &mount.from) {
                 (Kind::Bind | Kind::Overlay, None) => {
                     return problem(at, "from says which directory is mounted, and is missing");
@@ -73,8 +93,8 @@ impl Case {
                 _ => {}
             }
             for option in &mount.options {
-                if !matches!(option.as_str(), "noexec" | "nosuid" | "nodev" | "ro") {
-                    let known = "noexec, nosuid, nodev, ro";
+                if !MOUNT_OPTIONS.contains(&option.as_str()) {
+                    let known = MOUNT_OPTIONS.join(", ");
                     return problem(
                         format!("{at}.options"),
                         format!("there is no option {option:?}: {known}"),
@@ -195,6 +215,14 @@ impl CaseExec {
                 format!("there is no errno {name:?}: {ERRNOS}"),
             );
         }
+        let whose = [
+            ("exec.user", self.user.as_slice()),
+            ("exec.group", self.group.as_slice()),
+            ("exec.groups", &self.groups),
+        ];
+        for (key, ids) in whose {
+            somebody(key, ids)?;
+        }
         if self.group.is_some() && self.user.is_none() {
             return problem("exec.group", "a group goes with a user");
         }
@@ -219,6 +247,9 @@ impl Made {
             1 => {}
             0 => return problem(at, format!("nothing says what it is: one of {kinds}")),
             _ => return problem(at, format!("it is several things at once: one of {kinds}")),
+        }
+        if let Some((user, group)) = self.owner {
+            somebody(&format!("{at}.owner"), &[user, group])?;
         }
         if self.mode.is_some_and(|mode| mode > 0o7777) {
             return problem(format!("{at}.mode"), "a mode is at most 0o7777");
@@ -250,6 +281,23 @@ impl Made {
 fn is_meant_octal(mode: u32) -> bool {
     let digits = mode.to_string();
     (512..=777).contains(&mode) && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit))
+}
+
+/// A character that moves the cursor, or the text about it.
+fn hides(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn below(path: &str, directory: &str) -> bool {
+    std::path::Path::new(path).starts_with(directory)
+}
+
+/// Refuses the id that stands for nobody: setresuid(2) and chown(2) take it for one that is not to be changed.
+fn somebody(at: &str, ids: &[u32]) -> Result<(), Problem> {
+    match ids.contains(&u32::MAX) {
+        true => problem(at, format!("{} is no id of a user or group", u32::MAX)),
+        false => Ok(()),
+    }
 }
 
 fn absolute_or_root(at: &str, path: &str) -> Result<(), Problem> {

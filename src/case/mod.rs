@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use check::Problem;
+pub use check::{MOUNT_OPTIONS, Problem};
 pub use names::{capability, errno, file_capability, flag, limit};
 pub use text::{locate, print, read, refused};
 

@@ -155,6 +155,26 @@ mod tests {
                 "a.toml:3:15: exec.flags.1: there is no flag \"AT_X\"",
             ),
             (
+                "[exec]\npath = \"/a\"\nuser = 4294967295\n",
+                "a.toml:3:8: exec.user: 4294967295 is no id of a user or group",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[file]]\npath = \"/b\"\ntext = \"\"\nowner = [0, 4294967295]\n",
+                "a.toml:6:9: file.0.owner: 4294967295 is no id",
+            ),
+            (
+                "[exec]\npath = \"/a\"\n[[mount]]\nkind = \"tmpfs\"\nat = \"/proc/x\"\n",
+                "a.toml:5:6: mount.0.at: nothing is mounted over /proc",
+            ),
+            (
+                "summary = \"a\\u001bb\"\n[exec]\npath = \"/a\"\n",
+                "a.toml:1:11: summary: a summary is one line",
+            ),
+            (
+                "docs = \"a\\u202eb\"\n[exec]\npath = \"/a\"\n",
+                "a.toml:1:8: docs: control characters",
+            ),
+            (
                 "deadline = 0\n[exec]\npath = \"/a\"\n",
                 "a.toml:1:12: deadline: a deadline has 1 to 3600 seconds",
             ),

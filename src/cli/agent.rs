@@ -139,7 +139,7 @@ impl AgentArgs {
             let files = fetch_packages(&project.cache, &project.fixture.suites, &packages)?;
             root.packages(&files)?;
             if let Some(note) = tool.and_then(|tool| another_version(tool, &files)) {
-                eprintln!("note: {note}");
+                tell!("note: {note}");
             }
         }
         let mut path = Vec::new();

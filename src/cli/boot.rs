@@ -1,7 +1,8 @@
 //! `exetrail boot`: a shell, or one command, in a kernel, with files in and out.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,13 +21,20 @@ use crate::wire::{Input, Job, Message, Stream};
 
 const STATUS: &str = "\
 Exit status: the command's; 128 and the number of the signal that ended it; 124 its time was over;
-126 it cannot be executed; 127 there is no such command; 2 the guest failed. docs/lab.md has recipes.";
+126 it cannot be executed; 127 there is no such command; 141 nobody reads what it writes any more;
+2 the guest failed. docs/lab.md has recipes.";
 
 /// Exit status of a command whose time was over, as of timeout(1).
 const OVER: u8 = 124;
 
+/// Exit status where nobody reads what it writes any more, as of a command that SIGPIPE ends.
+const UNREAD: u8 = 128 + 13;
+
 /// Exit status where there is no such command.
 const NOT_FOUND: u8 = 127;
+
+/// The longest time that a command may have, in seconds.
+const YEAR: u64 = 366 * 24 * 3600;
 
 /// Arguments of `exetrail boot`.
 #[derive(Debug, clap::Args)]
@@ -65,7 +73,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     cpus: u32,
     /// End the guest after so many seconds, with exit status 124
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=YEAR))]
     timeout: Option<u64>,
     /// Command to run; a shell when there is none and this is a terminal
     #[arg(last = true)]
@@ -87,9 +95,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let Wanted::Ready(target) = Wanted::find(&project, &args.kernel, args.modules.as_deref())?
     else {
         bail!(
-            "kernel {} is not fetched: vm/setup {} fetches it",
+            "kernel {} is not fetched: {} fetches it",
             args.kernel,
-            args.kernel
+            project.fetches(&args.kernel)
         );
     };
     if target.lab() == LabKind::Native {
@@ -165,31 +173,38 @@ fn run(
     );
     let keys = raw.then(Keys::remember).transpose()?;
     if keys.is_some() {
-        eprintln!("{}: booting", target.id);
+        tell!("{}: booting", target.id);
     }
     let mut unset = None;
     let mut failed = None;
     let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut problems = Vec::new();
-    let status = suite.command(target, bench, stop, &mut |message| match message {
-        // Until then the keys are ours, and Ctrl-C ends the boot.
-        Message::Hello { .. } => unset = keys.as_ref().and_then(|keys| keys.hand_on().err()),
-        Message::Output { stream, bytes } => {
-            let written = match stream {
-                Stream::Stdout => std::io::stdout().write_all(&bytes),
-                Stream::Stderr => std::io::stderr().write_all(&bytes),
-            };
-            failed = failed.take().or(written.err());
+    let status = suite.command(target, bench, stop, &mut |message| {
+        match message {
+            // Until then the keys are ours, and Ctrl-C ends the boot.
+            Message::Hello { .. } => unset = keys.as_ref().and_then(|keys| keys.hand_on().err()),
+            Message::Output { stream, bytes } => match stream {
+                // Where nobody hears the rest, the guest ends.
+                Stream::Stdout => {
+                    let written = std::io::stdout().write_all(&bytes);
+                    failed = failed.take().or(written.err());
+                }
+                Stream::Stderr => drop(std::io::stderr().write_all(&bytes)),
+            },
+            Message::Piece { place, bytes } => archives.entry(place).or_default().extend(bytes),
+            Message::Fetched {
+                place,
+                result: Err(reason),
+            } => {
+                archives.remove(&place);
+                problems.push(format!("{place}: {reason}"));
+            }
+            _ => {}
         }
-        Message::Piece { place, bytes } => archives.entry(place).or_default().extend(bytes),
-        Message::Fetched {
-            place,
-            result: Err(reason),
-        } => {
-            archives.remove(&place);
-            problems.push(format!("{place}: {reason}"));
+        match failed {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
         }
-        _ => {}
     });
     drop(keys);
     let status = status?;
@@ -205,6 +220,9 @@ fn run(
         bail!("failed to fetch {}", problems.join("; "));
     }
     if let Some(error) = failed {
+        if error.kind() == ErrorKind::BrokenPipe {
+            return Ok(ExitCode::from(status.unwrap_or(UNREAD)));
+        }
         return Err(error).context("failed to write the command's output");
     }
     if let (Some(NOT_FOUND), Some(word)) = (status, args.command.first())
@@ -212,7 +230,7 @@ fn run(
         && !word.starts_with('/')
         && Path::new(word).is_file()
     {
-        eprintln!(
+        tell!(
             "exetrail: {word} is here, and not in the guest: with --add {word}:/PLACE it is /PLACE there"
         );
     }
@@ -220,7 +238,7 @@ fn run(
         (Some(status), _) => ExitCode::from(status),
         (None, limit) => {
             let limit = limit.unwrap_or_default();
-            eprintln!("exetrail: the command did not end within {limit} s");
+            tell!("exetrail: the command did not end within {limit} s");
             ExitCode::from(OVER)
         }
     })

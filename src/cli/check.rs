@@ -12,7 +12,7 @@ use super::{pending, run, views};
 use crate::diff::all;
 use crate::project::Project;
 use crate::records;
-use crate::report::{FormatName, Show};
+use crate::report::{FormatName, Said, Show};
 use crate::scenario::{Registered, select};
 use crate::suite::judge_again;
 use crate::view::{Record, VIEWS, rows};
@@ -42,19 +42,24 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let required = run::required()?;
     for what in &missing {
         let word = if required { "error" } else { "warning" };
-        eprintln!("{word}: there is no record of {what}");
+        tell!("{word}: there is no record of {what}");
     }
     let mut format = args.format.make(colour(), args.show, &[]);
     let mut out = std::io::stdout().lock();
+    let said = Said {
+        notes: notes(&records),
+        interrupted: None,
+    };
     let shown = records
         .iter()
         .try_for_each(|record| format.record(record, &mut out))
-        .and_then(|()| format.end(&rows(&records), &notes(&records), &mut out))
+        .and_then(|()| format.end(&rows(&records), &said, &mut out))
         .and_then(|()| out.flush());
-    written(shown)?;
+    // Also where nobody could be shown what was seen.
     if args.pending {
         pending::write(&project, None, &records)?;
     }
+    written(shown)?;
     Ok(run::status(&records, required && !missing.is_empty()))
 }
 

@@ -112,7 +112,10 @@ fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
             _ => {
                 let wanted = Wanted::find(project, word, args.modules.as_deref())?;
                 let Wanted::Ready(target) = wanted else {
-                    bail!("kernel {word} is not fetched: vm/setup {word} fetches it");
+                    bail!(
+                        "kernel {word} is not fetched: {} fetches it",
+                        project.fetches(word)
+                    );
                 };
                 booted.push((columns.len(), target));
                 Column {
@@ -137,7 +140,7 @@ fn boot(project: &Project, booted: &[(usize, ReadyKernel)], columns: &mut [Colum
                     let trails = &mut columns[*column].trails;
                     trails.insert(record.scenario.clone(), trail.clone());
                 }
-                None => eprintln!("{}: {}", record.scenario, live::why(&record, TRAIL)),
+                None => tell!("{}: {}", record.scenario, live::why(&record, TRAIL)),
             }
         }
     }

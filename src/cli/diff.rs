@@ -71,7 +71,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let (old, new) = match (old, new) {
             (Ok(old), Ok(new)) => (old, new),
             (Err(reason), _) | (_, Err(reason)) => {
-                eprintln!("{} was not compared: {reason}", scenario.name);
+                tell!("{} was not compared: {reason}", scenario.name);
                 missing += 1;
                 // A kernel that lacks what a scenario needs has no snapshot: no trouble.
                 failed += usize::from(booted);
@@ -102,6 +102,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         )
         .context("failed to write the output")?;
     }
+    // Nothing is not alike.
+    if scenarios.len() == missing {
+        return Ok(ExitCode::from(2));
+    }
     Ok(match (failed, different) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => ExitCode::from(1),
@@ -120,7 +124,10 @@ fn source(project: &Project, word: &str, args: &Args) -> Result<Source> {
         Some(id) if !args.live => Ok(Source::Snapshots(id)),
         _ => match Wanted::find(project, word, args.modules.as_deref())? {
             Wanted::Ready(target) => Ok(Source::Boot(Box::new(target))),
-            Wanted::NotFetched(id) => bail!("kernel {id} is not fetched: vm/setup {id} fetches it"),
+            Wanted::NotFetched(id) => bail!(
+                "kernel {id} is not fetched: {} fetches it",
+                project.fetches(&id)
+            ),
         },
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::live;
-use crate::project::Project;
+use crate::project::{Project, speaks_of};
 use crate::scenario::{Registered, select};
 use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::KernelId;
@@ -33,7 +33,8 @@ pub struct Args {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let scenarios = select(&args.scenarios)?;
-    let newest = project.table.kernels.iter().map(|entry| &entry.id).max();
+    let ids = project.table.kernels.iter().map(|entry| &entry.id);
+    let newest = ids.filter(|id| speaks_of(id)).max();
     let newest = newest.map(ToString::to_string);
     let word = args
         .kernel
@@ -54,7 +55,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             .collect::<Result<Vec<_>>>()?,
         _ => match Wanted::find(&project, &word, None)? {
             Wanted::Ready(target) => seen(&project, target, &scenarios, length)?,
-            Wanted::NotFetched(id) => bail!("kernel {id} is not fetched: vm/setup {id} fetches it"),
+            Wanted::NotFetched(id) => bail!(
+                "kernel {id} is not fetched: {} fetches it",
+                project.fetches(&id)
+            ),
         },
     };
     let mut out = std::io::stdout().lock();

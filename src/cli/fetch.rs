@@ -30,7 +30,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     std::fs::create_dir_all(&project.cache)
         .with_context(|| format!("failed to make the cache {}", project.cache.display()))?;
     for path in clean_up(&project.cache)? {
-        eprintln!(
+        tell!(
             "{} is no work of this version and stays where it is; nothing needs it",
             path.display()
         );
@@ -70,9 +70,9 @@ fn fixture(project: &Project, update: bool) -> Result<()> {
     match project.fixture_with(Trust::Nothing) {
         Ok(Some(_)) if !update => return Ok(()),
         Ok(_) => {}
-        Err(error) => eprintln!("fixture: fetched again: {error:#}"),
+        Err(error) => tell!("fixture: fetched again: {error:#}"),
     }
-    eprintln!(
+    tell!(
         "fixture: fetching {} packages",
         project.fixture.packages.len()
     );
@@ -81,9 +81,9 @@ fn fixture(project: &Project, update: bool) -> Result<()> {
     if update && let Some(root) = &project.root {
         lock.clone()
             .replace("fixture", taken, &root.join("vm/fixture.lock"))?;
-        eprintln!("fixture: pinned in vm/fixture.lock");
+        tell!("fixture: pinned in vm/fixture.lock");
     } else if let Some(note) = project.fixture()?.substituted {
-        eprintln!("fixture: {note}");
+        tell!("fixture: {note}");
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<
             scope.spawn(|| {
                 while let Some(entry) = next() {
                     if let Err(error) = kernel(project, entry, update, &lock) {
-                        eprintln!("kernel {}: {error:#}", entry.id);
+                        tell!("kernel {}: {error:#}", entry.id);
                         failures
                             .lock()
                             .into_iter()
@@ -132,15 +132,15 @@ fn kernel(
     let _ = prepare_root(&project.cache, &entry.suites);
     match project.kernel_with(&entry.id, Trust::Nothing) {
         Ok(Some(_)) if !update => return Ok(()),
-        Ok(_) => eprintln!("kernel {of}: fetching"),
-        Err(error) => eprintln!("kernel {of}: fetched again: {error:#}"),
+        Ok(_) => tell!("kernel {of}: fetching"),
+        Err(error) => tell!("kernel {of}: fetched again: {error:#}"),
     }
     let pinned = project.kernels.of(&of);
     let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, update)?;
     let Some(first) = taken.first() else {
         return Ok(());
     };
-    eprintln!("kernel {of}: {} {}", first.name, first.version);
+    tell!("kernel {of}: {} {}", first.name, first.version);
     if update && let Some(root) = &project.root {
         if let Ok(mut lock) = lock.lock() {
             lock.replace(&of, taken, &root.join("vm/kernels.lock"))?;
@@ -149,7 +149,7 @@ fn kernel(
         .kernel(&entry.id)?
         .and_then(|kernel| kernel.substituted)
     {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     Ok(())
 }

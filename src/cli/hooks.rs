@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -81,9 +82,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
          path of the running kernel's image, such as /boot/vmlinuz-$(uname -r)"
     );
     for id in &missing {
-        eprintln!(
-            "warning: kernel {id} is not fetched and was not asked: vm/setup {id} fetches it"
-        );
+        let fetches = project.fetches(id);
+        tell!("warning: kernel {id} is not fetched and was not asked: {fetches} fetches it");
     }
     let suite = live::prepare(&project, &targets, &stop)?;
     if args.exec {
@@ -145,7 +145,7 @@ fn ask_all<T: DeserializeOwned + Send>(
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some((place, target)) = next() {
-                    eprintln!("{}: asking {}", target.label(), target.release);
+                    tell!("{}: asking {}", target.label(), target.release);
                     let answer = ask(suite, target, asked, stop);
                     if let Ok(mut answers) = answers.lock() {
                         answers.insert(place, answer);
@@ -190,6 +190,7 @@ fn ask<T: DeserializeOwned>(
                 Stream::Stderr => complaint.extend(bytes),
             }
         }
+        ControlFlow::Continue(())
     })?;
     if status != Some(0) {
         let complaint = crate::trail::printable(&complaint);

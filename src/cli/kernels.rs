@@ -90,7 +90,7 @@ fn lines(project: &Project, states: &[Kept]) -> Vec<Line> {
         let pinned = project.kernels.of(&entry.id.to_string());
         let version = pinned
             .first()
-            .map_or("not pinned", |package| package.version.as_str());
+            .map_or("nothing is", |package| package.version.as_str());
         Line {
             id: entry.id.to_string(),
             release: cached.as_ref().map_or_else(

@@ -19,7 +19,10 @@ pub fn prepare(project: &Project, targets: &[ReadyKernel], stop: &Stop) -> Resul
     // Any kernel that is booted tells how machines run here.
     let booted = targets.iter().find(|target| target.lab() == LabKind::Vm);
     let Some(trial) = booted.or(targets.first()) else {
-        bail!("no kernel is fetched: run vm/setup");
+        bail!(
+            "no kernel is fetched: {} fetches all of them",
+            project.fetches("").trim_end()
+        );
     };
     let program = std::env::current_exe().context("failed to find this program")?;
     Suite::prepare(project, &program, trial, stop)

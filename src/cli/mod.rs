@@ -125,7 +125,7 @@ pub fn main() -> ExitCode {
         .is_some_and(|word| word == "bisect-step");
     let failure = if bisecting { bisect_step::ABORT } else { 2 };
     if let Err(errno) = crate::sys::hear_of_children() {
-        eprintln!("error: failed to reset SIGCHLD: {errno}");
+        tell!("error: failed to reset SIGCHLD: {errno}");
         return ExitCode::from(failure);
     }
     let matches = help::grouped(Cli::command()).try_get_matches();
@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
     let ignored = own::chosen().map_or(&[][..], |own| &own.ignored);
     for path in ignored {
         let path = path.display();
-        eprintln!("note: {path} is no case: the name of one ends in .toml");
+        tell!("note: {path} is no case: the name of one ends in .toml");
     }
     let result = chosen.and_then(|()| match cli.command {
         Some(Command::Check(args)) => check::main(&args),
@@ -173,7 +173,7 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         // It may quote a file, or name one, that somebody else made.
-        eprintln!("exetrail: {}", shown(&format!("{error:#}")));
+        tell!("exetrail: {}", shown(&format!("{error:#}")));
         let interrupted = matches!(error.downcast_ref(), Some(Breakdown::Interrupted));
         ExitCode::from(if interrupted && !bisecting {
             INTERRUPTED

@@ -57,6 +57,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         write!(std::io::stdout(), "{text}")?;
         return Ok(ExitCode::SUCCESS);
     }
+    let end = args.seed.checked_add(args.cases);
+    let end =
+        end.context("there are no so many seeds: --seed and --cases are too large together")?;
     let stop = Stop::listen()?;
     if let Some(directory) = &args.keep {
         std::fs::create_dir_all(directory)
@@ -65,7 +68,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let (targets, missing) = run::find(&project, &args.kernels, None)?;
     for id in &missing {
-        eprintln!("warning: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+        let fetches = project.fetches(id);
+        tell!("warning: kernel {id} is not fetched and was not run: {fetches} fetches it");
     }
     let suite = live::prepare(&project, &targets, &stop)?;
     let mut options = Options {
@@ -74,13 +78,13 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
     let played = Cases {
-        seeds: args.seed..args.seed.saturating_add(args.cases),
+        seeds: args.seed..end,
         keep: args.keep.is_some(),
     };
     let progress = |target: &ReadyKernel, seed: u64| {
         let done = seed + 1 - args.seed;
         if done.is_multiple_of(100) || done == args.cases {
-            eprintln!("{}: {done} of {} cases", target.label(), args.cases);
+            tell!("{}: {done} of {} cases", target.label(), args.cases);
         }
     };
     let mut tallies = vec![Tally::default(); targets.len()];
@@ -97,7 +101,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     for (target, tally) in targets.iter().zip(&tallies) {
         for note in &tally.notes {
-            eprintln!("note: {note}");
+            tell!("note: {note}");
         }
         for line in tally.complaints().lines() {
             writeln!(out, "{}: {line}", target.label())?;
@@ -114,6 +118,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     if stop.is_asked_for() {
+        tell!("interrupted: not all cases were played");
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let any = |wrong: fn(&Tally) -> bool| tallies.iter().any(wrong);

@@ -134,7 +134,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     let missing = not_built_in(&table);
     if !missing.is_empty() {
-        eprintln!(
+        tell!(
             "note: not built in, because there was no clang (vm/setup installs it): {}; what is \
              told of them is from the snapshots",
             missing.join(", ")

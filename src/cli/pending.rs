@@ -45,19 +45,19 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
         let files = match store.load(scenario, *view) {
             Ok(files) => files,
             Err(error) => {
-                eprintln!("nothing is pending for {scenario}: {error:#}");
+                tell!("nothing is pending for {scenario}: {error:#}");
                 continue;
             }
         };
         let plan = plan(&lineage, &files, observed);
         let directory = snapshots.join(scenario).join(view);
         for path in write_pending(&directory, &plan)? {
-            eprintln!("pending: {}", path.display());
+            tell!("pending: {}", path.display());
             count += 1;
         }
         for id in plan.redundant {
             let file = directory.join(format!("{id}.snap"));
-            eprintln!(
+            tell!(
                 "redundant once that is accepted, remove it: {}",
                 file.display()
             );
@@ -66,13 +66,11 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
             .keys()
             .filter(|id| project.table.find(id).is_none())
         {
-            eprintln!(
-                "kernel {id} is not in vm/kernels.toml: a snapshot of it needs an entry there"
-            );
+            tell!("kernel {id} is not in vm/kernels.toml: a snapshot of it needs an entry there");
         }
     }
     match count {
-        0 => eprintln!("nothing is pending: the snapshots say what was seen"),
+        0 => tell!("nothing is pending: the snapshots say what was seen"),
         _ => {
             let what = if count == 1 { "snapshot" } else { "snapshots" };
             // insta looks into packages of cargo alone.
@@ -80,7 +78,7 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
                 true => "`cargo insta review` accepts or refuses them",
                 false => "one is accepted by renaming X.snap.new to X.snap (docs/review.md)",
             };
-            eprintln!(
+            tell!(
                 "{}\n{count} pending {what}: {accepted}",
                 differences(&rows(records))
             );

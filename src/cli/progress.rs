@@ -92,21 +92,21 @@ fn line(targets: &[ReadyKernel], done: &mut [usize], scenarios: usize, event: &R
             };
             let part = part.as_ref().map(|part| format!(" ({part})"));
             let part = part.unwrap_or_default();
-            eprintln!("{}: {doing} {}{part}", target.label(), target.release);
+            tell!("{}: {doing} {}{part}", target.label(), target.release);
         }
         RunEvent::Recorded { kernel, record, .. } => {
             done[*kernel] += 1;
             let outcome = record.outcome();
             if outcome.badness() > Outcome::Unsupported.badness() {
                 let label = targets[*kernel].label();
-                eprintln!("{label}: {} {outcome}", record.scenario);
+                tell!("{label}: {} {outcome}", record.scenario);
             }
         }
-        RunEvent::Note { text, .. } => eprintln!("note: {text}"),
+        RunEvent::Note { text, .. } => tell!("note: {text}"),
         // One scenario is shown at once.
         RunEvent::Ended { kernel } if scenarios > 1 => {
             let label = targets[*kernel].label();
-            eprintln!("{label}: {} of {scenarios} scenarios", done[*kernel]);
+            tell!("{label}: {} of {scenarios} scenarios", done[*kernel]);
         }
         RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
     }

@@ -12,10 +12,10 @@ use super::{INTERRUPTED, agent, live, pending, provenance, views};
 use crate::own::{FILE, chosen};
 use crate::project::Project;
 use crate::records::{self, Soak};
-use crate::report::{FormatName, Show};
+use crate::report::{FormatName, Said, Show};
 use crate::scenario::{Registered, select};
 use crate::suite::{Asked, Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, observed};
-use crate::trail::{LabKind, Outcome};
+use crate::trail::{KernelId, LabKind, Outcome};
 use crate::view::{AGENT, Record, ViewName, rows};
 
 /// Arguments of `exetrail run`.
@@ -82,10 +82,15 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["records", "pending"])]
     soak: Option<PathBuf>,
     /// Run the scenarios in an order that is made of this seed, 0 where none is given
-    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0", value_parser = seed)]
     shuffle: Option<u64>,
     #[command(flatten)]
     agent: agent::AgentArgs,
+}
+
+fn seed(word: &str) -> Result<u64, String> {
+    let why = "a seed is a number; a scenario goes before --shuffle";
+    word.parse().map_err(|_| why.to_owned())
 }
 
 impl Default for Args {
@@ -148,14 +153,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let required = required()?;
     for id in &missing {
         let word = if required { "error" } else { "warning" };
-        eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+        let fetches = project.fetches(id);
+        tell!("{word}: kernel {id} is not fetched and was not run: {fetches} fetches it");
     }
     let mut suite = live::prepare(&project, &targets, &stop)?;
     if let Some(brought) = args.agent.make(&project, &suite)? {
         suite.bring(brought);
     }
     if let Some(accel) = suite.accel() {
-        eprintln!("accelerator: {accel}");
+        tell!("accelerator: {accel}");
     }
     let mut options = Options {
         cpus: args.cpus,
@@ -178,6 +184,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut complete = true;
     // What cannot be written is told before anything boots.
     if let Some(directory) = &args.records {
+        if directory.exists() && !directory.is_dir() {
+            bail!("--records {}: this is no directory", directory.display());
+        }
         std::fs::create_dir_all(directory)
             .with_context(|| format!("failed to keep records in {}", directory.display()))?;
     }
@@ -230,37 +239,46 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .chain(suite.note.clone())
         .chain(views::left_out(&observe, &scenarios).filter(|_| !args.agent.is_there()))
         .chain(views::hidden(&records, shown_views));
-    let notes: Vec<_> = notes.collect();
+    let all = targets.len() * scenarios.len() * usize::from(args.repeat);
+    let said = Said {
+        notes: notes.collect(),
+        interrupted: (!complete).then(|| format!("{seen} of {all} results are there")),
+    };
     let shown: Vec<_> = records
         .iter()
         .map(|record| views::only(record, shown_views))
         .collect();
     let mut out = std::io::stdout().lock();
+    let mut shown_well = Ok(());
     // A soak shows what is not as accepted, and that may be nothing.
     let all_well = args.soak.is_some() && records.is_empty() && seen > 0;
     if !all_well {
-        let ended = format.end(&rows(&shown), &notes, &mut out);
-        written(ended.and_then(|()| out.flush()))?;
+        let ended = format.end(&rows(&shown), &said, &mut out);
+        shown_well = written(ended.and_then(|()| out.flush()));
     }
     if args.agent.is_there() && args.format == FormatName::Text {
-        written(write!(
-            out,
-            "{}",
-            args.agent.judgement(&records, &asked_for)
-        ))?;
+        let worth = args.agent.judgement(&records, &asked_for);
+        shown_well = shown_well.and(written(write!(out, "{worth}")));
     }
-    if !complete {
-        let all = targets.len() * scenarios.len() * usize::from(args.repeat);
-        eprintln!("interrupted: {seen} of {all} results are there");
-        return Ok(ExitCode::from(INTERRUPTED));
+    if let Some(what) = &said.interrupted {
+        let pending = if args.pending {
+            "; no snapshot was written"
+        } else {
+            ""
+        };
+        tell!("interrupted: {what}{pending}");
+        return shown_well.map(|()| ExitCode::from(INTERRUPTED));
     }
+    // Also where nobody could be shown what was seen.
     if args.pending {
         let own = args.agent.snapshots(&project);
         pending::write(&project, own.as_deref(), &records)?;
     }
+    shown_well?;
     let not_run = required && !missing.is_empty();
     if all_well {
-        eprintln!("{seen} results, all as accepted");
+        let what = if seen == 1 { "result" } else { "results" };
+        tell!("{seen} {what}, all as accepted");
         return Ok(ExitCode::from(if not_run { 2 } else { 0 }));
     }
     Ok(status(&records, not_run))
@@ -341,8 +359,19 @@ fn order(scenarios: &[&'static Registered], seed: Option<u64>) -> Vec<&'static R
 /// What `-k` says; where it says nothing, what a user's suite does.
 pub fn own_kernels(words: &[String]) -> Vec<String> {
     let own = chosen().filter(|_| words == ["all"]);
-    let own = own.map(|own| own.settings.kernels.clone());
-    own.filter(|own| !own.is_empty())
+    let named = own.map(|own| {
+        let named = own.settings.kernels.iter();
+        // As its root, an image is named from where the suite is.
+        let place = |word: &String| match own.directory.join(word) {
+            path if word.parse::<KernelId>().is_err() && path.exists() => {
+                path.display().to_string()
+            }
+            _ => word.clone(),
+        };
+        named.map(place).collect::<Vec<_>>()
+    });
+    named
+        .filter(|named| !named.is_empty())
         .unwrap_or_else(|| words.to_vec())
 }
 

@@ -58,7 +58,7 @@ pub fn fetch_packages(cache: &Path, suites: &[String], names: &[String]) -> Resu
 }
 
 fn download(cache: &Path, suites: &[String], names: &[String], place: &Path) -> Result<()> {
-    eprintln!(
+    tell!(
         "packages: fetching {} and what they depend on",
         names.join(", ")
     );

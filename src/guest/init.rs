@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
         Ok(never) => match never {},
         Err(error) => error,
     };
-    eprintln!("exetrail: PID 1 failed: {error:#}");
+    tell!("exetrail: PID 1 failed: {error:#}");
     // The old root has no ports in /dev; there the console is all there is.
     if let Ok(link) = channel::open(LabKind::Vm) {
         let _ = link.send(&Message::Failed {

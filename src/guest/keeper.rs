@@ -39,7 +39,7 @@ pub fn main(seconds: Option<&str>) -> ExitCode {
     match keep(seconds) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the native lab: {error:#}");
+            tell!("the native lab: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -60,7 +60,7 @@ fn keep(seconds: Option<&str>) -> Result<()> {
                 Ok(never) => match never {},
                 Err(error) => error,
             };
-            eprintln!("the native lab's PID 1: {error:#}");
+            tell!("the native lab's PID 1: {error:#}");
             sys::exit_now(1);
         }
         ForkResult::Parent { child } => child,

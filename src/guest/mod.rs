@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
     }
     // What follows kills every process that it sees, and ends the machine.
     if std::process::id() != 1 {
-        eprintln!("exetrail: this is PID 1 of a lab and nothing else ({IDENTITY})");
+        tell!("exetrail: this is PID 1 of a lab and nothing else ({IDENTITY})");
         return ExitCode::from(2);
     }
     match (role.as_deref(), detail.as_deref()) {

@@ -50,7 +50,7 @@ pub fn main(lab: LabKind) -> ExitCode {
         result
     });
     if let Err(error) = result {
-        eprintln!("exetrail: PID 1 failed: {error:#}");
+        tell!("exetrail: PID 1 failed: {error:#}");
     }
     channel::end(lab);
     ExitCode::FAILURE

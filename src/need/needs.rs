@@ -149,7 +149,7 @@ pub const MM_MAP: Need = Need {
     probe: |_| crate::sys::has_mm_map(),
 };
 
-/// The kernel can be asked whether it would execute a file.
+/// The kernel can be asked whether a file may be executed.
 ///
 /// Commit a5874fde3c08 ("exec: Add a new AT_EXECVE_CHECK flag to execveat(2)").
 pub const EXECVE_CHECK: Need = Need {

@@ -99,7 +99,7 @@ fn one(file: &Path, knows: &dyn Fn(&str) -> bool) -> Result<(KernelId, Record)> 
         serde_json::from_value(json).context("it is not a record of exetrail, or a damaged one")?;
     if !knows(&record.scenario) {
         bail!(
-            "it is foreign: this exetrail has no scenario \"{}\"",
+            "it is foreign: there is no scenario \"{}\" (records of a suite take --suite DIR)",
             record.scenario
         );
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Row};
+use super::{Format, Row, Said};
 use crate::trail::Trail;
 use crate::view::{Record, TRAIL};
 
@@ -40,8 +40,8 @@ impl Format for Fapolicyd {
         out.flush()
     }
 
-    fn end(&mut self, _: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
-        notes
+    fn end(&mut self, _: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
+        said.notes
             .iter()
             .try_for_each(|note| writeln!(out, "# note: {note}"))
     }

@@ -5,7 +5,7 @@ use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
 use super::html::{Chapter, page};
-use super::{Colour, FormatName, Show};
+use super::{Colour, FormatName, Said, Show};
 use crate::trail::Agreement;
 use crate::view::{Record, rows};
 
@@ -115,14 +115,17 @@ fn a_record_is_shown_without_effect_in_every_format() {
         let note = records[0].kernel.release.clone();
         for form in FormatName::value_variants() {
             // JSON says its notes on standard error.
-            let notes = match form {
-                FormatName::Json => &[][..],
-                _ => std::slice::from_ref(&note),
+            let said = Said {
+                notes: match form {
+                    FormatName::Json => Vec::new(),
+                    _ => vec![note.clone()],
+                },
+                interrupted: Some(note.clone()),
             };
             let mut format = form.make(Colour::No, Some(Show::All), &[]);
             let mut out = Vec::new();
             format.record(&records[0], &mut out).unwrap();
-            format.end(&rows(&records), notes, &mut out).unwrap();
+            format.end(&rows(&records), &said, &mut out).unwrap();
             let shown = String::from_utf8(out).unwrap();
             assert!(
                 !shown.contains(is_hidden),

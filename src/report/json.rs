@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Row};
+use super::{Format, Row, Said};
 use crate::view::Record;
 
 /// The format.
@@ -16,9 +16,9 @@ impl Format for Json {
         out.flush()
     }
 
-    fn end(&mut self, _: &[Row<'_>], notes: &[String], _: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, _: &[Row<'_>], said: &Said, _: &mut dyn Write) -> io::Result<()> {
         let mut stderr = io::stderr();
-        notes
+        said.notes
             .iter()
             .try_for_each(|note| writeln!(stderr, "note: {note}"))
     }

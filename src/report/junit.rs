@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Format, Row, by_kernel};
+use super::{Format, Row, Said, by_kernel};
 use crate::trail::Outcome;
 
 /// The format.
@@ -13,7 +13,7 @@ use crate::trail::Outcome;
 pub struct Junit;
 
 impl Format for Junit {
-    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
         let mut report = Report::new("exetrail");
         for (id, rows) in by_kernel(rows) {
             let mut suite = TestSuite::new(id);
@@ -21,10 +21,17 @@ impl Format for Junit {
             if let Some(release) = release {
                 suite.add_property(("release", release.as_str()));
             }
-            for note in notes {
+            for note in &said.notes {
                 suite.add_property(("note", note.as_str()));
             }
             suite.add_test_cases(rows.iter().map(case));
+            report.add_test_suite(suite);
+        }
+        if let Some(what) = &said.interrupted {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_type("interrupted").set_message(what.as_str());
+            let mut suite = TestSuite::new("exetrail");
+            suite.add_test_case(TestCase::new("the run as a whole", status));
             report.add_test_suite(suite);
         }
         report.serialize(&mut *out).map_err(io::Error::other)?;

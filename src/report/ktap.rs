@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Row, by_kernel};
+use super::{Format, Row, Said, by_kernel};
 use crate::trail::Outcome;
 
 /// The format.
@@ -12,10 +12,10 @@ use crate::trail::Outcome;
 pub struct Ktap;
 
 impl Format for Ktap {
-    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
         let kernels = by_kernel(rows);
         writeln!(out, "KTAP version 1")?;
-        for note in notes {
+        for note in &said.notes {
             writeln!(out, "# note: {note}")?;
         }
         writeln!(out, "1..{}", kernels.len())?;
@@ -32,6 +32,9 @@ impl Format for Ktap {
                 false => " # SKIP every scenario needs what this kernel lacks",
             };
             writeln!(out, "{} {number} {id}{skip}", verdict(rows))?;
+        }
+        if let Some(what) = &said.interrupted {
+            writeln!(out, "Bail out! interrupted: {what}")?;
         }
         out.flush()
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::matrix::{LEGEND, matrix};
-use super::{Format, Row, summary};
+use super::{Format, Row, Said, summary};
 use crate::trail::Outcome;
 
 /// The format.
@@ -11,10 +11,13 @@ use crate::trail::Outcome;
 pub struct Markdown;
 
 impl Format for Markdown {
-    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "## exetrail: {}\n", summary(rows))?;
         writeln!(out, "```\n{}\n{LEGEND}\n```\n", matrix(rows).trim_end())?;
-        for note in notes {
+        if let Some(what) = &said.interrupted {
+            writeln!(out, "**Interrupted: {}.**\n", plain(what))?;
+        }
+        for note in &said.notes {
             writeln!(out, "Note: {}\n", plain(note))?;
         }
         for row in rows {

@@ -33,13 +33,22 @@ pub trait Format {
         Ok(())
     }
 
-    /// Everything is there: all records by scenario and kernel, view by view, and what is to be said
+    /// Nothing more comes: all records by scenario and kernel, view by view, and what is to be said
     /// of all.
     ///
     /// # Errors
     ///
     /// The output cannot be written.
-    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()>;
+    fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// What is to be said of a run as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// What somebody should know who reads its results.
+    pub notes: Vec<String>,
+    /// How much of it is there, where it was interrupted: what is missing is no success.
+    pub interrupted: Option<String>,
 }
 
 /// What the text shows of what was seen.
@@ -146,8 +155,34 @@ pub(crate) mod tests {
         for record in records {
             format.record(record, &mut out).unwrap();
         }
-        format.end(&rows(records), &[], &mut out).unwrap();
+        format
+            .end(&rows(records), &Said::default(), &mut out)
+            .unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_was_interrupted_is_no_success_in_any_format_that_has_one() {
+        let records = [record("start/a", "6.1", Outcome::Same)];
+        let said = Said {
+            interrupted: Some("1 of 2 results".to_owned()),
+            ..Said::default()
+        };
+        for (form, line) in [
+            (FormatName::Text, "interrupted: 1 of 2 results\n"),
+            (FormatName::Markdown, "**Interrupted: 1 of 2 results.**"),
+            (FormatName::Ktap, "Bail out! interrupted: 1 of 2 results\n"),
+            (
+                FormatName::Junit,
+                "<error message=\"1 of 2 results\" type=\"interrupted\"/>",
+            ),
+        ] {
+            let mut out = Vec::new();
+            let mut format = form.make(Colour::No, None, &[]);
+            format.end(&rows(&records), &said, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(line), "{form:?}: {text}");
+        }
     }
 
     #[test]

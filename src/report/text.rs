@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use similar::{ChangeTag, TextDiff};
 
 use super::matrix::{LEGEND, matrix};
-use super::{Colour, Format, Row, Show, brief, summary};
+use super::{Colour, Format, Row, Said, Show, brief, summary};
 use crate::diff::Side;
 use crate::trail::Outcome;
 use crate::view::{Paint, TRAIL, ViewName};
@@ -34,7 +34,7 @@ impl Text {
 }
 
 impl Format for Text {
-    fn end(&mut self, rows: &[Row<'_>], notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
         let paint = Paint::new(self.colour);
         let scenarios: BTreeSet<_> = rows.iter().map(|row| &row.record.scenario).collect();
         let show = self.show.unwrap_or(match scenarios.len() {
@@ -45,8 +45,11 @@ impl Format for Text {
             Show::All => everything(rows, &self.named, &paint, out)?,
             Show::Changes => brief::changes(rows, &paint, out)?,
         }
-        for note in notes {
+        for note in &said.notes {
             writeln!(out, "{} {note}", paint.changed.apply_to("note:"))?;
+        }
+        if let Some(what) = &said.interrupted {
+            writeln!(out, "{}: {what}", paint.broken.apply_to("interrupted"))?;
         }
         writeln!(out, "{}", summary(rows))
     }
@@ -166,13 +169,16 @@ pub(super) fn show(row: &Row<'_>, paint: &Paint, out: &mut dyn Write) -> io::Res
 /// The kernels of a behaviour, with what they have in common: "5.10 6.1 same".
 pub(super) fn on(rows: &[Row<'_>], paint: &Paint) -> String {
     let mut groups: Vec<(Outcome, Vec<String>)> = Vec::new();
+    let labels: BTreeSet<_> = rows.iter().map(|row| row.record.kernel.label()).collect();
     for row in rows {
         let (kernel, outcome) = (&row.record.kernel, row.seen.outcome);
-        let kernel = match rows.len() {
+        let kernel = match labels.len() {
             1 => format!("{} ({})", kernel.label(), kernel.release),
             _ => kernel.label().to_owned(),
         };
         match groups.last_mut() {
+            // A run that is repeated has each kernel several times.
+            Some((last, kernels)) if *last == outcome && kernels.contains(&kernel) => {}
             Some((last, kernels)) if *last == outcome => kernels.push(kernel),
             _ => groups.push((outcome, vec![kernel])),
         }
@@ -242,6 +248,13 @@ mod tests {
         assert!(text.contains("event=exec"), "{text}");
         let text = shown(&mut Text::new(Colour::No, all, &[]), &records);
         assert!(!text.contains("event=exec"), "{text}");
+    }
+
+    #[test]
+    fn a_kernel_that_was_run_twice_is_named_once() {
+        let records = [(); 2].map(|()| record("start/a", "6.1", Outcome::Same));
+        let text = shown(&mut Text::new(Colour::No, None, &[]), &records);
+        assert!(text.contains("\n  6.1 (6.1.1) same\n"), "{text}");
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Root {
         tree.write_cpio(&mut bytes)
             .context("failed to pack the guest's root")?;
         if let Err(error) = keep(&bytes, &place, &kept) {
-            eprintln!("note: the guest's root is not kept: {error:#}");
+            tell!("note: the guest's root is not kept: {error:#}");
         }
         Ok(Built {
             archive: bytes.into(),

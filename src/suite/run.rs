@@ -1,6 +1,7 @@
 //! Boots kernels side by side and follows their guests.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
@@ -279,7 +280,7 @@ impl Suite {
         target: &ReadyKernel,
         bench: &Bench,
         stop: &Stop,
-        sink: &mut dyn FnMut(Message),
+        sink: &mut dyn FnMut(Message) -> ControlFlow<()>,
     ) -> Result<Option<u8>> {
         let plan = GuestPlan {
             job: bench.job.clone(),
@@ -313,7 +314,9 @@ impl Suite {
             if let Message::Exited { status } = message {
                 result = Some(status);
             }
-            sink(message);
+            if sink(message).is_break() {
+                until = Some(Instant::now());
+            }
             Ok(until.map(|until| until.saturating_duration_since(Instant::now())))
         });
         let over = until.is_some_and(|until| Instant::now() >= until);

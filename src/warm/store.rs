@@ -1,5 +1,6 @@
 //! The states in the cache.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -184,7 +185,7 @@ impl Store {
         states.into_iter().map(kept).collect()
     }
 
-    /// Removes those that were used longest ago, until all take no more than the limit. The one of this key stays, also
+    /// Removes those of the kernel that takes the most which were used longest ago, until all take no more than the limit. The one of this key stays, also
     /// where the clock was set back, so that all others were used after it.
     ///
     /// # Errors
@@ -246,20 +247,26 @@ fn kept(path: PathBuf) -> Result<Kept> {
     Ok(Kept { path, bytes, used })
 }
 
-/// What has to go, the oldest first, and never our own.
+/// What has to go, of the kernel that takes the most the oldest first, and never our own.
 fn surplus(mut states: Vec<Kept>, limit: u64, own: &Path) -> Vec<PathBuf> {
     states.sort_by_key(|state| state.used);
-    let mut left: u64 = states.iter().map(|state| state.bytes).sum();
-    states.retain(|state| state.path != own);
     let mut gone = Vec::new();
-    for state in states {
-        if left <= limit {
-            break;
+    loop {
+        let mut taken: BTreeMap<String, u64> = BTreeMap::new();
+        for state in &states {
+            *taken.entry(state.label()).or_default() += state.bytes;
         }
-        left -= state.bytes;
-        gone.push(state.path);
+        if taken.values().sum::<u64>() <= limit {
+            return gone;
+        }
+        let of = |state: &Kept| taken.get(&state.label()).copied().unwrap_or_default();
+        // The first of those that are alike is the one that was used longest ago.
+        let others = (0..states.len()).filter(|place| states[*place].path != own);
+        let Some(place) = others.rev().max_by_key(|place| of(&states[*place])) else {
+            return gone;
+        };
+        gone.push(states.remove(place).path);
     }
-    gone
 }
 
 #[cfg(test)]
@@ -390,6 +397,13 @@ mod tests {
         let own = Path::new("new");
         assert_eq!(surplus(states.clone(), 20, own), [PathBuf::from("old")]);
         assert!(surplus(states, 30, own).is_empty());
+    }
+
+    #[test]
+    fn a_kernel_that_was_tried_often_does_not_drive_others_out() {
+        let states = states(&[("5.10-a", 1), ("6.12-a", 2), ("6.12-b", 3), ("6.12-c", 4)]);
+        let gone = surplus(states, 20, Path::new("6.12-c"));
+        assert_eq!(gone, [PathBuf::from("6.12-a"), PathBuf::from("6.12-b")]);
     }
 
     #[test]

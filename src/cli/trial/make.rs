@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Args;
-use crate::case::{Case, CaseMount, Deny, Fd, Kind, Open, Registered, Then, Way};
+use crate::case::{Case, CaseMount, Deny, Fd, Kind, MOUNT_OPTIONS, Open, Registered, Then, Way};
 use crate::project::Project;
 use crate::root::{Added, Built, Closure, Foreign, Root, search};
 use crate::vm::tree::{Entry, Tree};
@@ -141,12 +141,12 @@ fn along(root: &mut Root, foreign: Foreign, wanted: &[(PathBuf, &str)], args: &A
     }
     if args.verbose {
         for (path, why) in &closure.taken {
-            eprintln!("{}: {why}", path.display());
+            tell!("{}: {why}", path.display());
         }
     }
     for missing in &closure.missing {
         let by = missing.by.display();
-        eprintln!(
+        tell!(
             "warning: {by} needs {}, which is not here and does not go along",
             missing.what
         );
@@ -162,8 +162,14 @@ fn find(program: &str) -> Result<PathBuf> {
         ensure!(!path.is_dir(), "{program} is a directory");
         return Ok(path);
     }
-    search(program)
-        .with_context(|| format!("there is no {program} on PATH; ./{program} is one that is here"))
+    ensure!(
+        !program.is_empty(),
+        "there is no program: name one after --"
+    );
+    search(program).with_context(|| match Path::new(program).exists() {
+        true => format!("there is no {program} on PATH; ./{program} is one that is here"),
+        false => format!("there is no {program} on PATH, nor here"),
+    })
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -219,6 +225,7 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
     for variable in &args.env {
         let (name, value) = variable
             .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
             .with_context(|| format!("--env {variable:?} is no NAME=VALUE"))?;
         case.exec
             .environment
@@ -251,6 +258,10 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
     }
     case.needs.dedup();
     case.watch.clone_from(&args.watch);
+    ensure!(
+        args.deny.as_deref() != Some(""),
+        "--deny has no words: those with which an event begins, or each"
+    );
     case.deny = args.deny.as_deref().map(|word| match word {
         "each" => Deny::Each,
         words => Deny::Path(words.replacen(':', " ", 1)),
@@ -307,7 +318,14 @@ fn mount(word: &str, place: &str) -> Result<CaseMount> {
     for word in words {
         match word.starts_with('/') {
             true => word.clone_into(&mut one.at),
-            false => one.options.push(word.to_owned()),
+            false => {
+                ensure!(
+                    MOUNT_OPTIONS.contains(&word),
+                    "--mount: there is no option {word:?}: {}",
+                    MOUNT_OPTIONS.join(", ")
+                );
+                one.options.push(word.to_owned());
+            }
         }
     }
     one.from = Some(one.at.clone());
@@ -375,7 +393,7 @@ fn inside(case: &Case, tree: &Tree) -> Result<()> {
     if let Some(needed) = needed
         && tree.resolve(&needed).is_none()
     {
-        eprintln!("warning: {path} needs the interpreter {needed}, which the root does not have");
+        tell!("warning: {path} needs the interpreter {needed}, which the root does not have");
     }
     Ok(())
 }

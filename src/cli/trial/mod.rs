@@ -13,9 +13,9 @@ use anyhow::{Context as _, Result, bail};
 use super::output;
 use super::progress::Progress;
 use super::{INTERRUPTED, live, run, views};
-use crate::own::{chosen, register};
+use crate::own::{Own, chosen, register};
 use crate::project::Project;
-use crate::report::FormatName;
+use crate::report::{FormatName, Said};
 use crate::root::Added;
 use crate::suite::{Asked, Options, RunEvent, Stop, observed};
 use crate::trail::LabKind;
@@ -117,6 +117,11 @@ Examples:
 
 Exit status: 0 alike on all kernels and as the model predicts, 1 not so, 2 it could not be seen.";
 
+/// Where `--save` keeps a case.
+fn suite_of_save() -> Result<&'static Own> {
+    chosen().context("--save keeps a case of a suite: say which with --suite DIR")
+}
+
 /// Makes a case of the arguments, runs it, and shows what was seen.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
@@ -128,8 +133,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let made = make::make(args, &project)?;
     if let Some(name) = &args.save {
-        let own = chosen().context("--save keeps a case of a suite: say which with --suite DIR")?;
-        save::save(name, &made.case, &made.tree, &own.directory)?;
+        save::free(name, &suite_of_save()?.directory)?;
     }
     let newest = project.table.kernels.iter().map(|entry| &entry.id).max();
     let kernels = match args.kernels.is_empty() {
@@ -140,7 +144,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let required = run::required()?;
     for id in &missing {
         let word = if required { "error" } else { "warning" };
-        eprintln!("{word}: kernel {id} is not fetched and was not run: vm/setup {id} fetches it");
+        let fetches = project.fetches(id);
+        tell!("{word}: kernel {id} is not fetched and was not run: {fetches} fetches it");
     }
     if targets.iter().any(|target| target.lab() == LabKind::Native) && !args.append.is_empty() {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
@@ -171,11 +176,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     });
     if !complete {
-        eprintln!("interrupted");
+        tell!("interrupted");
     }
     seen.sort_by_key(|(kernel, _)| *kernel);
     let mut records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
     let status = show::status(&records);
+    let said = Said {
+        interrupted: (!complete).then(|| format!("{} of {} kernels", records.len(), targets.len())),
+        ..Said::default()
+    };
     if args.format != FormatName::Text {
         verdict::judge(&mut records);
         let mut format = args.format.make(output::colour(), None, &[]);
@@ -183,7 +192,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let shown = records
             .iter()
             .try_for_each(|record| format.record(record, &mut out))
-            .and_then(|()| format.end(&rows(&records), &[], &mut out));
+            .and_then(|()| format.end(&rows(&records), &said, &mut out));
         shown.context("failed to write the output")?;
     } else {
         let shown = show::Shown {
@@ -195,6 +204,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         shown
             .write(&records, &mut std::io::stdout().lock())
             .context("failed to write the output")?;
+    }
+    if let Some(name) = &args.save {
+        match complete && !records.is_empty() && records.iter().all(|one| one.trail().is_some()) {
+            true => save::save(name, &made.case, &made.tree, &suite_of_save()?.directory)?,
+            false => tell!("not kept: nothing was seen of it"),
+        }
     }
     Ok(match (complete, required && !missing.is_empty()) {
         (false, _) => ExitCode::from(INTERRUPTED),

@@ -11,16 +11,32 @@ use crate::case::{self, Case};
 use crate::files;
 use crate::vm::tree::Tree;
 
+/// Refuses the name of a case that is there, before anything boots.
+///
+/// # Errors
+///
+/// There is such a case already, or it is no name.
+pub fn free(name: &str, suite: &Path) -> Result<()> {
+    Below::parse(name).context("--save takes the name of a case, such as agent/usual")?;
+    let file = suite.join("cases").join(format!("{name}.toml"));
+    ensure!(
+        !file.exists(),
+        "{} is there already: remove it, or --save another name",
+        file.display()
+    );
+    Ok(())
+}
+
 /// Writes a case and its root below the directory of a suite.
 ///
 /// # Errors
 ///
 /// There is such a case already, or it cannot be written; then nothing of it is there.
 pub fn save(name: &str, case: &Case, tree: &Tree, suite: &Path) -> Result<()> {
-    Below::parse(name).context("--save takes the name of a case, such as agent/usual")?;
     let file = suite.join("cases").join(format!("{name}.toml"));
-    ensure!(!file.exists(), "{} is there already", file.display());
-    let root = Path::new("roots").join(name);
+    free(name, suite)?;
+    // A case below another one has its root beside the other's.
+    let root = Path::new("roots").join(format!("{name}.root"));
     let place = suite.join(&root);
     ensure!(!place.exists(), "{} is there already", place.display());
     let [above, cases] = [&place, &file].map(|path| path.parent().unwrap_or(suite));
@@ -48,7 +64,7 @@ pub fn save(name: &str, case: &Case, tree: &Tree, suite: &Path) -> Result<()> {
         let _ = fs::remove_dir_all(&place);
         return Err(error);
     }
-    eprintln!(
+    tell!(
         "kept: {}, with its root in {}",
         file.display(),
         place.display()
@@ -74,12 +90,12 @@ mod tests {
         let suite = tempfile::tempdir().unwrap();
         save("a/usual", &Case::default(), &tree(), suite.path()).unwrap();
         let text = fs::read_to_string(suite.path().join("cases/a/usual.toml")).unwrap();
-        assert!(text.contains("root = \"roots/a/usual\""), "{text}");
+        assert!(text.contains("root = \"roots/a/usual.root\""), "{text}");
         let root = suite.path().join("roots/a");
-        assert_eq!(fs::read(root.join("usual/agent")).unwrap(), b"x");
-        let mode = fs::metadata(root.join("usual")).unwrap().permissions();
+        assert_eq!(fs::read(root.join("usual.root/agent")).unwrap(), b"x");
+        let mode = fs::metadata(root.join("usual.root")).unwrap().permissions();
         assert_eq!(mode.mode() & 0o700, 0o700);
-        assert_eq!(files::list(&root).unwrap(), [root.join("usual")]);
+        assert_eq!(files::list(&root).unwrap(), [root.join("usual.root")]);
     }
 
     #[test]
