@@ -8,6 +8,10 @@
 //! execute a file without any execute bit (`generic_permission` in fs/namei.c); it is enough that
 //! somebody else may. Five scripts may be nested, which is a depth of four (`exec_binprm`).
 //!
+//! An error past the point of no return is made when a signal comes while the caller waits in `de_thread` for another thread, which is
+//! dead and not reaped yet by its tracer. `bprm_execve` then leaves SIGSEGV out where SIGKILL is pending, which
+//! stands for every fatal signal that dumps no core; what is seen is that the process ends by that signal.
+//!
 //! See execveat(2), signal(7), capabilities(7).
 
 use std::time::{Duration, Instant};
@@ -15,10 +19,15 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use nix::fcntl::OFlag;
 use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
-use nix::sys::signal::{SigHandler, Signal};
+use nix::sys::ptrace;
+use nix::sys::signal::{SigHandler, Signal, kill};
 use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
-use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System, needs, running_kernel};
+use crate::scenario::{
+    Elf, Evidence, Exec, Flaw, Pair, Scenario, System, needs, reap, running_kernel,
+};
+use crate::subject::say;
 use crate::sys::{self, AT_EXECVE_CHECK};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -176,7 +185,40 @@ fn effects(system: &mut System) -> anyhow::Result<()> {
     let what = "a segment outside of user space";
     let how = system.case(what, &at(what, AT_FDCWD, c"/tmp/far", 0)?)?;
     claim.stated(what, "signal SIGSEGV in execve", how);
+    let what = "another thread is waited for, no signal";
+    let seen = system.look(what, &waiting_for_thread(None)?)?;
+    claim.control(what, "exit 0", seen.found("end")?)?;
+    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+        let what = format!("another thread is waited for, {signal} is pending");
+        let seen = system.look(&what, &waiting_for_thread(Some(signal))?)?;
+        claim.stated(&what, format!("signal {signal}"), seen.found("end")?);
+    }
     system.verdict(&claim)
+}
+
+/// A start that waits for the end of another thread, and is sent a signal there; its parent says how it ended.
+fn waiting_for_thread(signal: Option<Signal>) -> anyhow::Result<Exec> {
+    Exec::by(
+        "execveat beside a thread",
+        "/tmp/directory/good",
+        move |args| {
+            let killed = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::__WALL;
+            let end = || {
+                let call = || args.execveat(AT_FDCWD, c"/tmp/directory/good", 0);
+                let pair = Pair::fork(call, || Ok(()))?;
+                ptrace::seize(pair.other, ptrace::Options::empty())?;
+                pair.lead()?;
+                // When this returns the thread is dead, and keeps the leader in its call.
+                waitid(Id::Pid(pair.other), killed)?;
+                signal.map_or(Ok(()), |signal| kill(pair.leader, signal))?;
+                waitpid(pair.other, Some(WaitPidFlag::__WALL))?;
+                reap(pair.leader)
+            };
+            // Who cannot say it has said nothing, and the scenario misses it.
+            let _ = say("end", end().unwrap_or_else(|error| format!("{error:#}")));
+            Ok(())
+        },
+    )
 }
 
 fn limits(system: &mut System) -> anyhow::Result<()> {

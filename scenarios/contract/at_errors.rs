@@ -207,7 +207,8 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.control(what, "exit 0", system.case(what, &exec)?)?;
     claim.unreachable(
         "an exec writes nothing to its file, which starts from a read-only mount; what would be \
-         written there is refused with EROFS (sb_permission in fs/namei.c)",
+         written there is refused with EROFS (sb_permission in fs/namei.c, of a mount alone \
+         mnt_is_readonly in fs/namespace.c)",
     );
     system.verdict(&claim)?;
     let mut claim = ErrnoClaim::new(system, "at-error/EPERM_traced", Errno::EPERM);

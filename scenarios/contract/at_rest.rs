@@ -11,7 +11,8 @@
 //!
 //! Finding: neither AppArmor nor Landlock, which came with 5.13, knows a capability that lets a caller pass: root is refused as
 //! everybody is (`profile_transition` in security/apparmor/domain.c, `hook_file_open` in security/landlock/fs.c). CAP_MAC_ADMIN is
-//! for changing configuration or state. Other modules are not tried.
+//! for changing configuration or state. The callers may use it when they are confined: capget(2) tells it, which leaves out what
+//! a profile does not allow (`apparmor_capget`), so the profile allows it. Other modules are not tried.
 //!
 //! See fcntl(2), `F_SETLEASE`, landlock(7) and capabilities(7).
 
@@ -22,7 +23,7 @@ use nix::errno::Errno;
 use nix::libc::AT_FDCWD;
 use nix::sys::signal::{SigSet, Signal, kill};
 
-use crate::observer::apparmor::{APPARMOR, REFUSES, take_on};
+use crate::observer::apparmor::{APPARMOR, take_on};
 use crate::scenario::{Elf, ErrnoClaim, Evidence, Exec, Scenario, System, fork_start, needs, reap};
 use crate::sys::{self, Invocation};
 
@@ -66,7 +67,9 @@ fn memory(system: &mut System) -> Result<()> {
 
 fn signal(system: &mut System) -> Result<()> {
     let mut claim = Evidence::new("at-error/EINTR");
-    claim.stated("while a lease is broken", "errno EINTR", interrupted()?);
+    claim.control("a lease that ends", "exit 0", interrupted(None)?)?;
+    let end = interrupted(Some(Signal::SIGUSR1))?;
+    claim.stated("while a lease is broken", "errno EINTR", end);
     let exec = Exec::at("execveat", "/tmp/watched", AT_FDCWD, c"/tmp/watched", 0)?;
     let exec = exec.before(|| Ok(sys::handle_all()?));
     let seen = system.signalled(&exec, Signal::SIGUSR1, 1)?;
@@ -74,19 +77,22 @@ fn signal(system: &mut System) -> Result<()> {
     system.verdict(&claim)
 }
 
-/// Has a child execute a file under a lease of ours, sends it a signal that it handles when the lease is to be broken, and
-/// says what became of the call.
-fn interrupted() -> Result<String> {
+/// Has a child execute a file under a lease of ours, sends it a signal that it handles when the lease is to be broken, or
+/// ends the lease where there is none, and says what became of the call.
+fn interrupted(signal: Option<Signal>) -> Result<String> {
     let file = File::open("/tmp/unwatched/program").context("failed to open the program")?;
     let broken = SigSet::from(Signal::SIGIO);
     broken.thread_block().context("failed to block SIGIO")?;
     sys::lease(&file).context("failed to take a lease")?;
     let child = fork_start(|| {
         sys::handle_all()?;
-        Invocation::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
+        start()
     })?;
     broken.wait().context("failed to wait for SIGIO")?;
-    kill(child, Signal::SIGUSR1).context("failed to send a signal")?;
+    match signal {
+        Some(signal) => kill(child, signal).context("failed to send a signal")?,
+        None => sys::end_lease(&file).context("failed to end a lease")?,
+    }
     let end = reap(child)?;
     broken
         .thread_unblock()
@@ -94,19 +100,41 @@ fn interrupted() -> Result<String> {
     Ok(end)
 }
 
+fn start() -> nix::Result<()> {
+    Invocation::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
+}
+
 fn module(system: &mut System) -> Result<()> {
-    let end = reap(fork_start(|| {
-        sys::execute_nothing()?;
-        Invocation::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
-    })?)?;
-    system.fact("a program that Landlock does not allow, by root", &end)?;
-    REFUSES.load()?;
-    let confined = reap(fork_start(|| {
-        take_on(REFUSES.name)?;
-        Invocation::new(&[], &[]).execveat(AT_FDCWD, PROGRAM, 0)
-    })?)?;
     let mut claim = Evidence::new("at-limit/mac_admin");
-    let what = "refused by AppArmor, root with every capability";
-    claim.stated(what, "exit 0", confined);
+    claim.control("allowed, root", "exit 0", as_admin(|| Ok(()))?)?;
+    let end = as_admin(sys::execute_nothing)?;
+    system.fact("a program that Landlock does not allow, by root", &end)?;
+    let place = system.directory("security")?;
+    system.mount("securityfs", "none", &place, "")?;
+    std::fs::write(place.join("apparmor/.replace"), POLICY)?;
+    let what = "refused by AppArmor, root with CAP_MAC_ADMIN";
+    claim.stated(what, "exit 0", as_admin(|| take_on("exetrail-admin"))?);
     system.verdict(&claim)
+}
+
+/// What a compiler makes of `profile exetrail-admin { capability mac_admin, }`: it allows nothing else (`unpack_profile` in
+/// security/apparmor/policy_unpack.c; the one beside `observer::apparmor` allows nothing at all).
+const POLICY: &[u8] = b"\x04\x08\0version\0\x02\x05\0\0\0\
+    \x04\x08\0profile\0\x07\x05\x0f\0exetrail-admin\0\
+    \x04\x06\0flags\0\x07\x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x08\
+    \x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\
+    \x04\x07\0caps64\0\x07\x02\x02\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x08\x08";
+
+/// How a start ends of a child that may use CAP_MAC_ADMIN when it has confined itself.
+fn as_admin(confine: impl FnOnce() -> nix::Result<()>) -> Result<String> {
+    /// CAP_MAC_ADMIN of capabilities(7).
+    const MAC_ADMIN: u64 = 33;
+    reap(fork_start(|| {
+        confine()?;
+        let [effective, ..] = sys::capabilities()?;
+        match effective & (1 << MAC_ADMIN) {
+            0 => Err(Errno::ENOTSUP),
+            _ => start(),
+        }
+    })?)
 }

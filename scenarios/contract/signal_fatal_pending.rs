@@ -1,4 +1,4 @@
-//! SIGKILL that arrives while the start opens its files makes the call fail and the process ends by it. A
+//! SIGKILL that arrives while the start opens its files makes the call fail and the process ends by it, and so does SIGTERM. A
 //! signal that is fatal and dumps core does not: the start succeeds, and the new program dies of it
 //! before its first instruction.
 //!
@@ -10,15 +10,26 @@
 //! SIGABRT every check on the way passes: the loader is opened as always, and the signal is acted
 //! upon at the return to user space, which is in the new image by then.
 //!
+//! SIGTERM comes while a listener of the scenario's own holds the open and never answers: nothing but a fatal signal ends such a
+//! wait (`fanotify_get_response`).
+//!
 //! The other side: a signal that is blocked is not fatal yet, and the new program runs to its end.
 //!
 //! See signal(7), Term and Core, and `bprm_execve` in fs/exec.c.
 
-use nix::libc;
-use nix::sys::signal::Signal;
+use std::os::fd::AsFd as _;
+use std::path::Path;
 
-use crate::scenario::{Evidence, Exec, Scenario, System, needs};
-use crate::sys;
+use anyhow::{Context as _, Result};
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+
+use crate::observer::fanotify::{Class, Group, Ids};
+use crate::scenario::{
+    Elf, Evidence, Exec, Listener, Refuses, Scenario, System, fork_start, hear, needs, reap,
+};
+use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a fatal signal that is pending: which makes the call fail",
@@ -27,13 +38,21 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-fn run(system: &mut System) -> anyhow::Result<()> {
+fn run(system: &mut System) -> Result<()> {
     let mut claim = Evidence::new("signal/fatal_pending");
     let exec = Exec::path("/usr/bin/true")?;
     // Of the program and of its loader: all that is opened before the program runs.
     for nth in 1..=4 {
         try_signal(system, &mut claim, &exec, Signal::SIGKILL, nth)?;
     }
+    let place = system.directory("held")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("held/program", &Elf::new().build(), 0o755)?;
+    let answered = hear(&mut [listener(&place)?], start)?;
+    claim.control("answered", "execute, open; exit 0", answered)?;
+    let got = unanswered(listener(&place)?.group, Signal::SIGTERM)?;
+    claim.stated("SIGTERM, no answer", "signal SIGTERM", &got);
+    system.fact("SIGTERM while the open has no answer", got)?;
     for signal in [Signal::SIGQUIT, Signal::SIGABRT] {
         try_signal(system, &mut claim, &exec, signal, 1)?;
     }
@@ -46,13 +65,40 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
+fn start() -> nix::Result<()> {
+    Invocation::new(&[], &[]).execve(c"/tmp/held/program")
+}
+
+fn listener(place: &Path) -> Result<Listener> {
+    let group = Group::new(Ids::Process, Class::Content)?;
+    group.watch_filesystem(place)?;
+    Ok(Listener {
+        name: "",
+        group,
+        refuses: Refuses::Nothing,
+    })
+}
+
+/// How a start ends that is sent a signal at its first event, for which it gets no answer.
+fn unanswered(mut group: Group, signal: Signal) -> Result<String> {
+    let child = fork_start(start)?;
+    let mut fds = [PollFd::new(group.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::NONE).context("failed to wait for an event")?;
+    let events = group.read()?;
+    let event = events.first().context("a group without an event")?;
+    let _file = sys::adopt_fd(event.fd);
+    kill(child, signal).context("failed to send a signal")?;
+    // The group lives as long: its end would be an answer.
+    reap(child)
+}
+
 fn try_signal(
     system: &mut System,
     claim: &mut Evidence,
     exec: &Exec,
     signal: Signal,
     nth: usize,
-) -> anyhow::Result<()> {
+) -> Result<()> {
     let seen = system.signalled(exec, signal, nth)?;
     let opens = |nth: usize| format!("signal {signal} in execve after event {nth}");
     let got = format!("{} after event {}", seen.how, seen.events.len());

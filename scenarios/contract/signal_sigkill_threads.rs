@@ -3,27 +3,38 @@
 //!
 //! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the
 //! queue of each other thread that has not ended and wakes it, and waits until they are gone. Two threads block every
-//! signal, one asleep and one that computes; a third is the leader, when another one calls.
+//! signal, one asleep and one that computes; a third is the leader, when another one calls. That the signal is SIGKILL shows at
+//! a thread that waits for the lock of a pipe (`TASK_UNINTERRUPTIBLE`), which a writer has who is held in the middle of its write: SIGKILL
+//! is pending for it, and the call goes on when the writer does. Its status would not tell: a thread that ends for an exec ends
+//! with 0 (`do_group_exit`).
 //!
 //! The other side: none ends when the call fails before the point of no return, but on 5.10 the workers of an io_uring; and a
 //! process that only shares memory (vfork) is not a thread of this one: see `contract/effect_vfork_parent`.
 //!
 //! See [c:execve-threads].
 
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use anyhow::Result;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::wait::waitpid;
+use nix::unistd::{pipe2, read};
 
-use crate::scenario::{Args, Evidence, Exec, Scenario, System};
-use crate::sys;
+use crate::scenario::{Args, Evidence, Exec, Pair, Scenario, System, needs};
+use crate::subject::say;
+use crate::sys::{self, FaultPages};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "SIGKILL goes to all other threads",
+    needs: &[needs::USERFAULTFD],
     run,
     ..Scenario::DEFAULT
 };
 
-fn run(system: &mut System) -> anyhow::Result<()> {
+fn run(system: &mut System) -> Result<()> {
     let reporter = system.ours("reporter")?;
     let mut claim = Evidence::new("signal/sigkill_threads");
     let fields = ["threads", "leader"];
@@ -49,7 +60,65 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     )?;
     let what = "the leader, which blocks all signals";
     claim.stated(what, "1", seen.found("threads")?);
+    let stuck = |path: &str, fails: bool| {
+        Exec::by(
+            "execve beside a thread that no signal wakes",
+            path,
+            move |args| {
+                let told = queue(args, fails).unwrap_or_else(|error| format!("{error:#}"));
+                // Who cannot say it has said nothing, and the scenario misses it.
+                let _ = say("pending", told);
+                Ok(())
+            },
+        )
+    };
+    let what = "a thread that no signal wakes, a call that fails";
+    let seen = system.look(what, &stuck("/tmp/none", true)?)?;
+    claim.control(what, "none", seen.found("pending")?)?;
+    let what = "pending for a thread that no signal wakes";
+    let seen = system.look(what, &stuck("/usr/bin/true", false)?)?;
+    claim.stated(what, "SIGKILL", seen.found("pending")?);
     system.verdict(&claim)
+}
+
+/// What is pending for a thread in an uninterruptible sleep when its leader's call has failed or waits for it.
+fn queue(args: &Args<'_>, fails: bool) -> Result<String> {
+    const KILL: u64 = 1 << (libc::SIGKILL - 1);
+    let pages = FaultPages::new(b"told")?;
+    let (output, input) = pipe2(OFlag::O_CLOEXEC)?;
+    let pair = Pair::fork(|| args.execve(), || read(&output, &mut [0]).map(drop))?;
+    let pending = std::thread::scope(|scope| {
+        scope.spawn(|| pages.write_to(input.as_fd()));
+        pages.wait()?;
+        pair.follow()?;
+        until(|| Ok(pair.status("State")?.starts_with('D')))?;
+        pair.lead()?;
+        let pending = || anyhow::Ok(u64::from_str_radix(&pair.status("SigPnd")?, 16)?);
+        match fails {
+            true => pair.failed()?,
+            false => until(|| Ok(pending()? != 0))?,
+        }
+        let pending = pending();
+        pages.release()?;
+        pending
+    })?;
+    if fails {
+        pair.lead()?;
+    }
+    waitpid(pair.leader, None)?;
+    Ok(match pending {
+        0 => "none".to_owned(),
+        KILL => "SIGKILL".to_owned(),
+        other => format!("{other:#x}"),
+    })
+}
+
+/// Looks again and again.
+fn until(is: impl Fn() -> Result<bool>) -> Result<()> {
+    while !is()? {
+        std::thread::yield_now();
+    }
+    Ok(())
 }
 
 /// Makes the call beside two threads that block every signal and never end by themselves.

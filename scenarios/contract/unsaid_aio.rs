@@ -1,9 +1,14 @@
 //! A context of asynchronous I/O is gone after the start; a call that fails with an errno keeps it.
 //!
-//! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it; their rings are
-//! mappings, by which the reporter finds them. See [c:execve-aio], and io_setup(2).
+//! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it. Their rings are
+//! mappings, which go with the memory in any case; that the contexts themselves are gone shows at the number of requests that all
+//! contexts of the system have room for (`/proc/sys/fs/aio-nr`), which the parent reads while the new program runs.
+//! See [c:execve-aio], and io_setup(2).
 
-use crate::scenario::{Evidence, Exec, Scenario, System, needs};
+use anyhow::Context as _;
+
+use crate::scenario::{Evidence, Exec, Scenario, System, held, needs};
+use crate::subject::say;
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -24,5 +29,30 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.control("a call that fails", "1", seen.found("aio")?)?;
     let seen = system.look("a context", &with_context("/tmp/reporter")?)?;
     claim.stated("a context", "0", seen.found("aio")?);
+    let what = "room for requests, a call that fails";
+    let seen = system.look(what, &counted("/tmp/none")?)?;
+    claim.control(what, "kept", seen.found("requests")?)?;
+    let what = "room for requests";
+    let seen = system.look(what, &counted("/usr/bin/cat")?)?;
+    claim.stated(what, "given back", seen.found("requests")?);
     system.verdict(&claim)
+}
+
+/// A start of which the parent says whether there is more room for requests than before.
+fn counted(path: &str) -> anyhow::Result<Exec> {
+    Exec::by("execve with a context", path, |args| {
+        let told = count().and_then(|before| {
+            let after = held(args, || Ok(sys::aio_context()?), count)?;
+            Ok(if after > before { "kept" } else { "given back" })
+        });
+        let told = told.map_or_else(|error| format!("{error:#}"), ToOwned::to_owned);
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say("requests", told);
+        Ok(())
+    })
+}
+
+fn count() -> anyhow::Result<u64> {
+    let count = std::fs::read_to_string("/proc/sys/fs/aio-nr")?;
+    count.trim().parse().context("failed to read a number")
 }

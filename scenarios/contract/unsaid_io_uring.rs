@@ -2,7 +2,8 @@
 //! descriptor is closed.
 //!
 //! `io_uring_task_cancel` does it. The ring is shared with the parent, which finds ECANCELED there
-//! while the new program still runs; a request of a process that makes no call waits.
+//! while the new program still runs. It is not for the ring's descriptor: the submitter keeps that one open, and a request of a
+//! child that only closes its own, and makes no call, waits.
 //!
 //! Finding: on 5.10 a call for a file that is not there cancels the requests of its caller as well, because
 //! `bprm_execve` cancels before it opens anything. Since [c:io-uring-late] `begin_new_exec` does, and a
@@ -12,15 +13,15 @@
 //! `io_uring_setup` gives the descriptor `O_CLOEXEC`. See io_uring_setup(2), and `io_uring_cancel_generic`
 //! in io_uring/.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::unistd::pipe2;
 
-use crate::scenario::{Evidence, Exec, Scenario, System, held, needs};
+use crate::scenario::{Args, Evidence, Exec, Scenario, System, held_by, needs};
 use crate::subject::say;
-use crate::sys::Ring;
+use crate::sys::{self, Ring};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "requests of an io_uring are cancelled",
@@ -33,49 +34,74 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.ours("reporter")?;
     let mut claim = Evidence::new("unsaid/io_uring");
     let none = Exec::by("a request and no call", "/tmp/none", |_| {
-        let ring = Ring::new()?;
-        let (silent, _writer) = pipe2(OFlag::O_CLOEXEC)?;
-        ring.poll(silent.as_fd())?;
-        told(ring.completion());
-        Ok(())
+        waiting(close, || Ok(()))
     })?;
-    let seen = system.look("no call", &none)?;
-    claim.control("no call", "waits", seen.found("request")?)?;
-    let failing = waiting("/tmp/none")?;
+    let what = "no call, the descriptor is closed";
+    let seen = system.look(what, &none)?;
+    claim.control(what, "waits", seen.found("request")?)?;
+    let call = |args: &Args<'_>| waiting(keep, || args.execve());
+    let failing = Exec::by("execve with a ring", "/tmp/none", call)?;
     let seen = system.look("a request that waits, a call that fails", &failing)?;
     let found = seen.found("request")?;
     system.fact("a request of a caller whose call failed", found)?;
-    let seen = system.look("a request that waits", &waiting("/usr/bin/cat")?)?;
-    claim.stated("a request that waits", "ECANCELED", seen.found("request")?);
-    let exec = Exec::path("/tmp/reporter")?.reports(&["descriptors"])?;
-    let exec = exec.before(|| {
-        std::mem::forget(Ring::new()?);
-        Ok(())
-    });
+    let exec = Exec::by("execve with a ring", "/usr/bin/cat", call)?;
+    let what = "a request that waits, the descriptor is kept";
+    let seen = system.look(what, &exec)?;
+    claim.stated(what, "ECANCELED", seen.found("request")?);
+    let with_ring = |path: &str, leave: fn(&Ring) -> nix::Result<()>| {
+        let exec = Exec::path(path)?.reports(&["descriptors"])?;
+        anyhow::Ok(exec.before(move || {
+            let ring = Ring::new()?;
+            leave(&ring)?;
+            std::mem::forget(ring);
+            Ok(())
+        }))
+    };
+    for (what, exec) in [
+        (
+            "a ring, a call that fails",
+            with_ring("/tmp/none", |_| Ok(()))?,
+        ),
+        ("a ring that is kept", with_ring("/tmp/reporter", keep)?),
+    ] {
+        let seen = system.look(what, &exec)?;
+        claim.control(what, "0 1 2 3", seen.found("descriptors")?)?;
+    }
+    let exec = with_ring("/tmp/reporter", |_| Ok(()))?;
     let seen = system.look("the ring's descriptor", &exec)?;
     claim.stated("the ring's descriptor", "0 1 2", seen.found("descriptors")?);
     system.verdict(&claim)
 }
 
-fn waiting(path: &str) -> anyhow::Result<Exec> {
-    Exec::by("execve with a ring", path, |args| {
-        let ring = Ring::new()?;
-        // Held open on both ends: it can never be read.
-        let (silent, _writer) = pipe2(OFlag::O_CLOEXEC)?;
-        let ask = || Ok(ring.poll(silent.as_fd())?);
-        // Without an answer the scenario misses what the parent should have said.
-        if let Ok(result) = held(args, ask, || Ok(ring.completion())) {
-            told(result);
-        }
-        Ok(())
-    })
+/// Says what this process finds of a request of its child, which then does this with its descriptor and makes this call.
+fn waiting(
+    leave: fn(&Ring) -> nix::Result<()>,
+    call: impl FnOnce() -> nix::Result<()>,
+) -> nix::Result<()> {
+    let ring = Ring::new()?;
+    // Held open on both ends: it can never be read.
+    let (silent, _writer) = pipe2(OFlag::O_CLOEXEC)?;
+    let ask = || {
+        ring.poll(silent.as_fd())?;
+        Ok(leave(&ring)?)
+    };
+    let told = match held_by(call, ask, || Ok(ring.completion())) {
+        Ok(None) => "waits".to_owned(),
+        Ok(Some(result)) => format!("{:?}", Errno::from_raw(-result)),
+        Err(error) => format!("{error:#}"),
+    };
+    // Who cannot say it has said nothing, and the scenario misses it.
+    let _ = say("request", told);
+    Ok(())
 }
 
-/// Says what became of the request; who cannot say it has said nothing.
-fn told(result: Option<i32>) {
-    let told = result.map_or_else(
-        || "waits".to_owned(),
-        |result| format!("{:?}", Errno::from_raw(-result)),
-    );
-    let _ = say("request", told);
+/// Leaves the ring's descriptor to the new program.
+fn keep(ring: &Ring) -> nix::Result<()> {
+    fcntl(ring, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
+}
+
+/// Closes it, as a start does.
+fn close(ring: &Ring) -> nix::Result<()> {
+    let own = ring.as_fd().as_raw_fd().unsigned_abs();
+    sys::close_fds_from(own, own)
 }

@@ -1,7 +1,10 @@
 //! Memory locks are not kept: neither those on what was mapped nor the order to lock all to come.
 //!
 //! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another after `exec_mmap`.
-//! See [c:mlock-removed].
+//! That the order is not kept shows at a page which the new program maps itself: it is not locked (VmFlags in
+//! `/proc/self/smaps`), as one is that a caller maps whose call has failed.
+//!
+//! See [c:mlock-removed], and proc_pid_smaps(5).
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
@@ -23,8 +26,18 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.control("a call that fails", "4 kB", seen.found("locked")?)?;
     let seen = system.look("mlock", &locking("/tmp/reporter")?)?;
     claim.stated("mlock", "0 kB", seen.found("locked")?);
-    let all = Exec::path("/tmp/reporter")?.reports(&["locked"])?;
+    let mapping = |path: &str, fields: &[&str]| Exec::path(path)?.reports(fields);
+    let none = mapping("/tmp/none", &["new-page-locked"])?;
+    let what = "no mlockall, a call that fails";
+    let seen = system.look(what, &none)?;
+    claim.control(what, "no", seen.found("new-page-locked")?)?;
+    let what = "mlockall, a call that fails";
+    let seen = system.look(what, &none.before(|| Ok(sys::lock_future()?)))?;
+    claim.control(what, "yes", seen.found("new-page-locked")?)?;
+    let all = mapping("/tmp/reporter", &["locked", "new-page-locked"])?;
     let seen = system.look("mlockall", &all.before(|| Ok(sys::lock_future()?)))?;
     claim.stated("mlockall of what is to come", "0 kB", seen.found("locked")?);
+    let what = "mlockall, a page that the new program maps";
+    claim.stated(what, "no", seen.found("new-page-locked")?);
     system.verdict(&claim)
 }

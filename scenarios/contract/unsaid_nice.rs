@@ -5,7 +5,7 @@
 //!
 //! See [c:nice-kept].
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, in_thread};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -29,5 +29,18 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let seen = system.look(&what, &exec)?;
         claim.stated(&what, value, seen.found("nice")?);
     }
+    let threaded = |path: &str| {
+        let exec = Exec::by("execve in a thread", path, |args| {
+            in_thread("t", || sys::set_nice(7).and_then(|()| args.execve()))
+        })?;
+        let exec = exec.reports(&["nice"])?;
+        anyhow::Ok(exec.before(|| Ok(sys::set_nice(5)?)))
+    };
+    let what = "5 of the leader, a call of a thread that fails";
+    let seen = system.look(what, &threaded("/tmp/none")?)?;
+    claim.control(what, "5", seen.found("nice")?)?;
+    let what = "5 of the leader, 7 of the thread that calls";
+    let seen = system.look(what, &threaded("/tmp/plain")?)?;
+    claim.stated(what, "7", seen.found("nice")?);
     system.verdict(&claim)
 }

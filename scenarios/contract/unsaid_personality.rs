@@ -1,4 +1,4 @@
-//! The personality is kept, without `READ_IMPLIES_EXEC` (a 64-bit program) and what a set-user-ID file clears.
+//! A 64-bit program keeps the personality, without `READ_IMPLIES_EXEC` and what a set-user-ID file clears.
 //!
 //! `begin_new_exec` clears `bprm->per_clear`, which `bprm_fill_uid` fills with `PER_CLEAR_ON_SETID`
 //! (include/uapi/linux/personality.h) for a file with the bit that is not ignored, also when it is the caller's own, and

@@ -1,11 +1,15 @@
-//! Shared memory is detached by the start: System V segments, and shared mappings, as POSIX shared memory is one
-//! (tried with an anonymous one).
+//! Shared memory is detached by the start: System V segments, and POSIX shared memory, which is a shared mapping of a file in the
+//! tmpfs at `/dev/shm` (shm_open(3)); one without a file is tried beside it.
 //!
 //! Both are mappings of the old memory, which the start gives up (`exec_mmap`, in 7.2 and 7.3 `setup_new_exec`). The
-//! segment itself stays, unless it is marked for removal or kernel.shm_rmid_forced is set; nobody has it attached any
-//! more while the new program runs, and the scenario asks the kernel then.
+//! segment itself stays, unless nobody else has it attached and it is marked for removal or kernel.shm_rmid_forced is set. Here
+//! nobody has it attached any more while the new program runs, and the scenario asks the kernel then.
 //!
 //! See [c:execve-sysv-shm] and [c:execve-posix-shm].
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::path::Path;
 
 use crate::scenario::{Evidence, Exec, Scenario, System, held, needs};
 use crate::subject::say;
@@ -37,20 +41,32 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.control("System V, a call that fails", "1", seen.found("attached")?)?;
     let seen = system.look("System V", &segment("/usr/bin/cat")?)?;
     claim.stated("System V", "0", seen.found("attached")?);
-    let mapping = |path: &str| {
-        let exec = Exec::path(path)?.reports(&["mark"])?;
-        anyhow::Ok(exec.before(|| Ok(sys::map_mark(Marked::Shared)?)))
-    };
-    let seen = system.look(
-        "a shared mapping, a call that fails",
-        &mapping("/tmp/none")?,
-    )?;
-    claim.control(
-        "a shared mapping, a call that fails",
-        "yes",
-        seen.found("mark")?,
-    )?;
-    let seen = system.look("a shared mapping", &mapping("/tmp/reporter")?)?;
-    claim.stated("a shared mapping", "no", seen.found("mark")?);
+    let place = Path::new("/dev/shm");
+    system.will_make(place)?;
+    std::fs::create_dir(place)?;
+    system.mount("tmpfs", "none", place, "mode=1777")?;
+    for (what, map) in [
+        ("POSIX", posix as fn() -> anyhow::Result<()>),
+        ("a shared mapping", || Ok(sys::map_mark(Marked::Shared)?)),
+    ] {
+        let mapping = |path: &str| {
+            let exec = Exec::path(path)?.reports(&["mark"])?;
+            anyhow::Ok(exec.before(map))
+        };
+        let failing = format!("{what}, a call that fails");
+        let seen = system.look(&failing, &mapping("/tmp/none")?)?;
+        claim.control(&failing, "yes", seen.found("mark")?)?;
+        let seen = system.look(what, &mapping("/tmp/reporter")?)?;
+        claim.stated(what, "no", seen.found("mark")?);
+    }
     system.verdict(&claim)
+}
+
+/// Maps an object of POSIX shared memory, as shm_open(3) makes it.
+fn posix() -> anyhow::Result<()> {
+    let mut options = File::options();
+    let object = options.read(true).write(true).create(true);
+    let object = object.truncate(false).open("/dev/shm/object")?;
+    object.set_len(4096)?;
+    Ok(sys::map_mark_of(object.as_fd())?)
 }

@@ -4,7 +4,8 @@
 //! and sp, the segments and the flags; rax has what execve returns, which is 0. The return is by iret because sysret asks for rcx to
 //! be the address and r11 the flags (arch/x86/entry): a program that came by sysret would find these two there and not 0.
 //! A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and uses it (7.2 and 7.3 by default where the CPU
-//! has it, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S).
+//! has it, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S), and these registers look the same: that
+//! it is iret is said where `/proc/cpuinfo` has no `fred`, which a kernel that does not use it takes away.
 //! Of the segments that tours call null, ds and es are so only for a 64-bit program: for others (i386, x32) `COMPAT_START_THREAD` loads
 //! `__USER_DS` into them (`compat_start_thread`).
 //!
@@ -28,6 +29,8 @@ fn run(system: &mut System) -> Result<()> {
         Evidence::new("walk-start/segments"),
         Evidence::new("walk-start/iret"),
     );
+    let cpus = std::fs::read_to_string("/proc/cpuinfo")?;
+    let fred = cpus.split_whitespace().any(|flag| flag == "fred");
     for (what, path) in [
         ("a program", "/tmp/reporter"),
         ("a script's interpreter", "/tmp/script"),
@@ -39,10 +42,15 @@ fn run(system: &mut System) -> Result<()> {
         let wanted = "cs=0x33 ss=0x2b ds=0x0 es=0x0 fs=0x0 gs=0x0";
         segments.stated(what, wanted, seen.found("segment-registers")?);
         let by_sysret = ["rcx=", "r11="].iter().any(|name| found.contains(name));
+        let way = match (by_sysret, &fred) {
+            (true, _) => found,
+            (false, true) => "0 and FRED",
+            (false, false) => "0",
+        };
         iret.stated(
             &format!("{what}, rcx and r11 at its first instruction"),
             "0",
-            if by_sysret { found } else { "0" },
+            way,
         );
         system.fact(&format!("{what}, rflags"), seen.found("flags")?)?;
     }

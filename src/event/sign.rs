@@ -17,7 +17,7 @@ pub enum Says {
     Opened,
     /// A file that was opened for execution is checked; what becomes of it is not known yet.
     Checked,
-    /// A file that is executed is checked, of whom is not told, and each content of a file once.
+    /// A file that is executed is checked, of whom is not told, and each content once under a name.
     Measured,
     /// A process is what `/proc` says.
     Is,

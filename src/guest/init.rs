@@ -85,7 +85,7 @@ fn prepare() -> Result<std::convert::Infallible> {
 /// Has the kernel end its grace periods at once instead of within some ticks.
 ///
 /// Tracing begins, probes are set and marks go with a grace period each, 10 to 25 ms of nothing
-/// (kernel-parameters.txt, `rcupdate.rcu_expedited`). No order of an exec depends on it.
+/// (kernel-parameters.txt, `rcupdate.rcu_expedited`).
 fn hurry() -> Result<()> {
     let path = format!("{ROOT}/sys/kernel/rcu_expedited");
     match files::set(Path::new(&path), "1") {

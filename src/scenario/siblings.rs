@@ -68,7 +68,8 @@ pub fn share_descriptors() -> nix::Result<()> {
 /// The path lies at the end of a page, and the next page is missing. The kernel copies eight bytes at a time
 /// (`do_strncpy_from_user` in lib/strncpy_from_user.c) and the last eight reach into that page, so that it
 /// waits there with all that comes before in its copy; when the page is put there it reads these eight bytes
-/// again, as they are by then. Whoever reads the path no further than its end, as a tracer does that was told
+/// again, as they are by then. (A path that with its NUL is a multiple of eight bytes does not reach into it, and nobody is
+/// held.) Whoever reads the path no further than its end, as a tracer does that was told
 /// of the call, is not held.
 ///
 /// # Errors

@@ -61,7 +61,7 @@ use Source::{Entry, Event, Function, Return, With};
 pub const CALL: &str = "call";
 /// The stage at which a file is opened to be executed.
 pub const OPEN: &str = "open";
-/// The stage that is passed where audit rules are loaded.
+/// The stage that is passed where the process has an audit context that is no dummy: mostly where audit rules are loaded.
 pub const AUDIT: &str = "audit";
 /// The stage at which a call comes back.
 pub const RETURN: &str = "return";
@@ -72,8 +72,8 @@ pub const LOADER_RUNS: &str = "loader-runs";
 /// The first instruction of the program.
 pub const PROGRAM_RUNS: &str = "program-runs";
 
-/// Every stage, in the order in which the newest kernel can first pass them; but what a handler leads to stands behind all
-/// three handlers.
+/// Every stage, in the order in which an exec of the newest kernel can first pass them; but what a handler leads to stands
+/// behind all three handlers.
 pub const WORDS: &[Word] = &[
     word(
         CALL,
@@ -109,7 +109,7 @@ pub const WORDS: &[Word] = &[
     word(
         "schedule",
         &[Function("sched_exec")],
-        "may move the process to another CPU: it has the least in memory and caches now",
+        "may move the process to another CPU",
     ),
     word(
         "credentials-for-exec",
@@ -119,7 +119,8 @@ pub const WORDS: &[Word] = &[
     word(
         "security-check",
         &[Function("security_bprm_check")],
-        "asks the security modules about the file, once for each file of a chain of scripts",
+        "asks the security modules about the file, once for each file of a chain of scripts whose \
+         beginning it has read",
     ),
     word(
         "try-misc",
@@ -181,7 +182,8 @@ pub const WORDS: &[Word] = &[
     word(
         "no-return",
         &[Event("sched", "sched_prepare_exec")],
-        "passes the point of no return: an error now kills the process",
+        "passes the point of no return: an error now forces SIGSEGV, where no fatal signal is \
+         pending",
     ),
     within(
         "threads-killed",
@@ -201,7 +203,7 @@ pub const WORDS: &[Word] = &[
     within(
         "files-unshared",
         &[Function("unshare_files")],
-        "gives the process a table of descriptors of its own",
+        "sees to it that the process shares its table of descriptors with nobody",
     ),
     word(
         "close-on-exec",
@@ -219,7 +221,8 @@ pub const WORDS: &[Word] = &[
             Function("exec_mm_release"),
             Function("mm_exit_exec_release"),
         ],
-        "lets go of what user space had registered in the old address space",
+        "lets go of the futexes that user space had registered in the old address space; the parent of \
+         a vfork goes on",
     ),
     word(
         "memory-map",
@@ -229,7 +232,7 @@ pub const WORDS: &[Word] = &[
     word(
         "namespaces",
         &[Function("exec_task_namespaces")],
-        "enters the time namespace that was prepared for children",
+        "enters the time namespace that was prepared for children, where that is another one",
     ),
     word(
         "thread-flushed",
@@ -291,8 +294,7 @@ pub const WORDS: &[Word] = &[
     word(
         AUDIT,
         &[Function("__audit_bprm")],
-        "notes for the audit record that this is an exec, and the number of its arguments, where audit \
-         rules are loaded",
+        "notes for the audit record that this is an exec, and the number of its arguments",
     ),
     word(
         "reported",

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::errno::Errno;
@@ -86,6 +86,18 @@ impl FaultPages {
     #[must_use]
     pub fn address(&self) -> usize {
         self.page + PAGE - self.length
+    }
+
+    /// Writes the bytes and one more, of the page that is missing: held in the middle of write(2).
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn write_to(&self, fd: BorrowedFd<'_>) -> nix::Result<usize> {
+        let bytes = std::ptr::with_exposed_provenance(self.address());
+        // SAFETY: the kernel reads two pages that stay mapped.
+        let written = unsafe { libc::write(fd.as_raw_fd(), bytes, self.length + 1) };
+        Errno::result(written).map(isize::cast_unsigned)
     }
 
     /// Waits until somebody is held.

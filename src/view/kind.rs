@@ -81,7 +81,7 @@ pub enum Length {
     Full,
 }
 
-/// Everything that is particular about one view. Few of its items have no default.
+/// What is done with one view. Few of its items have no default.
 pub trait View: Debug + Sync + 'static {
     /// What it saw of one scenario.
     type Body: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;

@@ -1,7 +1,7 @@
 //! The views of a scenario: what one way of watching an exec reported, from the guest's message to
 //! the page.
 //!
-//! A [`View`] is everything that is particular about one of them: how its body is read and written,
+//! A [`View`] is what is done with one of them: how its body is read and written,
 //! to whom it applies, what a loss means, how two of them compare, how it is explained and shown.
 //! [`VIEWS`] is the list; whoever handles views loops over it. A [`Record`] is one
 //! scenario on one kernel: a [`ViewSeen`] for each view, with its outcome.

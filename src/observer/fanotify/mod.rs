@@ -1,7 +1,7 @@
 //! The embedded monitor: fanotify permission events, answered only after the process was read.
 //!
 //! It is a process of its own, so that one that hangs can be killed, which releases everybody. It is
-//! forked before the group exists and forks nobody, so that no other process can hold the group.
+//! forked before the group exists and forks nobody, so that nobody inherits the group.
 //! It opens nothing on the watched file system: `/proc` and its own program are other mounts.
 
 mod count;

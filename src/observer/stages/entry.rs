@@ -5,8 +5,8 @@
 //! probe is there.
 //!
 //! A probe carries the file's identity in its name. Those of files on the fixture's file system, a
-//! scenario's own in `/tmp` among them, stay for the whole boot, because the kernel takes up to a
-//! tenth of a second to give one up (`uprobe_unregister_sync`, where there is one, waits for a grace period of tasks). A
+//! scenario's own in `/tmp` among them, stay for the whole boot, because the kernel takes its
+//! time to give one up (`uprobe_unregister_sync`, where there is one, waits for a grace period of tasks). A
 //! probe holds its inode, so that no later file has this identity, and its mount: on a file system
 //! that a scenario mounts it would keep that, and is taken away.
 
