@@ -1,7 +1,8 @@
 //! What a program is told when it is executed by its path.
 //!
-//! `AT_EXECFN` is the path as the caller gave it, argv[0] is whatever the caller chose, comm is the
-//! last part of the path, and the exe link is the file. Here the four agree.
+//! `AT_EXECFN` is the path as the caller gave it (below a descriptor not: `identity/execveat_directory`), argv[0] is whatever the
+//! caller chose (who gives none: `identity/no_argv`), comm is the last part of the path, 15 bytes of it, and the exe link is
+//! the file. Here the four agree.
 //!
 //! See getauxval(3), execve(2), proc_pid_comm(5), proc_pid_exe(5).
 

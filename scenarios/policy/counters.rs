@@ -1,11 +1,11 @@
-//! Who counts what a task does loses sight of it when it gets rights.
+//! Who counts what a task does can lose sight of it when an exec gives it rights.
 //!
-//! A counter of perf_event_open(2) on one task is taken off it by an exec that changes its effective ids or gives it capabilities:
-//! `begin_new_exec` calls `perf_event_exit_task` when the new credentials are set and the dumpable attribute is not 1
-//! (fs/exec.c). So does an exec of a program that its user may not read, and any by a process whose real and effective ids differ; where
-//! fs.suid_dumpable is 1 none does. That is before the tracepoint `sched_process_exec` is passed, so that even this exec is not
-//! counted. It holds for root's counters too, although root could watch the program in other ways. A counter on the CPUs, with a
-//! filter for the process, goes on.
+//! A counter of perf_event_open(2) on one task is taken off it by an exec that changes its effective ids or gives it capabilities
+//! that it was not permitted before (`cred_cap_issubset` in kernel/cred.c): `begin_new_exec` calls `perf_event_exit_task` when the
+//! new credentials are set and the dumpable attribute is not 1 (fs/exec.c). So does an exec of a program that its user may not read,
+//! and any by a process whose real and effective ids differ; where fs.suid_dumpable is 1 none does. That is before the tracepoint
+//! `sched_process_exec` is passed, so that even this exec is not counted. It holds for root's counters too, although root could watch the
+//! program in other ways. A counter on the CPUs, with a filter for the process, goes on.
 //!
 //! (Our own program, which is told nothing here, exits with 2.)
 //!
@@ -25,7 +25,7 @@ use crate::scenario::{Scenario, System, USER, fork_start, needs, reap};
 use crate::sys::{Invocation, Passes};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a counter on a task is taken off by an exec that gives rights",
+    summary: "a counter on a task can be taken off by an exec that gives rights",
     needs: &[needs::EXEC_COUNTER, needs::OWN_SETTINGS],
     run,
     ..Scenario::DEFAULT

@@ -4,7 +4,8 @@
 //! the listeners; the fact says what the listeners were asked and how the exec ended. In the order of the kernel:
 //!
 //! 1. a filter of seccomp, at the entry of the call: no event;
-//! 2. the walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event;
+//! 2. the walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event (by source, where a file system opens a
+//!    file that it looks up anew, as NFS 4 and Ceph do in `atomic_open`, the events come before `may_open`);
 //! 3. Landlock, a hook of `security_file_open`, after whose hooks fsnotify is called (`do_dentry_open`
 //!    in fs/open.c; on 5.10 and 6.1 the end of `security_file_open` itself): no event;
 //! 4. fanotify, `FAN_OPEN_EXEC_PERM` of all groups, then `FAN_OPEN_PERM`: of each event groups of class

@@ -10,9 +10,9 @@
 //! priority of `FAN_CLASS_PRE_CONTENT`): one that is asked about opens alone waives ETXTBSY on the
 //! whole file system. (6.1.y has it since 6.1.184, where `FMODE_FSNOTIFY_HSM` is never set: nothing changes.)
 //!
-//! The listener is asked before each part of the program that the kernel reads or maps, the head of the file
-//! twice: once to find its format, once for the program headers. Finding: where a part is mapped, 6.16 tells its offset
-//! wrongly, the number of its page shifted down once more ([c:mmap-offset]).
+//! The listener is asked before each part of the program that an exec reads (but what IMA hashes, `integrity_kernel_read`) or maps,
+//! the head of the file twice where the program headers lie there: once to find its format, once for them. Finding: where a part is
+//! mapped, 6.16 tells its offset wrongly, the number of its page shifted down once more ([c:mmap-offset]).
 //!
 //! The event is asked for on file systems that say so alone (`SB_I_ALLOW_HSM`: ext4, xfs and btrfs). Who
 //! relies on ETXTBSY, or takes it for a rule of the kernel, has to know who listens.

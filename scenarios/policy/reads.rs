@@ -11,7 +11,7 @@
 //! of `FAN_PRE_ACCESS` is).
 //!
 //! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers
-//! of a program are refused the exec is ENOEXEC, so that execvp(3) takes the program for a script and has /bin/sh run it as one
+//! of a program are refused the exec is ENOEXEC, so that glibc's execvp(3) takes the program for a script and has /bin/sh run it as one
 //! (bash and dash, when they start it, look at its first bytes themselves and refuse: 126); where those of its ELF interpreter
 //! are, it is ELIBBAD. A policy on reads that means to refuse an exec has to do it at the first read of a file.
 //!

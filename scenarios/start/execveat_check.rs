@@ -1,4 +1,4 @@
-//! The kernel is asked whether it would execute a file, and does not.
+//! The kernel is asked whether a file may be executed, whatever its format, and does not execute it.
 //!
 //! With `AT_EXECVE_CHECK` the program is opened and asked for as in an exec, and security modules
 //! are heard at the open and at `bprm_creds_for_exec` (not at `bprm_check`, where TOMOYO decides); then the call returns 0
@@ -14,7 +14,7 @@ use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys::AT_EXECVE_CHECK;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the kernel is asked whether it would execute a file",
+    summary: "the kernel is asked whether a file may be executed",
     needs: &[needs::EXECVE_CHECK],
     run,
     ..Scenario::DEFAULT

@@ -8,7 +8,7 @@
 //! opens the file for the listener, without asking (`create_fd` with `dentry_open_nonotify`), but the
 //! overlay's open of the layer's file underneath does ask, and the one who could answer is the one who
 //! waits. The flag "do not ask" was a bit of `f_flags`, which the overlay passes on; since
-//! [c:nonotify-in-mode] it is in `f_mode` and not passed on. 7.3 is well again: `backing_file_open`
+//! [c:nonotify-in-mode] it is in `f_mode` and not passed on. 7.3.4 is well again: `backing_file_open`
 //! passes it on, and its comment tells of this very hang ([c:nested-event]). The hang is the result
 //! here; killing the listener ends it, and the exec fails with EPERM.
 //!
