@@ -1,4 +1,4 @@
-//! Kernels of a few hundred bytes, which do what no kernel should.
+//! Kernels of a few kilobytes at the most, which do what no kernel should.
 //!
 //! An ELF file with a PVH entry point (docs/misc/pvh.pandoc of Xen): QEMU enters it in 32-bit
 //! protected mode, without paging, and it needs nothing but its own code.

@@ -117,7 +117,7 @@ fn suitable(command: Option<&Command>) -> anyhow::Result<()> {
 /// Reads the command line and does what it says.
 ///
 /// Exit status: 0 all same, seen or unsupported; 1 something changed or is new; 2 something is broken,
-/// required but not run, or the call was wrong. `bisect-step`, `boot`, `monitor` and others have their own.
+/// required but not run, what is to be written cannot be, or the call was wrong. `bisect-step`, `boot`, `monitor` and others have their own.
 pub fn main() -> ExitCode {
     // git-bisect(1) reads statuses of its own, also for a call that is wrong.
     let bisecting = std::env::args_os()

@@ -29,6 +29,7 @@ pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
         names,
         tree: BTreeMap::from([(run.launcher, run.launcher)]),
         states: BTreeMap::new(),
+        leaders: BTreeMap::new(),
         points: Vec::new(),
         steps: 0,
         entries: BTreeMap::new(),
@@ -53,7 +54,7 @@ pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
     Ok(points.into_iter().map(|(_, point)| point).collect())
 }
 
-/// What is known of a process while its lines are read.
+/// What is known of a thread while its lines are read.
 #[derive(Default)]
 struct State {
     /// Whether it is inside of an exec.
@@ -70,12 +71,21 @@ struct State {
     stashed: Option<String>,
 }
 
+/// Whose line it is.
+#[derive(Clone, Copy)]
+struct Task {
+    process: i32,
+    thread: i32,
+}
+
 struct Story<'a> {
     run: &'a Run,
     names: Names,
     /// Threads of the scenario's processes, with the process of each.
     tree: BTreeMap<i32, i32>,
     states: BTreeMap<i32, State>,
+    /// Threads whose exec has killed the others: each has the id of its process from then on (`de_thread`).
+    leaders: BTreeMap<i32, i32>,
     points: Vec<(i32, Point)>,
     steps: usize,
     /// The paths of the files whose first instruction is watched.
@@ -84,7 +94,9 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn read(&mut self, line: &Line) -> Result<(), String> {
+        let thread = self.thread(line.tid);
         let process = self.tree.get(&line.tid).copied();
+        let task = process.map(|process| Task { process, thread });
         match &line.said {
             Said::Marker(text) => return self.marker(text),
             Said::Event(name, text) if name == "task_newtask" => {
@@ -93,22 +105,27 @@ impl Story<'_> {
                 }
             }
             Said::Event(name, text) => {
-                if let Some(process) = process {
-                    self.event(process, name, text);
+                if let Some(task) = task {
+                    self.event(task, name, text);
                 }
             }
             Said::Function(name) => {
-                let Some(process) = process else {
+                let Some(task) = task else {
                     return Ok(());
                 };
                 let is_this =
                     |source: &Source| matches!(source, Source::Function(own) if own == name);
                 if let Some(word) = word(is_this) {
-                    self.pass(process, word.stage, name.clone(), None);
+                    self.pass(task, word.stage, name.clone(), None);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The thread that has a number now.
+    fn thread(&self, tid: i32) -> i32 {
+        self.leaders.get(&tid).copied().unwrap_or(tid)
     }
 
     /// `step N` stands before the answer to the N-th event, `entry N FILE` for a file whose first
@@ -145,7 +162,8 @@ impl Story<'_> {
         if number != self.steps {
             return Err(format!("the marker of step {} is missing", self.steps));
         }
-        let state = self.states.entry(pid).or_default();
+        let thread = self.thread(sighting.tid.unwrap_or(pid));
+        let state = self.states.entry(thread).or_default();
         if sighting.mask.0 & Mask::EXECUTE.0 != 0 && state.interpreter {
             let opened = match state.elf {
                 true => &mut state.loader,
@@ -174,68 +192,75 @@ impl Story<'_> {
             child
         };
         self.tree.insert(child, process);
+        // Somebody else may have had its number.
+        self.leaders.remove(&child);
+        self.states.remove(&child);
         Ok(())
     }
 
-    fn event(&mut self, process: i32, name: &str, text: &str) {
+    fn event(&mut self, task: Task, name: &str, text: &str) {
         let mut probes = [BRIEF, LASTING].into_iter();
         if let Some(file) = probes.find_map(|begin| name.strip_prefix(begin)) {
-            self.entry(process, file);
+            self.entry(task, file);
         } else if let Some(function) = name.strip_prefix("a_") {
             let is_this = |source: &Source| matches!(source, Source::With(own) if *own == function);
             // A null pointer is another use of the function: an old map lets go of its file.
             if let (Some(word), Some(1..)) = (word(is_this), argument(text)) {
-                self.pass(process, word.stage, function.to_owned(), None);
+                self.pass(task, word.stage, function.to_owned(), None);
             }
         } else if name == "sys_exit" {
             // Some other call of a 64-bit program has the same number.
-            let inside = self.states.get(&process).is_some_and(|state| state.inside);
+            let inside = self
+                .states
+                .get(&task.thread)
+                .is_some_and(|state| state.inside);
             let value = text
                 .rsplit_once(" = ")
                 .and_then(|(_, value)| value.trim().parse().ok());
             if let Some(value) = value.filter(|_| inside) {
                 let symbol = "raw_syscalls:sys_exit".to_owned();
-                self.pass(process, RETURN, symbol, Some(errno(value)));
+                self.pass(task, RETURN, symbol, Some(errno(value)));
             }
         } else if let Some(function) = name.strip_prefix("r_") {
             let function = function.trim_end_matches("_2").to_owned();
             let value = returned(text);
             let back = Source::Return("kernel_execve").symbol() == function;
             match (back, value) {
-                (true, value) => self.pass(process, RETURN, function, value.map(errno)),
-                (false, Some(0)) => self.pass(process, "taken", function, None),
-                (false, value) => self.pass(process, REFUSED, function, value.map(errno)),
+                (true, value) => self.pass(task, RETURN, function, value.map(errno)),
+                (false, Some(0)) => self.pass(task, "taken", function, None),
+                (false, value) => self.pass(task, REFUSED, function, value.map(errno)),
             }
         } else if let Some(call) = name.strip_prefix("exit:sys_") {
             let value = result(text).map(errno);
-            self.pass(process, RETURN, format!("syscalls:sys_exit_{call}"), value);
+            self.pass(task, RETURN, format!("syscalls:sys_exit_{call}"), value);
         } else if let Some(call) = name.strip_prefix("enter:sys_") {
-            self.pass(process, CALL, format!("syscalls:sys_enter_{call}"), None);
+            self.pass(task, CALL, format!("syscalls:sys_enter_{call}"), None);
         } else {
             let is_this = |source: &Source| matches!(source, Source::Event(_, own) if *own == name);
             let symbol = Source::all().find(is_this).map(|source| source.symbol());
             if let (Some(word), Some(symbol)) = (word(is_this), symbol) {
                 let detail = (word.stage == "comm").then(|| new_comm(text)).flatten();
-                self.pass(process, word.stage, symbol, detail);
+                self.pass(task, word.stage, symbol, detail);
             }
         }
     }
 
     /// The first instruction of a file that a step opened.
-    fn entry(&mut self, process: i32, file: &str) {
+    fn entry(&mut self, task: Task, file: &str) {
         let Some(path) = self.entries.get(file).cloned() else {
             return;
         };
-        let loader = self.states.entry(process).or_default().loader.as_ref() == Some(&path);
+        let loader = self.states.entry(task.thread).or_default().loader.as_ref() == Some(&path);
         let stage = if loader { LOADER_RUNS } else { PROGRAM_RUNS };
-        self.pass(process, stage, Source::Entry.symbol(), Some(path));
+        self.pass(task, stage, Source::Entry.symbol(), Some(path));
     }
 
-    fn pass(&mut self, process: i32, stage: &str, symbol: String, detail: Option<String>) {
+    fn pass(&mut self, task: Task, stage: &str, symbol: String, detail: Option<String>) {
+        let Task { process, thread } = task;
         if process == self.run.launcher {
             return;
         }
-        let state = self.states.entry(process).or_default();
+        let state = self.states.entry(thread).or_default();
         let scope = Word::find(stage).map_or(Scope::Anywhere, |word| word.scope);
         if scope == Scope::Exec && !state.inside {
             return;
@@ -268,6 +293,11 @@ impl Story<'_> {
             // The next file is another program.
             "taken" => state.stashed = None,
             "exe-file-set" => state.alone = true,
+            "threads-killed" => {
+                let state = std::mem::take(state);
+                self.states.insert(process, state);
+                self.leaders.insert(thread, process);
+            }
             _ => {}
         }
         let known = self.names.of_pid(process);

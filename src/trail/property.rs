@@ -57,6 +57,7 @@ fn sighting() -> impl Strategy<Value = Sighting> {
         |((mask, pid, ppid, exe), comm, path, denied, (thread, later))| Sighting {
             mask: Mask(mask),
             pid,
+            tid: None,
             ppid,
             exe,
             comm,

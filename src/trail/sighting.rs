@@ -11,6 +11,9 @@ pub struct Sighting {
     pub mask: Mask,
     /// Process id, 0 when it is not visible in the monitor's pid namespace.
     pub pid: i32,
+    /// The thread that waits, where it is not the leader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<i32>,
     /// Its parent's process id; 0 when the parent is not visible or the process is gone.
     pub ppid: i32,
     /// Target of the exe link of the thread that waits; none where it cannot be read.
@@ -113,6 +116,7 @@ impl Sighting {
         Sighting {
             mask: Mask::OPEN,
             pid,
+            tid: None,
             ppid: 100,
             exe: Some("/x".into()),
             comm: Some("x".into()),

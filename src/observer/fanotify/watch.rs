@@ -255,6 +255,7 @@ impl Watch {
         self.sightings.push(Sighting {
             mask: event.mask,
             pid,
+            tid: Some(event.pid).filter(|tid| *tid != pid),
             ppid: process.ppid,
             exe: process.exe,
             comm: process.comm,

@@ -315,6 +315,60 @@ fn an_exec_ends_with_its_return_and_with_the_first_instruction() {
     );
 }
 
+const THREAD: (i32, &str) = (
+    101,
+    "task_newtask: pid=150 comm=a clone_flags=3d0f00 oom_score_adj=0",
+);
+
+#[test]
+fn what_another_thread_does_is_not_of_an_exec() {
+    let parts = [
+        THREAD,
+        STEP,
+        (150, "__ia32_compat_sys_execve <-a"),
+        (101, "sys_exit: NR 11 = 0"),
+        (101, "flush_signal_handlers <-a"),
+        (101, "sys_execve(filename: 1, argv: 2, envp: 3)"),
+        (101, "sys_execve -> 0xfffffffffffffffe"),
+        (150, "bprm_execve <-a"),
+        (150, "sys_exit: NR 11 = -2"),
+    ];
+    let expected = ["call", "call", "return ENOENT", "exec", "return ENOENT"];
+    let expected = expected.map(|stage| format!("p1 {stage}"));
+    assert_eq!(story(&parts).unwrap()[1..], expected);
+}
+
+#[test]
+fn a_thread_whose_exec_has_killed_the_others_is_the_leader() {
+    let run = Run::sample(vec![Sighting {
+        mask: Mask::EXECUTE,
+        path: "/101".into(),
+        tid: Some(150),
+        ..Sighting::sample(101)
+    }]);
+    let parts = [
+        THREAD,
+        (150, "alloc_bprm <-a"),
+        (150, "load_elf_binary <-a"),
+        (150, "open_exec <-a"),
+        STEP,
+        (900, "tracing_mark_write: exetrail entry 1 1a_2"),
+        (150, "zap_other_threads <-a"),
+        (150, "exit_itimers <-a"),
+        (101, "flush_signal_handlers <-a"),
+        (101, "e_1a_2: (0x401000)"),
+        (101, "flush_signal_handlers <-a"),
+    ];
+    let expected = [
+        "threads-killed",
+        "timers",
+        "signal-handlers",
+        "loader-runs /101",
+    ];
+    let expected = expected.map(|stage| format!("p1 {stage}"));
+    assert_eq!(story_of(&run, &parts).unwrap()[4..], expected);
+}
+
 #[test]
 fn a_call_has_its_beginning_and_its_end() {
     let parts = [
