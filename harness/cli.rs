@@ -76,7 +76,7 @@ fn an_empty_cache_is_answered_with_the_way_to_fill_it() {
     let cache = tempfile::tempdir().unwrap();
     fails(
         exetrail(&[], Path::new(ROOT), cache.path()),
-        &["no kernel is fetched: run vm/setup"],
+        &["no kernel is fetched: vm/setup fetches all of them"],
     );
 }
 

@@ -1,7 +1,7 @@
 //! A program in a container whose files are its own: `/usr/bin/true` there is another file than the host's.
 //!
 //! The image has a busybox by that name. Everybody who tells the path as the container's root has it says
-//! `/usr/bin/true`, and a rule that was written for the host's file means this one as well.
+//! `/usr/bin/true`, and a rule by that path which was written for the host's file means this one as well.
 //!
 //! Finding: to walk the mounts up does not help, as it does in a chroot. After pivot_root(2) the container's root
 //! is where its namespace's old root was, with no name above it, and the walk ends there. Names that are fetched from the

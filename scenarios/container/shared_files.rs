@@ -3,8 +3,8 @@
 //!
 //! The process is the first of its pid namespace, and has another number outside of it. Its files have the names
 //! that they have in its root: what is mounted there is no mount of the monitor's, so that the path of an event begins at the
-//! container's root (`prepend_path` in fs/d_path.c). What names the container is the cgroup (its namespaces have
-//! numbers alone): inside the kernel for every exec, by `/proc/PID/cgroup` as long as the process is there.
+//! container's root (`prepend_path` in fs/d_path.c). What names the container here is the cgroup: inside the kernel
+//! for every exec, by `/proc/PID/cgroup` as long as the process is there.
 //!
 //! See cgroups(7), namespaces(7), pivot_root(2).
 

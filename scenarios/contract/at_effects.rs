@@ -1,16 +1,16 @@
 //! What is claimed of execveat's parameters, effects and limits.
 //!
-//! A program that execveat starts finds what one finds that execve started, but for its names (`contract/at_errors`): handlers are
-//! reset (`flush_signal_handlers`), what is pending stays pending (but for what `contract/signal_pending_cleared` names), the umask
-//! stays. The specification claims of pending signals that they are cleared, which is false, and that they are kept unless the new
-//! program ignores them: those of POSIX timers are not, and one that is ignored and blocked is.
-//! `AT_EXECVE_CHECK` came with [c:execve-check], not with 6.12. `CAP_DAC_OVERRIDE` does not let anybody
-//! execute a file without any execute bit (`generic_permission` in fs/namei.c); it is enough that
-//! somebody else may. Five scripts may be nested, which is a depth of four (`exec_binprm`).
+//! A program that execveat starts finds what one finds that execve started, but for its names (`contract/at_errors`): handlers are reset
+//! (`flush_signal_handlers`), what is pending stays pending (but for what `contract/signal_pending_cleared` names), the umask stays. The
+//! specification claims of pending signals that they are cleared, which is false, and that they are kept unless the new program ignores
+//! them: those of POSIX timers are not, and one that is ignored and blocked is. `AT_EXECVE_CHECK` came with [c:execve-check], not with
+//! 6.12. `CAP_DAC_OVERRIDE` does not let anybody execute a file without any execute bit (`generic_permission` in fs/namei.c); one bit,
+//! whoever it is for, is enough where the caller's user namespace maps the file's owner and group (`capable_wrt_inode_uidgid`). Five
+//! scripts may be nested, which is a depth of four (`exec_binprm`).
 //!
-//! An error past the point of no return is made when a signal comes while the caller waits in `de_thread` for another thread, which is
-//! dead and not reaped yet by its tracer. `bprm_execve` then leaves SIGSEGV out where SIGKILL is pending, which
-//! stands for every fatal signal that dumps no core; what is seen is that the process ends by that signal.
+//! An error past the point of no return with a fatal signal pending is made by SIGKILL, or SIGTERM, while the caller waits in `de_thread`
+//! for another thread, which is dead and not reaped yet by its tracer. `bprm_execve` then leaves SIGSEGV out, since SIGKILL is pending,
+//! which `complete_signal` (kernel/signal.c) makes of this SIGTERM too; what is seen is that the process ends by the signal that was sent.
 //!
 //! See execveat(2), signal(7), capabilities(7).
 

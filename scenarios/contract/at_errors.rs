@@ -1,14 +1,15 @@
 //! What is claimed of execveat's errors and is not claimed of execve, or otherwise.
 //!
 //! execveat differs from execve in how the file is found and in what a file is called that is found by a descriptor (`/dev/fd/5`:
-//! `AT_EXECFN`, what a script's interpreter is told; comm: `contract/unsaid_comm`); `AT_EXECVE_CHECK` is its own as well. Both are
-//! `do_execveat_common` (fs/exec.c). So a directory is EACCES, as for execve (`may_open` in
-//! fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
-//! is ENOENT (`getname_flags`), whatever the descriptor; a program for another machine is ENOEXEC where no entry of binfmt_misc takes it.
-//! `noexec` is EACCES (`path_noexec`). A read-only file system is no error. Of the security modules only AppArmor asks whether the
-//! file of a descriptor still has a name (`d_namespace_path`), and by the answer it refuses a confined caller alone: those starts
-//! succeed. So does that of a caller who is traced: `check_unsafe_exec` asks for it, to keep rights back; only
-//! security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of AppArmor).
+//! `AT_EXECFN`, what a script's interpreter is told; comm: `contract/unsaid_comm`); `AT_EXECVE_CHECK` is its own as well, and ENOENT for a
+//! script by a descriptor that is closed on exec (`contract/error_enoent`). Both are `do_execveat_common` (fs/exec.c). So a directory is
+//! EACCES, as for execve (`may_open` in fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
+//! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on, `contract/order_call`); a
+//! program for another machine is ENOEXEC where no entry of binfmt_misc takes it. `noexec` is EACCES (`path_noexec`). A read-only file
+//! system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still has a name (`d_namespace_path`),
+//! and by the answer it refuses a confined caller alone: those starts succeed. So does that of a caller who is traced: `check_unsafe_exec`
+//! asks for it, to keep rights back; only security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of
+//! AppArmor).
 //!
 //! See execveat(2).
 

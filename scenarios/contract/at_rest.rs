@@ -1,18 +1,18 @@
 //! What is claimed of execveat and takes more than a call: memory that cannot be had, a signal that is caught, a security module.
 //!
-//! Memory that may not be promised is ENOMEM, as for execve (`contract/error_enomem`): `alloc_bprm` and `bprm_mm_init` hand on what
-//! they are told, and nothing on the way says EAGAIN for it.
+//! A page for the new stack that may not be promised is ENOMEM, as for execve (`contract/error_enomem`): `alloc_bprm` and `bprm_mm_init`
+//! hand on what they are told, and nothing on the way says EAGAIN for it.
 //!
 //! EINTR is true, and rare: the open of a file under another process's write lease waits for it to be broken (`__break_lease` in
-//! fs/locks.c, called by `do_dentry_open`), and a signal that is caught ends that wait (with `SA_RESTART` the call is made
-//! again). Where a listener holds the open it does not (`fanotify_get_response` waits killably, so that a signal has to be fatal, as
-//! SIGKILL is, or SIGTERM without a handler): the start goes on, and the signal that was caught, whose handler is gone by then,
-//! does to the new program what its default is: SIGUSR1 ends it.
+//! fs/locks.c, called by `do_dentry_open`), and a signal that is caught ends that wait (with `SA_RESTART` the call is made again). Where a
+//! listener holds the open it does not (`fanotify_get_response` waits killably, so that a signal has to be fatal, as SIGKILL is, or SIGTERM
+//! without a handler): once it is allowed the start goes on, and, where the caller is the only thread, the signal that was caught, whose
+//! handler is gone by then, does to the new program what its default is: SIGUSR1 ends it.
 //!
-//! Finding: neither AppArmor nor Landlock, which came with 5.13, knows a capability that lets a caller pass: root is refused as
-//! everybody is (`profile_transition` in security/apparmor/domain.c, `hook_file_open` in security/landlock/fs.c). CAP_MAC_ADMIN is
-//! for changing configuration or state. The callers may use it when they are confined: capget(2) tells it, which leaves out what
-//! a profile does not allow (`apparmor_capget`), so the profile allows it. Other modules are not tried.
+//! Finding: neither AppArmor nor Landlock, which came with 5.13, knows a capability that lets a caller pass: root is refused as everybody
+//! is (`profile_transition` in security/apparmor/domain.c, `hook_file_open` in security/landlock/fs.c). CAP_MAC_ADMIN is, by
+//! capabilities(7), for changing configuration or state. The callers may use it when they are confined: capget(2) tells it, which leaves
+//! out what a profile does not allow (`apparmor_capget`), so the profile allows it. Other modules are not tried.
 //!
 //! See fcntl(2), `F_SETLEASE`, landlock(7) and capabilities(7).
 

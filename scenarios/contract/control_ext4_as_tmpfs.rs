@@ -1,10 +1,9 @@
-//! The claims are tried on tmpfs (EIO on a disk), whose files are nothing but memory. This tries some of what they say of modes,
-//! links, writers, mounts, set-user-ID bits and capabilities on ext4 as well, on a disk, the same triggers side by side.
+//! Most claims about files are tried on tmpfs. This tries some of what they say of modes, links, writers, mounts, set-user-ID bits and
+//! capabilities on ext4 as well, on a disk, the same triggers side by side.
 //!
 //! On the way of an exec fs/exec.c and fs/namei.c ask no file system by its name (`path_noexec` asks for `SB_I_NOEXEC`, which
-//! proc and sysfs have and these two have not); what could differ is where a file system keeps writers (`i_writecount`), modes
-//! and attributes, and on both that is the inode. How long a name may be is the file system's own word (`ext4_lookup`,
-//! `simple_lookup`: 255 bytes on both), which is read in source and not tried.
+//! proc and sysfs have and these two have not). How long a name may be is the file system's own word (`ext4_lookup`,
+//! `simple_lookup`: 255 bytes on both), which of ext4 is read in source and not tried.
 //!
 //! See execve(2).
 

@@ -1,4 +1,4 @@
-//! Descriptors with close-on-exec are closed, all others stay open, also when the table was shared.
+//! Of the caller's table the descriptors with close-on-exec are closed, all others stay open, also when the table was shared.
 //!
 //! `begin_new_exec` (fs/exec.c) calls `do_close_on_exec` on a table that is the process's own by
 //! then (`unshare_files`; up to 5.10.219 `bprm_execve` unshared it earlier). A call that fails with an errno closes

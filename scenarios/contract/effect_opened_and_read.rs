@@ -1,14 +1,13 @@
-//! The executable is opened, as are its loader and its interpreter; which files, the trail says,
-//! also for calls that fail.
+//! The executable is opened, as are its loader and its interpreter; which files, the trail says here, also for calls that fail.
 //!
-//! `do_open_execat` (fs/exec.c) opens it, and the first event of a start is of that open here. It is opened
-//! for execution and not for reading: a program that its user may not read runs all the same, and the
-//! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but its
-//! interpreter cannot open it for reading.
+//! `do_open_execat` (fs/exec.c) opens it, and the first event of a start is of that open here. Its mode is asked
+//! for execution and not for reading: a program that its user may not read by its mode runs all the same, and the
+//! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but an
+//! interpreter with the user's rights cannot open it for reading.
 //!
-//! Of the calls that fail, some have opened the file before (a format that nobody knows, an interpreter that may not be
-//! executed), and some never do: where the file itself may not be executed (EACCES of `may_open` in fs/namei.c) the call fails
-//! before the event, as it does where a path leads nowhere.
+//! Of the calls that fail, some have opened the file before (a format that nobody knows, an interpreter that may not be executed), and some
+//! never do: where the file itself may not be executed (EACCES of `may_open` in fs/namei.c) the call fails here before the event, as it
+//! does where a path leads nowhere.
 //!
 //! See execve(2) and fanotify(7).
 

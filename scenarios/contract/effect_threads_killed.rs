@@ -1,4 +1,4 @@
-//! Every other thread of the process is gone after the start; a call that fails with an errno kills none, but on 5.10
+//! Every other thread that `de_thread` finds is gone after the start; a call that fails with an errno kills none, but on 5.10
 //! the kernel's own workers of an io_uring, which are threads of the process (`io_uring_clean_tctx`; read in source).
 //!
 //! `de_thread` (fs/exec.c) comes when the program and its interpreters are open and the format is known, so that a program that is

@@ -3,7 +3,7 @@
 //! `exec_mmap` (fs/exec.c) lets go of the memory that the two shared (`mm_release`, which completes
 //! `vfork_done`), before it switches to the new one: a parent that looks at once may find the old exe link and comm,
 //! and what fails after that ends the child by a signal. (Read in source.) The new program waits for the end of its input, which the
-//! parent holds: had the parent not gone on, nobody would ever end.
+//! parent holds: had the parent not gone on, the two would wait for each other.
 //!
 //! The other side: a call that fails with an errno does not let the parent go on; here the child's end does (another call that succeeds
 //! would), and what the child wrote after its call is there by then. See [c:vfork-suspended].

@@ -1,10 +1,9 @@
 //! EACCES: search permission on the path, file not regular, execute permission of file or
 //! interpreter.
 //!
-//! Search permission is what an ordinary user lacks; root passes (`CAP_DAC_READ_SEARCH` in
-//! `generic_permission`). Execute permission is missing for root as well when no one of the three x
-//! bits is set. What is not regular is refused in `may_open` (fs/namei.c, since [c:regular-early]),
-//! before every event of its own.
+//! Search permission is what an ordinary user lacks; root passes on tmpfs, where its user namespace maps owner and group
+//! (`CAP_DAC_READ_SEARCH` in `generic_permission`). Execute permission is missing for root as well when no one of the three x bits is set.
+//! What is not regular is refused in `may_open` (fs/namei.c, since [c:regular-early]), before every event of its own.
 //!
 //! See execve(2), EACCES.
 

@@ -1,15 +1,15 @@
 //! EAGAIN: RLIMIT_NPROC is exceeded.
 //!
-//! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went
-//! over it and said so with `PF_NPROC_EXCEEDED`, and only if it is still exceeded (`do_execveat_common`
-//! in fs/exec.c; [c:nproc-in-exec]). A process that is over the limit because the limit was lowered
-//! starts what it likes. Root of the initial user namespace is exempt.
+//! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went over it and said so with
+//! `PF_NPROC_EXCEEDED`, and only if it is still exceeded (`do_execveat_common` in fs/exec.c; [c:nproc-in-exec]). A process without that
+//! flag starts what it likes, also over a limit that was lowered. Exempt is whose real user is root of the initial user namespace
+//! (`INIT_USER`).
 //!
 //! From 6.1 on even that comes one process too late: `flag_nproc_exceeded` (kernel/sys.c) asks before
 //! the process is counted for its new user, and since [c:nproc-ucounts] for more processes than the
-//! limit; on 5.10 as many are enough (`set_user`). The second process of a limit of one starts, the third does not.
+//! limit; on 5.10 as many are enough (`set_user`). From 6.1 on the second process of a limit of one starts, the third does not.
 //!
-//! See execve(2), EAGAIN, which is right but for that one process, and `start/fail_too_many_processes`.
+//! See execve(2), EAGAIN and NOTES, and `start/fail_too_many_processes`.
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};

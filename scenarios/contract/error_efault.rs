@@ -1,8 +1,8 @@
 //! EFAULT: filename, argv or envp is outside of the address space.
 //!
-//! NULL for filename is such an address (`getname`); NULL for argv or envp is none: it is an empty
-//! array (`contract/param_argv`). Arrays are read by `get_user_arg_ptr`, strings by `copy_strings`
-//! (fs/exec.c); before 6.8 that comes before the open, and no file is opened.
+//! NULL for filename is such an address (`getname`), unless the caller has mapped page 0; NULL for argv or envp is none: it is an empty
+//! array (`contract/param_argv`). Arrays are read by `get_user_arg_ptr`, strings by `copy_strings` (fs/exec.c); before 6.8 that comes
+//! before the open, and no file is opened.
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.

@@ -1,11 +1,10 @@
 //! EISDIR: the ELF interpreter is a directory.
 //!
-//! It is EACCES, before every event of the interpreter: `may_open` (fs/namei.c) gives EISDIR
-//! for a directory that is to be written and EACCES for one that is to be executed, and `do_open_execat`
-//! opens interpreters as it opens programs. No other EISDIR reaches the caller of an exec, unless a file
-//! system's own open chooses it (`contract/error_emfile`): the remaining EISDIR of fs/namei.c are
-//! for `O_CREAT`, unlink and rename, one that the walk keeps to itself (`follow_automount`), and one
-//! of the NFS server's (`vfs_lookup_open`, 7.3); and the one of a read (`generic_read_dir`) comes after `S_ISREG` in `do_open_execat`.
+//! Where it is opened (not where an entry of binfmt_misc with the flag `L` names another, 7.3) it is EACCES, before every event of the
+//! interpreter: `may_open` (fs/namei.c) gives EISDIR for a directory that is to be written and EACCES for one that is to be executed, and
+//! `do_open_execat` opens this one as it opens a program. The remaining EISDIR of fs/namei.c are for `O_CREAT`, unlink and rename, one that
+//! the walk keeps to itself (`follow_automount`), and one of the NFS server's (`vfs_lookup_open`, 7.3); and the one of a read
+//! (`generic_read_dir`) comes after `S_ISREG` in `do_open_execat`.
 //!
 //! See execve(2), EISDIR, which says the same as the specification.
 

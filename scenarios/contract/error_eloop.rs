@@ -1,8 +1,8 @@
 //! ELOOP: too many symbolic links on the way to the file or its interpreter.
 //!
-//! 40 are followed (`MAXSYMLINKS`, `reserve_stack` in fs/namei.c; `contract/limit_path`); what
-//! they lead to is not opened then. Scripts whose interpreter is a script, and so on, end in the same
-//! errno, after six of them were read and the interpreter of the sixth was opened (`exec_binprm` in fs/exec.c).
+//! 40 are followed (`MAXSYMLINKS`, `reserve_stack` in fs/namei.c; `contract/limit_path`); what they lead to is not opened then. Six scripts
+//! or more, each the interpreter of the one before, end in the same errno, after six of them were read and the interpreter of the sixth was
+//! opened (`exec_binprm` in fs/exec.c).
 //!
 //! See execve(2), ELOOP, and path_resolution(7).
 

@@ -1,16 +1,15 @@
 //! EMFILE: the process's limit of descriptors is reached.
 //!
 //! execve needs no descriptor: it opens files without a number for them (`do_open_execat`), so that
-//! a process with all its descriptors in use starts what it likes, with an interpreter too. A
+//! a process with all its descriptors in use starts programs and scripts, with an ELF interpreter too. A
 //! descriptor is needed for a binfmt_misc entry with the flag `O`, which `C` implies (and `T`, 7.3), and only after the point
 //! of no return (`begin_new_exec`, `have_execfd`): the process dies of SIGSEGV.
 //!
-//! The other place is about another limit. When the table of descriptors is shared (`CLONE_FILES`)
-//! it is copied, and `dup_fd` (fs/file.c) refuses a table that is larger than fs.nr_open, which can
-//! be lowered behind a process's back. That too comes after the point of no return
-//! (`unshare_files` in `begin_new_exec`): SIGSEGV. Before [c:unshare-files-late], which 5.10 has since 5.10.220, it
-//! came earlier (`bprm_execve`), and was EMFILE. Since then execve itself tells nobody EMFILE;
-//! a file system may, whose errno of the open is handed on (the server of one in user space chooses it).
+//! The other place is about another limit. When the table of descriptors is shared (`CLONE_FILES`) it is copied, and `dup_fd` (fs/file.c)
+//! refuses a table in which descriptors from fs.nr_open on, rounded down to a multiple of 64, are in use (`alloc_fdtable`); it can be
+//! lowered behind a process's back. That too comes after the point of no return (`unshare_files` in `begin_new_exec`): SIGSEGV. Before
+//! [c:unshare-files-late], which 5.10 has since 5.10.220, it came earlier (`bprm_execve`), and was EMFILE. Since then execve itself tells
+//! nobody EMFILE; a file system may, whose errno of the open is handed on (the server of one in user space chooses it).
 //!
 //! See execve(2), EMFILE, which says the same as the specification.
 

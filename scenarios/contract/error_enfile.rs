@@ -1,8 +1,8 @@
 //! ENFILE: the system's limit of open files is reached.
 //!
-//! `alloc_empty_file` (fs/file_table.c) lets a caller with `CAP_SYS_ADMIN` pass. Where it is
-//! reached already the call fails before the first event; each file that is opened asks, so that the loader's may be
-//! the first that is one too many, after the program's events.
+//! `alloc_empty_file` (fs/file_table.c) lets a caller with `CAP_SYS_ADMIN` in the initial user namespace pass. Where it finds the limit
+//! reached already the call fails before the first event; each file that is opened asks, so that the loader's may be the first that is one
+//! too many, after the program's events.
 //!
 //! See execve(2), ENFILE, and proc_sys_fs(5), file-max: privileged processes can override it.
 

@@ -1,12 +1,12 @@
 //! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
 //!
-//! What is asked of a file's own headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`). Other
-//! errors of a format come out otherwise: an interpreter's name that lies after the end is a read
-//! that is too short, EIO (`elf_read`); a segment that cannot be mapped is found after the point of
-//! no return, and the call ends by SIGSEGV. Two more are not found here: a segment beyond the
-//! file's end, and a program that has nothing to load. The call succeeds, and it is the program that
-//! dies of SIGSEGV, here by its own first instruction (zeros after the end, in the file's last page; a page beyond it is
-//! SIGBUS); with nothing to load but an ELF interpreter that one runs.
+//! What is asked of a file's own headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`).
+//! Other errors of a format come out otherwise: an interpreter's name that lies after the end is a read that is too short, EIO (`elf_read`;
+//! EINVAL at an offset of 2^63 or more, `rw_verify_area`); a segment that cannot be mapped is found after the point of no return, and the
+//! call ends by SIGSEGV. Two more are not found in the call: a segment beyond the file's end, as far as the kernel need not clear a rest of
+//! it (it cannot beyond the last page: SIGSEGV out of the call, `padzero`), and a program that has nothing to load. The call succeeds, and
+//! it is the program that dies of SIGSEGV, here by its own first instruction (zeros after the end, in the file's last page; a page beyond
+//! it is SIGBUS); with nothing to load but an ELF interpreter that one runs.
 //!
 //! See execve(2), ENOEXEC.
 

@@ -5,12 +5,12 @@
 //! (`PAGE_ALLOC_COSTLY_ORDER`), and their failure is ENOEXEC, or ELIBBAD for those of an ELF interpreter (`load_elf_phdrs`). ENOMEM
 //! comes where memory is accounted strictly (vm.overcommit_memory of 2): the page for the new stack may then not be promised
 //! (`insert_vm_struct` in mm, below `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
-//! program lies on a file system that is not watched, so that nobody else needs memory meanwhile.
+//! program lies on a file system that is not watched, so that the monitor has no event to answer meanwhile.
 //!
-//! A limit of the address space (RLIMIT_AS) gives no ENOMEM. The new stack has one page, whatever
+//! A limit of the address space (RLIMIT_AS) gives the caller no ENOMEM. The new stack has one page, whatever
 //! the limit; arguments that need more pages than the limit leaves are E2BIG, before the point of no
 //! return (`get_arg_page`, whose stack may not grow: `may_expand_vm`). With fewer arguments so small a limit
-//! is found by `setup_arg_pages`, after it: SIGSEGV out of the call.
+//! is found after it, here by `setup_arg_pages`: SIGSEGV out of the call.
 //!
 //! See execve(2), ENOMEM, and proc_sys_vm(5).
 

@@ -3,10 +3,11 @@
 //! The bits are ignored and the program starts under the caller's own ids (`bprm_fill_uid`,
 //! `mnt_may_suid`): no errno. The same for a caller who has no_new_privs, or is in a user namespace that does not map both the
 //! file's owner and its group; and for one without `CAP_SETUID` who is traced by one without `CAP_SYS_PTRACE`
-//! (`cap_bprm_creds_from_file` takes the ids back; since [c:unsafe-exec] not a group that is among the caller's own).
-//! What gives EPERM by the file's own attributes is capabilities
+//! (`cap_bprm_creds_from_file` takes the ids back; since [c:unsafe-exec] not where the only change is to a group that is
+//! among the caller's own). Of the file's own attributes capabilities give EPERM
 //! with the effective bit, of which the bounding set and the inheritable sets do not give all that are permitted (`bprm_caps_from_vfs_caps` in
-//! security/commoncap.c). A refusal of fanotify is EPERM too, unless its listener names another errno ([c:deny-errno]).
+//! security/commoncap.c). A refusal of an `execute` or `open`
+//! of fanotify is EPERM too, unless its listener names another errno ([c:deny-errno]).
 //!
 //! See execve(2), EPERM, which names nosuid and a tracer as well, and [c:capabilities-dumb].
 

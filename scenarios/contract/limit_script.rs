@@ -1,11 +1,13 @@
 //! How deep scripts may be nested, and how long the first line may be.
 //!
-//! Depth: `exec_binprm` (fs/exec.c) goes round at most six times, five scripts and a program.
+//! Depth: `exec_binprm` (fs/exec.c) asks the formats at most six times: for five scripts, or files of binfmt_misc, and a program; where the
+//! sixth is a script too it is ELOOP.
 //!
 //! The line: the kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`), and the last of them is kept
 //! for the end (`load_script` in fs/binfmt_script.c). So there is room for 253 characters after
 //! `#!`, not for the 255 that execve(2) says: an interpreter's name of 254 is ENOEXEC, and an
-//! argument is cut, without a word, so that name, blank and argument are 253 together.
+//! argument is cut, without a word, so that name, blank and argument are 253 together (fewer where
+//! there are blanks at the cut).
 //!
 //! See [c:execve-scripts].
 

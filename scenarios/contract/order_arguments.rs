@@ -2,7 +2,7 @@
 //! those of envp before those of argv.
 //!
 //! `do_execveat_common` (fs/exec.c): `count` of argv, `count` of envp, `copy_strings` of envp and then of
-//! argv; the file's first bytes are read only in `exec_binprm` after that.
+//! argv; the exec itself reads the file's first bytes only in `exec_binprm` after that.
 //!
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.

@@ -1,5 +1,5 @@
-//! The format, and the ELF interpreter, come before what the file's capabilities make of the
-//! caller's.
+//! What is asked of the format and of the ELF interpreter before the point of no return comes before what the file's capabilities make of
+//! the caller's.
 //!
 //! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
 //! which `bprm_creds_from_file` computes the new credentials ([c:creds-once]).

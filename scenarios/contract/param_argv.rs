@@ -1,6 +1,6 @@
 //! argv is an array of pointers to strings; the array ends with NULL and each string with a NUL.
 //!
-//! Where the memory ends before the array, or a string, does: EFAULT (`count` and `copy_strings` in
+//! Where the memory ends before the array does, or within 128 KiB before a string does: EFAULT (`count` and `copy_strings` in
 //! fs/exec.c). NULL instead of the array is taken for an empty one (`count` again), which is
 //! not portable. An empty argv becomes one empty string since [c:empty-argv], which stable releases have
 //! as well.

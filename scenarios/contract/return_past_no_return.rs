@@ -6,7 +6,8 @@
 //! reported success.
 //!
 //! Two more triggers are an ELF interpreter that cannot be loaded and an address space too small for the stack. In the trail
-//! the files of the new program are opened under the old exe, and nothing comes after that. See [c:execve-notes].
+//! the files of the new program are opened under the old exe, and nothing is opened after that, without a core
+//! helper. See [c:execve-notes].
 
 use nix::sys::resource::{Resource, setrlimit};
 

@@ -1,4 +1,4 @@
-//! On success the call does not return: the new program runs in the caller's place.
+//! On success execve does not return: the new program runs in the caller's place.
 //!
 //! The program says which it is, and the caller, whose call fails, says that it is still itself.
 //!

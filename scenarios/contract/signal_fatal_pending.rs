@@ -1,17 +1,17 @@
-//! SIGKILL that arrives while the start opens its files makes the call fail and the process ends by it, and so does SIGTERM. A
-//! signal that is fatal and dumps core does not: the start succeeds, and the new program dies of it
+//! SIGKILL that arrives while a listener has to answer for a file that the start opens makes the call fail and the process ends by it, and
+//! so does SIGTERM where it is fatal. A signal that is fatal and dumps core does not: the start succeeds, and the new program dies of it
 //! before its first instruction.
 //!
 //! The monitor holds the opening of a file, and the process gets the signal meanwhile. By SIGKILL
 //! the wait ends and nothing more is opened: `fatal_signal_pending` (include/linux/sched/signal.h)
-//! is true, which asks for SIGKILL in the thread's own queue and nothing else. `complete_signal`
+//! is true, which asks for SIGKILL in the thread's own queue, of a thread that has a signal pending. `complete_signal`
 //! (kernel/signal.c) puts it there for every fatal signal except those that dump core
 //! (`sig_kernel_coredump`), because all threads must be there for the dump; in a process that is traced for SIGKILL alone. So with SIGQUIT and
 //! SIGABRT every check on the way passes: the loader is opened as always, and the signal is acted
 //! upon at the return to user space, which is in the new image by then.
 //!
-//! SIGTERM comes while a listener of the scenario's own holds the open and never answers: nothing but a fatal signal ends such a
-//! wait (`fanotify_get_response`).
+//! SIGTERM comes while a listener of the scenario's own holds the open and never answers: no signal ends such a
+//! wait but one that puts SIGKILL there (`fanotify_get_response`).
 //!
 //! The other side: a signal that is blocked is not fatal yet, and the new program runs to its end.
 //!

@@ -1,5 +1,5 @@
-//! Pending signals are not cleared: they wait for the new program, as those of the thread and as
-//! those of the process.
+//! Pending signals are not cleared, but for those of POSIX timers and of other threads: they wait for the new program, as those of
+//! the thread and as those of the process.
 //!
 //! Nothing in fs/exec.c empties the two queues
 //! (`task_struct.pending` and `signal_struct.shared_pending`): `flush_signals` and `flush_sigqueue`

@@ -1,4 +1,4 @@
-//! Queued realtime signals are not discarded: the new program gets all of them, in their order and
+//! Queued realtime signals are not discarded, but for those of POSIX timers: the new program gets all others, in their order and
 //! with their values.
 //!
 //! They wait in the same queues as others (`sigpending.list`), which nothing in fs/exec.c empties; what goes all the same is in

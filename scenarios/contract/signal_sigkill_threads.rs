@@ -1,4 +1,4 @@
-//! All other threads end by SIGKILL: no mask keeps one, and no wait that a fatal signal ends. For one that sleeps where
+//! All other threads that have not ended yet end by SIGKILL: no mask keeps one, and no wait that a fatal signal ends. For one that sleeps where
 //! none reaches it (`TASK_UNINTERRUPTIBLE`) the call waits.
 //!
 //! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the

@@ -1,5 +1,5 @@
 //! A failure after the point of no return ends the process by SIGSEGV, also when it ignores or
-//! blocks that signal; where a SIGKILL waits already it is that one.
+//! blocks that signal; where a SIGKILL waits already it is that one. On 5.10 a tracer may take the SIGSEGV away.
 //!
 //! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16,
 //! [c:fatal-sigsegv]) when `load_elf_binary` fails with `point_of_no_return` set; the errno does not

@@ -1,5 +1,5 @@
-//! A traced process stops with SIGTRAP after a successful start, but only when it is traced in the
-//! old way, and only when it does not block the signal.
+//! A traced process is sent SIGTRAP by a successful start only when it is traced in the
+//! old way, and stops by that only when it does not block the signal.
 //!
 //! `ptrace_event` (include/linux/ptrace.h) sends SIGTRAP to a process that was taken by
 //! `PTRACE_ATTACH` or `PTRACE_TRACEME` and whose tracer did not ask for `PTRACE_O_TRACEEXEC`. One

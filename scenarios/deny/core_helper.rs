@@ -5,12 +5,13 @@
 //! `coredump_pipe`, in fs/coredump.c). The process that died dies of the same signal; its wait status
 //! lacks the core flag, and the kernel logs that the pipe failed: `Core dump to |... pipe failed` on
 //! 5.10 and 6.1, `coredump: PID(COMM): |... pipe failed` later. When the file is refused to the helper
-//! that runs, the kernel logs nothing, and the core flag depends on how much of the dump the pipe took
-//! before the helper was gone. (The program that dies is ours and lies outside of what is watched.)
+//! that runs, the kernel logs nothing, and the core flag is there although no dump is kept: `elf_core_dump` counts as dumped
+//! what it begins to write, whether or not anybody reads it (fs/binfmt_elf.c; the fact says `a race` and holds the flag to nothing).
+//! (The program that dies is ours and lies outside of what is watched.)
 //!
 //! Finding: between 6.1 and 6.12 the words of that log have changed (`coredump_report_failure` in
 //! include/linux/coredump.h names the process first), and so has its level, from `KERN_INFO` to
-//! `KERN_WARNING`, with a limit of rate: who looks for the old words finds nothing. All else that is
+//! `KERN_WARNING`, with a limit of rate: who looks for `Core dump to |... pipe failed` finds nothing. All else that is
 //! seen here is the same.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
@@ -48,7 +49,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let said = log.said("pipe failed")?;
         let said = said.first().map_or("nothing", String::as_str);
         let word = |yes| if yes { "yes" } else { "no" };
-        // A helper that runs and reads nothing races with the kernel that writes.
+        // A helper that runs and reads nothing: the flag is not held to anything.
         let is_race = !kept && said == "nothing";
         let flag = if is_race { "a race" } else { word(seen.dumped) };
         let kept = word(kept);

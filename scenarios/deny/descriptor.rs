@@ -1,6 +1,6 @@
 //! What a refusal does when a program is executed by descriptor.
 //!
-//! The first event is the caller's own open; refusing it is the only chance to keep the caller from
+//! The first event is the caller's own open: of these events the only one by which a refusal keeps the caller from
 //! holding the file. The exec opens it once more and can still be refused.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case

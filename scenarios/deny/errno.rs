@@ -2,8 +2,9 @@
 //!
 //! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
 //! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. Before the point of no return the caller of
-//! execve gets it, where an open is refused (of a refused read of program headers it gets another one, `policy/reads`); the loader treats
-//! them all alike and looks for a library once more (`deny/program`). Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
+//! execve gets it, where an open is refused (of a refused read of program headers it gets another one, `policy/reads`); the loader
+//! looks for libc once more after EIO as it does after EPERM (`deny/program`).
+//! Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
 //!
 //! Source: [c:deny-errno].
 

@@ -1,5 +1,5 @@
 //! What a refusal does to execveat(2) with `AT_EXECVE_CHECK`: the answer of the check is EPERM. An
-//! interpreter that asks before it runs a script hears of the policy this way.
+//! interpreter that asks before it runs a script hears this way of a refused open.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

@@ -4,8 +4,8 @@
 //! `deny/program` refuses one event and lets the next open of the same file pass: the loader, which
 //! looked for libc by the cache, then looks in its default directories, opens the very same file
 //! and gets it. Here it is refused there too, and the program ends with 127, under its new exe. So
-//! a policy must have the same answer each time; one that gives up after a first refusal (to warn,
-//! say, or by a limit of rate) is passed by.
+//! a policy on libraries must have the same answer each time; one that gives up after a first refusal (to warn,
+//! say, or by a limit of rate) is passed by here.
 //!
 //! Each event of the start is the first that is refused, in turn; the first case refuses nothing.
 //!

@@ -1,4 +1,4 @@
-//! What a refusal does to a program whose loader is its libc, and which needs nothing else: every event is before the point
+//! What a refusal does to a program whose loader is its libc, and which needs and opens nothing else: every event is before the point
 //! of no return.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case

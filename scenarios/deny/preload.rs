@@ -1,8 +1,7 @@
 //! What a refusal does to a preloaded library.
 //!
-//! The loader passes over a preloaded library that it may not open and starts the program without
-//! it: refusing is harmless to the program. What the library itself needs ends the program, as libc
-//! does: 127.
+//! The loader passes over a preloaded library that it may not open, and starts the program without it where that does not
+//! need it either, as here. What the library itself needs ends the program, as libc does: 127.
 //!
 //! Each event of the start is the first at which its file is refused, in turn, and it stays refused
 //! (see `deny/files`); the first case refuses nothing.

@@ -3,7 +3,7 @@
 //! Up to the point of no return the caller is told: execve fails with EPERM and the process is
 //! still the old one, whether the program or its ELF interpreter was refused. After a refused
 //! `execute` the kernel does not ask about the `open`. After the point the loader gets the EPERM: a cache that it may not
-//! open is passed over; so is a library, at first: the loader looks for it in its default
+//! open is passed over; so is libc, at first: the loader looks for it in its default
 //! directories and opens the same file once more, which is not refused in this scenario, and all is
 //! well. See `deny/files` for a policy that has the same answer each time.
 //!

@@ -7,7 +7,7 @@
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
 //!
-//! A policy that refuses only `execute` does not stop `bash script`, which has no such event for
+//! A policy that refuses only the script's `execute` does not stop `bash script`, which has no such event for
 //! the script.
 
 use crate::scenario::{Exec, Scenario, System};

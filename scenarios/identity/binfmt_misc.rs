@@ -1,6 +1,6 @@
 //! What an interpreter is told of a file that binfmt_misc gives it.
 //!
-//! As for a script: `AT_EXECFN` and comm are the file's, exe is the interpreter's, and in the place of
+//! By its path and without a flag, as for a script: `AT_EXECFN` and comm are the file's, exe is the interpreter's, and in the place of
 //! the caller's argv[0] are the interpreter's path and the file's.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst; `start/binfmt_misc` for the steps.

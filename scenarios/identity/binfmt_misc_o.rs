@@ -1,7 +1,7 @@
 //! What an interpreter is told by binfmt_misc with the flag `O`.
 //!
 //! `AT_EXECFD` is the descriptor of the file, open for reading. Without it, or a flag that implies it (`C`; `T` on 7.3), there
-//! is no such entry.
+//! is no such entry, but where a BPF program chooses interpreter and flags (7.3, `entry_invocation_flags` in fs/binfmt_misc.c).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 

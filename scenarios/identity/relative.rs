@@ -1,6 +1,6 @@
 //! What a program is told when it is executed by a relative path.
 //!
-//! `AT_EXECFN` is relative as well and worth nothing after the next chdir(2); exe is whole.
+//! `AT_EXECFN` is relative as well, to the working directory of the exec, which a chdir(2) may leave; exe is whole.
 //!
 //! See getauxval(3), `AT_EXECFN`.
 

@@ -1,6 +1,6 @@
-//! What an interpreter is told when a script is executed.
+//! What an interpreter is told when a script is executed by its path.
 //!
-//! `AT_EXECFN` is the script, comm is the script's name, and exe is the interpreter; argv[0], which
+//! `AT_EXECFN` is the script's path, comm is the script's name, and exe is the interpreter; argv[0], which
 //! the caller gave, is gone: the kernel puts the interpreter's path in its place and the script's
 //! after it (`load_script` in fs/binfmt_script.c).
 //!

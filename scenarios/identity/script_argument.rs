@@ -1,7 +1,7 @@
 //! What an interpreter is told when the first line of a script has more than its name.
 //!
-//! Everything on the line after the name, as far as it lies in the first 255 bytes of the file, is one argument, blanks in the
-//! middle and all; blanks ahead of it are cut, and those at the end where a newline follows
+//! Everything on the line after the name, up to a zero byte and as far as it lies in the first 255 bytes of the file, is one argument,
+//! blanks in the middle and all; blanks ahead of it are cut, and those at the end where a newline follows
 //! (`identity/script_blank_at_end`: where none does). Some other systems split it.
 //!
 //! See [c:execve-scripts].

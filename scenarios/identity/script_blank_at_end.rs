@@ -1,8 +1,8 @@
 //! What an interpreter is told of a script that ends in a blank after the interpreter's name, without a
-//! newline: an empty argument.
+//! newline: an empty argument. (Of fewer than 255 bytes; else the blank can be cut.)
 //!
 //! `load_script` takes blanks from the end of the line, but where there is no newline it takes the
-//! end of its buffer for the end of the line, and ahead of that are zeros and no blanks. The
+//! end of its buffer for the end of the line, and ahead of that are, in a file as short as this, zeros and no blanks. The
 //! blank after the name then begins an argument, which a zero ends at once. With a newline there
 //! is no argument.
 //!

@@ -5,9 +5,9 @@
 //!
 //! Finding: comm. `5` where [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to 5.10) is
 //! missing. With it, comm is taken from the file that is executed in the end: the interpreter's name,
-//! not the script's, unless an entry of binfmt_misc with the flag `T` (7.3) takes the script: then it is the script's. So where the
-//! kernel's own handler of scripts takes it, the comm of a script by descriptor says nothing of it on any kernel, while
-//! one by path gives its own name (`identity/script`).
+//! not the script's, unless a transparent entry of binfmt_misc (7.3) takes the script: then it is the script's. So where the
+//! kernel's own handler of scripts takes it, the comm of a script by descriptor says nothing of it on any kernel
+//! (by its own path: `identity/script`).
 //!
 //! See execveat(2).
 

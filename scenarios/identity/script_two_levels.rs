@@ -1,7 +1,7 @@
 //! What the last interpreter is told of nested scripts.
 //!
 //! Each level puts its interpreter and its argument in front; `AT_EXECFN` and comm are those of the
-//! outermost script.
+//! outermost script, which is executed by its path.
 //!
 //! See `start/script_two_levels` for the steps.
 

@@ -1,6 +1,6 @@
 //! What a program is told when it is executed by a symbolic link.
 //!
-//! `AT_EXECFN` and comm are the link's, exe is the target's. A multi-call program goes by argv[0],
+//! `AT_EXECFN` and comm are the link's, exe is the target's. A multi-call program such as busybox goes by argv[0],
 //! which is the caller's to choose.
 //!
 //! See `start/symlink` for the steps.

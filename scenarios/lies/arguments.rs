@@ -1,10 +1,10 @@
 //! A sibling replaces the arguments of an exec between the entry of the call and the kernel's copy.
 //!
 //! The kernel copies the path first and the arguments later (`do_execveat_common` in fs/exec.c); a page that
-//! is missing behind the path holds it in between, on every kernel
-//! (see [`while_copied`](crate::scenario::while_copied)). What the program finds, and what `/proc/PID/cmdline` and
-//! audit's EXECVE record show, are the arguments as they were copied; who has read them at the entry was
-//! told others.
+//! is missing behind this path holds it in between, on every kernel
+//! (see [`while_copied`](crate::scenario::while_copied)). What the program finds, and what audit's EXECVE record and
+//! (until the program changes it, `lies/disguise`) `/proc/PID/cmdline` show, are the arguments as they were copied;
+//! who has read them at the entry was told others.
 //!
 //! `threads/arguments_changed` does the same while the program's permission event is held, which on older
 //! kernels is too late.

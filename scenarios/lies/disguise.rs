@@ -2,11 +2,10 @@
 //!
 //! exe changes by prctl(2) `PR_SET_MM_EXE_FILE` when nothing of the old file is mapped any more: each mapping
 //! is replaced by a copy, and the program runs on in it (`start/set_mm_exe_file` shows the refusal
-//! before that). The arguments are what lies between two addresses of the process's own memory, or, where the last byte there is
-//! not NUL, what lies from the first one up to a NUL, at most a page (`get_mm_cmdline` in fs/proc/base.c); `PR_SET_MM_ARG_START`
-//! and `_END` choose the two; comm is free text (`PR_SET_NAME`).
-//! The first two take CAP_SYS_RESOURCE; arguments can as well be overwritten in place, which takes nothing. Nor is exe safe from who has no
-//! privilege: `lies/disguise_unprivileged` takes it in a user namespace.
+//! before that). The arguments are read from the process's own memory, from one address to another or to a NUL (`get_mm_cmdline` in fs/proc/base.c
+//! says when); `PR_SET_MM_ARG_START` and `_END` choose the two; comm is free text (`PR_SET_NAME`).
+//! These options of `PR_SET_MM` take CAP_SYS_RESOURCE; for the arguments there are as well `PR_SET_MM_MAP` and to overwrite them in
+//! place, which take nothing. Nor is exe safe from who has no privilege: `lies/disguise_unprivileged` takes it in a user namespace.
 //!
 //! Finding: whoever looks into `/proc` afterwards finds the other program in all three
 //! places, and so does a permission monitor that looks at who opens a file. What was told at the exec stays true: path and file of the

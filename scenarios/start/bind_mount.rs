@@ -1,8 +1,8 @@
 //! A program whose file is mounted over another one.
 //!
-//! The path leads to the mounted file, and events and exe show that path: no path tells that what
-//! lies there is another program; the inode of the event's descriptor does. A mark on a mount would
-//! not see the second mount; the one on the file system does.
+//! The path leads to the mounted file, and events and exe show that path, which does not tell that what
+//! lies there is another program; the inode of the event's descriptor does. A mark on the first mount would
+//! not see the second one; the mark on the file system does.
 //!
 //! See mount(2), `MS_BIND`; fanotify_mark(2), `FAN_MARK_FILESYSTEM`.
 

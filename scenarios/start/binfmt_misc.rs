@@ -1,4 +1,4 @@
-//! A file of a format that was registered with binfmt_misc.
+//! A file of a format that was registered with binfmt_misc, by first bytes and without flags.
 //!
 //! The kernel opens the file, recognises it by its first bytes and opens the interpreter that was
 //! registered (`load_misc_binary` in fs/binfmt_misc.c): the order is that of a script. exe becomes

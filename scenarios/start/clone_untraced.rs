@@ -1,13 +1,14 @@
-//! A program started by clone(2) with `CLONE_UNTRACED`: whoever traces the parent does not get the child.
+//! A program started by clone(2) with `CLONE_UNTRACED`, without `CLONE_PTRACE`: whoever traces the parent is not given the child.
 //!
-//! Any process may pass the flag, and `kernel_clone` (kernel/fork.c) then leaves the tracer out. Where nobody traces
+//! The flag takes no privilege, and `kernel_clone` (kernel/fork.c) then leaves the tracer's options out (with `CLONE_PTRACE`
+//! besides, `ptrace_init_task` gives the child to the tracer all the same). Where nobody traces
 //! it changes nothing: the trail is that of a forked child.
 //!
-//! The child inherits the filters of its parent. Where one of them answers an exec with `SECCOMP_RET_TRACE` and the child has
+//! The child inherits the filters of its parent. Where their answer to an exec is `SECCOMP_RET_TRACE` and the child has
 //! no tracer, the exec fails with ENOSYS (`__seccomp_filter` in kernel/seccomp.c: "ENOSYS these calls if there is no tracer
-//! attached"): the program is not seen, because it is not started. (It is started, and the tracer of the filter hears nothing,
-//! where another process traces the child with `PTRACE_O_TRACESECCOMP`, or where the child adds a filter that answers first:
-//! `policy/untraced_child`.)
+//! attached"): the program is not seen, because it is not started. (It can be started, and the tracer of the filter hears nothing,
+//! where another process traces the child with `PTRACE_O_TRACESECCOMP`, or where the child adds a filter that answers first and
+//! lets it go on: `policy/untraced_child`.)
 //!
 //! See clone(2), `CLONE_UNTRACED`; seccomp(2), `SECCOMP_RET_TRACE`.
 

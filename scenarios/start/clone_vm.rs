@@ -1,7 +1,7 @@
 //! A program started by clone(2) with `CLONE_VM` alone: parent and child run in the same memory,
 //! and the child executes a program.
 //!
-//! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
+//! exe belongs to the memory (`mm->exe_file`), which both share. Past the child's point of no return
 //! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.
 //! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`,
 //! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by

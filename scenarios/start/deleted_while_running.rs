@@ -1,10 +1,10 @@
-//! A program whose file is removed. exe has " (deleted)" after it from then on, which is part of
+//! A program whose file is removed. exe here has " (deleted)" after it from then on, which is part of
 //! the text and not of any name: by that text a program that is really called so cannot be told from one that is
-//! gone (by the file it can: the link still leads to it, and what lies at that path is another one or none).
+//! gone. The link still leads to the file.
 //!
 //! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
-//! running shell makes it visible by opening a file afterwards. (A client of NFS renames the file instead,
-//! `nfs_sillyrename` in fs/nfs/unlink.c, and the link shows the new name.)
+//! running shell makes it visible by opening a file afterwards. (A client of NFS that
+//! removes it may rename it instead, `nfs_sillyrename` in fs/nfs/unlink.c, and the link shows the new name.)
 //!
 //! See proc_pid_exe(5).
 

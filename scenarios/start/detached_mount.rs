@@ -3,7 +3,7 @@
 //!
 //! The mark on the file system sees it. The path of the event begins at the root of the detached
 //! mount, so that it shows `/true` where the file is `/usr/bin/true`, and so does exe: a policy by
-//! path mistakes it for a file in the root directory.
+//! these paths mistakes it for a file in the root directory.
 //!
 //! See `OPEN_TREE_CLONE` in include/uapi/linux/mount.h; `prepend_path` in fs/d_path.c.
 

@@ -2,7 +2,7 @@
 //!
 //! The kernel executes the interpreter and nothing else, so that exe is the interpreter's path to
 //! the end. The program is opened by the interpreter in user space, with an `open` and no
-//! `execute`: a policy that looks at executions alone never hears of it.
+//! `execute`: a policy that looks at executions alone has it among the arguments at most.
 //!
 //! See [c:ld-so-by-hand].
 

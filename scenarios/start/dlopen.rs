@@ -1,7 +1,7 @@
 //! A library that a program loads long after it has started, with dlopen(3).
 //!
 //! bash does it for `enable -f`. The cache is opened once more and then the library and what it
-//! needs, in the form of those of the start: nothing in these steps says that the program was running already.
+//! needs, in the form of those of the start: none of these steps by itself says that the program was running already.
 //! (The library holds no builtin, so that bash goes on without one.)
 //!
 //! See dlopen(3), bash(1) `enable`.

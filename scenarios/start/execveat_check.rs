@@ -1,8 +1,8 @@
 //! The kernel is asked whether a file may be executed, whatever its format, and does not execute it.
 //!
 //! With `AT_EXECVE_CHECK` the program is opened and asked for as in an exec, and security modules
-//! are heard at the open and at `bprm_creds_for_exec` (not at `bprm_check`, where TOMOYO decides); then the call returns 0
-//! (`bprm_execve` in fs/exec.c). No interpreter is opened and
+//! are heard at the open and at `bprm_creds_for_exec` (not at `bprm_check`, where TOMOYO decides); unless one refuses, the
+//! call then returns 0 (`bprm_execve` in fs/exec.c). No interpreter is opened and
 //! the process stays what it was. A policy sees an `execute` that nothing was executed by;
 //! interpreters are meant to ask so before they run a script.
 //!

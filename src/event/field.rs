@@ -33,7 +33,7 @@ pub enum Field {
     Items,
     /// The file that was opened, resolved by the kernel.
     File,
-    /// Of which content a digest is that is told: the file's own, another's, nobody's any more, or zeros.
+    /// Of which content a digest is that is told: the file's own, another's, that of no file which is there, or zeros.
     Digest,
     /// Target of the exe link.
     Exe,

@@ -277,7 +277,9 @@ pub static SIGNS: &[Sign] = &[
         says: Says::Measured,
         path: &[Field::File],
         stage: "security-check",
-        note: Some("Each content of a file once a boot; neither the process is told nor the time."),
+        note: Some(
+            "A content under a name at most once a boot; neither the process is told nor the time.",
+        ),
     },
     Sign {
         view: "ptrace-seccomp",

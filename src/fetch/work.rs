@@ -1,8 +1,8 @@
 //! Work in progress: a directory below `partial/` in the cache, held by a lock while it is made.
 //!
 //! A lock (flock(2)) ends with its holder, however that ends, and is seen across pid namespaces, so
-//! two containers can share a cache. Only a directory whose lock is free is somebody's who was
-//! killed.
+//! two containers can share a cache. Only a directory whose lock is free, or not made yet, is
+//! somebody's who was killed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;

@@ -84,7 +84,7 @@ pub enum Interpreter {
     Path(String),
     /// Too short, too long or without a NUL at its end: `load_elf_binary` says ENOEXEC.
     Malformed,
-    /// It lies after the end of the file: `elf_read` says EIO.
+    /// It lies after the end of the file: `elf_read` says EIO (EINVAL where its offset is no position in a file).
     Cut,
 }
 

@@ -9,8 +9,8 @@ use crate::trail::{Fact, How};
 pub struct Seen {
     /// How the child ended that made the call.
     pub how: How,
-    /// Its wait status says that it has dumped core. With a small dump and a helper that does not
-    /// read it, that is a race.
+    /// Its wait status says that it has dumped core, which it does as well where a helper ran that
+    /// read nothing of it.
     pub dumped: bool,
     /// The events in their order: "execute /usr/bin/true".
     pub events: Vec<String>,
