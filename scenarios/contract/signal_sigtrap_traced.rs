@@ -5,10 +5,10 @@
 //! `PTRACE_ATTACH` or `PTRACE_TRACEME` and whose tracer did not ask for `PTRACE_O_TRACEEXEC`. One
 //! that was taken by `PTRACE_SEIZE` gets none: the legacy report is for those whose flags are
 //! `PT_PTRACED` without `PT_SEIZED`. With the option the process stops
-//! with an event (`PTRACE_EVENT_EXEC`) inside of the call, and no signal is sent either.
+//! with an event (`PTRACE_EVENT_EXEC`) inside of the call, and is sent no signal.
 //!
-//! It is a signal like others, not a stop: when it is blocked it stays pending and the process runs
-//! to its end. The specification states the first condition, as `PTRACE_ATTACH` or `PTRACE_TRACEME`.
+//! It is a signal like others, not a stop: as long as it is blocked it stops nothing, and a program that
+//! leaves it so (here `true`) runs to its end. The specification states the first condition, as `PTRACE_ATTACH` or `PTRACE_TRACEME`.
 //!
 //! See [c:ptrace-execve].
 
@@ -19,7 +19,7 @@ use crate::subject::say;
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a process that is traced in the old way gets SIGTRAP",
+    summary: "when a traced process gets SIGTRAP",
     run,
     ..Scenario::DEFAULT
 };

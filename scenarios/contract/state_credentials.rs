@@ -3,7 +3,7 @@
 //!
 //! `bprm_fill_uid` (fs/exec.c) does it for the file that is executed last: for a script that is the
 //! interpreter, whose bits count, and the script's own are ignored (an entry of binfmt_misc with
-//! the flag `C` has the first file's count). A set-group-ID bit without execute permission for the group
+//! the flag `C` has those of the file that it takes count). A set-group-ID bit without execute permission for the group
 //! is ignored too (up to 5.14 it stands for mandatory locks), and both bits are where the caller's user
 //! namespace does not map the file's owner, or its group.
 //!
@@ -11,8 +11,8 @@
 //! has no_new_privs, a tracer without privileges holds it (`LSM_UNSAFE_PTRACE`), its `fs_struct` is
 //! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
 //! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back, where the caller has
-//! no `CAP_SETUID`; from 6.17 on not a group that the caller is in, which is no change to it: a set-group-ID file of
-//! such a group gives it even so (read in source).
+//! no `CAP_SETUID`; from 6.17 on not a group that the caller is in, which is no change to it: a file of
+//! such a group that is set-group-ID alone, without capabilities, gives it even so (read in source).
 //!
 //! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs whose
 //! effective id differed from its real one lost it by executing any program, without a bit on it: the

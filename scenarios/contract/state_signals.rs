@@ -1,5 +1,6 @@
 //! Handlers become default, but the signal state as a whole does not: what is ignored stays ignored,
 //! what is blocked stays blocked, and what is pending stays pending (but for what `contract/signal_pending_cleared` names).
+//! With SELinux all three go, at a change of domain without the permission `siginh` (`selinux_bprm_committed_creds`).
 //!
 //! Each is in a scenario of its own (`contract/signal_handlers_reset`, `signal_ignored_kept`,
 //! `signal_mask_kept`, `signal_pending_cleared`); here one start has all of them. The specification

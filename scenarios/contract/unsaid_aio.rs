@@ -1,4 +1,5 @@
-//! A context of asynchronous I/O is gone after the start; a call that fails with an errno keeps it.
+//! A context of asynchronous I/O is gone after the start, unless another process shares the memory; a call that fails with an errno
+//! keeps it.
 //!
 //! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it. Their rings are
 //! mappings, which go with the memory in any case; that the contexts themselves are gone shows at the number of requests that all

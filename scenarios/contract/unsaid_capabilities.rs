@@ -1,16 +1,16 @@
 //! Capabilities are recomputed by every start: a user keeps what is ambient and loses what is only
 //! permitted; a file that changes the ids, or whose own capabilities count, clears the ambient set.
 //!
-//! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when the file
-//! has capabilities (on a nosuid mount `get_file_caps` looks at none) or the ids change, also where they are taken
+//! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when `get_file_caps`
+//! finds capabilities of the file (on a nosuid mount it looks at none) or the ids change, also where they are taken
 //! back (traced, or `fs_struct` shared: `contract/state_credentials`), and what is left is added to the new permitted and
-//! effective sets. A set-user-ID bit that changes nothing clears nothing.
+//! effective sets. A set-user-ID file of the caller's own, tried here, leaves it.
 //!
 //! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
 //! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
 //! differed before. Since [c:unsafe-exec] a new effective user is compared with the old effective one. A new effective
 //! group is no change where it is the old file-system group (mostly the effective one; setfsgid(2)) or one of the supplementary
-//! groups: a set-group-ID file of such a group keeps the ambient set, which capabilities(7) denies.
+//! groups: a file of such a group that is set-group-ID alone keeps the ambient set, which capabilities(7) denies.
 //!
 //! See [c:capabilities-transformation].
 

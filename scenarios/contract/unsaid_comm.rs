@@ -1,11 +1,11 @@
-//! The name becomes the last part of the path, 15 bytes of it; by a descriptor it is the file's
-//! name, and on 5.10 the descriptor's number.
+//! The name becomes the last part of the path, 15 bytes of it; by a descriptor alone it is the file's
+//! name (of a script its interpreter's), and on 5.10 the descriptor's number.
 //!
 //! `begin_new_exec` calls `__set_task_comm(me, kbasename(bprm->filename))`: the name that was asked
 //! for, so a symbolic link's own and a script's, not its interpreter's. For a descriptor
 //! `bprm->filename` is `/dev/fd/5`, whose last part is `5`. Since [c:comm-by-descriptor] (backported to
 //! the long-term series 6.1 and 6.12, not to 5.10) it is the name of the file's dentry: of a script its interpreter's
-//! (`start/script_descriptor`).
+//! (`start/script_descriptor`), unless a transparent entry of binfmt_misc (7.3) takes it.
 //!
 //! See execve(2), and prctl(2), `PR_SET_NAME`.
 

@@ -1,10 +1,10 @@
-//! The dumpable attribute becomes 1 again, and `fs.suid_dumpable` where ids change, capabilities grow or
-//! the file cannot be read; also where the real and the effective id differed before.
+//! The dumpable attribute becomes 1 again, and `fs.suid_dumpable` where effective ids change, permitted capabilities grow
+//! or the file cannot be read; also where the real and the effective id differed before.
 //!
-//! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file could not be read (`would_dump`
+//! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file or its ELF interpreter could not be read (`would_dump`
 //! put `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real ids differ, and 1 otherwise: it
-//! looks at what the ids are, not at whether they changed. prctl(2) speaks of a change only:
-//! of ids by a set-user-ID or set-group-ID program, and of capabilities that a file adds. Those are
+//! looks at what the ids are, not at whether they changed. Of a start prctl(2) names changes
+//! only: of ids by a set-user-ID or set-group-ID program, and of capabilities that a file adds. Those are
 //! seen later, by `commit_creds` (kernel/cred.c).
 //!
 //! execve(2) says what follows for everybody else: a process that made itself not dumpable is

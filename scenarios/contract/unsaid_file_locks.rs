@@ -1,5 +1,5 @@
-//! Locks of open file descriptions are kept with their descriptor. Record locks are kept too, except
-//! when the start closes another descriptor of the same file, or another process shares the descriptors.
+//! Locks of open file descriptions are kept with their descriptor. Record locks that the caller's table has
+//! are kept too, except when the start closes a descriptor of the same file, or another process shares the descriptors.
 //!
 //! A record lock belongs to the table of descriptors (`files_struct`). Before [c:unshare-files-late] (backported to
 //! 5.10.220) a process of several threads, which share the table, was given a copy of it at the start, and its

@@ -2,8 +2,8 @@
 //!
 //! They belong to `signal_struct`, which the process keeps; `exit_itimers`, which exec calls, is
 //! about POSIX timers in spite of its name. (SELinux stops them at a change of domain without the permission `siginh`:
-//! `clear_itimer`.) So alarm(2) before a start ends the program later, if
-//! it does not expect SIGALRM. The specification has timers among what is cleared
+//! `clear_itimer`.) So alarm(2) before a start may end the program later, by SIGALRM
+//! that it did not ask for. The specification has timers among what is cleared
 //! (`contract/effect_cleared`).
 //!
 //! See [c:setitimer-kept] and [c:alarm-kept].

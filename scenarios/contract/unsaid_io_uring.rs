@@ -1,5 +1,5 @@
 //! A request that waits in an io_uring is cancelled by its submitter's start, and the ring's
-//! descriptor is closed.
+//! descriptor is closed, unless its close-on-exec was taken away.
 //!
 //! `io_uring_task_cancel` does it. The ring is shared with the parent, which finds ECANCELED there
 //! while the new program still runs. It is not for the ring's descriptor: the submitter keeps that one open, and a request of a

@@ -1,4 +1,4 @@
-//! Memory locks are not kept: neither those on what was mapped nor the order to lock all to come.
+//! Locks of mlock(2) and mlockall(2) are not kept: neither those on what was mapped nor the order to lock all to come.
 //!
 //! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another after `exec_mmap`.
 //! That the order is not kept shows at a page which the new program maps itself: it is not locked (VmFlags in
@@ -10,7 +10,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "memory locks are not kept",
+    summary: "locks of mlock and mlockall are not kept",
     run,
     ..Scenario::DEFAULT
 };

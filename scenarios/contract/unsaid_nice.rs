@@ -1,6 +1,6 @@
 //! The nice value is kept, up and down, also when a set-user-ID file changes who it is.
 //!
-//! It is the thread's (`task_struct.static_prio`), which exec does not touch (of scheduling it has `sched_exec` choose a CPU). Of
+//! It is the thread's (`task_struct.static_prio`), which exec does not touch. Of
 //! several threads it is the caller's value that counts.
 //!
 //! See [c:nice-kept].

@@ -1,5 +1,8 @@
-//! The robust list is walked by the start: who waits for a futex of it learns that its owner has
-//! died, although the process lives.
+//! The robust list is walked by the start of a leader: who waits for a futex of it learns that its owner has
+//! died, although the process lives. (One waiter is woken.)
+//!
+//! When another thread calls it has the leader's id by then, its futexes bear its old one, and `handle_futex_death` passes them by:
+//! they stay owned by a thread that is gone (by source, and an experiment outside of this suite on a 6.18).
 //!
 //! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, which forgets the list as well; on 7.3 start and end of a
 //! process have one function for it, `mm_exit_exec_release`. The word is shared with the

@@ -1,12 +1,13 @@
 //! A script that is executed by a descriptor with close-on-exec cannot be opened by its
-//! interpreter, and the call fails with ENOENT before the interpreter is looked for.
+//! interpreter, and the call fails with ENOENT before the interpreter is looked for (unless an entry of
+//! binfmt_misc that is given descriptors takes the script).
 //!
 //! The interpreter would be given `/dev/fd/5`, which the start itself closes. `alloc_bprm` (in 5.10 and 6.1
 //! `bprm_execve`) notes it (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The
 //! errno says that a file is missing, which it is not.
 //!
 //! It is the same for a script below a directory's descriptor. Without close-on-exec the
-//! interpreter finds the script, and the descriptor stays open in it. A program by such a
+//! interpreter is given `/dev/fd/5`, and the descriptor stays open in it. An ELF program by such a
 //! descriptor runs.
 //!
 //! See execveat(2), BUGS.

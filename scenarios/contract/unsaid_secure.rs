@@ -1,20 +1,21 @@
-//! `AT_SECURE` is set where the start changed ids (up to 6.16 not where it made the effective ones the real ones), and where it gave
-//! capabilities to who is not root; also where ids differed before and still do.
+//! `AT_SECURE` is set where the start changed effective ids (but for the real ones: up to 6.16 never where it made them these, from 6.17 on
+//! not where it made the group this and the caller is in it), and where it gave capabilities to who is not root; also where real and
+//! effective ids differed before and still do.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
 //! id is not the old *real* one (`__is_setuid`; from [c:unsafe-exec] on written out, which asks for a change as
-//! well). A process whose two ids differ, as a set-user-ID program's do, gets it for every program
-//! without these bits that it starts, although nothing changes then. getauxval(3) names set-user-ID and
+//! well). A process whose two ids differ, as a set-user-ID program's may, gets it for every program
+//! without these bits that it starts. getauxval(3) names set-user-ID and
 //! set-group-ID programs and capabilities that are gained, most commonly, and security modules; ld.so(8)
 //! names ids that differ.
 //!
 //! A file's capabilities do not set it where the real user is root (`!__is_real(root_uid, new)` there), also when a root that had no
 //! capability gains all of them by this start.
 //!
-//! Of security modules AppArmor, SELinux and Smack set it where the ids stay: AppArmor where a rule that is not `unsafe` changes the
-//! profile, SELinux for a change of domain without the permission `noatsecure`, Smack for one to another label than at the fork.
+//! Of security modules AppArmor, SELinux, Smack and BPF (`bpf_bprm_opts_set`, not on 5.10) set it where the ids stay: AppArmor where a
+//! rule that is not `unsafe` names the profile, SELinux for a change of domain without the permission `noatsecure`, Smack for one to another label than at the fork.
 //!
-//! The set-user-ID bit alone does not count: a file of the caller's own changes nothing. See
+//! The set-user-ID bit alone does not count: a file of the caller's own changes no id. See
 //! getauxval(3), `AT_SECURE`.
 
 use nix::libc;

@@ -5,7 +5,8 @@
 //! is not there does not come to it. Which handlers there are depends on architecture, configuration and version: of the seven,
 //! the kernels of the table have three. They are tried in turn until one takes the file or gives another errno than
 //! ENOEXEC, binfmt_misc first (`insert_binfmt`); a script whose
-//! interpreter nobody knows has both files tried. Since [c:no-binfmt-modprobe] nobody asks modprobe, and nothing is tried twice.
+//! interpreter nobody knows has both files tried. Since [c:no-binfmt-modprobe] no format is asked of modprobe, and
+//! `search_binary_handler` goes through the handlers once.
 //!
 //! See [c:execve-scripts], and Documentation/admin-guide/binfmt-misc.rst.
 

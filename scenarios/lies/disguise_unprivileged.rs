@@ -4,7 +4,7 @@
 //! kernel/sys.c, by `capable`). `PR_SET_MM_MAP` does not come so far: `prctl_set_mm_map` asks for
 //! CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and in the user namespace of the process alone
 //! (`checkpoint_restore_ns_capable(current_user_ns())`). Who makes a user namespace has every capability in it
-//! (`set_cred_user_ns` in kernel/user_namespace.c), and anybody may make one where users may. The rest is the same: both go on to
+//! (`set_cred_user_ns` in kernel/user_namespace.c), and needs none to make one where users may. The rest is the same: both go on to
 //! `prctl_set_mm_exe_file`, which asks that the new file may be executed by who asks. That nothing of the old one is mapped any more
 //! is asked there too on 5.10, on the others by `replace_mm_exe_file` in kernel/fork.c, which then puts the new one in.
 //!

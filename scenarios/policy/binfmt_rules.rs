@@ -1,14 +1,14 @@
 //! What may be registered with binfmt_misc, and what is matched before it is enabled.
 //!
-//! With the flag `D` (7.3) an entry is made disabled: a file of its format is ENOEXEC until somebody writes 1 to the entry, so that
-//! whoever looks for new formats has to look at these writes as well as at registrations. An entry of type `B` names a handler in BPF
+//! With the flag `D` (7.3) an entry is made disabled: it takes no file until somebody writes 1 to the entry (here the exec is ENOEXEC),
+//! so that whoever looks for new formats has to look at these writes as well as at registrations. An entry of type `B` names a handler in BPF
 //! (EINVAL here on 7.3 as well: the kernel is built without `CONFIG_BINFMT_MISC_BPF`).
 //! `user.max_binfmt_misc_interpreters` limits how many interpreters each user of a namespace may hold open (flag `F`, or bound to an
 //! entry of type `B`): one more is ENOSPC. Up to 7.2 this letter and this type are not known, EINVAL, and there is no such limit.
 //!
 //! Finding: the interpreter's path may be a relative one, and is looked up from the working directory of whoever executes a file of that
-//! format (`open_exec`; with the flag `F`, of whoever registers it), also where it gets the file's rights (flag `C`): who may choose the
-//! directory chooses the program. 7.3 refuses that with `C` or `L`, unless the interpreter is held open (`create_entry` in
+//! format (`open_exec`; with the flag `F`, of whoever registers it), up to 7.2 also where it gets the file's rights (flag `C`): who may choose
+//! the directory chooses the program. 7.3 refuses that with `C` or `L`, unless the interpreter is held open (`create_entry` in
 //! fs/binfmt_misc.c).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.

@@ -3,10 +3,10 @@
 //! The process dies of SIGSEGV, whose action is a dump, and its limit allows one; but a dump is written by the format's own
 //! handler (`mm->binfmt`, asked for in `do_coredump`, `vfs_coredump` later), and the new memory map has no format until
 //! `load_elf_binary` has mapped the program and its ELF interpreter (`set_binfmt` in fs/binfmt_elf.c). The old image is gone, the new one is
-//! not there yet. What fails so returns no errno to anybody and leaves no dump, and the wait status has no core flag; a program
+//! not there yet. What fails so returns no errno to its caller and leaves no dump, and the wait status has no core flag; a program
 //! that the kernel has started and that faults by itself leaves a dump, of itself.
 //!
-//! What fails behind that leaves a dump as well, of a program of which no instruction was executed: here a stack that cannot grow
+//! What fails behind that can leave a dump, of a program of which no instruction was executed: here a stack that cannot grow
 //! for the table of arguments (`create_elf_tables`). From such a fault of the program itself it differs by the exec event, which is not there,
 //! by the errno at the end of the call (`sys_exit_execve`), and by the registers in the dump: the caller's (`start_thread` comes later).
 //!

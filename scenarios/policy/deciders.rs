@@ -14,7 +14,7 @@
 //! 5. what comes after both events: `i_writecount` (ETXTBSY), AppArmor, IMA, the format handlers.
 //!
 //! So a listener does not see every attempt: of a call that seccomp refuses, and of a file that
-//! permissions or Landlock do, it never hears. docs/deciders.md has the whole path.
+//! permissions (but for 2's exception) or Landlock do, it never hears. docs/deciders.md has the whole path.
 //!
 //! Finding: 5.10 has no Landlock, which came with 5.13: its calls are ENOSYS there.
 //!

@@ -1,8 +1,8 @@
 //! What the secure bits for interpreters do to an exec: nothing.
 //!
 //! `SECBIT_EXEC_RESTRICT_FILE` and `SECBIT_EXEC_DENY_INTERACTIVE` ([c:exec-securebits]) are a word between programs: an interpreter
-//! reads them and asks with `AT_EXECVE_CHECK` before it runs a script. The kernel keeps them through fork and exec, has
-//! their locks like those of the others (EPERM for a change), lets everybody set them, and refuses no exec for them. Up to 6.13 they are
+//! that heeds them asks with `AT_EXECVE_CHECK` before it runs a script. The kernel keeps them through fork and exec, has
+//! their locks like those of the others (EPERM for a change), lets everybody change them, and refuses no exec for them. Up to 6.13 they are
 //! unknown bits: EPERM (`cap_task_prctl` in security/commoncap.c). Who makes a user namespace loses them there, and their
 //! locks (`set_cred_user_ns` in kernel/user_namespace.c); 7.3.4 keeps both.
 //!

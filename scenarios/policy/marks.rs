@@ -4,7 +4,8 @@
 //! namespace is made of copies, so that a program which is started through either makes no event for
 //! it (`fsnotify` in fs/notify/fsnotify.c asks the marks of the path's mount, of its super block and of
 //! its inode). `FAN_MARK_FILESYSTEM` sees all of these, and so does a mark of the inode. None sees a file system whose
-//! super block comes after it; a second mount of a marked file system has the super block of the first.
+//! super block comes after it; a second mount of a marked file system that is on a block device has the super
+//! block of the first.
 //!
 //! What to do: mark file systems, not mounts; hear of new mounts (`FAN_MNT_ATTACH`, 6.15, or poll on
 //! `/proc/self/mountinfo`) and mark them before anything is started from there, which nothing promises.

@@ -2,7 +2,8 @@
 //!
 //! Closing it opens a file: `ovl_flush` flushes the file of the layer that is the present one. Where the descriptor still has the
 //! file of the layer before, the present one is opened first, by the thread that closes (`fs/overlayfs/file.c`; 5.10 has no such flush).
-//! So an exec asks a listener of the layers once more between its ELF interpreter and its libraries, past the point of no return.
+//! So, from 6.12 on, an exec asks a listener of the layers once more between its ELF interpreter and its libraries, past the point of no
+//! return.
 //!
 //! Finding: who is asked, and under which name, depends on where the kernel closes what is close-on-exec. 6.1 does not ask. 6.12, 7.2 and
 //! 7.3 close before `exec_mmap` ([c:close-on-exec-early]) and ask under the old exe; 6.16 to 7.0 close behind it and ask under the new exe

@@ -1,6 +1,7 @@
 //! A descriptor of an overlay's file that was copied up after it was opened, kept by the program to its end.
 //!
-//! As in `policy/overlay_closed` closing it opens the copy (`ovl_flush`), and here it is the end of the program that closes it.
+//! As in `policy/overlay_closed` closing it opens the copy (`ovl_flush`, which 5.10 does not have), and here it is the end of the program
+//! that closes it.
 //!
 //! Finding: the listener is asked when the process has no exe link any more, since `do_exit` gives up the memory (`exit_mm`) before
 //! the descriptors (`exit_files`). The end of the process waits for the answer; its comm is still there. 5.10 and 6.1 do not ask.

@@ -1,6 +1,6 @@
 //! A listener can change what an exec may do: a file that somebody writes to runs.
 //!
-//! A listener of `FAN_PRE_ACCESS` fills files in when they are read ([c:pre-access]), so that it has to
+//! A listener of `FAN_PRE_ACCESS` can fill files in when they are read ([c:pre-access]), and may then have to
 //! write to what is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) lets writers
 //! be where the file's open found such a listener ([c:hsm-writers]): ETXTBSY, which an exec of a file with writers gets otherwise,
 //! is waived for everybody's writers, and what runs can be written to.

@@ -1,7 +1,7 @@
 //! A listener whose queue is full is not asked: the program runs.
 //!
-//! A group without `FAN_UNLIMITED_QUEUE` holds as many events as `fs.fanotify.max_queued_events` says,
-//! 16384 if nobody changed it. A permission event that finds it full is dropped, and whoever would
+//! A group without `FAN_UNLIMITED_QUEUE` holds as many events as `fs.fanotify.max_queued_events` says
+//! when it is made, 16384 if nobody changed it. A permission event that finds it full is dropped, and whoever would
 //! have waited for its answer goes on (`fanotify_handle_event` in fs/notify/fanotify/fanotify.c: an
 //! event that was not queued is destroyed and the result is 0); all that is read of it is one
 //! `FAN_Q_OVERFLOW`. Here the limit is three and nobody reads: of six execs three are held and three

@@ -13,7 +13,8 @@
 //! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers
 //! of a program are refused the exec is ENOEXEC, so that glibc's execvp(3) takes the program for a script and has /bin/sh run it as one
 //! (bash and dash, when they start it, look at its first bytes themselves and refuse: 126); where those of its ELF interpreter
-//! are, it is ELIBBAD. A policy on reads that means to refuse an exec has to do it at the first read of a file.
+//! are, it is ELIBBAD. A policy on reads whose refusal is to be told as one does best to refuse at the first read of
+//! a file.
 //!
 //! Finding: from 6.17 on such a listener, of whatever class, has a file run that somebody writes to: a file of which reads are asked
 //! (`FMODE_FSNOTIFY_ACCESS_PERM`) counts as one that is filled in (`FMODE_FSNOTIFY_HSM`, include/linux/fs.h of 7.2 and 7.3), and for those

@@ -1,7 +1,7 @@
 //! A tracer that a filter calls at each exec (`SECCOMP_RET_TRACE`) does not get every child that has the filter.
 //!
 //! The filter goes on to each child (`copy_seccomp` in kernel/fork.c). The tracer follows what its tracee starts
-//! (`PTRACE_O_TRACEFORK` and its like), but not with `CLONE_UNTRACED`, which any process may pass: `kernel_clone`
+//! (`PTRACE_O_TRACEFORK` and its like), but not with `CLONE_UNTRACED` (and no `CLONE_PTRACE`), which any process may pass: `kernel_clone`
 //! in kernel/fork.c then leaves the tracer out. What becomes of an exec of that child is decided when it makes the call
 //! (`__seccomp_filter` in kernel/seccomp.c): without a tracer that has asked for `PTRACE_O_TRACESECCOMP` it is ENOSYS. So nobody
 //! executes unseen in this way, unless another one is that tracer, the child's maker for example, or the child puts on a filter

@@ -1,6 +1,7 @@
 //! An exec of an empty file: ENOEXEC, after both events.
 //!
-//! The kernel has opened it by the time it finds nothing in it; no format takes it.
+//! The kernel has opened it by the time it finds nothing in it; no format takes it here (one of binfmt_misc could, by an
+//! extension).
 //!
 //! See execve(2), ENOEXEC.
 

@@ -1,6 +1,6 @@
 //! An exec on a mount with `noexec`: EACCES, and no step.
 //!
-//! The flag belongs to the mount, not to the file system: the same file is executable through another
+//! The flag belongs to the mount, not to the file system: the same file may be executable through another
 //! mount. Refused by `path_noexec` in `may_open` (fs/namei.c, since [c:noexec-early], on all kernels of
 //! the table; before that in `do_open_execat`, fs/exec.c, when the file was open).
 //!

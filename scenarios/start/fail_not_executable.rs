@@ -1,6 +1,7 @@
 //! An exec of a file that nobody may execute: EACCES, and no step, even for root.
 //!
-//! The mode is checked before the open (`may_open`, `inode_permission`), and so before fanotify.
+//! The mode is checked before the open (`may_open`, `inode_permission`), and so before fanotify; not where a file
+//! system opens at once what it looks up (`gfs2_atomic_open`).
 //!
 //! See execve(2), EACCES.
 

@@ -5,8 +5,8 @@
 //!
 //! Finding: setuid compares before it counts the process for its new user. On 5.10 it compares with
 //! `>=` (`set_user` in kernel/sys.c): a user without a process is over a limit of 0 already. Since
-//! [c:nproc-ucounts] it compares with `>` (`flag_nproc_exceeded` from 6.1 on): the first process of a
-//! user passes whatever the limit, and the program starts.
+//! [c:nproc-ucounts] it compares with `>` (`flag_nproc_exceeded` from 6.1 on): a user without
+//! a process is not over a limit of 0 (outside of user namespaces), and the program starts.
 //!
 //! See [c:execve-eagain].
 

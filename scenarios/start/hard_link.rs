@@ -1,7 +1,7 @@
 //! A program started by a second name of the same file.
 //!
-//! Events and exe show the name that was used: to an observer of paths it is another program. Only
-//! the inode would tell that it is the same file.
+//! Events and exe show the name that was used: to an observer of paths it is another program. The
+//! inode tells that it is the same file.
 //!
 //! See link(2).
 

@@ -3,7 +3,7 @@
 //! To the kernel this is the everyday case. The ELF interpreter opens the preloaded library, found
 //! through `/etc/ld.so.cache`, before those that the program names itself; all of them, and what
 //! the preloaded one needs, are opened under the new exe. Nothing in an event tells a preloaded library from
-//! another one; its place in the order does, and the environment.
+//! another one; its place in the order may, or the environment.
 //!
 //! See [c:ld-preload].
 

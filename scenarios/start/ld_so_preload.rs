@@ -1,7 +1,6 @@
-//! A library that is preloaded into every program that glibc's loader loads, by `/etc/ld.so.preload`.
+//! A library that glibc's loader preloads because `/etc/ld.so.preload` names it.
 //!
-//! The loader of glibc opens the list under the new exe, for every program that it loads (static
-//! programs have no loader), here before the cache. Where there is no such file, or none that the real
+//! The loader of glibc opens the list under the new exe, here before the cache. Where there is no such file, or none that the real
 //! user may read, it opens none (access(2) first, `dl_main` in elf/rtld.c), so that its mere appearance
 //! in trails is worth a look.
 //!

@@ -6,8 +6,8 @@
 //! is not a path, `/memfd:NAME (deleted)`. A policy that knows programs by their events has none
 //! for this one.
 //!
-//! Finding: comm, as in `start/fexecve`: the descriptor's number, or `memfd:NAME` where it is taken
-//! from the file.
+//! Finding: comm, as in `start/fexecve`: the descriptor's number, or `memfd:NAME`, cut to 15
+//! characters, where it is taken from the file.
 //!
 //! See memfd_create(2); mm/memfd.c.
 

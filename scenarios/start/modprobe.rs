@@ -4,8 +4,8 @@
 //! names, through a worker, and lets the process wait (`__request_module` in kernel/kmod.c, later kernel/module/kmod.c,
 //! `UMH_WAIT_PROC`). Until its own point of no return the helper
 //! has no exe link and a worker's comm, as in `start/core_pattern_kworker`; its parent is the worker, which waits for it (of a
-//! helper that nobody waits for to the end it is kthreadd). Nothing leads from it to the process that caused it: its arguments
-//! name the family alone.
+//! helper that nobody waits for to the end it is kthreadd). Neither its parent nor its arguments, which name the
+//! family alone, lead to the process that caused it.
 //!
 //! See socket(2), Documentation/admin-guide/sysctl/kernel.rst, `modprobe`.
 

@@ -2,8 +2,8 @@
 //!
 //! A private bind mount puts `true` over another file. The mark on the file system sees the exec,
 //! but the path is that of the private mount: the monitor that opens this path itself gets another
-//! file. The descriptor of the event leads to the right one, and so does the path below `/proc/PID/root` as long as the process
-//! is in that namespace.
+//! file. The descriptor of the event leads to the right one, and so does here the path below `/proc/PID/root` as long as the
+//! process is in that namespace.
 //!
 //! See mount_namespaces(7), fanotify(7), `fd`.
 

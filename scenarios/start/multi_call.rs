@@ -1,8 +1,8 @@
 //! A program that is many, started by the link of one: busybox as `true`.
 //!
-//! In the trail exe and path are busybox's, whichever of its commands runs; what it does is decided by argv[0].
-//! That is the path of the link here, whose name shows in comm; a caller may give another. A policy by
-//! path allows all of its commands or none.
+//! In the trail exe and path are busybox's, whichever of its commands runs; what it does is decided by argv[0] here.
+//! That is the path of the link, whose name shows in comm; a caller may give another. A policy by exe, or
+//! by the path of the event, allows all of its commands or none.
 
 use crate::scenario::{Exec, Scenario, System};
 

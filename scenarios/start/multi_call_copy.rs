@@ -1,6 +1,6 @@
 //! A program that is many, started from a copy of it: busybox as `true`.
 //!
-//! exe and path are the copy's. Nothing in an event says that it is busybox: path and inode are others, the
+//! exe and path are the copy's. Path and inode of an event do not say that it is busybox: they are others, the
 //! contents are the same.
 //!
 //! See `start/multi_call` for a symbolic link.

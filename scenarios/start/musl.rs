@@ -2,7 +2,7 @@
 //!
 //! The kernel's part is that of every dynamically linked program. The loader's part is shorter:
 //! musl's libc is the loader itself, so that for a program that needs nothing else, with nothing preloaded, neither a cache nor
-//! a library is opened, and nothing at all is seen under the new exe.
+//! a library is opened, and, as this one opens nothing itself, nothing at all is seen under the new exe.
 //!
 //! See elf(5), `PT_INTERP`; musl's `ldso/dynlink.c`, `load_library`.
 

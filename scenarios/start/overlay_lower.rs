@@ -5,9 +5,9 @@
 //! is the path on the overlay.
 //!
 //! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event of
-//! the layer told of the program: who watched only the layers of containers saw none of their programs.
-//! Commit [c:overlay-layers] ended it: since then the layer's file has both events, under a path that
-//! on the host leads nowhere or, as here, to another file (unless the layer is `/` itself).
+//! the layer told of the program: who watched only the layers of containers saw no exec through the
+//! overlay. Commit [c:overlay-layers] ended it: since then the layer's file has both events, under a
+//! path that here leads to another file on the host.
 //!
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.

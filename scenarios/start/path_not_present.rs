@@ -1,13 +1,13 @@
 //! The path of an exec lies on a page that nobody has read yet.
 //!
-//! The kernel copies the path when the call begins (`getname`), and where the page is not in the
-//! table of the process it takes the fault and goes on. Who reads the path at the entry of the call, in a
+//! The kernel copies the path when the call begins (`getname`), and where the page is mapped, as here, and is only not in
+//! the table of the process, it takes the fault and goes on. Who reads the path at the entry of the call, in a
 //! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
 //! can be on such a page when their first use is the call.
 //!
 //! One of the observers here reads it that way, `exec-fork-chdir`, for calls that fail: of one with such a path it
-//! tells none. Of a program that starts, as here, it tells what the kernel has copied, as most do. The tracepoint of
-//! the call has the address alone before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in
+//! tells none. Of a program that starts, as here, it tells what the kernel has copied. The tracepoint of the
+//! call has the address alone before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in
 //! kernel/trace/trace.c); a tracer that has stopped the process brings the page in itself.
 //!
 //! See bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.

@@ -1,7 +1,8 @@
 //! A program that is the first process of a pid namespace.
 //!
 //! Events carry the id that the process has in the monitor's namespace (`fanotify_alloc_event` keeps it
-//! as a `struct pid`; `pid_vnr` translates): nothing in them shows that it calls itself 1 (`NSpid` in `/proc/PID/status` does).
+//! as a `struct pid`; `pid_vnr` translates): nothing in those of the monitor shows that it calls itself 1 (`NSpid` in
+//! `/proc/PID/status` does, and in the fdinfo of a pidfd, which events have with `FAN_REPORT_PIDFD` alone).
 //!
 //! See pid_namespaces(7), fanotify(7) `pid`.
 

@@ -1,8 +1,8 @@
 //! A program started in a mount namespace whose root is another mount, as in a container.
 //!
-//! The new root is a bind mount of a directory of the fixture. The monitor, in another namespace, reaches that mount through
-//! the process (`/proc/PID/root`) and by no path of its own: the kernel prints the path from the root of that namespace,
-//! `/busybox`, and an observer that takes it for a path of its own finds another file or, as here, none.
+//! The new root is a bind mount of a directory that the scenario makes in `/tmp`. The monitor, in another namespace, reaches that
+//! mount through the process (`/proc/PID/root`), and none of its own mounts is that one: the kernel prints the path from the root
+//! of that namespace, `/busybox`, and an observer that takes it for a path of its own can find another file, and here finds none.
 //!
 //! See pivot_root(2); `prepend_path` in fs/d_path.c.
 

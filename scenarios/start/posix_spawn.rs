@@ -1,5 +1,4 @@
-//! A program started by posix_spawn(3), which in glibc is clone3(2), or clone(2) where that is missing,
-//! with `CLONE_VM | CLONE_VFORK`, and an exec.
+//! A program started by posix_spawn(3), which in glibc since 2.24 is a clone with `CLONE_VM | CLONE_VFORK`, and an exec.
 //!
 //! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
 //! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.

@@ -1,7 +1,7 @@
 //! A program started by the path of a descriptor, `/proc/self/fd/5`.
 //!
-//! It looks like fexecve(3), which is made so where execveat(2) is missing; to the kernel it is an
-//! everyday path with a link in it. comm is the last part of that path, `5`, on every kernel: the
+//! It looks like fexecve(3), which is made so where execveat(2) is missing; to the kernel it is a
+//! path, and a magic link in it leads to the file (`nd_jump_link`). comm is the last part of that path, `5`, on every kernel: the
 //! repair that `start/fexecve` tells of is for the empty path only.
 //!
 //! See proc_pid_fd(5).

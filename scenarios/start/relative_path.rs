@@ -1,7 +1,7 @@
 //! A program by a relative path, from another working directory.
 //!
-//! Permission events show the whole path, whatever was typed: the kernel prints where the file is, not
-//! how it was reached. comm is the last part of what was typed.
+//! Permission events show the whole path, and not what was typed: the kernel puts it together from the names of the directories
+//! and mounts that the walk ended at (`d_path`). comm is the last part of what was typed.
 //!
 //! See path_resolution(7).
 

@@ -1,7 +1,7 @@
 //! A program that says itself where its libraries are (`DT_RUNPATH`).
 //!
-//! The loader looks there before it opens the cache: an ordinary program, with nothing in its
-//! environment, runs with a library from `/tmp`.
+//! The loader looks there before it opens the cache: an ordinary program, with no variable
+//! of the loader's in its environment, runs with a library from `/tmp`.
 //!
 //! See [c:ld-so-runpath].
 

@@ -1,8 +1,8 @@
 //! A script whose first line has an argument for the interpreter.
 //!
-//! What the kernel has read of the line after the interpreter's name is passed as one argument, without the blanks around it
-//! (`load_script` in fs/binfmt_script.c), here `-e -u` in one piece, which bash refuses: it exits with
-//! an error and never opens the script. The kernel's part is that of any script; what a program is told shows in
+//! What the kernel has read of the line after the interpreter's name, to the first NUL, is passed as one argument, without the
+//! blanks around it (`load_script` in fs/binfmt_script.c), here `-e -u` in one piece, which bash refuses: it exits with
+//! an error and never opens the script. The kernel's part is that of `start/shebang`; what a program is told shows in
 //! `identity/script_argument`.
 //!
 //! See [c:execve-scripts].

@@ -1,6 +1,6 @@
 //! A script executed by a descriptor that is closed on exec.
 //!
-//! The interpreter could not open the script by the only name that the kernel can give it,
+//! The interpreter could not open the script by the name that the kernel would give it,
 //! `/dev/fd/5`, so that `load_script` (fs/binfmt_script.c) answers ENOENT when it sees
 //! `BINPRM_FLAGS_PATH_INACCESSIBLE`. The script was opened and asked for by then; the interpreter
 //! was not.

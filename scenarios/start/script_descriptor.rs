@@ -5,9 +5,8 @@
 //! path. See `start/script_cloexec_descriptor` for one that is closed.
 //!
 //! Finding: comm. `5`, the descriptor, where [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to
-//! 5.10) is missing. Elsewhere it is taken from the file that is executed in the end: it is the
-//! interpreter's, `bash`, and not the script's, which a script by path gives its process
-//! (`start/shebang`).
+//! 5.10) is missing. Elsewhere it is the name of the interpreter's file, `bash`, and not the script's,
+//! which a script by path gives its process (`start/shebang`).
 //!
 //! See [c:execveat-bugs].
 

@@ -3,9 +3,8 @@
 //! The kernel opens one after the other under the exe of the caller, each with `execute` and
 //! `open`: the script, its interpreter, that one's interpreter, and the ELF interpreter of the last.
 //! (`exec_binprm` in fs/exec.c goes round once for each of the first three; the fourth is opened in
-//! the third round, by `load_elf_binary`.) comm is the name of the first script; only the last
-//! interpreter of a script ever becomes exe. bash then opens the inner script, which it was given as
-//! its argument.
+//! the third round, by `load_elf_binary`.) comm is the name of the first script; of the three only
+//! the last becomes exe. bash then opens the inner script, which it was given as its argument.
 //!
 //! See [c:execve-script-of-script].
 

@@ -1,7 +1,7 @@
 //! A process that wants another file as its exe, by prctl(2) `PR_SET_MM_EXE_FILE`.
 //!
-//! The kernel refuses with EBUSY while the old program is still mapped (`replace_mm_exe_file` in kernel/fork.c, on 5.10
-//! `prctl_set_mm_exe_file` in kernel/sys.c): a program has to leave its own file before it may take another name. It opens
+//! The kernel refuses a file that passes its checks with EBUSY while there is a mapping with the path of the old exe
+//! (`replace_mm_exe_file` in kernel/fork.c, on 5.10 `prctl_set_mm_exe_file` in kernel/sys.c), as there is here. It opens
 //! nothing and asks no listener (`file_permission` asks for the x bit, and security modules); the one step is our own open of
 //! the file. That exe can be changed at all makes it a claim of the process and no proof.
 //!

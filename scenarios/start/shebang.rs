@@ -1,8 +1,8 @@
 //! A script whose first line names its interpreter.
 //!
-//! The kernel opens the script, reads its first line (`load_script` in fs/binfmt_script.c), opens
-//! the interpreter (`open_exec`) and then that one's ELF interpreter, all under the exe of the
-//! caller. exe becomes the interpreter, never the script; comm becomes the script's name, because
+//! The kernel opens the script, reads its first 256 bytes (`prepare_binprm`) and finds the first line in them (`load_script` in
+//! fs/binfmt_script.c), opens the interpreter (`open_exec`) and then that one's ELF interpreter, all under the exe of the
+//! caller. exe becomes the interpreter, and not the script; comm becomes the script's name, because
 //! it is taken from the path that was executed (`begin_new_exec`). The interpreter then opens the
 //! script a second time, to read it, with an `open` and no `execute`.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Each is a process of its own that opens nothing and has ended before the next one begins. Who looks into `/proc` at each of
 //! their steps finds the shell there at every one, and afterwards nobody: they have no step after the exec. Who is told of
-//! each exec inside the kernel has all four; IMA, which notes a content once, has the first.
+//! each exec inside the kernel has all four; IMA, which notes a content once under the same name, has the first.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 

@@ -1,6 +1,6 @@
 //! A program started in a user namespace of its own, without any mapping.
 //!
-//! The events are those of every program. The process sees itself as the overflow user; to files it is
+//! The events are those of the same program outside of one. The process sees itself as the overflow user; to files it is
 //! who it was (`acl_permission_check` in fs/namei.c compares kernel ids), and the owner's bits still
 //! count. What root has lost is the way around them: of another user's file of mode 0700 it gets EACCES.
 //!

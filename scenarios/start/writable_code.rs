@@ -1,6 +1,6 @@
 //! A program whose code is mapped writable, read first and executed twice.
 //!
-//! Nothing of the exec depends on that. The stages do: the kernel puts no uprobe into code that is mapped writable (`valid_vma` in
+//! The stages depend on that: the kernel puts no uprobe into code that is mapped writable (`valid_vma` in
 //! kernel/events/uprobes.c), so that its first instruction is not seen. Each start has to say so, or it reads as one that
 //! never came to its first instruction.
 

@@ -1,7 +1,7 @@
 //! A thread that is not the leader executes a program and is held at it, while the leader renames
 //! itself and goes on.
 //!
-//! exe is that of all of them, because they share one memory; the leader's comm is whatever the leader
+//! exe is that of all of them, because they share one memory; the leader's comm is whatever one of them
 //! says. Only after the point of no return is there one thread, with the process's id and the
 //! program's name.
 //!

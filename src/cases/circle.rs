@@ -1,7 +1,7 @@
 //! A file that env(1) interprets without being given an argument is what env(1) executes next, and so for ever:
 //! that is no case but a machine's whole time.
 
-use crate::case::{Case, Made};
+use crate::case::Case;
 use crate::model::{Image, first_line};
 
 const ENV: &str = "/usr/bin/env";
@@ -15,30 +15,31 @@ pub(super) fn break_up(case: &mut Case) {
             continue;
         };
         if let Some((interpreter, None)) = first_line(&Image::of(text.as_bytes()).head)
-            && is_env(&interpreter, &case.files)
+            && is_env(&interpreter, case)
         {
             let argued = text.replacen(&interpreter, &format!("{interpreter} true"), 1);
             case.files[at].text = Some(argued);
         }
     }
-    for format in &mut case.formats {
-        let fields: Vec<&str> = format.rule.rsplitn(3, ':').collect();
+    for at in 0..case.formats.len() {
+        let fields: Vec<&str> = case.formats[at].rule.rsplitn(3, ':').collect();
         if let [flags, interpreter, what] = fields[..]
-            && is_env(interpreter, &case.files)
+            && is_env(interpreter, case)
         {
-            format.rule = format!("{what}:/usr/bin/true:{flags}");
+            case.formats[at].rule = format!("{what}:/usr/bin/true:{flags}");
         }
     }
 }
 
 /// Whether this path leads to env(1), or to a copy of it.
-fn is_env(path: &str, files: &[Made]) -> bool {
-    let mut path = whole(path);
+fn is_env(path: &str, case: &Case) -> bool {
+    let directory = case.exec.directory.as_deref().unwrap_or("/");
+    let mut path = whole(path, directory);
     for _ in 0..LONGEST {
         if path == ENV {
             return true;
         }
-        let Some(made) = files.iter().find(|made| made.path == path) else {
+        let Some(made) = case.files.iter().find(|made| made.path == path) else {
             return false;
         };
         if made.copy.as_deref() == Some(ENV) {
@@ -47,18 +48,16 @@ fn is_env(path: &str, files: &[Made]) -> bool {
         let Some(next) = made.symlink.as_ref().or(made.hardlink.as_ref()) else {
             return false;
         };
-        path = whole(next);
+        let (above, _) = path.rsplit_once('/').unwrap_or_default();
+        path = whole(next, above);
     }
     false
 }
 
-/// The path without `.`, `..` and empty names; what is relative begins in `/tmp`, as all files here.
-fn whole(path: &str) -> String {
-    let mut names: Vec<&str> = if path.starts_with('/') {
-        Vec::new()
-    } else {
-        vec!["tmp"]
-    };
+/// The path without `.`, `..` and empty names; what is relative begins in a directory.
+fn whole(path: &str, directory: &str) -> String {
+    let begin = if path.starts_with('/') { "" } else { directory };
+    let mut names: Vec<&str> = begin.split('/').filter(|name| !name.is_empty()).collect();
     for name in path.split('/') {
         match name {
             "" | "." => (),
@@ -72,7 +71,7 @@ fn whole(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::Registered;
+    use crate::case::{Made, Registered};
 
     fn file(path: &str, change: impl FnOnce(&mut Made)) -> Made {
         let mut made = Made {
@@ -123,6 +122,23 @@ mod tests {
     fn a_copy_is_env() {
         let copy = file("/tmp/b", |made| made.copy = Some(ENV.to_owned()));
         assert_eq!(broken_up("#!/tmp/b\n", &[copy]), "#!/tmp/b true\n");
+    }
+
+    #[test]
+    fn a_relative_name_begins_where_the_caller_is() {
+        let copy = file("/tmp/b", |made| made.copy = Some(ENV.to_owned()));
+        let mut case = Case {
+            files: vec![script("#!tmp/b\n"), copy],
+            ..Case::default()
+        };
+        break_up(&mut case);
+        assert_eq!(case.files[0].text.as_deref(), Some("#!tmp/b true\n"));
+        case.files[0] = script("#!b\n");
+        break_up(&mut case);
+        assert_eq!(case.files[0].text.as_deref(), Some("#!b\n"));
+        case.exec.directory = Some("/tmp".to_owned());
+        break_up(&mut case);
+        assert_eq!(case.files[0].text.as_deref(), Some("#!b true\n"));
     }
 
     #[test]

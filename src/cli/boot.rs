@@ -1,6 +1,6 @@
 //! `exetrail boot`: a shell, or one command, in a kernel, with files in and out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -178,6 +178,7 @@ fn run(
     let mut unset = None;
     let mut failed = None;
     let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut whole = BTreeSet::new();
     let mut problems = Vec::new();
     let status = suite.command(target, bench, stop, &mut |message| {
         match message {
@@ -192,13 +193,10 @@ fn run(
                 Stream::Stderr => drop(std::io::stderr().write_all(&bytes)),
             },
             Message::Piece { place, bytes } => archives.entry(place).or_default().extend(bytes),
-            Message::Fetched {
-                place,
-                result: Err(reason),
-            } => {
-                archives.remove(&place);
-                problems.push(format!("{place}: {reason}"));
-            }
+            Message::Fetched { place, result } => match result {
+                Ok(()) => drop(whole.insert(place)),
+                Err(reason) => problems.push(format!("{place}: {reason}")),
+            },
             _ => {}
         }
         match failed {
@@ -212,7 +210,9 @@ fn run(
         return Err(error);
     }
     for wanted in &args.fetch {
-        if let Some(archive) = archives.get(&wanted.guest) {
+        // What was on its way when the time was over is none.
+        let archive = archives.get(&wanted.guest);
+        if let Some(archive) = archive.filter(|_| whole.contains(&wanted.guest)) {
             fetched::unpack(archive, wanted)?;
         }
     }
@@ -238,7 +238,9 @@ fn run(
         (Some(status), _) => ExitCode::from(status),
         (None, limit) => {
             let limit = limit.unwrap_or_default();
-            tell!("exetrail: the command did not end within {limit} s");
+            tell!(
+                "exetrail: the command, and what it was to bring back, did not end within {limit} s"
+            );
             ExitCode::from(OVER)
         }
     })

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 use super::apt::Apt;
 use super::contents::{Contents, Trust};
 use super::work::{Work, put_in_place};
-use crate::files;
 use crate::vm::word;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,25 +38,25 @@ pub fn fetch_packages(cache: &Path, suites: &[String], names: &[String]) -> Resu
         .collect();
     let place = cache.join("packages").join(key);
     let found = super::read_description::<Description>(cache, &place.join("packages.json"))?;
-    match found {
-        Some(found) => found
-            .contents
-            .verify(&place, Trust::Stamps)
-            .with_context(|| {
+    let contents = match found {
+        Some(found) => {
+            let used = found.contents.verify(&place, Trust::Stamps);
+            used.with_context(|| {
                 format!(
                     "the packages are not used: remove {} to fetch them again",
                     place.display()
                 )
-            })?,
+            })?;
+            found.contents
+        }
         None => download(cache, suites, &names, &place)?,
-    }
-    let all = files::list(&place)?.into_iter();
-    Ok(all
-        .filter(|path| path.extension().is_some_and(|end| end == "deb"))
-        .collect())
+    };
+    // Whatever else lies there was not fetched.
+    let packages = contents.names().filter(|name| name.ends_with(".deb"));
+    Ok(packages.map(|name| place.join(name)).collect())
 }
 
-fn download(cache: &Path, suites: &[String], names: &[String], place: &Path) -> Result<()> {
+fn download(cache: &Path, suites: &[String], names: &[String], place: &Path) -> Result<Contents> {
     tell!(
         "packages: fetching {} and what they depend on",
         names.join(", ")
@@ -82,5 +81,6 @@ fn download(cache: &Path, suites: &[String], names: &[String], place: &Path) -> 
         serde_json::to_vec_pretty(&description)?,
     )
     .context("failed to describe the packages")?;
-    put_in_place(&new, place)
+    put_in_place(&new, place)?;
+    Ok(description.contents)
 }

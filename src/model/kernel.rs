@@ -107,7 +107,7 @@ struct Execve<'a, 'o> {
     /// The file that the process is said to be (binfmt_misc, `T`).
     transparent: Option<File>,
     /// What stands in for the ELF interpreter (binfmt_misc, `L`).
-    loader: Option<String>,
+    loader: Option<File>,
 }
 
 /// What one format handler says of a file.

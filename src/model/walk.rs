@@ -71,12 +71,13 @@ pub fn walk(
         match look(files, &place)? {
             Node::Link(target, owner) if follow || directory || !rest.is_empty() => {
                 Rule::LinkFollowed.applies(true);
-                if rest.is_empty() && Rule::LinkForbidden.applies(is_kept(caller, owned, owner)) {
-                    return Err("EACCES");
-                }
+                // Counted first: `reserve_stack` comes before `may_follow_link`.
                 links += 1;
                 if Rule::TooManyLinks.applies(links > LINKS) {
                     return Err("ELOOP");
+                }
+                if rest.is_empty() && Rule::LinkForbidden.applies(is_kept(caller, owned, owner)) {
+                    return Err("EACCES");
                 }
                 place.pop();
                 // So is what a link at the end leads to, by its own last slash.

@@ -128,10 +128,16 @@ pub fn die_with_parent() -> nix::Result<()> {
 ///
 /// The thread must live until the child is reaped.
 pub fn on_exec(command: &mut Command) -> &mut Command {
-    let prepare = || {
+    let parent = nix::unistd::getpid();
+    let prepare = move || {
         reset_signals()?;
         die_with_parent()?;
-        Ok(())
+        // One that ended before was not waited for. It has no number in a pid namespace of the child's own.
+        let now = nix::unistd::getppid();
+        match now == parent || now.as_raw() == 0 {
+            true => Ok(()),
+            false => Err(Errno::ESRCH.into()),
+        }
     };
     // SAFETY: between fork and exec only system calls are made, nothing is allocated or locked.
     unsafe { command.pre_exec(prepare) }

@@ -9,12 +9,12 @@ use crate::arch;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KernelInfo {
-    /// The id: `6.12`, which stands for the series' release in the kernel table.
+    /// The id: the series, such as `6.12`, whatever release of it was run.
     pub id: String,
     /// What uname(2) says, such as `6.12.107+deb13-cloud-amd64`.
     pub release: String,
-    /// What the distribution calls this build of the release: `cloud`, `rt`; `generic` where it
-    /// says nothing.
+    /// What the release has behind its numbers, such as `cloud` or `rt`; `generic` where there is
+    /// nothing.
     pub flavour: String,
     /// Its architecture, as [`arch::NAME`] has it.
     pub arch: String,

@@ -24,6 +24,8 @@ impl Execve<'_, '_> {
             Rule::Unreadable.applies(true);
             return Err(errno(unreadable));
         }
+        // `exec_binprm` lets go of one that nobody took.
+        self.loader = None;
         for handler in [Self::load_misc, Self::load_script, Self::load_elf] {
             match handler(self, file, filename, interp)? {
                 Handler::NotMine => {}
@@ -52,8 +54,8 @@ impl Execve<'_, '_> {
         Rule::MiscMatches.applies(true);
         let has = |flag: char| format.flags.contains(flag);
         if Rule::MiscLoader.applies(has('L')) {
-            // The ELF handler comes to it, and finds its interpreter replaced.
-            self.loader = Some(format.interpreter.clone());
+            // It is opened now, whatever the file is; the ELF handler finds its interpreter replaced.
+            self.loader = Some(self.open_format(format)?);
             return Ok(Handler::NotMine);
         }
         if Rule::MiscTransparent.applies(has('T')) {
@@ -152,7 +154,7 @@ impl Execve<'_, '_> {
                 Rule::InterpreterCut.applies(true);
                 return Err(errno("EIO"));
             }
-            (Some(_), Some(loader)) => Some(self.open_interpreter(&loader)?),
+            (Some(_), Some(loader)) => Some(loader),
             (Some(Interpreter::Path(path)), None) => Some(self.open_interpreter(path)?),
         };
         if let Some(interpreter) = &interpreter {
