@@ -230,9 +230,14 @@ fn dies_of_a_core_signal(rig: &Rig) -> Result<()> {
     let control = control.status().context("failed to run sh")?;
     let storm = Storm::start(rig);
     for signal in [Signal::SIGABRT, Signal::SIGQUIT, Signal::SIGTRAP] {
-        let mut watch = Watch::start(rig, &[], Stdio::null())?;
+        let mut command = Watch::command(&[], &rig.watched());
+        // A shell has what it starts in the background ignore SIGQUIT, and so do all that come of that.
+        exetrail::sys::with_clean_signals(&mut command);
+        let mut watch = Watch::of(command, Stdio::null())?;
+        watch.begins()?;
         watch.kill_monitor(signal)?;
-        let said = watch.ends_unwatched()?;
+        let said = watch.ends_unwatched();
+        let said = said.with_context(|| format!("after {signal}"))?;
         ensure!(said.contains(signal.as_str()), "{signal}: {said}");
         ensure!(!said.contains("dumped"), "{signal}: it dumped core");
         storm.goes_on()?;

@@ -4,8 +4,9 @@
 //! `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which it may be
 //! without a change (see `contract/unsaid_secure`). Capabilities that a file gives set it too, unless the real user is root
 //! (`cap_bprm_creds_from_file`): then the signal is kept where root has them before, whatever prctl(2) says of such a file.
-//! `commit_creds` (kernel/cred.c) clears it besides where the permitted capabilities grow. SELinux clears it at each change of domain (`selinux_bprm_committing_creds`), AppArmor at one
-//! of profile, unless the new one is unconfined (`apparmor_bprm_committing_creds`).
+//! `commit_creds` (kernel/cred.c) clears it besides where the permitted capabilities grow. SELinux clears it at
+//! each change of domain (`selinux_bprm_committing_creds`), AppArmor at one of profile, unless the new
+//! one is unconfined (`apparmor_bprm_committing_creds`).
 //!
 //! The signal is the thread's (`task_struct.pdeath_signal`), not the process's, and `de_thread` does
 //! not carry it over from the leader: when a thread calls that has not asked for it itself, the

@@ -1,6 +1,6 @@
 //! A script that is executed by a descriptor with close-on-exec cannot be opened by its
-//! interpreter, and the call fails with ENOENT before the interpreter is looked for (unless an entry of
-//! binfmt_misc that is given descriptors takes the script).
+//! interpreter, and the call fails with ENOENT before the interpreter is looked for (unless a
+//! transparent entry of binfmt_misc, 7.3, takes the script).
 //!
 //! The interpreter would be given `/dev/fd/5`, which the start itself closes. `alloc_bprm` (in 5.10 and 6.1
 //! `bprm_execve`) notes it (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The

@@ -1,6 +1,5 @@
-//! `AT_SECURE` is set where the start changed effective ids (but for the real ones: up to 6.16 never where it made them these, from 6.17 on
-//! not where it made the group this and the caller is in it), and where it gave capabilities to who is not root; also where real and
-//! effective ids differed before and still do.
+//! `AT_SECURE` is set where the start made an effective id another than the real one (from 6.17 on also where it made the effective user
+//! the real one), and where it gave capabilities to who is not root; also where the two differed before and still do.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
 //! id is not the old *real* one (`__is_setuid`; from [c:unsafe-exec] on written out, which asks for a change as
@@ -13,7 +12,8 @@
 //! capability gains all of them by this start.
 //!
 //! Of security modules AppArmor, SELinux, Smack and BPF (`bpf_bprm_opts_set`, not on 5.10) set it where the ids stay: AppArmor where a
-//! rule that is not `unsafe` names the profile, SELinux for a change of domain without the permission `noatsecure`, Smack for one to another label than at the fork.
+//! rule other than `ix` is not `unsafe`, SELinux for a change of domain without the permission `noatsecure`, Smack for one to another
+//! label than at the fork.
 //!
 //! The set-user-ID bit alone does not count: a file of the caller's own changes no id. See
 //! getauxval(3), `AT_SECURE`.

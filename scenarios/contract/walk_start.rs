@@ -5,8 +5,7 @@
 //! be the address and r11 the flags (arch/x86/entry): a program that came by sysret would find these two there and not 0.
 //! A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and uses it (7.2 and 7.3 by default where the CPU
 //! has it, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S), and these registers look the same: that
-//! it is iret is said where `/proc/cpuinfo` has no `fred`, which kernels of the table that do not use it do not show (6.12 to 6.17 could
-//! with `fred=on`, which has no effect on them otherwise).
+//! it is iret is said where `/proc/cpuinfo` has no `fred`.
 //! Of the segments that tours call null, ds and es are so only for a 64-bit program: for others (i386, x32) `COMPAT_START_THREAD` loads
 //! `__USER_DS` into them (`compat_start_thread`).
 //!
