@@ -157,9 +157,19 @@ impl Held {
             _reader: reader,
             _cache: cache,
         };
-        // It listens in a thread of its own.
         held.wait_for(|status| status.contains("Threads:\t2\n"));
+        held.wait_for(|_| held.listens());
         held
+    }
+
+    /// Whether its second thread waits for a signal: in rt_sigtimedwait, call 128
+    /// (arch/x86/entry/syscalls/syscall_64.tbl).
+    fn listens(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        tasks.into_iter().flatten().flatten().any(|task| {
+            let call = fs::read_to_string(task.path().join("syscall"));
+            call.is_ok_and(|call| call.starts_with("128 "))
+        })
     }
 
     fn status(&self) -> String {
@@ -174,14 +184,18 @@ impl Held {
         }
     }
 
-    /// Sends a signal and waits until it is taken.
-    fn signal(&self, signal: nix::sys::signal::Signal) {
+    fn send(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
         nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    /// Sends a signal and waits until it is taken and the next one would count.
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        self.send(signal);
         self.wait_for(|status| {
             status.is_empty()
                 || status.contains("State:\tZ")
-                || status.contains("ShdPnd:\t0000000000000000")
+                || status.contains("ShdPnd:\t0000000000000000") && self.listens()
         });
     }
 
@@ -213,6 +227,19 @@ fn the_second_signal_ends_a_command_whatever_it_waits_for() {
         held.signal(second);
         assert_eq!(held.ended(), Some(second as i32));
     }
+}
+
+#[test]
+fn signals_of_one_moment_are_one_as_timeout_sends_them() {
+    use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+    let held = Held::begin("");
+    // The command has taken the first when the second comes.
+    held.send(SIGTERM);
+    held.wait_for(|status| status.contains("ShdPnd:\t0000000000000000"));
+    held.signal(SIGTERM);
+    assert!(held.status().contains("Threads:\t2\n"), "it is one wish");
+    held.signal(SIGINT);
+    assert_eq!(held.ended(), Some(SIGINT as i32));
 }
 
 #[test]

@@ -2,12 +2,18 @@
 
 use std::io::PipeReader;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals by which a user, a session or a service manager says that it is enough.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+/// Signals that are no further apart than this are one wish: timeout(1) sends its signal to the
+/// command, and at once to the group that the command is in.
+const ONE_WISH: Duration = Duration::from_millis(100);
 
 /// Becomes readable when the user wants to stop, and stays so: nobody reads it.
 #[derive(Debug)]
@@ -16,12 +22,13 @@ pub struct Stop(PipeReader);
 impl Stop {
     /// Takes SIGINT, SIGTERM and SIGHUP; call it before any other thread is started.
     ///
-    /// The first of them is told, the second has its usual effect, whatever we do then: QEMU and the
-    /// native lab end with us. One that is ignored, as nohup(1) has it, stays so.
+    /// The first of them is told, and so are those that come with it; the next one has its usual
+    /// effect, whatever we do then: QEMU and the native lab end with us. One that is ignored, as
+    /// nohup(1) has it, stays so.
     ///
     /// # Errors
     ///
-    /// No thread or no pipe is to be had.
+    /// No thread, no pipe or no descriptor for signals is to be had.
     pub fn listen() -> Result<Stop> {
         let (reader, writer) = std::io::pipe().context("failed to make a pipe")?;
         let mut signals = SigSet::empty();
@@ -33,11 +40,16 @@ impl Stop {
         }
         let block = || signals.thread_block();
         block().context("failed to block signals")?;
+        let pending =
+            SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
+        let pending = pending.context("failed to make a descriptor for signals")?;
         let wait = move || {
             // Fails for signals alone that cannot be waited for.
             let _ = signals.wait();
             // Nothing is written: that the writer is gone makes the pipe readable.
             drop(writer);
+            std::thread::sleep(ONE_WISH);
+            while let Ok(Some(_)) = pending.read_signal() {}
             if let Ok(second) = signals.wait() {
                 let _ = signals.thread_unblock();
                 let _ = raise(second);
