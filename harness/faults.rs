@@ -73,7 +73,7 @@ fn guest_panics(lab: &Lab) -> Result<(), Failed> {
 
 fn pid_1_hangs(lab: &Lab) -> Result<(), Failed> {
     lab.with_fault(Fault::Hang)?
-        .check(2, &["nothing came for 5 s", "the guest hangs"])
+        .check(2, &["nothing came for 5 s", "the guest hangs; CPU 0 is "])
 }
 
 fn launcher_is_stuck(lab: &Lab) -> Result<(), Failed> {

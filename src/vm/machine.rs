@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use command_fds::{CommandFdExt as _, FdMapping};
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -146,13 +146,12 @@ impl Machine<'_> {
             parent_fd,
             child_fd,
         };
-        let mut fds = vec![file(console_end, CONSOLE_FD), file(records_end, RECORDS_FD)];
-        let mut control = None;
-        if !matches!(self.start, Start::Boot(..)) {
-            let (ours, theirs) = sockets()?;
-            fds.push(file(theirs, CONTROL_FD));
-            control = Some(ours);
-        }
+        let (control, control_end) = sockets()?;
+        let mut fds = vec![
+            file(console_end, CONSOLE_FD),
+            file(records_end, RECORDS_FD),
+            file(control_end, CONTROL_FD),
+        ];
         let (kernel, image, more) = match self.start {
             Start::Boot(kernel, image) => (Some(kernel), Some(image), None),
             Start::ToBeSaved(kernel, image, memory) => {
@@ -191,7 +190,7 @@ impl Machine<'_> {
             records,
             complaints,
             input,
-            control,
+            control: Some(control),
         })
     }
 
@@ -212,6 +211,8 @@ impl Machine<'_> {
             ("-serial", "chardev:console".to_owned()),
             ("-chardev", format!("socket,id=records,fd={RECORDS_FD}")),
             ("-serial", "chardev:records".to_owned()),
+            ("-chardev", format!("socket,id=control,fd={CONTROL_FD}")),
+            ("-mon", "chardev=control,mode=control".to_owned()),
         ]);
         if !matches!(self.start, Start::Saved(..)) {
             add(&[
@@ -236,8 +237,6 @@ impl Machine<'_> {
                     ),
                 ),
                 ("-machine", "memory-backend=memory".to_owned()),
-                ("-chardev", format!("socket,id=control,fd={CONTROL_FD}")),
-                ("-mon", "chardev=control,mode=control".to_owned()),
             ]);
         }
         if matches!(self.start, Start::Saved(..)) {
@@ -298,6 +297,28 @@ fn append(accel: Accel, parameters: &str) -> String {
     )
 }
 
+/// How long a kernel's command line is at the most; it cuts a longer one (`COMMAND_LINE_SIZE`,
+/// arch/x86/include/asm/setup.h, with the NUL).
+const LONGEST: usize = 2047;
+
+/// Refuses parameters of a user that no kernel takes.
+///
+/// # Errors
+///
+/// They are too long beside our own, or no line.
+pub fn check_parameters(text: &str) -> Result<()> {
+    if text.contains(char::is_control) {
+        bail!("--append: parameters are one line without control characters");
+    }
+    let (own, length) = (append(Accel::Tcg, "").len(), text.len());
+    if own + length > LONGEST {
+        bail!(
+            "--append: a kernel takes {LONGEST} bytes, {own} of them are ours, and these are {length}"
+        );
+    }
+    Ok(())
+}
+
 /// Random numbers from jitter, and key derivation, which test themselves when they begin: 0.2 to 0.5 s under
 /// emulation (crypto/jitterentropy-kcapi.c, crypto/kdf_sp800108.c).
 const TESTING: &str = "jent_mod_init,crypto_kdf108_init";
@@ -313,4 +334,21 @@ fn sockets() -> Result<(OwnedFd, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC;
     socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
         .context("failed to make a pair of sockets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_parameters;
+
+    #[test]
+    fn parameters_that_a_kernel_would_cut_are_refused() {
+        assert!(check_parameters(&"x".repeat(1500)).is_ok());
+        let said = check_parameters(&"x".repeat(2047)).unwrap_err().to_string();
+        assert!(said.contains("a kernel takes 2047 bytes"), "{said}");
+    }
+
+    #[test]
+    fn parameters_are_one_line() {
+        assert!(check_parameters("quiet\nloud").is_err());
+    }
 }

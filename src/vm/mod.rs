@@ -8,6 +8,7 @@
 pub mod accel;
 pub mod console;
 pub mod control;
+pub mod cpus;
 pub mod image;
 pub mod machine;
 pub mod payload;

@@ -16,6 +16,7 @@ use breakdown::{End, Seen};
 
 use super::console::Console;
 use super::control::Control;
+use super::cpus::{self, Cpu};
 use super::machine::{Machine, Running, STATE_FD, Start};
 use crate::wire::{Chunk, Link, Message, Order, until};
 
@@ -71,6 +72,8 @@ pub fn run(
     session(machine, orders, |session| {
         if is_saved {
             session.control(|control| control.restore(STATE_FD))?;
+            // Its PID 1 was up when it was saved.
+            session.reached = true;
             session.order()?;
         }
         match session.follow(limits, stop, heard)? {
@@ -162,7 +165,7 @@ struct Session {
     reached: bool,
     input: Option<Input>,
     orders: VecDeque<Order>,
-    control: Option<OwnedFd>,
+    control: Option<Control>,
 }
 
 /// Our standard input on its way into a guest.
@@ -210,19 +213,22 @@ impl Session {
                 wanted: false,
             }),
             orders: orders.iter().cloned().collect(),
-            control,
+            control: control.map(Control::new),
         }
     }
 
     /// Has QEMU itself do something.
     fn control(&mut self, act: impl FnOnce(&mut Control) -> anyhow::Result<()>) -> Result<(), End> {
-        let channel = self
-            .control
-            .take()
-            .context("QEMU has no channel of its own");
-        let control = channel.and_then(Control::open);
-        let mut control = control.map_err(End::System)?;
-        act(&mut control).map_err(End::System)
+        let control = self.control.as_mut();
+        let control = control.context("QEMU has no channel of its own");
+        control.and_then(act).map_err(End::System)
+    }
+
+    /// Where the CPUs of a guest are that says nothing more; nothing where QEMU does not say it either.
+    fn cpus(&mut self) -> Vec<Cpu> {
+        let registers = self.control.as_mut().map(Control::registers);
+        let registers = registers.and_then(Result::ok);
+        cpus::read(&registers.unwrap_or_default())
     }
 
     /// Gives the guest its next order; false when there is none.
@@ -289,7 +295,8 @@ impl Session {
                     // A machine that is kept from its CPU cannot be quick: that time is none of its own.
                     let more = self.waited().saturating_sub(waited);
                     if more < SLICE {
-                        return Err(End::Deadline(patience.unwrap_or(FOR_EVER)));
+                        let patience = patience.unwrap_or(FOR_EVER);
+                        return Err(End::Deadline(patience, self.cpus()));
                     }
                     waited += more;
                     deadline += more;

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::trail::printable;
 use crate::vm::console::Console;
+use crate::vm::cpus::Cpu;
 use crate::wire::LinkError;
 
 /// Why a boot came to no good end.
@@ -27,7 +28,8 @@ pub enum Breakdown {
 /// Why following a guest ended early.
 pub(super) enum End {
     Interrupted,
-    Deadline(Duration),
+    /// With where its CPUs were then.
+    Deadline(Duration, Vec<Cpu>),
     Whole(Duration),
     Nonsense(String),
     Hopeless,
@@ -64,11 +66,15 @@ impl End {
                     said => format!("{error:#}; QEMU says: {said}"),
                 });
             }
-            End::Deadline(patience) => {
-                format!(
+            End::Deadline(patience, cpus) => {
+                let mut text = format!(
                     "nothing came for {} s, {place}: the guest hangs",
                     patience.as_secs()
-                )
+                );
+                for (number, cpu) in cpus.iter().enumerate() {
+                    text.push_str(&format!("; CPU {number} is {cpu}"));
+                }
+                text
             }
             End::Whole(limit) => {
                 format!(
