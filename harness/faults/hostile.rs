@@ -19,7 +19,7 @@ const ASKED: &str = "start/normal";
 const FORGED: &str = "\u{1b}]0;owned\u{7}\u{202e}\nok 1 start/forged";
 
 /// By name, what this kernel is and what becomes of it.
-pub const TRIALS: [(&str, Check); 10] = [
+pub const TRIALS: [(&str, Check); 11] = [
     ("hostile_guest_breaks_the_protocol", breaks_the_protocol),
     ("hostile_guest_says_no_message", says_no_message),
     ("hostile_guest_forges_text", forges_text),
@@ -30,6 +30,7 @@ pub const TRIALS: [(&str, Check); 10] = [
     ("hostile_guest_floods_the_console", floods_the_console),
     ("hostile_guest_talks_for_ever", talks_for_ever),
     ("hostile_guest_is_saved", is_saved),
+    ("hostile_guest_ends_before_its_cases", ends_before_its_cases),
 ];
 
 /// How long a session may take with the limits of [`options`], on a busy machine.
@@ -291,6 +292,17 @@ fn talks_for_ever(lab: &Lab) -> Result<(), Failed> {
         Then::Repeat,
     )?;
     is_broken(&seen, "starts while")
+}
+
+/// Cases that were not played are no success.
+fn ends_before_its_cases(lab: &Lab) -> Result<(), Failed> {
+    let words: Vec<u8> = [hello(), Message::Done].iter().flat_map(line).collect();
+    let kernel = saying(&[(RECORDS, &words)], Then::Halt);
+    let tally = lab.cases_on_kernel(&kernel, &options())?;
+    match tally.broken.as_slice() {
+        [(0, reason)] if reason.contains("done before this case") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
 }
 
 /// It lies where it is to be saved, and after it was restored.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, Work};
+use exetrail::suite::{Cases, Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Wanted, Work};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::vm::machine::Kernel;
@@ -123,16 +123,42 @@ impl Lab {
 
     /// Runs scenarios on a kernel that is given in bytes.
     pub fn boot_kernel(&self, bytes: &[u8], names: &[&str], options: Options) -> Result<Seen> {
+        let (_file, target) = self.of_bytes(bytes)?;
+        // Its states would be nobody's.
+        let cache = tempfile::tempdir().context("failed to make a directory")?;
+        let project = self.with_cache(cache.path())?;
+        self.boot_in(&project, names, target, options, &mut |_| {})
+    }
+
+    /// The kernel of these bytes, which lies in a file for as long as that is kept.
+    fn of_bytes(&self, bytes: &[u8]) -> Result<(tempfile::NamedTempFile, ReadyKernel)> {
         let file = tempfile::NamedTempFile::new().context("failed to make a file")?;
         fs::write(file.path(), bytes).context("failed to write a kernel")?;
         let target = ReadyKernel {
             kernel: Some(Kernel::File(file.path().to_owned())),
             ..self.target()
         };
-        // Its states would be nobody's.
-        let cache = tempfile::tempdir().context("failed to make a directory")?;
-        let project = self.with_cache(cache.path())?;
-        self.boot_in(&project, names, target, options, &mut |_| {})
+        Ok((file, target))
+    }
+
+    /// Plays three generated cases on such a kernel.
+    pub fn cases_on_kernel(&self, bytes: &[u8], options: &Options) -> Result<Tally> {
+        let (_file, target) = self.of_bytes(bytes)?;
+        let cases = Cases {
+            seeds: 0..3,
+            keep: false,
+        };
+        let mut seen = Tally::default();
+        let suite = self.suite(&self.project)?;
+        suite.play(
+            &[target],
+            &cases,
+            options,
+            &self.stop,
+            &|_, _| {},
+            &mut |_, tally| seen = tally,
+        );
+        Ok(seen)
     }
 
     pub fn with_fault(&self, fault: Fault) -> Result<Seen> {
