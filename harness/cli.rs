@@ -372,7 +372,7 @@ fn a_case_that_is_wrong_is_named_with_line_and_column() {
     let dir = suite("[exec]\npath = \"/a\"\nargument = []\n");
     let arguments = ["run", "--suite", "."];
     let command = exetrail(&arguments, dir.path(), dir.path());
-    fails(command, &["cases/a.toml:3:1: unknown field `argument`"]);
+    fails(command, &["cases/a.toml:3:1: unknown key `argument`"]);
 }
 
 #[test]

@@ -50,8 +50,13 @@ fn every_example_of_the_page_runs_is_accepted_and_is_the_same_again() {
     let first = exetrail(&["run", "--suite", suite, "--pending"]);
     assert_eq!(first.status.code(), Some(1), "{}", text(&first));
     accept(&dir.path().join("snapshots"));
+    let gone = dir.path().join("snapshots/gone/trail");
+    fs::create_dir_all(&gone).unwrap();
+    fs::write(gone.join("6.12.snap"), "").unwrap();
     let second = exetrail(&["run", "--suite", suite]);
     assert_eq!(second.status.code(), Some(0), "{}", text(&second));
+    let forgotten = "snapshots/gone has snapshots of a case that is not there";
+    assert!(text(&second).contains(forgotten), "{}", text(&second));
     let summary = format!("{} scenarios, 1 kernel", examples.len());
     assert!(text(&second).contains(&summary), "{}", text(&second));
 }

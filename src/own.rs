@@ -344,7 +344,7 @@ mod tests {
     fn what_is_wrong_has_a_line_and_a_column() {
         let text = error(&[(FILE, "kernel = []\n")]);
         assert!(
-            text.contains("exetrail.toml:1:1: unknown field `kernel`"),
+            text.contains("exetrail.toml:1:1: unknown key `kernel`"),
             "{text}"
         );
         let text = error(&[(FILE, "root = \"\"\n")]);

@@ -14,4 +14,4 @@ pub use lineage::Lineage;
 pub use pending::write_pending;
 pub use plan::{Plan, plan};
 pub use snapshot::read_snapshot;
-pub use store::{Baselines, Store};
+pub use store::{Baselines, Store, scenarios};

@@ -1,6 +1,6 @@
 //! The snapshot files: those of the checkout, or the copies that were built into the binary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -67,6 +67,30 @@ impl Store {
     }
 }
 
+/// The scenarios that have snapshots in this directory: the names of their own directories from there.
+///
+/// # Errors
+///
+/// A directory cannot be read.
+pub fn scenarios(root: &Path) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(directory) = left.pop() {
+        for path in files::list(&directory)? {
+            if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                left.push(path);
+            } else if files::name(&path).ends_with(".snap") {
+                // The directory is a view's, the one above it the scenario's.
+                let name = directory
+                    .parent()
+                    .and_then(|own| own.strip_prefix(root).ok());
+                found.extend(name.map(|name| name.display().to_string()));
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn load_directory(directory: &Path, view: ViewName) -> Result<Baselines> {
     let mut baselines = BTreeMap::new();
     for path in files::list(directory)? {
@@ -112,6 +136,14 @@ mod tests {
     fn a_scenario_without_snapshots_has_no_baselines() {
         let (_dir, store) = store(&[]);
         assert!(store.load("start/none", TRAIL).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_scenario_has_snapshots_where_a_view_of_it_has_one() {
+        let (dir, _) = store(&[("6.12.snap", GOOD)]);
+        std::fs::create_dir_all(dir.path().join("start/b/trail")).unwrap();
+        let found = scenarios(dir.path()).unwrap();
+        assert_eq!(found, BTreeSet::from(["start/a".to_owned()]));
     }
 
     #[test]

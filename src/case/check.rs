@@ -1,6 +1,7 @@
 //! What no kernel is needed for to see that it cannot be played.
 
 use super::names::{CAPABILITIES, ERRNOS, FLAGS, LIMITS};
+use super::rule;
 use super::{
     By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, file_capability, flag, limit,
 };
@@ -107,18 +108,21 @@ impl Case {
         }
         for (place, format) in self.formats.iter().enumerate() {
             let at = format!("binfmt.{place}");
-            if format.name.is_empty() || format.name.contains(['/', ':']) {
+            if matches!(format.name.as_str(), "" | "." | "..") || format.name.contains(['/', ':']) {
                 return problem(
                     format!("{at}.name"),
                     format!("{:?} is no name of an entry", format.name),
                 );
             }
-            if format.rule.split(':').count() != 6 {
+            if let Err(what) = rule::check(&format.rule) {
                 return problem(
                     format!("{at}.rule"),
-                    "a rule has six fields: M:OFFSET:MAGIC:MASK:INTERPRETER:FLAGS",
+                    format!("{:?} is no rule: {what}", format.rule),
                 );
             }
+        }
+        for (place, path) in self.watch.iter().enumerate() {
+            absolute_or_root(&format!("watch.{place}"), path)?;
         }
         match &self.deny {
             Some(Deny::Event(0) | Deny::Always(0) | Deny::Errno(0, _)) => {

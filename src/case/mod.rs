@@ -5,6 +5,7 @@
 
 mod check;
 mod names;
+mod rule;
 mod text;
 
 use std::collections::BTreeMap;

@@ -43,7 +43,49 @@ fn names_a_program(text: &str, case: &Case) -> Result<(), Problem> {
 pub fn refused(text: &str, file: &str, error: &toml::de::Error) -> anyhow::Error {
     let start = error.span().map_or(0, |span| span.start);
     let (line, column) = position(text, start);
-    anyhow!("{file}:{line}:{column}: {}", error.message())
+    anyhow!(
+        "{file}:{line}:{column}: {}",
+        in_words_of_toml(error.message())
+    )
+}
+
+/// What a parser of Rust's types expected, as who writes TOML knows it.
+fn in_words_of_toml(message: &str) -> String {
+    let ends = [
+        (
+            "expected u32",
+            "expected a whole number from 0 to 4294967295",
+        ),
+        ("expected u64", "expected a whole number, not negative"),
+        ("expected i32", "expected a whole number"),
+        (
+            "expected a sequence",
+            "expected a list, such as [\"a\", \"b\"]",
+        ),
+        (
+            "expected a map",
+            "expected a table, such as { NAME = \"value\" }",
+        ),
+    ];
+    let begins = [
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+        ("unknown variant", "unknown value"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: table"),
+    ];
+    let mut words = message.trim_end().to_owned();
+    for (end, instead) in ends {
+        if let Some(begin) = words.strip_suffix(end) {
+            words = format!("{begin}{instead}");
+        }
+    }
+    for (begin, instead) in begins {
+        if let Some(end) = words.strip_prefix(begin) {
+            words = format!("{instead}{end}");
+        }
+    }
+    words
 }
 
 /// A problem with the line and column of its key.
@@ -115,6 +157,19 @@ pub fn print(case: &Case) -> Result<String> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn types_are_told_in_words_of_toml() {
+        let told = error("[exec]\npath = \"/a\"\nuser = \"root\"\n");
+        let wanted = "invalid type: string \"root\", expected a whole number from 0 to 4294967295";
+        assert_eq!(told, format!("a.toml:3:8: {wanted}"));
+        let told = error("[exec]\npath = \"/a\"\nenvironment = [\"A=b\"]\n");
+        assert!(
+            told.contains("invalid type: list, expected a table"),
+            "{told}"
+        );
+        assert!(error("").contains("missing key `exec`"));
+    }
+
     fn error(text: &str) -> String {
         read(text, "a.toml", &["overlay"]).unwrap_err().to_string()
     }
@@ -123,7 +178,7 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_column() {
         let text = error("summary = \"x\"\n[exec]\npath = \"/a\"\n  argumens = []\n");
         assert!(
-            text.starts_with("a.toml:4:3: unknown field `argumens`"),
+            text.starts_with("a.toml:4:3: unknown key `argumens`"),
             "{text}"
         );
     }
@@ -204,7 +259,7 @@ mod tests {
             ),
             (
                 "[exec]\npath = \"/a\"\n[[binfmt]]\nname = \"x\"\nrule = \"M::a\"\n",
-                "a.toml:5:8: binfmt.0.rule: a rule has six fields",
+                "a.toml:5:8: binfmt.0.rule: \"M::a\" is no rule: it has six fields",
             ),
             (
                 "[exec]\npath = \"/a\"\n[[mount]]\nkind = \"overlay\"\nat = \"/m\"\n",

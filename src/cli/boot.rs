@@ -17,6 +17,7 @@ use crate::root::{Added, Root};
 use crate::suite::{Bench, ReadyKernel, Stop, Suite, Wanted};
 use crate::trail::LabKind;
 use crate::vm::image::Load;
+use crate::vm::machine::check_parameters;
 use crate::wire::{Input, Job, Message, Stream};
 
 const STATUS: &str = "\
@@ -103,6 +104,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if target.lab() == LabKind::Native {
         bail!("the running kernel is booted already: run the command here");
     }
+    check_parameters(&args.append)?;
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if args.command.is_empty() && !on_terminal {
         bail!("a shell takes a terminal: give a command after --");

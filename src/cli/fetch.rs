@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -40,11 +42,23 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let fixture_only = args.kernels.len() == 1 && args.kernels[0] == "fixture";
     let named = args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture");
+    let mut fetched = 0;
+    let mut there = Vec::new();
     if !args.no_fixture && (named || !args.update) {
-        fixture(&project, args.update)?;
+        fetched += usize::from(fixture(&project, args.update)?);
+        there.push("the fixture".to_owned());
     }
     if !fixture_only {
-        kernels(&project, &chosen(&project, &args.kernels)?, args.update)?;
+        let entries = chosen(&project, &args.kernels)?;
+        fetched += kernels(&project, &entries, args.update)?;
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id.to_string()).collect();
+        there.push(ids.join(", "));
+    }
+    if fetched == 0 {
+        tell!(
+            "nothing to fetch, all is there and whole: {}",
+            there.join(", ")
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -66,9 +80,10 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a KernelEn
     names.iter().map(find).collect()
 }
 
-fn fixture(project: &Project, update: bool) -> Result<()> {
+/// Whether it was fetched.
+fn fixture(project: &Project, update: bool) -> Result<bool> {
     match project.fixture_with(Trust::Nothing) {
-        Ok(Some(_)) if !update => return Ok(()),
+        Ok(Some(_)) if !update => return Ok(false),
         Ok(_) => {}
         Err(error) => tell!("fixture: fetched again: {error:#}"),
     }
@@ -85,26 +100,31 @@ fn fixture(project: &Project, update: bool) -> Result<()> {
     } else if let Some(note) = project.fixture()?.substituted {
         tell!("fixture: {note}");
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Verifies and fetches kernels side by side: most of the time goes into hashing and decompression.
-fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<()> {
+/// How many were fetched.
+fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<usize> {
     let lock = Mutex::new(project.kernels.clone());
     let queue = Mutex::new(entries.iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let failures = Mutex::new(Vec::new());
+    let fetched = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(entry) = next() {
-                    if let Err(error) = kernel(project, entry, update, &lock) {
-                        tell!("kernel {}: {error:#}", entry.id);
-                        failures
-                            .lock()
-                            .into_iter()
-                            .for_each(|mut list| list.push(&entry.id));
+                    match kernel(project, entry, update, &lock) {
+                        Ok(new) => drop(fetched.fetch_add(usize::from(new), Relaxed)),
+                        Err(error) => {
+                            tell!("kernel {}: {error:#}", entry.id);
+                            failures
+                                .lock()
+                                .into_iter()
+                                .for_each(|mut list| list.push(&entry.id));
+                        }
                     }
                 }
             });
@@ -118,27 +138,28 @@ fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<
             ids.join(", ")
         );
     }
-    Ok(())
+    Ok(fetched.into_inner())
 }
 
+/// Whether it was fetched.
 fn kernel(
     project: &Project,
     entry: &KernelEntry,
     update: bool,
     lock: &Mutex<crate::fetch::Lock>,
-) -> Result<()> {
+) -> Result<bool> {
     let of = entry.id.to_string();
     // For who reads sources by docs/kernels.md; without apt there is none to prepare.
     let _ = prepare_root(&project.cache, &entry.suites);
     match project.kernel_with(&entry.id, Trust::Nothing) {
-        Ok(Some(_)) if !update => return Ok(()),
+        Ok(Some(_)) if !update => return Ok(false),
         Ok(_) => tell!("kernel {of}: fetching"),
         Err(error) => tell!("kernel {of}: fetched again: {error:#}"),
     }
     let pinned = project.kernels.of(&of);
     let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, update)?;
     let Some(first) = taken.first() else {
-        return Ok(());
+        return Ok(true);
     };
     tell!("kernel {of}: {} {}", first.name, first.version);
     if update && let Some(root) = &project.root {
@@ -151,5 +172,5 @@ fn kernel(
     {
         tell!("{note}");
     }
-    Ok(())
+    Ok(true)
 }

@@ -1,6 +1,6 @@
 //! `exetrail run`: scenarios on kernels against the baselines.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::output::{colour, written};
 use super::progress::Progress;
 use super::{INTERRUPTED, agent, live, pending, provenance, views};
+use crate::baseline;
 use crate::own::{FILE, chosen};
 use crate::project::Project;
 use crate::records::{self, Soak};
@@ -17,6 +18,7 @@ use crate::scenario::{Registered, select};
 use crate::suite::{Asked, Begin, Options, ReadyKernel, RunEvent, Stop, Suite, Wanted, observed};
 use crate::trail::{KernelId, LabKind, Outcome};
 use crate::view::{AGENT, Record, ViewName, rows};
+use crate::vm::machine::check_parameters;
 
 /// Arguments of `exetrail run`.
 #[derive(Debug, clap::Args)]
@@ -77,8 +79,8 @@ pub struct Args {
     /// Run everything that many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
-    /// Add what came of each round to the statistics in this file, and show only what was not as
-    /// accepted
+    /// Add what came of each round to the statistics in this file, and show only scenarios of which
+    /// something was not as accepted
     #[arg(long, value_name = "FILE", conflicts_with_all = ["records", "pending"])]
     soak: Option<PathBuf>,
     /// Run the scenarios in an order that is made of this seed, 0 where none is given
@@ -147,6 +149,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
     }
+    check_parameters(&args.append)?;
     if !args.append.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
@@ -190,7 +193,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("failed to keep records in {}", directory.display()))?;
     }
-    // The order of scenarios goes on where the last call left it.
+    // The order of scenarios goes on behind the most runs that a row of that number of CPUs has.
     let first = match &args.soak {
         Some(file) => {
             let soak = Soak::read(file)?;
@@ -239,6 +242,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .chain(suite.note.clone())
         .chain(views::left_out(&observe, &scenarios).filter(|_| !args.agent.is_there()))
         .chain(views::hidden(&records, shown_views));
+    let notes = notes.chain(match args.scenarios.is_empty() {
+        true => forgotten(&scenarios)?,
+        false => Vec::new(),
+    });
     let all = targets.len() * scenarios.len() * usize::from(args.repeat);
     let said = Said {
         notes: notes.collect(),
@@ -261,12 +268,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         shown_well = shown_well.and(written(write!(out, "{worth}")));
     }
     if let Some(what) = &said.interrupted {
-        let pending = if args.pending {
-            "; no snapshot was written"
-        } else {
-            ""
-        };
-        tell!("interrupted: {what}{pending}");
+        // The text says it as well, where it was read just now.
+        let is_read = args.format == FormatName::Text && !all_well && out.is_terminal();
+        if !is_read {
+            tell!("interrupted: {what}");
+        }
+        if args.pending {
+            tell!("no snapshot was written");
+        }
         return shown_well.map(|()| ExitCode::from(INTERRUPTED));
     }
     // Also where nobody could be shown what was seen.
@@ -296,6 +305,26 @@ pub fn required() -> Result<bool> {
         Some(value) if value == "all" => Ok(true),
         Some(value) => bail!("EXETRAIL_REQUIRE={value:?} is unknown: it is all, or not set"),
     }
+}
+
+/// Snapshots of a user's suite whose case is gone, told of when all of it was run.
+///
+/// # Errors
+///
+/// They cannot be listed.
+fn forgotten(scenarios: &[&'static Registered]) -> Result<Vec<String>> {
+    let Some(own) = chosen() else {
+        return Ok(Vec::new());
+    };
+    let directory = own.directory.join("snapshots");
+    let mut names = baseline::scenarios(&directory)?;
+    for registered in scenarios {
+        names.remove(registered.name);
+    }
+    let place = directory.display();
+    let tell =
+        |name| format!("{place}/{name} has snapshots of a case that is not there: remove them");
+    Ok(names.iter().map(tell).collect())
 }
 
 /// Refuses two kernels whose records and snapshots would have the same name.

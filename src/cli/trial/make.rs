@@ -1,5 +1,6 @@
 //! From the arguments of `exetrail try` to a case and the root that it is played in.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,13 +126,31 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
     }
     let known: Vec<_> = crate::need::NAMED.iter().map(|(name, _)| *name).collect();
     if let Err(problem) = case.check(&known) {
-        bail!("{}: {}", problem.at, problem.what);
+        bail!("{}: {}", option(&problem.at), problem.what);
     }
     Ok(Ready {
         case,
         archive,
         tree,
     })
+}
+
+/// The option that says what a case has at this key.
+fn option(key: &str) -> &str {
+    let options = [
+        ("exec.directory", "--cwd"),
+        ("exec.environment", "--env"),
+        ("exec.user", "--as"),
+        ("exec.group", "--as"),
+        ("exec.fd", "--fd"),
+        ("exec.", "the program"),
+        ("binfmt", "--binfmt"),
+        ("mount", "--mount"),
+        ("watch", "--watch"),
+        ("deny", "--deny"),
+    ];
+    let found = options.iter().find(|(begin, _)| key.starts_with(begin));
+    found.map_or(key, |(_, option)| option)
 }
 
 fn along(root: &mut Root, foreign: Foreign, wanted: &[(PathBuf, &str)], args: &Args) -> Result<()> {
@@ -238,6 +257,12 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
                 "there is no library {} to preload",
                 path.display()
             );
+            if !is_elf(path)? {
+                tell!(
+                    "warning: --preload {} is no ELF file: a loader says so, and goes on without it",
+                    path.display()
+                );
+            }
             text(&std::path::absolute(path)?)
         });
         let list = paths.collect::<Result<Vec<_>>>()?.join(" ");
@@ -267,6 +292,14 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
         words => Deny::Path(words.replacen(':', " ", 1)),
     });
     Ok(())
+}
+
+fn is_elf(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    let file = std::fs::File::open(path);
+    let file = file.with_context(|| format!("failed to read {}", path.display()))?;
+    file.take(4).read_to_end(&mut head)?;
+    Ok(head == b"\x7fELF")
 }
 
 /// The directory of the program in the guest.
@@ -449,6 +482,14 @@ mod tests {
             error.starts_with("./agent is a path from --cwd /, and the guest has no /agent:"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_of_its_option() {
+        assert_eq!(option("exec.directory"), "--cwd");
+        assert_eq!(option("binfmt.0.rule"), "--binfmt");
+        assert_eq!(option("exec.arguments"), "the program");
+        assert_eq!(option("needs.0"), "needs.0");
     }
 
     #[test]

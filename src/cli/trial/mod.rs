@@ -21,6 +21,7 @@ use crate::suite::{Asked, Options, RunEvent, Stop, observed};
 use crate::trail::LabKind;
 use crate::view::{AGENT, Record, STAGES, TRAIL, ViewName, rows};
 use crate::vm::image::Load;
+use crate::vm::machine::check_parameters;
 
 /// The name under which the program is a scenario.
 const NAME: &str = "try";
@@ -147,6 +148,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let fetches = project.fetches(id);
         tell!("{word}: kernel {id} is not fetched and was not run: {fetches} fetches it");
     }
+    check_parameters(&args.append)?;
     if targets.iter().any(|target| target.lab() == LabKind::Native) && !args.append.is_empty() {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
