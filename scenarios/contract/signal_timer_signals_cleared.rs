@@ -5,8 +5,9 @@
 //! `si_code` `SI_TIMER` out of both queues, and that is what timer_create(2) sends, by whatever
 //! signal. In spite of the function's name the signals of setitimer(2) have another code: `it_real_fn`
 //! and `check_cpu_itimer` send them with `SEND_SIG_PRIV`, whose code is `SI_KERNEL`. One of
-//! these that finds its number pending is not queued (`legacy_queue`), and goes with what is: behind SIGALRM of a POSIX timer that of
-//! setitimer(2) is lost, in an experiment outside of this suite on a 6.18.
+//! these that finds its number pending for the process is not queued (`legacy_queue`), and stays or goes with what is: behind SIGALRM of a
+//! POSIX timer that of setitimer(2) is lost, in experiments outside of this suite on 5.10, 6.12, 6.18 and 7.3. Where the POSIX timer sent its
+//! own to a thread (`SIGEV_THREAD_ID`), that of setitimer(2) is queued, and stays.
 //!
 //! So the three signals that the specification names stay here where interval timers sent them; of POSIX timers
 //! go SIGALRM and one that it does not name (SIGUSR1). Each trigger waits until its signal is pending, and a

@@ -2,9 +2,9 @@
 //!
 //! `begin_new_exec` clears `bprm->per_clear`, which `bprm_fill_uid` fills with `PER_CLEAR_ON_SETID`
 //! (include/uapi/linux/personality.h) for a file with the bit that is not ignored, also when it is the caller's own, and
-//! `cap_bprm_creds_from_file` for a program that gains capabilities; AppArmor, SELinux and Smack do it for a change of profile,
-//! domain or label. `set_personality_64bit` (arch/x86/kernel) clears `READ_IMPLIES_EXEC` for every 64-bit program
-//! ([c:always-this-way]).
+//! `cap_bprm_creds_from_file` for a program that would gain permitted capabilities, also where `no_new_privs` then takes them again;
+//! AppArmor, SELinux and Smack do it for a change of profile, domain or label. `set_personality_64bit` (arch/x86/kernel) clears
+//! `READ_IMPLIES_EXEC` for every 64-bit program ([c:always-this-way]).
 //!
 //! See personality(2).
 

@@ -4,10 +4,10 @@
 //!
 //! The interpreter would be given `/dev/fd/5`, which the start itself closes. `alloc_bprm` (in 5.10 and 6.1
 //! `bprm_execve`) notes it (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The
-//! errno says that a file is missing, which it is not.
+//! errno says that a file is missing, which need not be so.
 //!
 //! It is the same for a script below a directory's descriptor. Without close-on-exec the
-//! interpreter is given `/dev/fd/5`, and the descriptor stays open in it. An ELF program by such a
+//! interpreter is given `/dev/fd/5` (`/dev/fd/5/script` below a directory), and the descriptor stays open in it. An ELF program by such a
 //! descriptor runs.
 //!
 //! See execveat(2), BUGS.

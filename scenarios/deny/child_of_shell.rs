@@ -1,6 +1,7 @@
 //! What a refusal does to a program that a shell starts.
 //!
-//! The shell's child is refused and says so with 126, in words for a person; the shell itself goes on.
+//! The shell's child, here bash's, is refused and says so with 126 (zsh's with 127, as it knows EACCES and ENOEXEC alone), in words for a
+//! person; the shell itself goes on.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.

@@ -1,7 +1,7 @@
 //! What a program is told whose file is removed before it is executed by descriptor.
 //!
-//! exe ends in " (deleted)". On a kernel that takes comm from the file, the name is still the old
-//! one.
+//! exe here ends in " (deleted)" (a client of NFS that removes the file may rename it instead, and exe has the new name,
+//! `nfs_sillyrename` in fs/nfs/unlink.c). On a kernel that takes comm from the file, the name is still the old one.
 //!
 //! Finding: comm, as in `start/fexecve`.
 //!

@@ -13,8 +13,8 @@ pub struct KernelInfo {
     pub id: String,
     /// What uname(2) says, such as `6.12.107+deb13-cloud-amd64`.
     pub release: String,
-    /// What the release has behind its numbers, such as `cloud` or `rt`; `generic` where there is
-    /// nothing.
+    /// What the release has behind its first hyphen, but for numbers, `rc1` and the like, and the architecture,
+    /// such as `cloud` or `rt`; `generic` where nothing is left.
     pub flavour: String,
     /// Its architecture, as [`arch::NAME`] has it.
     pub arch: String,

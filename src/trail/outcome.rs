@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// It is what the baseline says.
     Same,
-    /// It is not held to a baseline: there is none for it, or the run is about a program or an agent of the user's.
+    /// It is not held to a baseline: the run is about a program or an agent of the user's.
     Seen,
     /// It differs from the baseline.
     Changed,
