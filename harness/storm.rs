@@ -6,6 +6,8 @@
 
 #[path = "storm/ending.rs"]
 mod ending;
+#[path = "storm/locked.rs"]
+mod locked;
 #[path = "storm/neighbour.rs"]
 mod neighbour;
 #[path = "storm/place.rs"]
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, Test); 29] = [
+    let tests: [(&str, Test); 30] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
             "command_that_cannot_start",
             place::command_that_cannot_start,
         ),
+        ("locked_neighbour", locked::locked_neighbour),
         ("core_to_a_helper", vm::core_to_a_helper),
         ("stands_still", vm::stands_still),
         ("silent_mount", neighbour::silent_mount),

@@ -30,6 +30,7 @@ pub fn play() -> Option<Result<()>> {
     match words.as_slice() {
         [WORD, "leases", directory] => Some(leases(Path::new(directory))),
         [WORD, "threads", count, directory] => Some(threads(count, Path::new(directory))),
+        [WORD, "locked", opened] => Some(crate::locked::play(Path::new(opened))),
         [WORD, "pace", until] => Some(pace(Path::new(until))),
         _ => None,
     }

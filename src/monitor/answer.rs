@@ -13,6 +13,7 @@ use super::census::Census;
 use super::look::Look;
 use super::pulse::Life;
 use super::queue::Inlet;
+use super::rescue::Looking;
 use super::tree::Tree;
 use super::{Filter, Summary};
 use crate::observer::fanotify::{AT_ONCE, FanEvent, Group, Ids};
@@ -62,6 +63,8 @@ pub struct Answerer {
     pub inlet: Inlet,
     /// What the kernel denied.
     pub refusals: Arc<Refusals>,
+    /// Whether it looks at a process.
+    pub looking: Looking,
     /// Closed at its other end when the watch is to end.
     pub stop: OwnedFd,
     /// What is counted.
@@ -75,12 +78,15 @@ pub struct Answerer {
 }
 
 impl Answerer {
-    /// Answers until it is told to stop or has shown what it may show.
-    ///
-    /// # Errors
-    ///
-    /// The group cannot be read or written; then it is closed, and everybody goes on.
-    pub fn run(mut self) -> Result<Summary> {
+    /// Answers until it is told to stop or has shown what it may show; what it did, and why it ended where the
+    /// group cannot be read or written: then it is closed, and everybody goes on.
+    pub fn run(mut self) -> (Summary, Result<()>) {
+        let result = self.answer();
+        self.summary.processes = self.census.count();
+        (self.summary, result)
+    }
+
+    fn answer(&mut self) -> Result<()> {
         while self.left != Some(0) {
             let Some(since) = self.wait()? else {
                 break;
@@ -95,8 +101,7 @@ impl Answerer {
                 self.serve(event, since)?;
             }
         }
-        self.summary.processes = self.census.count();
-        Ok(self.summary)
+        Ok(())
     }
 
     /// Waits for events: since when they may have waited for us, or none when it is time to stop.
@@ -147,15 +152,18 @@ impl Answerer {
             return Ok(());
         }
         let file = sys::adopt_fd(event.fd);
+        self.looking.set(true);
         let look = Look::take(event, &file, self.ids);
         let inside = match &mut self.tree {
             Some(tree) => tree.holds((look.pid, look.start), look.ppid, &look_up),
             None => true,
         };
+        self.looking.set(false);
         self.group.allow(file.as_fd())?;
         let now = Instant::now();
         self.summary.held(now - since);
         self.life.beat(now)?;
+        self.looking.set(true);
         drop(file);
         self.summary.events += 1;
         self.census.meet(look.pid, look.start);
@@ -166,6 +174,7 @@ impl Answerer {
         if let Some(tree) = &mut self.tree {
             tree.tidy(&look_up);
         }
+        self.looking.set(false);
         Ok(())
     }
 }

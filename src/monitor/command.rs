@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill};
 use nix::unistd::{Pid, pipe2};
 
 use super::program::Program;
@@ -111,6 +111,20 @@ impl Gated {
     }
 }
 
+/// Puts signals back to what whoever started us gave us: nohup(1) has SIGHUP ignored, a shell SIGINT and SIGQUIT in what
+/// it starts in the background.
+fn as_it_was_given() -> nix::Result<()> {
+    let given = |signal: &Signal| {
+        // The standard library ignores the first, and we have reset the second.
+        !matches!(signal, Signal::SIGPIPE | Signal::SIGCHLD) && sys::is_ignored(*signal)
+    };
+    let ignored: Vec<_> = Signal::iterator().filter(given).collect();
+    sys::reset_signals()?;
+    ignored
+        .into_iter()
+        .try_for_each(|signal| sys::dispose(signal, SigHandler::SigIgn))
+}
+
 /// The child's side: waits at the gate, then becomes the program; why it could not.
 ///
 /// It calls execve(2) itself: execvp(3) of glibc hands a file of no known format to a shell.
@@ -124,7 +138,7 @@ fn pass(gate: &OwnedFd, program: &Program, argv: &[CString]) -> (Errno, usize) {
             Ok(_) | Err(_) => sys::exit_now(NOT_EXECUTABLE),
         }
     }
-    if let Err(errno) = sys::reset_signals() {
+    if let Err(errno) = as_it_was_given() {
         return (errno, 0);
     }
     let environment: Vec<CString> = std::env::vars_os()

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -21,13 +21,14 @@ use super::command::Gated;
 use super::guard::{self, Order, Origin, Side, Ward, say_unwatched};
 use super::output::{Output, tell};
 use super::place::{self, Place};
-use super::pulse::Life;
+use super::pulse::{Life, Pulse};
 use super::queue::{Account, Bounds, queue};
+use super::rescue::{self, Looking, Rescuer};
 use super::syslog::{SOCKET, Syslog};
 use super::tree::Tree;
 use super::writer::{Sink, Writer};
 use super::{Destination, Options, Scope, Summary, UNWATCHED, cgroup, signals};
-use crate::observer::fanotify::{Class, Group, never_dump};
+use crate::observer::fanotify::{Class, Group, never_dump, process_of};
 use crate::proc::Stat;
 use crate::sys;
 use crate::wire::until;
@@ -44,6 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What cannot be watched, and why.
 pub fn run(options: Options) -> Result<u8> {
     let place = Place::find(&options.place)?;
+    proc_is_ours()?;
     signals::block()?;
     let ward = match guard::split()? {
         Side::Guard(guard) => return guard.keep(options.target),
@@ -84,13 +86,27 @@ pub fn run(options: Options) -> Result<u8> {
     if let Some(reason) = trouble {
         end = End::Unwatched(reason);
     }
-    tell(&summary.to_string());
+    if let Some(summary) = summary {
+        tell(&summary.to_string());
+    }
     if let End::Unwatched(reason) = end {
         say_unwatched(&reason, options.target);
         // The command goes on; the guard, who is to wait for it, may be gone.
         return Ok(UNWATCHED);
     }
     control.finish()
+}
+
+/// Whether the ids of processes that events carry, which are of our namespace, mean the same in `/proc`.
+fn proc_is_ours() -> Result<()> {
+    let own = std::fs::read_link("/proc/self").context("failed to read /proc/self")?;
+    if own.as_os_str() != std::process::id().to_string().as_str() {
+        bail!(
+            "/proc is of another namespace of process ids, and would name other processes: mount one of this \
+             namespace over it (unshare --mount-proc)"
+        );
+    }
+    Ok(())
 }
 
 /// Why a watch is over.
@@ -120,7 +136,11 @@ fn header(options: &Options, place: &Place) -> String {
 
 /// The two threads, and the pipes by whose ends they are told to stop and tell that they did.
 struct Threads {
-    answerer: Option<JoinHandle<Result<Summary>>>,
+    answerer: Option<JoinHandle<(Summary, Result<()>)>>,
+    /// What the answering thread beats.
+    pulse: Pulse,
+    /// The end of who lets everybody go when that one does not come back.
+    rescued: OwnedFd,
     answered: OwnedFd,
     stop_answering: Option<OwnedFd>,
     writer: Option<JoinHandle<Writer>>,
@@ -151,6 +171,11 @@ impl Threads {
             }
             Destination::Syslog => Sink::Syslog(Syslog::connect(SOCKET.as_ref())?),
         };
+        if let Some(pid) = options.filter.tree
+            && let Some(process) = process_of(pid).filter(|process| *process != pid)
+        {
+            bail!("{pid} is a thread of the process {process}: --pid {process} shows it");
+        }
         let tree = match command {
             // Its orphans come to us: our own tree is the command's.
             Some(_) => Some(std::process::id().cast_signed()),
@@ -167,6 +192,8 @@ impl Threads {
         let group = Group::impatient(options.ids, Class::Content)?;
         let (inlet, outlet, account) = queue(Bounds::default());
         let (refusals, raw) = (Arc::new(Refusals::default()), group.as_fd().as_raw_fd());
+        let looking = Looking::default();
+        let rescuer = Rescuer::new(raw, looking.clone(), ward.pulse)?;
         // Asked while it is surely there: a watch of few events may be over at once.
         let tells_of_marks = place::is_marked(raw).is_some();
         let ((stop, stop_writing), (wrote, writing)) = (pipe()?, pipe()?);
@@ -191,14 +218,17 @@ impl Threads {
             left: options.count,
             inlet,
             refusals: Arc::clone(&refusals),
+            looking,
             stop,
             summary: Summary::default(),
             census: Census::default(),
             idle: Instant::now(),
             life: Life::begin(ward.pulse)?,
         };
+        let (rescued, rescuing) = pipe()?;
+        spawn("rescuer", rescuing, move || rescuer.run())?;
         let (sender, marked) = mpsc::channel();
-        let (scope, place) = (options.scope, place.path.clone());
+        let (scope, place) = (options.scope, place.found());
         let answerer = spawn("answerer", answering, move || {
             // From the mark on, the next open waits for this very thread.
             let result = match scope {
@@ -209,7 +239,7 @@ impl Threads {
             // The main thread waits for it right below.
             let _ = sender.send(result);
             if failed {
-                Ok(Summary::default())
+                (Summary::default(), Ok(()))
             } else {
                 answerer.run()
             }
@@ -217,6 +247,8 @@ impl Threads {
         marked.recv().context("the answering thread ended")??;
         Ok(Threads {
             answerer: Some(answerer),
+            pulse: ward.pulse,
+            rescued,
             answered,
             stop_answering: Some(stop_answering),
             writer: Some(writer),
@@ -229,27 +261,37 @@ impl Threads {
         })
     }
 
-    /// Closes the group, gives the writer a moment, and counts; also why answering failed, if it did.
-    fn end(&mut self) -> Result<(Summary, Option<String>)> {
+    /// Closes the group, gives the writer a moment, and counts; also why answering failed, if it did. Where the
+    /// answering thread does not come back, nobody knows what it has counted.
+    fn end(&mut self) -> Result<(Option<Summary>, Option<String>)> {
         drop(self.stop_answering.take());
         let answerer = self.answerer.take().context("ended twice")?;
-        let summary = answerer
-            .join()
-            .unwrap_or_else(|_| Err(anyhow!("the answering thread panicked")));
-        let mut written = ends_within(&self.wrote, PATIENCE);
+        let let_go = self.pulse.is_let_go();
+        let (mut summary, result) = match let_go {
+            true => (None, Err(anyhow!(rescue::REASON))),
+            false => match answerer.join() {
+                Ok((summary, result)) => (Some(summary), result),
+                Err(_) => (None, Err(anyhow!("the answering thread panicked"))),
+            },
+        };
+        let mut trouble = result.err().map(|error| format!("{error:#}"));
+        // Lines come to their end where the answering thread does.
+        let mut written = !let_go && ends_within(&self.wrote, PATIENCE);
         drop(self.stop_writing.take());
         written = written || ends_within(&self.wrote, PATIENCE);
-        let (mut summary, trouble) = match summary {
-            Ok(summary) => (summary, None),
-            Err(error) => (Summary::default(), Some(format!("{error:#}"))),
-        };
-        summary.shown = self.account.written();
-        summary.lost = self.account.lost_at_the_end();
+        if let Some(summary) = &mut summary {
+            summary.shown = self.account.written();
+            summary.lost = self.account.lost_at_the_end();
+        }
         // A writer that is stuck in a write ends with the process.
-        if let (true, Some(writer)) = (written, self.writer.take())
-            && let Ok(mut writer) = writer.join()
-        {
-            writer.end(&summary);
+        if let (true, Some(writer)) = (written, self.writer.take()) {
+            match (writer.join(), &summary) {
+                (Ok(mut writer), Some(summary)) => writer.end(summary),
+                (Ok(_), None) => {}
+                (Err(_), _) => {
+                    trouble.get_or_insert_with(|| "the writing thread panicked".to_owned());
+                }
+            }
         }
         Ok((summary, trouble))
     }
@@ -316,12 +358,16 @@ impl Control {
                 PollFd::new(threads.answered.as_fd(), PollFlags::POLLIN),
                 PollFd::new(threads.wrote.as_fd(), wanted),
                 PollFd::new(self.ward.orders().as_fd(), PollFlags::POLLIN),
+                PollFd::new(threads.rescued.as_fd(), PollFlags::POLLIN),
             ];
             match poll(&mut fds, until(next)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno).context("failed to wait"),
             }
-            let [_, answered, wrote, ordered] = fds.map(|fd| fd.any().unwrap_or(true));
+            let [_, answered, wrote, ordered, rescued] = fds.map(|fd| fd.any().unwrap_or(true));
+            if rescued && threads.pulse.is_let_go() {
+                return Ok(End::Unwatched(rescue::REASON.to_owned()));
+            }
             if ordered {
                 match self.ward.order() {
                     Some(Order::Gone) => return Ok(End::Unwatched("the guard has ended".into())),
@@ -362,7 +408,8 @@ impl Control {
             let more = count - self.told;
             self.told = count;
             let why = match errno {
-                Errno::EAGAIN => "somebody has a lease on the file, which is being broken",
+                // Before FAN_REPORT_FD_ERROR every reason is told by it (`fanotify_read`).
+                Errno::EAGAIN => "somebody may have a lease on the file, which is being broken",
                 errno => errno.desc(),
             };
             tell(&format!(
@@ -383,7 +430,7 @@ impl Control {
             let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
             match Signal::try_from(number) {
                 Ok(Signal::SIGCHLD) => end |= self.reap()?,
-                Ok(other) => end |= self.asked_to_end(other, Origin::of(signal.ssi_code)),
+                Ok(other) => end |= self.asked_to_end(other, Origin::of(number, signal.ssi_code)),
                 Err(_) => {}
             }
         }

@@ -32,6 +32,8 @@ use crate::wire::until;
 const TICK: Duration = Duration::from_millis(200);
 /// So many looks without a sign of life are a monitor that stands still: 3 s, and the rest of the first look.
 const SILENT: u32 = 15;
+/// So many looks, 3 s, a monitor has to end that has let everybody go: where it waits inside of the kernel it cannot.
+const LEAVING: u32 = 15;
 
 /// Where a signal came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +45,13 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// From the code of a signal (sigaction(2), `si_code`).
+    /// From the number and the code of a signal (sigaction(2), `si_code`). That the terminal was hung up is told to the
+    /// leader of the session alone (`tty_signal_session_leader` in drivers/tty/tty_jobctrl.c): nobody else hears of it.
     #[must_use]
-    pub fn of(code: i32) -> Origin {
-        match code {
-            libc::SI_KERNEL => Origin::Terminal,
+    pub fn of(number: i32, code: i32) -> Origin {
+        match (number, code) {
+            (libc::SIGHUP, _) => Origin::Process,
+            (_, libc::SI_KERNEL) => Origin::Terminal,
             _ => Origin::Process,
         }
     }
@@ -71,6 +75,8 @@ pub struct Guard {
     own: Pulse,
     ear: Stethoscope,
     killed: bool,
+    /// For how many looks everybody was let go.
+    leaving: u32,
 }
 
 /// The monitor's end.
@@ -120,6 +126,7 @@ pub fn split() -> Result<Side> {
                 own,
                 ear: Stethoscope::new(monitor),
                 killed: false,
+                leaving: 0,
             }))
         }
     }
@@ -160,14 +167,16 @@ impl Guard {
                         return Ok(status);
                     }
                 } else {
-                    let origin = u8::from(Origin::of(signal.ssi_code) == Origin::Process);
+                    let origin = u8::from(Origin::of(number, signal.ssi_code) == Origin::Process);
                     self.order([u8::try_from(number).unwrap_or(0), origin]);
                 }
             }
             if Instant::now() >= next {
                 next = Instant::now() + TICK;
                 self.own.beat();
-                self.look();
+                if let Some(status) = self.look() {
+                    return Ok(status);
+                }
             }
         }
     }
@@ -177,7 +186,16 @@ impl Guard {
         let _ = nix::unistd::write(&self.orders, &order);
     }
 
-    fn look(&mut self) {
+    /// Looks whether the monitor lives; the status to end with where it is of no use any more and cannot end.
+    fn look(&mut self) -> Option<u8> {
+        if self.ear.pulse().is_let_go() {
+            self.leaving += 1;
+            return (self.leaving >= LEAVING).then(|| {
+                let _ = kill(self.monitor, Signal::SIGKILL);
+                tell("the monitor waits inside of the kernel and cannot end; nobody waits for it");
+                UNWATCHED
+            });
+        }
         let silent = self.ear.listen();
         if silent == SILENT {
             self.killed = true;
@@ -186,6 +204,7 @@ impl Guard {
         } else if silent == 2 * SILENT {
             tell("the monitor stands still and cannot be killed: what it watched may stand still");
         }
+        None
     }
 
     /// The status to end with, once the monitor has ended.

@@ -38,6 +38,7 @@ mod place;
 mod program;
 mod pulse;
 mod queue;
+mod rescue;
 mod signals;
 mod summary;
 mod syslog;

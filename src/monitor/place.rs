@@ -1,8 +1,7 @@
 //! Where a watch is: the mount that a mark covers, and what of it was asked for.
 
 use std::fs;
-use std::os::fd::{AsRawFd as _, RawFd};
-
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -13,8 +12,10 @@ use nix::sys::statfs::{FUSE_SUPER_MAGIC, fstatfs};
 use crate::proc::Mount;
 
 /// A place as the kernel sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Place {
+    /// What was found: by its path another place may be found later.
+    file: OwnedFd,
     /// The path without symlinks.
     pub path: PathBuf,
     /// Where its mount is; none where that is outside of our root.
@@ -59,7 +60,17 @@ impl Place {
             );
         }
         let mount = mount.map(|mount| mount.point);
-        Ok(Place { path: real, mount })
+        Ok(Place {
+            file,
+            path: real,
+            mount,
+        })
+    }
+
+    /// A path that leads to what was found, whatever its own path leads to by now.
+    #[must_use]
+    pub fn found(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
 
     /// The part of the mount that was asked for; none for all of it.

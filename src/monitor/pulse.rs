@@ -10,6 +10,7 @@ use crate::sys::{self, DeadMan};
 /// What is said by a number that never stands for a beat.
 const NOT_YET: u32 = 0;
 const OVER: u32 = u32::MAX;
+const LET_GO: u32 = u32::MAX - 1;
 
 /// When the kernel ends a monitor that stands still and has no guard either, in milliseconds: the
 /// bound that `docs/monitor.md` states.
@@ -35,9 +36,11 @@ impl Pulse {
 
     /// One beat.
     pub fn beat(self) {
-        let next = match self.0.load(Ordering::Relaxed).wrapping_add(1) {
-            NOT_YET | OVER => 1,
-            next => next,
+        let next = match self.0.load(Ordering::Relaxed) {
+            OVER => 1,
+            LET_GO => return,
+            now if now + 1 == LET_GO => 1,
+            now => now + 1,
         };
         self.0.store(next, Ordering::Relaxed);
     }
@@ -45,6 +48,23 @@ impl Pulse {
     /// No beat is to be expected any more.
     fn end(self) {
         self.0.store(OVER, Ordering::Relaxed);
+    }
+
+    /// Whether none is to be expected any more.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.0.load(Ordering::Relaxed) == OVER
+    }
+
+    /// Nobody waits for who beats, and it may not beat any more.
+    pub fn let_go(self) {
+        self.0.store(LET_GO, Ordering::Relaxed);
+    }
+
+    /// Whether that was said.
+    #[must_use]
+    pub fn is_let_go(self) -> bool {
+        self.0.load(Ordering::Relaxed) == LET_GO
     }
 }
 
@@ -72,11 +92,17 @@ impl Stethoscope {
         }
     }
 
+    /// The pulse that it listens to.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse
+    }
+
     /// Looks once more; how many looks in a row there was no beat where one was to be expected.
     pub fn listen(&mut self) -> u32 {
         let now = self.pulse.0.load(Ordering::Relaxed);
         self.silent = match now {
-            NOT_YET | OVER => 0,
+            NOT_YET | OVER | LET_GO => 0,
             now if now == self.last => self.silent + 1,
             _ => 0,
         };
@@ -163,8 +189,18 @@ mod tests {
     #[test]
     fn a_count_that_wraps_is_still_a_beat() {
         let pulse = Pulse::new().unwrap();
-        pulse.0.store(OVER - 1, Ordering::Relaxed);
+        pulse.0.store(LET_GO - 1, Ordering::Relaxed);
         pulse.beat();
         assert_eq!(pulse.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_was_let_go_does_not_beat_and_is_not_missed() {
+        let pulse = Pulse::new().unwrap();
+        let mut ear = Stethoscope::new(pulse);
+        pulse.let_go();
+        pulse.beat();
+        assert!(pulse.is_let_go());
+        assert_eq!((ear.listen(), ear.listen()), (0, 0));
     }
 }

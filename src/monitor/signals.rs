@@ -4,6 +4,8 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::sys;
+
 /// Blocks what is read by [`listen`], and what would stop this process and everybody who waits for it.
 ///
 /// A child has the same signals blocked. SIGSTOP cannot be.
@@ -32,13 +34,12 @@ pub fn listen() -> Result<SignalFd> {
 
 fn heard() -> SigSet {
     let mut mask = SigSet::empty();
-    for signal in [
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGCHLD,
-    ] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD] {
         mask.add(signal);
+    }
+    // Where nohup(1) has it ignored it stays so.
+    if !sys::is_ignored(Signal::SIGHUP) {
+        mask.add(Signal::SIGHUP);
     }
     mask
 }

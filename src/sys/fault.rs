@@ -100,6 +100,19 @@ impl FaultPages {
         Errno::result(written).map(isize::cast_unsigned)
     }
 
+    /// Lists a directory into the page that is missing: held in the middle of getdents64(2).
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn list(&self, directory: BorrowedFd<'_>) -> nix::Result<usize> {
+        let page = std::ptr::with_exposed_provenance_mut::<u8>(self.page + PAGE);
+        let fd = directory.as_raw_fd();
+        // SAFETY: the kernel fills a page that stays mapped and that nobody reads.
+        let listed = unsafe { libc::syscall(libc::SYS_getdents64, fd, page, PAGE) };
+        Ok(usize::try_from(Errno::result(listed)?).unwrap_or(0))
+    }
+
     /// Waits until somebody is held.
     ///
     /// # Errors

@@ -79,7 +79,8 @@ pub fn lend_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
 
 /// Duplicates a descriptor to a chosen number, closed on exec (dup3(2)).
 ///
-/// Whatever had the number is closed; only a child that is about to become a program calls this.
+/// Whatever had the number is closed: a child that is about to become a program calls this, or who takes from another
+/// thread what it has under this number, and leaves the number its own.
 ///
 /// # Errors
 ///
@@ -88,7 +89,7 @@ pub fn place_fd(fd: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     if fd.as_raw_fd() == number {
         return close_on_exec(fd, FdFlag::FD_CLOEXEC);
     }
-    // SAFETY: the call takes integers; the caller owns nothing under the number.
+    // SAFETY: the call takes integers; a number that somebody owns stays his, and open.
     let result = unsafe { libc::dup3(fd.as_raw_fd(), number, libc::O_CLOEXEC) };
     Errno::result(result).map(drop)
 }

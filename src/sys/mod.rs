@@ -53,7 +53,7 @@ pub use power::{
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
-    fork_untraced, handled, on_exec, own_terminal, reset_signals, set_terminal_size,
+    fork_untraced, handled, is_ignored, on_exec, own_terminal, reset_signals, set_terminal_size,
     share_descriptors, share_fs, with_clean_signals,
 };
 pub use random::reseed;

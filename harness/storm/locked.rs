@@ -1,0 +1,82 @@
+//! Somebody whose directory in `/proc` is locked for ever: whoever looks into it does not come back.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use exetrail::sys::FaultPages;
+
+use crate::rig::{Rig, Storm, Watch};
+
+/// How long the monitor waits for a look, and what a busy machine adds.
+const LET_GO: (Duration, Duration) = (Duration::from_millis(1500), Duration::from_millis(4500));
+/// Until the second thread has come to its wait.
+const A_MOMENT: Duration = Duration::from_millis(300);
+
+/// Plays such a one: locks his directory, opens a file, says how long that took, and lasts until his input ends.
+pub fn play(opened: &Path) -> Result<()> {
+    let own = format!("/proc/{}", std::process::id());
+    let directory = File::open(&own).context("failed to open our own directory")?;
+    let pages = FaultPages::new(b"").context("failed to make a page that is missing")?;
+    std::thread::scope(|scope| {
+        // It has the lock, for reading, in a fault that nobody serves.
+        scope.spawn(|| pages.list(directory.as_fd()));
+        pages.wait().context("nobody is held")?;
+        // It wants it for writing, and whoever comes later waits for it.
+        scope.spawn(|| fs::create_dir(format!("{own}/x")));
+        std::thread::sleep(A_MOMENT);
+        let begun = Instant::now();
+        let file = File::open(opened);
+        println!("{}", begun.elapsed().as_millis());
+        drop(file);
+        // Nobody says anything: it is the end that counts.
+        let _ = std::io::stdin().lines().next();
+        pages.release().context("failed to end it")
+    })
+}
+
+/// Everybody is let go, and what it says is that nothing is watched any more.
+pub fn locked_neighbour(rig: &Rig) -> Result<()> {
+    let opened = rig.watched().join("opened");
+    fs::write(&opened, "x").context("failed to make a file")?;
+    let storm = Storm::start(rig);
+    let mut watch = Watch::start(rig, &[], Stdio::null())?;
+    let mut neighbour = Command::new(std::env::current_exe().context("no name of our own")?)
+        .args(["neighbour", "locked"])
+        .arg(&opened)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("failed to start the neighbour")?;
+    let stdout = neighbour.stdout.take().context("no output")?;
+    let mut line = String::new();
+    let read = BufReader::new(stdout).read_line(&mut line);
+    read.context("the neighbour says nothing")?;
+    let held = line.trim().parse().map(Duration::from_millis);
+    let held = held.with_context(|| format!("the neighbour says {line:?}"))?;
+    storm.goes_on()?;
+    // The monitor itself is still in the kernel.
+    let status = watch.wait_status()?;
+    drop(neighbour.stdin.take());
+    let ended = neighbour.wait().context("failed to wait for him")?;
+    let said = watch.said()?;
+    eprintln!("held for {held:?}: {}", said.trim());
+    ensure!(ended.success(), "the neighbour ended with {ended}");
+    ensure!(
+        (LET_GO.0..LET_GO.1).contains(&held),
+        "he was held for {held:?}: {said}"
+    );
+    ensure!(status.code() == Some(3), "it ended with {status}: {said}");
+    for part in [
+        "unwatched: /proc did not answer",
+        "cannot end; nobody waits for it",
+    ] {
+        ensure!(said.contains(part), "it says {said}");
+    }
+    fs::remove_file(&opened).context("failed to remove the file")?;
+    storm.end().map(drop)
+}
