@@ -24,8 +24,10 @@ use crate::wire::{Input, Job, Message, Stream};
 
 /// The scenarios whose stages say when a symbol is passed by the first exec, and what that is of.
 const USUAL: [(&str, &str); 2] = [("a program", "start/normal"), ("a script", "start/shebang")];
-/// The scenarios whose exec fails.
+/// The scenarios whose exec fails, on some kernel at least.
 const FAILING: &str = "start/fail_*";
+/// Passed by an exec that succeeds, and by no other (`exec_binprm`, fs/exec.c).
+const SUCCEEDED: &str = "sched:sched_process_exec";
 
 /// Arguments of `exetrail hooks`.
 #[derive(Debug, clap::Args)]
@@ -244,16 +246,19 @@ impl Stories {
 
     /// When successful execs pass a symbol, and how many of those that fail.
     fn of(&self, id: &KernelId, symbol: &str) -> Recorded {
-        let at = |all: &BTreeMap<KernelId, Inside>| {
-            let found = self.lineage.at(id, all).map(|(_, story)| story);
-            found.map(|story| passed(story, symbol))
-        };
+        let at = |all| self.lineage.at(id, all).map(|(_, story)| story);
         let usual = self.usual.iter();
         let usual = usual
-            .filter_map(|(what, all)| Some((*what, at(all)?)))
+            .filter_map(|(what, all)| Some((*what, passed(at(all)?, symbol))))
             .collect();
-        let failing: Vec<_> = self.failing.iter().filter_map(at).collect();
-        let seen = failing.iter().filter(|passed| passed.is_some()).count();
+        let failing = self.failing.iter().filter_map(at);
+        let failing: Vec<_> = failing
+            .filter(|story| passed(story, SUCCEEDED).is_none())
+            .collect();
+        let seen = failing
+            .iter()
+            .filter(|story| passed(story, symbol).is_some());
+        let seen = seen.count();
         (usual, (seen, failing.len()))
     }
 }
