@@ -54,10 +54,12 @@ pub fn of_tree(tree: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8
     let order = bound::text(&tree.join("modules.order"), bound::TEXT).unwrap_or_default();
     let mut found = BTreeMap::new();
     for line in order.lines() {
-        let path = tree.join(line.trim_start_matches("kernel/"));
-        let path = path.with_extension("ko");
-        if let Some(name) = name(&path).filter(|name| names.contains(name))
-            && path.is_file()
+        // Older kernels write where it is installed, below `kernel/`; the tree has a directory of that name as well.
+        let lines = [Some(line), line.strip_prefix("kernel/")];
+        let paths = lines.into_iter().flatten();
+        let mut paths = paths.map(|line| tree.join(line).with_extension("ko"));
+        if let Some(path) = paths.find(|path| path.is_file())
+            && let Some(name) = name(&path).filter(|name| names.contains(name))
         {
             found.insert(name, read(&path)?);
         }
@@ -118,5 +120,17 @@ mod tests {
         fs::write(dir.path().join("modules.order"), "fs/binfmt_misc.o\n").unwrap();
         let found = of_tree(dir.path(), &["binfmt_misc".into()]).unwrap();
         assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn a_module_of_the_directory_kernel_is_found_with_and_without_where_it_is_installed() {
+        for line in ["kernel/torture.o\n", "kernel/kernel/torture.ko\n"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("kernel")).unwrap();
+            fs::write(dir.path().join("kernel/torture.ko"), "module").unwrap();
+            fs::write(dir.path().join("modules.order"), line).unwrap();
+            let found = of_tree(dir.path(), &["torture".into()]).unwrap();
+            assert_eq!(found.len(), 1, "{line}");
+        }
     }
 }
