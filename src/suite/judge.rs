@@ -49,7 +49,11 @@ pub fn judge_body(
 /// A record whose kernel has no id.
 pub fn judge_again(own: (&Store, &Lineage), record: Record) -> Result<Record, String> {
     let id: KernelId = record.kernel.id.parse()?;
-    let agent = record.seen.iter().any(|seen| seen.view == AGENT);
+    // Where its own view does not apply, what was not as accepted was kept as seen.
+    let beside = |seen: &ViewSeen| {
+        seen.view == AGENT || seen.outcome == Outcome::Seen && seen.body.is_some()
+    };
+    let agent = record.seen.iter().any(beside);
     // An agent has no snapshots here: what became of its report then stands.
     let seen = record.seen.into_iter().map(|seen| match seen.body {
         Some(body) if seen.view != AGENT => {
@@ -184,6 +188,12 @@ mod tests {
         };
         beside.seen.push(agent);
         assert_eq!(again(alone), Outcome::New);
+        assert_eq!(again(beside), Outcome::Seen);
+    }
+
+    #[test]
+    fn what_was_kept_as_seen_is_held_to_nothing() {
+        let beside = tests::record("policy/a", "6.1", Outcome::Seen);
         assert_eq!(again(beside), Outcome::Seen);
     }
 }
