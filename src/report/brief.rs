@@ -23,14 +23,14 @@ pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Resu
             let outcome = row.seen.outcome;
             matches!(outcome, Outcome::Changed | Outcome::New | Outcome::Broken)
         });
-        let groups = alike(loud, said);
+        let groups = alike(loud, key);
         let Some((_, first)) = groups.first() else {
             continue;
         };
         let label = first.first().map(Row::label).unwrap_or_default();
         writeln!(out, "{}", paint.heading.apply_to(&label))?;
-        for (said, kernels) in &groups {
-            if let Some(other) = told.get(&said.1).filter(|other| **other != label) {
+        for ((_, reason), kernels) in &groups {
+            if let Some(other) = told.get(reason).filter(|other| **other != label) {
                 writeln!(out, "  {}: as {other}", on(kernels, paint))?;
                 continue;
             }
@@ -39,7 +39,7 @@ pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Resu
                 .iter()
                 .all(|row| row.seen.outcome == Outcome::Broken)
             {
-                told.insert(said.1.clone(), label.clone());
+                told.insert(reason.clone(), label.clone());
             }
             match kernels.first() {
                 Some(row) if row.seen.outcome == Outcome::New => {
@@ -48,11 +48,12 @@ pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Resu
                         show(row, paint, out)?;
                     }
                 }
-                _ => {
-                    for line in said.1.lines() {
+                Some(row) => {
+                    for line in said(row).lines() {
                         writeln!(out, "    {}", paint.diff_line(line))?;
                     }
                 }
+                None => {}
             }
         }
         writeln!(out)?;
@@ -68,12 +69,24 @@ pub fn changes(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Resu
     writeln!(out, "{}", families(rows))
 }
 
-/// What is said of a row: its outcome, by its name, and the difference or the reason.
-fn said(row: &Row<'_>) -> (String, String) {
-    let judged = row.seen.judged.as_ref();
-    let diff = judged.and_then(|judged| judged.diff.clone());
-    let text = row.seen.reason.clone().or(diff).unwrap_or_default();
-    (row.seen.outcome.to_string(), text)
+/// What is said of a row: the reason or the difference.
+fn said<'a>(row: &Row<'a>) -> &'a str {
+    let reason = row.seen.reason.as_deref();
+    reason.or_else(|| diff(row)).unwrap_or_default()
+}
+
+/// What rows have in common that are told together: the outcome, by its name, and what is said, but for the first two
+/// lines of a difference, which name the kernels.
+fn key(row: &Row<'_>) -> (String, String) {
+    let text = match (&row.seen.reason, diff(row)) {
+        (None, Some(diff)) => diff.splitn(3, '\n').nth(2).unwrap_or_default(),
+        _ => said(row),
+    };
+    (row.seen.outcome.to_string(), text.to_owned())
+}
+
+fn diff<'a>(row: &Row<'a>) -> Option<&'a str> {
+    row.seen.judged.as_ref()?.diff.as_deref()
 }
 
 /// Rows of which the same is said, in the order in which it is said first.
@@ -161,7 +174,7 @@ mod tests {
     use super::super::{Colour, Show};
     use super::WHOLE;
     use crate::trail::Outcome;
-    use crate::view::Record;
+    use crate::view::{Judged, Record};
 
     #[test]
     fn of_many_that_are_new_the_first_are_shown() {
@@ -212,6 +225,24 @@ mod tests {
             text.contains("unsupported on 6.1: start/a: because"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_difference_is_told_once_whatever_kernels_it_is_seen_on() {
+        let changed = |kernel: &str| {
+            let mut record = record("start/a", kernel, Outcome::Changed);
+            record.seen[0].reason = None;
+            record.seen[0].judged = Some(Judged {
+                owner: None,
+                diff: Some(format!(
+                    "--- snapshot of 5.10\n+++ seen on {kernel}\n@@ -1 +1 @@\n-old\n+new\n"
+                )),
+            });
+            record
+        };
+        let text = text(&[changed("6.1"), changed("6.12")]);
+        assert_eq!(text.matches("+new").count(), 1, "{text}");
+        assert!(text.contains("6.1 6.12 changed"), "{text}");
     }
 
     #[test]
