@@ -105,8 +105,8 @@ pub struct Running {
     pub complaints: OwnedFd,
     /// The third serial port, where we hand on our input.
     pub input: Option<OwnedFd>,
-    /// QEMU's own channel, where a machine is saved or restored.
-    pub control: Option<OwnedFd>,
+    /// QEMU's own channel.
+    pub control: OwnedFd,
 }
 
 /// Numbers of the descriptors in QEMU.
@@ -190,7 +190,7 @@ impl Machine<'_> {
             records,
             complaints,
             input,
-            control: Some(control),
+            control,
         })
     }
 

@@ -3,13 +3,13 @@
 mod breakdown;
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{MsgFlags, send};
 
 pub use breakdown::Breakdown;
 use breakdown::{End, Seen};
@@ -165,19 +165,52 @@ struct Session {
     reached: bool,
     input: Option<Input>,
     orders: VecDeque<Order>,
-    control: Option<Control>,
+    control: Control,
 }
 
 /// Our standard input on its way into a guest.
 struct Input {
-    to: std::fs::File,
+    to: OwnedFd,
     /// The guest has asked for more.
     wanted: bool,
+    /// What of a chunk QEMU has not taken yet: it may not read, and we wait for it as for everybody else.
+    left: Vec<u8>,
 }
 
 impl Input {
-    /// Reads what there is and sends it; an end, or an input that cannot be read, as an empty chunk.
+    fn new(to: OwnedFd) -> Input {
+        Input {
+            to,
+            wanted: false,
+            left: Vec::new(),
+        }
+    }
+
+    /// What has to be ready before anything can be done; nothing where the guest wants nothing.
+    fn waits_for<'a>(&'a self, stdin: BorrowedFd<'a>) -> Option<PollFd<'a>> {
+        match (self.left.is_empty(), self.wanted) {
+            (false, _) => Some(PollFd::new(self.to.as_fd(), PollFlags::POLLOUT)),
+            (true, true) => Some(PollFd::new(stdin, PollFlags::POLLIN)),
+            (true, false) => None,
+        }
+    }
+
+    /// Does what [`Input::waits_for`] has waited for.
     fn hand_on(&mut self) {
+        if self.left.is_empty() {
+            self.take();
+        }
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        match send(self.to.as_raw_fd(), &self.left, flags) {
+            Ok(sent) => drop(self.left.drain(..sent)),
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            // A machine that is gone is noticed elsewhere.
+            Err(_) => self.left.clear(),
+        }
+    }
+
+    /// Reads what there is; an end, or an input that cannot be read, is an empty chunk.
+    fn take(&mut self) {
         let mut chunk = [0; Chunk::MOST];
         let length = match nix::unistd::read(std::io::stdin(), &mut chunk) {
             Ok(length) => length,
@@ -185,8 +218,8 @@ impl Input {
             Err(_) => 0,
         };
         self.wanted = false;
-        // A machine that is gone is noticed elsewhere.
-        let _ = Chunk(chunk[..length].to_vec()).write(&self.to);
+        // Fails for a chunk alone that is too long.
+        let _ = Chunk(chunk[..length].to_vec()).write(&mut self.left);
     }
 }
 
@@ -208,27 +241,20 @@ impl Session {
             console: Console::default(),
             complaints: Vec::new(),
             reached: false,
-            input: input.map(|fd| Input {
-                to: fd.into(),
-                wanted: false,
-            }),
+            input: input.map(Input::new),
             orders: orders.iter().cloned().collect(),
-            control: control.map(Control::new),
+            control: Control::new(control),
         }
     }
 
     /// Has QEMU itself do something.
     fn control(&mut self, act: impl FnOnce(&mut Control) -> anyhow::Result<()>) -> Result<(), End> {
-        let control = self.control.as_mut();
-        let control = control.context("QEMU has no channel of its own");
-        control.and_then(act).map_err(End::System)
+        act(&mut self.control).map_err(End::System)
     }
 
     /// Where the CPUs of a guest are that says nothing more; nothing where QEMU does not say it either.
     fn cpus(&mut self) -> Vec<Cpu> {
-        let registers = self.control.as_mut().map(Control::registers);
-        let registers = registers.and_then(Result::ok);
-        cpus::read(&registers.unwrap_or_default())
+        cpus::read(&self.control.registers().unwrap_or_default())
     }
 
     /// Gives the guest its next order; false when there is none.
@@ -277,14 +303,15 @@ impl Session {
                 return Err(End::Hopeless);
             }
             let stdin = std::io::stdin();
-            let wanted = self.input.as_ref().is_some_and(|input| input.wanted);
-            let from = if wanted { stdin.as_fd() } else { stop };
+            let input = self.input.as_ref();
+            let input = input.and_then(|input| input.waits_for(stdin.as_fd()));
+            let wanted = input.is_some();
             let mut fds = [
                 PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.console_fd.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.complaints_fd.as_fd(), PollFlags::POLLIN),
                 PollFd::new(stop, PollFlags::POLLIN),
-                PollFd::new(from, PollFlags::POLLIN),
+                input.unwrap_or_else(|| PollFd::new(stop, PollFlags::POLLIN)),
             ];
             // A guest that always has something to say passes no deadline but this one.
             if Instant::now() >= whole {

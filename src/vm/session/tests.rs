@@ -19,13 +19,15 @@ fn session(script: &str) -> (Session, [std::io::PipeWriter; 2]) {
         .unwrap();
     let records = child.stdout.take().unwrap().into();
     let (console, one) = std::io::pipe().unwrap();
+    // A machine without a monitor does not answer.
+    let (control, _) = std::os::unix::net::UnixStream::pair().unwrap();
     let running = Running {
         child,
         console: console.into(),
         records,
         complaints: complaints.into(),
         input: None,
-        control: None,
+        control: control.into(),
     };
     (Session::new(running, &[]), [one, other])
 }
@@ -114,4 +116,43 @@ fn a_flood_that_is_no_message_is_silence() {
     let mut heard = |_| Ok(None);
     let end = session.follow(limits, never.as_fd(), &mut heard);
     assert!(matches!(end, Err(End::Deadline(..))));
+}
+
+#[test]
+fn input_that_the_machine_does_not_take_keeps_nobody_from_the_end() {
+    let (mut session, _open) = session("exec sleep 60");
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut input = Input::new(ours.into());
+    // More than a socket holds.
+    input.left = vec![0; 8 << 20];
+    input.wanted = true;
+    session.input = Some(input);
+    let (never, _writer) = std::io::pipe().unwrap();
+    let limits = Limits {
+        boot: Duration::from_secs(60),
+        whole: Duration::from_millis(300),
+    };
+    let end = session.follow(limits, never.as_fd(), &mut |_| Ok(None));
+    assert!(matches!(end, Err(End::Whole(_))));
+    let input = session.input.as_ref().unwrap();
+    assert!(input.wanted && !input.left.is_empty());
+}
+
+#[test]
+fn input_comes_as_it_was_read_however_slowly_it_is_taken() {
+    use std::io::Read as _;
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut input = Input::new(ours.into());
+    let sent: Vec<u8> = (0..1 << 20).map(|place| place as u8).collect();
+    input.left.clone_from(&sent);
+    let mut taken = Vec::new();
+    while !input.left.is_empty() {
+        input.hand_on();
+        let mut some = vec![0; 64 << 10];
+        let length = theirs.read(&mut some).unwrap();
+        taken.extend_from_slice(&some[..length]);
+    }
+    drop(input);
+    theirs.read_to_end(&mut taken).unwrap();
+    assert!(taken == sent);
 }
