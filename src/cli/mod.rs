@@ -34,6 +34,7 @@ pub use observers::document as observers_document;
 pub use pending::write as write_pending;
 pub use tools::document as tools_document;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -114,15 +115,19 @@ fn suitable(command: Option<&Command>) -> anyhow::Result<()> {
     }
 }
 
+/// Whether a call that may be wrong is one of `bisect-step`, wherever our own options stand: git-bisect(1) reads statuses
+/// of its own, and takes most others for "bad".
+fn is_bisecting(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut own = arguments.skip(1).take_while(|word| word != "--");
+    own.any(|word| word == "bisect-step")
+}
+
 /// Reads the command line and does what it says.
 ///
 /// Exit status: 0 all same, seen or unsupported; 1 something changed or is new; 2 something is broken,
 /// required but not run, what is to be written cannot be, or the call was wrong. `bisect-step`, `boot`, `monitor` and others have their own.
 pub fn main() -> ExitCode {
-    // git-bisect(1) reads statuses of its own, also for a call that is wrong.
-    let bisecting = std::env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == "bisect-step");
+    let bisecting = is_bisecting(std::env::args_os());
     let failure = if bisecting { bisect_step::ABORT } else { 2 };
     if let Err(errno) = crate::sys::hear_of_children() {
         tell!("error: failed to reset SIGCHLD: {errno}");
@@ -139,6 +144,9 @@ pub fn main() -> ExitCode {
             0
         })
     });
+    // What the call is, where it is right: the word may be the name of something else.
+    let bisecting = matches!(cli.command, Some(Command::BisectStep(_)));
+    let failure = if bisecting { bisect_step::ABORT } else { 2 };
     let chosen = match cli.suite.as_deref() {
         Some(suite) => suitable(cli.command.as_ref()).and_then(|()| own::choose(suite)),
         None => Ok(()),
@@ -181,4 +189,17 @@ pub fn main() -> ExitCode {
             failure
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_bisecting;
+
+    #[test]
+    fn a_wrong_call_of_bisect_step_is_one_wherever_options_stand() {
+        let of = |words: &str| is_bisecting(words.split(' ').map(Into::into));
+        assert!(of("exetrail bisect-step --wrong"));
+        assert!(of("exetrail --suite DIR bisect-step --wrong"));
+        assert!(!of("exetrail boot 6.12 -- bisect-step"));
+    }
 }
