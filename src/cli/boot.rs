@@ -1,7 +1,7 @@
 //! `exetrail boot`: a shell, or one command, in a kernel, with files in and out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -112,6 +112,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     for fetched in &args.fetch {
         fetched.check()?;
     }
+    check_apart(&args.fetch)?;
     let program = std::env::current_exe().context("failed to find this program")?;
     let suite = Suite::prepare(&project, &program, &target, &stop)?;
     let input = match (on_terminal, std::io::stdin().is_terminal()) {
@@ -141,6 +142,42 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         limit: args.timeout.map(Duration::from_secs),
     };
     run(args, &suite, &target, &bench, &stop)
+}
+
+/// Refuses, before anything is booted, what can be brought back once only.
+///
+/// # Errors
+///
+/// A path of the guest is named twice, or two go to one place.
+fn check_apart(all: &[Fetched]) -> Result<()> {
+    let mut places = BTreeMap::new();
+    let mut guests = BTreeSet::new();
+    for one in all {
+        if !guests.insert(&one.guest) {
+            bail!("--fetch {} is given twice", one.guest);
+        }
+        let directory = match one.host.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let directory = directory.canonicalize();
+        let directory = directory.with_context(|| one.host.display().to_string())?;
+        let place = (directory, one.host.file_name());
+        if let Some(other) = places.insert(place, &one.guest) {
+            bail!(
+                "--fetch: {other} and {} both go to {}",
+                one.guest,
+                one.host.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Writes a piece of the command's output at once: a line that is not at its end yet is one that somebody waits for.
+fn pass_on(bytes: &[u8], out: &mut impl Write) -> std::io::Result<()> {
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// The guest's root: the fixture as it is, or with the user's files.
@@ -189,7 +226,7 @@ fn run(
             Message::Output { stream, bytes } => match stream {
                 // Where nobody hears the rest, the guest ends.
                 Stream::Stdout => {
-                    let written = std::io::stdout().write_all(&bytes);
+                    let written = pass_on(&bytes, &mut std::io::stdout());
                     failed = failed.take().or(written.err());
                 }
                 Stream::Stderr => drop(std::io::stderr().write_all(&bytes)),
@@ -270,5 +307,34 @@ impl Drop for Keys {
     fn drop(&mut self) {
         // A terminal that is gone needs no mode.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_not_at_its_end_is_written_at_once() {
+        let mut out = std::io::LineWriter::new(Vec::new());
+        pass_on(b"no newline", &mut out).unwrap();
+        assert_eq!(out.get_ref(), b"no newline");
+        let mut full = std::io::LineWriter::new(std::fs::File::create("/dev/full").unwrap());
+        assert!(pass_on(b"no newline", &mut full).is_err());
+    }
+
+    #[test]
+    fn what_can_be_brought_back_once_only_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().display();
+        let of = |words: &[String]| {
+            let all: Vec<Fetched> = words.iter().map(|word| word.parse().unwrap()).collect();
+            check_apart(&all).map_err(|error| error.to_string())
+        };
+        let twice = of(&[format!("/a:{place}/b"), format!("/a:{place}/c")]);
+        assert_eq!(twice.unwrap_err(), "--fetch /a is given twice");
+        let one = of(&[format!("/a/x:{place}"), format!("/b/x:{place}/./x")]);
+        assert!(one.unwrap_err().contains("/a/x and /b/x both go to"));
+        assert!(of(&[format!("/a:{place}"), format!("/b:{place}")]).is_ok());
     }
 }
