@@ -27,14 +27,8 @@ pub struct Args {
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// Kernels: an id such as 6.12, `all`, `native`, or the path of a bzImage, vmlinux, build tree
-    /// or Debian package
-    #[arg(
-        short,
-        long = "kernel",
-        value_name = "KERNEL",
-        default_value = "all",
-        value_delimiter = ','
-    )]
+    /// or Debian package [default: those that the suite names, else all]
+    #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
     kernels: Vec<String>,
     /// Where the modules of an image are, such as /lib/modules/RELEASE
     #[arg(long, value_name = "DIR")]
@@ -99,7 +93,7 @@ impl Default for Args {
     fn default() -> Args {
         Args {
             scenarios: Vec::new(),
-            kernels: vec!["all".to_owned()],
+            kernels: Vec::new(),
             modules: None,
             view: Vec::new(),
             observe: Vec::new(),
@@ -142,7 +136,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     let words = own_kernels(&args.kernels);
     let found = find(&project, &words, args.modules.as_deref());
-    let (targets, missing) = match chosen().filter(|_| words != args.kernels) {
+    let (targets, missing) = match chosen().filter(|_| args.kernels.is_empty() && words != ["all"])
+    {
         Some(own) => found.with_context(|| own.directory.join(FILE).display().to_string())?,
         None => found?,
     };
@@ -385,10 +380,9 @@ fn order(scenarios: &[&'static Registered], seed: Option<u64>) -> Vec<&'static R
     order
 }
 
-/// What `-k` says; where it says nothing, what a user's suite does.
+/// What `-k` says; where it says nothing, what a user's suite does, and else `all`.
 pub fn own_kernels(words: &[String]) -> Vec<String> {
-    let own = chosen().filter(|_| words == ["all"]);
-    let named = own.map(|own| {
+    let named = chosen().map(|own| {
         let named = own.settings.kernels.iter();
         // As its root, an image is named from where the suite is.
         let place = |word: &String| match own.directory.join(word) {
@@ -399,9 +393,15 @@ pub fn own_kernels(words: &[String]) -> Vec<String> {
         };
         named.map(place).collect::<Vec<_>>()
     });
-    named
-        .filter(|named| !named.is_empty())
-        .unwrap_or_else(|| words.to_vec())
+    meant(words, named.unwrap_or_default())
+}
+
+fn meant(words: &[String], named: Vec<String>) -> Vec<String> {
+    match (words, named.is_empty()) {
+        ([], true) => vec!["all".to_owned()],
+        ([], false) => named,
+        (words, _) => words.to_vec(),
+    }
 }
 
 /// The kernels that can be booted, and the ids of those that are not fetched.
@@ -446,5 +446,19 @@ pub fn status(records: &[Record], not_run: bool) -> ExitCode {
         None | Some(Outcome::Broken) => ExitCode::from(2),
         Some(Outcome::Changed | Outcome::New) => ExitCode::from(1),
         Some(Outcome::Same | Outcome::Seen | Outcome::Unsupported) => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_of_a_suite_are_for_who_names_none() {
+        let suite = || vec!["6.12".to_owned()];
+        let all = vec!["all".to_owned()];
+        assert_eq!(meant(&[], suite()), suite());
+        assert_eq!(meant(&all, suite()), all);
+        assert_eq!(meant(&[], Vec::new()), all);
     }
 }
