@@ -199,7 +199,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     let mut seen = 0;
     for round in first..first + u64::from(args.repeat) {
-        let seed = args.shuffle.map(|seed| seed + round);
+        let seed = args.shuffle.map(|seed| seed.wrapping_add(round));
         let order = order(&scenarios, seed);
         let begin = records.len();
         let mut out = std::io::stdout().lock();
