@@ -52,20 +52,18 @@ impl Kept {
     }
 }
 
-/// Writes them to a file, a line each.
+/// The file of them, a line each.
 ///
 /// # Errors
 ///
-/// The file cannot be written.
-pub fn write(file: &Path, all: &[Kept]) -> Result<()> {
-    let context = || format!("failed to write {}", file.display());
-    let out = std::fs::File::create(file).with_context(context)?;
-    let mut out = XzEncoder::new(out, PACKED);
+/// They cannot be packed.
+pub fn packed(all: &[Kept]) -> Result<Vec<u8>> {
+    let mut out = XzEncoder::new(Vec::new(), PACKED);
     for one in all {
-        serde_json::to_writer(&mut out, one).with_context(context)?;
-        out.write_all(b"\n").with_context(context)?;
+        serde_json::to_writer(&mut out, one)?;
+        out.write_all(b"\n")?;
     }
-    out.finish().map(drop).with_context(context)
+    out.finish().context("failed to pack the cases")
 }
 
 /// Reads them from a file.
@@ -185,7 +183,7 @@ mod tests {
     fn what_is_written_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("x.xz");
-        write(&file, &KEPT[0][..2]).unwrap();
+        std::fs::write(&file, packed(&KEPT[0][..2]).unwrap()).unwrap();
         assert_eq!(read(&file).unwrap(), KEPT[0][..2]);
     }
 }

@@ -1,18 +1,19 @@
 //! `exetrail model`: generated starts against the model, as many as one likes.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use comfy_table::{Cell, Table, TableStyle};
 
 use super::{INTERRUPTED, live, run};
+use crate::cases::kept::Kept;
 use crate::model::differences;
 use crate::model::reach::{Reach, Rule};
 use crate::project::Project;
 use crate::suite::{Cases, Options, ReadyKernel, Stop, Tally};
-use crate::{case, cases};
+use crate::{case, cases, files};
 
 /// Options of `exetrail model`.
 #[derive(Debug, clap::Args)]
@@ -67,6 +68,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let project = Project::open()?;
     let (targets, missing) = run::find(&project, &args.kernels, None)?;
+    if args.keep.is_some() {
+        run::one_of_a_series(&targets)?;
+    }
     for id in &missing {
         let fetches = project.fetches(id);
         tell!("warning: kernel {id} is not fetched and was not run: {fetches} fetches it");
@@ -114,7 +118,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if let Some(directory) = &args.keep {
         for (target, tally) in targets.iter().zip(&tallies) {
             let file = directory.join(format!("{}.xz", target.label()));
-            cases::kept::write(&file, &tally.kept)?;
+            keep(&file, &tally.kept)?;
         }
     }
     if stop.is_asked_for() {
@@ -127,6 +131,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         () if any(|tally| !tally.disagreed.is_empty()) => ExitCode::from(1),
         () => ExitCode::SUCCESS,
     })
+}
+
+/// Keeps what was played; where that is nothing, as of a kernel that did not come up, what was kept before stays.
+fn keep(file: &Path, played: &[Kept]) -> Result<()> {
+    match played.is_empty() {
+        true => Ok(()),
+        false => files::replace(file, &cases::kept::packed(played)?),
+    }
 }
 
 /// Each rule and each difference with how often it was reached on all kernels; those that were not come
@@ -187,4 +199,18 @@ fn table(targets: &[ReadyKernel], tallies: &[Tally]) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_was_played_what_was_kept_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("6.12.xz");
+        std::fs::write(&file, "kept").unwrap();
+        keep(&file, &[]).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
+    }
 }

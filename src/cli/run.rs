@@ -322,15 +322,19 @@ fn forgotten(scenarios: &[&'static Registered]) -> Result<Vec<String>> {
     Ok(names.iter().map(tell).collect())
 }
 
-/// Refuses two kernels whose records and snapshots would have the same name.
-fn one_of_a_series(targets: &[ReadyKernel]) -> Result<()> {
+/// Refuses two kernels of which what is kept would have the same name.
+///
+/// # Errors
+///
+/// Two are of one series.
+pub fn one_of_a_series(targets: &[ReadyKernel]) -> Result<()> {
     for (index, target) in targets.iter().enumerate() {
         if let Some(other) = targets[..index]
             .iter()
             .find(|other| other.label() == target.label())
         {
             bail!(
-                "{} and {} are both of the series {}, by which records and snapshots are named: \
+                "{} and {} are both of the series {}, by which what is kept is named: \
                  run them one after the other",
                 other.release,
                 target.release,
