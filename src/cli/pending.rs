@@ -1,6 +1,6 @@
 //! `--pending`: from records to pending snapshots, for `cargo insta review`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -17,15 +17,10 @@ use crate::view::{AGENT, Record, VIEWS, observed, rows};
 ///
 /// There is no checkout, or its snapshots cannot be read or written.
 pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Result<()> {
-    let (store, snapshots) = match own {
-        Some(own) => (Store::Directory(own.to_owned()), own.to_owned()),
-        None => {
-            let snapshots = project.snapshots();
-            let snapshots = snapshots.context(
-                "--pending writes into the snapshots of a checkout: call it inside of one",
-            )?;
-            (project.store(), snapshots)
-        }
+    let snapshots = place(project, own)?;
+    let store = match own {
+        Some(_) => Store::Directory(snapshots.clone()),
+        None => project.store(),
     };
     let mut texts = Vec::new();
     for view in VIEWS.iter().map(|view| view.name()) {
@@ -85,6 +80,16 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
         }
     }
     Ok(())
+}
+
+/// Where pending snapshots are written.
+///
+/// # Errors
+///
+/// There is no checkout.
+pub fn place(project: &Project, own: Option<&Path>) -> Result<PathBuf> {
+    let snapshots = own.map(Path::to_owned).or_else(|| project.snapshots());
+    snapshots.context("--pending writes into the snapshots of a checkout: call it inside of one")
 }
 
 /// The table's lineage with the kernels that it does not have yet.

@@ -144,6 +144,22 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if args.records.is_some() || args.pending {
         one_of_a_series(&targets)?;
     }
+    // What cannot be written is told before anything boots.
+    if args.pending {
+        let own = args.agent.snapshots(&project);
+        if own.is_none() && args.agent.is_there() {
+            bail!(
+                "beside an agent --pending writes what that reports, and nothing else: say where with --snapshots DIR"
+            );
+        }
+        pending::place(&project, own.as_deref())?;
+    }
+    if let Some(directory) = &args.records {
+        if directory.exists() && !directory.is_dir() {
+            bail!("--records {}: this is no directory", directory.display());
+        }
+        records::prepare(directory)?;
+    }
     check_parameters(&args.append)?;
     if !args.append.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
@@ -180,14 +196,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut format = args.format.make(colour(), args.show, &args.view);
     let mut records = Vec::new();
     let mut complete = true;
-    // What cannot be written is told before anything boots.
-    if let Some(directory) = &args.records {
-        if directory.exists() && !directory.is_dir() {
-            bail!("--records {}: this is no directory", directory.display());
-        }
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("failed to keep records in {}", directory.display()))?;
-    }
+    // Why what was seen could not be written: it is shown all the same, and nothing more is run.
+    let mut failed = Ok(());
     // The order of scenarios goes on behind the most runs that a row of that number of CPUs has.
     let first = match &args.soak {
         Some(file) => {
@@ -203,28 +213,32 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let order = order(&scenarios, seed);
         let begin = records.len();
         let mut out = std::io::stdout().lock();
-        complete = run.round(&order, &mut |record| {
-            written(format.record(&views::only(&record, shown_views), &mut out))?;
-            if let Some(directory) = &args.records {
-                records::keep(directory, &record)?;
-            }
+        (complete, failed) = run.round(&order, &mut |record| {
+            let shown = written(format.record(&views::only(&record, shown_views), &mut out));
+            let kept = args.records.iter();
+            let kept = kept
+                .map(|directory| records::keep(directory, &record))
+                .collect();
             records.push(record);
-            Ok(())
-        })?;
+            shown.and(kept)
+        });
         seen += records.len() - begin;
         if let Some(file) = &args.soak {
             // Read again: another run may have added to it.
-            let mut soak = Soak::read(file)?;
-            soak.add(&records[begin..], scenarios.len(), args.cpus, seed);
-            soak.write(file)?;
+            let added = Soak::read(file).and_then(|mut soak| {
+                soak.add(&records[begin..], scenarios.len(), args.cpus, seed);
+                soak.write(file)
+            });
+            failed = failed.and(added);
             records.retain(|record| record.outcome().badness() > Outcome::Unsupported.badness());
         }
-        if !complete {
+        if !complete || failed.is_err() {
             break;
         }
     }
     if let Some(directory) = &args.records {
-        records::note(directory, &provenance::of(&suite, &targets, &options))?;
+        let noted = records::note(directory, &provenance::of(&suite, &targets, &options));
+        failed = failed.and(noted);
     }
     let place = |record: &Record| {
         let label = record.kernel.label();
@@ -262,6 +276,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let worth = args.agent.judgement(&records, &asked_for);
         shown_well = shown_well.and(written(write!(out, "{worth}")));
     }
+    failed?;
     if let Some(what) = &said.interrupted {
         // The text says it as well, where it was read just now.
         let is_read = args.format == FormatName::Text && !all_well && out.is_terminal();
@@ -353,12 +368,13 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Boots every kernel once; false when the user stopped it.
+    /// Boots every kernel once; false when it did not come to its end, and the first failure of those who take
+    /// records, with which it ends.
     fn round(
         &self,
         scenarios: &[&'static Registered],
         take: &mut dyn FnMut(Record) -> Result<()>,
-    ) -> Result<bool> {
+    ) -> (bool, Result<()>) {
         let mut progress = Progress::new(self.targets, scenarios.len());
         let mut result = Ok(());
         let work = live::work(self.targets, scenarios);
@@ -367,12 +383,14 @@ impl Run<'_> {
             .run(&work, self.options, self.stop, &mut |event| {
                 progress.show(&event);
                 if let RunEvent::Recorded { record, .. } = event
+                    && let Err(error) = take(*record)
                     && result.is_ok()
                 {
-                    result = take(*record);
+                    result = Err(error);
+                    self.stop.ask();
                 }
             });
-        result.map(|()| complete)
+        (complete, result)
     }
 }
 

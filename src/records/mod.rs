@@ -12,6 +12,6 @@ mod read;
 mod soak;
 
 pub use keep::keep;
-pub use provenance::{Kernel, Machine, Package, Program, Provenance, note};
+pub use provenance::{Kernel, Machine, Package, Program, Provenance, note, prepare};
 pub use read::read;
 pub use soak::Soak;

@@ -99,18 +99,9 @@ struct Runs {
 /// The file cannot be read or written.
 pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
     let file = directory.join(FILE);
-    let context = || {
-        format!(
-            "failed to note where records come from in {}",
-            file.display()
-        )
-    };
+    let context = || failed(&file);
     fs::create_dir_all(directory).with_context(context)?;
-    let mut known: Runs = match fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text).with_context(context)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Runs::default(),
-        Err(error) => return Err(error).with_context(context),
-    };
+    let mut known = known(&file)?;
     if known.runs.contains(provenance) {
         return Ok(());
     }
@@ -120,6 +111,34 @@ pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
     new.write_all(text.as_bytes()).with_context(context)?;
     new.persist(&file).with_context(context)?;
     Ok(())
+}
+
+/// Makes a directory of records where there is none, and refuses one in which [`note`] would fail.
+///
+/// # Errors
+///
+/// The directory cannot be made or written, or its file not be read.
+pub fn prepare(directory: &Path) -> Result<()> {
+    let context = || format!("failed to keep records in {}", directory.display());
+    fs::create_dir_all(directory).with_context(context)?;
+    known(&directory.join(FILE))?;
+    let probe = tempfile::NamedTempFile::new_in(directory);
+    probe.map(drop).with_context(context)
+}
+
+/// The runs that are noted already.
+fn known(file: &Path) -> Result<Runs> {
+    let context = || failed(file);
+    match fs::read(file) {
+        Ok(text) => serde_json::from_slice(&text).with_context(context),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Runs::default()),
+        Err(error) => Err(error).with_context(context),
+    }
+}
+
+fn failed(file: &Path) -> String {
+    let file = file.display();
+    format!("failed to note where records come from in {file}")
 }
 
 #[cfg(test)]
@@ -163,8 +182,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(FILE);
         fs::write(&file, "{").unwrap();
-        let error = note(directory.path(), &provenance("a")).unwrap_err();
-        assert!(format!("{error:#}").contains(FILE), "{error:#}");
+        for error in [
+            note(directory.path(), &provenance("a")).unwrap_err(),
+            prepare(directory.path()).unwrap_err(),
+        ] {
+            assert!(format!("{error:#}").contains(FILE), "{error:#}");
+        }
         assert_eq!(fs::read_to_string(&file).unwrap(), "{");
     }
 

@@ -1,7 +1,8 @@
 //! Ctrl-C, told to everybody who waits; the second one ends everything at once.
 
-use std::io::PipeReader;
+use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -17,7 +18,13 @@ const ONE_WISH: Duration = Duration::from_millis(100);
 
 /// Becomes readable when the user wants to stop, and stays so: nobody reads it.
 #[derive(Debug)]
-pub struct Stop(PipeReader);
+pub struct Stop {
+    reader: PipeReader,
+    /// Nothing is written: that the writer is gone makes the pipe readable.
+    writer: Writer,
+}
+
+type Writer = Arc<Mutex<Option<PipeWriter>>>;
 
 impl Stop {
     /// Takes SIGINT, SIGTERM and SIGHUP; call it before any other thread is started.
@@ -43,11 +50,12 @@ impl Stop {
         let pending =
             SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
         let pending = pending.context("failed to make a descriptor for signals")?;
+        let writer: Writer = Arc::new(Mutex::new(Some(writer)));
+        let own = Arc::clone(&writer);
         let wait = move || {
             // Fails for signals alone that cannot be waited for.
             let _ = signals.wait();
-            // Nothing is written: that the writer is gone makes the pipe readable.
-            drop(writer);
+            ask(&own);
             std::thread::sleep(ONE_WISH);
             while let Ok(Some(_)) = pending.read_signal() {}
             if let Ok(second) = signals.wait() {
@@ -57,21 +65,33 @@ impl Stop {
         };
         let thread = std::thread::Builder::new().name("signals".to_owned());
         thread.spawn(wait).context("failed to start a thread")?;
-        Ok(Stop(reader))
+        Ok(Stop { reader, writer })
+    }
+
+    /// Ends everything as the user would, where to go on is of no use.
+    pub fn ask(&self) {
+        ask(&self.writer);
     }
 
     /// Whether the user wants to stop.
     #[must_use]
     pub fn is_asked_for(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(self.reader.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 }
 
 impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.reader.as_fd()
+    }
+}
+
+fn ask(writer: &Writer) {
+    // Nobody panics while he has it.
+    if let Ok(mut writer) = writer.lock() {
+        writer.take();
     }
 }
 
@@ -90,7 +110,17 @@ fn mask(status: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::mask;
+    use super::*;
+
+    #[test]
+    fn what_is_of_no_use_ends_without_a_signal() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let writer = Arc::new(Mutex::new(Some(writer)));
+        let stop = Stop { reader, writer };
+        assert!(!stop.is_asked_for());
+        stop.ask();
+        assert!(stop.is_asked_for());
+    }
 
     #[test]
     fn ignored_signals_are_read_from_the_status() {
