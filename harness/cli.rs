@@ -162,6 +162,33 @@ fn an_unknown_key_in_the_kernel_table_is_named() {
 }
 
 #[test]
+fn what_a_run_cannot_write_is_told_before_anything_boots() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("provenance.json"), "{").unwrap();
+    let records = dir.path().to_str().unwrap();
+    let run = |arguments: &[&str]| exetrail(arguments, Path::new(ROOT), dir.path());
+    fails(
+        run(&["run", "start/shebang", "--records", records]),
+        &["failed to note where records come from"],
+    );
+    fails(
+        run(&["run", "start/shebang", "--agent", "x", "--pending"]),
+        &["say where with --snapshots"],
+    );
+}
+
+#[test]
+fn modules_for_a_kernel_that_has_its_own_are_refused() {
+    let cache = tempfile::tempdir().unwrap();
+    let command = exetrail(
+        &["contract", "--modules", "/nonexistent"],
+        Path::new(ROOT),
+        cache.path(),
+    );
+    fails(command, &["--modules is for a kernel that you name"]);
+}
+
+#[test]
 fn a_wrong_accelerator_is_answered_with_the_right_ones() {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut command = exetrail(&["run", "-k", "7.3"], Path::new(ROOT), cache);

@@ -92,6 +92,7 @@ enum Verdict {
 
 fn find(project: &Project, args: &Args) -> Result<Wanted> {
     let word = args.kernel.to_string_lossy();
+    Wanted::check_modules(project, [&*word], args.modules.as_deref())?;
     Wanted::find(project, &word, args.modules.as_deref())
 }
 

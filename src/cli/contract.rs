@@ -44,10 +44,10 @@ enum Form {
     Markdown,
 }
 
-/// Shows the table; the exit status is 0 whatever the verdicts are.
+/// Shows the table; the exit status is 0 whatever the verdicts are, and 2 where a kernel that was booted showed nothing.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let columns = columns(&project, args)?;
+    let (columns, booted) = columns(&project, args)?;
     let table = table(&args.call, &columns)?;
     let text = match args.format {
         Form::Text => contract::text(&table),
@@ -56,7 +56,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     let mut out = std::io::stdout().lock();
     write!(out, "{text}").context("failed to write the output")?;
-    Ok(ExitCode::SUCCESS)
+    let silent = silent(&columns, &booted);
+    for kernel in &silent {
+        tell!("error: nothing was seen on {kernel}");
+    }
+    Ok(ExitCode::from(if silent.is_empty() { 0 } else { 2 }))
 }
 
 /// `docs/contract.md`, from the snapshots of a project's kernels.
@@ -91,7 +95,15 @@ fn table(call: &str, columns: &[Column]) -> Result<Table> {
     Table::new(own, columns)
 }
 
-fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
+/// The kernels at these places on which no claim was tried.
+fn silent<'a>(columns: &'a [Column], places: &[usize]) -> Vec<&'a str> {
+    let columns = places.iter().filter_map(|place| columns.get(*place));
+    let silent = columns.filter(|column| column.trails.is_empty());
+    silent.map(|column| column.kernel.as_str()).collect()
+}
+
+/// A column for each kernel, and the places of those that were booted.
+fn columns(project: &Project, args: &Args) -> Result<(Vec<Column>, Vec<usize>)> {
     let every = project
         .table
         .kernels
@@ -102,6 +114,8 @@ fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
         [all] if all == "all" => every.collect(),
         words => words.to_vec(),
     };
+    let named = words.iter().map(String::as_str);
+    Wanted::check_modules(project, named, args.modules.as_deref())?;
     let mut columns = Vec::new();
     let mut booted: Vec<(usize, ReadyKernel)> = Vec::new();
     for word in &words {
@@ -126,7 +140,8 @@ fn columns(project: &Project, args: &Args) -> Result<Vec<Column>> {
         });
     }
     boot(project, &booted, &mut columns)?;
-    Ok(columns)
+    let places = booted.iter().map(|(place, _)| *place).collect();
+    Ok((columns, places))
 }
 
 /// Runs the family on kernels that have no snapshots and fills their columns.
@@ -173,6 +188,16 @@ fn family() -> Result<Vec<&'static Registered>> {
 mod tests {
     use super::*;
     use crate::trail::Judgement;
+
+    #[test]
+    fn a_kernel_that_was_booted_and_showed_nothing_is_named() {
+        let columns = ["5.10", "6.1"].map(|kernel| Column {
+            kernel: kernel.to_owned(),
+            trails: BTreeMap::new(),
+        });
+        assert_eq!(silent(&columns, &[1]), ["6.1"]);
+        assert_eq!(silent(&columns, &[]), [""; 0]);
+    }
 
     /// A false claim and true ones, held by the snapshots that this program was built with.
     #[test]
