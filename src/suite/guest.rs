@@ -40,6 +40,9 @@ struct Pass<'a> {
 
 type Scenarios = VecDeque<&'static Registered>;
 
+/// Takes the record of a scenario, which need not be one that [`Registered::find`] knows.
+type Take<'a> = dyn FnMut(&'static Registered, Record) + 'a;
+
 /// The scenarios of a pass that share what their guests carry.
 struct Queue {
     all: Scenarios,
@@ -70,13 +73,11 @@ impl Guest<'_> {
             let applies =
                 |scenario: &&&'static Registered| number == 1 || !pass.further(scenario).is_empty();
             let own: Vec<_> = scenarios.iter().filter(applies).copied().collect();
-            let mut keep = |record: Record| {
+            let mut keep = |scenario: &'static Registered, record: Record| {
                 let mut known = records.iter_mut();
                 match known.find(|known| known.scenario == record.scenario) {
                     Some(known) => {
-                        let registered = Registered::find(&record.scenario);
-                        let views = registered.map(|found| pass.further(found));
-                        let views = views.unwrap_or_default();
+                        let views = pass.further(scenario);
                         match pass.intrudes() {
                             true => self.join_changed(known, &record, &views),
                             false => join(known, &record, &views),
@@ -124,7 +125,7 @@ impl Guest<'_> {
         left: Scenarios,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
-        take: &mut dyn FnMut(Record),
+        take: &mut Take<'_>,
     ) {
         let all = left.clone();
         let mut queue = Queue { all, left };
@@ -148,22 +149,16 @@ impl Guest<'_> {
                 }
                 _ => continue,
             };
-            // The scenario that ran is broken; where this boot came to none, all that are left are.
-            let lost = match running {
-                Some(running) => queue
-                    .left
-                    .iter()
-                    .position(|scenario| scenario.name == running),
-                None if queue.left.len() < before => continue,
-                None => None,
-            };
-            let lost = match lost {
-                Some(place) => queue.left.remove(place).into_iter().collect(),
-                None => std::mem::take(&mut queue.left),
-            };
+            let lost = lost(&mut queue.left, before, running.as_deref());
+            if lost.is_empty() {
+                let (kernel, label) = (self.kernel, self.target.label());
+                let first = reason.lines().next().unwrap_or_default();
+                let text = format!("the guest of {label} ended between scenarios: {first}");
+                let _ = sender.send(RunEvent::Note { kernel, text });
+            }
             for scenario in lost {
                 let seen = vec![ViewSeen::no_trail(Outcome::Broken, reason.clone())];
-                take(self.record(scenario, seen));
+                take(scenario, self.record(scenario, seen));
             }
         }
     }
@@ -175,7 +170,7 @@ impl Guest<'_> {
         running: &mut Option<String>,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
-        take: &mut dyn FnMut(Record),
+        take: &mut Take<'_>,
     ) -> Result<(), Breakdown> {
         let (load, mut together) = self.together(queue);
         let left = &mut queue.left;
@@ -237,7 +232,7 @@ impl Guest<'_> {
                     let mut record = self.record(registered, seen);
                     record.kernel.set_release(&release);
                     record.model = record.trail().and(model);
-                    take(record);
+                    take(registered, record);
                 }
                 Some(grace)
             }
@@ -446,6 +441,17 @@ impl Pass<'_> {
     }
 }
 
+/// Takes out those that a guest has taken with it: the one that ran, none between two, and all of them where it came to
+/// none of the `before` that it was to run.
+fn lost(left: &mut Scenarios, before: usize, running: Option<&str>) -> Scenarios {
+    let place = running.and_then(|name| left.iter().position(|scenario| scenario.name == name));
+    match place {
+        Some(place) => left.remove(place).into_iter().collect(),
+        None if running.is_none() && left.len() < before => Scenarios::new(),
+        None => std::mem::take(left),
+    }
+}
+
 /// What the observers of a boot have for themselves, in words that follow its number; `once`: each scenario has its own.
 fn own(observers: &[&Kind], once: bool) -> String {
     if let Some(kind) = observers.iter().find(|kind| kind.intrudes()) {
@@ -520,6 +526,22 @@ mod tests {
             ", for ima, with a boot for each scenario"
         );
         assert_eq!(own(&[kind("ima")], false), ", for ima");
+    }
+
+    #[test]
+    fn a_guest_that_ends_between_scenarios_takes_none_with_it() {
+        let all = || {
+            crate::scenario::select(&[])
+                .unwrap()
+                .into_iter()
+                .take(2)
+                .collect::<Scenarios>()
+        };
+        let names = |scenarios: Scenarios| scenarios.iter().map(|one| one.name).collect::<Vec<_>>();
+        let [first, second] = [0, 1].map(|place| all()[place].name);
+        assert_eq!(names(lost(&mut all(), 3, None)), [""; 0]);
+        assert_eq!(names(lost(&mut all(), 3, Some(second))), [second]);
+        assert_eq!(names(lost(&mut all(), 2, None)), [first, second]);
     }
 
     #[test]
