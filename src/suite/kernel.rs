@@ -167,6 +167,12 @@ impl ReadyKernel {
         })
     }
 
+    /// Whether it is of the table, so that it is known to boot.
+    #[must_use]
+    pub fn is_of_table(&self) -> bool {
+        matches!(self.kernel, Some(Kernel::File(_)))
+    }
+
     /// Where its scenarios run.
     #[must_use]
     pub fn lab(&self) -> LabKind {

@@ -113,6 +113,10 @@ impl Suite {
             // A new one that does not restore either is not tried a third time.
             for _ in 0..2 {
                 let Some(found) = warm.find(stop, told)? else {
+                    // A later guest would find the same, after a boot in vain, and tell it again.
+                    if let Ok(mut stateless) = self.stateless.lock() {
+                        stateless.insert(target.label());
+                    }
                     break;
                 };
                 let mut reached = false;
@@ -149,8 +153,9 @@ impl Suite {
         let emulated = self
             .accel()
             .is_some_and(|choice| choice.accel == Accel::Tcg);
-        let kernel = matches!(target.kernel, Some(Kernel::File(_)));
-        options.begin == Begin::Warm && emulated && kernel
+        let stateless = self.stateless.lock();
+        let stateless = stateless.is_ok_and(|known| known.contains(&target.label()));
+        options.begin == Begin::Warm && emulated && target.is_of_table() && !stateless
     }
 
     /// What a state of this guest would be; none where none is kept.

@@ -1,6 +1,6 @@
 //! Boots kernels side by side and follows their guests.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
@@ -154,6 +154,8 @@ pub struct Suite {
     pub(super) cache: PathBuf,
     /// How guests run, and why; none before that is chosen.
     accel: Mutex<Option<Choice>>,
+    /// Kernels of which the cache took no state: the rest of their guests are booted.
+    pub(super) stateless: Mutex<BTreeSet<String>>,
     /// SHA-256 of the fixture.
     pub fixture: String,
     /// Said with every result: what is not as the locks ask for.
@@ -181,6 +183,7 @@ impl Suite {
             ingredients,
             cache: project.cache.clone(),
             accel: Mutex::new(None),
+            stateless: Mutex::default(),
             store: project.store(),
             lineage: project.table.lineage(),
             brought: None,
