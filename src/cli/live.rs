@@ -16,9 +16,11 @@ use crate::vm::session::Breakdown;
 ///
 /// There is none, or what they have in common is not there.
 pub fn prepare(project: &Project, targets: &[ReadyKernel], stop: &Stop) -> Result<Suite> {
-    // Any kernel that is booted tells how machines run here.
-    let booted = targets.iter().find(|target| target.lab() == LabKind::Vm);
-    let Some(trial) = booted.or(targets.first()) else {
+    // Any kernel that comes up tells how machines run here, and one of the table does.
+    let mut targets = targets.iter();
+    let known = targets.clone().find(|target| target.is_of_table());
+    let booted = targets.clone().find(|target| target.lab() == LabKind::Vm);
+    let Some(trial) = known.or(booted).or_else(|| targets.next()) else {
         bail!(
             "no kernel is fetched: {} fetches all of them",
             project.fetches("").trim_end()

@@ -366,8 +366,10 @@ enum Unmade {
     Cache(anyhow::Error),
 }
 
+/// What an error is to who follows a guest; a breakdown stays what it is.
 fn broken(error: anyhow::Error) -> Breakdown {
-    Breakdown::Broken(format!("{error:#}"))
+    let other = |error| Breakdown::Broken(format!("{error:#}"));
+    error.downcast().unwrap_or_else(other)
 }
 
 /// The order that has a guest follow a plan, from now on.
@@ -439,6 +441,12 @@ mod tests {
     fn an_observer_that_one_scenario_does_not_want_is_not_set_up_beforehand() {
         let plan = plan(&[&["trail", "stages"], &["trail"]]);
         assert_eq!(wanted_by_all(&plan), ["trail"]);
+    }
+
+    #[test]
+    fn who_interrupts_a_trial_of_kvm_interrupts_the_run() {
+        let interrupted = broken(Breakdown::Interrupted.into());
+        assert!(matches!(interrupted, Breakdown::Interrupted));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::scenario::Registered;
 use crate::trail::{KernelId, LabKind};
 use crate::view::reported::Agent;
 use crate::view::{Record, ViewName};
-use crate::vm::accel::{Accel, Choice, choose};
+use crate::vm::accel::{Accel, Choice, Trial, choose};
 use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
@@ -229,7 +229,13 @@ impl Suite {
         if let Some(choice) = &*known {
             return Ok(choice.accel);
         }
-        let choice = choose(&self.cache, || try_kvm(&self.ingredients, trial, stop))?;
+        let choice = choose(&self.cache, || {
+            let went = trial_of(try_kvm(&self.ingredients, trial, stop))?;
+            Ok(match went {
+                Trial::Unclear(why) if trial.is_of_table() => Trial::Failed(why),
+                went => went,
+            })
+        })?;
         Ok(known.insert(choice).accel)
     }
 
@@ -395,6 +401,27 @@ impl Suite {
 /// Under hardware virtualisation a kernel is up in a second or two.
 const KVM_TRIAL: Duration = Duration::from_secs(30);
 
+/// What such a boot tells of KVM, whatever its kernel is.
+///
+/// # Errors
+///
+/// There was none, or it was interrupted.
+fn trial_of(end: Result<()>) -> Result<Trial> {
+    let Err(error) = end else {
+        return Ok(Trial::Booted);
+    };
+    let why = match error.downcast()? {
+        Breakdown::Interrupted => return Err(Breakdown::Interrupted.into()),
+        Breakdown::Broken(why) | Breakdown::Unsaved(why) => why,
+    };
+    // The words of QEMU (accel/kvm/kvm-all.c, accel/accel-system.c).
+    let refused = ["initialize kvm", "access KVM", "invalid accelerator"];
+    Ok(match refused.iter().any(|words| why.contains(words)) {
+        true => Trial::Failed(why),
+        false => Trial::Unclear(why),
+    })
+}
+
 /// Boots a real kernel under KVM and asks nothing of it but to come up.
 fn try_kvm(ingredients: &Ingredients, target: &ReadyKernel, stop: &Stop) -> Result<()> {
     let plan = GuestPlan::default();
@@ -409,4 +436,26 @@ fn try_kvm(ingredients: &Ingredients, target: &ReadyKernel, stop: &Stop) -> Resu
         talk.hear(&message).map(|()| Some(KVM_TRIAL))
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(reason: &str) -> Trial {
+        trial_of(Err(Breakdown::Broken(reason.to_owned()).into())).unwrap()
+    }
+
+    #[test]
+    fn a_kernel_of_the_users_that_does_not_boot_says_nothing_of_kvm() {
+        assert!(matches!(of("it hangs"), Trial::Unclear(_)));
+        let refused = "QEMU ended\nQEMU says:\n  failed to initialize kvm: Permission denied";
+        assert!(matches!(of(refused), Trial::Failed(_)));
+    }
+
+    #[test]
+    fn a_trial_that_was_interrupted_is_none() {
+        let error = trial_of(Err(Breakdown::Interrupted.into())).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Breakdown::Interrupted)));
+    }
 }

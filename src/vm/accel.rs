@@ -63,6 +63,17 @@ struct Remembered {
     choice: Choice,
 }
 
+/// How a boot under KVM went.
+#[derive(Clone, Debug)]
+pub enum Trial {
+    /// The kernel came up.
+    Booted,
+    /// KVM is of no use here; why.
+    Failed(String),
+    /// It may as well be the kernel: what was in the way. Nothing is remembered.
+    Unclear(String),
+}
+
 /// Chooses; `trial` boots a real kernel under KVM and says how that went.
 ///
 /// `EXETRAIL_ACCEL` is `tcg`, `kvm` or `auto` (the default). A remembered verdict holds until host
@@ -70,8 +81,8 @@ struct Remembered {
 ///
 /// # Errors
 ///
-/// An unknown value of the variable.
-pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice> {
+/// An unknown value of the variable, or a trial that was interrupted.
+pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<Trial>) -> Result<Choice> {
     let asked = std::env::var("EXETRAIL_ACCEL").unwrap_or_default();
     let forced = |accel| Choice {
         accel,
@@ -89,34 +100,38 @@ pub fn choose(cache: &Path, trial: impl FnOnce() -> Result<()>) -> Result<Choice
             why,
         });
     }
-    let host = host();
-    let file = cache.join("accel.json");
-    let known = bound::file(&file, bound::TEXT)
+    tried(&cache.join("accel.json"), host(), trial)
+}
+
+/// The verdict in this file where it is of this host, else that of a trial, which is kept there.
+fn tried(file: &Path, host: String, trial: impl FnOnce() -> Result<Trial>) -> Result<Choice> {
+    let known = bound::file(file, bound::TEXT)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
     if let Some(Remembered { choice, .. }) = known.filter(|known: &Remembered| known.host == host) {
         return Ok(choice);
     }
-    let choice = match trial() {
-        Ok(()) => Choice {
+    let emulated = |what: &str, why: &str| {
+        let first = why.lines().next().unwrap_or_default();
+        Choice {
+            accel: Accel::Tcg,
+            why: format!("{what} under KVM: {first}"),
+        }
+    };
+    let choice = match trial()? {
+        Trial::Booted => Choice {
             accel: Accel::Kvm,
             why: "a kernel booted under KVM".to_owned(),
         },
-        Err(error) => {
-            let why = format!("{error:#}");
-            let first = why.lines().next().unwrap_or_default();
-            Choice {
-                accel: Accel::Tcg,
-                why: format!("no kernel boots under KVM: {first}"),
-            }
-        }
+        Trial::Failed(why) => emulated("no kernel boots", &why),
+        Trial::Unclear(why) => return Ok(emulated("this kernel does not boot", &why)),
     };
     let remembered = serde_json::to_vec_pretty(&Remembered {
         host,
         choice: choice.clone(),
     })?;
     // A cache that cannot be written is tried each time, which costs time alone.
-    let _ = files::replace(&file, &remembered);
+    let _ = files::replace(file, &remembered);
     Ok(choice)
 }
 
@@ -158,4 +173,26 @@ pub fn qemu() -> String {
 fn host() -> String {
     let version = fs::read_to_string("/proc/version").unwrap_or_default();
     format!("{}; {}", version.trim(), qemu())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is chosen, and whether it is remembered.
+    fn after(trial: Result<Trial>) -> (Option<Accel>, bool) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("accel.json");
+        let choice = tried(&file, "host".to_owned(), || trial).ok();
+        (choice.map(|choice| choice.accel), file.exists())
+    }
+
+    #[test]
+    fn what_says_nothing_of_kvm_is_not_remembered() {
+        let why = || "it hangs".to_owned();
+        assert_eq!(after(Ok(Trial::Booted)), (Some(Accel::Kvm), true));
+        assert_eq!(after(Ok(Trial::Failed(why()))), (Some(Accel::Tcg), true));
+        assert_eq!(after(Ok(Trial::Unclear(why()))), (Some(Accel::Tcg), false));
+        assert_eq!(after(Err(anyhow::anyhow!("interrupted"))), (None, false));
+    }
 }
