@@ -111,3 +111,41 @@ fn a_program_that_was_tried_becomes_a_case_that_is_run() {
         text(&run)
     );
 }
+
+#[test]
+fn a_view_with_a_boot_of_its_own_is_shown_of_a_program_and_no_snapshots_of_its_name_are() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("exetrail.toml"), "").unwrap();
+    fs::create_dir(dir.path().join("cases")).unwrap();
+    let case = "[exec]\npath = \"/usr/bin/true\"\n";
+    fs::write(dir.path().join("cases/try.toml"), case).unwrap();
+    // One that would be told of as damaged.
+    let snapshots = dir.path().join("snapshots/try/trail");
+    fs::create_dir_all(&snapshots).unwrap();
+    fs::write(snapshots.join("6.12.snap"), "").unwrap();
+    let suite = dir.path().to_str().unwrap();
+    let view = ["--view", "ptrace-seccomp"];
+    let words = ["try", "--suite", suite, "-k", KERNEL];
+    let program = ["--", "/bin/bash", "-c", "true\nexit 0"];
+    let tried = exetrail(&[&words[..], &view, &program].concat());
+    assert_eq!(tried.status.code(), Some(0), "{}", text(&tried));
+    let title = format!("ptrace-seccomp, on {KERNEL}");
+    assert!(text(&tried).contains(&title), "{}", text(&tried));
+}
+
+#[test]
+fn what_nobody_reads_is_kept_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("exetrail.toml"), "").unwrap();
+    fs::create_dir(dir.path().join("cases")).unwrap();
+    let first = "[exec]\npath = \"/usr/bin/true\"\n";
+    fs::write(dir.path().join("cases/first.toml"), first).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
+    command.args(["try", "--suite", dir.path().to_str().unwrap(), "-k", KERNEL]);
+    command.args(["--save", "own/unread", "--", "/bin/true"]);
+    let status = command.current_dir(ROOT).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(dir.path().join("cases/own/unread.toml").exists());
+}

@@ -21,6 +21,18 @@ pub fn written(result: io::Result<()>) -> Result<()> {
     }
 }
 
+/// The same of a text that is made while it is written.
+///
+/// # Errors
+///
+/// As those of [`written`], and what kept the text from being made.
+pub fn read_or_not(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if nobody_reads(&error) => Ok(()),
+        result => result.context("failed to write the output"),
+    }
+}
+
 /// Whether standard output takes colours.
 #[must_use]
 pub fn colour() -> Colour {

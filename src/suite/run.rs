@@ -206,9 +206,11 @@ impl Suite {
         self.accel.lock().ok().and_then(|choice| choice.clone())
     }
 
-    /// Has the guests of one scenario carry this.
-    pub fn carry(&mut self, scenario: &str, load: Load) {
+    /// Has the guests of one scenario carry this, and holds it to nothing: it has no snapshots, whatever has those of its
+    /// name.
+    pub fn bring_alone(&mut self, scenario: &str, load: Load) {
         self.loads.insert(scenario.to_owned(), load);
+        self.store = Store::Empty;
     }
 
     /// Has an agent watch beside the observers, in guests that carry it.

@@ -10,6 +10,7 @@ use super::Args;
 use crate::case::{Case, CaseMount, Deny, Fd, Kind, MOUNT_OPTIONS, Open, Registered, Then, Way};
 use crate::project::Project;
 use crate::root::{Added, Built, Closure, Foreign, Root, search};
+use crate::trail::printable;
 use crate::vm::tree::{Entry, Tree};
 
 /// The descriptor of `--fd`.
@@ -46,7 +47,7 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
     let here = std::env::current_dir().context("failed to find the working directory")?;
     let (program, arguments) = args.command.split_first().context("there is no program")?;
     let mut case = Case {
-        summary: args.command.join(" "),
+        summary: printable(args.command.join(" ").as_bytes()),
         ..Case::default()
     };
     case.exec.arguments = arguments.to_vec();

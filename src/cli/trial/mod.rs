@@ -5,6 +5,7 @@ mod save;
 mod show;
 mod verdict;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -154,7 +155,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let registered = register(NAME, made.case.clone())?;
     let mut suite = live::prepare(&project, &targets, &stop)?;
-    suite.carry(NAME, Load::own(made.archive));
+    suite.bring_alone(NAME, Load::own(made.archive));
     // What is not asked for is not armed: a first answer is worth a second.
     let mut asked = [&[TRAIL], args.view.as_slice()].concat();
     asked.extend(args.explain.then_some(STAGES));
@@ -187,15 +188,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         interrupted: (!complete).then(|| format!("{} of {} kernels", records.len(), targets.len())),
         ..Said::default()
     };
-    if args.format != FormatName::Text {
+    let mut out = std::io::stdout().lock();
+    let shown = if args.format != FormatName::Text {
         verdict::judge(&mut records);
         let mut format = args.format.make(output::colour(), None, &[]);
-        let mut out = std::io::stdout().lock();
-        let shown = records
+        records
             .iter()
             .try_for_each(|record| format.record(record, &mut out))
-            .and_then(|()| format.end(&rows(&records), &said, &mut out));
-        shown.context("failed to write the output")?;
+            .and_then(|()| format.end(&rows(&records), &said, &mut out))
+            .map_err(anyhow::Error::from)
     } else {
         let shown = show::Shown {
             command: &args.command,
@@ -203,16 +204,17 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             explain: args.explain,
             colour: output::colour(),
         };
-        shown
-            .write(&records, &mut std::io::stdout().lock())
-            .context("failed to write the output")?;
-    }
+        shown.write(&records, &mut out)
+    };
+    let shown = shown.and_then(|()| Ok(out.flush()?));
+    // Also where nobody could be shown what was seen.
     if let Some(name) = &args.save {
         match complete && !records.is_empty() && records.iter().all(|one| one.trail().is_some()) {
             true => save::save(name, &made.case, &made.tree, &suite_of_save()?.directory)?,
             false => tell!("not kept: nothing was seen of it"),
         }
     }
+    output::read_or_not(shown)?;
     Ok(match (complete, required && !missing.is_empty()) {
         (false, _) => ExitCode::from(INTERRUPTED),
         (true, true) => ExitCode::from(2),
