@@ -163,7 +163,7 @@ mod tests {
     use crate::stages::lines;
 
     fn one(what: &str) -> Raw {
-        let line = format!("a-9 [000] .... 3: {what}\n");
+        let line = format!("{:>16}-9 [000] .... 3: {what}\n", "a");
         let lines = lines(line.as_bytes()).unwrap();
         events(&lines).unwrap().remove(0)
     }
@@ -242,15 +242,15 @@ mod tests {
 
     #[test]
     fn the_steps_before_an_event_are_counted() {
-        let text = "a-9 [000] .... 1: tracing_mark_write: exetrail step 1\n\
-                    a-9 [000] .... 2: sys_execve -> 0x0\n";
+        let text = "               a-9 [000] .... 1: tracing_mark_write: exetrail step 1\n\
+                    \x20              a-9 [000] .... 2: sys_execve -> 0x0\n";
         let events = events(&lines(text.as_bytes()).unwrap()).unwrap();
         assert_eq!(events[0].after, Some(1));
     }
 
     #[test]
     fn an_event_that_is_not_known_is_an_error() {
-        let lines = lines(b"a-9 [000] .... 3: x: y\n").unwrap();
+        let lines = lines(b"               a-9 [000] .... 3: x: y\n").unwrap();
         assert!(events(&lines).is_err());
     }
 }

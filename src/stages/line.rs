@@ -33,41 +33,55 @@ pub const BRIEF: &str = "e_";
 /// The same for one that lives as long as the machine.
 pub const LASTING: &str = "f_";
 
-/// Reads the text of `trace`; none of its header and of empty lines.
+/// In how many bytes a comm stands, behind blanks: it has fewer (`TASK_COMM_LEN`), whatever they are.
+const COMM: usize = 16;
+
+/// Reads the text of `trace`; none of its header.
 ///
 /// # Errors
 ///
 /// The first line that cannot be understood: an order with a hole would be no order.
 pub fn lines(text: &[u8]) -> Result<Vec<Line>, String> {
     let mut found = Vec::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
-        }
-        let text = printable(line);
-        found.push(parse(&text).ok_or_else(|| format!("not understood: {text:?}"))?);
+    let mut rest = text;
+    while rest.starts_with(b"#") {
+        rest = cut(rest).1;
+    }
+    while !rest.is_empty() {
+        // By its length: a comm that looks like what follows it would otherwise tell another thread, and one
+        // with a newline would be two lines.
+        let line = rest.split_at_checked(COMM).and_then(|(_, line)| {
+            let (line, rest) = cut(line);
+            Some((parse(&printable(line))?, rest))
+        });
+        let (line, after) =
+            line.ok_or_else(|| format!("not understood: {:?}", printable(cut(rest).0)))?;
+        found.push(line);
+        rest = after;
     }
     // Unique numbers from one counter for all CPUs, whatever order the buffers were merged in.
     found.sort_by_key(|line| line.at);
     Ok(found)
 }
 
-/// `COMM-PID [CPU] FLAGS COUNTER: WHAT`; the comm may hold anything.
+/// The first line without its end, and what comes after it.
+fn cut(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| *byte == b'\n');
+    let (line, rest) = text.split_at(end.unwrap_or(text.len()));
+    (line, rest.get(1..).unwrap_or_default())
+}
+
+/// `-PID [CPU] FLAGS COUNTER: WHAT`, behind the comm.
 ///
 /// Source: `trace_print_context` in kernel/trace/trace_output.c.
 fn parse(line: &str) -> Option<Line> {
-    let (head, rest) = line.match_indices(" [").find_map(|(at, _)| {
-        let (head, rest) = (&line[..at], &line[at + 2..]);
-        let (cpu, rest) = rest.split_once("] ")?;
-        let (_, pid) = head.trim_end().rsplit_once('-')?;
-        let number = cpu.bytes().all(|byte| byte.is_ascii_digit());
-        Some((pid.parse().ok()?, rest)).filter(|_| number)
-    })?;
+    let (pid, rest) = line.strip_prefix('-')?.split_once(" [")?;
+    let (_cpu, rest) = rest.split_once("] ")?;
     // The flags hold no space; then the counter, up to the first colon.
     let (_flags, rest) = rest.trim_start().split_once(' ')?;
     let (at, what) = rest.split_once(": ")?;
     Some(Line {
-        tid: head,
+        tid: pid.trim_end().parse().ok()?,
         at: at.trim().parse().ok()?,
         said: said(what)?,
     })
@@ -127,40 +141,62 @@ pub fn result(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
+    /// A line by what stands behind the comm.
     fn one(line: &str) -> Line {
+        let line = format!("{:>COMM$}{line}", "ls");
         lines(line.as_bytes()).unwrap().remove(0)
     }
 
     #[test]
     fn a_function_is_known_without_the_compilers_suffix() {
-        let line =
-            one("   ls-95   [000] .....     5: do_execveat_common.isra.0 <-__x64_sys_execve");
+        let line = one("-95   [000] .....     5: do_execveat_common.isra.0 <-__x64_sys_execve");
         assert_eq!((line.tid, line.at), (95, 5));
         assert_eq!(line.said, Said::Function("do_execveat_common".into()));
     }
 
     #[test]
     fn a_comm_may_look_like_anything() {
-        let line = one("  a [1] b-c-95  [001] d..1.  7: commit_creds <-begin_new_exec");
-        assert_eq!((line.tid, line.at), (95, 7));
+        let comms = ["a-1 [0] d 9: b:", "a [1] b-c", "a\n#", "größe"];
+        for comm in comms
+            .map(str::as_bytes)
+            .into_iter()
+            .chain([&b"\xff-1 [0] d"[..]])
+        {
+            let blanks = b" ".repeat(COMM - comm.len());
+            let line = [
+                &blanks,
+                comm,
+                b"-95     [001] d..1.  7: commit_creds <-begin_new_exec\n",
+            ];
+            let found = lines(&line.concat()).unwrap();
+            let said = Said::Function("commit_creds".into());
+            assert_eq!(
+                found,
+                [Line {
+                    tid: 95,
+                    at: 7,
+                    said
+                }]
+            );
+        }
     }
 
     #[test]
     fn an_older_kernel_has_fewer_flags() {
-        assert_eq!(one("   <...>-75    [000] ....   8: alloc_bprm <-x").at, 8);
+        assert_eq!(one("-75    [000] ....   8: alloc_bprm <-x").at, 8);
     }
 
     #[test]
     fn a_tracepoint_keeps_what_it_printed() {
-        let line = one("  ls-9 [000] ..... 3: task_rename: pid=9 oldcomm=a newcomm=b");
+        let line = one("-9 [000] ..... 3: task_rename: pid=9 oldcomm=a newcomm=b");
         let text = "pid=9 oldcomm=a newcomm=b".to_owned();
         assert_eq!(line.said, Said::Event("task_rename".into(), text));
     }
 
     #[test]
     fn a_call_and_its_result_are_told_apart() {
-        let call = one("  ls-9 [000] ..... 3: sys_execve(filename: 0x5 \"/a\", argv: 1, envp: 2)");
-        let end = one("  ls-9 [000] ..... 3: sys_execve -> 0xfffffffffffffffe");
+        let call = one("-9 [000] ..... 3: sys_execve(filename: 0x5 \"/a\", argv: 1, envp: 2)");
+        let end = one("-9 [000] ..... 3: sys_execve -> 0xfffffffffffffffe");
         assert!(matches!(call.said, Said::Event(name, _) if name == "enter:sys_execve"));
         let Said::Event(name, value) = end.said else {
             panic!("an event")
@@ -173,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_return_is_no_entry() {
-        let line = one("  ls-9 [000] ..... 3: r_load_script: (a+0x2/0x3 <- load_script) ret=-8");
+        let line = one("-9 [000] ..... 3: r_load_script: (a+0x2/0x3 <- load_script) ret=-8");
         let Said::Event(name, text) = line.said else {
             panic!("an event")
         };
@@ -185,19 +221,30 @@ mod tests {
 
     #[test]
     fn a_marker_is_our_own() {
-        let line = one("  x-9 [000] ..... 3: tracing_mark_write: exetrail step 1");
+        let line = one("-9 [000] ..... 3: tracing_mark_write: exetrail step 1");
         assert_eq!(line.said, Said::Marker("step 1".into()));
     }
 
     #[test]
     fn lines_stand_in_the_order_of_the_counter() {
-        let text = b"# header\n  a-1 [001] .... 9: x <-y\n  a-1 [000] .... 4: z <-y\n";
-        let at: Vec<_> = lines(text).unwrap().iter().map(|line| line.at).collect();
+        let text = format!(
+            "# header\n{0}-1 [001] .... 9: x <-y\n{0}-1 [000] .... 4: z <-y\n",
+            " ".repeat(COMM)
+        );
+        let lines = lines(text.as_bytes()).unwrap();
+        let at: Vec<_> = lines.iter().map(|line| line.at).collect();
         assert_eq!(at, [4, 9]);
     }
 
     #[test]
     fn a_line_that_is_not_understood_is_an_error() {
-        assert!(lines(b"CPU:0 [LOST 12 EVENTS]").is_err());
+        let line = "              ls-9 [000] ..... 3: do_exit <-x\n";
+        for other in [
+            "CPU:0 [LOST 12 EVENTS]\n",
+            "#### CPU 1 buffer started ####\n",
+            "\n",
+        ] {
+            assert!(lines(format!("{line}{other}").as_bytes()).is_err());
+        }
     }
 }

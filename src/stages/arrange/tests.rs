@@ -18,7 +18,7 @@ fn story(parts: &[(i32, &str)]) -> Result<Vec<String>, String> {
 fn story_of(run: &Run, parts: &[(i32, &str)]) -> Result<Vec<String>, String> {
     let text: Vec<_> = (1..)
         .zip(parts)
-        .map(|(at, (tid, what))| format!("x-{tid} [000] .... {at}: {what}\n"))
+        .map(|(at, (tid, what))| format!("{:>16}-{tid} [000] .... {at}: {what}\n", "x"))
         .collect();
     let points = arrange(run, &lines(text.concat().as_bytes()).unwrap())?;
     Ok(points
@@ -395,8 +395,8 @@ fn the_kernels_own_call_returns_by_its_function() {
 #[test]
 fn a_second_probe_of_a_function_is_of_that_function() {
     let lines = lines(
-        b"x-7 [000] .... 1: tracing_mark_write: exetrail step 1\n\
-          x-101 [000] .... 2: r_load_elf_binary_2: (a <- load_elf_binary) ret=-8\n",
+        b"               x-7 [000] .... 1: tracing_mark_write: exetrail step 1\n\
+          \x20              x-101 [000] .... 2: r_load_elf_binary_2: (a <- load_elf_binary) ret=-8\n",
     );
     let points = arrange(&run(), &lines.unwrap()).unwrap();
     assert!(matches!(&points[1], Point::Stage(mark) if mark.symbol == "load_elf_binary"));
