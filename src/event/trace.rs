@@ -105,9 +105,12 @@ fn given(arguments: &str) -> Option<String> {
 /// (`TRACEPROBE_MAX_NESTED_LEVEL` in kernel/trace/trace_probe.h).
 pub const DEPTH: usize = 5;
 
-/// `(FUNCTION+0x0/0x60) path="/a" interp="/a" n0="a" n1="/" ...`; what could not be read is
-/// `(fault)`, without quotes.
+/// `(FUNCTION+0x0/0x60) own=0x1 parent=0x2 path="/a" interp="/a" n0="a" n1="/" ...`: where the file's dentry and
+/// the one above it lie, and names; what could not be read is `(fault)`, without quotes.
 fn probed(text: &str) -> Option<Fields> {
+    let (places, _) = text.split_once(" path=")?;
+    let (_, places) = places.split_once(" own=")?;
+    let (own, parent) = places.split_once(" parent=")?;
     let mut rest = text;
     let mut value = |key: &str| {
         let (_, after) = rest.split_once(&format!(" {key}="))?;
@@ -122,28 +125,28 @@ fn probed(text: &str) -> Option<Fields> {
     let names: Vec<_> = (0..DEPTH)
         .map(|level| value(&format!("n{level}")))
         .collect();
-    fields.extend(joined(&names).map(|file| (Field::File, file)));
+    // Its own parent is what lies in no directory, and the root; not what is called like its directory.
+    let file = match own == parent {
+        true => names[0].map(str::to_owned),
+        false => joined(&names),
+    };
+    fields.extend(file.map(|file| (Field::File, file)));
     Some(fields)
 }
 
-/// The path from the names of a dentry and of those above it; the root is called `/`, and is its own
-/// parent, as is whatever lies in no directory.
+/// The path from the names of a dentry and of those above it; the root is called `/`.
 fn joined(names: &[Option<&str>]) -> Option<String> {
-    let first = names.first().copied().flatten()?;
+    names.first().copied().flatten()?;
     let mut path = String::new();
     for name in names {
         match name {
             Some("/") => return Some(path),
-            Some(name) if *name == first && !path.is_empty() => break,
             Some(name) => path = format!("/{name}{path}"),
             None => break,
         }
     }
-    // It does not come to a root: a memfd, or a path of more components.
-    Some(match path == format!("/{first}") {
-        true => first.to_owned(),
-        false => format!("...{path}"),
-    })
+    // It does not come to a root: a path of more components.
+    Some(format!("...{path}"))
 }
 
 /// `pid=9 comm=a clone_flags=1200000 oom_score_adj=0`; a comm may hold anything.
@@ -206,7 +209,7 @@ mod tests {
     #[test]
     fn a_probe_tells_a_file_by_its_components() {
         let names = r#"n0="ls" n1="bin" n2="/" n3="/" n4="/" n5="/" n6="/" n7="/""#;
-        let text = format!("(f+0x0/0x60) path=\"l\" interp=(fault) {names}");
+        let text = format!("(f+0x0/0x60) own=0x1 parent=0x2 path=\"l\" interp=(fault) {names}");
         let raw = one(&format!("security_bprm_check: {text}"));
         let found =
             [Field::Path, Field::Interp, Field::File].map(|field| raw.fields[&field].clone());
@@ -219,11 +222,24 @@ mod tests {
             joined(&[Some("a"), Some("b"), Some("c")]).unwrap(),
             ".../c/b/a"
         );
-        assert_eq!(
-            joined(&[Some("memfd:a"), Some("memfd:a")]).unwrap(),
-            "memfd:a"
-        );
         assert_eq!(joined(&[None]), None);
+    }
+
+    /// What a probe tells of a file whose dentry, and all above it, are called `a`.
+    fn called_like_all_above(parent: &str) -> String {
+        let names = r#"n0="a" n1="a" n2="a" n3="a" n4="a""#;
+        let text = format!("(f+0x0/0x60) own=0x1 parent={parent} path=\"a\" interp=\"a\" {names}");
+        one(&format!("security_bprm_check: {text}")).fields[&Field::File].clone()
+    }
+
+    #[test]
+    fn what_is_called_like_its_directory_lies_in_it() {
+        assert_eq!(called_like_all_above("0x2"), ".../a/a/a/a/a");
+    }
+
+    #[test]
+    fn what_is_its_own_parent_lies_in_no_directory() {
+        assert_eq!(called_like_all_above("0x1"), "a");
     }
 
     #[test]

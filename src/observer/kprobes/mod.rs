@@ -88,7 +88,8 @@ impl Kprobes {
     }
 }
 
-/// What a probe fetches: the path as passed, the interpreter, and the names of the file's components.
+/// What a probe fetches: where the file's dentry lies and the one above it, the path as passed, the interpreter, and
+/// the names of the file's components.
 fn fetched(btf: &Btf) -> Option<String> {
     let bprm = |field| btf.offset("linux_binprm", &[field]);
     let (filename, interp, file) = (bprm("filename")?, bprm("interp")?, bprm("file")?);
@@ -97,8 +98,10 @@ fn fetched(btf: &Btf) -> Option<String> {
         btf.offset("dentry", &["d_name", "name"])?,
         btf.offset("dentry", &["d_parent"])?,
     );
-    let mut text = format!("path=+0(+{filename}($arg1)):string interp=+0(+{interp}($arg1)):string");
     let mut place = format!("+{dentry}(+{file}($arg1))");
+    // First: what follows is text that a program may choose.
+    let mut text = format!("own={place}:x64 parent=+{parent}({place}):x64");
+    text += &format!(" path=+0(+{filename}($arg1)):string interp=+0(+{interp}($arg1)):string");
     for level in 0..DEPTH {
         text += &format!(" n{level}=+0(+{name}({place})):string");
         place = format!("+{parent}({place})");
