@@ -16,11 +16,11 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::WaitPidFlag;
 use nix::unistd::{Pid, execve};
 
+use super::clearing::end_everybody;
 use super::{channel, pack};
 use crate::arch;
 use crate::sys::{self, ForkResult};
@@ -70,18 +70,26 @@ pub fn run(task: &Task<'_>, children: &SignalFd, link: &Link) -> Result<()> {
         Input::Terminal { rows, columns } => on_terminal(&mut command, rows, columns),
         Input::Host | Input::None => on_pipes(&mut command, task.input),
     };
-    let status = match started.and_then(|pipes| follow(pipes, children, link)) {
-        Ok(status) => status,
+    let (status, outputs) = match started.and_then(|pipes| follow(pipes, children, link)) {
+        Ok(ended) => ended,
         Err(error) => {
             let text = format!("exetrail: failed to run {program}: {error:#}\n");
             say(link, Stream::Stderr, text.into_bytes())?;
             let missing = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
             let missing = error.downcast_ref().is_some_and(missing);
             // As a shell has it: not found, or found and not executed.
-            if missing { 127 } else { 126 }
+            (if missing { 127 } else { 126 }, Vec::new())
         }
     };
-    end_the_rest();
+    // Before what it wrote is taken out: who lives on and writes would never let that end.
+    let left = end_everybody(children, None);
+    for (stream, fd) in &outputs {
+        empty(fd, *stream, link)?;
+    }
+    if let Err(error) = left {
+        let text = format!("exetrail: {error:#}\n");
+        say(link, Stream::Stderr, text.into_bytes())?;
+    }
     for path in task.fetch {
         pack::send(Path::new(path), link)?;
     }
@@ -143,10 +151,13 @@ fn furnish() {
     });
 }
 
+/// Where a command writes to.
+type Outputs = Vec<(Stream, OwnedFd)>;
+
 /// The command while it runs.
 struct Running {
     pid: Pid,
-    outputs: Vec<(Stream, OwnedFd)>,
+    outputs: Outputs,
     input: Option<Feed>,
 }
 
@@ -204,8 +215,9 @@ fn pid(number: u32) -> Pid {
     Pid::from_raw(number.cast_signed())
 }
 
-/// Carries input and output until the command has ended, and reaps everybody who ends meanwhile.
-fn follow(mut running: Running, children: &SignalFd, link: &Link) -> Result<u8> {
+/// Carries input and output until the command has ended, and reaps everybody who ends meanwhile; its status,
+/// and where something of it may still be.
+fn follow(mut running: Running, children: &SignalFd, link: &Link) -> Result<(u8, Outputs)> {
     loop {
         if let Some(feed) = &mut running.input {
             feed.ask(link)?;
@@ -224,11 +236,10 @@ fn follow(mut running: Running, children: &SignalFd, link: &Link) -> Result<u8> 
         let ready: Vec<_> = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let mut still = Vec::new();
         for ((stream, fd), ready) in running.outputs.drain(..).zip(&ready[1..]) {
-            if !ready || forward(&fd, stream, link)? {
+            if !ready || forward(&fd, stream, link)? > 0 {
                 still.push((stream, fd));
             }
         }
-        let outputs = still.len();
         running.outputs = still;
         if running.input.is_some() && ready.last() == Some(&true) {
             running.input = running.input.take().and_then(Feed::go_on);
@@ -236,12 +247,7 @@ fn follow(mut running: Running, children: &SignalFd, link: &Link) -> Result<u8> 
         if ready[0] {
             while let Ok(Some(_)) = children.read_signal() {}
             if let Some(status) = reap(running.pid)? {
-                // Who holds the pipes now is none of ours: what is in them is still the command's.
-                for (stream, fd) in &running.outputs[..outputs] {
-                    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-                    while forward(fd, *stream, link)? {}
-                }
-                return Ok(status);
+                return Ok((status, running.outputs));
             }
         }
     }
@@ -256,17 +262,6 @@ fn reap(command: Pid) -> Result<Option<u8>> {
             Ok(None) | Err(Errno::ECHILD) => return Ok(own),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("failed to reap"),
-        }
-    }
-}
-
-/// What a command leaves ends with it, before its files are taken.
-fn end_the_rest() {
-    let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-    loop {
-        match sys::reap(None, WaitPidFlag::empty()) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return,
         }
     }
 }
@@ -316,17 +311,61 @@ impl Feed {
     }
 }
 
-/// Sends what there is; false at the end, or when there is nothing just now.
-fn forward(from: &OwnedFd, stream: Stream, link: &Link) -> Result<bool> {
+/// Sends what is in a pipe, no more than it holds: somebody who cannot be killed may write on.
+fn empty(from: &OwnedFd, stream: Stream, link: &Link) -> Result<()> {
+    fcntl(from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("failed to prepare a pipe")?;
+    let size = fcntl(from, FcntlArg::F_GETPIPE_SZ).context("failed to ask for a pipe's size")?;
+    let mut room = usize::try_from(size).unwrap_or(0);
+    while room > 0 {
+        match forward(from, stream, link)? {
+            0 => break,
+            length => room = room.saturating_sub(length),
+        }
+    }
+    Ok(())
+}
+
+/// Sends what there is, and says how much; 0 at the end, or when there is nothing just now.
+fn forward(from: &OwnedFd, stream: Stream, link: &Link) -> Result<usize> {
     let mut chunk = [0; 8192];
-    match nix::unistd::read(from, &mut chunk) {
-        Ok(0) | Err(Errno::EAGAIN) => Ok(false),
-        Ok(length) => say(link, stream, chunk[..length].to_vec()).map(|()| true),
-        Err(Errno::EINTR) => Ok(true),
-        Err(errno) => Err(errno).context("failed to read the command's output"),
+    loop {
+        match nix::unistd::read(from, &mut chunk) {
+            Ok(0) | Err(Errno::EAGAIN) => return Ok(0),
+            Ok(length) => return say(link, stream, chunk[..length].to_vec()).map(|()| length),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("failed to read the command's output"),
+        }
     }
 }
 
 fn say(link: &Link, stream: Stream, bytes: Vec<u8>) -> Result<()> {
     Ok(link.send(&Message::Output { stream, bytes })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_emptied_although_somebody_writes_on() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let size = usize::try_from(fcntl(&reader, FcntlArg::F_GETPIPE_SZ).unwrap()).unwrap();
+        let writes = std::thread::spawn(move || while writer.write_all(&[0; 8192]).is_ok() {});
+        let (mut ours, theirs) = Link::pair().unwrap();
+        let hears = std::thread::spawn(move || {
+            let mut heard = 0;
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while let Ok(Message::Output { bytes, .. }) = ours.receive(deadline) {
+                heard += bytes.len();
+            }
+            heard
+        });
+        let reader = OwnedFd::from(reader);
+        empty(&reader, Stream::Stdout, &theirs).unwrap();
+        drop((reader, theirs));
+        writes.join().unwrap();
+        assert!(hears.join().unwrap() < size + 8192);
+    }
 }
