@@ -64,7 +64,8 @@ INLINE int absolute(struct place *into, const char *from, int is_user)
 	u32 at = 0;
 	if (first != '/') {
 		struct place *own = map_lookup(&PLACES, &process);
-		if (!own || !own->length)
+		/* One that is longer leaves no room for what is below it. */
+		if (!own || !own->length || own->length >= PATH)
 			return -1;
 		at = own->length & (PATH - 1);
 		read_kernel(into->path, at, own->path);
@@ -79,7 +80,8 @@ INLINE int absolute(struct place *into, const char *from, int is_user)
 		return -1;
 	length = is_user ? read_user_str(&into->path[at], PATH - 1, from) :
 			   read_kernel_str(&into->path[at], PATH - 1, from);
-	if (length <= 0)
+	/* A string that fills its room may have been cut. */
+	if (length <= 0 || length == PATH - 1)
 		return -1;
 	into->length = at + length - 1;
 	return 0;
