@@ -40,6 +40,7 @@ use object;
 mod needs {
     use std::path::Path;
 
+    use crate::need::needs::CGROUPS;
     use crate::need::{Host, Need};
     use crate::trail::LabKind;
 
@@ -48,6 +49,10 @@ mod needs {
 
     /// Programs that are put in place by the kernel's own types.
     pub const BTF: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES];
+    /// The same, of which one reads who has logged in.
+    pub const AUDITED: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES, AUDIT];
+    /// The same, of which one reads that, and the cgroup.
+    pub const STRUCTS: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES, AUDIT, CGROUPS];
     /// Programs in the place of a security module.
     pub const LSM: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES, MODULE];
 
@@ -70,6 +75,11 @@ mod needs {
         what: "the kernel's types (CONFIG_DEBUG_INFO_BTF)",
         host: Host::Config("CONFIG_DEBUG_INFO_BTF"),
         probe: |_| Path::new("/sys/kernel/btf/vmlinux").exists(),
+    };
+    const AUDIT: Need = Need {
+        what: "login ids (CONFIG_AUDIT)",
+        host: Host::Config("CONFIG_AUDIT"),
+        probe: |_| Path::new("/proc/self/loginuid").exists(),
     };
     const MODULE: Need = Need {
         what: "eBPF programs as a security module (CONFIG_BPF_LSM)",

@@ -253,13 +253,15 @@ INLINE struct note *reserve(u64 size)
 #define CUT_BEFORE 0x80000000
 #define CUT_BEHIND 0x40000000
 
-/* A string of the kernel, up to half of a text. */
+/* A string of the kernel, up to half of a text with its zero byte; one byte more tells whether it goes on. */
 INLINE void string(struct text *into, const char *from)
 {
-	long length = read_kernel_str(into->text, BYTES / 2, from);
+	long length = read_kernel_str(into->text, BYTES / 2 + 1, from);
 	into->length = length < 0 ? FAULT : length - 1;
-	if (length == BYTES / 2)
+	if (length > BYTES / 2) {
+		into->length = BYTES / 2 - 1;
 		into->from = CUT_BEHIND;
+	}
 }
 
 /* The arguments of a process whose pages are there, each with its zero byte. */

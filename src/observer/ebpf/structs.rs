@@ -6,7 +6,7 @@ use crate::observer::Kind;
 /// Its programs are those of `structs.bpf.c`.
 pub const KIND: Kind = Kind {
     name: "ebpf-structs",
-    needs: needs::BTF,
+    needs: needs::STRUCTS,
     takes: None,
     wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),
