@@ -37,21 +37,11 @@ impl fmt::Display for Trail {
             writeln!(f, "hang: {hang}\n")?;
         }
         let mut gap = "";
-        let mut shown: Vec<&str> = self
-            .started
-            .iter()
-            .map(|start| start.process.as_str())
-            .collect();
-        for step in &self.steps {
-            if !shown.contains(&step.process.as_str()) {
-                self.section(&step.process, f)?;
-                shown.push(&step.process);
-                gap = "\n";
+        for (process, started) in self.sections() {
+            if let Some(started) = started {
+                writeln!(f, "{gap}{started}")?;
             }
-        }
-        for started in &self.started {
-            writeln!(f, "{gap}{started}")?;
-            self.section(&started.process, f)?;
+            self.section(process, f)?;
             gap = "\n";
         }
         Ok(())
@@ -59,6 +49,20 @@ impl fmt::Display for Trail {
 }
 
 impl Trail {
+    /// Processes in the order of their sections, each with its start: those that have none come first.
+    pub fn sections(&self) -> Vec<(&str, Option<&Started>)> {
+        let mut sections: Vec<(&str, Option<&Started>)> = Vec::new();
+        for process in self.steps.iter().map(|step| step.process.as_str()) {
+            let is_started = self.started.iter().any(|start| start.process == process);
+            if !is_started && !sections.iter().any(|(known, _)| *known == process) {
+                sections.push((process, None));
+            }
+        }
+        let started = self.started.iter();
+        sections.extend(started.map(|start| (start.process.as_str(), Some(start))));
+        sections
+    }
+
     fn section(&self, process: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in self.steps.iter().filter(|step| step.process == process) {
             writeln!(f, "{step}")?;

@@ -2,6 +2,8 @@
 
 mod show;
 
+pub(super) use show::{changed, line};
+
 use std::io::{self, Write};
 
 use anyhow::Result;
