@@ -18,7 +18,7 @@ type Field = (&'static str, fn(&Own<'_>) -> String);
 struct Own<'a> {
     given: &'a Given,
     /// `/proc/self/status` (proc_pid_status(5)).
-    status: String,
+    status: Result<Vec<u8>, Failed>,
 }
 
 /// All fields, each with how it is found.
@@ -30,8 +30,9 @@ const FIELDS: &[Field] = &[
     ("caught", |own| signals(own, "SigCgt")),
     ("queue", |_| queue()),
     ("altstack", |_| {
-        let size = bare::alternate_stack();
-        size.map_or_else(|| "none".to_owned(), |size| size.to_string())
+        let size =
+            |size: Option<u64>| size.map_or_else(|| "none".to_owned(), |size| size.to_string());
+        bare::alternate_stack().map_or_else(errno, size)
     }),
     ("exit-signal", |_| stat(38)),
     ("timers", |_| timers()),
@@ -88,7 +89,9 @@ const FIELDS: &[Field] = &[
     ("locks", |_| locks()),
     ("locked", |own| line(own, "VmLck")),
     ("new-page-locked", |_| {
-        bare::new_page().map_or_else(errno, |page| is_locked(&text_of("/proc/self/smaps"), page))
+        bare::new_page().map_or_else(errno, |page| {
+            told_by("/proc/self/smaps", |text| is_locked(text, page))
+        })
     }),
     ("nice", |_| stat(19)),
     ("limits", |_| limits()),
@@ -116,6 +119,9 @@ const FIELDS: &[Field] = &[
     ("environment", |own| own.given.environment.len().to_string()),
 ];
 
+/// `ENOENT`.
+const NOT_THERE: Failed = Failed(2);
+
 /// A file by this name is the one whose locks are told.
 pub const LOCKED: &str = "/tmp/locked";
 
@@ -128,7 +134,7 @@ pub fn is_known(name: &str) -> bool {
 /// What this process finds; `names` are parted by commas.
 #[must_use]
 pub fn look(names: &str, given: &Given) -> Vec<Finding> {
-    let status = text_of("/proc/self/status");
+    let status = bare::read("/proc/self/status");
     find(names, &Own { given, status })
 }
 
@@ -170,15 +176,17 @@ fn segment_registers(own: &Own<'_>) -> String {
     all.join(" ")
 }
 
-/// A line of the status, its blanks as single ones.
+/// A line of the status, its blanks as single ones. It is read as bytes: any of them may be in a comm.
 fn line(own: &Own<'_>, key: &str) -> String {
-    let lines = own.status.lines();
-    let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-    let words: Vec<_> = values.next().unwrap_or("none").split_whitespace().collect();
-    match words.is_empty() {
-        true => "none".to_owned(),
-        false => printable(words.join(" ").as_bytes()),
-    }
+    let status = match &own.status {
+        Ok(status) => status,
+        Err(failed) => return errno(*failed),
+    };
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let value = lines.find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b":"));
+    let words = value.unwrap_or(b"none").split(u8::is_ascii_whitespace);
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    or_none(printable(&words.join(&b' ')))
 }
 
 /// A mask of signals in the status, by names.
@@ -225,17 +233,17 @@ fn argv(given: &Given) -> String {
 
 /// Whether something is mapped where scenarios map what has to go.
 fn mark() -> String {
-    let text = text_of("/proc/self/maps");
     let start = format!("{:08x}-", bare::MARK);
-    yes_or_no(text.lines().any(|line| line.starts_with(&start)))
+    told_by("/proc/self/maps", |text| {
+        yes_or_no(text.lines().any(|line| line.starts_with(&start)))
+    })
 }
 
 fn count_of_maps(what: &str) -> String {
-    let text = text_of("/proc/self/maps");
-    text.lines()
-        .filter(|line| line.contains(what))
-        .count()
-        .to_string()
+    told_by("/proc/self/maps", |text| {
+        let lines = text.lines().filter(|line| line.contains(what));
+        lines.count().to_string()
+    })
 }
 
 /// Whether what is mapped at an address is locked (proc_pid_smaps(5), VmFlags).
@@ -256,18 +264,21 @@ fn is_locked(smaps: &str, address: usize) -> String {
 
 /// The kinds of locks on [`LOCKED`] (proc_locks(5)).
 fn locks() -> String {
-    match bare::inode(LOCKED) {
-        Some(inode) => kinds_of_locks(&text_of("/proc/locks"), inode),
-        None => "no file".to_owned(),
+    match bare::identity(LOCKED) {
+        Ok(file) => told_by("/proc/locks", |text| kinds_of_locks(text, file)),
+        Err(NOT_THERE) => "no file".to_owned(),
+        Err(failed) => errno(failed),
     }
 }
 
-fn kinds_of_locks(text: &str, inode: u64) -> String {
+/// Of the file with these major and minor numbers of a device and this inode; the kernel prints the first two in
+/// hexadecimal (`lock_get_status` in fs/locks.c).
+fn kinds_of_locks(text: &str, (major, minor, inode): (u32, u32, u64)) -> String {
+    let own = format!("{major:02x}:{minor:02x}:{inode}");
     let of = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         let kind = words.next()?.to_owned();
-        let file = words.nth(3)?;
-        (file.rsplit(':').next()? == inode.to_string()).then_some(kind)
+        (words.nth(3)? == own).then_some(kind)
     };
     let mut kinds: Vec<_> = text.lines().filter_map(of).collect();
     kinds.sort_unstable();
@@ -320,15 +331,19 @@ fn signal_name(number: i32) -> String {
 
 /// A field of `/proc/self/stat`, counted from 1 (proc_pid_stat(5)).
 fn stat(field: usize) -> String {
-    let text = text_of("/proc/self/stat");
-    // The second field is a name in brackets, in which everything may be.
-    let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let mut fields = rest.split_whitespace();
-    fields.nth(field - 3).unwrap_or("unknown").to_owned()
+    told_by("/proc/self/stat", |text| {
+        // The second field is a name in brackets, in which everything may be.
+        let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        let mut fields = rest.split_whitespace();
+        fields.nth(field - 3).unwrap_or("unknown").to_owned()
+    })
 }
 
 fn timers() -> String {
-    let armed = bare::interval_timers().unwrap_or_default();
+    let armed = match bare::interval_timers() {
+        Ok(armed) => armed,
+        Err(failed) => return errno(failed),
+    };
     let names = ["real", "virtual", "profiling"].into_iter().zip(armed);
     let names: Vec<_> = names
         .filter_map(|(name, armed)| armed.then_some(name))
@@ -349,13 +364,15 @@ fn posix_timers() -> String {
 /// Open descriptors by number, without those that are the lab's own.
 fn descriptors() -> String {
     // Asked one by one: reading the directory would need a descriptor of its own.
-    let open =
-        (0..100).filter(|number| bare::read_link(&format!("/proc/self/fd/{number}")).is_ok());
-    let open: Vec<_> = open.map(|number: i32| number.to_string()).collect();
-    match open.is_empty() {
-        true => "none".to_owned(),
-        false => open.join(" "),
+    let mut open = Vec::new();
+    for number in 0..100 {
+        match bare::read_link(&format!("/proc/self/fd/{number}")) {
+            Ok(_) => open.push(number.to_string()),
+            Err(NOT_THERE) => {}
+            Err(failed) => return errno(failed),
+        }
     }
+    or_none(open.join(" "))
 }
 
 fn capabilities(own: &Own<'_>) -> String {
@@ -373,7 +390,10 @@ fn capabilities(own: &Own<'_>) -> String {
 }
 
 fn limits() -> String {
-    let text = text_of("/proc/self/limits");
+    told_by("/proc/self/limits", limits_of)
+}
+
+fn limits_of(text: &str) -> String {
     let line = |line: &str| {
         let (name, values) = line.split_at_checked(26)?;
         let mut values = values.split_whitespace();
@@ -389,7 +409,11 @@ fn limits() -> String {
 }
 
 fn link(path: &str) -> String {
-    bare::read_link(path).map_or_else(|_| "none".to_owned(), |target| printable(&target))
+    match bare::read_link(path) {
+        Ok(target) => printable(&target),
+        Err(NOT_THERE) => "none".to_owned(),
+        Err(failed) => errno(failed),
+    }
 }
 
 fn yes_or_no(is: bool) -> String {
@@ -406,10 +430,9 @@ fn errno(failed: Failed) -> String {
     format!("errno {}", failed.0)
 }
 
-/// A file as text; nothing when it cannot be read.
-fn text_of(path: &str) -> String {
-    let bytes = bare::read(path).unwrap_or_default();
-    String::from_utf8(bytes).unwrap_or_default()
+/// What the text of a file tells, or why it cannot be read; what is no UTF-8, in a comm or a path, is none of what is told.
+fn told_by(path: &str, tell: impl FnOnce(&str) -> String) -> String {
+    bare::read(path).map_or_else(errno, |bytes| tell(&String::from_utf8_lossy(&bytes)))
 }
 
 /// How many lines begin like this.
@@ -425,7 +448,10 @@ mod tests {
     use super::*;
 
     fn found(name: &str, status: &str) -> String {
-        let status = status.to_owned();
+        found_in(name, Ok(status.as_bytes().to_vec()))
+    }
+
+    fn found_in(name: &str, status: Result<Vec<u8>, Failed>) -> String {
         let given = Given::default();
         find(
             name,
@@ -456,10 +482,26 @@ mod tests {
 
     #[test]
     fn locks_are_told_by_their_kinds_for_one_file_alone() {
-        let text = "1: POSIX  ADVISORY  WRITE 7 00:12:34 0 EOF\n\
-                    2: FLOCK  ADVISORY  WRITE 7 00:12:3 0 EOF\n";
-        assert_eq!(kinds_of_locks(text, 34), "POSIX");
-        assert_eq!(kinds_of_locks(text, 5), "none");
+        let text = "1: POSIX  ADVISORY  WRITE 7 00:1a:34 0 EOF\n\
+                    2: FLOCK  ADVISORY  WRITE 7 00:1a:3 0 EOF\n\
+                    3: FLOCK  ADVISORY  WRITE 7 00:1b:34 0 EOF\n";
+        assert_eq!(kinds_of_locks(text, (0, 26, 34)), "POSIX");
+        assert_eq!(kinds_of_locks(text, (0, 26, 5)), "none");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_errno() {
+        assert_eq!(found_in("umask", Err(Failed(13))), "errno 13");
+        assert_eq!(told_by("/proc/self/no", |_| "none".to_owned()), "errno 2");
+        assert_eq!(link("/nonexistent"), "none");
+        assert_eq!(link("/proc/self/status"), "errno 22");
+    }
+
+    #[test]
+    fn a_byte_that_is_no_text_takes_no_line_of_the_status_away() {
+        let status = || Ok(b"Name:\ta\xff\nUmask:\t0022\n".to_vec());
+        assert_eq!(found_in("umask", status()), "0022");
+        assert_eq!(found_in("comm", status()), "a\\xff");
     }
 
     #[test]

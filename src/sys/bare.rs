@@ -155,7 +155,7 @@ pub fn read(path: &str) -> Result<Vec<u8>, Failed> {
     let file = unsafe {
         call(
             number::OPENAT,
-            [HERE, path.as_ptr().addr(), 0o2_000_000, 0, 0],
+            [HERE, path.as_ptr().expose_provenance(), 0o2_000_000, 0, 0],
         )
     }?;
     let mut bytes = Vec::new();
@@ -190,21 +190,25 @@ pub fn read_link(path: &str) -> Result<Vec<u8>, Failed> {
     Ok(target)
 }
 
-/// The inode of a file, through links; none when it cannot be asked for.
-#[must_use]
-pub fn inode(path: &str) -> Option<u64> {
+/// Major and minor number of a file's device and its inode, through links.
+///
+/// # Errors
+///
+/// What statx(2) says.
+pub fn identity(path: &str) -> Result<(u32, u32, u64), Failed> {
     /// `STATX_INO` of stat.h.
     const INODE: usize = 0x100;
     let path = path_of(path);
-    // struct statx has 256 bytes; stx_ino is at byte 32 (include/uapi/linux/stat.h).
+    // struct statx has 256 bytes; stx_ino is at byte 32, stx_dev_major at 136, stx_dev_minor at 140
+    // (include/uapi/linux/stat.h).
     let mut found = [0_u64; 32];
     let (name, place) = (
         path.as_ptr().expose_provenance(),
         found.as_mut_ptr().expose_provenance(),
     );
     // SAFETY: the path ends with a NUL, the answer has room.
-    unsafe { call(number::STATX, [HERE, name, 0, INODE, place]) }.ok()?;
-    Some(found[4])
+    unsafe { call(number::STATX, [HERE, name, 0, INODE, place]) }?;
+    Ok((found[17] as u32, (found[17] >> 32) as u32, found[4]))
 }
 
 /// Writes all of it.
@@ -309,16 +313,19 @@ pub fn take_pending() -> Vec<Taken> {
 }
 
 /// The size of the alternate stack for signals, where this thread has one (sigaltstack(2)).
-#[must_use]
-pub fn alternate_stack() -> Option<u64> {
+///
+/// # Errors
+///
+/// What sigaltstack says.
+pub fn alternate_stack() -> Result<Option<u64>, Failed> {
     /// `SS_DISABLE` of include/uapi/linux/signal.h.
     const DISABLED: u64 = 2;
     // stack_t: address, flags, size.
     let mut stack = [0_u64; 3];
     let place = stack.as_mut_ptr().expose_provenance();
     // SAFETY: the answer has room; a null pointer sets nothing.
-    let asked = unsafe { call(number::SIGALTSTACK, [0, place, 0, 0, 0]) };
-    (asked.is_ok() && stack[1] & DISABLED == 0).then_some(stack[2])
+    unsafe { call(number::SIGALTSTACK, [0, place, 0, 0, 0]) }?;
+    Ok((stack[1] & DISABLED == 0).then_some(stack[2]))
 }
 
 /// Maps a page where the kernel chooses, and never unmaps it (mmap(2)).
@@ -419,9 +426,11 @@ mod tests {
             read_link("/proc/self/exe").unwrap(),
             exe.as_os_str().as_encoded_bytes()
         );
-        let inode =
-            std::os::unix::fs::MetadataExt::ino(&std::fs::metadata("/proc/self/exe").unwrap());
-        assert_eq!(super::inode("/proc/self/exe"), Some(inode));
+        let exe = nix::sys::stat::stat("/proc/self/exe").unwrap();
+        let (major, minor, inode) = identity("/proc/self/exe").unwrap();
+        let device = libc::makedev(major, minor);
+        assert_eq!((device, inode), (exe.st_dev, exe.st_ino));
+        assert_eq!(identity("/nonexistent"), Err(Failed(libc::ENOENT)));
         assert_eq!(read("/nonexistent"), Err(Failed(libc::ENOENT)));
     }
 
@@ -431,7 +440,7 @@ mod tests {
         assert_eq!(thread_id(), nix::unistd::gettid().as_raw());
         assert_eq!(session_id(), nix::unistd::getsid(None).unwrap().as_raw());
         // The standard library gives every thread an alternate stack.
-        assert!(alternate_stack().is_some());
+        assert!(alternate_stack().unwrap().is_some());
         assert_eq!(death_signal(), Ok(0));
         assert_eq!(attribute(PR_GET_DUMPABLE), Ok(1));
     }
