@@ -245,6 +245,7 @@ pub(super) fn observe(
     let result = follow(work, undo, boot);
     // Before anybody is killed: a holder that is killed and reaped by others has no id any more.
     boot.observers.stop();
+    boot.contents.keep_of(Path::new("/"));
     result
 }
 

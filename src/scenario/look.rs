@@ -57,6 +57,14 @@ impl Inspected {
         }
     }
 
+    /// Forgets what is not on the file system of this path: others come and go, and the next one may have the same
+    /// number of a device, and its files the same inodes.
+    pub fn keep_of(&self, path: &Path) {
+        let device = fs::metadata(path).map(|meta| meta.dev()).ok();
+        let mut known = self.known.borrow_mut();
+        known.retain(|(own, _), _| Some(*own) == device);
+    }
+
     /// Reads one file, also one that was read before.
     fn read(&self, path: &Path, id: (u64, u64)) {
         if let Ok(file) = File::open(path) {
@@ -294,4 +302,21 @@ fn is_written_by(descriptor: &Path) -> bool {
 
 fn errno(error: io::Error) -> nix::errno::Errno {
     nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_on_another_file_system_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("a"), "#!/b").unwrap();
+        let contents = Inspected::default();
+        contents.read_all(directory.path());
+        contents.keep_of(directory.path());
+        assert_eq!(contents.known.borrow().len(), 1);
+        contents.keep_of(Path::new("/proc"));
+        assert!(contents.known.borrow().is_empty());
+    }
 }
