@@ -4,11 +4,15 @@ use crate::event::{Child, Field, Fields, Kind, Raw};
 use crate::stages::errno;
 use crate::trail::printable;
 
-/// The event of a message that this process sent; none for one that is cut.
+/// How long a message can be; one of this length goes on (`struct message` of `preload.c`).
+pub const FULL: usize = 4096;
+
+/// The event of a message that this process sent; none for one that ends too early.
 #[must_use]
 pub fn parse(pid: i32, after: usize, message: &[u8]) -> Option<Raw> {
     let (what, rest) = message.split_first()?;
     let rest = rest.strip_suffix(b"\0").unwrap_or(rest);
+    let goes_on = if message.len() < FULL { "" } else { "..." };
     let mut words = rest.split(|byte| *byte == 0);
     let mut fields = Fields::new();
     let name = |word: &[u8]| String::from_utf8(word.to_vec()).ok();
@@ -36,9 +40,14 @@ pub fn parse(pid: i32, after: usize, message: &[u8]) -> Option<Raw> {
         _ => Some(Field::Path),
     };
     if let Some(field) = path {
-        fields.insert(field, printable(words.next()?));
+        let path = printable(words.next()?);
         let argv: Vec<_> = words.map(printable).collect();
-        fields.insert(Field::Argv, argv.join(" | "));
+        let (path, argv) = match argv.is_empty() {
+            true => (path + goes_on, String::new()),
+            false => (path, argv.join(" | ") + goes_on),
+        };
+        fields.insert(field, path);
+        fields.insert(Field::Argv, argv);
     }
     Some(Raw {
         kind,
@@ -85,7 +94,18 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_cut_is_none() {
+    fn what_fills_a_message_is_cut_and_says_so() {
+        let filled = |start: &str| {
+            let message = format!("{start}{}", "a".repeat(FULL - start.len()));
+            let raw = parse(7, 2, message.as_bytes()).unwrap();
+            [Field::Path, Field::Argv].map(|field| raw.fields[&field].ends_with("a..."))
+        };
+        assert_eq!(filled("Cexecve\0/a\0b\0"), [false, true]);
+        assert_eq!(filled("Cexecve\0/a"), [true, false]);
+    }
+
+    #[test]
+    fn a_message_that_ends_too_early_is_none() {
         assert_eq!(parse(7, 2, b""), None);
         assert_eq!(parse(7, 2, b"Sposix_spawn\0"), None);
     }

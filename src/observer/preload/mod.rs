@@ -16,11 +16,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use serde::{Deserialize, Serialize};
 
+use self::message::FULL;
 use super::notes::Notes;
 use super::{Held, HeldHook, Kind, Observer, OnHeld, WATCHED, Watch, broken};
 use crate::event::{self, Raw, Report};
@@ -48,7 +49,7 @@ const PLACE: &str = "/usr/lib/x86_64-linux-gnu/libexetrail.so";
 /// The abstract socket to which it speaks.
 const NAME: &str = "exetrail-preload";
 /// How many messages may wait: the library loses what finds no room.
-const ROOM: &str = "4096";
+const ROOM: usize = 4096;
 
 /// What is written down: a message, with its sender and the number of steps before it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,7 +89,7 @@ impl Observer for Preload {
         };
         // All processes have ended, and whoever said something had done so by then.
         let mut end = || {
-            drain(&socket, watch.run.sightings.len(), &mut notes)?;
+            drain(&socket, watch.run.sightings.len(), &mut notes, ROOM)?;
             told(notes.all()?)
         };
         let report = Report {
@@ -109,7 +110,8 @@ fn install() -> Result<()> {
         .and_then(|()| fs::set_permissions(PLACE, fs::Permissions::from_mode(0o755)))
         .with_context(|| format!("failed to write {PLACE}"))?;
     let setting = Path::new("/proc/sys/net/unix/max_dgram_qlen");
-    fs::write(setting, ROOM).with_context(|| format!("failed to write {}", setting.display()))
+    fs::write(setting, ROOM.to_string())
+        .with_context(|| format!("failed to write {}", setting.display()))
 }
 
 fn listen() -> Result<OwnedFd> {
@@ -119,10 +121,10 @@ fn listen() -> Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// Takes out what waits.
-fn drain(socket: &OwnedFd, after: usize, notes: &mut Notes) -> Result<()> {
-    let mut buffer = [0; 8192];
-    loop {
+/// Takes out what waits; as much as may wait is an error, because the library does not hear of what it loses.
+fn drain(socket: &OwnedFd, after: usize, notes: &mut Notes, room: usize) -> Result<()> {
+    let mut buffer = [0; 2 * FULL];
+    for _ in 0..room {
         let mut control = nix::cmsg_space!(nix::libc::ucred);
         let mut parts = [IoSliceMut::new(&mut buffer)];
         let flags = MsgFlags::MSG_DONTWAIT;
@@ -145,6 +147,7 @@ fn drain(socket: &OwnedFd, after: usize, notes: &mut Notes) -> Result<()> {
         };
         notes.add(&Note(sender, after, buffer[..length].to_vec()))?;
     }
+    bail!("the library said so much at once that some of it may be lost")
 }
 
 fn told(notes: Vec<Note>) -> Result<Vec<Raw>> {
@@ -161,6 +164,25 @@ struct Drain(OwnedFd, Notes);
 
 impl OnHeld for Drain {
     fn held(&mut self, event: Held<'_>) -> Result<()> {
-        drain(&self.0, event.number - 1, &mut self.1)
+        drain(&self.0, event.number - 1, &mut self.1, ROOM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_was_full_is_an_error() {
+        let (theirs, ours) = UnixDatagram::pair().unwrap();
+        setsockopt(&ours, sockopt::PassCred, &true).unwrap();
+        let (ours, mut notes) = (OwnedFd::from(ours), Notes::new().unwrap());
+        let mut drained = |messages: usize| {
+            for _ in 0..messages {
+                theirs.send(b"L").unwrap();
+            }
+            drain(&ours, 0, &mut notes, 3).is_ok()
+        };
+        assert_eq!([drained(2), drained(3)], [true, false]);
     }
 }

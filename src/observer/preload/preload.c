@@ -39,7 +39,7 @@ static long sys6(long number, long a, long b, long c, long d, long e, long f)
 
 struct message {
 	size_t length;
-	char bytes[4096];
+	char bytes[4096]; /* FULL in message.rs: one that fills it has been cut. */
 };
 
 static void add_byte(struct message *message, char byte)
