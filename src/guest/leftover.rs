@@ -13,7 +13,7 @@ pub struct Fixture(BTreeMap<PathBuf, Looks>);
 
 /// What a file looks like: mode, owner, group, and for what is not a directory inode, size and
 /// time.
-type Looks = (u32, u32, u32, [u64; 3]);
+type Looks = (u32, u32, u32, [u64; 4]);
 
 impl Fixture {
     /// Looks at the file system that `/` is on, and at no other.
@@ -59,8 +59,13 @@ fn walk(directory: &Path, device: u64, found: &mut BTreeMap<PathBuf, Looks>) -> 
         }
         let content = match data.is_dir() {
             // A directory's size and time change with what comes and goes in it.
-            true => [0; 3],
-            false => [data.ino(), data.size(), data.mtime_nsec().unsigned_abs()],
+            true => [0; 4],
+            false => [
+                data.ino(),
+                data.size(),
+                data.mtime().cast_unsigned(),
+                data.mtime_nsec().cast_unsigned(),
+            ],
         };
         let looks = (data.mode(), data.uid(), data.gid(), content);
         if data.is_dir() {
@@ -69,4 +74,26 @@ fn walk(directory: &Path, device: u64, found: &mut BTreeMap<PathBuf, Looks>) -> 
         found.insert(path, looks);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_second_is_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = fs::File::create(directory.path().join("a")).unwrap();
+        let device = directory.path().metadata().unwrap().dev();
+        let looks = |seconds| {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            file.set_modified(time).unwrap();
+            let mut found = BTreeMap::new();
+            walk(directory.path(), device, &mut found).unwrap();
+            found
+        };
+        assert_ne!(looks(1), looks(2));
+    }
 }
