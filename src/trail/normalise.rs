@@ -68,10 +68,12 @@ pub(crate) fn step_at(run: &Run, place: usize, names: &Names) -> Option<Step> {
 
 /// Names what one sighting holds.
 fn step(sighting: &Sighting, names: &Names) -> Step {
-    let comm = sighting
-        .comm
-        .as_deref()
-        .map_or_else(|| "gone".to_owned(), comm);
+    let comm = match (&sighting.comm, &sighting.exe) {
+        (None, _) => "gone".to_owned(),
+        (Some(own), None) => comm(own),
+        // A thread of the kernel has no exe link: here a program has chosen its comm.
+        (Some(own), Some(_)) => own.clone(),
+    };
     Step {
         process: names.of_pid(sighting.pid),
         parent: names.of_pid(sighting.ppid),
@@ -412,6 +414,16 @@ mod tests {
         assert_eq!(trail.steps[0].exe, "none");
         assert_eq!(trail.steps[0].comm, "kworker");
         assert!(!trail.steps[0].exe_link);
+    }
+
+    #[test]
+    fn a_program_that_is_called_like_a_worker_keeps_its_comm() {
+        let program = Sighting {
+            comm: Some("kworker/x".into()),
+            ..seen(101, 100)
+        };
+        let trail = normalise(&Run::sample(vec![program]));
+        assert_eq!(trail.steps[0].comm, "kworker/x");
     }
 
     #[test]
