@@ -1,14 +1,15 @@
 //! `--pending`: from records to pending snapshots, for `cargo insta review`.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::baseline::{Lineage, Store, plan, write_pending};
+use crate::baseline::{Baselines, Lineage, Store, plan, write_pending};
 use crate::project::Project;
 use crate::report::differences;
-use crate::trail::KernelId;
-use crate::view::{AGENT, Record, VIEWS, observed, rows};
+use crate::trail::{KernelId, Outcome};
+use crate::view::{AGENT, Record, VIEWS, ViewName, observed, rows};
 
 /// Writes what the records ask for into the checkout's snapshots, and says so; with a directory, what
 /// an agent reported, into that.
@@ -34,6 +35,8 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
                 .map(|(scenario, seen)| (scenario, view, seen)),
         );
     }
+    let same = same(records);
+    let mut strange = BTreeSet::new();
     let mut count = 0;
     for (scenario, view, observed) in &texts {
         let lineage = lineage(project, observed.keys());
@@ -44,7 +47,12 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
                 continue;
             }
         };
-        let plan = plan(&lineage, &files, observed);
+        let is_same = |id: &KernelId| same.contains(&(*scenario, *view, id.clone()));
+        let plan = plan(
+            &lineage,
+            &files,
+            &as_accepted(&lineage, &files, observed, is_same),
+        );
         let directory = snapshots.join(scenario).join(view);
         for path in write_pending(&directory, &plan)? {
             tell!("pending: {}", path.display());
@@ -57,14 +65,14 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
                 file.display()
             );
         }
-        for id in observed
-            .keys()
-            .filter(|id| project.table.find(id).is_none())
-        {
-            tell!("kernel {id} is not in vm/kernels.toml: a snapshot of it needs an entry there");
-        }
+        let known = |id: &&KernelId| project.table.find(id).is_some();
+        strange.extend(observed.keys().filter(|id| !known(id)));
+    }
+    for id in strange {
+        tell!("kernel {id} is not in vm/kernels.toml: a snapshot of it needs an entry there");
     }
     match count {
+        0 if texts.is_empty() => tell!("nothing is pending: nothing was seen"),
         0 => tell!("nothing is pending: the snapshots say what was seen"),
         _ => {
             let what = if count == 1 { "snapshot" } else { "snapshots" };
@@ -92,10 +100,57 @@ pub fn place(project: &Project, own: Option<&Path>) -> Result<PathBuf> {
     snapshots.context("--pending writes into the snapshots of a checkout: call it inside of one")
 }
 
+/// What was seen as it is accepted.
+fn same(records: &[Record]) -> HashSet<(&str, ViewName, KernelId)> {
+    let all = records.iter().flat_map(|record| {
+        let id: Option<KernelId> = record.kernel.id.parse().ok();
+        let same = record
+            .seen
+            .iter()
+            .filter(|seen| seen.outcome == Outcome::Same);
+        same.filter_map(move |seen| Some((record.scenario.as_str(), seen.view, id.clone()?)))
+    });
+    all.collect()
+}
+
+/// The texts that the files are to say: where a kernel is the same, what is accepted for it, although a view may tell what is no
+/// difference, such as what an image without its modules does not have.
+fn as_accepted(
+    lineage: &Lineage,
+    files: &Baselines,
+    observed: &BTreeMap<KernelId, String>,
+    is_same: impl Fn(&KernelId) -> bool,
+) -> BTreeMap<KernelId, String> {
+    let text = |id: &KernelId, seen: &String| {
+        let accepted = lineage.at(id, files).filter(|_| is_same(id));
+        accepted.map_or(seen, |(_, text)| text).clone()
+    };
+    observed
+        .iter()
+        .map(|(id, seen)| (id.clone(), text(id, seen)))
+        .collect()
+}
+
 /// The table's lineage with the kernels that it does not have yet.
 fn lineage<'a>(project: &Project, seen: impl Iterator<Item = &'a KernelId>) -> Lineage {
     let entries = project.table.kernels.iter();
     let known = entries.map(|entry| (entry.id.clone(), entry.parent.clone()));
     let strange = seen.filter(|id| project.table.find(id).is_none());
     Lineage::new(known.chain(strange.map(|id| (id.clone(), None))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_is_the_same_asks_for_what_is_accepted() {
+        let id = |text: &str| -> KernelId { text.parse().unwrap() };
+        let lineage = Lineage::new(["5.10", "7.3"].map(|text| (id(text), None)));
+        let files = Baselines::from([(id("5.10"), "a".to_owned())]);
+        let seen = ["5.10", "7.3"].map(|text| (id(text), "b".to_owned()));
+        let asked = as_accepted(&lineage, &files, &seen.into(), |at| *at == id("7.3"));
+        let texts: Vec<_> = asked.values().map(String::as_str).collect();
+        assert_eq!(texts, ["b", "a"]);
+    }
 }
