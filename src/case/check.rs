@@ -8,6 +8,8 @@ use super::{
 
 /// What a mount may be.
 pub const MOUNT_OPTIONS: [&str; 4] = ["noexec", "nosuid", "nodev", "ro"];
+/// With which words an event of a case begins.
+const EVENTS: [&str; 2] = ["open", "execute"];
 /// The longest deadline of a case, in seconds.
 const LONGEST: u64 = 3600;
 
@@ -127,6 +129,15 @@ impl Case {
         match &self.deny {
             Some(Deny::Event(0) | Deny::Always(0) | Deny::Errno(0, _)) => {
                 return problem("deny", "events count from 1");
+            }
+            Some(Deny::Path(words)) if !EVENTS.contains(&words.split(' ').next().unwrap_or("")) => {
+                return problem(
+                    "deny",
+                    format!(
+                        "{words:?} begins no event: {} and a path",
+                        EVENTS.join(", ")
+                    ),
+                );
             }
             Some(Deny::Errno(_, name)) if errno(name).is_none() => {
                 return problem("deny", format!("there is no errno {name:?}: {ERRNOS}"));

@@ -86,21 +86,21 @@ pub fn main(args: &Args) -> Result<ExitCode> {
                 Form::Text => views::painted(&comparison.show(Form::Text), 4, output::colour()),
                 form => comparison.show(form),
             };
-            write!(out, "{text}{gap}").context("failed to write the output")?;
+            output::written(write!(out, "{text}{gap}"))?;
         }
     }
     if args.format != Form::Json {
         let (of, names) = (scenarios.len() - missing, (&args.old, &args.new));
         let what = if of == 1 { "scenario" } else { "scenarios" };
         let verb = if different == 1 { "differs" } else { "differ" };
-        writeln!(
+        let result = writeln!(
             out,
             "{different} of {of} {what} {verb} in {} between {} and {}",
             view.name(),
             names.0,
             names.1
-        )
-        .context("failed to write the output")?;
+        );
+        output::written(result)?;
     }
     // Nothing is not alike.
     if scenarios.len() == missing {

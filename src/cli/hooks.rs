@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::de::DeserializeOwned;
 
+use super::output::written;
 use super::{live, run};
 use crate::baseline::Lineage;
 use crate::hooks::{Hook, Offer, Passed, Side, Step, exec, is_recorded, look, page, passed, show};
@@ -122,11 +123,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut complete = true;
     for (number, hook) in hooks.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
-        write!(out, "{gap}{}", show(hook)).context("failed to write the output")?;
+        written(write!(out, "{gap}{}", show(hook)))?;
         if !hook.missing().is_empty() {
             complete = false;
-            writeln!(out, "  missing on {}", hook.missing().join(", "))
-                .context("failed to write the output")?;
+            let kernels = hook.missing().join(", ");
+            written(writeln!(out, "  missing on {kernels}"))?;
         }
     }
     Ok(ExitCode::from(u8::from(!complete)))

@@ -51,6 +51,7 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
         ..Case::default()
     };
     case.exec.arguments = arguments.to_vec();
+    case.deadline = args.deadline;
     case.exec.directory.clone_from(&args.cwd);
     let mut wanted = Vec::new();
     match (&args.root, &args.fd) {
@@ -149,6 +150,7 @@ fn option(key: &str) -> &str {
         ("mount", "--mount"),
         ("watch", "--watch"),
         ("deny", "--deny"),
+        ("deadline", "--deadline"),
     ];
     let found = options.iter().find(|(begin, _)| key.starts_with(begin));
     found.map_or(key, |(_, option)| option)

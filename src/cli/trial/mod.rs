@@ -60,12 +60,12 @@ pub struct Args {
     /// The call [default: execve, and execveat with --fd]
     #[arg(long, value_enum)]
     call: Option<make::CallOption>,
-    /// Execute this open file or directory: descriptor 5 of execveat, where the program is "" or a path
-    /// from there
+    /// Execute this open file or directory: descriptor 5 of execveat, opened with O_PATH and O_CLOEXEC (so that a script is not
+    /// found: ENOENT), where the program is "" or a path from there
     #[arg(long, value_name = "PATH")]
     fd: Option<String>,
-    /// Say no as a policy would: to the events whose words begin so, such as 'open /etc/ld.so.cache', or
-    /// to each in turn
+    /// Say no to one event at a time: to each whose words begin so, such as 'open /etc/ld.so.cache', or to each of all. A
+    /// policy says no again when its program tries again (a case's deny = { always = N })
     #[arg(long, value_name = "EVENT|each")]
     deny: Option<String>,
     /// Register a format with binfmt_misc, as it is written to `register`
@@ -81,6 +81,9 @@ pub struct Args {
     /// Preload a library (LD_PRELOAD)
     #[arg(long, value_name = "FILE")]
     preload: Vec<PathBuf>,
+    /// How long nothing may happen before it is given up, in seconds [default: 20]
+    #[arg(long, value_name = "SECONDS")]
+    deadline: Option<u64>,
     /// Show these views [default: the trail]
     #[arg(long, value_name = "VIEW", value_delimiter = ',', value_parser = views::names())]
     view: Vec<ViewName>,
