@@ -85,18 +85,7 @@ pub fn read_module(bytes: Vec<u8>) -> Result<Vec<u8>> {
 }
 
 fn read_module_within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>> {
-    let packed = bytes.as_slice();
-    let unpacked = match packed {
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => bound::read(bound::xz(packed)?, limit),
-        [0x1f, 0x8b, ..] => bound::read(flate2::read::GzDecoder::new(packed), limit),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
-            decoder
-                .map_err(|error| anyhow::anyhow!("{error}"))
-                .and_then(|decoder| bound::read(decoder, limit))
-        }
-        _ => return Ok(bytes),
-    };
+    let unpacked = bound::plain(bytes.as_slice()).and_then(|module| bound::read(module, limit));
     unpacked.context("failed to decompress a module")
 }
 

@@ -185,6 +185,8 @@ impl Root {
     /// Everything in its place.
     fn tree(&self) -> Result<Tree> {
         let mut tree = Tree::default();
+        // For all that is unpacked together.
+        let mut left = LIMIT;
         for path in &self.base {
             let file = fs::File::open(path);
             let file = file.with_context(|| format!("failed to open {}", path.display()))?;
@@ -196,11 +198,11 @@ impl Root {
                 Source::Missing if tree.resolve(place).is_some() => continue,
                 Source::Missing => Entry::Directory(0o755),
                 Source::Layer(path) => {
-                    image::unpack(path, &mut tree)?;
+                    image::unpack(path, &mut tree, &mut left)?;
                     continue;
                 }
                 Source::Package(path) => {
-                    packages::unpack(path, &mut tree)?;
+                    packages::unpack(path, &mut tree, &mut left)?;
                     continue;
                 }
                 Source::Entry(entry) => entry.clone(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::{Root, Source};
+use crate::bound;
 use crate::fetch::{Member, MemberKind, read_deb};
 use crate::vm::tree::{Entry, Owner, Tree};
 
@@ -30,16 +31,23 @@ impl Root {
 
 /// Puts a package's files over a tree, where the usual merged directories are symlinks.
 ///
+/// `left` is how many bytes of files the tree may still grow by.
+///
 /// # Errors
 ///
 /// The package cannot be read, or does not fit.
-pub fn unpack(file: &Path, tree: &mut Tree) -> Result<()> {
+pub fn unpack(file: &Path, tree: &mut Tree, left: &mut u64) -> Result<()> {
     for Member { path, mode, kind } in read_deb(file, |_| true)? {
         let entry = match kind {
-            MemberKind::File(bytes) => Entry::File {
-                mode,
-                bytes: bytes.into(),
-            },
+            MemberKind::File(bytes) => {
+                bound::check(bytes.len() as u64, *left)
+                    .with_context(|| format!("{path} of {} is refused", file.display()))?;
+                *left -= bytes.len() as u64;
+                Entry::File {
+                    mode,
+                    bytes: bytes.into(),
+                }
+            }
             MemberKind::Link(target) => Entry::Link(target),
         };
         tree.put(&path, entry, Owner::default())

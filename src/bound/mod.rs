@@ -3,14 +3,18 @@
 //! The limits are far above what a real kernel needs, and every error names the one that was reached.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use liblzma::read::XzDecoder;
-use liblzma::stream::Stream;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
 use nix::libc::O_NONBLOCK;
+
+mod packed;
+
+pub use packed::plain;
 
 /// One file that is kept in memory: a kernel, a module, a member of a package.
 pub const FILE: u64 = 512 << 20;
@@ -92,14 +96,14 @@ pub fn check(size: u64, limit: u64) -> Result<()> {
     Ok(())
 }
 
-/// A decoder for xz whose dictionary is bounded as well.
+/// A decoder for every stream of an xz file whose dictionary is bounded as well.
 ///
 /// # Errors
 ///
 /// No memory for a decoder.
-pub fn xz<R: Read>(from: R) -> Result<XzDecoder<R>> {
-    let stream =
-        Stream::new_stream_decoder(XZ_MEMORY, 0).context("failed to make an xz decoder")?;
+pub fn xz<R: BufRead>(from: R) -> Result<XzDecoder<R>> {
+    let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)
+        .context("failed to make an xz decoder")?;
     Ok(XzDecoder::new_stream(from, stream))
 }
 
