@@ -14,6 +14,15 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::below::Below;
 
+/// What entries keep of what an archive says of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Owners and all bits of the mode: in a guest.
+    All,
+    /// The permissions for user, group and others: what comes from a guest is ours, and no program that sets ids.
+    Permissions,
+}
+
 /// Makes the directories, files and symlinks of the archives (newc) in a file below `root`.
 ///
 /// One archive follows the other, as the kernel has it for an initramfs. A directory that an earlier
@@ -23,9 +32,10 @@ use crate::below::Below;
 ///
 /// A damaged archive, a name that leads out of `root` or through a symlink, an entry of another kind, or
 /// what cannot be written, with its path.
-pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
+pub fn unpack(archive: &Path, root: &Path, keep: Keep) -> Result<()> {
     let open = || format!("failed to open {}", archive.display());
     let mut input = BufReader::new(fs::File::open(archive).with_context(open)?);
+    let mut directories = Vec::new();
     while !input.fill_buf().with_context(open)?.is_empty() {
         let mut reader = cpio::newc::Reader::new(&mut input)
             .with_context(|| format!("failed to read {}", archive.display()))?;
@@ -40,8 +50,11 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
             .with_context(refused)?;
         let context = || format!("failed to unpack {}", place.display());
         let mode = reader.entry().mode();
-        let permissions = fs::Permissions::from_mode(mode & 0o7777);
-        let owner = (reader.entry().uid(), reader.entry().gid());
+        let (bits, owner) = match keep {
+            Keep::All => (0o7777, (reader.entry().uid(), reader.entry().gid())),
+            Keep::Permissions => (0o777, (0, 0)),
+        };
+        let permissions = fs::Permissions::from_mode(mode & bits);
         // Not with the capacity that the archive claims.
         let mut content = Vec::new();
         reader.read_to_end(&mut content).with_context(context)?;
@@ -51,7 +64,7 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
             0o040_000 => {
                 fs::create_dir(&place).with_context(context)?;
                 own(&place, owner).with_context(context)?;
-                fs::set_permissions(&place, permissions).with_context(context)?;
+                directories.push((place, permissions));
             }
             0o100_000 => {
                 let mut file = fs::File::create_new(&place).with_context(context)?;
@@ -67,6 +80,11 @@ pub fn unpack(archive: &Path, root: &Path) -> Result<()> {
             }
             other => bail!("{}: unknown kind of file {other:o}", place.display()),
         }
+    }
+    // Last, from the inside out: a directory may not let its own user write.
+    for (place, permissions) in directories.into_iter().rev() {
+        fs::set_permissions(&place, permissions)
+            .with_context(|| format!("failed to unpack {}", place.display()))?;
     }
     Ok(())
 }
@@ -88,10 +106,13 @@ mod tests {
 
     /// An archive of these entries, written without any check, unpacked into `root` of a directory.
     fn unpacked(entries: &[(&str, u32, &str)]) -> (tempfile::TempDir, Result<()>) {
-        unpacked_all(&[entries])
+        unpacked_all(&[entries], Keep::All)
     }
 
-    fn unpacked_all(archives: &[&[(&str, u32, &str)]]) -> (tempfile::TempDir, Result<()>) {
+    fn unpacked_all(
+        archives: &[&[(&str, u32, &str)]],
+        keep: Keep,
+    ) -> (tempfile::TempDir, Result<()>) {
         let dir = tempfile::tempdir().unwrap();
         let mut bytes = Vec::new();
         for entries in archives {
@@ -108,7 +129,7 @@ mod tests {
         fs::write(&archive, bytes).unwrap();
         let root = dir.path().join("root");
         fs::create_dir(&root).unwrap();
-        let result = unpack(&archive, &root);
+        let result = unpack(&archive, &root, keep);
         (dir, result)
     }
 
@@ -160,7 +181,10 @@ mod tests {
     #[test]
     fn a_second_archive_adds_to_the_first_and_keeps_its_directories() {
         let first: &[_] = &[("a", 0o041_777, ""), ("a/b", FILE, "x")];
-        let (dir, result) = unpacked_all(&[first, &[("a", 0o040_755, ""), ("a/c", FILE, "y")]]);
+        let (dir, result) = unpacked_all(
+            &[first, &[("a", 0o040_755, ""), ("a/c", FILE, "y")]],
+            Keep::All,
+        );
         result.unwrap();
         let root = dir.path().join("root/a");
         assert_eq!(fs::read(root.join("b")).unwrap(), b"x");
@@ -174,5 +198,16 @@ mod tests {
         result.unwrap();
         let file = fs::metadata(dir.path().join("root/a/b")).unwrap();
         assert_eq!(file.permissions().mode(), FILE);
+    }
+
+    #[test]
+    fn permissions_alone_are_those_without_bits_that_set_ids() {
+        let entries: &[_] = &[("a", 0o047_755, ""), ("b", FILE | 0o7000, "x")];
+        let (dir, result) = unpacked_all(&[entries], Keep::Permissions);
+        result.unwrap();
+        for name in ["a", "b"] {
+            let found = fs::metadata(dir.path().join("root").join(name)).unwrap();
+            assert_eq!(found.permissions().mode() & 0o7777, 0o755);
+        }
     }
 }

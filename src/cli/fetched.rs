@@ -1,12 +1,14 @@
 //! What `boot --fetch` brings back from a guest.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::files;
-use crate::unpack::unpack as unpack_archive;
+use crate::unpack::{Keep, unpack as unpack_archive};
 
 /// A path of the guest, and where it goes here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,17 +89,27 @@ pub fn unpack(archive: &[u8], wanted: &Fetched) -> Result<()> {
     std::fs::write(&file, archive).with_context(context)?;
     let inside = work.path().join("inside");
     std::fs::create_dir(&inside).with_context(context)?;
-    unpack_archive(&file, &inside).with_context(context)?;
+    unpack_archive(&file, &inside, Keep::Permissions).with_context(context)?;
     let found = files::list(&inside)?;
     let [one] = found.as_slice() else {
         bail!("{}: it is not one file or directory", wanted.guest);
     };
-    std::fs::rename(one, &wanted.host).with_context(context)
+    let found = one.symlink_metadata().with_context(context)?;
+    if !found.is_dir() {
+        return std::fs::rename(one, &wanted.host).with_context(context);
+    }
+    // A directory is moved by who may write to it (rename(2), EACCES).
+    let open = Permissions::from_mode(found.permissions().mode() | 0o700);
+    std::fs::set_permissions(one, open)
+        .and_then(|()| std::fs::rename(one, &wanted.host))
+        .and_then(|()| std::fs::set_permissions(&wanted.host, found.permissions()))
+        .with_context(context)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::{capabilities, set_capabilities};
 
     #[test]
     fn a_path_goes_into_a_directory_under_its_own_name() {
@@ -111,6 +123,43 @@ mod tests {
             "/tmp/out".parse::<Fetched>().unwrap().host,
             Path::new("./out")
         );
+    }
+
+    #[test]
+    fn a_directory_that_nobody_may_write_to_comes_whole_to_an_ordinary_user() {
+        let made = || {
+            // Of this thread alone: where root runs it, it may no longer write where no mode lets it (capabilities(7)).
+            const DAC_OVERRIDE: u64 = 1 << 1;
+            let [effective, permitted, inheritable] = capabilities().unwrap();
+            set_capabilities(permitted, effective & !DAC_OVERRIDE, inheritable).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let mut bytes = Vec::new();
+            for (name, mode, content) in [
+                ("out", 0o040_555, ""),
+                ("out/in", 0o040_555, ""),
+                ("out/in/file", 0o104_444, "x"),
+            ] {
+                let builder = cpio::newc::Builder::new(name).mode(mode).nlink(1).uid(1);
+                let size = u32::try_from(content.len()).unwrap();
+                let mut member = builder.write(&mut bytes, size);
+                std::io::Write::write_all(&mut member, content.as_bytes()).unwrap();
+                member.finish().unwrap();
+            }
+            cpio::newc::trailer(&mut bytes).unwrap();
+            let host = dir.path().join("out");
+            let wanted = Fetched {
+                guest: "/out".into(),
+                host: host.clone(),
+            };
+            unpack(&bytes, &wanted).unwrap();
+            let mode = |place: &Path| place.metadata().unwrap().permissions().mode() & 0o7777;
+            let modes = [&host, &host.join("in"), &host.join("in/file")].map(|place| mode(place));
+            assert_eq!(modes, [0o555, 0o555, 0o444]);
+            for place in [&host, &host.join("in")] {
+                std::fs::set_permissions(place, Permissions::from_mode(0o755)).unwrap();
+            }
+        };
+        std::thread::spawn(made).join().unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::channel;
 use crate::files;
 use crate::sys;
 use crate::trail::LabKind;
-use crate::unpack::unpack;
+use crate::unpack::{Keep, unpack};
 use crate::wire::{HOME, LAUNCHER, Message};
 
 /// Where the fixture is built before it becomes the root.
@@ -51,7 +51,11 @@ fn prepare() -> Result<std::convert::Infallible> {
     load_modules()?;
     fs::create_dir_all(ROOT).with_context(|| format!("failed to make {ROOT}"))?;
     attach("tmpfs", ROOT, "mode=0755")?;
-    unpack(&Path::new(HOME).join("root.cpio"), Path::new(ROOT))?;
+    unpack(
+        &Path::new(HOME).join("root.cpio"),
+        Path::new(ROOT),
+        Keep::All,
+    )?;
     let home = format!("{ROOT}{HOME}");
     mount(
         Some(HOME),

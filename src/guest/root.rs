@@ -15,7 +15,7 @@ use nix::unistd::{chdir, chroot, dup2_stdin, execve, pivot_root, setsid};
 use super::keeper::{FIXTURE_FD, LAUNCHER_FD, SUBJECT_FD};
 use crate::below::Below;
 use crate::sys;
-use crate::unpack::unpack;
+use crate::unpack::{Keep, unpack};
 use crate::wire::{HOME, LAUNCHER, SUBJECT};
 
 /// Where the root is built, covering in our namespace alone what is there.
@@ -45,6 +45,7 @@ pub fn enter(plan: &[u8]) -> Result<()> {
     unpack(
         Path::new(&format!("/proc/self/fd/{FIXTURE_FD}")),
         Path::new(STAGE),
+        Keep::All,
     )?;
     // Another file system: what is ours is not watched.
     attach("tmpfs", HOME, "size=256m,mode=0755", MsFlags::empty())?;
