@@ -200,11 +200,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut failed = Ok(());
     // The order of scenarios goes on behind the most runs that a row of that number of CPUs has.
     let first = match &args.soak {
-        Some(file) => {
-            let soak = Soak::read(file)?;
-            soak.write(file)?;
-            soak.runs(args.cpus)
-        }
+        Some(file) => Soak::update(file, |_| {})?.runs(args.cpus),
         None => 0,
     };
     let mut seen = 0;
@@ -224,12 +220,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         });
         seen += records.len() - begin;
         if let Some(file) = &args.soak {
-            // Read again: another run may have added to it.
-            let added = Soak::read(file).and_then(|mut soak| {
+            let added = Soak::update(file, |soak| {
                 soak.add(&records[begin..], scenarios.len(), args.cpus, seed);
-                soak.write(file)
             });
-            failed = failed.and(added);
+            failed = failed.and(added.map(drop));
             records.retain(|record| record.outcome().badness() > Outcome::Unsupported.badness());
         }
         if !complete || failed.is_err() {

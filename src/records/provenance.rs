@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::{bound, files};
 
 /// The name of the file in a directory of records.
 pub const FILE: &str = "provenance.json";
@@ -101,16 +102,15 @@ pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
     let file = directory.join(FILE);
     let context = || failed(&file);
     fs::create_dir_all(directory).with_context(context)?;
+    // Another run may be adding to it.
+    let _held = files::hold(&file).with_context(context)?;
     let mut known = known(&file)?;
     if known.runs.contains(provenance) {
         return Ok(());
     }
     known.runs.push(provenance.clone());
     let text = serde_json::to_string_pretty(&known).with_context(context)? + "\n";
-    let mut new = tempfile::NamedTempFile::new_in(directory).with_context(context)?;
-    new.write_all(text.as_bytes()).with_context(context)?;
-    new.persist(&file).with_context(context)?;
-    Ok(())
+    files::replace(&file, text.as_bytes()).with_context(context)
 }
 
 /// Makes a directory of records where there is none, and refuses one in which [`note`] would fail.
@@ -129,10 +129,13 @@ pub fn prepare(directory: &Path) -> Result<()> {
 /// The runs that are noted already.
 fn known(file: &Path) -> Result<Runs> {
     let context = || failed(file);
-    match fs::read(file) {
-        Ok(text) => serde_json::from_slice(&text).with_context(context),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Runs::default()),
-        Err(error) => Err(error).with_context(context),
+    if !file.exists() {
+        return Ok(Runs::default());
+    }
+    match bound::file(file, bound::RECORD).with_context(context)?.as_slice() {
+        // One that was made to be held, and nothing more.
+        b"" => Ok(Runs::default()),
+        text => serde_json::from_slice(text).with_context(context),
     }
 }
 
@@ -169,6 +172,24 @@ mod tests {
     #[test]
     fn the_same_run_twice_is_noted_once() {
         assert_eq!(noted(&["a", "a"]), noted(&["a"]));
+    }
+
+    #[test]
+    fn runs_side_by_side_are_all_noted() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for build in 0..8 {
+                let directory = directory.path();
+                scope.spawn(move || note(directory, &provenance(&build.to_string())).unwrap());
+            }
+        });
+        let file = directory.path().join(FILE);
+        let known: Runs = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        assert_eq!(known.runs.len(), 8);
+        let plain = directory.path().join("plain");
+        fs::write(&plain, "").unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions();
+        assert_eq!(mode(&file), mode(&plain));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::trail::Outcome;
@@ -92,31 +92,42 @@ const FINDINGS: &str = "
 ";
 
 impl Soak {
-    /// Reads the file; empty statistics when there is none.
+    /// Changes the file, which is made where there is none, and beside it the page that tells what is in it; returns what is
+    /// in it then. Another run that has the same file waits meanwhile.
     ///
     /// # Errors
     ///
-    /// A file that is something else.
-    pub fn read(file: &Path) -> Result<Soak> {
-        if !file
-            .try_exists()
-            .with_context(|| format!("failed to read {}", file.display()))?
-        {
-            return Ok(Soak::default());
+    /// The file or its page is something else, or one cannot be written, and is as it was.
+    pub fn update(file: &Path, change: impl FnOnce(&mut Soak)) -> Result<Soak> {
+        if file.extension().is_none_or(|end| end != "toml") {
+            bail!(
+                "{} does not end with .toml, and its page would be a file with .md instead",
+                file.display()
+            );
         }
-        let text = bound::text(file, bound::RECORD)?;
-        toml::from_str(&text).with_context(|| format!("{} is not a soak's file", file.display()))
+        let _held = files::hold(file)?;
+        let mut soak = Soak::read(file)?;
+        let page = file.with_extension("md");
+        if page.try_exists().is_ok_and(|there| there) {
+            let text = bound::text(&page, bound::RECORD)?;
+            if !text.is_empty() && text.lines().next() != PAGE.lines().next() {
+                bail!(
+                    "{} is not a soak's page, and would be replaced by the one of {}: name another file",
+                    page.display(),
+                    file.display()
+                );
+            }
+        }
+        change(&mut soak);
+        let text = toml::to_string(&soak).context("failed to write statistics as TOML")?;
+        files::replace(file, format!("{HEAD}{text}").as_bytes())?;
+        files::replace(&page, soak.page().as_bytes())?;
+        Ok(soak)
     }
 
-    /// Writes the file, and beside it the page that tells what is in it.
-    ///
-    /// # Errors
-    ///
-    /// One cannot be written, and is as it was.
-    pub fn write(&self, file: &Path) -> Result<()> {
-        let text = toml::to_string(self).context("failed to write statistics as TOML")?;
-        files::replace(file, format!("{HEAD}{text}").as_bytes())?;
-        files::replace(&file.with_extension("md"), self.page().as_bytes())
+    fn read(file: &Path) -> Result<Soak> {
+        let text = bound::text(file, bound::RECORD)?;
+        toml::from_str(&text).with_context(|| format!("{} is not a soak's file", file.display()))
     }
 
     /// The statistics as Markdown.
@@ -308,10 +319,40 @@ mod tests {
     fn the_file_goes_on_where_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("soak.toml");
-        assert_eq!(Soak::read(&file).unwrap(), Soak::default());
+        assert_eq!(Soak::update(&file, |_| {}).unwrap(), Soak::default());
         let soak = after(Outcome::Broken);
-        soak.write(&file).unwrap();
-        assert_eq!(Soak::read(&file).unwrap(), soak);
+        Soak::update(&file, |all| *all = soak.clone()).unwrap();
+        assert_eq!(Soak::update(&file, |_| {}).unwrap(), soak);
+    }
+
+    #[test]
+    fn runs_side_by_side_lose_no_round() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("soak.toml");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let records = [record("start/a", "6.1", Outcome::Same)];
+                    Soak::update(&file, |soak| soak.add(&records, 1, 1, None)).unwrap();
+                });
+            }
+        });
+        assert_eq!(Soak::update(&file, |_| {}).unwrap().runs(1), 8);
+    }
+
+    #[test]
+    fn what_is_somebody_elses_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let page = dir.path().join("notes.md");
+        std::fs::write(&page, "# Notes\n").unwrap();
+        for (name, why) in [
+            ("notes.md", "does not end with .toml"),
+            ("notes.toml", "notes.md is not a soak's page"),
+        ] {
+            let error = Soak::update(&dir.path().join(name), |_| {}).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), "# Notes\n");
     }
 
     #[test]
