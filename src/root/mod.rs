@@ -8,7 +8,7 @@ mod packages;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 pub use closure::{Closure, Foreign, Missing, search};
 pub use host::Added;
 
-use crate::fetch::own;
+use crate::fetch::{Work, own, put_in_place};
 use crate::files;
 use crate::vm::tree::{Entry, Owner, Tree};
 
@@ -152,28 +152,24 @@ impl Root {
     /// A file cannot be read or does not fit into the root, or the cache cannot be written.
     pub fn build(&self, cache: &Path) -> Result<Built> {
         let mut digest = Sha256::new();
+        // Another build may read the same otherwise.
+        digest.update(env!("EXETRAIL_BUILD"));
         for stamp in &self.stamps {
             digest.update(stamp);
             digest.update([0]);
         }
         let place = cache.join("roots");
         let kept = place.join(format!("{}.cpio", &hex(&digest.finalize())[..32]));
-        if let Some(bytes) = kept_root(&kept)? {
+        if let Some(built) = kept_root(&kept)? {
             // The time says which one was not asked for the longest.
             let _ = fs::File::open(&kept).and_then(|file| files::touch(&file));
-            let mut tree = Tree::default();
-            tree.read_cpio(bytes.as_slice())
-                .with_context(|| format!("failed to read {}: remove it", kept.display()))?;
-            return Ok(Built {
-                archive: bytes.into(),
-                tree,
-            });
+            return Ok(built);
         }
         let tree = self.tree()?;
         let mut bytes = Vec::new();
         tree.write_cpio(&mut bytes)
             .context("failed to pack the guest's root")?;
-        if let Err(error) = keep(&bytes, &place, &kept) {
+        if let Err(error) = keep(&bytes, cache, &kept) {
             tell!("note: the guest's root is not kept: {error:#}");
         }
         Ok(Built {
@@ -243,25 +239,35 @@ pub struct Built {
     pub tree: Tree,
 }
 
-/// A root that was made before, when nobody else could write it; none where there is none.
-fn kept_root(kept: &Path) -> Result<Option<Vec<u8>>> {
+/// A root that was made before, when nobody else could write it; none where there is none that can be read.
+fn kept_root(kept: &Path) -> Result<Option<Built>> {
     for path in kept.parent().into_iter().chain([kept]) {
         if own::metadata(path)?.is_none() {
             return Ok(None);
         }
     }
-    let bytes = fs::read(kept).with_context(|| format!("failed to read {}", kept.display()))?;
-    Ok(Some(bytes))
+    // Another run may have removed it meanwhile, or it is damaged: it is made anew then.
+    let Ok(bytes) = fs::read(kept) else {
+        return Ok(None);
+    };
+    let mut tree = Tree::default();
+    let whole = tree.read_cpio(bytes.as_slice()).is_ok();
+    Ok(whole.then(|| Built {
+        archive: bytes.into(),
+        tree,
+    }))
 }
 
 /// Keeps an archive of a root for the next time.
-fn keep(bytes: &[u8], place: &Path, kept: &Path) -> Result<()> {
-    let context = || format!("failed to write {}", kept.display());
-    fs::create_dir_all(place).with_context(context)?;
-    let mut file = tempfile::NamedTempFile::new_in(place).with_context(context)?;
-    std::io::Write::write_all(&mut file, bytes).with_context(context)?;
-    file.persist(kept).with_context(context)?;
-    prune(place)
+fn keep(bytes: &[u8], cache: &Path, kept: &Path) -> Result<()> {
+    let work = Work::begin(cache)?;
+    let new = work.path().join("root.cpio");
+    let permissions = fs::Permissions::from_mode(0o644);
+    fs::write(&new, bytes)
+        .and_then(|()| fs::set_permissions(&new, permissions))
+        .with_context(|| format!("failed to write {}", new.display()))?;
+    put_in_place(&new, kept)?;
+    kept.parent().map_or(Ok(()), prune)
 }
 
 /// Removes the roots that were not asked for the longest, beyond those that stay.
@@ -286,6 +292,20 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kept_root_can_be_read_by_all_and_one_that_cannot_is_made_anew() {
+        let cache = tempfile::tempdir().unwrap();
+        let root = Root::default();
+        let first = root.build(cache.path()).unwrap();
+        let kept = files::list(&cache.path().join("roots")).unwrap();
+        assert_eq!(fs::metadata(&kept[0]).unwrap().mode() & 0o777, 0o644);
+        assert_eq!(kept_root(&kept[0]).unwrap().unwrap().tree, first.tree);
+        assert_eq!(files::list(&cache.path().join("partial")).unwrap().len(), 0);
+        fs::write(&kept[0], "cut").unwrap();
+        assert_eq!(root.build(cache.path()).unwrap().archive, first.archive);
+        assert_eq!(fs::read(&kept[0]).unwrap(), *first.archive);
+    }
 
     #[test]
     fn a_directory_that_is_there_stays_as_it_is() {
