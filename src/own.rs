@@ -2,6 +2,7 @@
 //! `--suite`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,6 +18,8 @@ use crate::files;
 use crate::need::NAMED;
 use crate::root::{LIMIT, Root};
 use crate::scenario::{Registered, Scenario, use_instead};
+use crate::trail::{is_visible, printable};
+use crate::view::VIEWS;
 use crate::vm::image::Load;
 use crate::wire::FILES;
 
@@ -93,6 +96,7 @@ impl Own {
                 false => ignored.push(path),
             }
         }
+        apart(&scenarios)?;
         Ok(Own {
             directory: directory.to_owned(),
             settings,
@@ -101,23 +105,18 @@ impl Own {
         })
     }
 
-    /// What the guests of its cases carry, by their names.
-    ///
-    /// # Errors
-    ///
-    /// A file or a root cannot be read.
-    pub fn loads(&self, cache: &Path) -> Result<BTreeMap<String, Load>> {
+    /// What the guests of its cases carry, by their names, or why one cannot be run: others can.
+    pub fn loads(&self, cache: &Path) -> BTreeMap<String, Result<Load, String>> {
         let mut loads = BTreeMap::new();
         for registered in &self.scenarios {
             let Some(case) = registered.case else {
                 continue;
             };
             let load = self.load(case, cache);
-            let load =
-                load.with_context(|| format!("the case {} cannot be run", registered.name))?;
+            let load = load.map_err(|error| format!("its guest cannot be made: {error:#}"));
             loads.insert(registered.name.to_owned(), load);
         }
-        Ok(loads)
+        loads
     }
 
     fn load(&self, case: &Case, cache: &Path) -> Result<Load> {
@@ -173,8 +172,56 @@ fn read(directory: &Path, cases: &Path, path: &Path) -> Result<&'static Register
     let name = name
         .to_str()
         .with_context(|| format!("{path:?} is no UTF-8"))?;
-    Below::parse(name).with_context(|| format!("{file} cannot be the name of a scenario"))?;
+    check_name(name).with_context(|| {
+        format!(
+            "{} cannot be the name of a scenario",
+            printable(file.as_bytes())
+        )
+    })?;
     register(name, case)
+}
+
+/// Refuses what is no name of a case: what would not come back from a guest as it is, markup, or a pattern.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_name(name: &str) -> Result<()> {
+    Below::parse(name)?;
+    let hidden = |character: &char| !is_visible(*character) || "\\`<>*".contains(*character);
+    if let Some(character) = name.chars().find(hidden) {
+        bail!(
+            "{:?} has the character {}",
+            name,
+            character.escape_unicode()
+        );
+    }
+    if name.contains(" # ") {
+        bail!("{name:?} has \" # \" in it, where a comment begins");
+    }
+    Ok(())
+}
+
+/// Refuses a case that stands where another one has the snapshots of a view.
+fn apart(scenarios: &[&Registered]) -> Result<()> {
+    for one in scenarios {
+        for view in VIEWS {
+            let place = format!("{}/{}", one.name, view.name());
+            let within = |name: &str| {
+                let rest = name.strip_prefix(&place);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if let Some(other) = scenarios.iter().find(|other| within(other.name)) {
+                bail!(
+                    "the case {} stands where the case {} has its snapshots of the view {}: give it another name",
+                    other.name,
+                    one.name,
+                    view.name()
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A file of the suite that a case names and that is not there.
@@ -247,8 +294,12 @@ pub fn register(name: &str, case: Case) -> Result<&'static Registered> {
 /// The files below a directory, without hidden ones; `above` are the directories that lead there.
 fn below(directory: &Path, above: &mut Vec<(u64, u64)>) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let Ok(meta) = directory.metadata() else {
-        return Ok(found);
+    let meta = match directory.metadata() {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        Err(error) => {
+            return Err(error).with_context(|| format!("failed to list {}", directory.display()));
+        }
     };
     let id = (meta.dev(), meta.ino());
     if above.contains(&id) {
@@ -260,10 +311,12 @@ fn below(directory: &Path, above: &mut Vec<(u64, u64)>) -> Result<Vec<PathBuf>> 
     above.push(id);
     for path in files::list(directory)? {
         let name = path.file_name().unwrap_or_default();
-        if path.is_dir() {
-            found.extend(below(&path, above)?);
-        } else if !name.as_encoded_bytes().starts_with(b".") {
-            found.push(path);
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        match path.is_dir() {
+            true => found.extend(below(&path, above)?),
+            false => found.push(path),
         }
     }
     above.pop();
@@ -309,11 +362,65 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_would_not_come_back_or_is_markup_is_refused() {
+        for name in ["a\u{200d}b", "a\\b", "a`b", "a<b>", "a*", "a # SKIP"] {
+            let text = error(&[(FILE, ""), (&format!("cases/x/{name}.toml"), CASE)]);
+            assert!(text.contains("cannot be the name of a scenario"), "{text}");
+        }
+        let dir = suite(&[(FILE, ""), ("cases/caf\u{e9} #1.toml", CASE)]);
+        Own::read(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_case_where_another_one_has_snapshots_is_refused() {
+        for name in ["cases/a/stages.toml", "cases/a/trail/b.toml"] {
+            let text = error(&[(FILE, ""), ("cases/a.toml", CASE), (name, CASE)]);
+            assert!(
+                text.contains("where the case a has its snapshots"),
+                "{text}"
+            );
+        }
+        let dir = suite(&[(FILE, ""), ("cases/a.toml", CASE), ("cases/a/b.toml", CASE)]);
+        Own::read(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_hidden_directory_is_not_read_and_one_that_cannot_be_is_an_error() {
+        let dir = suite(&[
+            (FILE, ""),
+            ("cases/.git/x.toml", "?"),
+            ("cases/a.toml", CASE),
+        ]);
+        assert_eq!(Own::read(dir.path()).unwrap().scenarios.len(), 1);
+        let dir = suite(&[(FILE, "")]);
+        std::os::unix::fs::symlink("cases", dir.path().join("cases")).unwrap();
+        let text = format!("{:#}", Own::read(dir.path()).unwrap_err());
+        assert!(text.contains("failed to list"), "{text}");
+    }
+
+    #[test]
     fn a_loop_of_symlinks_is_an_error_with_its_name() {
         let dir = suite(&[(FILE, ""), ("cases/a/b.toml", CASE)]);
         std::os::unix::fs::symlink("..", dir.path().join("cases/a/loop")).unwrap();
         let text = Own::read(dir.path()).unwrap_err().to_string();
         assert!(text.contains("cases/a/loop leads back"), "{text}");
+    }
+
+    #[test]
+    fn a_case_whose_root_is_none_says_so_and_others_can_be_run() {
+        let with_root = format!("root = \"r.tar\"\n{CASE}");
+        let dir = suite(&[
+            (FILE, ""),
+            ("r.tar", "?"),
+            ("cases/a.toml", &with_root),
+            ("cases/b.toml", CASE),
+        ]);
+        let loads = Own::read(dir.path())
+            .unwrap()
+            .loads(&dir.path().join("cache"));
+        let error = loads["a"].as_ref().unwrap_err();
+        assert!(error.contains("r.tar as a tar archive"), "{error}");
+        assert!(loads["b"].is_ok());
     }
 
     #[test]

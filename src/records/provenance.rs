@@ -132,7 +132,10 @@ fn known(file: &Path) -> Result<Runs> {
     if !file.exists() {
         return Ok(Runs::default());
     }
-    match bound::file(file, bound::RECORD).with_context(context)?.as_slice() {
+    match bound::file(file, bound::RECORD)
+        .with_context(context)?
+        .as_slice()
+    {
         // One that was made to be held, and nothing more.
         b"" => Ok(Runs::default()),
         text => serde_json::from_slice(text).with_context(context),

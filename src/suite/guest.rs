@@ -122,11 +122,19 @@ impl Guest<'_> {
     fn pass(
         &self,
         pass: &Pass<'_>,
-        left: Scenarios,
+        mut left: Scenarios,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
         take: &mut Take<'_>,
     ) {
+        left.retain(|scenario| match self.suite.loads.get(scenario.name) {
+            Some(Err(reason)) => {
+                let seen = vec![ViewSeen::no_trail(Outcome::Broken, reason.clone())];
+                take(scenario, self.record(scenario, seen));
+                false
+            }
+            _ => true,
+        });
         let all = left.clone();
         let mut queue = Queue { all, left };
         let mut told = false;
@@ -272,7 +280,7 @@ impl Guest<'_> {
     fn together(&self, queue: &Queue) -> (Load, Vec<&'static Registered>) {
         let Queue { all, left } = queue;
         let loads = &self.suite.loads;
-        let own = |scenario: &Registered| loads.get(scenario.name);
+        let own = |scenario: &Registered| loads.get(scenario.name)?.as_ref().ok();
         let first = left.front().and_then(|scenario| own(scenario));
         let same = |scenario: &&&'static Registered| own(scenario) == first;
         let parts = all.iter().filter(same).flat_map(|one| one.scenario.parts);

@@ -149,8 +149,8 @@ pub struct Suite {
     pub(super) lineage: Lineage,
     /// An agent of a user's, which watches beside the observers.
     pub(super) brought: Option<Brought>,
-    /// What guests carry for scenarios that are a user's, by name.
-    pub(super) loads: BTreeMap<String, Load>,
+    /// What guests carry for scenarios that are a user's, by name, or why there is none for one.
+    pub(super) loads: BTreeMap<String, Result<Load, String>>,
     pub(super) cache: PathBuf,
     /// How guests run, and why; none before that is chosen.
     accel: Mutex<Option<Choice>>,
@@ -188,7 +188,7 @@ impl Suite {
             lineage: project.table.lineage(),
             brought: None,
             loads: match own::chosen() {
-                Some(own) => own.loads(&project.cache)?,
+                Some(own) => own.loads(&project.cache),
                 None => BTreeMap::new(),
             },
             fixture: fixture.digest,
@@ -209,7 +209,7 @@ impl Suite {
     /// Has the guests of one scenario carry this, and holds it to nothing: it has no snapshots, whatever has those of its
     /// name.
     pub fn bring_alone(&mut self, scenario: &str, load: Load) {
-        self.loads.insert(scenario.to_owned(), load);
+        self.loads.insert(scenario.to_owned(), Ok(load));
         self.store = Store::Empty;
     }
 

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::below::Below;
 use crate::case::{self, Case};
 use crate::files;
+use crate::own;
 use crate::vm::tree::Tree;
 
 /// Refuses the name of a case that is there, before anything boots.
@@ -17,7 +17,7 @@ use crate::vm::tree::Tree;
 ///
 /// There is such a case already, or it is no name.
 pub fn free(name: &str, suite: &Path) -> Result<()> {
-    Below::parse(name).context("--save takes the name of a case, such as agent/usual")?;
+    own::check_name(name).context("--save takes the name of a case, such as agent/usual")?;
     let file = suite.join("cases").join(format!("{name}.toml"));
     ensure!(
         !file.exists(),
