@@ -68,7 +68,8 @@ impl Case {
             );
         }
         for name in self.sysctl.keys() {
-            if name.split(['.', '/']).any(|part| matches!(part, "" | "..")) {
+            let parts = name.split(['.', '/']).any(|part| matches!(part, "" | ".."));
+            if parts || name.contains('\0') {
                 return problem(
                     format!("sysctl.{name}"),
                     format!("{name:?} is no name of a setting"),
@@ -85,6 +86,9 @@ impl Case {
                     format!("{at}.at"),
                     format!("nothing is mounted over {ours}"),
                 );
+            }
+            if let Some(from) = &mount.from {
+                without_nul(&format!("{at}.from"), from)?;
             }
             match (mount.kind, &mount.from) {
                 (Kind::Bind | Kind::Overlay, None) => {
@@ -110,12 +114,15 @@ impl Case {
         }
         for (place, format) in self.formats.iter().enumerate() {
             let at = format!("binfmt.{place}");
-            if matches!(format.name.as_str(), "" | "." | "..") || format.name.contains(['/', ':']) {
+            if matches!(format.name.as_str(), "" | "." | "..")
+                || format.name.contains(['/', ':', '\0'])
+            {
                 return problem(
                     format!("{at}.name"),
                     format!("{:?} is no name of an entry", format.name),
                 );
             }
+            without_nul(&format!("{at}.rule"), &format.rule)?;
             if let Err(what) = rule::check(&format.rule) {
                 return problem(
                     format!("{at}.rule"),
@@ -150,14 +157,13 @@ impl Case {
 
 impl CaseExec {
     fn check(&self) -> Result<(), Problem> {
-        for (key, text) in [("exec.path", &self.path)].into_iter().chain(
-            self.arguments
-                .iter()
-                .map(|argument| ("exec.arguments", argument)),
-        ) {
-            if text.contains('\0') {
-                return problem(key, "no call takes a NUL inside of a string");
-            }
+        let opened = self.fd.as_ref().map(|fd| ("exec.fd.path", &fd.path));
+        let first = self.argv0.as_ref().map(|argv0| ("exec.argv0", argv0));
+        let arguments = self.arguments.iter();
+        let arguments = arguments.map(|argument| ("exec.arguments", argument));
+        let one = [("exec.path", &self.path)].into_iter();
+        for (at, text) in one.chain(opened).chain(first).chain(arguments) {
+            without_nul(at, text)?;
         }
         for (name, value) in &self.environment {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
@@ -263,6 +269,17 @@ impl Made {
             0 => return problem(at, format!("nothing says what it is: one of {kinds}")),
             _ => return problem(at, format!("it is several things at once: one of {kinds}")),
         }
+        let paths = [
+            ("copy", &self.copy),
+            ("host", &self.host),
+            ("symlink", &self.symlink),
+            ("hardlink", &self.hardlink),
+        ];
+        for (key, path) in paths {
+            if let Some(path) = path {
+                without_nul(&format!("{at}.{key}"), path)?;
+            }
+        }
         if let Some((user, group)) = self.owner {
             somebody(&format!("{at}.owner"), &[user, group])?;
         }
@@ -311,6 +328,14 @@ fn below(path: &str, directory: &str) -> bool {
 fn somebody(at: &str, ids: &[u32]) -> Result<(), Problem> {
     match ids.contains(&u32::MAX) {
         true => problem(at, format!("{} is no id of a user or group", u32::MAX)),
+        false => Ok(()),
+    }
+}
+
+/// Refuses what would be a string of C and be cut.
+fn without_nul(at: &str, text: &str) -> Result<(), Problem> {
+    match text.contains('\0') {
+        true => problem(at, "no call takes a NUL inside of a string"),
         false => Ok(()),
     }
 }

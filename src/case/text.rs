@@ -144,13 +144,26 @@ fn position(text: &str, place: usize) -> (usize, usize) {
 ///
 /// None that a case has whose strings are UTF-8.
 pub fn print(case: &Case) -> Result<String> {
-    let text = toml::to_string(case).context("failed to write a case as TOML")?;
-    let line = |line: &str| match line.strip_prefix("mode = ").map(str::parse::<u32>) {
-        // As everybody writes a mode. No string of this form has a line of its own.
-        Some(Ok(mode)) => format!("mode = 0o{mode:o}\n"),
-        _ => format!("{line}\n"),
-    };
-    Ok(text.lines().map(line).collect())
+    let mut text = toml::to_string(case).context("failed to write a case as TOML")?;
+    let context = "failed to read a case that was written as TOML";
+    let table = DeTable::parse(&text).context(context)?;
+    let files = table.get_ref().get("file");
+    let files = files.and_then(|files| files.get_ref().as_array());
+    let modes = files.into_iter().flat_map(|files| files.iter());
+    let modes = modes.filter_map(|file| Some(file.get_ref().as_table()?.get("mode")?.span()));
+    let modes: Vec<_> = modes.collect();
+    // As everybody writes a mode; from the end on, so that the places before it stay what they are.
+    let values = case.files.iter().filter_map(|file| file.mode);
+    for (place, mode) in modes
+        .into_iter()
+        .zip(values)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+    {
+        text.replace_range(place, &format!("0o{mode:o}"));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -296,5 +309,41 @@ mod tests {
         let printed = print(&case).unwrap();
         assert!(printed.contains("\nmode = 0o4755\n"), "{printed}");
         assert_eq!(read(&printed, "b.toml", &[]).unwrap(), case);
+    }
+
+    #[test]
+    fn what_looks_like_a_mode_inside_of_a_string_is_printed_as_it_is() {
+        let text = "[exec]\npath = \"/a\"\n[exec.environment]\nK = \"a\\nmode = 493\\nb\"\n";
+        let case = read(text, "a.toml", &[]).unwrap();
+        let printed = print(&case).unwrap();
+        assert_eq!(read(&printed, "b.toml", &[]).unwrap(), case);
+    }
+
+    #[test]
+    fn a_nul_is_refused_wherever_a_call_takes_a_string() {
+        let file = "[[file]]\npath = \"/b\"\n";
+        for (at, rest) in [
+            ("exec.argv0", "argv0 = \"a\\u0000\""),
+            (
+                "exec.fd.path",
+                "call = \"execveat\"\nfd = { path = \"/a\\u0000\" }",
+            ),
+            ("file.0.symlink", &format!("{file}symlink = \"a\\u0000\"")),
+            ("file.0.copy", &format!("{file}copy = \"/a\\u0000\"")),
+            (
+                "file.0.hardlink",
+                &format!("{file}hardlink = \"/a\\u0000\""),
+            ),
+            (
+                "mount.0.from",
+                "[[mount]]\nkind = \"bind\"\nat = \"/m\"\nfrom = \"/a\\u0000\"",
+            ),
+        ] {
+            let told = error(&format!("[exec]\npath = \"/a\"\n{rest}\n"));
+            assert!(
+                told.contains(&format!("{at}: no call takes a NUL")),
+                "{told}"
+            );
+        }
     }
 }
