@@ -28,8 +28,9 @@ impl Format for Markdown {
             ) {
                 continue;
             }
-            let kernel = format!("{} ({})", kernel.label(), plain(&kernel.release));
-            writeln!(out, "### {} on {kernel}: {}\n", row.label(), seen.outcome)?;
+            let kernel = format!("{} ({})", plain(kernel.label()), plain(&kernel.release));
+            let label = plain(&row.label());
+            writeln!(out, "### {label} on {kernel}: {}\n", seen.outcome)?;
             if let Some(reason) = &seen.reason {
                 fenced("", reason, out)?;
             }
@@ -65,6 +66,15 @@ fn fenced(language: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
 mod tests {
     use super::super::tests::{record, shown};
     use super::*;
+
+    #[test]
+    fn a_name_is_no_markup() {
+        let text = shown(
+            &mut Markdown,
+            &[record("a_b_/[x]", "6.1", Outcome::Changed)],
+        );
+        assert!(text.contains("### a\\_b\\_/\\[x\\] on 6.1 "), "{text}");
+    }
 
     #[test]
     fn what_is_the_same_is_in_the_table_alone() {

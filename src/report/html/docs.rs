@@ -70,9 +70,24 @@ fn names_release(text: &str) -> bool {
     })
 }
 
-/// The place of a scenario on the page.
+/// The place of a scenario on the page; no two have one place.
 pub fn anchor(name: &str) -> String {
-    name.replace('/', "-")
+    let mut anchor = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character {
+            '/' => anchor.push('-'),
+            // A space is in no id.
+            ' ' => anchor.push_str("~_"),
+            '-' | '~' => anchor.extend(['~', character]),
+            other => anchor.push(other),
+        }
+    }
+    anchor
+}
+
+/// The family of a scenario, and its name in it; a user's case may have none, which is empty.
+pub fn family(name: &str) -> (&str, &str) {
+    name.split_once('/').unwrap_or(("", name))
 }
 
 #[cfg(test)]
@@ -94,6 +109,15 @@ mod tests {
     fn a_scenario_of_the_page_is_linked() {
         let runs = &paragraphs("as in `start/a`", &["start/a"])[0].runs;
         assert_eq!(runs[1].link.as_deref(), Some("start-a"));
+    }
+
+    #[test]
+    fn each_name_has_a_place_of_its_own() {
+        let names = ["a/b", "a-b", "a/-b", "a-/b", "a~-b", "a b", "a~_b"];
+        let mut places: Vec<_> = names.into_iter().map(anchor).collect();
+        places.sort();
+        places.dedup();
+        assert_eq!(places.len(), names.len());
     }
 
     #[test]

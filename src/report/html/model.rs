@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::summary;
+use super::docs::family;
 use super::section::{Section, section};
 use crate::trail::{KernelId, LabKind};
 use crate::view::{Body, Record, ViewName, rows};
@@ -81,8 +82,8 @@ impl Page {
         for chapter in chapters {
             let own = records.iter().filter(|one| one.scenario == chapter.name);
             let section = section(chapter, &own.collect::<Vec<_>>(), &kernels, &names);
-            let family = chapter.name.split('/').next().unwrap_or_default();
-            if !families.iter().any(|known| known == family) {
+            let (family, _) = family(&chapter.name);
+            if !family.is_empty() && !families.iter().any(|known| known == family) {
                 families.push(family.to_owned());
             }
             if section.calls() {
@@ -155,6 +156,35 @@ mod tests {
     fn what_is_the_same_on_all_kernels_is_folded() {
         let page = page(&[record("6.1", "a"), record("6.12", "a")]);
         assert_eq!((page.tables.len(), page.alike.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_case_without_a_family_is_in_none_and_one_below_it_has_a_name_of_its_own() {
+        let names = ["a", "f/g/same", "f/h/same"];
+        let mut records: Vec<Record> = Vec::new();
+        let mut chapters = Vec::new();
+        for name in names {
+            let mut record = record("6.1", "a");
+            record.scenario = name.to_owned();
+            records.push(record);
+            let mut chapter = chapter();
+            chapter.name = name.to_owned();
+            chapters.push(chapter);
+        }
+        let page = serde_json::to_value(Page::new(&records, &chapters, "test")).unwrap();
+        assert_eq!(page["families"], serde_json::json!(["f"]));
+        let shorts: Vec<_> = page["alike"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|family| family["sections"].as_array().unwrap())
+            .map(|section| (section["family"].as_str(), section["short"].as_str()))
+            .collect();
+        let expected = [("", "a"), ("f", "g/same"), ("f", "h/same")];
+        assert_eq!(
+            shorts,
+            expected.map(|(family, short)| (Some(family), Some(short)))
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::docs::{Paragraph, anchor, causes, paragraphs};
+use super::docs::{Paragraph, anchor, causes, family, paragraphs};
 use super::further::{Further, further};
 use super::merge::Who;
 use super::model::{Chapter, Column};
@@ -106,11 +106,11 @@ pub fn section(
         false => paragraphs(&causes(&chapter.docs), known),
     };
     docs.retain(|paragraph| !cause.contains(paragraph));
-    let (family, _) = chapter.name.split_once('/').unwrap_or(("", ""));
+    let (family, own) = family(&chapter.name);
     Section {
         alike: history.is_empty().then(|| alike(&ordered)),
         family: family.to_owned(),
-        short: short(&chapter.name),
+        short: short(own),
         anchor: anchor(&chapter.name),
         summary: chapter.summary.clone(),
         docs,
@@ -288,9 +288,8 @@ fn others(records: &[&Record]) -> Vec<Other> {
     changing.filter(|other| !other.kernels.is_empty()).collect()
 }
 
-/// The name within the family, with a place to break after each underscore (U+200B).
-fn short(name: &str) -> String {
-    let own = name.rsplit('/').next().unwrap_or(name);
+/// A name with a place to break after each underscore (U+200B).
+fn short(own: &str) -> String {
     own.replace('_', "_\u{200b}")
 }
 
@@ -355,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_name_in_the_table_is_short_and_may_break() {
-        assert_eq!(short("start/script_deepest"), "script_\u{200b}deepest");
+        assert_eq!(short("script_deepest"), "script_\u{200b}deepest");
     }
 
     #[test]
