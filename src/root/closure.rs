@@ -2,6 +2,7 @@
 //! ld.so(8) would find them here.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
@@ -298,17 +299,21 @@ fn is_library(path: &Path, wide: bool) -> bool {
     read && (head[4] == 2) == wide && machine == if wide { EM_X86_64 } else { EM_386 }
 }
 
-/// A command on the user's PATH.
+/// A command on the user's PATH, by its absolute path also where an entry of PATH is none.
 pub fn search(name: &str) -> Option<PathBuf> {
+    search_in(&std::env::var_os("PATH")?, name)
+}
+
+fn search_in(path: &OsStr, name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = std::env::var_os("PATH")?;
     let executable = |place: &PathBuf| {
         let meta = fs::metadata(place);
         meta.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
-    std::env::split_paths(&path)
+    std::env::split_paths(path)
         .map(|directory| directory.join(name))
         .find(executable)
+        .and_then(|found| std::path::absolute(found).ok())
 }
 
 /// Directories of /etc/ld.so.conf with what it includes, and those that need no mention.
@@ -450,6 +455,16 @@ mod tests {
         std::os::unix::fs::symlink("there/program", &link).unwrap();
         let (taken, missing) = closure(&link);
         assert!(taken.contains(&library), "{taken:?} {missing:?}");
+    }
+
+    #[test]
+    fn a_command_of_a_relative_entry_of_path_has_an_absolute_path() {
+        // Tests begin in the directory of the package.
+        let found = search_in(OsStr::new("nowhere:vm"), "setup").unwrap();
+        assert_eq!(
+            found,
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("vm/setup")
+        );
     }
 
     #[test]
