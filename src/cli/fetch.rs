@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::fetch::{Trust, clean_up, fetch_fixture, fetch_kernel, prepare_root};
 use crate::project::Project;
 use crate::trail::KernelId;
-use crate::vm::table::KernelEntry;
+use crate::vm::table::{KernelEntry, Table};
 
 /// Arguments of `exetrail fetch`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +28,7 @@ pub struct Args {
 
 /// Fetches what is missing; quick when nothing is.
 pub fn main(args: &Args) -> Result<ExitCode> {
+    let wanted = wanted(args)?;
     let project = Project::open()?;
     std::fs::create_dir_all(&project.cache)
         .with_context(|| format!("failed to make the cache {}", project.cache.display()))?;
@@ -40,16 +41,14 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if args.update && project.root.is_none() {
         bail!("--update writes the locks of a checkout: call it inside of one");
     }
-    let fixture_only = args.kernels.len() == 1 && args.kernels[0] == "fixture";
-    let named = args.kernels.is_empty() || args.kernels.iter().any(|name| name == "fixture");
     let mut fetched = 0;
     let mut there = Vec::new();
-    if !args.no_fixture && (named || !args.update) {
+    if wanted.fixture {
         fetched += usize::from(fixture(&project, args.update)?);
         there.push("the fixture".to_owned());
     }
-    if !fixture_only {
-        let entries = chosen(&project, &args.kernels)?;
+    if wanted.kernels {
+        let entries = chosen(&project.table, &args.kernels)?;
         fetched += kernels(&project, &entries, args.update)?;
         let ids: Vec<_> = entries.iter().map(|entry| entry.id.to_string()).collect();
         there.push(ids.join(", "));
@@ -63,21 +62,49 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a KernelEntry>> {
+/// What is fetched.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    fixture: bool,
+    kernels: bool,
+}
+
+fn wanted(args: &Args) -> Result<Wanted> {
+    let is_fixture = |name: &String| name == "fixture";
+    let named = args.kernels.iter().any(is_fixture);
+    if named && args.no_fixture {
+        bail!("the fixture is named, and --no-fixture leaves it as it is: say one of them");
+    }
+    let all = args.kernels.is_empty();
+    Ok(Wanted {
+        fixture: !args.no_fixture && (all || named || !args.update),
+        kernels: all || !args.kernels.iter().all(is_fixture),
+    })
+}
+
+/// Each kernel that is named, once; all for none.
+fn chosen<'a>(table: &'a Table, names: &[String]) -> Result<Vec<&'a KernelEntry>> {
     let names: Vec<_> = names.iter().filter(|name| *name != "fixture").collect();
     if names.is_empty() {
-        return Ok(project.table.kernels.iter().collect());
+        return Ok(table.kernels.iter().collect());
     }
     let find = |name: &&String| {
         let id: Option<KernelId> = name.parse().ok();
-        id.and_then(|id| project.table.find(&id)).with_context(|| {
+        id.and_then(|id| table.find(&id)).with_context(|| {
             format!(
                 "there is no kernel \"{name}\" in vm/kernels.toml: it has {}",
-                project.table.ids()
+                table.ids()
             )
         })
     };
-    names.iter().map(find).collect()
+    let mut chosen: Vec<&KernelEntry> = Vec::new();
+    for entry in names.iter().map(find) {
+        let entry = entry?;
+        if !chosen.iter().any(|known| known.id == entry.id) {
+            chosen.push(entry);
+        }
+    }
+    Ok(chosen)
 }
 
 /// Whether it was fetched.
@@ -173,4 +200,48 @@ fn kernel(
         tell!("{note}");
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(names: &[&str]) -> Args {
+        Args {
+            kernels: names.iter().map(|name| (*name).to_owned()).collect(),
+            update: false,
+            no_fixture: false,
+        }
+    }
+
+    #[test]
+    fn the_fixture_alone_is_that_however_often_it_is_named() {
+        for names in [&["fixture"] as &[_], &["fixture", "fixture"]] {
+            let expected = Wanted {
+                fixture: true,
+                kernels: false,
+            };
+            assert_eq!(wanted(&args(names)).unwrap(), expected);
+        }
+        assert!(wanted(&args(&["fixture", "6.12"])).unwrap().kernels);
+        assert!(wanted(&args(&[])).unwrap().kernels);
+    }
+
+    #[test]
+    fn the_fixture_is_not_named_and_left_as_it_is() {
+        let args = Args {
+            no_fixture: true,
+            ..args(&["fixture"])
+        };
+        let error = wanted(&args).unwrap_err().to_string();
+        assert!(error.contains("--no-fixture"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_that_is_named_twice_is_fetched_once() {
+        let text = include_str!("../../vm/kernels.toml");
+        let table = Table::parse(text, "vm/kernels.toml").unwrap();
+        let names = ["6.12", "fixture", "6.12"].map(ToOwned::to_owned);
+        assert_eq!(chosen(&table, &names).unwrap().len(), 1);
+    }
 }
