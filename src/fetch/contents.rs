@@ -7,9 +7,9 @@
 //! them is hashed.
 
 use std::collections::BTreeMap;
-use std::fs::Metadata;
+use std::fs::{Metadata, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -149,11 +149,15 @@ fn read_stamps(directory: &Path) -> BTreeMap<String, Stamp> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Writes them in one step, for readers beside us.
+/// Writes them in one step, for readers beside us, and for every user of the cache.
 fn write_stamps(directory: &Path, stamps: &BTreeMap<String, Stamp>) -> Result<()> {
     let context = || format!("failed to write the stamps of {}", directory.display());
     let mut file = tempfile::NamedTempFile::new_in(directory).with_context(context)?;
     file.write_all(&serde_json::to_vec(stamps)?)
+        .and_then(|()| {
+            let permissions = Permissions::from_mode(0o644);
+            file.as_file().set_permissions(permissions)
+        })
         .with_context(context)?;
     file.persist(directory.join(STAMPS)).with_context(context)?;
     Ok(())
@@ -253,6 +257,8 @@ mod tests {
         fs::remove_file(dir.path().join(STAMPS)).unwrap();
         contents.verify(dir.path(), Trust::Stamps).unwrap();
         assert_eq!(read_stamps(dir.path()).len(), 2);
+        let stamps = fs::metadata(dir.path().join(STAMPS)).unwrap();
+        assert_eq!(stamps.mode() & 0o777, 0o644);
     }
 
     #[test]

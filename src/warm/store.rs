@@ -181,8 +181,9 @@ impl Store {
     ///
     /// The cache cannot be read.
     pub fn all(&self) -> Result<Vec<Kept>> {
-        let states = files::list(&self.directory())?;
-        states.into_iter().map(kept).collect()
+        let states = files::list(&self.directory())?.into_iter();
+        // What is no directory is no state.
+        states.filter(|path| path.is_dir()).map(kept).collect()
     }
 
     /// Removes those of the kernel that takes the most which were used longest ago, until all take no more than the limit. The one of this key stays, also
@@ -301,6 +302,14 @@ mod tests {
         let mut bytes = vec![0; 6];
         file.read_exact(&mut bytes).unwrap();
         bytes
+    }
+
+    #[test]
+    fn what_is_no_state_is_passed_over() {
+        let (_cache, store) = cache();
+        fs::write(store.directory().join("stray"), "").unwrap();
+        assert_eq!(store.all().unwrap().len(), 1);
+        store.prune(0, &key()).unwrap();
     }
 
     #[test]
