@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(value_name = "OBSERVER|SCENARIO")]
     words: Vec<String>,
     /// A kernel of the table, such as 6.12 [default: all]
-    #[arg(short, long = "kernel", value_name = "KERNEL")]
+    #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
     kernels: Vec<String>,
     /// Of tools of others instead (vm/tools.toml), which then are the observers that can be named
     #[arg(long)]
@@ -324,7 +324,21 @@ pub fn family() -> Result<Vec<&'static Registered>> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_meant;
+    use clap::Parser as _;
+
+    use super::{Args, is_meant};
+
+    #[derive(Debug, clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn kernels_are_listed_as_in_every_other_command() {
+        let command = Command::parse_from(["observers", "-k", "6.1,6.12"]);
+        assert_eq!(command.args.kernels, ["6.1", "6.12"]);
+    }
 
     #[test]
     fn a_misspelt_observer_is_answered_with_the_right_one() {
