@@ -211,10 +211,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         (complete, failed) = run.round(&order, &mut |record| {
             let shown = written(format.record(&views::only(&record, shown_views), &mut out));
-            let kept = args.records.iter();
-            let kept = kept
-                .map(|directory| records::keep(directory, &record))
-                .collect();
+            let mut kept = args.records.iter();
+            let kept = kept.try_for_each(|directory| records::keep(directory, &record));
             records.push(record);
             shown.and(kept)
         });
