@@ -64,10 +64,15 @@ INLINE int absolute(struct place *into, const char *from, int is_user)
 	u32 at = 0;
 	if (first != '/') {
 		struct place *own = map_lookup(&PLACES, &process);
-		/* One that is longer leaves no room for what is below it. */
-		if (!own || !own->length || own->length >= PATH)
+		if (!own || !own->length)
 			return -1;
-		at = own->length & (PATH - 1);
+		at = own->length;
+		/* One that is longer leaves no room for what is below it. */
+		if (at >= PATH)
+			return -1;
+		/* The compiler would leave out the mask, and not every verifier sees the bound without it. */
+		__asm__ volatile("" : "+r"(at));
+		at &= PATH - 1;
 		read_kernel(into->path, at, own->path);
 		/* The root ends with its own. */
 		if (at > 1 || own->path[0] != '/') {
