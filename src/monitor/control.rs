@@ -20,7 +20,7 @@ use super::census::Census;
 use super::command::Gated;
 use super::guard::{self, Order, Origin, Side, Ward, say_unwatched};
 use super::output::{Output, tell};
-use super::place::{self, Place};
+use super::place::{self, Found, Place};
 use super::pulse::{Life, Pulse};
 use super::queue::{Account, Bounds, queue};
 use super::rescue::{self, Looking, Rescuer};
@@ -44,11 +44,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// What cannot be watched, and why.
 pub fn run(options: Options) -> Result<u8> {
-    let place = Place::find(&options.place)?;
+    let (place, found) = Place::find(&options.place)?;
     proc_is_ours()?;
     signals::block()?;
     let ward = match guard::split()? {
-        Side::Guard(guard) => return guard.keep(options.target),
+        Side::Guard(guard) => {
+            drop(found);
+            return guard.keep(options.target);
+        }
         Side::Monitor(ward) => ward,
     };
     let command = match options.command.is_empty() {
@@ -65,7 +68,7 @@ pub fn run(options: Options) -> Result<u8> {
     // Where it cannot be left, the guard says so for both.
     let _ = cgroup::leave_freezer();
     ward.wait()?;
-    let mut threads = Threads::start(&options, &place, command.as_ref(), &ward)?;
+    let mut threads = Threads::start(&options, (&place, found), command.as_ref(), &ward)?;
     tell(&header(&options, &place));
     let mut control = Control {
         signals: signals::listen()?,
@@ -157,7 +160,7 @@ struct Threads {
 impl Threads {
     fn start(
         options: &Options,
-        place: &Place,
+        (place, found): (&Place, Found),
         command: Option<&Gated>,
         ward: &Ward,
     ) -> Result<Threads> {
@@ -228,13 +231,14 @@ impl Threads {
         let (rescued, rescuing) = pipe()?;
         spawn("rescuer", rescuing, move || rescuer.run())?;
         let (sender, marked) = mpsc::channel();
-        let (scope, place) = (options.scope, place.found());
+        let scope = options.scope;
         let answerer = spawn("answerer", answering, move || {
             // From the mark on, the next open waits for this very thread.
             let result = match scope {
-                Scope::Mount => answerer.group.watch_mount(&place),
-                Scope::Filesystem => answerer.group.watch_filesystem(&place),
+                Scope::Mount => answerer.group.watch_mount(&found.path()),
+                Scope::Filesystem => answerer.group.watch_filesystem(&found.path()),
             };
+            drop(found);
             let failed = result.is_err();
             // The main thread waits for it right below.
             let _ = sender.send(result);

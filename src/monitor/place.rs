@@ -12,10 +12,8 @@ use nix::sys::statfs::{FUSE_SUPER_MAGIC, fstatfs};
 use crate::proc::Mount;
 
 /// A place as the kernel sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// What was found: by its path another place may be found later.
-    file: OwnedFd,
     /// The path without symlinks.
     pub path: PathBuf,
     /// Where its mount is; none where that is outside of our root.
@@ -23,14 +21,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Looks a path up; to be called before anything is watched.
+    /// Looks a path up; to be called before anything is watched. Also what was found, to be marked and let go.
     ///
     /// # Errors
     ///
     /// There is no such path, or it is served by a process (FUSE): to hand an event out, the kernel
     /// opens the file for us, and once that process has read the request no signal ends the wait for its answer
     /// (`request_wait_answer` in fs/fuse/dev.c).
-    pub fn find(path: &Path) -> Result<Place> {
+    pub fn find(path: &Path) -> Result<(Place, Found)> {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
         let file = open(path, flags, Mode::empty())
             .with_context(|| format!("failed to find {}", path.display()))?;
@@ -60,23 +58,25 @@ impl Place {
             );
         }
         let mount = mount.map(|mount| mount.point);
-        Ok(Place {
-            file,
-            path: real,
-            mount,
-        })
-    }
-
-    /// A path that leads to what was found, whatever its own path leads to by now.
-    #[must_use]
-    pub fn found(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+        Ok((Place { path: real, mount }, Found(file)))
     }
 
     /// The part of the mount that was asked for; none for all of it.
     #[must_use]
     pub fn part(&self) -> Option<&Path> {
         (self.mount.as_ref()? != &self.path).then_some(&self.path)
+    }
+}
+
+/// What was found at a path: another one may be found there later. For as long as it is kept nobody unmounts it.
+#[derive(Debug)]
+pub struct Found(OwnedFd);
+
+impl Found {
+    /// A path that leads there.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
 }
 
@@ -143,9 +143,9 @@ mod tests {
 
     #[test]
     fn a_mount_itself_has_no_part() {
-        let place = Place::find("/proc".as_ref()).unwrap();
+        let (place, _) = Place::find("/proc".as_ref()).unwrap();
         assert_eq!(place.part(), None);
-        let place = Place::find("/proc/sys/kernel".as_ref()).unwrap();
+        let (place, _) = Place::find("/proc/sys/kernel".as_ref()).unwrap();
         assert_eq!(place.part(), Some(Path::new("/proc/sys/kernel")));
     }
 }

@@ -108,9 +108,15 @@ pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
     if known.runs.contains(provenance) {
         return Ok(());
     }
+    let is_new = known.runs.is_empty();
     known.runs.push(provenance.clone());
     let text = serde_json::to_string_pretty(&known).with_context(context)? + "\n";
-    files::replace(&file, text.as_bytes()).with_context(context)
+    let written = files::replace(&file, text.as_bytes()).with_context(context);
+    if written.is_err() && is_new {
+        // What was made to be held says nothing.
+        let _ = fs::remove_file(&file);
+    }
+    written
 }
 
 /// Makes a directory of records where there is none, and refuses one in which [`note`] would fail.
