@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ use crate::rig::{Rig, Storm, Watch};
 
 /// How long the monitor waits for a look, and what a busy machine adds.
 const LET_GO: (Duration, Duration) = (Duration::from_millis(1500), Duration::from_millis(4500));
-/// Until the second thread has come to its wait.
-const A_MOMENT: Duration = Duration::from_millis(300);
+/// When the second thread has not come to its wait by then, it never will.
+const WAITS: Duration = Duration::from_secs(20);
 
 /// Plays such a one: locks his directory, opens a file, says how long that took, and lasts until his input ends.
 pub fn play(opened: &Path) -> Result<()> {
@@ -26,9 +27,15 @@ pub fn play(opened: &Path) -> Result<()> {
         // It has the lock, for reading, in a fault that nobody serves.
         scope.spawn(|| pages.list(directory.as_fd()));
         pages.wait().context("nobody is held")?;
-        // It wants it for writing, and whoever comes later waits for it.
-        scope.spawn(|| fs::create_dir(format!("{own}/x")));
-        std::thread::sleep(A_MOMENT);
+        // It wants it for writing, and whoever comes later waits for it. What tells that it waits is open before.
+        let (sender, state) = std::sync::mpsc::channel();
+        let directory = format!("{own}/x");
+        scope.spawn(move || {
+            let _ = sender.send(File::open("/proc/thread-self/stat"));
+            fs::create_dir(directory)
+        });
+        let state = state.recv().context("the second thread has ended")?;
+        until_it_waits(&state.context("no state of the second thread")?)?;
         let begun = Instant::now();
         let file = File::open(opened);
         println!("{}", begun.elapsed().as_millis());
@@ -37,6 +44,26 @@ pub fn play(opened: &Path) -> Result<()> {
         let _ = std::io::stdin().lines().next();
         pages.release().context("failed to end it")
     })
+}
+
+/// Until a thread waits uninterruptibly (`D` of proc_pid_stat(5)).
+fn until_it_waits(state: &File) -> Result<()> {
+    let deadline = Instant::now() + WAITS;
+    loop {
+        let mut text = [0; 512];
+        let length = state
+            .read_at(&mut text, 0)
+            .context("failed to read a state")?;
+        let text = String::from_utf8_lossy(&text[..length]);
+        if text
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('D'))
+        {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "it does not wait: {text}");
+        std::thread::yield_now();
+    }
 }
 
 /// Everybody is let go, and what it says is that nothing is watched any more.
