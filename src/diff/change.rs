@@ -264,11 +264,23 @@ impl fmt::Display for What {
             }
             What::Hang { from, to } => write!(f, "hang of the listener: {from} -> {to}"),
             What::Found { field, from, to } => write!(f, "finds {field}: {from} -> {to}"),
-            What::Verdict { claim, from, to } => write!(f, "verdict {claim}: {from} -> {to}"),
+            What::Verdict { claim, from, to } => {
+                let (from, to) = (beside(from, to), beside(to, from));
+                write!(f, "verdict {claim}: {from} -> {to}")
+            }
             What::Fact { fact, from, to } => write!(f, "{fact}: {from} -> {to}"),
             What::NewCase => write!(f, "a new case"),
             What::LostCase => write!(f, "the case is gone"),
         }
+    }
+}
+
+/// A verdict beside another one: what holds names all that was tried, which tells nothing beside what does not.
+fn beside<'a>(verdict: &'a str, other: &str) -> &'a str {
+    let kind = |verdict: &'a str| verdict.split_once(": ").map_or(verdict, |(kind, _)| kind);
+    match kind(verdict) {
+        "holds" if !other.starts_with("holds: ") => "holds",
+        _ => verdict,
     }
 }
 

@@ -476,8 +476,15 @@ mod tests {
             &old.replace("holds: x", "partly: y")
                 .replace("1\n\n", "2\n\n"),
         );
-        let verdict = "verdict a/b: holds: x -> partly: y";
+        let verdict = "verdict a/b: holds -> partly: y";
         assert_eq!(words, [verdict, "edge: 1 -> 2"]);
+    }
+
+    #[test]
+    fn of_two_that_hold_it_is_told_what_was_tried() {
+        let old = "verdict a/b holds: x\n\nstart p1 by launcher: execve /a\n";
+        let words = between(old, &old.replace("holds: x", "holds: x; y"));
+        assert_eq!(words, ["verdict a/b: holds: x -> holds: x; y"]);
     }
 
     #[test]

@@ -402,13 +402,16 @@ fn wanted_by_all(plan: &GuestPlan) -> Vec<String> {
     first.observe.iter().filter(all).cloned().collect()
 }
 
-/// What changes with a file.
+/// What changes with a file, and not with the symlinks on the way to it, such as one to the cache.
 fn stamp(file: &Path) -> String {
-    let Ok(data) = std::fs::metadata(file) else {
+    let Ok((path, data)) = file.canonicalize().and_then(|path| {
+        let data = path.metadata()?;
+        Ok((path, data))
+    }) else {
         return String::new();
     };
     let (seconds, nanoseconds) = (data.mtime(), data.mtime_nsec());
-    let (path, size, inode) = (file.display(), data.size(), data.ino());
+    let (path, size, inode) = (path.display(), data.size(), data.ino());
     format!("{path} {size} {inode} {seconds}.{nanoseconds}")
 }
 
@@ -424,6 +427,19 @@ fn qemu_stamp() -> String {
 mod tests {
     use super::*;
     use crate::wire::Ask;
+
+    #[test]
+    fn a_cache_behind_a_symlink_has_the_same_states() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache");
+        std::fs::create_dir(&cache).unwrap();
+        std::fs::write(cache.join("kernel"), "x").unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&cache, &link).unwrap();
+        let own = stamp(&cache.join("kernel"));
+        assert!(own.contains("/kernel 1 "), "{own}");
+        assert_eq!(stamp(&link.join("kernel")), own);
+    }
 
     fn plan(observe: &[&[&str]]) -> GuestPlan {
         let ask = |names: &&[&str]| Ask {
