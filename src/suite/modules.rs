@@ -6,9 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use memchr::memmem;
 
 use crate::bound;
 use crate::fetch::read_module;
+use crate::trail::printable;
 
 /// The modules with these names below a directory such as `/lib/modules/RELEASE`.
 ///
@@ -67,6 +69,38 @@ pub fn of_tree(tree: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8
     Ok(found)
 }
 
+/// Refuses modules that were built with another kernel: one of them keeps a whole guest from coming up.
+///
+/// # Errors
+///
+/// The first one whose `vermagic` this kernel does not have (`check_modinfo` in kernel/module/main.c).
+pub fn check(modules: &BTreeMap<String, Arc<[u8]>>, release: &str, vmlinux: &[u8]) -> Result<()> {
+    let mut known: &[u8] = b"";
+    for (name, bytes) in modules {
+        let magic = vermagic(bytes)
+            .with_context(|| format!("{name}.ko is no kernel module: it has no vermagic"))?;
+        if magic != known && memmem::find(vmlinux, magic).is_none() {
+            let magic = printable(magic.strip_suffix(b"\0").unwrap_or(magic));
+            bail!(
+                "{name}.ko was built with another kernel, by its vermagic ({}), and {release} does not load it: \
+                 build the modules as well (make modules), or name those of {release} with --modules",
+                magic.trim_end()
+            );
+        }
+        known = magic;
+    }
+    Ok(())
+}
+
+/// What a module says of the kernel that it was built with, and the NUL at its end (include/linux/vermagic.h).
+fn vermagic(module: &[u8]) -> Option<&[u8]> {
+    const KEY: &[u8] = b"vermagic=";
+    let at = memmem::find(module, KEY)?;
+    let magic = module.get(at + KEY.len()..)?;
+    let end = magic.iter().position(|byte| *byte == 0)?;
+    magic.get(..=end)
+}
+
 /// `binfmt_misc` for `fs/binfmt_misc.ko.xz`; none for what is no module.
 fn name(path: &Path) -> Option<String> {
     let file = path.file_name()?.to_str()?;
@@ -120,6 +154,31 @@ mod tests {
         fs::write(dir.path().join("modules.order"), "fs/binfmt_misc.o\n").unwrap();
         let found = of_tree(dir.path(), &["binfmt_misc".into()]).unwrap();
         assert_eq!(found.len(), 1);
+    }
+
+    /// What is said of a module with this vermagic beside a kernel with that one.
+    fn checked(module: &str, kernel: &str) -> Result<()> {
+        let module = format!("license=GPL\0vermagic={module}\0name=loop\0");
+        let modules = BTreeMap::from([("loop".to_owned(), module.into_bytes().into())]);
+        check(&modules, "6.12.2", format!("\0{kernel}\0").as_bytes())
+    }
+
+    #[test]
+    fn a_module_of_another_build_is_an_error_that_names_both() {
+        checked("6.12.2 SMP mod_unload ", "6.12.2 SMP mod_unload ").unwrap();
+        for stale in ["6.12.1 SMP mod_unload ", "6.12.2 SMP "] {
+            let error = checked(stale, "6.12.2 SMP mod_unload ")
+                .unwrap_err()
+                .to_string();
+            let words = format!(
+                "by its vermagic ({}), and 6.12.2 does not",
+                stale.trim_end()
+            );
+            assert!(
+                error.contains(&words) && error.contains("make modules"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

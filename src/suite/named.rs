@@ -50,6 +50,11 @@ impl ReadyKernel {
             .with_context(context)?
             .or(parts.config)
             .or_else(|| config_beside(path, &release));
+        if directory.is_none() && config.as_deref().is_some_and(takes_no_modules) {
+            // What lies in its tree is left over of another configuration.
+            parts.modules.clear();
+        }
+        modules::check(&parts.modules, &release, &vmlinux).with_context(context)?;
         Ok(ReadyKernel {
             id,
             upstream: release.clone(),
@@ -135,6 +140,10 @@ fn config_beside(image: &Path, release: &str) -> Option<String> {
     texts.find_map(|place| bound::text(&place, bound::CONFIG).ok())
 }
 
+fn takes_no_modules(config: &str) -> bool {
+    !config.lines().any(|line| line == "CONFIG_MODULES=y")
+}
+
 fn keep(vmlinux: &[u8]) -> Result<Kernel> {
     let memory = memfd_create(c"exetrail-vmlinux", MFdFlags::MFD_CLOEXEC)
         .context("failed to make a file in memory")?;
@@ -193,6 +202,39 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = ReadyKernel::at_path(dir.path(), &[], None).unwrap_err();
         assert!(error.to_string().contains("make bzImage"), "{error}");
+    }
+
+    /// A build tree with a kernel, this configuration and a module of an older build.
+    fn stale(config: &str) -> Result<ReadyKernel> {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join(arch::IMAGES[0]);
+        fs::create_dir_all(image.parent().unwrap()).unwrap();
+        // An ELF header alone, which names no other one.
+        let mut vmlinux = fs::read("/proc/self/exe").unwrap();
+        vmlinux.truncate(64);
+        vmlinux[0x20..0x30].fill(0);
+        vmlinux[0x36..0x40].fill(0);
+        vmlinux.extend_from_slice(b"Linux version 6.12.2 (x)\0");
+        fs::write(&image, vmlinux).unwrap();
+        fs::write(dir.path().join(".config"), config).unwrap();
+        fs::write(dir.path().join("modules.order"), "loop.o\n").unwrap();
+        fs::write(dir.path().join("loop.ko"), "vermagic=6.12.1 SMP \0").unwrap();
+        ReadyKernel::at_path(dir.path(), &["loop".into()], None)
+    }
+
+    #[test]
+    fn a_tree_whose_modules_are_stale_is_refused_and_one_without_modules_is_not() {
+        let error = format!("{:#}", stale("CONFIG_MODULES=y\n").unwrap_err());
+        assert!(
+            error.contains("loop.ko was built with another kernel"),
+            "{error}"
+        );
+        assert!(
+            stale("# CONFIG_MODULES is not set\n")
+                .unwrap()
+                .modules
+                .is_empty()
+        );
     }
 
     #[test]
