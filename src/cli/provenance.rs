@@ -1,21 +1,21 @@
 //! What the records of a run stand on, for the file beside them.
 
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
 use crate::records::{Kernel, Machine, Package, Program, Provenance};
 use crate::suite::{Options, ReadyKernel, Suite};
 use crate::vm::accel;
 use crate::wire::BUILD;
 
-/// Of a run that has ended: how guests ran is known then.
-#[must_use]
-pub fn of(suite: &Suite, targets: &[ReadyKernel], options: &Options) -> Provenance {
-    let machine = suite.accel().map(|choice| Machine {
-        qemu: accel::qemu(),
-        accelerator: choice.accel.name().to_owned(),
-        cpu: choice.accel.cpu().to_owned(),
-        cpus: options.cpus,
-        parameters: options.parameters.clone(),
-    });
-    let kernels = targets.iter().map(|target| {
+/// These kernels, by the name that they have in records.
+///
+/// # Errors
+///
+/// One cannot be read.
+pub fn kernels(targets: &[ReadyKernel]) -> Result<BTreeMap<String, Kernel>> {
+    let kernel = |target: &ReadyKernel| -> Result<(String, Kernel)> {
         let packages = target.packages.iter().map(|package| Package {
             name: package.name.clone(),
             version: package.version.clone(),
@@ -24,8 +24,22 @@ pub fn of(suite: &Suite, targets: &[ReadyKernel], options: &Options) -> Provenan
         let kernel = Kernel {
             release: target.release.clone(),
             packages: packages.collect(),
+            image: target.image_sha256()?,
         };
-        (target.label().to_owned(), kernel)
+        Ok((target.label(), kernel))
+    };
+    targets.iter().map(kernel).collect()
+}
+
+/// Of a run that has ended: how guests ran is known then.
+#[must_use]
+pub fn of(suite: &Suite, kernels: BTreeMap<String, Kernel>, options: &Options) -> Provenance {
+    let machine = suite.accel().map(|choice| Machine {
+        qemu: accel::qemu(),
+        accelerator: choice.accel.name().to_owned(),
+        cpu: choice.accel.cpu().to_owned(),
+        cpus: options.cpus,
+        parameters: options.parameters.clone(),
     });
     Provenance {
         exetrail: Program {
@@ -35,6 +49,6 @@ pub fn of(suite: &Suite, targets: &[ReadyKernel], options: &Options) -> Provenan
         },
         machine,
         fixture: suite.fixture.clone(),
-        kernels: kernels.collect(),
+        kernels,
     }
 }

@@ -1,5 +1,6 @@
 //! `exetrail run`: scenarios on kernels against the baselines.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -154,11 +155,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
         pending::place(&project, own.as_deref())?;
     }
+    let kept = match args.records {
+        Some(_) => provenance::kernels(&targets)?,
+        None => BTreeMap::new(),
+    };
     if let Some(directory) = &args.records {
         if directory.exists() && !directory.is_dir() {
             bail!("--records {}: this is no directory", directory.display());
         }
-        records::prepare(directory)?;
+        records::prepare(directory, &kept)?;
     }
     check_parameters(&args.append)?;
     if !args.append.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
@@ -229,7 +234,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     if let Some(directory) = &args.records {
-        let noted = records::note(directory, &provenance::of(&suite, &targets, &options));
+        let noted = records::note(directory, &provenance::of(&suite, kept, &options));
         failed = failed.and(noted);
     }
     let place = |record: &Record| {
@@ -342,7 +347,7 @@ pub fn one_of_a_series(targets: &[ReadyKernel]) -> Result<()> {
         {
             bail!(
                 "{} and {} are both of the series {}, by which what is kept is named: \
-                 run them one after the other",
+                 run them one after the other, each with a directory of its own",
                 other.release,
                 target.release,
                 target.label()

@@ -43,6 +43,15 @@ use serde::de::DeserializeOwned;
 
 use crate::bound;
 
+/// SHA-256 of a file, in hexadecimal.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub(crate) fn sha256(file: &Path) -> Result<String> {
+    checksum::Checksum::of(file).map(|found| found.sha256)
+}
+
 /// What an entry of the cache says of itself, `file` in its directory; none when it is not there.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::{bound, files};
@@ -69,6 +69,32 @@ pub struct Kernel {
     pub release: String,
     /// The packages that it is from; none for a kernel that is not of the table.
     pub packages: Vec<Package>,
+    /// SHA-256 of the kernel that was taken out of an image that the user named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl Kernel {
+    /// Whether records of the one may take the place of the other's; a note of an older exetrail has no image.
+    fn is(&self, other: &Kernel) -> bool {
+        let image = match (&self.image, &other.image) {
+            (Some(own), Some(other)) => own == other,
+            _ => true,
+        };
+        image && self.release == other.release && self.packages == other.packages
+    }
+
+    /// Its release, with what tells it from another one of that release.
+    fn words(&self) -> String {
+        let package = self.packages.first();
+        let image = self.image.as_ref();
+        let of = package.map(|package| format!("of {} {}", package.name, package.version));
+        let of = of.or(image.map(|image| format!("an image, {image:.12}")));
+        of.map_or_else(
+            || self.release.clone(),
+            |of| format!("{} ({of})", self.release),
+        )
+    }
 }
 
 /// A package of a distribution.
@@ -119,15 +145,28 @@ pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
     written
 }
 
-/// Makes a directory of records where there is none, and refuses one in which [`note`] would fail.
+/// Makes a directory of records where there is none, and refuses one in which [`note`] would fail, or records of these
+/// kernels would take the place of another kernel's.
 ///
 /// # Errors
 ///
-/// The directory cannot be made or written, or its file not be read.
-pub fn prepare(directory: &Path) -> Result<()> {
+/// The directory cannot be made or written, its file not be read, or it has records of a kernel that has the name of one
+/// of these.
+pub fn prepare(directory: &Path, kernels: &BTreeMap<String, Kernel>) -> Result<()> {
     let context = || format!("failed to keep records in {}", directory.display());
     fs::create_dir_all(directory).with_context(context)?;
-    known(&directory.join(FILE))?;
+    for run in known(&directory.join(FILE))?.runs {
+        for (label, own) in kernels {
+            if let Some(other) = run.kernels.get(label).filter(|other| !own.is(other)) {
+                bail!(
+                    "{} has records of another {label}, {}, whose place those of {} would take: name another directory",
+                    directory.display(),
+                    other.words(),
+                    own.words()
+                );
+            }
+        }
+    }
     let probe = tempfile::NamedTempFile::new_in(directory);
     probe.map(drop).with_context(context)
 }
@@ -214,11 +253,39 @@ mod tests {
         fs::write(&file, "{").unwrap();
         for error in [
             note(directory.path(), &provenance("a")).unwrap_err(),
-            prepare(directory.path()).unwrap_err(),
+            prepare(directory.path(), &BTreeMap::new()).unwrap_err(),
         ] {
             assert!(format!("{error:#}").contains(FILE), "{error:#}");
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "{");
+    }
+
+    /// What becomes of records of the second kernel in a directory that has those of the first.
+    fn after(first: (&str, Option<&str>), second: (&str, Option<&str>)) -> Result<(), String> {
+        let [first, second] = [first, second].map(|(release, image)| {
+            let kernel = Kernel {
+                release: release.into(),
+                packages: Vec::new(),
+                image: image.map(ToOwned::to_owned),
+            };
+            BTreeMap::from([("6.12".to_owned(), kernel)])
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let mut noted = provenance("a");
+        noted.kernels = first;
+        note(directory.path(), &noted).unwrap();
+        prepare(directory.path(), &second).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn records_of_another_kernel_of_the_series_are_not_replaced() {
+        let error = after(("6.12.1", None), ("6.12.2", Some("beef"))).unwrap_err();
+        let words =
+            "has records of another 6.12, 6.12.1, whose place those of 6.12.2 (an image, beef)";
+        assert!(error.contains(words), "{error}");
+        assert!(after(("6.12.1", Some("a")), ("6.12.1", Some("b"))).is_err());
+        assert!(after(("6.12.1", Some("a")), ("6.12.1", Some("a"))).is_ok());
+        assert!(after(("6.12.1", None), ("6.12.1", Some("a"))).is_ok());
     }
 
     #[test]

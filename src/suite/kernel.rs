@@ -1,13 +1,14 @@
 //! What `-k` means: a kernel of the table, an image that the user names, or the running kernel.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::bound;
-use crate::fetch::{CachedKernel, Pinned};
+use crate::fetch::{CachedKernel, Pinned, sha256};
 use crate::native;
 use crate::project::Project;
 use crate::trail::{KernelId, KernelInfo, LabKind};
@@ -171,6 +172,19 @@ impl ReadyKernel {
     #[must_use]
     pub fn is_of_table(&self) -> bool {
         matches!(self.kernel, Some(Kernel::File(_)))
+    }
+
+    /// SHA-256 of a kernel that was taken out of an image that the user named; none for others, whose packages are known.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn image_sha256(&self) -> Result<Option<String>> {
+        let Some(Kernel::Memory(memory)) = &self.kernel else {
+            return Ok(None);
+        };
+        let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+        sha256(Path::new(&path)).map(Some)
     }
 
     /// Where its scenarios run.
