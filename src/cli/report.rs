@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result};
 
 use super::check;
 use crate::files;
+use crate::own;
 use crate::project::{Project, speaks_of};
-use crate::report::{Accepted, Chapter, page};
+use crate::report::{Accepted, Chapter, extent, page, summary};
 use crate::scenario::{Registered, select};
 use crate::trail::{KernelInfo, LabKind, Outcome};
-use crate::view::{Judged, Record, VIEWS, ViewSeen};
+use crate::view::{Judged, Record, VIEWS, ViewSeen, rows};
 
 /// Arguments of `exetrail report`.
 #[derive(Debug, clap::Args)]
@@ -28,15 +29,16 @@ pub struct Args {
 /// Writes the page.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
-    let (records, source) = match args.directories.is_empty() {
-        true => (accepted(&project)?, "The accepted snapshots"),
-        false => (check::read(&project, &args.directories)?, "Kept records"),
+    let (records, origin) = match (args.directories.is_empty(), own::chosen()) {
+        (true, None) => (accepted(&project)?, Origin::Snapshots),
+        (true, Some(_)) => (accepted(&project)?, Origin::SnapshotsOfSuite),
+        (false, _) => (check::read(&project, &args.directories)?, Origin::Records),
     };
     let chapters = select(&[])?
         .into_iter()
         .map(|scenario| chapter(&project, scenario, &records))
         .collect::<Result<Vec<_>>>()?;
-    let page = page(&records, &chapters, source)?;
+    let page = page(&records, &chapters, &origin.told(&records))?;
     if args.output.as_os_str() == "-" {
         let mut out = std::io::stdout().lock();
         return out
@@ -46,6 +48,30 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     files::replace(&args.output, page.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a page is made of.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    Records,
+    Snapshots,
+    SnapshotsOfSuite,
+}
+
+impl Origin {
+    /// What the page says of it; only records tell what was run.
+    fn told(self, records: &[Record]) -> String {
+        let rows = rows(records);
+        match self {
+            Origin::Records => format!("Kept records: {}", summary(&rows)),
+            Origin::Snapshots => format!("The accepted snapshots: {}", extent(&rows)),
+            Origin::SnapshotsOfSuite => format!(
+                "The accepted snapshots: {}. A kernel without one of its own has that of the next older one here, \
+                 whether it was run or not",
+                extent(&rows)
+            ),
+        }
+    }
 }
 
 /// What is accepted, as if every kernel of the table had been run and were the same.
@@ -115,4 +141,25 @@ fn chapter(project: &Project, scenario: &Registered, records: &[Record]) -> Resu
         docs: crate::citation::expand(scenario.docs),
         accepted,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::tests::record;
+
+    #[test]
+    fn records_alone_say_what_became_of_a_run() {
+        let records = [record("start/a", "6.1", Outcome::Same)];
+        let told = |origin: Origin| origin.told(&records);
+        assert_eq!(
+            told(Origin::Records),
+            "Kept records: 1 scenario, 1 kernel, 1 view: 1 same"
+        );
+        assert_eq!(
+            told(Origin::Snapshots),
+            "The accepted snapshots: 1 scenario, 1 kernel, 1 view"
+        );
+        assert!(told(Origin::SnapshotsOfSuite).ends_with("whether it was run or not"));
+    }
 }

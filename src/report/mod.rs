@@ -109,6 +109,12 @@ pub fn summary(rows: &[Row<'_>]) -> String {
     if parts.is_empty() {
         return "nothing was run".to_owned();
     }
+    format!("{}: {}", extent(rows), parts.join(", "))
+}
+
+/// How many scenarios, kernels and views these are of: "64 scenarios, 11 kernels, 2 views".
+#[must_use]
+pub fn extent(rows: &[Row<'_>]) -> String {
     let distinct =
         |key: fn(&Row<'_>) -> String| rows.iter().map(key).collect::<BTreeSet<_>>().len();
     let scenarios = distinct(|row| row.record.scenario.clone());
@@ -120,7 +126,7 @@ pub fn summary(rows: &[Row<'_>]) -> String {
         (views, "view"),
     ];
     let what = what.map(|(count, word)| format!("{count} {}", plural(count, word)));
-    format!("{}: {}", what.join(", "), parts.join(", "))
+    what.join(", ")
 }
 
 fn plural(count: usize, word: &str) -> String {

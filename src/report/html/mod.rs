@@ -18,7 +18,7 @@ use crate::view::Record;
 use model::Page;
 pub use model::{Accepted, Chapter};
 
-/// The page; `chapters` tells what is known of the scenarios.
+/// The page; `chapters` tells what is known of the scenarios, `source` is a sentence on what the records are.
 ///
 /// # Errors
 ///

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::super::summary;
 use super::docs::family;
 use super::section::{Section, section};
 use crate::trail::{KernelId, LabKind};
-use crate::view::{Body, Record, ViewName, rows};
+use crate::view::{Body, Record, ViewName};
 
 /// What is known of a scenario besides its findings.
 #[derive(Clone, Debug)]
@@ -36,7 +35,6 @@ pub struct Accepted {
 #[derive(Debug, Serialize)]
 pub struct Page {
     source: String,
-    summary: String,
     /// The kernels, oldest first.
     pub kernels: Vec<Column>,
     /// Names of all families.
@@ -107,7 +105,6 @@ impl Page {
         let tables = tables.into_iter().filter(|one| !one.sections.is_empty());
         Page {
             source: source.to_owned(),
-            summary: summary(&rows(records)),
             kernels,
             families,
             tables: tables.collect(),
