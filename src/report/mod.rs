@@ -67,7 +67,7 @@ pub enum FormatName {
     Text,
     /// One JSON record a line, as they are made
     Json,
-    /// The lines that fapolicyd's users know
+    /// The lines that fapolicyd's users know, with comments for what is no event
     Fapolicyd,
     /// The kernel's own test output, for KUnit's and KernelCI's parsers
     Ktap,
