@@ -191,11 +191,15 @@ fn in_shell(kernel: &str) -> Result<(), Failed> {
 
 fn is_refused_before_a_boot(kernel: &str) -> Result<(), Failed> {
     let added = ["--add", "docs/agents/exec.sh"];
-    let refused: [(&[&str], &str); 4] = [
+    let refused: [(&[&str], &str); 5] = [
         (&["--agent", " "], "--agent has no command"),
         (
             &["--agent", "exec.sh", "--snapshots", "/dev/null"],
             "--snapshots /dev/null: this is no directory",
+        ),
+        (
+            &["--agent", "exec.sh", "--snapshots", "/nowhere"],
+            "--snapshots /nowhere: there is no such directory",
         ),
         (&["--view", "agent"], "--agent COMMAND, or by --tool NAME"),
         (

@@ -76,6 +76,21 @@ impl AgentArgs {
         }
     }
 
+    /// Refuses a directory of snapshots that is not there: everything would be new.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn has_snapshots(&self) -> Result<()> {
+        match self.snapshots.as_ref().filter(|path| !path.exists()) {
+            None => Ok(()),
+            Some(path) => bail!(
+                "--snapshots {}: there is no such directory; with --pending it is made",
+                path.display()
+            ),
+        }
+    }
+
     /// Refuses what cannot be, before anything is prepared, and has the view apply.
     ///
     /// # Errors

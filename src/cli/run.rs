@@ -154,6 +154,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             );
         }
         pending::place(&project, own.as_deref())?;
+    } else {
+        args.agent.has_snapshots()?;
     }
     let kept = match args.records {
         Some(_) => provenance::kernels(&targets)?,
