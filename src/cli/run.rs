@@ -142,7 +142,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         Some(own) => found.with_context(|| own.directory.join(FILE).display().to_string())?,
         None => found?,
     };
-    if args.records.is_some() || args.pending {
+    if args.records.is_some() || args.pending || args.soak.is_some() {
         one_of_a_series(&targets)?;
     }
     // What cannot be written is told before anything boots.
@@ -205,6 +205,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut complete = true;
     // Why what was seen could not be written: it is shown all the same, and nothing more is run.
     let mut failed = Ok(());
+    let whole = select(&[])?.len();
     // The order of scenarios goes on behind the most runs that a row of that number of CPUs has.
     let first = match &args.soak {
         Some(file) => Soak::update(file, |_| {})?.runs(args.cpus),
@@ -226,7 +227,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         seen += records.len() - begin;
         if let Some(file) = &args.soak {
             let added = Soak::update(file, |soak| {
-                soak.add(&records[begin..], scenarios.len(), args.cpus, seed);
+                soak.add(&records[begin..], whole, args.cpus, seed);
             });
             failed = failed.and(added.map(drop));
             records.retain(|record| record.outcome().badness() > Outcome::Unsupported.badness());

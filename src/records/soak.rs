@@ -1,7 +1,7 @@
 //! How often each kernel was run and what came of it: a file that every round adds to.
 //!
-//! It is committed, so that no text claims more than it holds. A run is all scenarios that were chosen,
-//! once; rows are of one release on one number of CPUs, because another one is another experiment.
+//! It is committed, so that no text claims more than it holds. A run is all scenarios that there are, each to its own end;
+//! one of fewer is partial. Rows are of one release on one number of CPUs, because another one is another experiment.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::trail::Outcome;
-use crate::view::{Record, label};
+use crate::view::{Record, ViewSeen, label};
 use crate::{bound, files};
 
 /// The statistics.
@@ -34,8 +34,11 @@ pub struct Row {
     pub release: String,
     /// Virtual CPUs.
     pub cpus: u32,
-    /// Runs of all chosen scenarios.
+    /// Runs of all scenarios.
     pub runs: u64,
+    /// Runs in which some were left out, or were lost with their guest, or that were stopped.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub partial: u64,
     /// Views that were as accepted.
     pub same: u64,
     /// Views that were not.
@@ -76,12 +79,13 @@ const HEAD: &str = "# Written by `exetrail run --repeat N --soak FILE`, a row a 
 const PAGE: &str = "\
 # Soak
 
-How often each kernel was run, and what came of it: every run is all scenarios once, with trail and stages, in an order of
-its own (`exetrail run --shuffle --soak FILE`, [ci.md](ci.md)). The machine is restored from a state that was saved, unless there is none.
+How often each kernel was run, and what came of it: a run is all scenarios that there were then, once, with trail and stages, in an order of
+its own (`exetrail run --shuffle --soak FILE`, [ci.md](ci.md)). A partial one had fewer, lost some with their guest, or was stopped; views are of
+both. The machine is restored from a state that was saved, unless there is none.
 This page is written with its file, `soak.toml`; nothing is claimed beyond it.
 
-| kernel | release | CPUs | runs | views as accepted | differing | broken |
-|---|---|---|---|---|---|---|
+| kernel | release | CPUs | runs | partial | views as accepted | differing | broken |
+|---|---|---|---|---|---|---|---|
 ";
 
 const FINDINGS: &str = "
@@ -136,8 +140,15 @@ impl Soak {
         let mut text = PAGE.to_owned();
         for row in &self.rows {
             text += &format!(
-                "| {} | {} | {} | {} | {} | {} | {} |\n",
-                row.id, row.release, row.cpus, row.runs, row.same, row.differing, row.broken
+                "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                row.id,
+                row.release,
+                row.cpus,
+                row.runs,
+                row.partial,
+                row.same,
+                row.differing,
+                row.broken
             );
         }
         if self.findings.is_empty() {
@@ -163,15 +174,15 @@ impl Soak {
         text
     }
 
-    /// How many runs the kernel has that has most of them: where seeds go on.
+    /// How many runs, whole or partial, the kernel has that has most of them: where seeds go on.
     #[must_use]
     pub fn runs(&self, cpus: u32) -> u64 {
         let rows = self.rows.iter().filter(|row| row.cpus == cpus);
-        rows.map(|row| row.runs).max().unwrap_or(0)
+        rows.map(|row| row.runs + row.partial).max().unwrap_or(0)
     }
 
-    /// Adds a round; a kernel that did not come through `scenarios` of them has no run more, and what it
-    /// showed is kept all the same where it is not as accepted.
+    /// Adds a round; `scenarios` is how many there are. What a kernel showed that did not come through all of them is kept all
+    /// the same.
     pub fn add(&mut self, records: &[Record], scenarios: usize, cpus: u32, seed: Option<u64>) {
         let mut ids: Vec<&str> = records.iter().map(|record| record.kernel.label()).collect();
         ids.sort_unstable();
@@ -181,7 +192,8 @@ impl Soak {
                 .iter()
                 .filter(|one| one.kernel.label() == id)
                 .collect();
-            let complete = own.len() == scenarios;
+            let mut seen = own.iter().flat_map(|record| &record.seen);
+            let complete = own.len() == scenarios && !seen.any(ViewSeen::went_with_its_guest);
             let Some(release) = own.first().map(|record| record.kernel.release.clone()) else {
                 continue;
             };
@@ -218,6 +230,7 @@ impl Soak {
             }
             let row = self.row(id, &release, cpus);
             row.runs += u64::from(complete);
+            row.partial += u64::from(!complete);
             row.same += counts[0];
             row.differing += counts[1];
             row.broken += counts[2];
@@ -232,6 +245,7 @@ impl Soak {
                 release: release.to_owned(),
                 cpus,
                 runs: 0,
+                partial: 0,
                 same: 0,
                 differing: 0,
                 broken: 0,
@@ -267,6 +281,7 @@ mod tests {
             (row.runs, row.same, row.differing, row.broken),
             (2, 3, 0, 0)
         );
+        assert_eq!(row.partial, 0);
         assert!(soak.findings.is_empty());
     }
 
@@ -301,10 +316,36 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_was_interrupted_has_no_run_more() {
+    fn a_run_of_fewer_scenarios_is_a_partial_one() {
         let mut soak = Soak::default();
         soak.add(&[record("start/a", "6.1", Outcome::Same)], 2, 1, None);
-        assert_eq!((soak.rows[0].runs, soak.rows[0].same), (0, 1));
+        let row = &soak.rows[0];
+        assert_eq!((row.runs, row.partial, row.same), (0, 1, 1));
+        // Its seed is not taken a second time.
+        assert_eq!(soak.runs(1), 1);
+    }
+
+    #[test]
+    fn a_run_that_lost_scenarios_with_their_guest_is_a_partial_one() {
+        let mut own = [
+            record("start/a", "6.1", Outcome::Same),
+            record("start/b", "6.1", Outcome::Broken),
+        ];
+        own[1].seen[0].reason = Some("the guest hangs\nthe console is empty".into());
+        let mut soak = Soak::default();
+        soak.add(&own, 2, 1, None);
+        let row = &soak.rows[0];
+        assert_eq!((row.runs, row.partial, row.broken), (0, 1, 1));
+    }
+
+    #[test]
+    fn a_row_of_an_older_exetrail_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("soak.toml");
+        let row = "id = \"6.1\"\nrelease = \"6.1.1\"\ncpus = 1\nruns = 2\nsame = 3\ndiffering = 0\nbroken = 0\n";
+        std::fs::write(&file, format!("[[kernel]]\n{row}")).unwrap();
+        let soak = Soak::read(&file).unwrap();
+        assert_eq!((soak.rows[0].runs, soak.rows[0].partial), (2, 0));
     }
 
     #[test]
@@ -359,7 +400,7 @@ mod tests {
     fn the_page_tells_what_the_file_holds() {
         let page = after(Outcome::Broken).page();
         assert!(
-            page.contains("\n| 6.1 | 6.1.1 | 1 | 1 | 1 | 0 | 1 |\n"),
+            page.contains("\n| 6.1 | 6.1.1 | 1 | 1 | 0 | 1 | 0 | 1 |\n"),
             "{page}"
         );
         assert!(

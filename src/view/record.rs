@@ -118,6 +118,15 @@ impl ViewSeen {
         diff.filter(|_| self.outcome == Outcome::Seen)
     }
 
+    /// Whether its guest died or fell silent: its reason ends with what the console said
+    /// (`vm::session::Breakdown`).
+    #[must_use]
+    pub fn went_with_its_guest(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        reason.contains("\nthe console's last lines:\n")
+            || reason.ends_with("\nthe console is empty")
+    }
+
     /// A body with how it compares.
     #[must_use]
     pub fn compared(view: ViewName, body: Body, compared: Compared) -> ViewSeen {
@@ -140,5 +149,20 @@ impl ViewSeen {
     #[must_use]
     pub fn text(&self) -> Option<String> {
         Some(self.view.view()?.text(self.body.as_ref()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_guest_is_told_from_a_scenario_that_failed() {
+        let went = |reason| ViewSeen::no_trail(Outcome::Broken, reason).went_with_its_guest();
+        assert!(went(
+            "QEMU ended before PID 1 came up\nthe console is empty"
+        ));
+        assert!(went("it hangs\nthe console's last lines:\n  a"));
+        assert!(!went("the scenario failed: no such file"));
     }
 }
