@@ -6,9 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Root;
+use super::{Root, Source};
 use crate::files;
 use crate::vm::tree::{Entry, Owner};
+
+/// Directories on which a guest mounts something of its own: what lies below is not seen.
+const COVERED: [&str; 4] = ["dev", "exetrail", "proc", "sys"];
 
 /// What `--add` takes: a file or directory of the host and its place in the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,11 +69,22 @@ impl Root {
     /// # Errors
     ///
     /// Something cannot be read, is neither file nor directory nor symlink, has a name that no archive
-    /// takes, or is more than a guest takes.
+    /// takes, would not be seen in the guest, or is more than a guest takes.
     pub fn add(&mut self, added: &Added) -> Result<()> {
+        let context = || format!("failed to add {}", added.host.display());
         let place = added.guest.trim_start_matches('/');
+        check_seen(place).with_context(context)?;
+        let before = self.over.len();
         self.walk(&added.host, place, Keep::Nobody)
-            .with_context(|| format!("failed to add {}", added.host.display()))
+            .with_context(context)?;
+        let is_directory = |source: &Source| matches!(source, Source::Entry(Entry::Directory(_)));
+        let mut made = self.over[before..].iter();
+        // A directory of a whole root to mount on loses nothing.
+        made.try_for_each(|(place, source, _)| match is_directory(source) {
+            true => Ok(()),
+            false => check_seen(place),
+        })
+        .with_context(context)
     }
 
     pub(super) fn walk(&mut self, host: &Path, place: &str, keep: Keep) -> Result<()> {
@@ -116,6 +130,17 @@ impl Root {
     }
 }
 
+/// Refuses a place that is covered in every guest.
+fn check_seen(place: &str) -> Result<()> {
+    let first = place.split_once('/').map(|(first, _)| first);
+    match first.filter(|first| COVERED.contains(first)) {
+        None => Ok(()),
+        Some(first) => bail!(
+            "/{place} would not be seen in the guest, which mounts its own /{first}: give it another place (HOST:/PLACE)"
+        ),
+    }
+}
+
 /// Whose the files are in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
@@ -149,6 +174,29 @@ mod tests {
             let error = word.parse::<Added>().unwrap_err();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn what_the_guest_would_mount_over_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("proc")).unwrap();
+        let add = |place: &str| {
+            let added: Added = format!("{}:{place}", dir.path().display()).parse().unwrap();
+            let added = Root::default().add(&added);
+            added.map_err(|error| format!("{error:#}"))
+        };
+        let error = add("/dev/x").unwrap_err();
+        let told = "/dev/x would not be seen in the guest, which mounts its own /dev";
+        assert!(error.contains(told), "{error}");
+        // A root that has a directory to mount on.
+        add("/").unwrap();
+        fs::write(dir.path().join("proc/file"), "").unwrap();
+        assert!(
+            add("/")
+                .unwrap_err()
+                .contains("/proc/file would not be seen")
+        );
+        add("/srv").unwrap();
     }
 
     #[test]
