@@ -86,6 +86,27 @@ fn a_kernel_does_not_measure_how_fast_its_counter_runs() {
 }
 
 #[test]
+fn what_is_looked_for_below_sys_is_mounted() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "for d in /sys/kernel/debug /sys/kernel/security /sys/kernel/tracing /sys/fs/cgroup /sys/fs/bpf \
+                  /dev/mqueue /dev/shm; do mountpoint -q $d || echo $d is not mounted; done";
+    let output = boot(dir.path(), &[], &["sh", "-c", script])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(output.stdout, b"", "{}", text(&output));
+}
+
+#[test]
+fn a_command_that_turns_the_machine_off_has_no_status() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = boot(dir.path(), &[], &["poweroff", "-f"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    let told = "the machine was turned off or restarted from inside";
+    assert!(text(&output).contains(told), "{}", text(&output));
+}
+
+#[test]
 fn a_command_that_does_not_end_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let output = boot(dir.path(), &["--timeout", "2"], &["sleep", "1000"])

@@ -29,10 +29,15 @@ use crate::wire::{Chunk, Input, Link, Message, Stream};
 /// Where busybox's commands are linked.
 const APPLETS: &str = "/exetrail/bin";
 /// What is mounted for a command beside what every guest has.
-const MOUNTS: [(&str, &str, &str); 3] = [
+const MOUNTS: [(&str, &str, &str); 8] = [
     ("devpts", "/dev/pts", "mode=0620,ptmxmode=0666"),
     ("tmpfs", "/dev/shm", "mode=1777"),
+    ("mqueue", "/dev/mqueue", ""),
     ("binfmt_misc", "/proc/sys/fs/binfmt_misc", ""),
+    ("securityfs", "/sys/kernel/security", ""),
+    ("debugfs", "/sys/kernel/debug", ""),
+    ("cgroup2", "/sys/fs/cgroup", ""),
+    ("bpf", "/sys/fs/bpf", "mode=0700"),
 ];
 
 /// What a command is.
