@@ -16,7 +16,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SCENARIO: &str = "start/symlink";
 
 /// Word of `agent.sh`, and what is said of its report.
-const BROKEN: [(&str, &[&str]); 12] = [
+const BROKEN: [(&str, &[&str]); 15] = [
     ("dead", &["ended with status 3", "no licence"]),
     ("mute", &["did not say within 15 s", "that it is ready"]),
     // What it goes on to execute stands in no trail.
@@ -24,7 +24,14 @@ const BROKEN: [(&str, &[&str]); 12] = [
     ("hello", &["first line", "no JSON", "hello"]),
     ("newer", &["version 2 of the protocol"]),
     ("dies", &["was ended by SIGSEGV", "out of memory"]),
-    ("floods", &["said more than 768 KiB", "/flood"]),
+    ("floods", &["said more than 10000 lines", "/flood"]),
+    ("pours", &["said more than 10000 lines"]),
+    (
+        "complains",
+        &["said more than 4 MiB to standard error", "trouble"],
+    ),
+    // What it has left its own group with writes as well.
+    ("leaves", &["said more than 10000 lines"]),
     (
         "nonsense",
         &["unknown field `pth`", r#"{"pid":1,"pth":"/x"}"#],

@@ -28,6 +28,13 @@ use crate::wire::{AgentCommand, Link, LinkError, until};
 
 /// How much an agent may say of one scenario; less than the tenth part of a message that the host takes.
 const FLOOD: usize = 768 << 10;
+/// In how many lines: each takes its time to be read, which is the scenario's as well.
+const LINES: usize = 10_000;
+/// How much it may write to standard error meanwhile, and from where on only the end of what comes is looked at: most is
+/// never shown.
+const NOISE: usize = 4 << 20;
+const MUCH: usize = 64 << 10;
+const END: usize = 1 << 10;
 /// The longest line of it.
 const LONGEST: usize = 64 << 10;
 /// How many of its last lines are kept for who looks for its fault, and how many bytes of each.
@@ -130,12 +137,9 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         // Whatever it started would go on beside the scenarios, and be taken for a part of one.
-        let place = format!("/proc/{0}/task/{0}/children", self.pid);
-        let children = std::fs::read_to_string(place).unwrap_or_default();
-        let children = children.split_whitespace().map(str::parse);
-        for child in children.filter_map(Result::ok) {
+        for child in children(self.pid) {
             // One that leads no group any more has none to be killed.
-            let _ = killpg(Pid::from_raw(child), Signal::SIGKILL);
+            let _ = killpg(child, Signal::SIGKILL);
         }
         // It is our child and not reaped yet; both may only fail when it is gone already.
         let _ = kill(self.pid, Signal::SIGKILL);
@@ -161,8 +165,12 @@ struct Listener {
     heard: Words,
     /// The last lines of both outputs, as they came.
     last: VecDeque<Vec<u8>>,
-    /// Bytes in the lines.
+    /// Lines of its standard output, empty ones as well, and bytes of both outputs since the last answer.
+    lines: usize,
     size: usize,
+    noise: usize,
+    /// It said too much: nobody of it may live, or is heard.
+    silenced: bool,
     end: Option<String>,
     order: Option<(Order, Instant)>,
     /// Processes that lines have told of since the last answer, and how many lines were asked for them.
@@ -179,7 +187,10 @@ impl Listener {
             outputs: Vec::new(),
             heard: Words::default(),
             last: VecDeque::new(),
+            lines: 0,
             size: 0,
+            noise: 0,
+            silenced: false,
             end: None,
             order: None,
             told: Default::default(),
@@ -245,6 +256,10 @@ impl Listener {
             // After what it wrote last was read.
             while let Ok(Some(_)) = children.read_signal() {}
             self.reap();
+            if self.silenced {
+                // Whoever's parent has ended is our child by now.
+                kill_children();
+            }
             if ordered {
                 match self.link.fill() {
                     Ok(()) => {}
@@ -287,7 +302,7 @@ impl Listener {
     fn answer(&mut self) -> Result<()> {
         let came = self.has_come();
         self.order = None;
-        self.size = 0;
+        (self.lines, self.size, self.noise) = (0, 0, 0);
         self.told = Default::default();
         let lines = std::mem::take(&mut self.heard.lines);
         let spoke = self.spoke.take().map(|spoke| spoke.elapsed());
@@ -310,38 +325,70 @@ impl Listener {
             // One that writes without end does not keep us from the others.
             for _ in 0..TURN {
                 match output.fd.read(&mut buffer) {
+                    _ if self.silenced => break,
                     Ok(0) => {
                         let rest = std::mem::take(&mut output.rest);
                         self.line(&rest, output.counts);
                         open = false;
                         break;
                     }
-                    Ok(length) => self.bytes(&mut output, &buffer[..length]),
+                    Ok(length) => {
+                        self.bytes(&mut output.rest, output.counts, &buffer[..length]);
+                    }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(_) => break,
                 }
             }
-            if open {
+            if open && !self.silenced {
                 self.outputs.push(output);
             }
         }
     }
 
-    fn bytes(&mut self, output: &mut Output, bytes: &[u8]) {
-        // Of a flood nobody reads the rest.
-        if output.counts && self.size > FLOOD {
-            return;
-        }
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            output.rest.extend_from_slice(part);
-            if output.rest.ends_with(b"\n") || output.rest.len() > LONGEST {
-                let line = std::mem::take(&mut output.rest);
-                self.line(&line, output.counts);
+    /// Takes what an output says after the beginning of a line.
+    fn bytes(&mut self, rest: &mut Vec<u8>, counts: bool, bytes: &[u8]) {
+        let told = match counts || self.noise < MUCH {
+            true => bytes,
+            false => {
+                rest.clear();
+                last_lines(bytes)
             }
+        };
+        for part in told.split_inclusive(|byte| *byte == b'\n') {
+            rest.extend_from_slice(part);
+            if rest.ends_with(b"\n") || rest.len() > LONGEST {
+                let line = std::mem::take(rest);
+                self.line(&line, counts);
+            }
+        }
+        match counts {
+            true => self.size += bytes.len(),
+            false => self.noise += bytes.len(),
+        }
+        if self.size > FLOOD {
+            self.silence(&format!("{} KiB", FLOOD >> 10));
+        } else if self.lines > LINES {
+            self.silence(&format!("{LINES} lines"));
+        } else if self.noise > NOISE {
+            self.silence(&format!("{} MiB to standard error", NOISE >> 20));
+        }
+    }
+
+    /// Ends everybody of an agent that said more than this: who reads it takes the time of the scenarios.
+    fn silence(&mut self, limit: &str) {
+        self.end
+            .get_or_insert_with(|| format!("was ended: it said more than {limit} of one scenario"));
+        self.silenced = true;
+        // What it said is no report, and takes its time on the way.
+        self.heard.lines.clear();
+        self.told.1 = 0;
+        if self.agent.is_some() {
+            kill_children();
         }
     }
 
     fn line(&mut self, line: &[u8], counts: bool) {
+        self.lines += usize::from(counts);
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         if line.is_empty() {
             return;
@@ -355,24 +402,10 @@ impl Listener {
             self.last.pop_front();
         }
         self.last.push_back(start.to_vec());
-        if !counts || self.size > FLOOD {
+        if !counts {
             return;
         }
         self.spoke = Some(Instant::now());
-        self.size += line.len();
-        if self.size > FLOOD {
-            let limit = FLOOD >> 10;
-            self.end.get_or_insert(format!(
-                "was ended: it said more than {limit} KiB of one scenario"
-            ));
-            if let Some(agent) = self.agent {
-                let _ = killpg(agent, Signal::SIGKILL);
-            }
-            // What it said is no report, and takes its time on the way.
-            self.heard.lines.clear();
-            self.told.1 = 0;
-            return;
-        }
         let text = String::from_utf8_lossy(line);
         self.heard.lines.push(text.into_owned());
     }
@@ -393,6 +426,29 @@ impl Listener {
             }
         }
     }
+}
+
+/// The whole lines at the end of much; nothing of one that is longer.
+fn last_lines(bytes: &[u8]) -> &[u8] {
+    let end = &bytes[bytes.len().saturating_sub(END)..];
+    let mut parts = end.splitn(2, |byte| *byte == b'\n').skip(1);
+    parts.next().unwrap_or_default()
+}
+
+/// Kills the children of this process with those of their groups.
+fn kill_children() {
+    for child in children(Pid::this()) {
+        // One that leads no group has none to be killed, and one that has ended is gone.
+        let _ = killpg(child, Signal::SIGKILL);
+        let _ = kill(child, Signal::SIGKILL);
+    }
+}
+
+fn children(pid: Pid) -> Vec<Pid> {
+    let place = format!("/proc/{pid}/task/{pid}/children");
+    let children = std::fs::read_to_string(place).unwrap_or_default();
+    let children = children.split_whitespace().map(str::parse);
+    children.filter_map(Result::ok).map(Pid::from_raw).collect()
 }
 
 /// Adds a line to those that are kept: so many, the last ones.
@@ -448,12 +504,32 @@ mod tests {
     #[test]
     fn an_agent_that_floods_is_ended_and_its_last_lines_are_kept() {
         let mut listener = listener();
+        let mut line = vec![b'x'; 1000];
+        line.push(b'\n');
         for _ in 0..=FLOOD / 1000 {
-            listener.line(&[b'x'; 1000], true);
+            listener.bytes(&mut Vec::new(), true, &line);
         }
         assert!(listener.end.unwrap().contains("768 KiB"));
         assert!(listener.heard.lines.is_empty());
         assert_eq!(listener.last.len(), LAST);
+    }
+
+    #[test]
+    fn whatever_an_agent_floods_with_ends_it() {
+        for (counts, bytes, limit) in [
+            (true, "\n", "10000 lines"),
+            (true, "{}\n", "10000 lines"),
+            (false, "trouble\n", "4 MiB to standard error"),
+        ] {
+            let mut listener = listener();
+            let bytes = bytes.repeat((16 << 10) / bytes.len());
+            for _ in 0..=NOISE / bytes.len() {
+                listener.bytes(&mut Vec::new(), counts, bytes.as_bytes());
+            }
+            let end = listener.end.unwrap_or_default();
+            assert!(end.contains(limit) && listener.silenced, "{end}");
+            assert!(counts || listener.heard.errors.last().unwrap() == "trouble");
+        }
     }
 
     #[test]
