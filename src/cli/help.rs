@@ -1,8 +1,9 @@
 //! `exetrail --help`: the commands by what one wants, and the exit statuses.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use clap::Command;
+use clap::{Arg, Command, value_parser};
 
 /// What one wants, and the commands for it.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -27,12 +28,25 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Kernels", &["kernels", "boot", "fetch"]),
 ];
 
+/// Commands that read no scenarios, or those of our own alone: `--suite` is refused there, and their help does not list it.
+pub const WITHOUT_SUITE: [&str; 8] = [
+    "boot",
+    "contract",
+    "fetch",
+    "hooks",
+    "kernels",
+    "model",
+    "monitor",
+    "observers",
+];
+
 const STATUS: &str = "\
 Exit status:
   0    all is the same, seen, or unsupported for a reason
   1    something changed, or is new
   2    something is broken or was required and not run, or the call was wrong
   130  interrupted; what was seen until then is shown
+  who stops reading the output (`| head`) changes nothing of it
   some commands have others, such as try, boot and hooks: see their --help";
 
 /// A command whose help lists the commands by group.
@@ -48,7 +62,15 @@ pub fn grouped(command: Command) -> Command {
         }
         text.push('\n');
     }
-    command
+    // One that is there already is not replaced by the global one.
+    let hidden = || {
+        let option = Arg::new("suite").long("suite").value_name("DIR");
+        option.value_parser(value_parser!(PathBuf)).hide(true)
+    };
+    let hide = |command: Command, name: &str| command.mut_subcommand(name, |own| own.arg(hidden()));
+    WITHOUT_SUITE
+        .into_iter()
+        .fold(command, hide)
         .help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}")
         .after_help(text + STATUS)
 }
@@ -63,6 +85,25 @@ mod tests {
         let help = command.get_after_help().unwrap().to_string();
         let wide: Vec<_> = help.lines().filter(|line| line.len() > 80).collect();
         assert!(help.lines().count() > 25 && wide.is_empty(), "{wide:?}");
+    }
+
+    #[test]
+    fn suite_is_listed_where_it_is_taken() {
+        let mut command = grouped(<super::super::Cli as clap::CommandFactory>::command());
+        command.build();
+        let mut listed = Vec::new();
+        for own in command.get_subcommands() {
+            let mut own = own.clone();
+            if own.render_long_help().to_string().contains("--suite") {
+                listed.push(own.get_name().to_owned());
+            }
+        }
+        let taken = |name: &&str| !WITHOUT_SUITE.contains(name) && *name != "help";
+        let all = command.get_subcommands().map(Command::get_name);
+        assert_eq!(listed, all.filter(taken).collect::<Vec<_>>());
+        let call = ["exetrail", "boot", "--suite", "a", "6.12"];
+        let matches = command.try_get_matches_from(call).unwrap();
+        assert!(matches.contains_id("suite") && matches.get_one::<PathBuf>("suite").is_some());
     }
 
     #[test]

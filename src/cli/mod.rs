@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::own;
 use crate::trail::shown;
@@ -98,20 +98,13 @@ enum Command {
 }
 
 /// Refuses a suite where nothing of it is read.
-fn suitable(command: Option<&Command>) -> anyhow::Result<()> {
-    match command {
-        Some(Command::Contract(_) | Command::Observers(_)) => {
+fn suitable(command: Option<&str>) -> anyhow::Result<()> {
+    match command.filter(|name| help::WITHOUT_SUITE.contains(name)) {
+        None => Ok(()),
+        Some("contract" | "observers") => {
             bail!("this is judged from our own scenarios: leave --suite out")
         }
-        Some(
-            Command::Fetch(_)
-            | Command::Kernels(_)
-            | Command::Boot(_)
-            | Command::Hooks(_)
-            | Command::Model(_)
-            | Command::Monitor(_),
-        ) => bail!("this command reads no scenarios: leave --suite out"),
-        _ => Ok(()),
+        Some(_) => bail!("this command reads no scenarios: leave --suite out"),
     }
 }
 
@@ -134,6 +127,8 @@ pub fn main() -> ExitCode {
         return ExitCode::from(failure);
     }
     let matches = help::grouped(Cli::command()).try_get_matches();
+    let command = matches.as_ref().ok().and_then(ArgMatches::subcommand_name);
+    let command = command.map(ToOwned::to_owned);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| {
         // Nobody is left to hear of an output that cannot be written.
@@ -148,7 +143,7 @@ pub fn main() -> ExitCode {
     let bisecting = matches!(cli.command, Some(Command::BisectStep(_)));
     let failure = if bisecting { bisect_step::ABORT } else { 2 };
     let chosen = match cli.suite.as_deref() {
-        Some(suite) => suitable(cli.command.as_ref()).and_then(|()| own::choose(suite)),
+        Some(suite) => suitable(command.as_deref()).and_then(|()| own::choose(suite)),
         None => Ok(()),
     };
     let ignored = own::chosen().map_or(&[][..], |own| &own.ignored);
