@@ -146,6 +146,39 @@ impl Host {
     }
 }
 
+impl Host {
+    /// What is a module of the kernel and not at hand, with what to do about it; none where nothing is.
+    #[must_use]
+    pub fn missing_module(&self, facts: &KernelFacts<'_>) -> Option<String> {
+        match *self {
+            Host::Config(option) => {
+                let set = format!("{option}=m");
+                let is_module = facts.config?.lines().any(|line| line == set);
+                if !is_module || self.is_met(facts) == Some(true) {
+                    return None;
+                }
+                let module = MODULES.iter().find(|(known, _)| *known == option);
+                Some(match module {
+                    Some((_, name)) => format!(
+                        "{name} is a module of this kernel, and not there: build it (make modules), or say where \
+                         it is (--modules)"
+                    ),
+                    None => {
+                        format!(
+                            "{option} is a module of this kernel, which no guest has: build it in"
+                        )
+                    }
+                })
+            }
+            Host::Both(one, other) => one
+                .missing_module(facts)
+                .or_else(|| other.missing_module(facts)),
+            Host::From(_, option) => Host::Config(option).missing_module(facts),
+            _ => None,
+        }
+    }
+}
+
 /// The needs that a case file can name.
 pub const NAMED: &[(&str, Need)] = &[
     ("32-bit", needs::BITS_32),
@@ -187,6 +220,25 @@ mod tests {
         assert_eq!(met("CONFIG_OVERLAY_FS"), Some(true));
         assert_eq!(met("CONFIG_BINFMT_MISC"), Some(false));
         assert_eq!(met("CONFIG_B"), Some(false));
+    }
+
+    #[test]
+    fn a_module_that_is_not_there_is_told_from_an_option() {
+        let missing = |host: Host| {
+            host.missing_module(&KernelFacts {
+                release: "6.1.1",
+                config: Some("CONFIG_OVERLAY_FS=m\nCONFIG_BINFMT_MISC=m\nCONFIG_A=m\n"),
+                modules: &["overlay"],
+                lab: LabKind::Vm,
+                capabilities: 0,
+            })
+        };
+        assert_eq!(missing(Host::Config("CONFIG_OVERLAY_FS")), None);
+        assert_eq!(missing(Host::Config("CONFIG_B")), None);
+        let text = missing(Host::Config("CONFIG_BINFMT_MISC")).unwrap();
+        assert!(text.starts_with("binfmt_misc is a module") && text.contains("--modules"));
+        const BOTH: Host = Host::Both(&Host::Vm, &Host::Config("CONFIG_A"));
+        assert!(missing(BOTH).unwrap().ends_with("build it in"));
     }
 
     #[test]

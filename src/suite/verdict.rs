@@ -40,7 +40,14 @@ pub fn verdict<T>(
             };
             let known: Vec<_> = missing.iter().filter(|what| !is_open(what)).collect();
             match known == unmet {
-                true => Err((Outcome::Unsupported, format!("needs {what}"))),
+                true => {
+                    let of_need = |need: &&Need| missing.iter().any(|what| what == need.what);
+                    let unmet = needs.iter().filter(of_need);
+                    let modules = unmet.filter_map(|need| need.host.missing_module(facts));
+                    let reason = [format!("needs {what}")].into_iter().chain(modules);
+                    let reason = reason.collect::<Vec<_>>().join("; ");
+                    Err((Outcome::Unsupported, reason))
+                }
                 false => Err((
                     Outcome::Broken,
                     format!(
@@ -205,6 +212,16 @@ mod tests {
         assert_eq!(of("", &[kernel, setting]), Outcome::Unsupported);
         assert_eq!(of("CONFIG_A=y\n", &[kernel, setting]), Outcome::Broken);
         assert_eq!(of("", &[kernel]), Outcome::Broken);
+    }
+
+    #[test]
+    fn a_module_that_is_not_there_is_said() {
+        let missing = missing(NEEDS[1].what);
+        let (_, reason) = of(LabKind::Vm, Some("CONFIG_A=m\n"), missing).unwrap_err();
+        assert!(
+            reason.starts_with("needs A (CONFIG_A); CONFIG_A is a module"),
+            "{reason}"
+        );
     }
 
     #[test]
