@@ -49,6 +49,15 @@ pub(super) struct Seen<'a> {
     pub complaints: &'a [u8],
 }
 
+impl Seen<'_> {
+    /// Whether its guest ended the machine: QEMU, which restarts none, ends well then, as after a panic.
+    fn turned_off(&self, status: Option<ExitStatus>) -> bool {
+        self.reached
+            && status.is_some_and(|status| status.success())
+            && self.console.reason().is_none()
+    }
+}
+
 impl End {
     /// What it was, in words; `status` is that of QEMU where it ended by itself.
     pub(super) fn explain(self, seen: &Seen<'_>, status: Option<ExitStatus>) -> Breakdown {
@@ -86,6 +95,9 @@ impl End {
             End::Guest(reason) => reason,
             End::Hopeless => format!("the guest can go no further, {place}"),
             End::System(error) => format!("{error:#}{}", ended(status)),
+            End::Channel(LinkError::Closed) if seen.turned_off(status) => {
+                "the machine was turned off or restarted from inside".to_owned()
+            }
             End::Channel(LinkError::Closed) => format!("QEMU ended {place}{}", ended(status)),
             End::Channel(LinkError::Cut(bytes)) => format!(
                 "the record channel was cut in the middle of a record ({bytes} bytes of it came), \
@@ -127,4 +139,33 @@ fn indent(text: &str) -> String {
         .map(|line| format!("  {line}"))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a channel that is closed, with QEMU's status 0 and this on the console.
+    fn closed(reached: bool, said: &[u8]) -> String {
+        let mut console = Console::default();
+        console.feed(said);
+        let seen = Seen {
+            reached,
+            console: &console,
+            complaints: b"",
+        };
+        let end = End::Channel(LinkError::Closed);
+        end.explain(&seen, Some(ExitStatus::default())).to_string()
+    }
+
+    #[test]
+    fn who_turns_the_machine_off_is_told_so() {
+        let text = closed(true, b"reboot: Power down\n");
+        assert!(
+            text.starts_with("the machine was turned off or restarted"),
+            "{text}"
+        );
+        assert!(closed(false, b"").starts_with("QEMU ended before PID 1"));
+        assert!(closed(true, b"Kernel panic - not syncing: x\n").contains("QEMU ended"));
+    }
 }
