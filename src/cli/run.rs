@@ -250,7 +250,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .filter_map(|target| target.note.clone())
         .chain(suite.note.clone())
         .chain(views::left_out(&observe, &scenarios).filter(|_| !args.agent.is_there()))
-        .chain(views::hidden(&records, shown_views));
+        .chain(views::hidden(&records, shown_views))
+        .chain(parameters(&args.append, &records));
     let notes = notes.chain(match args.scenarios.is_empty() {
         true => forgotten(&scenarios)?,
         false => Vec::new(),
@@ -315,6 +316,14 @@ pub fn required() -> Result<bool> {
         Some(value) if value == "all" => Ok(true),
         Some(value) => bail!("EXETRAIL_REQUIRE={value:?} is unknown: it is all, or not set"),
     }
+}
+
+/// Names the parameters that the user gave where something was not seen, or not as accepted: they may be why (lockdown, audit=0).
+fn parameters(given: &str, records: &[Record]) -> Option<String> {
+    let calls = |record: &Record| record.outcome().badness() >= Outcome::Unsupported.badness();
+    (!given.is_empty() && records.iter().any(calls)).then(|| {
+        format!("the kernels had --append '{given}', which may be why something is not as it was")
+    })
 }
 
 /// Snapshots of a user's suite whose case is gone, told of when all of it was run.
@@ -474,6 +483,16 @@ pub fn status(records: &[Record], not_run: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_are_named_where_something_is_not_as_it_was() {
+        use crate::view::tests::record;
+        let said = |given, outcome| parameters(given, &[record("start/a", "6.1", outcome)]);
+        let text = said("audit=0", Outcome::Broken).unwrap();
+        assert!(text.contains("--append 'audit=0'"), "{text}");
+        assert_eq!(said("audit=0", Outcome::Same), None);
+        assert_eq!(said("", Outcome::Broken), None);
+    }
 
     #[test]
     fn kernels_of_a_suite_are_for_who_names_none() {
