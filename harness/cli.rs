@@ -381,7 +381,7 @@ fn a_kernel_that_the_table_of_observers_lacks_is_named_with_the_way_to_see_it() 
     let command = exetrail(&["observers", "-k", "4.19"], Path::new(ROOT), cache.path());
     fails(
         command,
-        &["the table has no kernel 4.19", "exetrail run -k 4.19"],
+        &["the table has no kernel 4.19", "-k PATH-OF-ITS-IMAGE"],
     );
 }
 

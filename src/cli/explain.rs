@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::live;
+use super::output::written;
+use super::{live, views};
 use crate::project::{Project, speaks_of};
 use crate::scenario::{Registered, select};
 use crate::suite::{ReadyKernel, Wanted};
@@ -73,8 +74,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
                 format!("not told: {reason}\n")
             }
         };
-        writeln!(out, "{gap}{heading}\n\n{}", text.trim_end())
-            .context("failed to write the output")?;
+        written(writeln!(out, "{gap}{heading}\n\n{}", text.trim_end()))?;
     }
     Ok(ExitCode::from(if untold { 2 } else { 0 }))
 }
@@ -99,7 +99,7 @@ fn accepted(
     let Some((_, text)) = lineage.at(id, &files) else {
         let why = match view.applies(scenario) {
             true => format!("no snapshot of its {} applies to {id}", view.name()),
-            false => format!("only {} have {}", view.whom(), view.name()),
+            false => views::lacks(view, scenario),
         };
         return Ok(Err(why));
     };
@@ -125,7 +125,7 @@ fn seen(
         let story = body.and_then(|body| view.explain(body, length));
         story.ok_or_else(|| match view.applies(scenario) {
             true => live::why(record, view.name()),
-            false => format!("only {} have {}", view.whom(), view.name()),
+            false => views::lacks(view, scenario),
         })
     };
     Ok(scenarios.iter().map(story).collect())

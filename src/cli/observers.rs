@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -112,10 +113,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         match id.filter(|id| project.table.find(id).is_some()) {
             Some(id) => kernels.push(id),
             None if word == "all" => {}
-            None => bail!(
-                "the table has no kernel {word}: `exetrail run -k {word} --format json` shows what \
-                 the observers report there"
-            ),
+            None => bail!(not_of_table(word, &project.table.ids())),
         }
     }
     if let Some(tools) = &tools {
@@ -149,6 +147,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     write!(out, "{text}").context("failed to write the output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said of a kernel that has no snapshots: how to see what is reported on it.
+fn not_of_table(word: &str, ids: &str) -> String {
+    let path = match Path::new(word).exists() {
+        true => word,
+        false => "PATH-OF-ITS-IMAGE",
+    };
+    format!(
+        "the table has no kernel {word}, it has {ids}: `exetrail run start container lies -k {path} --observe all \
+         --format json` shows what the observers report on another one"
+    )
 }
 
 /// The observers of these rows that this build cannot arm.
@@ -326,7 +336,7 @@ pub fn family() -> Result<Vec<&'static Registered>> {
 mod tests {
     use clap::Parser as _;
 
-    use super::{Args, is_meant};
+    use super::{Args, is_meant, not_of_table};
 
     #[derive(Debug, clap::Parser)]
     struct Command {
@@ -338,6 +348,13 @@ mod tests {
     fn kernels_are_listed_as_in_every_other_command() {
         let command = Command::parse_from(["observers", "-k", "6.1,6.12"]);
         assert_eq!(command.args.kernels, ["6.1", "6.12"]);
+    }
+
+    #[test]
+    fn a_kernel_that_is_not_of_the_table_is_run_by_its_path() {
+        let of = |word: &str| not_of_table(word, "6.12");
+        assert!(of("6.13").contains("-k PATH-OF-ITS-IMAGE --observe all"));
+        assert!(of("/proc").contains("-k /proc --observe all"));
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Standard output whose reader may have seen enough: `exetrail list | head`.
+//!
+//! The exit status is what it would have been, as with ripgrep; `boot` alone passes on what its command would have got.
+//! A descriptor that was closed before (`>&-`) is `/dev/null` by then, as with git (Rust opens it at the start).
 
 use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd;

@@ -7,7 +7,7 @@ use crate::diff::all;
 use crate::scenario::Registered;
 use crate::suite::{ALL, Asked, asked_by_environment, observed};
 use crate::trail::Outcome;
-use crate::view::{Colour, Paint, Record, VIEWS, ViewName, ViewSeen};
+use crate::view::{AnyView, Colour, Paint, Record, VIEWS, ViewName, ViewSeen};
 
 /// Reads the name of a view; help lists them all.
 pub fn names() -> impl TypedValueParser<Value = ViewName> {
@@ -50,13 +50,26 @@ pub fn check(shown: &[ViewName], observed: &[ViewName], scenarios: &[&Registered
         }
         let Some(view) = name.view() else { continue };
         if !scenarios.iter().any(|scenario| view.applies(scenario)) {
+            let why = scenarios.first().map(|scenario| lacks(view, scenario));
             bail!(
-                "none of these scenarios has the view {name}: it is of {}",
-                view.whom()
+                "none of these scenarios has the view {name}: {}",
+                why.unwrap_or_default()
             );
         }
     }
     Ok(())
+}
+
+/// Why a scenario does not have a view.
+#[must_use]
+pub fn lacks(view: &dyn AnyView, scenario: &Registered) -> String {
+    match scenario.case.is_some_and(|case| case.deny.is_some()) {
+        true => format!(
+            "a case that denies something (`deny`) has no {}: each is of one exec",
+            view.name()
+        ),
+        false => format!("only {} have {}", view.whom(), view.name()),
+    }
 }
 
 /// A note on the views that apply to some of these scenarios and were not observed.
@@ -168,6 +181,15 @@ mod tests {
             error.to_string().contains("of the families start"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_case_that_denies_has_no_stages_for_that_reason() {
+        let mut case = crate::cases::of(0);
+        case.deny = Some(crate::case::Deny::Each);
+        let scenario = crate::own::register("a", case).unwrap();
+        let error = check(&[STAGES], &[TRAIL, STAGES], &[scenario]).unwrap_err();
+        assert!(error.to_string().contains("a case that denies"), "{error}");
     }
 
     #[test]

@@ -71,6 +71,9 @@ impl Wanted {
             return ReadyKernel::at_path(Path::new(word), &project.table.modules, modules)
                 .map(Wanted::Ready);
         }
+        if word.contains(',') {
+            bail!("{word:?} is no kernel: one alone is taken here");
+        }
         bail!(
             "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage, a \
              vmlinux, a kernel build tree or a Debian package, or native for the running kernel",
