@@ -296,6 +296,17 @@ fn a_call_without_a_specification_is_answered_with_those_that_have_one() {
 }
 
 #[test]
+fn what_nobody_reads_ends_with_its_own_status() {
+    let cache = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    // It has no stages, so that there is nothing to tell.
+    let mut command = exetrail(&["explain", "deny/script"], Path::new(ROOT), cache.path());
+    let status = command.stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
 fn what_reads_no_cases_takes_no_suite() {
     let (cache, suite) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::create_dir(suite.path().join("cases")).unwrap();

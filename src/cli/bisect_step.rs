@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use super::live;
+use super::output::written;
 use crate::arch::QEMU;
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
@@ -127,16 +128,17 @@ fn one(
         };
         let comparison = Comparison::new(name, (old, expected), (new, trail));
         if comparison.is_different() {
-            write!(out, "{}", comparison.show(Form::Text))?;
+            written(write!(out, "{}", comparison.show(Form::Text)))?;
             return Ok(Verdict::Changed);
         }
-        writeln!(out, "{name}: same")?;
+        written(writeln!(out, "{name}: same"))?;
         return Ok(Verdict::Same);
     }
     let seen = record.of(TRAIL).context("a record without a trail")?;
     let reason = seen.reason.as_deref().unwrap_or("no reason was given");
     if seen.outcome == Outcome::Unsupported || seen.went_with_its_guest() {
-        writeln!(out, "{name}: {} cannot tell: {reason}", target.release)?;
+        let release = &target.release;
+        written(writeln!(out, "{name}: {release} cannot tell: {reason}"))?;
         return Ok(Verdict::CannotTell);
     }
     bail!("{name} failed on {}: {reason}", target.release)

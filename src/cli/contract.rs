@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use super::live;
+use super::output::written;
 use crate::citation;
 use crate::contract::{self, Column, Table, all_known, specifications};
 use crate::project::Project;
@@ -55,7 +56,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         Form::Markdown => page(&table),
     };
     let mut out = std::io::stdout().lock();
-    write!(out, "{text}").context("failed to write the output")?;
+    written(write!(out, "{text}"))?;
     let silent = silent(&columns, &booted);
     for kernel in &silent {
         tell!("error: nothing was seen on {kernel}");

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use comfy_table::{Cell, Table, TableStyle};
 
+use super::output::written;
 use super::{INTERRUPTED, live, run};
 use crate::cases::kept::Kept;
-use crate::model::differences;
+use crate::model::differences::{self, Difference};
 use crate::model::reach::{Reach, Rule};
 use crate::project::Project;
 use crate::suite::{Cases, Options, ReadyKernel, Stop, Tally};
@@ -42,7 +43,8 @@ pub struct Args {
     /// Show the case of the first seed as a case file of a suite (docs/suites.md), and execute nothing
     #[arg(long)]
     show: bool,
-    /// Print which rule of the model, and which difference between kernels, was reached how often
+    /// Print how often each rule of the model was applied, and how often a kernel was asked that does, or does not do,
+    /// what differs between kernels
     #[arg(long)]
     reach: bool,
     /// Write what the model was told and what was seen to DIRECTORY, a file for each kernel, to be judged
@@ -102,25 +104,27 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             tallies[place] = tally;
         },
     );
-    let mut out = std::io::stdout().lock();
+    let mut text = String::new();
     for (target, tally) in targets.iter().zip(&tallies) {
         for note in &tally.notes {
             tell!("note: {note}");
         }
         for line in tally.complaints().lines() {
-            writeln!(out, "{}: {line}", target.label())?;
+            text += &format!("{}: {line}\n", target.label());
         }
     }
     if args.reach {
-        writeln!(out, "{}", reached(&tallies))?;
+        text += &format!("{}\n", reached(&tallies));
     }
-    writeln!(out, "{}", table(&targets, &tallies))?;
+    text += &format!("{}\n", table(&targets, &tallies));
+    let shown = written(std::io::stdout().write_all(text.as_bytes()));
     if let Some(directory) = &args.keep {
         for (target, tally) in targets.iter().zip(&tallies) {
             let file = directory.join(format!("{}.xz", target.label()));
             keep(&file, &tally.kept)?;
         }
     }
+    shown?;
     if stop.is_asked_for() {
         tell!("interrupted: not all cases were played");
         return Ok(ExitCode::from(INTERRUPTED));
@@ -152,18 +156,36 @@ fn reached(tallies: &[Tally]) -> Table {
         .collect();
     for difference in &differences::ALL {
         let [has, lacks] = [true, false].map(|is_in| all.difference(difference, is_in));
-        let since = difference.since.first().copied().unwrap_or_default();
-        rows.push((has, format!("from {since} on"), difference.what));
-        rows.push((lacks, format!("not from {since} on"), difference.what));
+        rows.push((has, kernels(difference, true), difference.what));
+        rows.push((lacks, kernels(difference, false), difference.what));
     }
     rows.sort_by_key(|(count, ..)| *count != 0);
     let mut table = Table::new();
     table.load_style(TableStyle::new());
-    table.set_header(["reached", "rule", "what it says"]);
+    table.set_header([
+        "how often",
+        "rule, or kernels",
+        "what it says, or what they do",
+    ]);
     for (count, rule, words) in rows {
         table.add_row([count.to_string(), rule, words.to_owned()]);
     }
     table
+}
+
+/// The kernels that do what a difference says, or those that do not.
+fn kernels(difference: &Difference, is_in: bool) -> String {
+    let (since, backports) = difference.since.split_first().unwrap_or((&"", &[]));
+    let backports = match backports {
+        [] => String::new(),
+        backports => format!(", and {} on", backports.join(", ")),
+    };
+    match (difference.until, is_in) {
+        (None, true) => format!("do: {since} on{backports}"),
+        (None, false) => format!("do not: before {since}"),
+        (Some(until), true) => format!("do: {since} on{backports}, before {until}"),
+        (Some(until), false) => format!("do not: before {since}, or {until} on"),
+    }
 }
 
 fn table(targets: &[ReadyKernel], tallies: &[Tally]) -> Table {
@@ -204,6 +226,23 @@ fn table(targets: &[ReadyKernel], tallies: &[Tally]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_told_by_the_kernels_on_both_of_its_sides() {
+        let both = |difference| [true, false].map(|is_in| kernels(difference, is_in));
+        assert_eq!(
+            both(&differences::OPENS_FIRST),
+            ["do: 6.8 on", "do not: before 6.8"]
+        );
+        assert_eq!(
+            both(&differences::COMM_OF_FILE)[0],
+            "do: 6.14 on, and 6.12.14, 6.1.129 on"
+        );
+        assert_eq!(
+            both(&differences::LISTENER_WAITS_FOR_ITSELF),
+            ["do: 6.14 on, before 7.3", "do not: before 6.14, or 7.3 on"]
+        );
+    }
 
     #[test]
     fn where_nothing_was_played_what_was_kept_stays() {
