@@ -70,6 +70,17 @@ mod tests {
     }
 
     #[test]
+    fn the_letters_of_a_table_have_a_legend() {
+        let of = |comms: [&str; 2]| {
+            let records = [record("6.1", comms[0]), record("6.12", comms[1])];
+            page(&records, &[chapter()], "test").unwrap()
+        };
+        let legend = "In a row the same letter is the same trail.";
+        assert!(of(["a", "b"]).contains(legend));
+        assert!(!of(["a", "a"]).contains(legend));
+    }
+
+    #[test]
     fn text_from_outside_is_escaped_in_the_page() {
         let chapter = Chapter {
             summary: "<script>alert(1)</script>".into(),
