@@ -479,6 +479,29 @@ fn a_root_that_leads_out_or_has_devices_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn what_a_root_lacks_for_the_program_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("root")).unwrap();
+    fs::write(dir.path().join("root/run"), "#!/bin/none\r\n").unwrap();
+    let words = [
+        "try",
+        "--root",
+        "root",
+        "--mount",
+        "bind:/opt",
+        "-k",
+        "none",
+    ];
+    let arguments = [&words[..], &["--", "/run"]].concat();
+    let command = exetrail(&arguments, dir.path(), &dir.path().join("cache"));
+    let idle = "--mount bind:/opt changes nothing for the program";
+    fails(
+        command,
+        &["/run needs /bin/none\\x0d, which is not there", idle],
+    );
+}
+
+#[test]
 fn a_root_without_the_program_is_named_before_anything_boots() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("root")).unwrap();

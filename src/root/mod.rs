@@ -5,6 +5,8 @@ mod closure;
 mod host;
 mod image;
 mod packages;
+mod places;
+mod search;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,8 +17,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
-pub use closure::{Closure, Foreign, Missing, search};
+pub use closure::{Closure, Foreign};
 pub use host::Added;
+pub use places::{Host, Within};
+pub use search::{Caller, Missing, search};
 
 use crate::fetch::{Work, own, put_in_place};
 use crate::files;

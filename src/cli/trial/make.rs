@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Args;
+use super::reach::{self, Found};
 use crate::case::{Case, CaseMount, Deny, Fd, Kind, MOUNT_OPTIONS, Open, Registered, Then, Way};
 use crate::project::Project;
-use crate::root::{Added, Built, Closure, Foreign, Root, search};
+use crate::root::{Added, Built, Caller, Closure, Foreign, Host, Root, search};
 use crate::trail::printable;
-use crate::vm::tree::{Entry, Tree};
+use crate::vm::tree::Tree;
 
 /// The descriptor of `--fd`.
 const FD: i32 = 5;
@@ -44,35 +45,11 @@ pub struct Ready {
 ///
 /// What the user names is not there, is for another machine, or says what cannot be.
 pub fn make(args: &Args, project: &Project) -> Result<Ready> {
-    let here = std::env::current_dir().context("failed to find the working directory")?;
-    let (program, arguments) = args.command.split_first().context("there is no program")?;
-    let mut case = Case {
-        summary: printable(args.command.join(" ").as_bytes()),
-        ..Case::default()
+    let (case, mut wanted) = asked(args)?;
+    let caller = Caller {
+        directory: case.exec.directory.clone(),
+        environment: case.exec.environment.clone(),
     };
-    case.exec.arguments = arguments.to_vec();
-    case.deadline = args.deadline;
-    case.exec.directory.clone_from(&args.cwd);
-    let mut wanted = Vec::new();
-    match (&args.root, &args.fd) {
-        (None, None) => {
-            let found = find(program)?;
-            if !program.starts_with('/') && program.contains('/') && args.cwd.is_none() {
-                case.exec.directory = Some(text(&here)?);
-            }
-            case.exec.path = match program.contains('/') {
-                true => program.clone(),
-                false => text(&found)?,
-            };
-            wanted.push((found, "the program"));
-        }
-        _ => case.exec.path.clone_from(program),
-    }
-    if case.exec.path != *program {
-        case.exec.argv0 = Some(program.clone());
-    }
-    call(args, &mut case)?;
-    surroundings(args, &mut case)?;
     let foreign = match args.binfmt.is_empty() {
         true => Foreign::Refused,
         false => Foreign::Taken,
@@ -81,50 +58,34 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
         Some(path) => Root::of_image(path)?,
         None => Root::default(),
     };
-    if args.root.is_none() {
-        let fd = args.fd.as_ref().map(std::path::absolute).transpose()?;
-        match fd {
-            Some(path) if path.is_file() => wanted.push((path, "the descriptor")),
-            Some(path) if path.join(program).is_file() => {
-                wanted.push((path.join(program), "the program, from the descriptor"));
+    let libraries = preloaded(args)?;
+    let along = match args.root {
+        Some(_) => {
+            let added = libraries.iter().chain(&args.add);
+            added.into_iter().try_for_each(|added| root.add(added))?;
+            None
+        }
+        None => {
+            let names = libraries.iter();
+            wanted.extend(names.map(|added| (PathBuf::from(&added.guest), "--preload")));
+            wanted.extend(beside(args, &case)?);
+            if let Some(directory) = &case.exec.directory {
+                root.directory(directory);
             }
-            _ => {}
+            Some(along(&mut root, args, (&caller, foreign), wanted)?)
         }
-        let interpreters = case
-            .formats
-            .iter()
-            .filter_map(|format| format.rule.split(':').nth(4));
-        let interpreters = interpreters
-            .map(PathBuf::from)
-            .filter(|path| path.is_file());
-        wanted.extend(interpreters.map(|path| (path, "interpreter of --binfmt")));
-        if let Some(directory) = &case.exec.directory {
-            root.directory(directory);
-        }
-    }
-    let libraries = args
-        .preload
-        .iter()
-        .map(|path| Ok((std::path::absolute(path)?, "--preload")));
-    wanted.extend(libraries.collect::<Result<Vec<_>>>()?);
-    // A program at its own place takes along what it needs.
-    let programs = |added: &&Added| added.own && added.host.is_file() && args.root.is_none();
-    let (programs, others): (Vec<_>, Vec<_>) = args.add.iter().partition(programs);
-    wanted.extend(
-        programs
-            .iter()
-            .map(|added| (PathBuf::from(&added.guest), "--add")),
-    );
-    along(&mut root, foreign, &wanted, args)?;
-    // After those, whose symlinks of directories they may lead through.
-    others.into_iter().try_for_each(|added| root.add(added))?;
+    };
     let Built { archive, tree } = root.build(&project.cache)?;
-    opened(&case, &tree)?;
-    if let (Some(directory), None, None) = (&args.cwd, &args.root, &args.fd) {
-        reached(program, directory, &case, &tree)?;
-    }
-    if args.root.is_some() {
-        inside(&case, &tree)?;
+    reach::opened(&case, &tree)?;
+    let found = match along {
+        Some(found) => {
+            reach::reached(args, &case, &tree)?;
+            Some(found)
+        }
+        None => reach::inside(&case, &tree, &caller, foreign)?,
+    };
+    if let Some(found) = found {
+        found.warn(&case, &tree);
     }
     let known: Vec<_> = crate::need::NAMED.iter().map(|(name, _)| *name).collect();
     if let Err(problem) = case.check(&known) {
@@ -135,6 +96,108 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
         archive,
         tree,
     })
+}
+
+/// Files that go along, and why.
+type Wanted = Vec<(PathBuf, &'static str)>;
+
+/// The case that the arguments ask for, and its program where that is one of this host.
+fn asked(args: &Args) -> Result<(Case, Wanted)> {
+    let here = std::env::current_dir().context("failed to find the working directory")?;
+    let (program, arguments) = args.command.split_first().context("there is no program")?;
+    let mut case = Case {
+        summary: printable(args.command.join(" ").as_bytes()),
+        ..Case::default()
+    };
+    case.exec.arguments = arguments.to_vec();
+    case.deadline = args.deadline;
+    case.exec.directory.clone_from(&args.cwd);
+    let mut wanted = Wanted::new();
+    match (&args.root, &args.fd) {
+        (None, None) => {
+            let found = find(program)?;
+            if !program.starts_with('/') && program.contains('/') && args.cwd.is_none() {
+                case.exec.directory = Some(text(&here, "the working directory")?);
+            }
+            case.exec.path = match program.contains('/') {
+                true => program.clone(),
+                false => text(&found, "the program")?,
+            };
+            wanted.push((found, "the program"));
+        }
+        _ => case.exec.path.clone_from(program),
+    }
+    if case.exec.path != *program {
+        case.exec.argv0 = Some(program.clone());
+    }
+    call(args, &mut case)?;
+    surroundings(args, &mut case)?;
+    Ok((case, wanted))
+}
+
+/// The libraries of `--preload`, at their own places.
+fn preloaded(args: &Args) -> Result<Vec<Added>> {
+    let own = |path: &PathBuf| {
+        let guest = std::path::absolute(path)?;
+        Ok(Added {
+            host: guest.canonicalize()?,
+            guest: text(&guest, "--preload")?,
+            own: true,
+        })
+    };
+    args.preload.iter().map(own).collect()
+}
+
+/// What goes along beside the program: what a descriptor is opened on, and interpreters of formats.
+fn beside(args: &Args, case: &Case) -> Result<Wanted> {
+    let mut wanted = Wanted::new();
+    let fd = args.fd.as_ref().map(std::path::absolute).transpose()?;
+    match fd {
+        Some(path) if path.is_file() => wanted.push((path, "the descriptor")),
+        Some(path) if path.join(&case.exec.path).is_file() => {
+            let program = path.join(&case.exec.path);
+            wanted.push((program, "the program, from the descriptor"));
+        }
+        _ => {}
+    }
+    let rules = case.formats.iter();
+    let interpreters = rules.filter_map(|format| format.rule.split(':').nth(4));
+    let interpreters = interpreters
+        .map(PathBuf::from)
+        .filter(|path| path.is_file());
+    wanted.extend(interpreters.map(|path| (path, "interpreter of --binfmt")));
+    Ok(wanted)
+}
+
+/// Puts what is wanted into a root, with what it needs, and what is added.
+fn along(
+    root: &mut Root,
+    args: &Args,
+    (caller, foreign): (&Caller, Foreign),
+    mut wanted: Wanted,
+) -> Result<Found> {
+    // A program at its own place takes along what it needs.
+    let programs = |added: &&Added| added.own && added.host.is_file();
+    let (programs, others): (Vec<_>, Vec<_>) = args.add.iter().partition(programs);
+    let programs = programs.iter();
+    wanted.extend(programs.map(|added| (PathBuf::from(&added.guest), "--add")));
+    let mut host = Host {
+        root,
+        added: &others,
+    };
+    let mut closure = Closure::new(&mut host, caller, foreign);
+    for (path, why) in &wanted {
+        closure.add(path, why)?;
+    }
+    if args.verbose {
+        for (path, why) in &closure.taken {
+            tell!("{}: {why}", path.display());
+        }
+    }
+    let found = Found::of(closure);
+    // After those, whose symlinks of directories they may lead through.
+    others.into_iter().try_for_each(|added| root.add(added))?;
+    Ok(found)
 }
 
 /// The option that says what a case has at this key.
@@ -156,26 +219,6 @@ fn option(key: &str) -> &str {
     found.map_or(key, |(_, option)| option)
 }
 
-fn along(root: &mut Root, foreign: Foreign, wanted: &[(PathBuf, &str)], args: &Args) -> Result<()> {
-    let mut closure = Closure::new(root, foreign);
-    for (path, why) in wanted {
-        closure.add(path, why)?;
-    }
-    if args.verbose {
-        for (path, why) in &closure.taken {
-            tell!("{}: {why}", path.display());
-        }
-    }
-    for missing in &closure.missing {
-        let by = missing.by.display();
-        tell!(
-            "warning: {by} needs {}, which is not here and does not go along",
-            missing.what
-        );
-    }
-    Ok(())
-}
-
 /// A program as a shell finds it, as an absolute path.
 fn find(program: &str) -> Result<PathBuf> {
     if program.contains('/') {
@@ -194,10 +237,13 @@ fn find(program: &str) -> Result<PathBuf> {
     })
 }
 
-fn text(path: &Path) -> Result<String> {
+/// A path as text, which all names of a guest are.
+fn text(path: &Path, whose: &str) -> Result<String> {
     let text = path.to_str();
     Ok(text
-        .with_context(|| format!("{path:?} is no UTF-8"))?
+        .with_context(|| {
+            format!("{whose}: {path:?} is no UTF-8, which all names of a guest are: give it another name here")
+        })?
         .to_owned())
 }
 
@@ -218,7 +264,7 @@ fn call(args: &Args, case: &mut Case) -> Result<()> {
         );
         let path = match args.root.is_some() {
             true => path.clone(),
-            false => text(&std::path::absolute(path)?)?,
+            false => text(&std::path::absolute(path)?, "--fd")?,
         };
         case.exec.fd = Some(Fd {
             number: FD,
@@ -266,7 +312,7 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
                     path.display()
                 );
             }
-            text(&std::path::absolute(path)?)
+            text(&std::path::absolute(path)?, "--preload")
         });
         let list = paths.collect::<Result<Vec<_>>>()?.join(" ");
         case.exec.environment.insert("LD_PRELOAD".to_owned(), list);
@@ -275,7 +321,8 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
         case.formats.push(format(rule)?);
     }
     for word in &args.mount {
-        case.mounts.push(mount(word, &place(args, case)?)?);
+        let one = mount(word, || place(args, case))?;
+        case.mounts.push(one);
         case.needs.extend(
             (case.mounts.last().map(|one| one.kind) == Some(Kind::Overlay))
                 .then(|| "overlay".to_owned()),
@@ -315,7 +362,7 @@ fn place(args: &Args, case: &Case) -> Result<String> {
     };
     let parent = path.parent().filter(|parent| *parent != Path::new("/"));
     match parent {
-        Some(parent) => text(parent),
+        Some(parent) => text(parent, "--mount"),
         None => bail!(
             "--mount {}: say where, the program is in /",
             args.mount.join(" ")
@@ -338,100 +385,36 @@ fn format(rule: &str) -> Result<Registered> {
     })
 }
 
-fn mount(word: &str, place: &str) -> Result<CaseMount> {
+/// A mount where its word says, or else in that place.
+fn mount(word: &str, place: impl FnOnce() -> Result<String>) -> Result<CaseMount> {
     let mut words = word.split(':');
     let kind = match words.next() {
         Some("overlay") => Kind::Overlay,
         Some("bind") => Kind::Bind,
         _ => bail!("--mount {word:?}: there are overlay and bind"),
     };
-    let mut one = CaseMount {
-        kind,
-        at: place.to_owned(),
-        from: None,
-        options: Vec::new(),
-    };
+    let mut at = None;
+    let mut options = Vec::new();
     for word in words {
         match word.starts_with('/') {
-            true => word.clone_into(&mut one.at),
+            true => at = Some(word.to_owned()),
             false => {
                 ensure!(
                     MOUNT_OPTIONS.contains(&word),
                     "--mount: there is no option {word:?}: {}",
                     MOUNT_OPTIONS.join(", ")
                 );
-                one.options.push(word.to_owned());
+                options.push(word.to_owned());
             }
         }
     }
-    one.from = Some(one.at.clone());
-    Ok(one)
-}
-
-/// Looks, before anything boots, whether the guest has what `--fd` opens.
-fn opened(case: &Case, tree: &Tree) -> Result<()> {
-    let Some(Fd { path, .. }) = &case.exec.fd else {
-        return Ok(());
-    };
-    // What the kernel has there is not the root's.
-    let kernels = ["/dev", "/proc", "/sys"]
-        .iter()
-        .any(|own| path.starts_with(own));
-    ensure!(
-        kernels || tree.resolve(path).is_some(),
-        "the guest has no {path}, which --fd opens"
-    );
-    Ok(())
-}
-
-/// Looks, before anything boots, whether a program that is named from the working directory is there.
-fn reached(program: &str, directory: &str, case: &Case, tree: &Tree) -> Result<()> {
-    let path = Path::new(directory).join(case.exec.path.trim_start_matches("./"));
-    let found = path.to_str().and_then(|path| tree.resolve(path));
-    ensure!(
-        found.is_some(),
-        "{program} is a path from --cwd {directory}, and the guest has no {}: name the program by its whole path",
-        path.display()
-    );
-    Ok(())
-}
-
-/// Looks, before anything boots, whether a root has the program and its loader.
-fn inside(case: &Case, tree: &Tree) -> Result<()> {
-    if case.exec.fd.is_some() {
-        return Ok(());
-    }
-    let path = match (case.exec.path.starts_with('/'), &case.exec.directory) {
-        (true, _) => case.exec.path.clone(),
-        (false, directory) => {
-            ensure!(
-                case.exec.path.contains('/'),
-                "{} is looked for nowhere: name it by its path in the root",
-                case.exec.path
-            );
-            format!("{}/{}", directory.as_deref().unwrap_or("/"), case.exec.path)
-        }
-    };
-    let found = tree.resolve(&path).and_then(|place| tree.get(&place));
-    let Some(Entry::File { bytes, .. }) = found else {
-        bail!("the root has no file {path}");
-    };
-    let needed = match bytes.strip_prefix(b"#!") {
-        Some(line) => {
-            let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let line = String::from_utf8_lossy(line).into_owned();
-            line.split_ascii_whitespace().next().map(ToOwned::to_owned)
-        }
-        None => goblin::elf::Elf::parse(bytes)
-            .ok()
-            .and_then(|elf| elf.interpreter.map(ToOwned::to_owned)),
-    };
-    if let Some(needed) = needed
-        && tree.resolve(&needed).is_none()
-    {
-        tell!("warning: {path} needs the interpreter {needed}, which the root does not have");
-    }
-    Ok(())
+    let at = at.map_or_else(place, Ok)?;
+    Ok(CaseMount {
+        kind,
+        from: Some(at.clone()),
+        at,
+        options,
+    })
 }
 
 #[cfg(test)]
@@ -455,39 +438,6 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_of_what_the_guest_does_not_have_is_an_error() {
-        let of = |path: &str| {
-            let mut case = Case::default();
-            case.exec.fd = Some(Fd {
-                number: FD,
-                path: path.to_owned(),
-                flags: Vec::new(),
-                memory: false,
-                then: Then::Kept,
-            });
-            opened(&case, &Tree::default())
-        };
-        assert!(of("/proc/self/exe").is_ok());
-        let error = of("/srv/x").unwrap_err().to_string();
-        assert_eq!(error, "the guest has no /srv/x, which --fd opens");
-    }
-
-    #[test]
-    fn a_program_that_the_working_directory_does_not_have_is_an_error() {
-        let of = |path: &str| {
-            let mut case = Case::default();
-            path.clone_into(&mut case.exec.path);
-            reached(path, "/", &case, &Tree::default())
-        };
-        assert!(of("/").is_ok());
-        let error = of("./agent").unwrap_err().to_string();
-        assert!(
-            error.starts_with("./agent is a path from --cwd /, and the guest has no /agent:"),
-            "{error}"
-        );
-    }
-
-    #[test]
     fn what_cannot_be_is_told_of_its_option() {
         assert_eq!(option("exec.directory"), "--cwd");
         assert_eq!(option("binfmt.0.rule"), "--binfmt");
@@ -497,12 +447,14 @@ mod tests {
 
     #[test]
     fn a_mount_is_at_the_programs_directory_unless_another_is_given() {
-        let found = mount("overlay:noexec", "/srv").unwrap();
+        let in_srv = || Ok("/srv".to_owned());
+        let found = mount("overlay:noexec", in_srv).unwrap();
         assert_eq!(
             (found.at.as_str(), found.options),
             ("/srv", vec!["noexec".to_owned()])
         );
-        assert_eq!(mount("bind:/opt", "/srv").unwrap().at, "/opt");
-        assert!(mount("squashfs", "/srv").is_err());
+        let nowhere = || bail!("the program is in /");
+        assert_eq!(mount("bind:/opt", nowhere).unwrap().at, "/opt");
+        assert!(mount("bind", nowhere).is_err() && mount("squashfs", in_srv).is_err());
     }
 }

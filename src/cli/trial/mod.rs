@@ -1,6 +1,7 @@
 //! `exetrail try`: a program of the user's, as it stands here, on other kernels.
 
 mod make;
+mod reach;
 mod save;
 mod show;
 mod verdict;
