@@ -1,7 +1,7 @@
 //! A suite of the user's own: a directory with `exetrail.toml` and case files, chosen once a process by
 //! `--suite`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::bound;
 use crate::case::{self, Case, Content, Problem};
 use crate::files;
 use crate::need::NAMED;
-use crate::root::{LIMIT, Root};
+use crate::root::{Foreign, LIMIT, Root};
 use crate::scenario::{Registered, Scenario, use_instead};
 use crate::trail::{is_visible, printable};
 use crate::view::VIEWS;
@@ -108,23 +108,32 @@ impl Own {
     /// What the guests of its cases carry, by their names, or why one cannot be run: others can.
     pub fn loads(&self, cache: &Path) -> BTreeMap<String, Result<Load, String>> {
         let mut loads = BTreeMap::new();
+        let mut told = BTreeSet::new();
         for registered in &self.scenarios {
             let Some(case) = registered.case else {
                 continue;
             };
-            let load = self.load(case, cache);
+            let load = self.load(case, cache, &mut told);
             let load = load.map_err(|error| format!("its guest cannot be made: {error:#}"));
             loads.insert(registered.name.to_owned(), load);
         }
         loads
     }
 
-    fn load(&self, case: &Case, cache: &Path) -> Result<Load> {
+    /// What a case's guest carries; `told` are the roots that something was said of.
+    fn load(&self, case: &Case, cache: &Path, told: &mut BTreeSet<String>) -> Result<Load> {
         let root = case.root.as_ref().or(self.settings.root.as_ref());
         let mut load = match root.filter(|_| case.parts.is_empty()) {
             Some(root) => {
-                let root = Root::of_image(&self.directory.join(root))?;
-                Load::own(root.build(cache)?.archive)
+                let foreign = match case.formats.is_empty() {
+                    true => Foreign::Refused,
+                    false => Foreign::Taken,
+                };
+                let built = Root::of_image(&self.directory.join(root), foreign)?.build(cache)?;
+                if told.insert(root.clone()) {
+                    built.warn();
+                }
+                Load::own(built.archive)
             }
             None => Load::with(case.parts.iter().map(String::as_str)),
         };

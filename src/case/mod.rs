@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::{MOUNT_OPTIONS, Problem};
-pub use names::{capability, errno, file_capability, flag, limit};
+pub use names::{CAPABILITIES, capability, errno, file_capability, flag, limit};
 pub use text::{locate, print, read, refused};
 
 use crate::elf::Flaw;

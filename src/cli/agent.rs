@@ -167,6 +167,8 @@ impl AgentArgs {
             };
             path.extend(place.map(|place| place.to_string_lossy().into_owned()));
         }
+        let built = root.build(&project.cache)?;
+        built.warn();
         Ok(Some(Brought {
             agent: wire::AgentCommand {
                 command,
@@ -175,7 +177,7 @@ impl AgentArgs {
                     .and_then(|tool| tool.ready)
                     .unwrap_or(wire::AgentCommand::READY_S),
             },
-            load: Load::own(root.build(&project.cache)?.archive),
+            load: Load::own(built.archive),
             store: self.snapshots(project).map(Store::Directory),
         }))
     }

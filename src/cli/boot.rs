@@ -193,7 +193,9 @@ fn load(args: &Args, project: &Project, suite: &Suite) -> Result<Load> {
     for added in &args.add {
         root.add(added)?;
     }
-    Ok(Load::own(root.build(&project.cache)?.archive))
+    let built = root.build(&project.cache)?;
+    built.warn();
+    Ok(Load::own(built.archive))
 }
 
 fn run(

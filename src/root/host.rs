@@ -87,6 +87,7 @@ impl Root {
         .with_context(context)
     }
 
+    /// Adds a file, or a directory with everything in it.
     pub(super) fn walk(&mut self, host: &Path, place: &str, keep: Keep) -> Result<()> {
         let context = || format!("failed to read {}", host.display());
         let meta = fs::symlink_metadata(host).with_context(context)?;
@@ -120,9 +121,12 @@ impl Root {
             self.entry(place, Entry::Link(target.to_owned()), owner);
         } else if kind.is_file() {
             self.file(place, host, mode, owner)?;
+        } else if place.starts_with("dev/") {
+            self.devices += 1;
         } else {
             bail!(
-                "{} is a device, a pipe or a socket, which no archive takes: leave it out",
+                "{} is a device, a pipe or a socket, which no archive takes outside of /dev: remove it, or name a tar archive \
+                 without it (tar --exclude)",
                 host.display()
             );
         }

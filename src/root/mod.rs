@@ -1,9 +1,12 @@
 //! A guest's root that the user puts together: the fixture, an image or nothing, with files of the host and
 //! Debian packages over it, as one archive that is kept by what it was made from.
 
+mod capabilities;
 mod closure;
 mod host;
 mod image;
+mod layer;
+mod layout;
 mod packages;
 mod places;
 mod search;
@@ -19,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use closure::{Closure, Foreign};
 pub use host::Added;
+use layer::Part;
 pub use places::{Host, Within};
 pub use search::{Caller, Missing, search};
 
@@ -30,6 +34,8 @@ use crate::vm::tree::{Entry, Owner, Tree};
 pub const LIMIT: u64 = 1 << 30;
 /// How many roots stay in the cache.
 const KEPT: usize = 16;
+/// How many notes on a root are shown.
+const NAMED: usize = 8;
 /// Directories that every root has.
 const SKELETON: [(&str, u32); 7] = [
     ("dev", 0o755),
@@ -53,7 +59,7 @@ enum Source {
     /// Anything that is known already.
     Entry(Entry),
     /// A tar archive, which goes over the whole root.
-    Layer(PathBuf),
+    Archive(PathBuf, Part),
     /// A Debian package.
     Package(PathBuf),
 }
@@ -68,6 +74,10 @@ pub struct Root {
     /// How it comes about that an archive of the cache is the same: everything that it was made from.
     stamps: Vec<String>,
     size: u64,
+    /// What is to be said of what does not go along.
+    notes: Vec<String>,
+    /// How many devices, pipes and sockets below /dev do not.
+    devices: usize,
 }
 
 impl Root {
@@ -115,6 +125,7 @@ impl Root {
     fn file(&mut self, place: &str, host: &Path, mode: u32, owner: Owner) -> Result<()> {
         let size = self.stamp(host, place)?;
         self.grow(size)?;
+        self.notes.extend(capabilities::of_host(host, place));
         self.over
             .push((place.to_owned(), Source::Host(host.to_owned(), mode), owner));
         Ok(())
@@ -164,27 +175,32 @@ impl Root {
         }
         let place = cache.join("roots");
         let kept = place.join(format!("{}.cpio", &hex(&digest.finalize())[..32]));
+        let own = self.notes.iter().cloned();
+        let own = own.chain(devices_left_out(self.devices)).collect();
         if let Some(built) = kept_root(&kept)? {
             // The time says which one was not asked for the longest.
             let _ = fs::File::open(&kept).and_then(|file| files::touch(&file));
-            return Ok(built);
+            return Ok(built.after(own));
         }
-        let tree = self.tree()?;
+        let (tree, notes) = self.tree()?;
         let mut bytes = Vec::new();
         tree.write_cpio(&mut bytes)
             .context("failed to pack the guest's root")?;
-        if let Err(error) = keep(&bytes, cache, &kept) {
+        if let Err(error) = keep(&bytes, &notes, cache, &kept) {
             tell!("note: the guest's root is not kept: {error:#}");
         }
-        Ok(Built {
+        let built = Built {
             archive: bytes.into(),
             tree,
-        })
+            notes,
+        };
+        Ok(built.after(own))
     }
 
-    /// Everything in its place.
-    fn tree(&self) -> Result<Tree> {
+    /// Everything in its place, and what archives hold that does not go along.
+    fn tree(&self) -> Result<(Tree, Vec<String>)> {
         let mut tree = Tree::default();
+        let mut notes = Vec::new();
         // For all that is unpacked together.
         let mut left = LIMIT;
         for path in &self.base {
@@ -197,8 +213,8 @@ impl Root {
             let entry = match source {
                 Source::Missing if tree.resolve(place).is_some() => continue,
                 Source::Missing => Entry::Directory(0o755),
-                Source::Layer(path) => {
-                    image::unpack(path, &mut tree, &mut left)?;
+                Source::Archive(path, part) => {
+                    notes.extend(layer::unpack(path, part, &mut tree, &mut left)?);
                     continue;
                 }
                 Source::Package(path) => {
@@ -230,7 +246,7 @@ impl Root {
                 tree.put(place, Entry::File { mode: 0o644, bytes }, Owner::default())?;
             }
         }
-        Ok(tree)
+        Ok((tree, notes))
     }
 }
 
@@ -241,6 +257,38 @@ pub struct Built {
     pub archive: Arc<[u8]>,
     /// What is in it.
     pub tree: Tree,
+    /// What is to be said of what is not in it, in lines.
+    pub notes: Vec<String>,
+}
+
+impl Built {
+    fn after(mut self, mut notes: Vec<String>) -> Built {
+        notes.append(&mut self.notes);
+        Built { notes, ..self }
+    }
+
+    /// Says what is not in it; of much the first.
+    pub fn warn(&self) {
+        let (first, others) = self.notes.split_at(self.notes.len().min(NAMED));
+        for note in first {
+            tell!("{note}");
+        }
+        if !others.is_empty() {
+            tell!("warning: {} more of this kind", others.len());
+        }
+    }
+}
+
+/// What is said of devices, pipes and sockets of a root's /dev.
+fn devices_left_out(count: usize) -> Option<String> {
+    let what = match count {
+        0 => return None,
+        1 => "1 device, pipe or socket".to_owned(),
+        count => format!("{count} devices, pipes and sockets"),
+    };
+    Some(format!(
+        "note: {what} below /dev left out: a guest has a /dev of its own"
+    ))
 }
 
 /// A root that was made before, when nobody else could write it; none where there is none that can be read.
@@ -256,21 +304,39 @@ fn kept_root(kept: &Path) -> Result<Option<Built>> {
     };
     let mut tree = Tree::default();
     let whole = tree.read_cpio(bytes.as_slice()).is_ok();
+    let notes = notes_of(kept);
+    let notes = match own::metadata(&notes)? {
+        Some(_) => fs::read_to_string(&notes).unwrap_or_default(),
+        None => String::new(),
+    };
     Ok(whole.then(|| Built {
         archive: bytes.into(),
         tree,
+        notes: notes.lines().map(ToOwned::to_owned).collect(),
     }))
 }
 
-/// Keeps an archive of a root for the next time.
-fn keep(bytes: &[u8], cache: &Path, kept: &Path) -> Result<()> {
+/// Where it is kept what is to be said of a root.
+fn notes_of(kept: &Path) -> PathBuf {
+    kept.with_extension("notes")
+}
+
+/// Keeps an archive of a root for the next time, with what is to be said of it.
+fn keep(bytes: &[u8], notes: &[String], cache: &Path, kept: &Path) -> Result<()> {
     let work = Work::begin(cache)?;
-    let new = work.path().join("root.cpio");
-    let permissions = fs::Permissions::from_mode(0o644);
-    fs::write(&new, bytes)
-        .and_then(|()| fs::set_permissions(&new, permissions))
-        .with_context(|| format!("failed to write {}", new.display()))?;
-    put_in_place(&new, kept)?;
+    let put = |name: &str, bytes: &[u8], place: &Path| {
+        let new = work.path().join(name);
+        let permissions = fs::Permissions::from_mode(0o644);
+        fs::write(&new, bytes)
+            .and_then(|()| fs::set_permissions(&new, permissions))
+            .with_context(|| format!("failed to write {}", new.display()))?;
+        put_in_place(&new, place)
+    };
+    // The archive last: one that is there has its notes.
+    if !notes.is_empty() {
+        put("root.notes", notes.join("\n").as_bytes(), &notes_of(kept))?;
+    }
+    put("root.cpio", bytes, kept)?;
     kept.parent().map_or(Ok(()), prune)
 }
 
@@ -284,7 +350,8 @@ fn prune(place: &Path) -> Result<()> {
     archives.reverse();
     for (_, path) in archives.into_iter().skip(KEPT) {
         // Somebody else may have removed it.
-        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(&path);
+        let _ = fs::remove_file(notes_of(&path));
     }
     Ok(())
 }
@@ -317,11 +384,34 @@ mod tests {
         root.entry("private", Entry::Directory(0o700), Owner::default());
         root.directory("/private");
         root.directory("/fresh");
-        let tree = root.tree().unwrap();
+        let (tree, _) = root.tree().unwrap();
         let mode = |place: &str| match tree.get(place) {
             Some(Entry::Directory(mode)) => Some(*mode),
             _ => None,
         };
         assert_eq!((mode("private"), mode("fresh")), (Some(0o700), Some(0o755)));
+    }
+
+    #[test]
+    fn what_an_archive_loses_is_said_also_where_the_root_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Fifo);
+        header.set_size(0);
+        header.set_mode(0o644);
+        let mut builder = tar::Builder::new(Vec::new());
+        builder
+            .append_data(&mut header, "dev/pipe", [].as_slice())
+            .unwrap();
+        let place = dir.path().join("root.tar");
+        fs::write(&place, builder.into_inner().unwrap()).unwrap();
+        let cache = dir.path().join("cache");
+        let notes = || {
+            let root = Root::of_image(&place, Foreign::Refused).unwrap();
+            root.build(&cache).unwrap().notes
+        };
+        let said = [notes(), notes()];
+        assert!(said[0][0].contains("1 device, pipe or socket"), "{said:?}");
+        assert_eq!(said[0], said[1]);
     }
 }

@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(host.bytes(place).unwrap(), b"own");
         assert_eq!(host.take(place).unwrap(), place);
         assert!(!host.is_file(Path::new("/nowhere/below/y")));
-        assert_eq!(root.tree().unwrap().get("nowhere/below/x"), None);
+        assert_eq!(root.tree().unwrap().0.get("nowhere/below/x"), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
         false => Foreign::Taken,
     };
     let mut root = match &args.root {
-        Some(path) => Root::of_image(path)?,
+        Some(path) => Root::of_image(path, foreign)?,
         None => Root::default(),
     };
     let libraries = preloaded(args)?;
@@ -75,7 +75,9 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
             Some(along(&mut root, args, (&caller, foreign), wanted)?)
         }
     };
-    let Built { archive, tree } = root.build(&project.cache)?;
+    let built = root.build(&project.cache)?;
+    built.warn();
+    let Built { archive, tree, .. } = built;
     reach::opened(&case, &tree)?;
     let found = match along {
         Some(found) => {
