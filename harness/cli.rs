@@ -483,6 +483,16 @@ fn a_root_that_leads_out_or_has_devices_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn one_start_is_told_of_and_a_refusal_makes_several() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in [["--explain", "--deny"], ["--view=stages", "--deny"]] {
+        let arguments = [&["try"][..], &words, &["each", "--", "/bin/true"]].concat();
+        let command = exetrail(&arguments, Path::new(ROOT), &dir.path().join("cache"));
+        fails(command, &["tells of one start, and --deny makes several"]);
+    }
+}
+
+#[test]
 fn what_a_root_lacks_for_the_program_is_named() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("root")).unwrap();

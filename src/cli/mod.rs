@@ -39,10 +39,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::own;
-use crate::trail::shown;
+use crate::trail::{printable, shown};
 use crate::vm::session::Breakdown;
 
 /// Exit status of a command that was interrupted: 128 and the number of SIGINT.
@@ -115,6 +116,29 @@ fn is_bisecting(arguments: impl Iterator<Item = OsString>) -> bool {
     own.any(|word| word == "bisect-step")
 }
 
+/// The arguments that are no UTF-8, with their options.
+fn no_text(arguments: impl Iterator<Item = OsString>) -> String {
+    let mut before = String::new();
+    let mut found = Vec::new();
+    for word in arguments.skip(1) {
+        match word.to_str() {
+            Some(_) if before == "--" => {}
+            Some(text) => text.clone_into(&mut before),
+            None => {
+                let shown = printable(word.as_encoded_bytes());
+                found.push(match before.starts_with('-') && !shown.starts_with('-') {
+                    true => format!("{shown} of {before}"),
+                    false => shown,
+                });
+            }
+        }
+    }
+    format!(
+        "this is no UTF-8, which options and names in a guest are: {}; a file can have another name, or a symlink with one",
+        found.join(", ")
+    )
+}
+
 /// Reads the command line and does what it says.
 ///
 /// Exit status: 0 all same, seen or unsupported; 1 something changed or is new; 2 something is broken,
@@ -131,8 +155,11 @@ pub fn main() -> ExitCode {
     let command = command.map(ToOwned::to_owned);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| {
-        // Nobody is left to hear of an output that cannot be written.
-        let _ = error.print();
+        match error.kind() {
+            ErrorKind::InvalidUtf8 => tell!("error: {}", no_text(std::env::args_os())),
+            // Nobody is left to hear of an output that cannot be written.
+            _ => drop(error.print()),
+        }
         std::process::exit(if error.use_stderr() {
             i32::from(failure)
         } else {
@@ -188,7 +215,25 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::is_bisecting;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::{OsString, is_bisecting, no_text};
+
+    #[test]
+    fn what_is_no_utf_8_is_named_with_its_option() {
+        let of = |words: &[&[u8]]| {
+            let words = words.iter().map(|word| OsString::from_vec(word.to_vec()));
+            let text = no_text(words);
+            let (_, text) = text.split_once("are: ").unwrap();
+            text.split_once(';').unwrap().0.to_owned()
+        };
+        assert_eq!(
+            of(&[b"exetrail", b"try", b"--cwd", b"/a\xff"]),
+            r"/a\xff of --cwd"
+        );
+        assert_eq!(of(&[b"exetrail", b"--env=A=\xff"]), r"--env=A=\xff");
+        assert_eq!(of(&[b"exetrail", b"--", b"sh", b"\xff"]), r"\xff of --");
+    }
 
     #[test]
     fn a_wrong_call_of_bisect_step_is_one_wherever_options_stand() {

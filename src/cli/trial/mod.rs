@@ -19,6 +19,7 @@ use crate::own::{Own, chosen, register};
 use crate::project::Project;
 use crate::report::{FormatName, Said};
 use crate::root::Added;
+use crate::scenario::Registered;
 use crate::suite::{Asked, Options, RunEvent, Stop, observed};
 use crate::trail::LabKind;
 use crate::view::{AGENT, Record, STAGES, TRAIL, ViewName, rows};
@@ -128,6 +129,21 @@ fn suite_of_save() -> Result<&'static Own> {
     chosen().context("--save keeps a case of a suite: say which with --suite DIR")
 }
 
+/// Refuses a view that does not tell of what is done.
+fn tells(args: &Args, registered: &Registered) -> Result<()> {
+    let words = args
+        .view
+        .iter()
+        .map(|name| (format!("--view {name}"), *name));
+    let words = words.chain(args.explain.then(|| ("--explain".to_owned(), STAGES)));
+    for (word, name) in words {
+        if !name.view().is_some_and(|view| view.applies(registered)) {
+            bail!("{word} tells of one start, and --deny makes several: leave one of the two out");
+        }
+    }
+    Ok(())
+}
+
 /// Makes a case of the arguments, runs it, and shows what was seen.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
@@ -141,6 +157,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if let Some(name) = &args.save {
         save::free(name, &suite_of_save()?.directory)?;
     }
+    let registered = register(NAME, made.case.clone())?;
+    tells(args, registered)?;
     let newest = project.table.kernels.iter().map(|entry| &entry.id).max();
     let kernels = match args.kernels.is_empty() {
         true => vec![newest.context("the table of kernels is empty")?.to_string()],
@@ -157,7 +175,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if targets.iter().any(|target| target.lab() == LabKind::Native) && !args.append.is_empty() {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
-    let registered = register(NAME, made.case.clone())?;
     let mut suite = live::prepare(&project, &targets, &stop)?;
     suite.bring_alone(NAME, Load::own(made.archive));
     // What is not asked for is not armed: a first answer is worth a second.

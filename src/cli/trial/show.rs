@@ -92,7 +92,8 @@ impl Shown<'_> {
             for seen in record.seen.iter().filter(|seen| seen.reason.is_some()) {
                 let reason = seen.reason.as_deref().unwrap_or_default();
                 let (label, view, outcome) = (record.kernel.label(), seen.view, seen.outcome);
-                if seen.view == TRAIL || outcome == Outcome::Broken || self.views.contains(&view) {
+                let wanted = self.views.contains(&view) || self.explain && view == STAGES;
+                if wanted || view == TRAIL || outcome == Outcome::Broken {
                     writeln!(
                         out,
                         "  {label}: {view} {outcome}: {}",
