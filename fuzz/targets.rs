@@ -18,7 +18,7 @@ use exetrail::view::{Colour, Record, TRAIL, View as _, rows};
 use exetrail::vm::console::Console;
 use exetrail::vm::payload;
 use exetrail::vm::table::Table;
-use exetrail::wire::{Ask, Job, Link, Message};
+use exetrail::wire::{Ask, Job, Link, Message, Written};
 use exetrail::{stages, trail};
 
 /// A name and what is done.
@@ -125,6 +125,7 @@ pub fn channel(data: &[u8]) {
         scenario: scenario.to_owned(),
         observe: vec!["trail".to_owned()],
         case: None,
+        output: Written::Dropped,
     };
     let mut talk = Talk::new(&Job::Scenarios(vec![ask("a"), ask("b")]));
     let Ok((reader, writer)) = nix::unistd::pipe() else {

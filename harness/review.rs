@@ -54,6 +54,7 @@ fn record(scenario: &str, kernel: &str) -> Record {
         kernel: KernelInfo::of(kernel, &format!("{kernel}.1"), LabKind::Vm),
         seen: vec![seen(TRAIL, Outcome::Same, Body::new::<Steps>(trail))],
         model: None,
+        output: Vec::new(),
     }
 }
 

@@ -134,6 +134,24 @@ fn a_view_with_a_boot_of_its_own_is_shown_of_a_program_and_no_snapshots_of_its_n
 }
 
 #[test]
+fn what_a_program_wrote_and_did_until_it_was_given_up_is_shown() {
+    let text_of = "echo hello; echo to you >&2; while :; do :; done";
+    let words = ["try", "-k", KERNEL, "--deadline", "2"];
+    let program = ["--", "/bin/bash", "-c", text_of];
+    let tried = exetrail(&[&words[..], &program].concat());
+    assert_eq!(tried.status.code(), Some(2), "{}", text(&tried));
+    for wanted in [
+        "| hello\n    | to you\n",
+        "until it was killed",
+        "(comm bash)",
+        "end p1: signal SIGKILL",
+        "stood still for 2 s",
+    ] {
+        assert!(text(&tried).contains(wanted), "{wanted}: {}", text(&tried));
+    }
+}
+
+#[test]
 fn what_nobody_reads_is_kept_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("exetrail.toml"), "").unwrap();

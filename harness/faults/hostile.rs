@@ -64,6 +64,7 @@ fn finished(seen: Vec<Sent>) -> Message {
         scenario: ASKED.into(),
         seen,
         model: None,
+        output: Vec::new(),
     }
 }
 

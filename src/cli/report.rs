@@ -108,6 +108,7 @@ fn accepted(project: &Project) -> Result<Vec<Record>> {
                 kernel: KernelInfo::of(&entry.id.to_string(), &entry.release, LabKind::Vm),
                 seen,
                 model: None,
+                output: Vec::new(),
             });
         }
     }

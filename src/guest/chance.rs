@@ -9,6 +9,7 @@ use super::clearing::end_everybody;
 use super::fault::Nobody;
 use super::runner::{Boot, TRAIL, Work, observe};
 use super::undo::Undo;
+use super::unfinished::GivenUp;
 use crate::case::Case;
 use crate::cases::{self, kept::Kept};
 use crate::model::Reach;
@@ -86,6 +87,7 @@ fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
         hang: Hang::Observed,
         time: PATIENCE,
         listener: &Nobody,
+        given_up: GivenUp::Nothing,
     };
     let result = observe(&work, &mut undo, boot);
     let cleaned = end_everybody(&boot.children, None).and(undo.all());

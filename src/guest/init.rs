@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot, execve};
 
-use super::channel;
+use super::{channel, root};
 use crate::files;
 use crate::sys;
 use crate::trail::LabKind;
@@ -73,10 +73,7 @@ fn prepare() -> Result<std::convert::Infallible> {
         }
     }
     hurry()?;
-    // What udev or an initramfs makes on a real system; scripts by descriptor need it.
-    let descriptors = format!("{ROOT}/dev/fd");
-    std::os::unix::fs::symlink("/proc/self/fd", &descriptors)
-        .with_context(|| format!("failed to link {descriptors}"))?;
+    root::descriptors(ROOT)?;
     chdir(ROOT).with_context(|| format!("failed to change to {ROOT}"))?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
         .with_context(|| format!("failed to move {ROOT} to /"))?;

@@ -1,5 +1,7 @@
 //! The launcher: the process in which a scenario's code runs, and the ancestor of its programs.
 
+use std::os::fd::OwnedFd;
+
 use anyhow::{Context as _, Result, anyhow};
 
 use super::Inspected;
@@ -7,8 +9,13 @@ use crate::scenario::System;
 use crate::wire::Link;
 
 /// Runs a scenario and tells the runner how it went.
-pub fn serve(link: Link, run: &dyn Fn(&mut System) -> Result<()>, contents: Inspected) {
-    let mut system = System::new(link, contents);
+pub fn serve(
+    link: Link,
+    run: &dyn Fn(&mut System) -> Result<()>,
+    contents: Inspected,
+    output: Option<OwnedFd>,
+) {
+    let mut system = System::new(link, contents, output);
     let result = play(&mut system, run);
     // When the runner cannot be told it is gone, and so is everything that could be done.
     let _ = system.done(result);

@@ -17,6 +17,7 @@ mod launcher;
 mod leftover;
 mod observers;
 mod orders;
+mod output;
 mod pack;
 mod report;
 mod root;
@@ -24,6 +25,7 @@ mod runner;
 mod still;
 mod task;
 mod undo;
+mod unfinished;
 
 use std::process::ExitCode;
 

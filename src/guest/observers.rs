@@ -116,7 +116,11 @@ impl Observers {
         }
         if watch.holder.is_none() {
             match last {
-                Some(Failure::Broken(reason) | Failure::Taken(reason)) => bail!("{reason}"),
+                Some(
+                    Failure::Broken(reason)
+                    | Failure::Taken(reason)
+                    | Failure::Unfinished { reason, .. },
+                ) => bail!("{reason}"),
                 Some(Failure::Unsupported(missing)) => bail!("needs {}", missing.join(", ")),
                 None => bail!("no observer holds the processes"),
             }

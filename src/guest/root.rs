@@ -121,10 +121,23 @@ fn devices() -> Result<()> {
             .with_context(|| format!("failed to make {path}"))?;
     }
     umask(old);
-    // What udev or an initramfs makes on a real system; scripts by descriptor need it.
-    let descriptors = format!("{STAGE}/dev/fd");
-    std::os::unix::fs::symlink("/proc/self/fd", &descriptors)
-        .with_context(|| format!("failed to link {descriptors}"))
+    descriptors(STAGE)
+}
+
+/// Makes what udev or an initramfs makes on a real system: scripts by descriptor need the first, and programs write to the
+/// others.
+pub fn descriptors(root: &str) -> Result<()> {
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ];
+    links.into_iter().try_for_each(|(name, target)| {
+        let place = format!("{root}/dev/{name}");
+        std::os::unix::fs::symlink(target, &place)
+            .with_context(|| format!("failed to link {place}"))
+    })
 }
 
 /// Makes the stage the root, and drops the old one where it can be left.

@@ -15,9 +15,11 @@ use nix::unistd::Pid;
 use super::clearing::{child_signals, end_everybody};
 use super::fault::{Listener, Moment, Nobody};
 use super::observers::Observers;
+use super::output::Output;
 use super::still::{self, Still};
 use super::task::{Doing, Own};
 use super::undo::Undo;
+use super::unfinished::{Ending, GivenUp, Unfinished, stood_still};
 use super::{
     FileView, Inspected, chance, channel, command, launcher, orders, report, running_kernel,
 };
@@ -31,7 +33,7 @@ use crate::scenario::{Hang, LaunchEnding, Reply, Request, keep_counting};
 use crate::sys::{self, ForkResult};
 use crate::trail::{Agreement, LabKind, Run, Section, Trail, normalise};
 use crate::wire::{
-    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, Submit,
+    Ask, Failure, GuestPlan, Job, Link, LinkError, Lost, Message, Policy, Sent, Submit, Written,
 };
 
 /// The view that the runner itself puts together, from what the holder saw.
@@ -69,6 +71,7 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
         observers: Observers::new(lab),
         children,
         kept: None,
+        output: None,
     };
     let plan = orders::in_image()?;
     // A command's root may be large, and it wants nothing of it; its plan stands in the image.
@@ -94,6 +97,10 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
                 // one before for the reason.
                 channel::drain(link);
                 boot.observers.want(&ask.observe);
+                boot.output = match ask.output {
+                    Written::Sent => Output::new().ok(),
+                    Written::Dropped => None,
+                };
                 let (result, model) = match one(ask, &plan, link, &mut boot) {
                     Ok((trail, agreement)) => {
                         let body =
@@ -112,6 +119,7 @@ fn run(lab: LabKind, link: &mut Link) -> Result<()> {
                     scenario: ask.scenario.clone(),
                     seen,
                     model,
+                    output: boot.output.take().map_or_else(Vec::new, Output::all),
                 })?;
             }
         }
@@ -178,6 +186,13 @@ fn one(
     boot: &mut Boot,
 ) -> Result<(Trail, Agreement), Failure> {
     let broken = |error: anyhow::Error| Failure::Broken(format!("{error:#}"));
+    let failed = |error: anyhow::Error| match error.downcast::<Unfinished>() {
+        Ok(Unfinished { reason, seen }) => match serde_json::to_value(seen) {
+            Ok(seen) => Failure::Unfinished { reason, seen },
+            Err(_) => Failure::Broken(reason),
+        },
+        Err(error) => broken(error),
+    };
     let name = ask.scenario.as_str();
     let own = Own::of(ask).map_err(broken)?;
     let lab = boot.lab;
@@ -199,10 +214,11 @@ fn one(
         hang: own.hang,
         time: time.map_or(own.deadline, Duration::from_millis),
         listener,
+        given_up: own.given_up,
     };
     let result = observe(&work, &mut undo, boot);
     let cleaned = end_everybody(&boot.children, boot.observers.spared()).and(undo.all());
-    let seen = result.map_err(broken)?;
+    let seen = result.map_err(failed)?;
     cleaned.map_err(broken)?;
     if seen.0 == Trail::default() {
         return Err(Failure::Broken("the scenario started nothing".to_owned()));
@@ -222,6 +238,8 @@ pub(super) struct Boot {
     pub children: SignalFd,
     /// What the model was told of each start, where that is wanted.
     pub kept: Option<Vec<Kept>>,
+    /// What the programs of the scenario that runs write, where that is wanted.
+    pub output: Option<Output>,
 }
 
 /// What a launcher does.
@@ -234,6 +252,8 @@ pub(super) struct Work<'a> {
     pub time: Duration,
     /// Who is told where the runner is.
     pub listener: &'a dyn Listener,
+    /// What is wanted where it does not end.
+    pub given_up: GivenUp,
 }
 
 /// Does some work in a launcher of its own, with each start watched.
@@ -258,7 +278,9 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
             drop(link);
             if work.listener.at(Moment::Launcher).is_ok() {
                 // The child's own already.
-                launcher::serve(theirs, work.run, std::mem::take(&mut boot.contents));
+                let contents = std::mem::take(&mut boot.contents);
+                let output = boot.output.take().map(Output::into_descriptor);
+                launcher::serve(theirs, work.run, contents, output);
             }
             sys::exit_now(0);
         }
@@ -268,12 +290,15 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
     let mut trail = Trail::default();
     let mut agreement = Agreement::default();
     let mut still = Still::default();
+    let mut ending: Option<Ending> = None;
     loop {
-        let look = match work.hang {
-            Hang::Observed => deadline.min(Instant::now() + still::LOOK),
-            Hang::Fault => deadline,
+        let is_looked_at = work.hang == Hang::Observed || boot.output.is_some() || ending.is_some();
+        let look = match is_looked_at {
+            true => deadline.min(Instant::now() + still::LOOK),
+            false => deadline,
         };
         let request = link.receive(look);
+        boot.output.iter().for_each(Output::trim);
         if matches!(request, Err(LinkError::Deadline)) && work.hang == Hang::Observed {
             let over = Instant::now() >= deadline;
             let monitor = boot.observers.holder();
@@ -288,13 +313,27 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
                 continue;
             }
         }
-        let request: Request = request.map_err(|error| {
-            anyhow!(
-                "the scenario stood still for {} s ({error}); still there: {}",
-                work.time.as_secs(),
-                report::living()
-            )
-        })?;
+        if matches!(request, Err(LinkError::Deadline)) && Instant::now() < deadline {
+            ending.iter().for_each(Ending::go_on);
+            continue;
+        }
+        let request: Request = match (request, ending.take()) {
+            (Ok(request), before) => {
+                ending = before;
+                request
+            }
+            (Err(_), Some(ending)) => bail!(ending.reason()),
+            (Err(error), None) => {
+                let reason = stood_still(work.time, &error);
+                let is_watched = boot.observers.holder().is_some();
+                if work.given_up == GivenUp::Nothing || !is_watched {
+                    bail!(reason);
+                }
+                let (begun, until) = Ending::begin(launcher, reason);
+                (ending, deadline) = (Some(begun), until);
+                continue;
+            }
+        };
         let reply = match request {
             Request::Done(result) => {
                 link.send(&Reply::Ok)?;
@@ -317,18 +356,28 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
                 deadline = Instant::now() + work.time;
                 arm(work, also, policy, deadline, &mut boot.observers).map(Reply::Armed)
             }
-            Request::Disarm(ending) => {
+            Request::Disarm(launch) => {
+                if let Some(output) = &mut boot.output {
+                    output.end(launch.heading.clone());
+                }
                 let hang = trail.hang.take();
-                let run = begun(launcher.as_raw(), &ending)?;
-                let seen = boot.observers.disarm(run, ending.helper.clone());
+                let run = begun(launcher.as_raw(), &launch)?;
+                let seen = boot.observers.disarm(run, launch.helper.clone());
                 let seen = seen.with_context(|| format!("still there: {}", report::living()));
+                if let Some(ending) = ending.take() {
+                    let Ok(run) = seen else {
+                        bail!(ending.reason());
+                    };
+                    add(&mut trail, normalise(&run), launch.heading)?;
+                    bail!(ending.with(trail));
+                }
                 seen.and_then(|run| {
                     let one = Trail {
                         hang,
                         ..normalise(&run)
                     };
-                    agreement.add(agrees(&one, &ending, boot)?);
-                    add(&mut trail, one, ending.heading)?;
+                    agreement.add(agrees(&one, &launch, boot)?);
+                    add(&mut trail, one, launch.heading)?;
                     Ok(Reply::Seen(events(&run)))
                 })
             }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::unfinished::GivenUp;
 use crate::cases;
 use crate::need::{NAMED, Need};
 use crate::scenario::{Hang, Registered, Scenario, System};
-use crate::wire::Ask;
+use crate::wire::{Ask, Written};
 
 /// What makes files and executes programs.
 pub type Doing<'a> = dyn Fn(&mut System) -> Result<()> + 'a;
@@ -20,6 +21,8 @@ pub struct Own<'a> {
     pub deadline: Duration,
     /// What a listener that hangs is.
     pub hang: Hang,
+    /// What is wanted where it does not end.
+    pub given_up: GivenUp,
     /// What makes files and starts programs.
     pub run: Box<Doing<'a>>,
 }
@@ -39,6 +42,10 @@ impl Own<'_> {
                     .deadline
                     .map_or(Scenario::DEFAULT.deadline, Duration::from_secs),
                 hang: Hang::Fault,
+                given_up: match ask.output {
+                    Written::Sent => GivenUp::Seen,
+                    Written::Dropped => GivenUp::Nothing,
+                },
                 run: Box::new(|system| cases::play(case, system)),
             });
         }
@@ -49,6 +56,7 @@ impl Own<'_> {
             needs: found.scenario.needs.to_vec(),
             deadline: found.scenario.deadline,
             hang: found.scenario.hang,
+            given_up: GivenUp::Nothing,
             run: Box::new(found.scenario.run),
         })
     }

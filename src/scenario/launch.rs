@@ -58,7 +58,7 @@ enum Failed {
 /// Forks a child that makes the call, and waits until no descendant is left.
 ///
 /// Before anything of the scenario's the child submits itself to observers. With `surroundings` it
-/// is looked at for the model before it makes the call.
+/// is looked at for the model before it makes the call. What is written goes to `output`, or to `/dev/null` where there is none.
 ///
 /// # Errors
 ///
@@ -67,10 +67,12 @@ pub fn launch(
     exec: &Exec,
     submits: &[Submit],
     surroundings: Option<&Surroundings<'_>>,
+    output: Option<&OwnedFd>,
 ) -> Result<Launched> {
     let exec = &submitted(exec, submits)?;
     let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .context("failed to open /dev/null")?;
+    let standard = [&null, output.unwrap_or(&null)];
     let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let (heard, tell) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let flags = SockFlag::SOCK_CLOEXEC;
@@ -78,7 +80,7 @@ pub fn launch(
         .context("failed to make a gate")?;
     forget_call();
     let child = match sys::fork().context("failed to fork")? {
-        ForkResult::Child => sys::exit_now(child(exec, submits, &null, &[&write, &tell, &gate])),
+        ForkResult::Child => sys::exit_now(child(exec, submits, standard, &[&write, &tell, &gate])),
         ForkResult::Parent { child } => child,
     };
     drop((write, tell, gate));
@@ -164,9 +166,9 @@ fn stop_at_gate() {
     while nix::unistd::read(&gate, &mut end) == Err(Errno::EINTR) {}
 }
 
-/// The child's side; returns its exit status.
-fn child(exec: &Exec, submits: &[Submit], null: &OwnedFd, links: &[&OwnedFd; 3]) -> i32 {
-    let prepared = prepare(exec, null, links)
+/// The child's side, with its input and its output; returns its exit status.
+fn child(exec: &Exec, submits: &[Submit], standard: [&OwnedFd; 2], links: &[&OwnedFd; 3]) -> i32 {
+    let prepared = prepare(exec, standard, links)
         .map_err(anyhow::Error::from)
         .and_then(|()| submits.iter().try_for_each(submit))
         .and_then(|()| exec.prepare())
@@ -191,10 +193,11 @@ fn child(exec: &Exec, submits: &[Submit], null: &OwnedFd, links: &[&OwnedFd; 3])
     1
 }
 
-fn prepare(exec: &Exec, null: &OwnedFd, links: &[&OwnedFd; 3]) -> nix::Result<()> {
-    dup2_stdin(null)?;
-    dup2_stdout(null)?;
-    dup2_stderr(null)?;
+fn prepare(exec: &Exec, standard: [&OwnedFd; 2], links: &[&OwnedFd; 3]) -> nix::Result<()> {
+    let [input, output] = standard;
+    dup2_stdin(input)?;
+    dup2_stdout(output)?;
+    dup2_stderr(output)?;
     place(exec, links)?;
     sys::close_fds_from(3, 99)?;
     sys::close_fds_from(103, u32::MAX)?;

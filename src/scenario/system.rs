@@ -8,6 +8,7 @@ mod request;
 mod start;
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,14 +34,17 @@ pub struct System {
     /// Announced files outside of `/tmp`.
     made: Vec<PathBuf>,
     formats: Vec<BinfmtEntry>,
+    /// Where programs write; `/dev/null` for none.
+    output: Option<OwnedFd>,
 }
 
 impl System {
-    /// The launcher makes one, knowing what is in the fixture's files; scenarios are given it.
+    /// The launcher makes one, knowing what is in the fixture's files and where programs write; scenarios are given it.
     #[must_use]
-    pub fn new(link: Link, contents: Inspected) -> System {
+    pub fn new(link: Link, contents: Inspected, output: Option<OwnedFd>) -> System {
         System {
             link,
+            output,
             also: Vec::new(),
             contents,
             made: Vec::new(),

@@ -17,7 +17,7 @@ use crate::view::trail::Steps;
 use crate::view::{AGENT, Body, Record, TRAIL, VIEWS, ViewName, ViewSeen};
 use crate::vm::image::Load;
 use crate::vm::session::Breakdown;
-use crate::wire::{Ask, Failure, GuestPlan, Job, Lost, Message, Sent};
+use crate::wire::{Ask, Failure, GuestPlan, Job, Lost, Message, Sent, Written};
 
 /// One kernel's part of a run.
 pub(super) struct Guest<'a> {
@@ -185,7 +185,10 @@ impl Guest<'_> {
         if self.is_asked_once(pass.observers) {
             together.truncate(1);
         }
-        let asks = together.iter().map(|scenario| pass.ask(scenario));
+        let asks = together.iter().map(|scenario| Ask {
+            output: self.options.output,
+            ..pass.ask(scenario)
+        });
         let plan = GuestPlan {
             job: Job::Scenarios(asks.collect()),
             faults: self.options.faults.clone(),
@@ -231,6 +234,7 @@ impl Guest<'_> {
                 scenario,
                 seen,
                 model,
+                output,
             } => {
                 *running = None;
                 if let Some(place) = left.iter().position(|found| found.name == scenario)
@@ -240,6 +244,7 @@ impl Guest<'_> {
                     let mut record = self.record(registered, seen);
                     record.kernel.set_release(&release);
                     record.model = record.trail().and(model);
+                    record.output = output;
                     take(registered, record);
                 }
                 Some(grace)
@@ -333,6 +338,13 @@ impl Guest<'_> {
         trail: &Trail,
     ) -> ViewSeen {
         let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
+        if let Err(Failure::Unfinished { reason, seen }) = sent.result {
+            let body = name.view().and_then(|view| view.unpack(seen, trail).ok());
+            return ViewSeen {
+                body,
+                ..ViewSeen::nothing(name, Outcome::Broken, reason)
+            };
+        }
         let body = match verdict(sent.result, needs, &self.facts(&modules)) {
             Ok(body) => body,
             Err((outcome, reason)) => return ViewSeen::nothing(name, outcome, reason),
@@ -411,6 +423,7 @@ impl Guest<'_> {
             kernel: self.target.info(),
             seen,
             model: None,
+            output: Vec::new(),
         }
     }
 
@@ -445,6 +458,7 @@ impl Pass<'_> {
             scenario: scenario.name.to_owned(),
             observe: names.map(|name| name.to_string()).collect(),
             case: scenario.case.cloned().map(Box::new),
+            output: Written::Dropped,
         }
     }
 }

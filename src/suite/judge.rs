@@ -54,8 +54,11 @@ pub fn judge_again(own: (&Store, &Lineage), record: Record) -> Result<Record, St
         seen.view == AGENT || seen.outcome == Outcome::Seen && seen.body.is_some()
     };
     let agent = record.seen.iter().any(beside);
+    // What did not end was held to nothing, and is not now.
+    let unfinished = |seen: &ViewSeen| seen.outcome == Outcome::Broken && seen.judged.is_none();
     // An agent has no snapshots here: what became of its report then stands.
     let seen = record.seen.into_iter().map(|seen| match seen.body {
+        _ if unfinished(&seen) => seen,
         Some(body) if seen.view != AGENT => {
             let judged = judge_body(own, &id, (&record.scenario, seen.view), body);
             match agent {

@@ -426,7 +426,7 @@ fn qemu_stamp() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Ask;
+    use crate::wire::{Ask, Written};
 
     #[test]
     fn a_cache_behind_a_symlink_has_the_same_states() {
@@ -446,6 +446,7 @@ mod tests {
             scenario: "start/a".to_owned(),
             observe: names.iter().map(ToString::to_string).collect(),
             case: None,
+            output: Written::Dropped,
         };
         GuestPlan {
             job: Job::Scenarios(observe.iter().map(ask).collect()),

@@ -27,7 +27,7 @@ use crate::vm::image::{Ingredients, Load};
 use crate::vm::machine::Terminal;
 use crate::vm::programs::Programs;
 use crate::vm::session::{self, Breakdown, FOR_EVER, Limits};
-use crate::wire::{self, Fault, GuestPlan, Input, Job, Message};
+use crate::wire::{self, Fault, GuestPlan, Input, Job, Message, Written};
 
 /// An agent that a user brings.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct Options {
     pub intruded: Option<Vec<KernelId>>,
     /// How machines begin.
     pub begin: Begin,
+    /// What becomes of what programs write.
+    pub output: Written,
 }
 
 /// One kernel and what runs on it.
@@ -88,6 +90,7 @@ impl Default for Options {
             observe: USUAL.to_vec(),
             intruded: None,
             begin: Begin::Warm,
+            output: Written::Dropped,
         }
     }
 }

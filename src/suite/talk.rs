@@ -134,7 +134,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::wire::{Ask, Input, Stream};
+    use crate::wire::{Ask, Input, Stream, Written};
 
     fn hello() -> Message {
         Message::Hello {
@@ -153,6 +153,7 @@ mod tests {
             scenario: name.into(),
             seen: Vec::new(),
             model: None,
+            output: Vec::new(),
         }
     }
 
@@ -182,6 +183,7 @@ mod tests {
             scenario: name.into(),
             observe: Vec::new(),
             case: None,
+            output: Written::Dropped,
         };
         of(&Job::Scenarios(vec![ask("a"), ask("b")]), messages)
     }

@@ -30,7 +30,9 @@ pub fn verdict<T>(
         )),
         // No configuration tells who else is there.
         Err(Failure::Taken(reason)) => Err((Outcome::Unsupported, reason)),
-        Err(Failure::Broken(reason)) => Err((Outcome::Broken, reason)),
+        Err(Failure::Broken(reason) | Failure::Unfinished { reason, .. }) => {
+            Err((Outcome::Broken, reason))
+        }
         Err(Failure::Unsupported(missing)) => {
             let what = missing.join(", ");
             // Without a configuration, and of a setting, the guest's own word has to do.

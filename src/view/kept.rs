@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::record::{Record, SCHEMA, ViewSeen};
 use super::{Body, Judged, TRAIL, ViewName, old};
 use crate::trail::{Agreement, KernelInfo, Outcome, Trail, foreign};
+use crate::wire::Wrote;
 
 /// A record in its present form.
 #[derive(Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub(super) struct Kept {
     seen: Vec<One>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<Agreement>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    output: Vec<Wrote>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,6 +51,7 @@ impl From<Record> for Kept {
             kernel: record.kernel,
             seen: seen.collect(),
             model: record.model,
+            output: record.output,
         }
     }
 }
@@ -112,6 +116,7 @@ impl Kept {
             kernel: self.kernel,
             seen,
             model: self.model,
+            output: self.output,
         })
     }
 }
@@ -168,6 +173,7 @@ mod tests {
                 ViewSeen::nothing(STAGES, Outcome::Unsupported, "needs tracefs"),
             ],
             model: None,
+            output: Vec::new(),
         }
     }
 

@@ -95,6 +95,7 @@ pub(crate) mod tests {
                 judged: (!none).then(Judged::default),
             }],
             model: None,
+            output: Vec::new(),
         }
     }
 }

@@ -67,6 +67,7 @@ impl First {
             kernel: KernelInfo::of(&self.kernel.id, &self.kernel.release, self.kernel.lab),
             seen,
             model: self.model,
+            output: Vec::new(),
         })
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::kept::Kept;
 use super::{Body, Compared, Judged, TRAIL, View, ViewName, trail};
 use crate::trail::{Agreement, KernelInfo, Outcome, Trail};
+use crate::wire::Wrote;
 
 /// Version of the record's form; a reader refuses what is newer and still reads the first.
 pub const SCHEMA: u32 = 2;
@@ -23,6 +24,8 @@ pub struct Record {
     pub seen: Vec<ViewSeen>,
     /// How the trail agrees with the model; none where there is no trail.
     pub model: Option<Agreement>,
+    /// What the programs wrote, where that was kept.
+    pub output: Vec<Wrote>,
 }
 
 /// What one view saw, and how it compares.
@@ -34,7 +37,7 @@ pub struct ViewSeen {
     pub outcome: Outcome,
     /// Why, for what is unsupported or broken, and for a program of a user's that differs.
     pub reason: Option<String>,
-    /// What was seen; none for what is unsupported, or broken before anything was seen.
+    /// What was seen, of what did not end until then; none for what is unsupported, or broken before anything was seen.
     pub body: Option<Body>,
     /// The comparison; none without a body.
     pub judged: Option<Judged>,

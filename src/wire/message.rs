@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
+use super::Wrote;
 use crate::case::Case;
 use crate::trail::Agreement;
 
@@ -38,6 +39,9 @@ pub enum Message {
         seen: Vec<Sent>,
         /// How the trail agrees with the model.
         model: Option<Agreement>,
+        /// What its programs wrote, where that is wanted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        output: Vec<Wrote>,
     },
     /// A generated case has ended.
     Case {
@@ -134,6 +138,13 @@ pub enum Failure {
     Taken(String),
     /// Our side failed.
     Broken(String),
+    /// It did not end in its time.
+    Unfinished {
+        /// What is known of that.
+        reason: String,
+        /// The body of what was seen until then.
+        seen: Value,
+    },
 }
 
 /// Where a command wrote.

@@ -12,11 +12,13 @@ mod place;
 mod plan;
 mod policy;
 mod submit;
+mod wrote;
 
 pub use chunk::Chunk;
 pub use link::{Link, LinkError, until};
 pub use message::{Failure, Lost, Message, Sent, Shrunk, Stream};
 pub use place::{BUILD, FILES, HOME, IDENTITY, LAUNCHER, MARKER, SUBJECT};
-pub use plan::{AgentCommand, Ask, Fault, GuestPlan, Input, Job, Order};
+pub use plan::{AgentCommand, Ask, Fault, GuestPlan, Input, Job, Order, Written};
 pub use policy::{Act, Policy};
 pub use submit::Submit;
+pub use wrote::Wrote;

@@ -73,6 +73,24 @@ pub struct Ask {
     /// What is played, where the guest does not know the scenario by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<Box<Case>>,
+    /// What becomes of what its programs write.
+    #[serde(default, skip_serializing_if = "is_dropped")]
+    pub output: Written,
+}
+
+/// What becomes of what programs write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Written {
+    /// Nothing: they write to `/dev/null`.
+    #[default]
+    Dropped,
+    /// The end of it is sent, and of a program that does not end what was seen until then.
+    Sent,
+}
+
+fn is_dropped(output: &Written) -> bool {
+    *output == Written::Dropped
 }
 
 impl Default for GuestPlan {

@@ -5,6 +5,7 @@ mod reach;
 mod save;
 mod show;
 mod verdict;
+mod wrote;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use crate::trail::LabKind;
 use crate::view::{AGENT, Record, STAGES, TRAIL, ViewName, rows};
 use crate::vm::image::Load;
 use crate::vm::machine::check_parameters;
+use crate::wire::Written;
 
 /// The name under which the program is a scenario.
 const NAME: &str = "try";
@@ -106,7 +108,7 @@ pub struct Args {
         hide_default_value = true
     )]
     append: String,
-    /// Say which files go along, and why
+    /// Say which files go along, and why, and show more of what is written
     #[arg(short, long)]
     verbose: bool,
     /// The program and its arguments
@@ -184,6 +186,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let options = Options {
         observe: observed(&asked),
         parameters: args.append.clone(),
+        output: Written::Sent,
         ..Options::default()
     };
     let scenarios = [registered];
@@ -223,6 +226,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             command: &args.command,
             views: &args.view,
             explain: args.explain,
+            output: match args.verbose {
+                true => usize::MAX,
+                false => show::LINES,
+            },
             colour: output::colour(),
         };
         shown.write(&records, &mut out)
@@ -230,7 +237,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let shown = shown.and_then(|()| Ok(out.flush()?));
     // Also where nobody could be shown what was seen.
     if let Some(name) = &args.save {
-        match complete && !records.is_empty() && records.iter().all(|one| one.trail().is_some()) {
+        match complete && !records.is_empty() && records.iter().all(verdict::is_whole) {
             true => save::save(name, &made.case, &made.tree, &suite_of_save()?.directory)?,
             false => tell!("not kept: nothing was seen of it"),
         }

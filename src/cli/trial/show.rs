@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use super::verdict::wrong;
+use super::verdict::{is_whole, wrong};
+use super::wrote;
 use crate::diff::Side;
 use crate::trail::{Agreement, How, Outcome, Trail};
 use crate::view::{Colour, Length, Paint, Record, STAGES, TRAIL, VIEWS, ViewName};
@@ -18,12 +19,17 @@ pub struct Shown<'a> {
     pub views: &'a [ViewName],
     /// Tell the story as well.
     pub explain: bool,
+    /// How many lines are shown of what each start wrote.
+    pub output: usize,
     /// Whether in colour.
     pub colour: Colour,
 }
 
 const LACKS: &str = "note: with exit 127 a shell says that it has not found a command, and ld.so a library: what the \
                      guest does not have goes along with --add";
+
+/// How many lines of an output are shown where no more are asked for.
+pub const LINES: usize = 10;
 
 /// Whether something ended as it does where the guest lacks a file that nobody could know of.
 fn lacks(trail: &Trail) -> bool {
@@ -103,6 +109,7 @@ impl Shown<'_> {
             }
         }
         self.model(records, &paint, out)?;
+        wrote::show(records, self.output, &paint, out)?;
         if records.iter().filter_map(Record::trail).any(lacks) {
             writeln!(out, "{LACKS}")?;
         }
@@ -130,6 +137,11 @@ impl Shown<'_> {
                 true if records.len() > 1 => format!("{name}, alike on {}", labels(first)),
                 _ => format!("{name}, on {}", labels(first)),
             };
+            let until = match is_whole(first[0]) {
+                true => "",
+                false => ", until it was killed",
+            };
+            let title = title + until;
             writeln!(out, "  {}", paint.quiet.apply_to(title))?;
             if let Some(body) = first[0].of(name).and_then(|seen| seen.body.as_ref()) {
                 view.show(body, paint, out)?;
@@ -211,7 +223,7 @@ impl Shown<'_> {
     }
 }
 
-fn labels(records: &[&Record]) -> String {
+pub(super) fn labels(records: &[&Record]) -> String {
     let labels = records.iter().map(|record| match records.len() {
         1 => format!("{} ({})", record.kernel.label(), record.kernel.release),
         _ => record.kernel.label().to_owned(),

@@ -8,7 +8,7 @@ use crate::view::{Judged, Record, TRAIL, ViewSeen};
 /// Gives trails that differ from the first kernel's, or that the model did not predict, the outcome `changed`
 /// with its reason; everything else that was seen is `seen`.
 pub fn judge(records: &mut [Record]) {
-    let first = records.iter().find(|record| record.trail().is_some());
+    let first = records.iter().find(|record| is_whole(record));
     let first = first.cloned();
     for record in records {
         let wrong = record.model.as_ref().map(wrong).unwrap_or_default();
@@ -47,6 +47,12 @@ pub fn judge(records: &mut [Record]) {
             }
         }
     }
+}
+
+/// Whether there is a trail of all that the program does.
+pub fn is_whole(record: &Record) -> bool {
+    let trail = record.of(TRAIL);
+    trail.is_some_and(|seen| seen.body.is_some() && seen.outcome != Outcome::Broken)
 }
 
 /// What the model did not predict.

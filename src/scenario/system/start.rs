@@ -50,7 +50,7 @@ impl System {
     ///
     /// The child's preparation failed; a program that fails is no error.
     pub fn attempt(&mut self, exec: &Exec) -> Result<How> {
-        let launch::Launched { call, exits, .. } = launch::launch(exec, &[], None)?;
+        let launch::Launched { call, exits, .. } = launch::launch(exec, &[], None, None)?;
         let mut own = exits.into_iter().filter(|exit| exit.pid == call.pid);
         let own = own.next().context("the child ended unseen")?;
         Ok(own.how)
@@ -239,7 +239,7 @@ impl System {
             dumped,
             words,
             premise,
-        } = launch::launch(exec, &submits, Some(&surroundings))?;
+        } = launch::launch(exec, &submits, Some(&surroundings), self.output.as_ref())?;
         let own = exits.iter().find(|exit| exit.pid == call.pid);
         let how = own
             .map(|exit| exit.how.clone())
