@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::look::{Look, OpenName, Who};
 use super::{LineFormat, Summary};
-use crate::trail::{Mask, printable};
+use crate::trail::{Mask, PATH, before, printable};
 
 /// One event; `docs/monitor.md` says more of its fields.
 #[derive(Serialize)]
@@ -67,8 +67,9 @@ impl LineFormat {
                     let _ = write!(out, "tid={tid} ");
                 }
                 let exe = printable(look.who.name());
+                let exe = before(&exe, &[PATH]);
                 let path = printable(look.path.name());
-                let _ = writeln!(out, "ppid={} exe={exe} : path={path}", look.ppid);
+                let _ = writeln!(out, "ppid={} exe={exe}{PATH}{path}", look.ppid);
             }
             LineFormat::Json => json(&Json::of(look), out),
         }
@@ -192,6 +193,16 @@ mod tests {
         assert_eq!(line.matches('\n').count(), 1);
         assert!(
             line.ends_with("exe=dead : path=/a\\x0aperm=open\n"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_looks_like_a_path_is_a_program() {
+        let look = look(Who::Program(b"/x : path=/etc/shadow".to_vec()), b"/a");
+        let line = text(LineFormat::Fapolicyd, &look);
+        assert!(
+            line.ends_with("exe=/x\\x20: path=/etc/shadow : path=/a\n"),
             "{line}"
         );
     }

@@ -26,6 +26,7 @@ mod verdict;
 
 pub use agreement::Agreement;
 pub use escape::{is_visible, printable};
+pub(crate) use field::before;
 pub use foreign::{foreign, shown};
 pub use kernel_id::KernelId;
 pub use kernel_info::{KernelInfo, LabKind};
@@ -38,5 +39,6 @@ pub use parse::{ParseError, parse};
 pub use release::{Release, is_release};
 pub use sighting::{Exit, Later, LaterThread, LaunchCall, Run, SelfReport, Sighting};
 pub use step::{Ended, How, LONGEST, Section, Started, Step, Trail};
+pub(crate) use text::PATH;
 pub use told::{Told, ToldTo};
 pub use verdict::{Fact, Found, Judgement, Verdict};

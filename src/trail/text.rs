@@ -11,7 +11,7 @@ pub(super) const THREAD: &str = " thread=";
 /// What stands before a step that was made before its section's call.
 pub(super) const BEFORE: &str = "before ";
 /// What stands before a step's path.
-pub(super) const PATH: &str = " : path=";
+pub(crate) const PATH: &str = " : path=";
 
 impl fmt::Display for Trail {
     /// One section a process, parted by an empty line; inside it the start, the steps and the end.
