@@ -75,9 +75,9 @@ impl Observer for Ima {
     fn abandon(&mut self) {}
 }
 
-/// The list, an entry a line.
+/// The list, as numbers and lengths.
 fn list() -> Result<Vec<u8>> {
-    let place = securityfs::mounted()?.join("ima/ascii_runtime_measurements");
+    let place = securityfs::mounted()?.join("ima/binary_runtime_measurements");
     fs::read(&place).with_context(|| format!("failed to read {}", place.display()))
 }
 
