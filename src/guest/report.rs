@@ -12,6 +12,9 @@ pub fn state(pid: i32) -> String {
     Status::read(pid).map_or("?".to_owned(), |status| letter(&status).to_owned())
 }
 
+/// How many are named of those that still live.
+const NAMED: usize = 20;
+
 /// The processes beside this one that are no kernel threads, with state and name.
 pub fn living() -> String {
     let living = programs().into_iter();
@@ -19,7 +22,16 @@ pub fn living() -> String {
         let name = status.value("Name:").unwrap_or_default();
         format!("{name} ({})", letter(&status))
     });
-    named.collect::<Vec<_>>().join(", ")
+    listed(named.collect())
+}
+
+/// The first of them, and how many there are beside these.
+fn listed(mut names: Vec<String>) -> String {
+    if let Some(more @ 1..) = names.len().checked_sub(NAMED) {
+        names.truncate(NAMED);
+        names.push(format!("and {more} more"));
+    }
+    names.join(", ")
 }
 
 /// Everybody but the kernel's own, this process, and those who are at or below another one.
@@ -46,4 +58,17 @@ fn programs() -> Vec<(i32, Status)> {
         (!thread).then_some((pid, status))
     });
     living.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_the_first_are_named() {
+        let names = |count: usize| listed(vec!["a (S)".to_owned(); count]);
+        assert_eq!(names(2), "a (S), a (S)");
+        assert_eq!(names(NAMED + 3).matches("a (S)").count(), NAMED);
+        assert!(names(NAMED + 3).ends_with(", and 3 more"));
+    }
 }

@@ -74,11 +74,26 @@ impl Ending {
     }
 }
 
-/// What is known of a scenario of which nothing was heard.
+/// What is known of a scenario of whose launcher nothing more is heard.
 pub fn stood_still(time: Duration, error: &LinkError) -> String {
-    format!(
-        "the scenario stood still for {} s ({error}); still there: {}",
-        time.as_secs(),
-        report::living()
-    )
+    let what = match error {
+        LinkError::Deadline => format!(
+            "the scenario stood still for {} s ({error})",
+            time.as_secs()
+        ),
+        _ => format!("the launcher has ended, and the scenario was not over ({error})"),
+    };
+    format!("{what}; still there: {}", report::living())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launcher_that_was_killed_did_not_stand_still() {
+        let said = |error| stood_still(Duration::from_secs(20), &error);
+        assert!(said(LinkError::Deadline).contains("stood still for 20 s"));
+        assert!(said(LinkError::Closed).starts_with("the launcher has ended"));
+    }
 }

@@ -16,7 +16,7 @@ use super::{Class, FanEvent, Group, Ids, Parent, Process, named, never_dump, pro
 use crate::observer::{Held, HeldHook};
 use crate::proc::is_below;
 use crate::sys;
-use crate::trail::Sighting;
+use crate::trail::{LONGEST, Sighting};
 use crate::wire::{Act, Link, LinkError, Policy};
 
 /// The state of a watch.
@@ -26,6 +26,8 @@ struct Watch {
     alive: BTreeMap<i32, OwnedFd>,
     parents: BTreeMap<i32, i32>,
     sightings: Vec<Sighting>,
+    /// Events that were answered and are not remembered: no trail has so many.
+    beyond: usize,
     policy: Option<Policy>,
     /// An event whose answer is put off.
     late: Option<Late>,
@@ -171,6 +173,7 @@ impl Watch {
             alive: BTreeMap::new(),
             parents: BTreeMap::new(),
             sightings: Vec::new(),
+            beyond: 0,
             policy,
             late: None,
             refused: None,
@@ -196,6 +199,10 @@ impl Watch {
         let pid = self.process_of(event.pid);
         if self.quiet.is_some_and(|quiet| is_below(pid, quiet)) {
             self.quiet_opens += 1;
+            return self.group.allow(file.as_fd()).map(|()| Next::Event);
+        }
+        if self.sightings.len() >= LONGEST {
+            self.beyond += 1;
             return self.group.allow(file.as_fd()).map(|()| Next::Event);
         }
         self.answer_late()?;
@@ -354,11 +361,16 @@ impl Watch {
             group,
             parents,
             sightings,
+            beyond,
             failed,
             quiet_opens,
             ..
         } = self;
         drop(group);
+        if beyond > 0 {
+            let all = sightings.len() + beyond;
+            bail!("there were {all} events, and a trail has {LONGEST} steps at the most");
+        }
         tell(&sightings, &parents, failed, quiet_opens, link)
     }
 
