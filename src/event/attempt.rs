@@ -1,5 +1,6 @@
 //! What is known of every exec of a scenario, from trail and stages: what a report is held against.
 
+use super::listed;
 use crate::stages::{CALL, LOADER_RUNS, PROGRAM_RUNS, Point, RETURN, StageMark, Story};
 use crate::trail::{Mask, Step, ToldTo};
 
@@ -126,7 +127,7 @@ pub fn with_arguments(mut attempts: Vec<Attempt>, told: &[ToldTo]) -> Vec<Attemp
         let last =
             execs.find(|attempt| attempt.process == told.process && attempt.end == End::Executed);
         if let Some(last) = last {
-            last.arguments = Some(told.told.argv.join(" | "));
+            last.arguments = Some(listed(told.told.argv.clone()));
         }
     }
     attempts

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Field, Fields, Kind, Raw};
+use super::{Field, Fields, Kind, Raw, listed};
 use crate::stages::errno;
 use crate::trail::printable;
 
@@ -129,7 +129,7 @@ fn call(group: &[AuditRecord<'_>]) -> Option<Raw> {
             }
             CWD => fields.extend(string(get("cwd")?).map(|cwd| (Field::Cwd, cwd))),
             EXECVE => {
-                fields.insert(Field::Argv, arguments(&values).join(" | "));
+                fields.insert(Field::Argv, listed(arguments(&values)));
             }
             _ => names.extend(get("name").and_then(string)),
         }
@@ -138,7 +138,7 @@ fn call(group: &[AuditRecord<'_>]) -> Option<Raw> {
     fields.extend(names.next().map(|name| (Field::Path, name)));
     let more: Vec<_> = names.collect();
     if !more.is_empty() {
-        fields.insert(Field::Items, more.join(" | "));
+        fields.insert(Field::Items, listed(more));
     }
     Some(Raw {
         kind: Kind::Return,

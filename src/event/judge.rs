@@ -3,6 +3,7 @@
 use super::attempt::{Attempt, End};
 use super::lie::{Account, Lie, lies};
 use super::sign::{Says, Sign};
+use super::value::{BAR, meant};
 use super::words::words;
 use super::{Event, Field, Report};
 
@@ -331,13 +332,14 @@ fn path(attempt: &Attempt, told: Option<&str>) -> Path {
 
 /// Whether this is the path of a file, from the root of the process or from the initial one: both name the same inode.
 fn names(attempt: &Attempt, told: &str, file: &str) -> bool {
-    told == file || attempt.is_from_outside(told, file)
+    let told = meant(told);
+    told == file || attempt.is_from_outside(&told, file)
 }
 
 /// Whether this is the path that was passed; where the call's name in a trail has several words, all but the first
 /// stand before it.
 fn is_passed(passed: &str, told: &str) -> bool {
-    let before = passed.strip_suffix(told);
+    let before = passed.strip_suffix(&meant(told));
     before.is_some_and(|before| before.is_empty() || before.ends_with(' '))
 }
 
@@ -346,7 +348,12 @@ fn chain(attempt: &Attempt, events: &[&Event]) -> Chain {
         let fields = events.iter().flat_map(|event| &event.fields);
         let mut fields = fields.filter(|(field, _)| **field != Field::Comm);
         file.is_some_and(|file| {
-            fields.any(|(_, value)| value.split(" | ").any(|word| names(attempt, word, file)))
+            fields.any(|(field, value)| match field {
+                Field::Argv | Field::Items => {
+                    value.split(BAR).any(|word| names(attempt, word, file))
+                }
+                _ => names(attempt, value, file),
+            })
         })
     };
     match (tells(attempt.program()), tells(attempt.image())) {

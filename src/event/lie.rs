@@ -3,6 +3,7 @@
 use super::attempt::{Attempt, End};
 use super::judge::{Heard, Path, Whose};
 use super::sign::{Says, Sign};
+use super::value::told;
 use super::words::words;
 
 /// Something false that a sign tells of an exec because the process that is watched wanted it to.
@@ -55,7 +56,7 @@ pub fn lies(sign: &Sign, attempt: &Attempt, account: Account<'_>) -> Vec<Lie> {
     let found = attempt.arguments.as_deref().filter(|_| of_program);
     if account
         .arguments
-        .is_some_and(|told| found.is_some_and(|found| found != told))
+        .is_some_and(|own| found.is_some_and(|found| own != found && own != told(Some(found))))
     {
         lies.push(Lie::Arguments);
     }

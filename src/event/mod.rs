@@ -25,6 +25,7 @@ mod table;
 mod tetragon;
 mod text;
 mod trace;
+mod value;
 mod words;
 
 pub use attempt::{Attempt, End, attempts, with_arguments, with_root};
@@ -45,3 +46,4 @@ pub use survey::{SURVEY, verdicts};
 pub use table::{Cell, Column, Row, Scene, Table, of_trail};
 pub use text::{ParseError, parse, text};
 pub use trace::{DEPTH, events};
+pub use value::{CUT, listed, told};

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::value::BAR;
 use super::{Event, Field, Fields, Kind};
 use crate::trail::{Names, Run, comm};
 
 /// Process of the tree that no step tells of, so that the trail has no name for it.
 const UNSEEN: &str = "unseen";
-/// What parts arguments in a field.
-const ARGUMENTS: &str = " | ";
 
 /// What an observer wrote down when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,9 +121,9 @@ fn cores(text: &str, tree: &BTreeMap<i32, i32>, name: &impl Fn(i32) -> String) -
         let core = before == "core" || before.ends_with("/core");
         (core && tree.contains_key(&pid)).then(|| format!("{before}.{}", name(pid)))
     };
-    let arguments = text.split(ARGUMENTS);
+    let arguments = text.split(BAR);
     let arguments = arguments.map(|one| named(one).unwrap_or_else(|| one.to_owned()));
-    arguments.collect::<Vec<_>>().join(ARGUMENTS)
+    arguments.collect::<Vec<_>>().join(BAR)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 
-use super::{Child, Field, Fields, Kind, Raw};
+use super::{Child, Field, Fields, Kind, Raw, listed};
 use crate::trail::printable;
 
 /// The version of the protocol, which the first line names.
@@ -205,7 +205,7 @@ fn raw(event: &EventLine) -> Result<Raw, String> {
     let id = |value: &Option<Id>| value.as_ref().map(Id::text);
     let argv = event.argv.as_ref().map(|words| {
         let words = words.iter().map(|word| printable(word.as_bytes()));
-        words.collect::<Vec<_>>().join(" | ")
+        listed(words)
     });
     let result = event.result.as_ref().map(|result| {
         let (known, what) = match event.event {

@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use super::value::{BAR, meant};
 use super::{Event, Field};
 
 /// The view of that observer.
@@ -40,8 +41,8 @@ pub fn process_kprobe(event: &Event, execs: usize) -> Value {
 
 /// All but the first, with a space between them.
 fn arguments(argv: &str) -> String {
-    let arguments: Vec<_> = argv.split(" | ").skip(1).collect();
-    arguments.join(" ")
+    let arguments: Vec<_> = argv.split(BAR).skip(1).collect();
+    meant(&arguments.join(" "))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
-use crate::event::{Field, Fields};
+use crate::event::{Field, Fields, listed};
 use crate::proc::{Cgroups, Status};
 use crate::trail::printable;
 
@@ -84,8 +84,7 @@ fn of_status(status: &Status) -> Fields {
 #[must_use]
 pub fn arguments(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\0").unwrap_or(line);
-    let words: Vec<_> = line.split(|byte| *byte == 0).map(printable).collect();
-    words.join(" | ")
+    listed(line.split(|byte| *byte == 0).map(printable))
 }
 
 #[cfg(test)]

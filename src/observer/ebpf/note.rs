@@ -1,6 +1,6 @@
 //! The note that a program leaves of an event, as `note.bpf.h` writes it.
 
-use crate::event::{Child, Field, Fields, Kind, Raw};
+use crate::event::{CUT, Child, Field, Fields, Kind, Raw, told};
 use crate::observer::ended::ended;
 use crate::observer::look::arguments;
 use crate::stages::errno;
@@ -71,17 +71,18 @@ pub fn parse(note: &[u8]) -> Option<Raw> {
     for at in (0..texts).map(|text| HEAD + NUMBERS * NUMBER + text * TEXT) {
         let field = Field::find(&name(note, at, NAME)?)?;
         let (head, length) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
-        let cut = |bit: u32| if head & bit == 0 { "" } else { "..." };
+        let cut = |bit: u32| if head & bit == 0 { "" } else { CUT };
         let from = at + CONTENT + (head & !(CUT_BEFORE | CUT_BEHIND)) as usize;
         let text = match length {
-            FAULT => "(fault)".to_owned(),
+            FAULT => told(None),
             UNKNOWN => continue,
             length => {
                 let bytes = note.get(from..from + length as usize)?;
-                match field {
+                let text = match field {
                     Field::Argv => arguments(bytes),
                     _ => printable(bytes.split(|byte| *byte == 0).next()?),
-                }
+                };
+                told(Some(&text))
             }
         };
         fields.insert(

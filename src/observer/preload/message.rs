@@ -1,6 +1,6 @@
 //! What the library says, as events; `preload.c` has the form of its messages.
 
-use crate::event::{Child, Field, Fields, Kind, Raw};
+use crate::event::{CUT, Child, Field, Fields, Kind, Raw, listed, told};
 use crate::stages::errno;
 use crate::trail::printable;
 
@@ -12,7 +12,7 @@ pub const FULL: usize = 4096;
 pub fn parse(pid: i32, after: usize, message: &[u8]) -> Option<Raw> {
     let (what, rest) = message.split_first()?;
     let rest = rest.strip_suffix(b"\0").unwrap_or(rest);
-    let goes_on = if message.len() < FULL { "" } else { "..." };
+    let goes_on = if message.len() < FULL { "" } else { CUT };
     let mut words = rest.split(|byte| *byte == 0);
     let mut fields = Fields::new();
     let name = |word: &[u8]| String::from_utf8(word.to_vec()).ok();
@@ -42,9 +42,11 @@ pub fn parse(pid: i32, after: usize, message: &[u8]) -> Option<Raw> {
     if let Some(field) = path {
         let path = printable(words.next()?);
         let argv: Vec<_> = words.map(printable).collect();
-        let (path, argv) = match argv.is_empty() {
+        let is_alone = argv.is_empty();
+        let (path, argv) = (told(Some(&path)), told(Some(&listed(argv))));
+        let (path, argv) = match is_alone {
             true => (path + goes_on, String::new()),
-            false => (path, argv.join(" | ") + goes_on),
+            false => (path, argv + goes_on),
         };
         fields.insert(field, path);
         fields.insert(Field::Argv, argv);

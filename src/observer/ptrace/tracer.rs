@@ -21,7 +21,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::Note;
-use crate::event::{Child, Field, Fields, Kind, Raw};
+use crate::event::{CUT, Child, Field, Fields, Kind, Raw, listed, told};
 use crate::observer::look::look;
 use crate::observer::notes::Notes;
 use crate::proc::Status;
@@ -287,8 +287,8 @@ fn string(memory: &File, address: u64, longest: usize) -> Option<String> {
         }
     }
     Some(match bytes.get(..longest) {
-        Some(head) if bytes.len() > longest => printable(head) + "...",
-        _ => printable(&bytes),
+        Some(head) if bytes.len() > longest => told(Some(&printable(head))) + CUT,
+        _ => told(Some(&printable(&bytes))),
     })
 }
 
@@ -300,10 +300,10 @@ fn strings(memory: &File, address: u64, wide: usize) -> Option<String> {
         let mut pointer = [0; 8];
         memory.read_exact_at(&mut pointer[..wide], from).ok()?;
         match u64::from_ne_bytes(pointer) {
-            0 => return Some(words.join(" | ")),
+            0 => return Some(listed(words)),
             pointer => words.push(string(memory, pointer, ARGUMENT)?),
         }
     }
-    words.push("...".to_owned());
-    Some(words.join(" | "))
+    words.push(CUT.to_owned());
+    Some(listed(words))
 }
