@@ -12,6 +12,7 @@ use exetrail::fetch::{FixtureTable, KernelPackage, Lock, read_module};
 use exetrail::model::Image;
 use exetrail::report::{FormatName, Said, Show};
 use exetrail::suite::Talk;
+use exetrail::trace::{Format, Formats, Functions, lines};
 use exetrail::trail::{Run, Trail, foreign, normalise};
 use exetrail::view::trail::Steps;
 use exetrail::view::{Colour, Record, TRAIL, View as _, rows};
@@ -265,10 +266,20 @@ pub fn table(data: &[u8]) {
     let _ = FixtureTable::parse(text(data), "fixture.toml");
 }
 
-/// Lines of the kernel's trace.
+/// Formats of events, parted by lines of `--`, up to the first zero byte; then pages of the kernel's trace.
 pub fn trace(data: &[u8]) {
-    if let Ok(lines) = stages::lines(data) {
+    let end = data.iter().position(|byte| *byte == 0);
+    let (head, pages) = data.split_at(end.unwrap_or(data.len()));
+    let formats = text(head).split("--\n").filter_map(Format::parse);
+    let formats: Formats = formats.map(|format| (format.id, format)).collect();
+    let mut functions = Functions::default();
+    for (address, name) in [(0x1000, "do_open_execat"), (0x2000, "begin_new_exec")] {
+        functions.add(address, name);
+    }
+    let pages = pages.get(1..).unwrap_or_default().chunks(4096);
+    if let Ok(lines) = lines(pages, &formats, &functions) {
         let _ = stages::arrange(&two(), &lines);
+        is_told(event::events(&lines).unwrap_or_default());
     }
 }
 

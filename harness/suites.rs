@@ -162,6 +162,27 @@ fn a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so() {
     assert!(text(&tried).contains(wanted), "{}", text(&tried));
 }
 
+/// Whose name is a line of the kernel's trace, and a comm that looks like a field of it.
+#[test]
+fn a_program_that_is_called_like_a_line_of_the_trace_has_its_own_stages() {
+    let name = "/tmp/ newcomm=\\n               x-101     [000] .....     2: tracing_mark_write: exetrail step 9\\nb";
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("exetrail.toml"), "").unwrap();
+    fs::create_dir(dir.path().join("cases")).unwrap();
+    let case = format!(
+        "[exec]\npath = \"{name}\"\n\n[[file]]\npath = \"{name}\"\ncopy = \"/usr/bin/true\"\n"
+    );
+    fs::write(dir.path().join("cases/line.toml"), case).unwrap();
+    let suite = dir.path().to_str().unwrap();
+    let observe = ["--observe", "stages,tracepoints,kprobes"];
+    let words = ["run", "--suite", suite, "-k", KERNEL, "--show", "all"];
+    let run = exetrail(&[&words[..], &observe].concat());
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run));
+    let comm = "comm                   task:task_rename =  newcomm=\\x0a";
+    assert!(text(&run).contains(comm), "{}", text(&run));
+    assert!(text(&run).contains("4 new"), "{}", text(&run));
+}
+
 #[test]
 fn what_nobody_reads_is_kept_all_the_same() {
     let dir = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@
 //! | [`baseline`] | which snapshot applies, what a run adds | how snapshots are inherited |
 //! | [`diff`] | what differs between two trails, or two lists of another view, in words; pure | how a change is told |
 //! | [`stages`] | where inside the kernel a step falls: vocabulary, order, text, story; pure | what that view says |
+//! | [`trace`] | the kernel's trace, as its ring buffer holds it: pages, formats, records; pure | how a record is read |
 //! | [`event`] | what every other way of watching reports: one kind of event, its text, judgement; pure | what such a view says |
 //! | [`view`] | the list of views, and records of what they saw; pure | how a view is judged, compared, shown |
 //! | [`arch`] | what belongs to the architecture under test | |
@@ -101,6 +102,7 @@ pub mod stages;
 pub mod subject;
 pub mod suite;
 pub mod sys;
+pub mod trace;
 pub mod trail;
 pub mod unpack;
 pub mod view;

@@ -1,7 +1,7 @@
 //! An instance of tracefs: a buffer of its own, with one counter as its clock for all CPUs.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,14 @@ use nix::libc;
 
 use super::{Held, OnHeld};
 use crate::files;
-use crate::stages::{Line, MARKER, lines};
+use crate::trace::{Format, Formats, Functions, Line, MARKER, lines};
 
 /// Where tracefs is mounted.
 pub const TRACING: &str = "/sys/kernel/tracing";
+/// The event of what is written to `trace_marker`.
+pub const PRINT: &str = "ftrace/print";
+/// The largest page of a ring buffer: one of the machine's, where nobody has set another (`buffer_subbuf_size_kb`).
+const PAGE: usize = 1 << 16;
 /// Kilobytes of the buffer of each CPU.
 const BUFFER: &str = "512";
 
@@ -21,6 +25,8 @@ const BUFFER: &str = "512";
 #[derive(Debug)]
 pub struct Instance {
     directory: PathBuf,
+    /// Of the events that are traced.
+    formats: Formats,
     /// Nothing is in the buffer: what was read is gone.
     empty: bool,
 }
@@ -34,10 +40,12 @@ impl Instance {
     pub fn make(name: &str) -> Result<Instance> {
         let directory = Path::new(TRACING).join("instances").join(name);
         fs::create_dir(&directory).context("failed to make an instance of the tracer")?;
-        let instance = Instance {
+        let mut instance = Instance {
             directory,
+            formats: Formats::new(),
             empty: false,
         };
+        instance.learn(PRINT)?;
         instance.put("tracing_on", "0")?;
         instance.put("trace_clock", "counter")?;
         instance.put("buffer_size_kb", BUFFER)?;
@@ -62,8 +70,15 @@ impl Instance {
     /// # Errors
     ///
     /// tracefs refuses it.
-    pub fn enable(&self, event: &str) -> Result<()> {
+    pub fn enable(&mut self, event: &str) -> Result<()> {
+        self.learn(event)?;
         self.put(&format!("events/{event}/enable"), "1")
+    }
+
+    fn learn(&mut self, event: &str) -> Result<()> {
+        let format = format(event)?;
+        self.formats.insert(format.id, format);
+        Ok(())
     }
 
     fn put(&self, name: &str, value: &str) -> Result<()> {
@@ -98,9 +113,11 @@ impl Instance {
         if lost > 0 {
             bail!("{lost} lines of the kernel's trace were lost");
         }
-        let text = take(&self.directory).context("failed to read the trace")?;
+        let pages = take(&self.directory)?;
         self.empty = true;
-        lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
+        let pages = pages.iter().map(Vec::as_slice);
+        lines(pages, &self.formats, &Functions::default())
+            .map_err(|what| anyhow!("the kernel's trace is {what}"))
     }
 }
 
@@ -157,19 +174,50 @@ fn lost_of(stats: &str) -> u64 {
     number("overrun:") + number("commit overrun:") + number("dropped events:")
 }
 
-/// Takes the text out of the buffer, which the kernel does faster than to empty it.
+/// How an event is recorded: `GROUP/NAME`.
+///
+/// # Errors
+///
+/// There is no such event, or its format is not understood.
+pub fn format(event: &str) -> Result<Format> {
+    let path = Path::new(TRACING).join("events").join(event).join("format");
+    let text = fs::read_to_string(&path);
+    let text = text.with_context(|| format!("failed to read {}", path.display()))?;
+    Format::parse(&text).with_context(|| format!("{} is not understood", path.display()))
+}
+
+/// Takes the pages out of the buffers of all CPUs.
 ///
 /// # Errors
 ///
 /// What read(2) says.
-pub fn take(directory: &Path) -> std::io::Result<Vec<u8>> {
+pub fn take(directory: &Path) -> Result<Vec<Vec<u8>>> {
+    let mut pages = Vec::new();
+    for cpu in files::list(&directory.join("per_cpu"))? {
+        let path = cpu.join("trace_pipe_raw");
+        let own = pages_of(&path);
+        pages.extend(own.with_context(|| format!("failed to read {}", path.display()))?);
+    }
+    Ok(pages)
+}
+
+/// The pages of one CPU; each read(2) takes one out.
+fn pages_of(path: &Path) -> io::Result<Vec<Vec<u8>>> {
     let mut options = File::options();
-    let options = options.read(true).custom_flags(libc::O_NONBLOCK);
-    let mut pipe = options.open(directory.join("trace_pipe"))?;
-    let mut text = Vec::new();
-    match pipe.read_to_end(&mut text) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(text),
-        result => result.map(|_| text),
+    let mut pipe = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let mut pages = Vec::new();
+    let mut page = vec![0; PAGE];
+    loop {
+        match pipe.read(&mut page) {
+            Ok(0) => return Ok(pages),
+            Ok(length) => pages.push(page[..length].to_vec()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(pages),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The tracepoints that an exec passes, as a tool reads them that asks tracefs for text.
+//! The tracepoints that an exec passes, as a tool reads them from tracefs.
 
 use std::path::Path;
 
@@ -58,7 +58,7 @@ struct Tracepoints {
 
 impl Tracepoints {
     fn make(&mut self) -> Result<()> {
-        let instance = Instance::make(KIND.name)?;
+        let mut instance = Instance::make(KIND.name)?;
         for event in EVENTS {
             match instance.has(event) {
                 true => instance.enable(event)?,

@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use super::line::{BRIEF, LASTING, Line, Said, result, returned};
 use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Point, StageMark};
 use super::{Scope, Source, WORDS, Word};
+use crate::trace::{Line, Said, Value, Values};
 use crate::trail::{Mask, Names, Run, step_at};
 
-/// `CLONE_THREAD` of include/uapi/linux/sched.h.
-const CLONE_THREAD: u64 = 0x0001_0000;
+/// How the name of a probe of a first instruction begins that lives as long as one start; the
+/// identity of its file follows.
+pub const BRIEF: &str = "e_";
+/// The same for one that lives as long as the machine.
+pub const LASTING: &str = "f_";
 
 /// Process of the tree that no step tells of, so that the trail has no name for it.
 const UNSEEN: &str = "unseen";
+
+/// `CLONE_THREAD` of include/uapi/linux/sched.h.
+const CLONE_THREAD: u64 = 0x0001_0000;
 
 /// Lays the stages of the scenario's processes between their steps, grouped by process.
 ///
@@ -99,14 +105,14 @@ impl Story<'_> {
         let task = process.map(|process| Task { process, thread });
         match &line.said {
             Said::Marker(text) => return self.marker(text),
-            Said::Event(name, text) if name == "task_newtask" => {
+            Said::Event(name, values) if name == "task_newtask" => {
                 if let Some(process) = process {
-                    self.fork(process, text)?;
+                    self.fork(process, values)?;
                 }
             }
-            Said::Event(name, text) => {
+            Said::Event(name, values) => {
                 if let Some(task) = task {
-                    self.event(task, name, text);
+                    self.event(task, name, values);
                 }
             }
             Said::Function(name) => {
@@ -176,20 +182,15 @@ impl Story<'_> {
     }
 
     /// A new process of the tree, or a thread of one.
-    fn fork(&mut self, parent: i32, text: &str) -> Result<(), String> {
-        let number = |key: &str| text.rsplit_once(key)?.1.split(' ').next();
-        let child = text
-            .strip_prefix("pid=")
-            .and_then(|rest| rest.split(' ').next());
-        let child = child.and_then(|child| child.parse().ok());
-        let flags = number("clone_flags=").and_then(|flags| u64::from_str_radix(flags, 16).ok());
-        let (Some(child), Some(flags)) = (child, flags) else {
-            return Err(format!("not understood: task_newtask: {text}"));
+    fn fork(&mut self, parent: i32, values: &Values) -> Result<(), String> {
+        let child = number(values, "pid").and_then(|child| i32::try_from(child).ok());
+        let (Some(child), Some(flags)) = (child, number(values, "clone_flags")) else {
+            return Err(format!("not understood: task_newtask: {values:?}"));
         };
-        let process = if flags & CLONE_THREAD != 0 {
-            parent
-        } else {
-            child
+        let flags = flags.cast_unsigned();
+        let process = match flags & CLONE_THREAD {
+            0 => child,
+            _ => parent,
         };
         self.tree.insert(child, process);
         // Somebody else may have had its number.
@@ -198,14 +199,16 @@ impl Story<'_> {
         Ok(())
     }
 
-    fn event(&mut self, task: Task, name: &str, text: &str) {
+    fn event(&mut self, task: Task, name: &str, values: &Values) {
         let mut probes = [BRIEF, LASTING].into_iter();
+        let returned = number(values, "ret");
         if let Some(file) = probes.find_map(|begin| name.strip_prefix(begin)) {
             self.entry(task, file);
         } else if let Some(function) = name.strip_prefix("a_") {
             let is_this = |source: &Source| matches!(source, Source::With(own) if *own == function);
             // A null pointer is another use of the function: an old map lets go of its file.
-            if let (Some(word), Some(1..)) = (word(is_this), argument(text)) {
+            let is_there = number(values, "second").is_some_and(|second| second != 0);
+            if let Some(word) = word(is_this).filter(|_| is_there) {
                 self.pass(task, word.stage, function.to_owned(), None);
             }
         } else if name == "sys_exit" {
@@ -214,32 +217,27 @@ impl Story<'_> {
                 .states
                 .get(&task.thread)
                 .is_some_and(|state| state.inside);
-            let value = text
-                .rsplit_once(" = ")
-                .and_then(|(_, value)| value.trim().parse().ok());
-            if let Some(value) = value.filter(|_| inside) {
+            if let Some(value) = returned.filter(|_| inside) {
                 let symbol = "raw_syscalls:sys_exit".to_owned();
                 self.pass(task, RETURN, symbol, Some(errno(value)));
             }
         } else if let Some(function) = name.strip_prefix("r_") {
             let function = function.trim_end_matches("_2").to_owned();
-            let value = returned(text);
             let back = Source::Return("kernel_execve").symbol() == function;
-            match (back, value) {
+            match (back, returned) {
                 (true, value) => self.pass(task, RETURN, function, value.map(errno)),
                 (false, Some(0)) => self.pass(task, "taken", function, None),
                 (false, value) => self.pass(task, REFUSED, function, value.map(errno)),
             }
-        } else if let Some(call) = name.strip_prefix("exit:sys_") {
-            let value = result(text).map(errno);
-            self.pass(task, RETURN, format!("syscalls:sys_exit_{call}"), value);
-        } else if let Some(call) = name.strip_prefix("enter:sys_") {
-            self.pass(task, CALL, format!("syscalls:sys_enter_{call}"), None);
+        } else if name.starts_with("sys_exit_") {
+            let symbol = format!("syscalls:{name}");
+            self.pass(task, RETURN, symbol, returned.map(errno));
         } else {
             let is_this = |source: &Source| matches!(source, Source::Event(_, own) if *own == name);
             let symbol = Source::all().find(is_this).map(|source| source.symbol());
             if let (Some(word), Some(symbol)) = (word(is_this), symbol) {
-                let detail = (word.stage == "comm").then(|| new_comm(text)).flatten();
+                let renamed = values.get("newcomm").filter(|_| word.stage == "comm");
+                let detail = renamed.and_then(Value::text).map(ToOwned::to_owned);
                 self.pass(task, word.stage, symbol, detail);
             }
         }
@@ -321,20 +319,9 @@ fn word(is_this: impl Fn(&Source) -> bool) -> Option<&'static Word> {
     WORDS.iter().find(|word| word.sources.iter().any(&is_this))
 }
 
-/// `pid=9 oldcomm=a newcomm=b oom_score_adj=0`; a comm may hold anything.
-fn new_comm(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once(" newcomm=")?;
-    Some(
-        rest.rsplit_once(" oom_score_adj=")
-            .map_or(rest, |(comm, _)| comm)
-            .to_owned(),
-    )
-}
-
-/// The second argument, as our probes print it.
-fn argument(text: &str) -> Option<u64> {
-    let digits = text.rsplit_once("second=0x")?.1.trim();
-    u64::from_str_radix(digits, 16).ok()
+/// A field that is a number.
+fn number(values: &Values, field: &str) -> Option<i64> {
+    values.get(field)?.number()
 }
 
 /// 0, or the errno by name; some are the kernel's own and have none.

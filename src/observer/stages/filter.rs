@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use memchr::memchr2;
 
 use crate::observer::tracefs::append as write;
-use crate::stages::plain;
+use crate::trace::plain;
 
 /// Traces these functions in an instance; returns those that the kernel has.
 ///

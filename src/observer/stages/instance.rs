@@ -1,6 +1,6 @@
 //! The tracefs instance: made once a boot, emptied for each watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,11 @@ use super::marker::Marker;
 use super::symbols::{Symbols, symbols};
 use crate::files;
 use crate::observer::tracefs::{self, TRACING, append as write};
-use crate::stages::{BRIEF, Line, Source, lines};
+use crate::stages::{BRIEF, LASTING, Source};
+use crate::trace::{Formats, Functions, Line, lines};
 
+/// The event of a function that is entered.
+const FUNCTION: &str = "ftrace/function";
 /// Group of our probes.
 pub const GROUP: &str = "exetrail";
 /// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
@@ -27,6 +30,11 @@ pub struct Instance {
     directory: PathBuf,
     /// What this kernel offers of the vocabulary.
     there: Vec<Source>,
+    /// Of the events that are traced, and of the probes of first instructions, whose names these are.
+    formats: Formats,
+    entries: BTreeSet<String>,
+    /// Those that are traced.
+    functions: Functions,
     /// Nothing is in the buffer: what was read is gone.
     empty: bool,
     /// How many hits had been missed when the watch began: the kernel counts them from its boot.
@@ -69,6 +77,9 @@ impl Instance {
         let mut instance = Instance {
             directory,
             there: Vec::new(),
+            formats: Formats::new(),
+            entries: BTreeSet::new(),
+            functions: Functions::default(),
             empty: false,
             missed: 0,
         };
@@ -83,7 +94,11 @@ impl Instance {
         let top = Path::new(TRACING);
         let functions: Vec<_> = Source::all().filter_map(Source::function).collect();
         let found = filter::choose(top, &self.directory, &functions)?;
-        let symbols = symbols()?;
+        let symbols = symbols(&found)?;
+        self.functions = symbols.functions.clone();
+        for event in [tracefs::PRINT, FUNCTION] {
+            self.learn(event)?;
+        }
         for source in Source::all() {
             let there = match source {
                 Source::Function(name) => found.contains(&name),
@@ -98,7 +113,7 @@ impl Instance {
     }
 
     /// Asks for one source that is no function's entry; whether this kernel has it.
-    fn offer(&self, source: Source, symbols: &Symbols) -> Result<bool> {
+    fn offer(&mut self, source: Source, symbols: &Symbols) -> Result<bool> {
         match source {
             Source::Event(group, name) => {
                 let path = format!("{group}/{name}");
@@ -120,7 +135,7 @@ impl Instance {
     }
 
     /// Probes the entry of a function, with its second argument.
-    fn on_entry(&self, function: &str) -> Result<bool> {
+    fn on_entry(&mut self, function: &str) -> Result<bool> {
         let rule = format!("p:{GROUP}/a_{function} {function} second=%si:x64");
         let probes = Path::new(TRACING).join("kprobe_events");
         if write(&probes, &rule).is_err() {
@@ -132,7 +147,7 @@ impl Instance {
 
     /// Probes the return of every function with this name: there are two ELF handlers, and a name
     /// that is not unique is no place. So they are named by their distance from the kernel's start.
-    fn on_return(&self, function: &str, symbols: &Symbols) -> Result<bool> {
+    fn on_return(&mut self, function: &str, symbols: &Symbols) -> Result<bool> {
         let places = symbols.places(function);
         for (number, place) in (1..).zip(&places) {
             let name = match number {
@@ -149,7 +164,14 @@ impl Instance {
         Ok(!places.is_empty())
     }
 
-    fn enable(&self, event: &str) -> Result<()> {
+    fn learn(&mut self, event: &str) -> Result<()> {
+        let format = tracefs::format(event)?;
+        self.formats.insert(format.id, format);
+        Ok(())
+    }
+
+    fn enable(&mut self, event: &str) -> Result<()> {
+        self.learn(event)?;
         write(
             &self.directory.join("events").join(event).join("enable"),
             "1",
@@ -206,7 +228,7 @@ impl Instance {
         read
     }
 
-    fn read(&self) -> Result<Vec<Line>> {
+    fn read(&mut self) -> Result<Vec<Line>> {
         let lost = tracefs::lost(&self.directory)?;
         if lost > 0 {
             bail!("{lost} lines of the kernel's trace were lost");
@@ -215,16 +237,33 @@ impl Instance {
         if missed > 0 {
             bail!("{missed} entries or returns of the kernel's functions were missed");
         }
-        let text = tracefs::take(&self.directory).context("failed to read the trace")?;
-        lines(&text).map_err(|what| anyhow!("the kernel's trace is {what}"))
+        let pages = tracefs::take(&self.directory)?;
+        for name in self.probes()? {
+            let is_entry = [BRIEF, LASTING].iter().any(|begin| name.starts_with(begin));
+            if is_entry && !self.entries.contains(&name) {
+                self.learn(&format!("{GROUP}/{name}"))?;
+                self.entries.insert(name);
+            }
+        }
+        let pages = pages.iter().map(Vec::as_slice);
+        lines(pages, &self.formats, &self.functions)
+            .map_err(|what| anyhow!("the kernel's trace is {what}"))
+    }
+
+    /// The names of our probes, and of what else is in their directory.
+    fn probes(&self) -> Result<Vec<String>> {
+        let all = files::list(&self.directory.join("events").join(GROUP))?;
+        Ok(all.iter().map(|path| files::name(path)).collect())
     }
 
     /// Removes the probes of first instructions that do not last.
-    fn forget(&self) -> Result<()> {
-        for path in files::list(&self.directory.join("events").join(GROUP))? {
-            let name = files::name(&path);
+    fn forget(&mut self) -> Result<()> {
+        for name in self.probes()? {
             if name.starts_with(BRIEF) {
-                write(&path.join("enable"), "0")?;
+                // Another one may have its number.
+                self.entries.remove(&name);
+                let place = self.directory.join("events").join(GROUP).join(&name);
+                write(&place.join("enable"), "0")?;
                 let rule = format!("-:{GROUP}/{name}");
                 write(&Path::new(TRACING).join("uprobe_events"), &rule)?;
             }

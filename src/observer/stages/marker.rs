@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::entry::{self, Sight};
 use crate::observer::{Held, OnHeld};
-use crate::stages::MARKER;
+use crate::trace::MARKER;
 use crate::trail::Mask;
 
 /// The hook that the monitor calls: the instance's `trace_marker`, opened beforehand.

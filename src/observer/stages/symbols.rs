@@ -5,70 +5,101 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
 use anyhow::{Context as _, Result};
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 
 use crate::stages::Source;
+use crate::trace::Functions;
 
-/// The places of the functions whose return is probed.
+/// Where functions are whose return is probed, or whose entry is traced.
 #[derive(Debug, Default)]
 pub struct Symbols {
     start: Option<u64>,
-    /// Addresses in the kernel itself.
+    /// Addresses in the kernel itself, of those whose return is probed.
     found: BTreeMap<String, Vec<u64>>,
+    /// Those whose entry is traced.
+    pub functions: Functions,
 }
 
 /// Reads the symbols of the kernel itself, once, and of them the code: the list is long
-/// (proc_kallsyms(5)), sorted by address, and modules come last.
+/// (proc_kallsyms(5)), sorted by address, and modules come last. Those are read where one of these functions, which
+/// are traced, was not found before.
 ///
 /// # Errors
 ///
 /// There is no such list.
-pub fn symbols() -> Result<Symbols> {
+pub fn symbols(traced: &[&str]) -> Result<Symbols> {
     let list = File::open("/proc/kallsyms").context("failed to read kallsyms")?;
-    let wanted = Source::all().filter_map(|source| match source {
+    let probed = Source::all().filter_map(|source| match source {
         Source::Return(name) => Some(name),
         _ => None,
     });
-    let wanted: Vec<_> = wanted.collect();
-    parse(BufReader::with_capacity(1 << 16, list), &wanted).context("failed to read kallsyms")
+    let probed: Vec<_> = probed.collect();
+    parse(BufReader::with_capacity(1 << 16, list), &probed, traced)
+        .context("failed to read kallsyms")
 }
 
-fn parse(mut list: impl BufRead, wanted: &[&str]) -> io::Result<Symbols> {
+fn parse(mut list: impl BufRead, probed: &[&str], traced: &[&str]) -> io::Result<Symbols> {
     let mut symbols = Symbols::default();
+    // Of tens of thousands of lines, each under emulation, nearly all are somebody else's.
+    let mut wanted: Vec<&str> = [probed, traced, &[START]].concat();
+    wanted.sort_unstable();
     let mut line = Vec::new();
+    let mut is_behind = false;
     while list.read_until(b'\n', &mut line)? > 0 {
-        let name = line.trim_ascii_end();
-        let name = &name[memrchr(b' ', name).map_or(0, |space| space + 1)..];
-        if name == b"_etext" {
+        let name = name(&line);
+        is_behind |= name == END;
+        if is_behind && traced.iter().all(|name| symbols.functions.has(name)) {
             break;
         }
-        let own = wanted.iter().find(|wanted| wanted.as_bytes() == name);
-        if (own.is_some() || name == b"_text")
+        if let Ok(place) = wanted.binary_search_by(|own| own.as_bytes().cmp(bare(name)))
             && let Some(address) = code(&line)
         {
-            match own {
-                Some(own) => symbols
-                    .found
-                    .entry((*own).to_owned())
-                    .or_default()
-                    .push(address),
-                None => symbols.start = Some(address),
-            }
+            symbols.add(wanted[place], name, address, is_behind);
         }
         line.clear();
     }
     Ok(symbols)
 }
 
+/// Where the kernel's code begins, and where it ends.
+const START: &str = "_text";
+const END: &[u8] = b"_etext";
+
+/// The name on a line, without its module.
+fn name(line: &[u8]) -> &[u8] {
+    let words = line.trim_ascii_end();
+    let words = &words[..memchr(b'\t', words).unwrap_or(words.len())];
+    &words[memrchr(b' ', words).map_or(0, |space| space + 1)..]
+}
+
+/// A name without what the compiler hung on it.
+fn bare(name: &[u8]) -> &[u8] {
+    &name[..memchr(b'.', name).unwrap_or(name.len())]
+}
+
 /// The address of a line, where it is one of code.
 fn code(line: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(line).ok()?;
     let (address, kind) = text.split_once(' ')?;
-    let is_code = kind.starts_with(['t', 'T']);
+    let is_code = kind.starts_with(['t', 'T', 'w', 'W']);
     u64::from_str_radix(address, 16).ok().filter(|_| is_code)
 }
 
 impl Symbols {
+    /// Adds a line of code with this name, which is of a function that is wanted.
+    fn add(&mut self, own: &str, name: &[u8], address: u64, is_behind: bool) {
+        let is_whole = name == own.as_bytes();
+        if own == START {
+            self.start = self.start.or(Some(address));
+            return;
+        }
+        self.functions.add(address, own);
+        if is_whole && !is_behind {
+            let found = self.found.entry(own.to_owned()).or_default();
+            found.push(address);
+        }
+    }
+
     /// The places of a function as a probe takes them: relative to the start of the kernel's code, or
     /// the name itself where the kernel has none, which may be of a module, or of nobody.
     #[must_use]
@@ -89,7 +120,7 @@ mod tests {
     use super::parse;
 
     fn places(list: &str) -> Vec<String> {
-        parse(list.as_bytes(), &["f"]).unwrap().places("f")
+        parse(list.as_bytes(), &["f"], &[]).unwrap().places("f")
     }
 
     #[test]
@@ -110,6 +141,16 @@ mod tests {
         let text =
             "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffffc0000100 t f\t[m]\n";
         assert_eq!(places(text), ["f"]);
+    }
+
+    #[test]
+    fn a_function_that_is_traced_is_known_by_its_place_also_in_a_module() {
+        let text = "ffffffff81000000 T _text\nffffffff81000100 t g.isra.0\nffffffff82000000 T _etext\n\
+                    ffffffffc0000100 t f\t[m]\n";
+        let symbols = parse(text.as_bytes(), &[], &["f", "g"]).unwrap();
+        let known =
+            [0xffff_ffff_8100_0104, 0xffff_ffff_c000_0100].map(|at| symbols.functions.at(at));
+        assert_eq!(known, [Some("g"), Some("f")]);
     }
 
     #[test]
