@@ -1,12 +1,12 @@
 //! From the kernel's numbers to a report: whose event it is, and after which of its steps it came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::value::BAR;
 use super::{Event, Field, Fields, Kind};
-use crate::trail::{Names, Run, comm};
+use crate::trail::{By, Names, Run, comm};
 
 /// Process of the tree that no step tells of, so that the trail has no name for it.
 const UNSEEN: &str = "unseen";
@@ -53,6 +53,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
         name if name == "PID" => UNSEEN.to_owned(),
         name => name,
     };
+    let mut helpers = Helpers::of(run, &names);
     let mut events: Vec<(i32, Event)> = Vec::new();
     for mut raw in raw {
         let Some(pid) = raw.pid.or_else(|| tree.get(&raw.tid).copied()) else {
@@ -76,13 +77,14 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
         if pid == run.launcher && raw.kind != Kind::Fork {
             continue;
         }
+        let by = helpers.acts(pid, &raw);
         for (field, value) in &mut raw.fields {
             match field {
                 Field::Parent => *value = value.parse().map_or(UNSEEN.to_owned(), &name),
                 Field::Path | Field::Interp | Field::File | Field::Exe | Field::Cwd => {
                     *value = names.path(value);
                 }
-                Field::Comm => *value = comm(value),
+                Field::Comm => *value = comm(Some(value), by),
                 Field::Argv => *value = cores(value, &tree, &name),
                 _ => {}
             }
@@ -110,6 +112,40 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
     };
     events.sort_by_key(|(pid, _)| place(*pid));
     events.into_iter().map(|(_, event)| event).collect()
+}
+
+/// Processes that the kernel has started, and that have executed nothing yet: their comm is a worker's.
+///
+/// Afterwards it is the program's, which has no slash when it begins, and may be given any by it.
+struct Helpers(BTreeSet<i32>);
+
+impl Helpers {
+    fn of(run: &Run, names: &Names) -> Helpers {
+        let parents = run.parents.iter();
+        let own = parents.filter(|(_, parent)| names.is_of_kernel(*parent));
+        Helpers(own.map(|(pid, _)| *pid).collect())
+    }
+
+    /// Who acts in a process when this is told of it.
+    fn acts(&mut self, pid: i32, raw: &Raw) -> By {
+        let is_worker = |comm: &String| comm.starts_with("kworker/");
+        let is_program = raw.kind == Kind::Exec
+            || raw
+                .fields
+                .get(&Field::Exe)
+                .is_some_and(|exe| !exe.is_empty())
+            || raw
+                .fields
+                .get(&Field::Comm)
+                .is_some_and(|comm| !is_worker(comm));
+        if is_program {
+            self.0.remove(&pid);
+        }
+        match self.0.contains(&pid) {
+            true => By::Kernel,
+            false => By::Program,
+        }
+    }
 }
 
 /// Arguments in which the number of a process of the tree gives way to its name where it is the end of a core's name
@@ -188,6 +224,34 @@ mod tests {
         };
         let lines = lines(&run(&[101, 102, 101, 102]), vec![event]);
         assert_eq!(lines, ["event=exec    pid=p2 after=1 : x"]);
+    }
+
+    /// What a process that is called like a worker is called in an event, after these.
+    fn called(parent: i32, before: &[(Kind, Field, &str)]) -> String {
+        let mut run = run(&[101]);
+        run.parents = vec![(101, parent)];
+        let told = |(kind, field, value): &(Kind, Field, &str)| Raw {
+            fields: Fields::from([(*field, (*value).to_owned())]),
+            ..raw(*kind, 101, Some(101))
+        };
+        let last = told(&(Kind::Inside, Field::Comm, "kworker/u4:2"));
+        let raw = before.iter().map(told).chain([last]).collect();
+        let last = place(&run, raw).pop().unwrap();
+        last.get(Field::Comm).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_helper_of_the_kernel_is_a_worker_until_it_has_executed() {
+        let path = (Kind::Inside, Field::Path, "/a");
+        assert_eq!(called(2, &[path]), "kworker");
+        assert_eq!(called(100, &[]), "kworker/u4:2");
+        for program in [
+            (Kind::Exec, Field::Path, "/a"),
+            (Kind::Inside, Field::Comm, "a"),
+            (Kind::Look, Field::Exe, "/a"),
+        ] {
+            assert_eq!(called(2, &[program]), "kworker/u4:2");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::proc::{Descriptor, Stat, Status, text};
 use crate::sys;
-use crate::trail::printable;
+use crate::trail::{own_comm, printable};
 
 /// A call, and the files that it finds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -114,11 +114,11 @@ fn caller(pid: i32) -> Option<Caller> {
     let groups = status.value("Groups:")?.split_ascii_whitespace();
     let root = link("root")?;
     let cwd = link("cwd")?;
-    let comm = text(format!("{own}/comm")).ok()?;
+    let stat = Stat::read(pid)?;
     let descriptors = Descriptor::all(pid);
     Some(Caller {
         exe: link("exe")?,
-        comm: comm.trim_end_matches('\n').to_owned(),
+        comm: own_comm(&printable(&stat.comm)),
         uid,
         gid: id("Gid:", 1)?,
         real: (real, id("Gid:", 0)?),
@@ -132,7 +132,7 @@ fn caller(pid: i32) -> Option<Caller> {
             Some(inner) => inner.to_owned(),
             None => cwd,
         },
-        processes: Stat::read(pid)?
+        processes: stat
             .has_too_many_processes()
             .then(|| (limit("Max processes").unwrap_or(u64::MAX), processes(real))),
         no_files: uid != 0 && no_files(),

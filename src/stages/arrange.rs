@@ -8,7 +8,7 @@ use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Point, StageMark};
 use super::{Scope, Source, WORDS, Word};
 use crate::trace::{Line, Said, Value, Values};
-use crate::trail::{Mask, Names, Run, step_at};
+use crate::trail::{Mask, Names, Run, own_comm, step_at};
 
 /// How the name of a probe of a first instruction begins that lives as long as one start; the
 /// identity of its file follows.
@@ -237,7 +237,7 @@ impl Story<'_> {
             let symbol = Source::all().find(is_this).map(|source| source.symbol());
             if let (Some(word), Some(symbol)) = (word(is_this), symbol) {
                 let renamed = values.get("newcomm").filter(|_| word.stage == "comm");
-                let detail = renamed.and_then(Value::text).map(ToOwned::to_owned);
+                let detail = renamed.and_then(Value::text).map(own_comm);
                 self.pass(task, word.stage, symbol, detail);
             }
         }

@@ -6,6 +6,7 @@
 //! Most modules use this one; it uses `arch` alone.
 
 mod agreement;
+mod comm;
 mod escape;
 mod field;
 mod foreign;
@@ -25,6 +26,7 @@ mod told;
 mod verdict;
 
 pub use agreement::Agreement;
+pub(crate) use comm::{own_comm, unprintable};
 pub use escape::{is_visible, printable};
 pub(crate) use field::before;
 pub use foreign::{foreign, shown};
@@ -37,7 +39,7 @@ pub use outcome::Outcome;
 pub(crate) use parse::is_step;
 pub use parse::{ParseError, parse};
 pub use release::{Release, is_release};
-pub use sighting::{Exit, Later, LaterThread, LaunchCall, Run, SelfReport, Sighting};
+pub use sighting::{By, Exit, Later, LaterThread, LaunchCall, Run, SelfReport, Sighting};
 pub use step::{Ended, How, LONGEST, Section, Started, Step, Trail};
 pub(crate) use text::PATH;
 pub use told::{Told, ToldTo};

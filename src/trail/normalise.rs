@@ -2,8 +2,10 @@
 //!
 //! `docs/trail-format.md` lists every placeholder that this file writes.
 
+use super::comm::{GONE, WORKER, own_comm};
 use super::step::NO_EXE;
-use super::{Ended, Found, Run, Sighting, Started, Step, ToldTo, Trail};
+use super::text::COMM;
+use super::{By, Ended, Found, Run, Sighting, Started, Step, Told, ToldTo, Trail, field};
 
 /// Names the processes of a run in the order of their creation and groups its steps by process.
 ///
@@ -35,7 +37,10 @@ pub fn normalise(run: &Run) -> Trail {
         for word in run.words.iter().filter(|word| word.pid == *pid) {
             trail.told.extend(word.told.iter().map(|told| ToldTo {
                 process: name.clone(),
-                told: told.clone(),
+                told: Told {
+                    comm: own_comm(&told.comm),
+                    ..told.clone()
+                },
             }));
             trail.found.extend(word.found.iter().map(|fact| Found {
                 process: name.clone(),
@@ -68,12 +73,6 @@ pub(crate) fn step_at(run: &Run, place: usize, names: &Names) -> Option<Step> {
 
 /// Names what one sighting holds.
 fn step(sighting: &Sighting, names: &Names) -> Step {
-    let comm = match (&sighting.comm, &sighting.exe) {
-        (None, _) => "gone".to_owned(),
-        (Some(own), None) => comm(own),
-        // A thread of the kernel has no exe link: here a program has chosen its comm.
-        (Some(own), Some(_)) => own.clone(),
-    };
     Step {
         process: names.of_pid(sighting.pid),
         parent: names.of_pid(sighting.ppid),
@@ -84,11 +83,11 @@ fn step(sighting: &Sighting, names: &Names) -> Step {
             .as_deref()
             .map_or_else(|| NO_EXE.to_owned(), |exe| names.path(exe)),
         exe_link: sighting.exe.is_some(),
-        comm,
+        comm: comm(sighting.comm.as_deref(), sighting.by),
         path: names.path(&sighting.path),
         before: false,
         denied: sighting.denied.clone(),
-        thread: sighting.thread.clone(),
+        thread: sighting.thread.as_deref().map(own_comm),
         later: sighting.later.as_ref().map(|later| {
             let own = identity(&later.exe, &later.comm, names);
             let thread = later.thread.as_ref();
@@ -102,20 +101,24 @@ fn step(sighting: &Sighting, names: &Names) -> Step {
 }
 
 /// Exe and comm at a second look.
-fn identity(exe: &Option<String>, comm: &Option<String>, names: &Names) -> String {
+fn identity(exe: &Option<String>, own: &Option<String>, names: &Names) -> String {
     let exe = exe
         .as_ref()
         .map_or(NO_EXE.to_owned(), |exe| names.path(exe));
-    format!("exe={exe} comm={}", comm.as_deref().unwrap_or("gone"))
+    let comm = comm(own.as_deref(), By::Program);
+    let exe = field::before(&exe, &[COMM]);
+    format!("exe={exe} comm={}", field::before(&comm, &[" thread "]))
 }
 
-/// A kernel worker's comm carries its pool, number and work (`kworker/u4:2-events`): keep the name.
+/// The comm of a process, or the word for one that cannot be read.
 ///
-/// Source: `wq_worker_comm` in kernel/workqueue.c.
-pub(crate) fn comm(comm: &str) -> String {
-    match comm.strip_prefix("kworker/") {
-        Some(_) => "kworker".to_owned(),
-        None => comm.to_owned(),
+/// A kernel worker's carries its pool, number and work (`kworker/u4:2-events`, `wq_worker_comm` in kernel/workqueue.c):
+/// it keeps the name.
+pub(crate) fn comm(own: Option<&str>, by: By) -> String {
+    match (own, by) {
+        (None, _) => GONE.to_owned(),
+        (Some(own), By::Kernel) if own.starts_with("kworker/") => WORKER.to_owned(),
+        (Some(own), _) => own_comm(own),
     }
 }
 
@@ -178,6 +181,11 @@ impl Names {
         }
         let own = self.own.iter().find(|(known, _)| *known == pid);
         own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
+    }
+
+    /// Whether it is a thread of the kernel that starts helpers.
+    pub(crate) fn is_of_kernel(&self, pid: i32) -> bool {
+        pid == KTHREADD || self.workers.contains(&pid)
     }
 
     /// Replaces numbers that differ from boot to boot: inode numbers of pipes and sockets, process ids in `/proc`.
@@ -246,7 +254,7 @@ fn special(pid: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::{Exit, How, Later, LaterThread, LaunchCall, Mask, SelfReport, Told};
+    use crate::trail::{Exit, How, Later, LaterThread, LaunchCall, Mask, SelfReport};
 
     fn seen(pid: i32, ppid: i32) -> Sighting {
         Sighting {
@@ -407,6 +415,7 @@ mod tests {
         let helper = Sighting {
             exe: None,
             comm: Some("kworker/u4:1-events".into()),
+            by: By::Kernel,
             ..seen(101, 2)
         };
         let trail = normalise(&Run::sample(vec![helper]));
@@ -418,12 +427,42 @@ mod tests {
 
     #[test]
     fn a_program_that_is_called_like_a_worker_keeps_its_comm() {
-        let program = Sighting {
-            comm: Some("kworker/x".into()),
-            ..seen(101, 100)
-        };
-        let trail = normalise(&Run::sample(vec![program]));
-        assert_eq!(trail.steps[0].comm, "kworker/x");
+        for exe in [None, Some("/bin/a".to_owned())] {
+            let program = Sighting {
+                exe,
+                comm: Some("kworker/x".into()),
+                ..seen(101, 100)
+            };
+            let trail = normalise(&Run::sample(vec![program]));
+            assert_eq!(trail.steps[0].comm, "kworker/x");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_called_like_a_word_of_ours_is_told_from_it() {
+        for (own, told) in [("gone", "\\x67one"), ("kworker", "\\x6bworker")] {
+            let program = Sighting {
+                comm: Some(own.into()),
+                thread: Some(own.into()),
+                ..seen(101, 100)
+            };
+            let trail = normalise(&Run::sample(vec![program]));
+            assert_eq!(trail.steps[0].comm, told);
+            assert_eq!(trail.steps[0].thread.as_deref(), Some(told));
+        }
+    }
+
+    #[test]
+    fn a_second_look_has_one_comm_and_one_thread() {
+        let mut sighting = seen(101, 100);
+        sighting.later = Some(Later {
+            exe: Some("/a comm=b".into()),
+            comm: Some("c, thread gone".into()),
+            thread: None,
+        });
+        let trail = normalise(&Run::sample(vec![sighting]));
+        let wanted = "process exe=/a\\x20comm=b comm=c,\\x20thread gone, thread gone";
+        assert_eq!(trail.steps[0].later.as_deref(), Some(wanted));
     }
 
     #[test]
@@ -510,7 +549,9 @@ mod tests {
                 let once = names.path(inode);
                 proptest::prop_assert_eq!(names.path(&once), once);
             }
-            proptest::prop_assert_eq!(comm(&comm(&value)), comm(&value));
+            let own = comm(Some(&value), By::Program);
+            proptest::prop_assert!(own != WORKER && own != GONE);
+            proptest::prop_assert_eq!(comm(Some(&own), By::Program), own);
         }
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    Exit, Fact, How, Later, LaterThread, LaunchCall, Mask, Run, Section, SelfReport, Sighting,
+    By, Exit, Fact, How, Later, LaterThread, LaunchCall, Mask, Run, Section, SelfReport, Sighting,
     Told, Trail, normalise, parse, printable,
 };
 
@@ -28,6 +28,7 @@ pub(super) fn value() -> impl Strategy<Value = String> {
         1 => Just(b"none".to_vec()),
         1 => Just("\u{202e}\u{2028}".as_bytes().to_vec()),
         1 => Just(b"kworker/".to_vec()),
+        1 => Just(b"gone".to_vec()),
         1 => Just(b"/proc/101/".to_vec()),
     ];
     prop::collection::vec(part, 0..4).prop_map(|parts| printable(&parts.concat()))
@@ -58,6 +59,7 @@ fn sighting() -> impl Strategy<Value = Sighting> {
             mask: Mask(mask),
             pid,
             tid: None,
+            by: By::Program,
             ppid,
             exe,
             comm,

@@ -4,6 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, How, Mask, Told};
 
+/// Who acts in a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// A program, which may choose its comm.
+    #[default]
+    Program,
+    /// The kernel: a thread of its own, or a helper of it that has not executed anything yet.
+    Kernel,
+}
+
+impl By {
+    fn is_program(&self) -> bool {
+        *self == By::Program
+    }
+}
+
 /// One permission event as the monitor read it while the process was held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
@@ -20,6 +37,9 @@ pub struct Sighting {
     pub exe: Option<String>,
     /// The leader's comm (proc_pid_stat(5), field 2); none when the process was gone.
     pub comm: Option<String>,
+    /// Who acts.
+    #[serde(default, skip_serializing_if = "By::is_program")]
+    pub by: By,
     /// Comm of the thread that waits, where it is not the leader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
@@ -120,6 +140,7 @@ impl Sighting {
             ppid: 100,
             exe: Some("/x".into()),
             comm: Some("x".into()),
+            by: By::Program,
             path: "/y".into(),
             denied: None,
             thread: None,

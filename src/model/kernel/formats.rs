@@ -7,6 +7,7 @@ use super::super::reach::Rule;
 use super::super::script::first_line;
 use super::super::{BinfmtEntry, Closed, File, KernelEnding, PredictedStep, Started, Target};
 use super::{Execve, Handler, closing_opens, errno};
+use crate::trail::{own_comm, printable, unprintable};
 
 /// Longest comm, without its NUL: `TASK_COMM_LEN`.
 const COMM: usize = 15;
@@ -277,9 +278,8 @@ impl Execve<'_, '_> {
                 .trim_start_matches('/'),
             false => filename,
         };
-        let last = name.rsplit('/').next().unwrap_or_default();
+        let last = unprintable(name.rsplit('/').next().unwrap_or_default());
         Rule::CommCut.applies(last.len() > COMM);
-        let bytes = &last.as_bytes()[..last.len().min(COMM)];
-        String::from_utf8_lossy(bytes).into_owned()
+        own_comm(&printable(&last[..last.len().min(COMM)]))
     }
 }

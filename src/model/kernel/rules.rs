@@ -330,6 +330,18 @@ fn comm_is_cut_after_fifteen_bytes() {
 }
 
 #[test]
+fn comm_is_cut_by_its_bytes_and_told_from_our_words() {
+    for (path, comm) in [
+        ("/123456789abcde\\x0a", "123456789abcde\\x0a"),
+        ("/123456789abcdeß", "123456789abcde\\xc3"),
+        ("/gone", "\\x67one"),
+    ] {
+        let sample = Sample::new().program(path, &Elf::new());
+        assert_eq!(running(&sample, &call(path)).comm, comm);
+    }
+}
+
+#[test]
 fn comm_of_a_deleted_file_is_its_name() {
     let sample = open().program("/proc/self/fd/5", &Elf::new());
     let sample = sample.with("/proc/self/fd/5", |file| file.name = "/t (deleted)".into());

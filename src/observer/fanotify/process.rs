@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use crate::proc::{Stat, Status};
-use crate::trail::{Later, LaterThread, printable};
+use crate::trail::{By, Later, LaterThread, printable};
 
 /// The identity of a process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Process {
     pub exe: Option<String>,
     /// Name of the leader; none when the process is gone.
     pub comm: Option<String>,
+    /// Who acts in it.
+    pub by: By,
     /// Name of the thread that was asked about, where it is not the leader.
     pub thread: Option<String>,
     /// Parent, 0 when it is not visible or the process is gone.
@@ -29,14 +31,20 @@ impl Process {
     #[must_use]
     pub fn read(tid: i32, pid: i32) -> Process {
         let stat = Stat::read(tid);
+        let exe = exe(tid);
+        let by = match (&stat, &exe) {
+            (Some(stat), None) if is_of_kernel(stat) => By::Kernel,
+            _ => By::Program,
+        };
         let own = stat.as_ref().map(|stat| printable(&stat.comm));
         let (comm, thread) = match tid == pid {
             true => (own, None),
             false => (comm(pid), own),
         };
         Process {
-            exe: exe(tid),
+            exe,
             comm,
+            by,
             thread,
             ppid: stat.map_or(0, |stat| stat.ppid),
         }
@@ -55,6 +63,14 @@ impl Process {
             thread,
         }
     }
+}
+
+/// Whether somebody without an exe link is a thread of the kernel, or a helper that has not executed anything: before 5.18 it has
+/// the flag of one (`copy_process` and `begin_new_exec`), and later a parent that has. A program that is about to end has no exe
+/// link either; nobody becomes a child of the kernel.
+fn is_of_kernel(stat: &Stat) -> bool {
+    let is_child = || Stat::read(stat.ppid).is_some_and(|parent| parent.is_kernel_thread());
+    stat.is_kernel_thread() || !stat.is_dead() && is_child()
 }
 
 fn exe(pid: i32) -> Option<String> {

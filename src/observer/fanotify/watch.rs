@@ -266,6 +266,7 @@ impl Watch {
             ppid: process.ppid,
             exe: process.exe,
             comm: process.comm,
+            by: process.by,
             thread: process.thread,
             path,
             denied,
