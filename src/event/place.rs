@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::BAR;
 use super::{Event, Field, Fields, Kind};
-use crate::trail::{By, Names, Run, comm};
-
-/// Process of the tree that no step tells of, so that the trail has no name for it.
-const UNSEEN: &str = "unseen";
+use crate::trail::{By, Names, Run, UNSEEN, Unseen, comm};
 
 /// What an observer wrote down when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +46,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
     let own: Vec<i32> = names.own().collect();
     let mut tree: BTreeMap<i32, i32> = own.iter().map(|pid| (*pid, *pid)).collect();
     tree.insert(run.launcher, run.launcher);
-    let name = |pid: i32| match names.of_pid(pid) {
-        name if name == "PID" => UNSEEN.to_owned(),
-        name => name,
-    };
+    let mut unseen = Unseen::default();
     let mut helpers = Helpers::of(run, &names);
     let mut events: Vec<(i32, Event)> = Vec::new();
     for mut raw in raw {
@@ -66,7 +60,8 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
         match raw.child {
             Some(Child::Process(child)) => {
                 tree.insert(child, child);
-                raw.fields.insert(Field::Child, name(child));
+                unseen.starts(child, &names);
+                raw.fields.insert(Field::Child, unseen.name(child, &names));
             }
             Some(Child::Thread(thread)) => {
                 tree.insert(thread, pid);
@@ -78,6 +73,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
             continue;
         }
         let by = helpers.acts(pid, &raw);
+        let name = |pid: i32| unseen.name(pid, &names);
         for (field, value) in &mut raw.fields {
             match field {
                 Field::Parent => *value = value.parse().map_or(UNSEEN.to_owned(), &name),
@@ -106,9 +102,9 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
         ));
     }
     let place = |pid: i32| match own.iter().position(|known| *known == pid) {
-        Some(place) => place + 1,
-        None if pid == run.launcher => 0,
-        None => own.len() + 1,
+        Some(place) => (place + 1, 0),
+        None if pid == run.launcher => (0, 0),
+        None => (own.len() + 1, unseen.number(pid)),
     };
     events.sort_by_key(|(pid, _)| place(*pid));
     events.into_iter().map(|(_, event)| event).collect()
@@ -204,8 +200,8 @@ mod tests {
     fn a_process_that_a_known_one_starts_belongs_to_the_scenario() {
         let events = vec![fork(101, Child::Process(105)), raw(Kind::Exec, 105, None)];
         let lines = lines(&run(&[101]), events);
-        assert_eq!(lines[0], "event=fork    pid=p1 after=1 : x child=unseen");
-        assert_eq!(lines[1], "event=exec    pid=unseen after=0 : x");
+        assert_eq!(lines[0], "event=fork    pid=p1 after=1 : x child=unseen1");
+        assert_eq!(lines[1], "event=exec    pid=unseen1 after=0 : x");
     }
 
     #[test]

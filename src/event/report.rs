@@ -97,7 +97,7 @@ impl Kind {
 pub struct Event {
     /// What happened.
     pub kind: Kind,
-    /// Name of the process, as in the trail; `unseen` for one of the tree that the trail does not have.
+    /// Name of the process, as in the trail; `unseen1` and so on for those of the tree that the trail does not have.
     pub process: String,
     /// Whether a thread other than the first one is meant.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -8,16 +8,13 @@ use super::table::{CALL, LOADER_RUNS, PROGRAM_RUNS, REFUSED, RETURN};
 use super::{Point, StageMark};
 use super::{Scope, Source, WORDS, Word};
 use crate::trace::{Line, Said, Value, Values};
-use crate::trail::{Mask, Names, Run, own_comm, step_at};
+use crate::trail::{Mask, Names, Run, Unseen, own_comm, step_at};
 
 /// How the name of a probe of a first instruction begins that lives as long as one start; the
 /// identity of its file follows.
 pub const BRIEF: &str = "e_";
 /// The same for one that lives as long as the machine.
 pub const LASTING: &str = "f_";
-
-/// Process of the tree that no step tells of, so that the trail has no name for it.
-const UNSEEN: &str = "unseen";
 
 /// `CLONE_THREAD` of include/uapi/linux/sched.h.
 const CLONE_THREAD: u64 = 0x0001_0000;
@@ -33,6 +30,7 @@ pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
     let mut story = Story {
         run,
         names,
+        unseen: Unseen::default(),
         tree: BTreeMap::from([(run.launcher, run.launcher)]),
         states: BTreeMap::new(),
         leaders: BTreeMap::new(),
@@ -50,12 +48,12 @@ pub fn arrange(run: &Run, lines: &[Line]) -> Result<Vec<Point>, String> {
     }
     let place = |pid: i32| own.iter().position(|known| *known == pid);
     let last = own.len();
-    let mut points = story.points;
+    let (mut points, unseen) = (story.points, story.unseen);
     // Steps of the launcher and of processes outside of the scenario come first, as in the trail.
     points.sort_by_key(|(pid, point)| match (place(*pid), point) {
-        (Some(place), _) => place + 1,
-        (None, Point::Step(_)) => 0,
-        (None, Point::Stage(_)) => last + 1,
+        (Some(place), _) => (place + 1, 0),
+        (None, Point::Step(_)) => (0, 0),
+        (None, Point::Stage(_)) => (last + 1, unseen.number(*pid)),
     });
     Ok(points.into_iter().map(|(_, point)| point).collect())
 }
@@ -87,6 +85,7 @@ struct Task {
 struct Story<'a> {
     run: &'a Run,
     names: Names,
+    unseen: Unseen,
     /// Threads of the scenario's processes, with the process of each.
     tree: BTreeMap<i32, i32>,
     states: BTreeMap<i32, State>,
@@ -189,7 +188,10 @@ impl Story<'_> {
         };
         let flags = flags.cast_unsigned();
         let process = match flags & CLONE_THREAD {
-            0 => child,
+            0 => {
+                self.unseen.starts(child, &self.names);
+                child
+            }
             _ => parent,
         };
         self.tree.insert(child, process);
@@ -298,14 +300,8 @@ impl Story<'_> {
             }
             _ => {}
         }
-        let known = self.names.of_pid(process);
-        let name = if known == "PID" {
-            UNSEEN.to_owned()
-        } else {
-            known
-        };
         let mark = StageMark {
-            process: name,
+            process: self.unseen.name(process, &self.names),
             stage: stage.to_owned(),
             symbol,
             detail,

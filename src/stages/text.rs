@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Inside, Point, StageMark};
-use crate::trail::Trail;
+use crate::trail::{Trail, UNSEEN};
 
 /// One section a process, as in the trail's text: its start, its stages and steps in order, its
 /// end. What this kernel does not have, and what it offers nothing to see of, stands before all of them.
@@ -31,9 +31,9 @@ pub fn text(trail: &Trail, inside: &Inside) -> String {
     // Whoever has no start stands where it comes in the list.
     let before = first
         .clone()
-        .filter(|name| started(name).is_none() && *name != "unseen");
+        .filter(|name| started(name).is_none() && !name.starts_with(UNSEEN));
     let own = trail.started.iter().map(|start| start.process.as_str());
-    let after = first.filter(|name| *name == "unseen");
+    let after = first.filter(|name| name.starts_with(UNSEEN));
     for process in before.chain(own).chain(after) {
         if shown.contains(&process) {
             continue;
@@ -93,7 +93,7 @@ mod tests {
         };
         let trail = crate::trail::parse("start p1 by launcher\n\nstart p2 by p1\n").unwrap();
         let inside = Inside {
-            stages: ["unseen", "p2", "launcher", "p1"].map(point).to_vec(),
+            stages: ["unseen1", "p2", "launcher", "p1"].map(point).to_vec(),
             ..Inside::default()
         };
         let text = text(&trail, &inside);
@@ -101,6 +101,6 @@ mod tests {
         let order: Vec<_> = marks
             .filter_map(|line| line.split_whitespace().nth(1))
             .collect();
-        assert_eq!(order, ["pid=launcher", "pid=p1", "pid=p2", "pid=unseen"]);
+        assert_eq!(order, ["pid=launcher", "pid=p1", "pid=p2", "pid=unseen1"]);
     }
 }

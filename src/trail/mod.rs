@@ -23,6 +23,7 @@ mod sighting;
 mod step;
 mod text;
 mod told;
+mod unseen;
 mod verdict;
 
 pub use agreement::Agreement;
@@ -43,4 +44,5 @@ pub use sighting::{By, Exit, Later, LaterThread, LaunchCall, Run, SelfReport, Si
 pub use step::{Ended, How, LONGEST, Section, Started, Step, Trail};
 pub(crate) use text::PATH;
 pub use told::{Told, ToldTo};
+pub(crate) use unseen::{UNSEEN, Unseen};
 pub use verdict::{Fact, Found, Judgement, Verdict};

@@ -170,17 +170,22 @@ impl Names {
 
     /// The name of a process; `PID` for one that the run does not tell of.
     pub(crate) fn of_pid(&self, pid: i32) -> String {
+        self.known(pid).unwrap_or_else(|| "PID".to_owned())
+    }
+
+    /// The name of a process; none for one that the run does not tell of.
+    pub(crate) fn known(&self, pid: i32) -> Option<String> {
         if let Some(name) = special(pid) {
-            return name.to_owned();
+            return Some(name.to_owned());
         }
         if pid == self.launcher {
-            return "launcher".to_owned();
+            return Some("launcher".to_owned());
         }
         if self.workers.contains(&pid) {
-            return "kworker".to_owned();
+            return Some("kworker".to_owned());
         }
         let own = self.own.iter().find(|(known, _)| *known == pid);
-        own.map_or_else(|| "PID".to_owned(), |(_, name)| name.clone())
+        own.map(|(_, name)| name.clone())
     }
 
     /// Whether it is a thread of the kernel that starts helpers.

@@ -83,10 +83,13 @@ fn a_thread_counts_for_its_process() {
 }
 
 #[test]
-fn a_child_without_any_step_is_shown_and_said_to_be_unseen() {
-    let child = "task_newtask pid=150, clone_flags=0x1200000";
-    let story = story(&[STEP, (101, child), (150, "alloc_bprm()")]);
-    assert_eq!(story.unwrap(), ["p1 step", "unseen bprm"]);
+fn children_without_any_step_are_shown_each_with_a_name_of_its_own() {
+    let first = "task_newtask pid=150, clone_flags=0x1200000";
+    let second = "task_newtask pid=151, clone_flags=0x1200000";
+    let start = |pid| (pid, "alloc_bprm()");
+    let parts = [STEP, (101, first), (101, second), start(151), start(150)];
+    let expected = ["p1 step", "unseen1 bprm", "unseen2 bprm"];
+    assert_eq!(story(&parts).unwrap(), expected);
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn the_launcher_comes_first_and_who_is_unseen_last() {
     let second = (7, "! step 2");
     let parts = [(101, child), (150, "alloc_bprm()"), STEP, second];
     let story = story_of(&run, &parts).unwrap();
-    assert_eq!(story, ["launcher step", "p1 step", "unseen bprm"]);
+    assert_eq!(story, ["launcher step", "p1 step", "unseen1 bprm"]);
 }
 
 #[test]
