@@ -154,7 +154,7 @@ fn what_a_program_wrote_and_did_until_it_was_given_up_is_shown() {
 #[test]
 fn a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so() {
     let script = "for i in {1..10001}; do : </etc/passwd; done";
-    let words = ["try", "--deadline", "120", "-k", KERNEL];
+    let words = ["try", "--deadline", "300", "-k", KERNEL];
     let program = ["--", "/bin/bash", "-c", script];
     let tried = exetrail(&[&words[..], &program].concat());
     assert_eq!(tried.status.code(), Some(2), "{}", text(&tried));
