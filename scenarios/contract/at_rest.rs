@@ -1,7 +1,7 @@
 //! What is claimed of execveat and takes more than a call: memory that cannot be had, a signal that is caught, a security module.
 //!
-//! A page for the new stack that may not be promised is ENOMEM, as for execve (`contract/error_enomem`): `alloc_bprm` and `bprm_mm_init`
-//! hand on what they are told, and nothing on the way says EAGAIN for it.
+//! Kernel memory that cannot be had is ENOMEM, as for execve (`contract/error_enomem`), and so is a page for the new stack that may not be
+//! promised: `alloc_bprm`, `do_open_execat` and `bprm_mm_init` hand on what they are told, and nothing on the way says EAGAIN for it.
 //!
 //! EINTR is true, and rare: the open of a file under another process's write lease waits for it to be broken (`__break_lease` in
 //! fs/locks.c, called by `do_dentry_open`), and a signal that is caught ends that wait (with `SA_RESTART` the call is made again). Where a
@@ -24,12 +24,21 @@ use nix::libc::AT_FDCWD;
 use nix::sys::signal::{SigSet, Signal, kill};
 
 use crate::observer::apparmor::{APPARMOR, take_on};
-use crate::scenario::{Elf, ErrnoClaim, Evidence, Exec, Scenario, System, fork_start, needs, reap};
+use crate::scenario::{
+    Elf, ErrnoClaim, Evidence, Exec, Scenario, System, enter_memory_group, fork_start,
+    make_memory_group, needs, reap, remove_memory_group, without_memory,
+};
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "errors of execveat that take a lease, a limit of memory or a security module",
-    needs: &[needs::OWN_SETTINGS, needs::LANDLOCK, APPARMOR],
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::EXEC_COUNTER,
+        needs::MEMORY_GROUPS,
+        needs::LANDLOCK,
+        APPARMOR,
+    ],
     run,
     ..Scenario::DEFAULT
 };
@@ -61,8 +70,15 @@ fn memory(system: &mut System) -> Result<()> {
         "as usual",
         &Exec::at("execveat", "the program", AT_FDCWD, PROGRAM, 0)?,
     )?;
-    claim.stated("no memory left to promise", &strict)?;
-    claim.verdict()
+    make_memory_group(claim.system())?;
+    let short = Exec::by("execveat", "/tmp/unwatched/program", |args| {
+        without_memory(|| args.execveat(AT_FDCWD, PROGRAM, 0))
+    })?;
+    let what = "in a cgroup that may have no memory";
+    claim.stated(what, &short.before(enter_memory_group))?;
+    claim.other("memory accounted strictly, none left to promise", &strict)?;
+    claim.verdict()?;
+    remove_memory_group()
 }
 
 fn signal(system: &mut System) -> Result<()> {

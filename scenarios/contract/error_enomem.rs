@@ -1,10 +1,14 @@
 //! ENOMEM: there is not enough kernel memory.
 //!
-//! Nearly all that a start allocates is small, and small allocations of the kernel hardly ever fail: the kernel
-//! kills somebody first (`__alloc_pages_may_oom`). More than 32 KiB of program headers (from 6.17 on) are not small in this sense
-//! (`PAGE_ALLOC_COSTLY_ORDER`), and their failure is ENOEXEC, or ELIBBAD for those of an ELF interpreter (`load_elf_phdrs`). ENOMEM
-//! comes where memory is accounted strictly (vm.overcommit_memory of 2): the page for the new stack may then not be promised
-//! (`insert_vm_struct` in mm, below `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
+//! Nearly all that a start allocates is small, and where the whole machine is short of memory small allocations of the kernel hardly
+//! ever fail: the kernel kills somebody first (`__alloc_pages_may_oom`). They fail where the caller's cgroup is over its limit and nobody
+//! in it may be killed. What the start needs first that is accounted to the group is then ENOMEM: the new memory's description on 5.10
+//! (`mm_alloc` in `alloc_bprm`), the open file later (`alloc_empty_file` below `do_open_execat`, which comes first there). More than 32 KiB
+//! of program headers (from 6.17 on) are not small (`PAGE_ALLOC_COSTLY_ORDER`), and their failure is ENOEXEC, or ELIBBAD for those of an ELF
+//! interpreter (`load_elf_phdrs`).
+//!
+//! ENOMEM comes as well where memory is accounted strictly (vm.overcommit_memory of 2): the page for the new stack may then not be
+//! promised (`insert_vm_struct` in mm, below `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
 //! program lies on a file system that is not watched, so that the monitor has no event to answer meanwhile.
 //!
 //! A limit of the address space (RLIMIT_AS) gives the caller no ENOMEM. The new stack has one page, whatever
@@ -17,11 +21,18 @@
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs};
+use crate::scenario::{
+    Elf, ErrnoClaim, Exec, Scenario, System, enter_memory_group, make_memory_group, needs,
+    remove_memory_group, without_memory,
+};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "ENOMEM: no memory may be promised",
-    needs: &[needs::OWN_SETTINGS, needs::EXEC_COUNTER],
+    summary: "ENOMEM: there is no kernel memory",
+    needs: &[
+        needs::OWN_SETTINGS,
+        needs::EXEC_COUNTER,
+        needs::MEMORY_GROUPS,
+    ],
     run,
     ..Scenario::DEFAULT
 };
@@ -34,7 +45,11 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.file("unwatched/program", &Elf::new().build(), 0o755)?;
     system.sysctl("vm/overcommit_memory", "0")?;
     system.sysctl("vm/overcommit_ratio", "0")?;
+    make_memory_group(system)?;
     let exec = Exec::path("/tmp/unwatched/program")?;
+    let short = Exec::by("execve", "/tmp/unwatched/program", |args| {
+        without_memory(|| args.execve())
+    })?;
     let strict = Exec::by("execve", "/tmp/unwatched/program", |args| {
         std::fs::write(MODE, "2").map_err(|_| Errno::EBADMSG)?;
         let result = args.execve();
@@ -47,14 +62,15 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     };
     let mut claim = ErrnoClaim::new(system, "error/ENOMEM", Errno::ENOMEM);
     claim.starts("as usual", &exec)?;
-    claim.stated_if(
-        "where memory is accounted strictly",
-        "no memory left to promise",
-        &strict,
-    )?;
+    let what = "in a cgroup whose memory is not limited";
+    claim.starts(what, &exec.clone().before(enter_memory_group))?;
+    let what = "in a cgroup that may have no memory";
+    claim.stated(what, &short.before(enter_memory_group))?;
+    claim.other("memory accounted strictly, none left to promise", &strict)?;
     claim.other("address space limited to 4096 bytes", &limited(4096))?;
     claim.other("address space limited to nothing", &limited(0))?;
     let long = limited(4096).arg(&"x".repeat(4096))?;
     claim.other("address space limited to 4096 bytes, long argument", &long)?;
-    claim.verdict()
+    claim.verdict()?;
+    remove_memory_group()
 }

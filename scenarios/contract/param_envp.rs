@@ -8,7 +8,10 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 
-use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
+use anyhow::Context as _;
+
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System, held};
+use crate::subject::say;
 use crate::sys::Edge;
 use crate::trail::How;
 
@@ -27,6 +30,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.stated("number of five variables", "5", few.found("environment")?);
     let more = system.look("one more", &exec.env("MORE", "")?)?;
     claim.stated("number of six variables", "6", more.found("environment")?);
+
+    let cat = "/usr/bin/cat";
+    let seen = system.look("three variables, held", &kept(cat)?)?;
+    claim.control("three variables, held", "some", seen.found("environ")?)?;
+    let seen = system.look("none, held", &kept(cat)?.bare())?;
+    claim.stated("no variable", "none", seen.found("environ")?);
 
     let null = Exec::by("execve", &simple, |args| {
         args.execve_at(|at| at.environment = 0)
@@ -50,4 +59,19 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let seen = system.look("no NUL where the memory ends", &endless)?;
     claim.stated("string without NUL", &fault, seen.how);
     system.verdict(&claim)
+}
+
+/// A start whose parent says, while the program runs, whether it has an environment (proc_pid_environ(5)).
+fn kept(path: &str) -> anyhow::Result<Exec> {
+    Exec::by("execve", path, |args| {
+        let look = |child| {
+            let path = format!("/proc/{child}/environ");
+            let bytes = std::fs::read(&path).with_context(|| format!("failed to read {path}"))?;
+            Ok(if bytes.is_empty() { "none" } else { "some" }.to_owned())
+        };
+        let told = held(args, || Ok(()), look).unwrap_or_else(|error| format!("{error:#}"));
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say("environ", told);
+        Ok(())
+    })
 }

@@ -1,10 +1,12 @@
 //! A failure after the point of no return ends the process by SIGSEGV, also when it ignores or
-//! blocks that signal; where a SIGKILL waits already it is that one. On 5.10 a tracer may take the SIGSEGV away.
+//! blocks that signal; where a SIGKILL waits already it is that one. A tracer sees the SIGSEGV and may take it away; the process then
+//! faults at its old address, which is no longer mapped.
 //!
 //! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16,
 //! [c:fatal-sigsegv]) when `load_elf_binary` fails with `point_of_no_return` set; the errno does not
 //! reach the caller. Three triggers: a segment at an address of the kernel, an address space too small for the
-//! program, a loader without a segment that can be mapped.
+//! program, a loader without a segment that can be mapped. That of a tracer is so on all kernels: `force_sig_info_to_task`
+//! (kernel/signal.c) has a signal be passed by a tracer (`SA_IMMUTABLE`) for `force_exit_sig` alone.
 //!
 //! The other side: a mistake that is found before the point, another machine, is an errno.
 //!
@@ -14,7 +16,8 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal};
 
-use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System, needs};
+use crate::scenario::{Elf, Evidence, Exec, Flaw, Hold, Scenario, System, needs, traced};
+use crate::subject::say;
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -50,5 +53,15 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     });
     let how = system.case("SIGSEGV ignored and blocked", &ignoring)?;
     claim.stated("SIGSEGV ignored and blocked", wanted, how);
+    let taken = Exec::by("traced execve", &bad, |args| {
+        let stops = traced(Hold::TraceMe, || args.execve());
+        let told = stops.map_or_else(|error| format!("{error:#}"), |stops| stops.join(", "));
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say("stops", told);
+        Ok(())
+    })?;
+    let what = "a tracer takes each SIGSEGV away";
+    let seen = system.look(what, &taken)?;
+    system.fact(what, seen.found("stops")?)?;
     system.verdict(&claim)
 }

@@ -7,8 +7,8 @@
 //! `PT_PTRACED` without `PT_SEIZED`. With the option the process stops
 //! with an event (`PTRACE_EVENT_EXEC`) inside of the call, and is sent no signal.
 //!
-//! It is a signal like others, not a stop: as long as it is blocked it stops nothing, and a program that
-//! leaves it so (here `true`) runs to its end. The specification states the first condition, as `PTRACE_ATTACH` or `PTRACE_TRACEME`.
+//! It is a signal like others, not a stop: as long as it is blocked it is pending and stops nothing, and a program that
+//! leaves it so runs to its end. The specification states the first condition, as `PTRACE_ATTACH` or `PTRACE_TRACEME`.
 //!
 //! See [c:ptrace-execve].
 
@@ -28,6 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
 type Case = (&'static str, Hold, fn() -> nix::Result<()>);
 
 fn run(system: &mut System) -> anyhow::Result<()> {
+    system.ours("reporter")?;
     let mut claim = Evidence::new("signal/sigtrap_traced");
     let seen = system.look(
         "a call that fails",
@@ -37,18 +38,27 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let wanted = "stop by SIGTRAP, exit 0";
     let blocked = || sys::block(libc::SIGTRAP);
     let cases: [Case; 3] = [
+        ("PTRACE_ATTACH", Hold::Attach, || Ok(())),
         ("PTRACE_TRACEME", Hold::TraceMe, || Ok(())),
         (
             "PTRACE_TRACEME with PTRACE_O_TRACEEXEC",
             Hold::TraceMeExec,
             || Ok(()),
         ),
-        ("PTRACE_TRACEME, SIGTRAP blocked", Hold::TraceMe, blocked),
     ];
     for (what, hold, before) in cases {
         let seen = system.look(what, &held("/usr/bin/true", hold, before)?)?;
         claim.stated(what, wanted, seen.found("stops")?);
     }
+    let untraced = Exec::path("/tmp/reporter")?.reports(&["pending"])?;
+    let untraced = untraced.before(move || Ok(blocked()?));
+    let what = "not traced, SIGTRAP blocked: pending";
+    let seen = system.look(what, &untraced)?;
+    claim.control(what, "none", seen.found("pending")?)?;
+    let what = "PTRACE_TRACEME, SIGTRAP blocked: pending";
+    let traced = held("/tmp/reporter", Hold::TraceMe, blocked)?.reports(&["pending"])?;
+    let seen = system.look(what, &traced)?;
+    claim.stated(what, "SIGTRAP", seen.found("pending")?);
     for (what, hold) in [
         ("PTRACE_SEIZE", Hold::Seize),
         ("PTRACE_SEIZE with PTRACE_O_TRACEEXEC", Hold::SeizeExec),

@@ -43,7 +43,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
 fn counted(path: &str) -> anyhow::Result<Exec> {
     Exec::by("execve with a context", path, |args| {
         let told = count().and_then(|before| {
-            let after = held(args, || Ok(sys::aio_context()?), count)?;
+            let after = held(args, || Ok(sys::aio_context()?), |_| count())?;
             Ok(if after > before { "kept" } else { "given back" })
         });
         let told = told.map_or_else(|error| format!("{error:#}"), ToOwned::to_owned);

@@ -88,7 +88,7 @@ fn waiting(
         ring.poll(silent.as_fd())?;
         Ok(leave(&ring)?)
     };
-    let told = match held_by(call, ask, || Ok(ring.completion())) {
+    let told = match held_by(call, ask, |_| Ok(ring.completion())) {
         Ok(None) => "waits".to_owned(),
         Ok(Some(result)) => format!("{:?}", Errno::from_raw(-result)),
         Err(error) => format!("{error:#}"),

@@ -1,9 +1,9 @@
-//! The robust list is walked by the start: who waits for a futex of it learns that its owner has died, although the process lives.
+//! The robust list is walked by the start: a futex of it says that its owner has died, although the process lives.
 //!
 //! Finding: this is so when the leader calls. A thread that calls has the leader's id by then, and its futexes bear its old one:
-//! `handle_futex_death` (kernel/futex) passes them by, and who waits for one waits for an owner that is nowhere.
+//! `handle_futex_death` (kernel/futex) passes them by, and they name an owner that is nowhere. One that bears the leader's id is told.
 //!
-//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`, which forgets the list as well; on 7.3 start and end of a
+//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`; on 7.3 start and end of a
 //! process have one function for it, `mm_exit_exec_release`. The word is shared with the
 //! parent, which finds `FUTEX_OWNER_DIED` there while the new program still runs. A call that fails
 //! with an errno leaves the word to its owner.
@@ -13,7 +13,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use nix::unistd::{read, write};
+use nix::unistd::{getpid, gettid, read, write};
 
 use crate::scenario::{Evidence, Exec, Scenario, System, held, held_by, in_thread};
 use crate::subject::say;
@@ -27,6 +27,9 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     let mut claim = Evidence::new("unsaid/robust_list");
+    let whose = "a futex with the leader's id of a thread that calls";
+    let seen = system.look(whose, &owning("/usr/bin/cat", Caller::ThreadAsLeader)?)?;
+    claim.control(whose, "owner died", seen.found("futex")?)?;
     for (who, caller) in [("the leader", Caller::Leader), ("a thread", Caller::Thread)] {
         let case = format!("{who} makes a call that fails");
         let seen = system.look(&case, &owning("/tmp/none", caller)?)?;
@@ -43,6 +46,8 @@ fn run(system: &mut System) -> anyhow::Result<()> {
 enum Caller {
     Leader,
     Thread,
+    /// A thread; the futex says that the leader owns it.
+    ThreadAsLeader,
 }
 
 fn owning(path: &str, caller: Caller) -> anyhow::Result<Exec> {
@@ -50,12 +55,16 @@ fn owning(path: &str, caller: Caller) -> anyhow::Result<Exec> {
     const OWNER_DIED: u32 = 0x4000_0000;
     Exec::by("execve with a robust list", path, move |args| {
         let word = sys::shared_word()?;
-        let own = || Ok(sys::own_robust(word)?);
-        let look = || Ok(word.load(Ordering::SeqCst));
+        let own = || Ok(sys::own_robust(word, gettid())?);
+        let look = |_| Ok(word.load(Ordering::SeqCst));
         // A thread that ends has its list walked as well: one whose call failed stays until the look is over.
         let call = || {
             in_thread("worker", || {
-                let failed = sys::own_robust(word).and_then(|()| args.execve());
+                let owner = match caller {
+                    Caller::ThreadAsLeader => getpid(),
+                    _ => gettid(),
+                };
+                let failed = sys::own_robust(word, owner).and_then(|()| args.execve());
                 let (input, output, mut asked) = (io::stdin(), io::stdout(), [0]);
                 while read(&input, &mut asked) == Ok(1) && write(&output, &asked) == Ok(1) {}
                 failed
@@ -63,7 +72,7 @@ fn owning(path: &str, caller: Caller) -> anyhow::Result<Exec> {
         };
         let value = match caller {
             Caller::Leader => held(args, own, look),
-            Caller::Thread => held_by(call, || Ok(()), look),
+            Caller::Thread | Caller::ThreadAsLeader => held_by(call, || Ok(()), look),
         };
         let told = match value {
             Ok(value) if value & OWNER_DIED != 0 => "owner died".to_owned(),

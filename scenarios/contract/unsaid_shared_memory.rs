@@ -29,7 +29,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         Exec::by("execve with a segment", path, |args| {
             let id = sys::new_segment()?;
             let attach = || Ok(sys::attach_segment(id)?);
-            let count = held(args, attach, || Ok(sys::attached(id)?));
+            let count = held(args, attach, |_| Ok(sys::attached(id)?));
             sys::remove_segment(id)?;
             let count = count.map_or_else(|error| format!("{error:#}"), |count| count.to_string());
             // Who cannot say it has said nothing, and the scenario misses it.

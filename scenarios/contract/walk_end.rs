@@ -9,8 +9,9 @@ use anyhow::Result;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
 
-use crate::scenario::{Args, Elf, Evidence, Exec, Scenario, System};
+use crate::scenario::{Args, Elf, Evidence, Exec, Scenario, System, held};
 use crate::subject::say;
 use crate::sys::{self, ForkResult};
 
@@ -28,6 +29,15 @@ fn run(system: &mut System) -> Result<()> {
     claim.stated("SIGCHLD to the parent", "pending", seen.found("signal")?);
     system.verdict(&claim)?;
     let mut claim = Evidence::new("walk-end/zombie");
+    let running = Exec::by("execve, held", "/usr/bin/cat", |args| {
+        let exe = held(args, || Ok(()), |child| Ok(exe_of(child)));
+        // Who cannot say it has said nothing, and the scenario misses it.
+        let _ = say("exe", exe.unwrap_or_else(|error| format!("{error:#}")));
+        Ok(())
+    })?;
+    let what = "a program that still runs";
+    let alive = system.look(what, &running)?;
+    claim.control(what, "/usr/bin/cat", alive.found("exe")?)?;
     claim.stated("before it is waited for", "Z", seen.found("state")?);
     claim.stated("its exe link", "ENOENT", seen.found("exe")?);
     system.verdict(&claim)?;
@@ -39,6 +49,14 @@ fn run(system: &mut System) -> Result<()> {
     let seen = system.look("a process that ends with 257", &exec)?;
     claim.stated("of 257", "1", seen.found("status")?);
     system.verdict(&claim)
+}
+
+/// The exe link of a process, or the errno of reading it.
+fn exe_of(child: Pid) -> String {
+    std::fs::read_link(format!("/proc/{child}/exe")).map_or_else(
+        |error| format!("{:?}", Errno::from_raw(error.raw_os_error().unwrap_or(0))),
+        |path| path.display().to_string(),
+    )
 }
 
 /// Has a child execute the program, or end by itself with this status, and says what is left before it is waited for.
@@ -58,11 +76,7 @@ fn watched(args: &Args<'_>, itself: Option<i32>) -> nix::Result<()> {
         .rsplit(") ")
         .next()
         .and_then(|rest| rest.split(' ').next());
-    let exe = std::fs::read_link(format!("/proc/{child}/exe"));
-    let exe = exe.map_or_else(
-        |error| format!("{:?}", Errno::from_raw(error.raw_os_error().unwrap_or(0))),
-        |path| path.display().to_string(),
-    );
+    let exe = exe_of(child);
     let status = match waitpid(child, None)? {
         WaitStatus::Exited(_, status) => status.to_string(),
         other => format!("{other:?}"),

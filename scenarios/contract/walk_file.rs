@@ -4,9 +4,9 @@
 //! 200th byte. `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that
 //! is not there does not come to it. Which handlers there are depends on architecture, configuration and version: of the seven,
 //! the kernels of the table have three. They are tried in turn until one takes the file or gives another errno than
-//! ENOEXEC, binfmt_misc first (`insert_binfmt`); a script whose
-//! interpreter nobody knows has both files tried. Since [c:no-binfmt-modprobe] no format is asked of modprobe, and
-//! `search_binary_handler` goes through the handlers once.
+//! ENOEXEC (read in source), binfmt_misc first (`insert_binfmt`); a script whose
+//! interpreter nobody knows has both files tried. A module is asked for where the first four bytes are not all printable
+//! (`printable`); since [c:no-binfmt-modprobe] it never is, and `search_binary_handler` goes through the handlers once.
 //!
 //! See [c:execve-scripts], and Documentation/admin-guide/binfmt-misc.rst.
 
@@ -134,9 +134,13 @@ fn tried(system: &mut System) -> Result<()> {
     system.verdict(&claim)?;
     let mut claim = Evidence::new("walk-file/modprobe");
     system.sysctl("kernel/modprobe", "/usr/bin/true")?;
-    let what = "bytes that cannot be printed, how often";
-    let seen = system.look(what, &counted("/tmp/unprintable")?)?;
+    let what = "text that can be printed, how often";
+    let seen = system.look(what, &counted("/tmp/unknown")?)?;
     claim.stated(what, "2", seen.found("script")?);
+    let what = "other bytes, how often";
+    let seen = system.look(what, &counted("/tmp/unprintable")?)?;
+    let condition = "where the first four are not all printable";
+    claim.stated_if(condition, what, "2", seen.found("script")?);
     system.verdict(&claim)
 }
 

@@ -69,11 +69,12 @@ fn run(system: &mut System) -> Result<()> {
     claim.stated("AT_EXECFN", "/tmp/outer", seen.found("execfn")?);
     system.verdict(&claim)?;
     let mut claim = Evidence::new("walk-name/copied");
-    let exec = Exec::path("/tmp/reporter")?.reports(&["strings"])?;
+    let exec = Exec::path("/tmp/reporter")?.argv(&["a", "b", "c"])?;
+    let exec = exec.reports(&["strings"])?;
     let seen = system.look("where the strings lie", &exec)?;
     claim.stated(
         "from the lowest address up",
-        "argv envp execfn",
+        "argv argv-last envp envp-last execfn",
         seen.found("strings")?,
     );
     system.verdict(&claim)

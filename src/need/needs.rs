@@ -224,6 +224,13 @@ pub const CGROUP_V2: Need = Need {
     probe: |_| has_file_system("cgroup2"),
 };
 
+/// Memory is accounted to cgroups of version 2.
+pub const MEMORY_GROUPS: Need = Need {
+    what: "memory of cgroups of version 2 (CONFIG_MEMCG)",
+    host: Host::Config("CONFIG_MEMCG"),
+    probe: |_| has_file_system("cgroup2") && Path::new("/proc/kpagecgroup").exists(),
+};
+
 /// Landlock, or a kernel that is older than it.
 pub const LANDLOCK: Need = Need {
     what: "Landlock, from 5.13 on (CONFIG_SECURITY_LANDLOCK)",

@@ -8,7 +8,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 
 use super::siblings::in_thread;
 use crate::observer::fanotify::note_call;
-use crate::sys::{self, Addresses, ForkResult, Invocation, Spawn};
+use crate::sys::{self, Addresses, ForkResult, Invocation, Released, Spawn};
 
 /// Path, arguments and environment of a start, with the ways to make it.
 ///
@@ -122,15 +122,14 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// vfork(2) of a child that executes the path with its input on a pipe that the parent holds;
-    /// whether its call had failed when the parent went on.
+    /// vfork(2) of a child that executes the path, of a program that writes what it reads; how far it was when the parent went on.
     ///
     /// # Errors
     ///
     /// What the calls say.
-    pub fn vfork_with_input(&self) -> nix::Result<bool> {
+    pub fn vfork_with_pipes(&self) -> nix::Result<Released> {
         note_call();
-        Invocation::new(self.argv, self.environment).vfork_with_input(self.path)
+        Invocation::new(self.argv, self.environment).vfork_with_pipes(self.path)
     }
 
     /// execve(2) while another process shares working directory and root (clone(2), `CLONE_FS`).

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
-use nix::unistd::{pipe2, read, write};
+use nix::unistd::{Pid, pipe2, read, write};
 
 use super::Args;
 use crate::sys::{self, ForkResult};
@@ -13,7 +13,7 @@ use crate::sys::{self, ForkResult};
 /// Forks a child that makes the call, and looks when the new program runs or the call has failed.
 ///
 /// The program is one that writes what it reads to its end, as cat(1) does: a byte that comes back says that it runs, and it ends
-/// when the look is over. A child whose call failed does the same. `before` runs in the child, `look` in the parent.
+/// when the look is over. A child whose call failed does the same. `before` runs in the child, `look` in the parent, which tells it who the child is.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ use crate::sys::{self, ForkResult};
 pub fn held<T>(
     args: &Args<'_>,
     before: impl Fn() -> Result<()>,
-    look: impl Fn() -> Result<T>,
+    look: impl Fn(Pid) -> Result<T>,
 ) -> Result<T> {
     held_by(|| args.execve(), before, look)
 }
@@ -34,7 +34,7 @@ pub fn held<T>(
 pub fn held_by<T>(
     call: impl FnOnce() -> nix::Result<()>,
     before: impl FnOnce() -> Result<()>,
-    look: impl FnOnce() -> Result<T>,
+    look: impl FnOnce(Pid) -> Result<T>,
 ) -> Result<T> {
     let (input, end) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
     let (answer, output) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
@@ -48,7 +48,7 @@ pub fn held_by<T>(
     };
     drop((input, output));
     let answered = read(&answer, &mut [0]).context("failed to hear of the start")?;
-    let looked = (answered == 1).then(look);
+    let looked = (answered == 1).then(|| look(child));
     drop(end);
     waitpid(child, None).context("failed to wait")?;
     looked.context("the child could not be prepared")?

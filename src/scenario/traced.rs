@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
 use nix::sys::ptrace;
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{pipe2, read, write};
 
@@ -16,13 +16,19 @@ pub enum Hold {
     TraceMe,
     /// The same with `PTRACE_O_TRACEEXEC`, set while the child stops itself.
     TraceMeExec,
+    /// `PTRACE_ATTACH`, without options.
+    Attach,
     /// `PTRACE_SEIZE`, without options.
     Seize,
     /// `PTRACE_SEIZE` with `PTRACE_O_TRACEEXEC`.
     SeizeExec,
 }
 
-/// Forks a child that makes this call, traces it to its end, and returns its stops in words.
+/// So many stops are let go on: a signal that is taken away may come again for ever.
+const MOST: usize = 3;
+
+/// Forks a child that makes this call, traces it to its end, and returns its stops in words. No signal is passed on; who stops
+/// three times is killed.
 ///
 /// # Errors
 ///
@@ -37,7 +43,7 @@ pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<
                 Hold::TraceMeExec => ptrace::traceme()
                     .and_then(|()| raise(Signal::SIGSTOP))
                     .is_ok(),
-                Hold::Seize | Hold::SeizeExec => read(&gate, &mut [0]) == Ok(1),
+                Hold::Attach | Hold::Seize | Hold::SeizeExec => read(&gate, &mut [0]) == Ok(1),
             };
             match ready {
                 true => sys::exit_now(call().err().map_or(98, |errno| errno as i32)),
@@ -47,7 +53,7 @@ pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<
         ForkResult::Parent { child } => child,
     };
     let options = match hold {
-        Hold::TraceMe | Hold::Seize => ptrace::Options::empty(),
+        Hold::TraceMe | Hold::Attach | Hold::Seize => ptrace::Options::empty(),
         Hold::TraceMeExec | Hold::SeizeExec => ptrace::Options::PTRACE_O_TRACEEXEC,
     };
     match hold {
@@ -56,6 +62,12 @@ pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<
             waitpid(child, Some(WaitPidFlag::__WALL)).context("failed to wait")?;
             ptrace::setoptions(child, options).context("failed to set options")?;
             ptrace::cont(child, None).context("failed to let it go on")?;
+        }
+        Hold::Attach => {
+            ptrace::attach(child).context("failed to attach")?;
+            waitpid(child, Some(WaitPidFlag::__WALL)).context("failed to wait")?;
+            ptrace::cont(child, None).context("failed to let it go on")?;
+            write(&open, &[1]).context("failed to open the gate")?;
         }
         Hold::Seize | Hold::SeizeExec => {
             ptrace::seize(child, options).context("failed to seize")?;
@@ -77,6 +89,9 @@ pub fn traced(hold: Hold, call: impl FnOnce() -> nix::Result<()>) -> Result<Vec<
             }
             other => stops.push(format!("{other:?}")),
         }
-        ptrace::cont(child, None).context("failed to let it go on")?;
+        match stops.len() < MOST {
+            true => ptrace::cont(child, None).context("failed to let it go on")?,
+            false => kill(child, Signal::SIGKILL).context("failed to kill")?,
+        }
     }
 }

@@ -87,6 +87,10 @@ const FIELDS: &[Field] = &[
     ("aio", |_| count_of_maps("[aio]")),
     ("segments", |_| count_of_maps("/SYSV")),
     ("locks", |_| locks()),
+    ("can-lock", |_| match bare::lock(LOCKED_FD) {
+        Ok(()) => "yes".to_owned(),
+        Err(failed) => errno(failed),
+    }),
     ("locked", |own| line(own, "VmLck")),
     ("new-page-locked", |_| {
         bare::new_page().map_or_else(errno, |page| {
@@ -124,6 +128,8 @@ const NOT_THERE: Failed = Failed(2);
 
 /// A file by this name is the one whose locks are told.
 pub const LOCKED: &str = "/tmp/locked";
+/// Where a program has it open that says whether it can lock it.
+const LOCKED_FD: i32 = 5;
 
 /// Whether there is a field of this name.
 #[must_use]

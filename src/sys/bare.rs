@@ -84,6 +84,7 @@ mod number {
     pub const MMAP: usize = 9;
     pub const GETITIMER: usize = 36;
     pub const GETPID: usize = 39;
+    pub const FCNTL: usize = 72;
     pub const GETSID: usize = 124;
     pub const RT_SIGTIMEDWAIT: usize = 128;
     pub const SIGALTSTACK: usize = 131;
@@ -209,6 +210,22 @@ pub fn identity(path: &str) -> Result<(u32, u32, u64), Failed> {
     // SAFETY: the path ends with a NUL, the answer has room.
     unsafe { call(number::STATX, [HERE, name, 0, INODE, place]) }?;
     Ok((found[17] as u32, (found[17] >> 32) as u32, found[4]))
+}
+
+/// Takes a record lock for writing of a whole open file, as a process that may hold it already (fcntl(2), `F_SETLK`).
+///
+/// # Errors
+///
+/// What fcntl says: `EAGAIN` where another process, or a table of descriptors that is not ours, holds it.
+pub fn lock(fd: i32) -> Result<(), Failed> {
+    /// `F_SETLK` and `F_WRLCK` of include/uapi/asm-generic/fcntl.h.
+    const SET: usize = 6;
+    const FOR_WRITING: u64 = 1;
+    // struct flock: type and whence in the first word, start, length, then a process id; all of the file is zeros.
+    let range = [FOR_WRITING, 0, 0, 0];
+    let place = range.as_ptr().expose_provenance();
+    // SAFETY: the range is as large as the call reads.
+    unsafe { call(number::FCNTL, [fd as usize, SET, place, 0, 0]) }.map(drop)
 }
 
 /// Writes all of it.
@@ -376,6 +393,8 @@ pub fn exit(status: i32) -> ! {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd as _;
+
     use super::*;
     use nix::libc;
 
@@ -388,6 +407,7 @@ mod tests {
             (number::MMAP, libc::SYS_mmap),
             (number::GETITIMER, libc::SYS_getitimer),
             (number::GETPID, libc::SYS_getpid),
+            (number::FCNTL, libc::SYS_fcntl),
             (number::GETSID, libc::SYS_getsid),
             (number::RT_SIGTIMEDWAIT, libc::SYS_rt_sigtimedwait),
             (number::SIGALTSTACK, libc::SYS_sigaltstack),
@@ -432,6 +452,14 @@ mod tests {
         assert_eq!((device, inode), (exe.st_dev, exe.st_ino));
         assert_eq!(identity("/nonexistent"), Err(Failed(libc::ENOENT)));
         assert_eq!(read("/nonexistent"), Err(Failed(libc::ENOENT)));
+    }
+
+    #[test]
+    fn a_lock_of_ones_own_can_be_taken_again() {
+        let file = tempfile::tempfile().unwrap();
+        let fd = file.as_raw_fd();
+        assert_eq!((lock(fd), lock(fd)), (Ok(()), Ok(())));
+        assert_eq!(lock(-1), Err(Failed(libc::EBADF)));
     }
 
     #[test]

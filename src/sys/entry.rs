@@ -90,17 +90,20 @@ unsafe fn given(stack: *const usize) -> Given {
         let arguments = stack.add(1);
         given.argv = (0..count).map(|n| string(*arguments.add(n))).collect();
         let mut next = arguments.add(count + 1);
-        let first = [("argv", count, *arguments), ("envp", *next, *next)];
-        let there = first.iter().filter(|(_, is_there, _)| *is_there != 0);
-        given.places = there.map(|(name, _, place)| (*name, *place)).collect();
+        let last = *arguments.add(count.saturating_sub(1));
+        given.places = ends(["argv", "argv-last"], count, [*arguments, last]);
+        let (first, mut last, mut variables) = (*next, *next, 0);
         while *next != 0 {
             let variable = string(*next);
+            (last, variables) = (*next, variables + 1);
             // As the standard library counts them: a name may begin with `=`.
             if variable.iter().skip(1).any(|byte| *byte == b'=') {
                 given.environment.push(variable);
             }
             next = next.add(1);
         }
+        let variables = ends(["envp", "envp-last"], variables, [first, last]);
+        given.places.extend(variables);
         next = next.add(1);
         while *next != 0 {
             let value = *next.add(1);
@@ -117,6 +120,11 @@ unsafe fn given(stack: *const usize) -> Given {
         }
     }
     given
+}
+
+/// The first and the last of so many strings, by these names; one alone is the first.
+fn ends(names: [&'static str; 2], count: usize, places: [usize; 2]) -> Vec<(&'static str, usize)> {
+    names.into_iter().zip(places).take(count).collect()
 }
 
 /// Copies a string.

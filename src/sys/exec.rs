@@ -1,11 +1,12 @@
 //! Ways to become a program that nix does not offer in a safe form, and to share memory meanwhile.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd as _, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::wait::WaitPidFlag;
 
 /// `AT_EXECVE_CHECK` of include/uapi/linux/fcntl.h: check, do not execute.
 pub const AT_EXECVE_CHECK: i32 = 0x10000;
@@ -144,23 +145,36 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// vfork(2) of a child that executes the path with a pipe as its input, whose other end the
-    /// parent has; whether its call had failed when the parent went on. Reaps the child.
+    /// vfork(2) of a child that executes the path, of a program that writes what it reads, with input and output on pipes whose
+    /// other ends the parent has; how far the child was when the parent went on. Reaps the child.
     ///
     /// # Errors
     ///
     /// What the calls say.
-    pub fn vfork_with_input(&self, path: &CStr) -> nix::Result<bool> {
-        let (input, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-        // The parent's own input is of no use to it.
-        super::lend_fd(std::os::fd::AsFd::as_fd(&input), 0)?;
+    pub fn vfork_with_pipes(&self, path: &CStr) -> nix::Result<Released> {
+        let pipe = || nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
+        let ((input, end), (answer, output)) = (pipe()?, pipe()?);
+        // The parent's own input and output are of no use to it.
+        super::lend_fd(input.as_fd(), 0)?;
+        super::lend_fd(output.as_fd(), 1)?;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK;
         let failed = AtomicBool::new(false);
         let pid = self.clone_only(path, flags, &failed)?;
         let had_failed = failed.load(Ordering::SeqCst);
+        // The end of the answer is the child's to say.
         drop(output);
-        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None)?;
-        Ok(had_failed)
+        nix::unistd::close(1)?;
+        nix::unistd::write(&end, b"?")?;
+        let answered = nix::unistd::read(&answer, &mut [0])? == 1;
+        drop(end);
+        let child = Some(nix::unistd::Pid::from_raw(pid));
+        let status = super::reap(child, WaitPidFlag::empty())?;
+        let ran = answered && status.is_some_and(|(_, status)| status.success());
+        Ok(match (had_failed, ran) {
+            (true, _) => Released::Failed,
+            (false, true) => Released::Runs,
+            (false, false) => Released::Ended,
+        })
     }
 
     fn posix_spawn(&self, path: &CStr) -> nix::Result<libc::pid_t> {
@@ -245,6 +259,17 @@ pub struct Addresses {
     pub argv: usize,
     /// The array of variables.
     pub environment: usize,
+}
+
+/// How far the child of a vfork was when its parent went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// Its call had failed.
+    Failed,
+    /// Its program ran, and answered the parent.
+    Runs,
+    /// It ended without an answer.
+    Ended,
 }
 
 /// How a child is started.

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU32;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::Pid;
 
 use super::bare::MARK;
 
@@ -84,12 +85,12 @@ pub fn shared_word() -> nix::Result<&'static AtomicU32> {
     }
 }
 
-/// Makes a word the only one of this thread's robust list (set_robust_list(2)), owned by it.
+/// Makes a word the only one of this thread's robust list (set_robust_list(2)), owned by the thread with this id.
 ///
 /// # Errors
 ///
 /// What the call says.
-pub fn own_robust(word: &'static AtomicU32) -> nix::Result<()> {
+pub fn own_robust(word: &'static AtomicU32, owner: Pid) -> nix::Result<()> {
     /// `struct robust_list_head` of include/uapi/linux/futex.h, with its one entry.
     #[repr(C)]
     struct Head {
@@ -99,7 +100,7 @@ pub fn own_robust(word: &'static AtomicU32) -> nix::Result<()> {
         entry: usize,
     }
     word.store(
-        nix::unistd::gettid().as_raw().unsigned_abs(),
+        owner.as_raw().unsigned_abs(),
         std::sync::atomic::Ordering::SeqCst,
     );
     let head = Box::leak(Box::new(Head {
@@ -128,6 +129,16 @@ pub fn lock_mark() -> nix::Result<()> {
     map_mark(Marked::Private)?;
     // SAFETY: the page was mapped just now and stays.
     Errno::result(unsafe { libc::mlock(std::ptr::without_provenance(MARK), 4096) }).map(drop)
+}
+
+/// Puts all that is mapped into memory and locks it there (mlockall(2), `MCL_CURRENT`).
+///
+/// # Errors
+///
+/// What mlockall says.
+pub fn lock_present() -> nix::Result<()> {
+    // SAFETY: the call takes an integer.
+    Errno::result(unsafe { libc::mlockall(libc::MCL_CURRENT) }).map(drop)
 }
 
 /// Has all that is mapped from now on locked (mlockall(2), `MCL_FUTURE`), and maps a page at

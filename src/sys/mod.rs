@@ -32,7 +32,7 @@ pub use confine::{
     I386, Notices, execute_nothing, filter_execve, has_landlock, notify_of_execs, stop_at_execs,
 };
 pub use disk::{first_block, resize_loop};
-pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Spawn, auxv, netlink, socket};
+pub use exec::{AT_EXECVE_CHECK, Addresses, Invocation, Released, Spawn, auxv, netlink, socket};
 pub use fault::{FaultPages, has_userfaultfd};
 pub use fd::{
     adopt_fd, end_lease, lease, lend_fd, pidfd_getfd, pidfd_open, place_fd, raise_fd,
@@ -40,8 +40,8 @@ pub use fd::{
 };
 pub use map::{Edge, Mapping};
 pub use memory::{
-    Marked, aio_context, attach_segment, attached, lock_future, lock_mark, map_mark, map_mark_of,
-    new_segment, own_robust, read_memory, remove_segment, shared_word, trim_heap,
+    Marked, aio_context, attach_segment, attached, lock_future, lock_mark, lock_present, map_mark,
+    map_mark_of, new_segment, own_robust, read_memory, remove_segment, shared_word, trim_heap,
 };
 pub use module::finit_module;
 pub use mount::{attribute, clone_mount, has_mm_map, set_attribute, set_exe_file};

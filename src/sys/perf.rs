@@ -41,12 +41,7 @@ impl Passes {
     ///
     /// What the calls say: `EINVAL` for a filter that names what the tracepoint does not have.
     pub fn filtered(tracepoint: u64, filter: &CStr) -> nix::Result<Passes> {
-        let attributes = Attributes {
-            kind: TRACEPOINT,
-            size: size_of::<Attributes>() as u32,
-            config: tracepoint,
-            ..Attributes::default()
-        };
+        let attributes = numbered(tracepoint);
         let cpus = sysconf(SysconfVar::_NPROCESSORS_CONF)?.unwrap_or(1);
         let mut counters = Vec::new();
         for cpu in 0..cpus as i32 {
@@ -55,9 +50,7 @@ impl Passes {
                 Err(Errno::ENODEV) => continue,
                 counter => counter?,
             };
-            // SAFETY: the filter lives through the call.
-            let set = unsafe { libc::ioctl(counter.as_raw_fd(), SET_FILTER as _, filter.as_ptr()) };
-            Errno::result(set)?;
+            set_filter(&counter, filter)?;
             counters.push(counter);
         }
         Ok(Passes(counters))
@@ -70,13 +63,18 @@ impl Passes {
     ///
     /// What the call says: `ESRCH` for a task that is gone.
     pub fn of(task: i32, tracepoint: u64) -> nix::Result<Passes> {
-        let attributes = Attributes {
-            kind: TRACEPOINT,
-            size: size_of::<Attributes>() as u32,
-            config: tracepoint,
-            ..Attributes::default()
-        };
-        Ok(Passes(vec![open(&attributes, task, ANY)?]))
+        Ok(Passes(vec![open(&numbered(tracepoint), task, ANY)?]))
+    }
+
+    /// As [`Passes::of`], where the tracepoint shows what the filter says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Passes::of`] and [`Passes::filtered`].
+    pub fn of_filtered(task: i32, tracepoint: u64, filter: &CStr) -> nix::Result<Passes> {
+        let counter = open(&numbered(tracepoint), task, ANY)?;
+        set_filter(&counter, filter)?;
+        Ok(Passes(vec![counter]))
     }
 
     /// Begins to count, for the task with this id or this one with 0, the calls of a function of the kernel;
@@ -109,6 +107,22 @@ impl Passes {
         };
         self.0.iter().map(count).sum()
     }
+}
+
+/// A tracepoint by its number.
+fn numbered(tracepoint: u64) -> Attributes {
+    Attributes {
+        kind: TRACEPOINT,
+        size: size_of::<Attributes>() as u32,
+        config: tracepoint,
+        ..Attributes::default()
+    }
+}
+
+fn set_filter(counter: &File, filter: &CStr) -> nix::Result<()> {
+    // SAFETY: the filter lives through the call.
+    let set = unsafe { libc::ioctl(counter.as_raw_fd(), SET_FILTER as _, filter.as_ptr()) };
+    Errno::result(set).map(drop)
 }
 
 fn open(attributes: &Attributes, task: i32, cpu: i32) -> nix::Result<File> {
