@@ -4,7 +4,7 @@
 //! `AT_EXECFN`, what a script's interpreter is told; comm: `contract/unsaid_comm`); `AT_EXECVE_CHECK` is its own as well, and ENOENT for a
 //! script by a descriptor that is closed on exec (`contract/error_enoent`). Both are `do_execveat_common` (fs/exec.c). So a directory is
 //! EACCES, as for execve (`may_open` in fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
-//! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on, `contract/order_call`); a
+//! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on); a
 //! program for another machine is ENOEXEC where no entry of binfmt_misc takes it. `noexec` is EACCES (`path_noexec`). A read-only file
 //! system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still has a name (`d_namespace_path`),
 //! and by the answer it refuses a confined caller alone: those starts succeed. So does that of a caller who is traced: `check_unsafe_exec`
@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc::{self, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::scenario::{Elf, ErrnoClaim, Evidence, Exec, Flaw, Hold, Scenario, System, traced};
 
@@ -35,21 +36,29 @@ fn by_descriptor(path: &str, flags: OFlag) -> anyhow::Result<Exec> {
     Ok(Exec::at("execveat", what, 5, c"", AT_EMPTY_PATH)?.opened(5, path, flags))
 }
 
+/// What a traced call has said that failed; its child exits with it.
+fn errno_of(end: &str) -> Option<Errno> {
+    let status = end.strip_prefix("exit ")?.parse().ok()?;
+    Some(Errno::from_raw(status)).filter(|errno| *errno != Errno::UnknownErrno)
+}
+
 fn run(system: &mut System) -> anyhow::Result<()> {
     let good = Elf::new().build();
     system.file("good", &good, 0o755)?;
     system.file("directory/inner", &good, 0o755)?;
     system.file("machine", &Elf::new().flaw(Flaw::Machine).build(), 0o755)?;
     system.link("/tmp/good", "link")?;
-    for (name, flag) in [
-        ("noexec", MsFlags::MS_NOEXEC),
-        ("readonly", MsFlags::MS_RDONLY),
-    ] {
-        let place = system.directory(name)?;
-        system.bind("/tmp/directory", &place)?;
-        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flag;
-        mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
-    }
+    let all = Mode::from_bits_truncate(0o777);
+    mknod("/tmp/device", SFlag::S_IFCHR, all, makedev(1, 3))?;
+    let place = system.directory("noexec")?;
+    system.bind("/tmp/directory", &place)?;
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOEXEC;
+    mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
+    let place = system.directory("readonly")?;
+    system.mount("tmpfs", "none", &place, "mode=755")?;
+    system.file("readonly/inner", &good, 0o755)?;
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(None::<&str>, &place, None::<&str>, flags, None::<&str>)?;
     let at =
         |what: &str, fd, path: &std::ffi::CStr, flags| Exec::at("execveat", what, fd, path, flags);
     let long = std::ffi::CString::new("x".repeat(256))?;
@@ -116,7 +125,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         (
             "at-error/EINVAL_object",
             Errno::EINVAL,
-            vec![("a device", by_descriptor("/dev/null", path_only)?)],
+            vec![("a device", by_descriptor("/tmp/device", path_only)?)],
         ),
         (
             "at-error/EISDIR",
@@ -202,12 +211,15 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         }
         claim.verdict()?;
     }
+    let what = "an empty path with a flag that is not known";
+    let how = system.case(what, &at("nothing with flag 1", AT_FDCWD, c"", 1)?)?;
+    system.fact(what, how)?;
     let mut claim = Evidence::new("at-error/EACCES_read_only");
-    let what = "mounted read-only";
+    let what = "on a read-only file system";
     let exec = at("/tmp/readonly/inner", AT_FDCWD, c"/tmp/readonly/inner", 0)?;
     claim.control(what, "exit 0", system.case(what, &exec)?)?;
     claim.unreachable(
-        "an exec writes nothing to its file, which starts from a read-only mount; what would be \
+        "an exec writes nothing to its file, which starts from a read-only file system; what would be \
          written there is refused with EROFS (sb_permission in fs/namei.c, of a mount alone \
          mnt_is_readonly in fs/namespace.c)",
     );
@@ -216,10 +228,11 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execveat, traced", "/tmp/good", |args| {
         let call = || args.execveat(AT_FDCWD, c"/tmp/good", 0);
         let stops = traced(Hold::SeizeExec, call).map_err(|_| Errno::EIO)?;
-        // It ends as the traced one did: with 0 where that ran.
-        match stops.last().map(String::as_str) {
-            Some("exit 0") => Ok(()),
-            _ => Err(Errno::EPERM),
+        // It ends as the traced one did, where the tracer saw it.
+        match stops.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["event exec", "exit 0"] => Ok(()),
+            [end] => Err(errno_of(end).unwrap_or(Errno::EIO)),
+            _ => Err(Errno::EIO),
         }
     })?;
     claim.stated("caller is traced", &exec)?;

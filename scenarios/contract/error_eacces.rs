@@ -12,7 +12,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sys::stat::{Mode, SFlag, mknod};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System};
 
@@ -39,6 +39,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let all = Mode::from_bits_truncate(0o777);
     mknod("/tmp/fifo", SFlag::S_IFIFO, all, 0)?;
     mknod("/tmp/socket", SFlag::S_IFSOCK, all, 0)?;
+    mknod("/tmp/device", SFlag::S_IFCHR, all, makedev(1, 3))?;
 
     let mut claim = ErrnoClaim::new(system, "error/EACCES", Errno::EACCES);
     claim.starts(
@@ -59,7 +60,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ("directory", "/tmp"),
         ("pipe", "/tmp/fifo"),
         ("socket", "/tmp/socket"),
-        ("device", "/dev/null"),
+        ("device", "/tmp/device"),
         ("no x bit", "/tmp/data"),
         ("interpreter of a script without x bit", "/tmp/script"),
         ("ELF interpreter without x bit", "/tmp/dynamic"),

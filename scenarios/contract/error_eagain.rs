@@ -2,7 +2,7 @@
 //!
 //! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went over it and said so with
 //! `PF_NPROC_EXCEEDED`, and only if it is still exceeded (`do_execveat_common` in fs/exec.c; [c:nproc-in-exec]). A process without that
-//! flag starts what it likes, also over a limit that was lowered. Exempt is whose real user is root of the initial user namespace
+//! flag starts what it likes, also over a limit that was lowered, while its fork(2) is EAGAIN. Exempt is whose real user is root of the initial user namespace
 //! (`INIT_USER`).
 //!
 //! From 6.1 on even that comes one process too late: `flag_nproc_exceeded` (kernel/sys.c) asks before
@@ -11,11 +11,13 @@
 //!
 //! See execve(2), EAGAIN and NOTES, and `start/fail_too_many_processes`.
 
+use anyhow::bail;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{Uid, seteuid, setuid};
+use nix::unistd::{ForkResult, Uid, setresuid, setuid};
 
 use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, USER, company};
+use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EAGAIN: the limit of processes is exceeded",
@@ -27,19 +29,30 @@ fn limit(processes: u64) -> anyhow::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NPROC, processes, processes)?)
 }
 
+/// That the caller is over its limit, as fork(2) says.
+fn exceeded() -> anyhow::Result<()> {
+    match sys::fork() {
+        Err(Errno::EAGAIN) => Ok(()),
+        Ok(ForkResult::Child) => sys::exit_now(0),
+        other => bail!("over the limit fork said {other:?}"),
+    }
+}
+
 fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path(system.file("program", &Elf::new().build(), 0o755)?)?;
     let mut claim = ErrnoClaim::new(system, "error/EAGAIN", Errno::EAGAIN);
     let lowered = exec.clone().before(|| {
         setuid(Uid::from_raw(USER))?;
         company()?;
-        limit(1)
+        limit(1)?;
+        exceeded()
     });
     claim.stated("two processes, then a limit of one", &lowered)?;
     let by_setuid = exec.clone().before(|| {
         company()?;
         limit(1)?;
-        Ok(setuid(Uid::from_raw(USER))?)
+        setuid(Uid::from_raw(USER))?;
+        exceeded()
     });
     claim.stated_if(
         "by setuid",
@@ -50,17 +63,28 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         company()?;
         company()?;
         limit(1)?;
-        Ok(setuid(Uid::from_raw(USER))?)
+        setuid(Uid::from_raw(USER))?;
+        exceeded()
     });
     claim.stated_if("by setuid", "limit of one, then a third process", &by_two)?;
-    let back = exec.clone().before(|| {
+    let raised = exec.clone().before(|| {
+        company()?;
+        company()?;
+        setrlimit(Resource::RLIMIT_NPROC, 1, 50)?;
+        setuid(Uid::from_raw(USER))?;
+        exceeded()?;
+        limit(50)
+    });
+    claim.starts("over the limit by setuid, which is raised then", &raised)?;
+    let (user, root) = (Uid::from_raw(USER), Uid::from_raw(0));
+    let back = exec.clone().before(move || {
+        company()?;
         company()?;
         limit(1)?;
-        seteuid(Uid::from_raw(USER))?;
-        Ok(seteuid(Uid::from_raw(0))?)
+        setresuid(user, user, root)?;
+        exceeded()?;
+        Ok(setresuid(root, root, root)?)
     });
-    claim.starts("over the limit by the effective id, and back", &back)?;
-    let root = exec.clone().before(|| limit(0));
-    claim.starts("limit of none, by root", &root)?;
+    claim.starts("over the limit by setresuid, and root again", &back)?;
     claim.verdict()
 }

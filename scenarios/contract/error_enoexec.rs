@@ -24,6 +24,8 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> anyhow::Result<()> {
     let flawed = |flaw| Elf::new().flaw(flaw).build();
     let named = |name: &[u8]| Elf::new().interpreter_bytes(name).build();
+    // With its NUL one byte longer: slashes, and the loader that is there.
+    let long = |length: usize| [&vec![b'/'; length - 7][..], b"/tmp/ld\0"].concat();
     let outside = Elf::new()
         .interpreter("/tmp/ld")
         .flaw(Flaw::InterpreterOutside);
@@ -53,7 +55,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ),
         ("interpreter's name without a NUL", named(b"/tmp/ld")),
         ("interpreter's name empty", named(b"\0")),
-        ("interpreter's name of 4097 bytes", named(&[b'/'; 4097])),
+        ("interpreter's name of 4096 bytes", named(&long(4096))),
         ("interpreter's name after its end", outside.build()),
         ("segment beyond user space", flawed(Flaw::Address)),
         ("segment after its end", flawed(Flaw::Truncated)),
@@ -63,7 +65,13 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let name = what.replace([' ', '#', '!', '\''], "-");
         execs.push((what, Exec::path(system.file(&name, &file, 0o755)?)?));
     }
+    let good = Exec::path(system.file("good", &Elf::new().build(), 0o755)?)?;
+    let loaded = Exec::path(system.file("loaded", &named(b"/tmp/ld\0"), 0o755)?)?;
+    let longest = Exec::path(system.file("longest", &named(&long(4095)), 0o755)?)?;
     let mut claim = ErrnoClaim::new(system, "error/ENOEXEC", Errno::ENOEXEC);
+    claim.starts("no flaw", &good)?;
+    claim.starts("no flaw, with an ELF interpreter", &loaded)?;
+    claim.starts("interpreter's name of 4095 bytes", &longest)?;
     for (what, exec) in &execs {
         claim.stated(what, exec)?;
     }

@@ -4,7 +4,7 @@
 //! Nothing in fs/exec.c empties the two queues
 //! (`task_struct.pending` and `signal_struct.shared_pending`): `flush_signals` and `flush_sigqueue`
 //! have no caller there, and `begin_new_exec` calls `flush_signal_handlers` without touching
-//! what is queued. What the specification says is contradicted for both kinds, and the manual page says
+//! what is queued. What the specification says of all is false for both kinds, and the manual page says
 //! the opposite of it: [c:signal-pending-kept].
 //!
 //! The second trigger shows that the signals are delivered, not only listed: the new program takes
@@ -19,15 +19,18 @@
 //!
 //! See [c:signal-handlers], and `begin_new_exec` in fs/exec.c.
 
+use std::path::Path;
+
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs, until_pending};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "pending signals are not cleared",
+    needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT
 };
@@ -65,15 +68,26 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         "none",
         seen.found("shared-pending")?,
     );
-    let other = Exec::by("execve in a thread", &reporter, |args| {
-        sys::block(libc::SIGUSR1)?;
-        sys::send_to_thread(libc::SIGUSR1)?;
-        args.execve_in_thread("worker")
-    })?;
-    let seen = system.look(
-        "SIGUSR1 pending for another thread",
-        &other.reports(&FIELDS)?,
-    )?;
+    let timer = Exec::path(&reporter)?.reports(&FIELDS)?.before(|| {
+        sys::block(libc::SIGUSR2)?;
+        sys::arm_timer(libc::SIGUSR2, 1)?;
+        until_pending(libc::SIGUSR2)
+    });
+    let what = "SIGUSR2 pending, of a timer of timer_create";
+    let seen = system.look(what, &timer)?;
+    claim.stated(what, "none", seen.found("shared-pending")?);
+    let other = |path: &Path| {
+        let exec = Exec::by("execve in a thread", path, |args| {
+            sys::block(libc::SIGUSR1)?;
+            sys::send_to_thread(libc::SIGUSR1)?;
+            args.execve_in_thread("worker")
+        });
+        exec?.reports(&FIELDS)
+    };
+    let what = "SIGUSR1 pending for another thread, a call that fails";
+    let seen = system.look(what, &other(Path::new("/tmp/none"))?)?;
+    claim.control(what, "SIGUSR1", seen.found("pending")?)?;
+    let seen = system.look("SIGUSR1 pending for another thread", &other(&reporter)?)?;
     system.fact(
         "pending for a thread that does not call",
         seen.found("pending")?,

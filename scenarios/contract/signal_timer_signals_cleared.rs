@@ -15,12 +15,10 @@
 //!
 //! See setitimer(2), timer_create(2) and `begin_new_exec` in fs/exec.c.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use nix::libc;
 
-use crate::scenario::{Evidence, Exec, Scenario, System, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs, until_pending};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -71,11 +69,6 @@ fn pending(path: &str, signal: i32, arm: fn() -> nix::Result<()>) -> Result<Exec
     Ok(exec.before(move || {
         sys::block(signal)?;
         arm()?;
-        let end = Instant::now() + Duration::from_secs(5);
-        // Two of the timers count the time that this loop takes, so it must not sleep.
-        while !sys::is_pending(signal)? {
-            ensure!(Instant::now() < end, "the timer did not expire");
-        }
-        Ok(())
+        until_pending(signal)
     }))
 }

@@ -5,7 +5,7 @@
 //! 5.10.220) a process of several threads, which share the table, was given a copy of it at the start, and its
 //! record locks went with the old table. Since then it is copied after `de_thread`, when no thread shares it any more:
 //! all kernels here keep the locks. Another process that shares the table (`CLONE_FILES` alone) still has the old one
-//! afterwards, and the locks with it.
+//! afterwards, and the locks with it: /proc/locks lists them under the id of the process that took them, which may not take them again.
 //!
 //! A record lock is lost when the start closes another descriptor of the same file: that is the rule of
 //! POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close. fcntl(2) says of
@@ -16,7 +16,7 @@
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 use nix::libc;
 
-use crate::scenario::{Evidence, Exec, Scenario, System, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, needs, share_descriptors};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -58,6 +58,14 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let seen = system.look(&what, &other)?;
         claim.stated(&what, name, seen.found("locks")?);
     }
+    let exec = Exec::path(&reporter)?.reports(&["locks", "can-lock"])?;
+    let what = "POSIX, of the caller alone: can be taken again";
+    let seen = system.look(what, &kept(exec.clone(), KINDS[0]))?;
+    claim.control(what, "yes", seen.found("can-lock")?)?;
+    let what = "POSIX, another process shares the descriptors: can be taken again";
+    let shared = kept(exec, KINDS[0]).before(|| Ok(share_descriptors()?));
+    let seen = system.look(what, &shared)?;
+    claim.stated(what, "yes", seen.found("can-lock")?);
     system.verdict(&claim)
 }
 
