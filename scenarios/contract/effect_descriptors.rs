@@ -5,13 +5,13 @@
 //! none: 5 is still there for the caller. Where SELinux changes the domain, or AppArmor the profile to one that confines, it puts
 //! its null file in the place of what the new one may not use (`flush_unauthorized_files`, `aa_inherit_files`).
 //!
-//! Another process that shared the table (clone(2), `CLONE_FILES`) keeps the old one; threads end anyway.
+//! Another process that shared the table (clone(2), `CLONE_FILES`) keeps the old one (read in source); threads end anyway.
 //!
 //! See [c:execve-descriptors], and open(2), `O_CLOEXEC`.
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Evidence, Exec, Scenario, System, share_descriptors};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -59,5 +59,9 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         "0 1 2 6",
         seen.found("descriptors")?,
     );
+    let what = "the table shared with another process";
+    let shared = open(Exec::path(&reporter)?)?.before(|| Ok(share_descriptors()?));
+    let seen = system.look(what, &shared)?;
+    claim.stated(what, "0 1 2 6", seen.found("descriptors")?);
     system.verdict(&claim)
 }

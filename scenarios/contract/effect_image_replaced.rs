@@ -1,4 +1,4 @@
-//! The image is replaced: exe, name, arguments and every mapping are the new program's.
+//! The image is replaced: exe, name and arguments are the new program's, and a mapping of the old one is gone.
 //!
 //! `begin_new_exec` (fs/exec.c) gives the process a new memory (`exec_mmap`), a new exe
 //! (`set_mm_exe_file`) and a new name (`__set_task_comm`). A call that fails with an errno leaves

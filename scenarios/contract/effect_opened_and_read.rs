@@ -32,6 +32,8 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     };
     let unreadable = system.file("unreadable", &crate::scenario::Elf::new().build(), 0o111)?;
     let script = system.script("script.sh", "#!/usr/bin/true\n")?;
+    let hidden = system.script("hidden.sh", "#!/usr/bin/true\n")?;
+    system.set_mode("hidden.sh", 0o111)?;
     let nobody = |exec: Exec| exec.before(|| Ok(setuid(Uid::from_raw(65534))?));
     let starts = [
         ("a program", Exec::path("/usr/bin/true")?, "/usr/bin/true"),
@@ -40,6 +42,11 @@ fn run(system: &mut System) -> anyhow::Result<()> {
             "not readable for its user",
             nobody(Exec::path(unreadable)?),
             "/tmp/unreadable",
+        ),
+        (
+            "a script, not readable for its user",
+            nobody(Exec::path(hidden)?),
+            "/tmp/hidden.sh",
         ),
     ];
     for (what, exec, path) in starts {
@@ -54,6 +61,9 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         both("/tmp/garbage"),
         opened(&seen.events, "/tmp/garbage"),
     );
+    // What it says, not its name or mode, decides.
+    let what = "of an unknown format, its end";
+    claim.stated(what, "errno ENOEXEC", &seen.how);
     let plain = system.file("plain", &crate::scenario::Elf::new().build(), 0o644)?;
     for (what, path) in [("not executable", plain), ("missing", "/tmp/none".into())] {
         let seen = system.look(what, &Exec::path(path)?)?;

@@ -1,4 +1,4 @@
-//! The process keeps its id, session, group and parent, whichever thread calls.
+//! The process keeps its id and session, whichever thread calls.
 //!
 //! When another thread than the leader calls, `de_thread` (fs/exec.c) swaps the ids of the two
 //! (`exchange_tids`): the process keeps its own, and it is the thread that gets another one.

@@ -40,21 +40,21 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         .interpreter("/tmp/disk/good")
         .flaw(Flaw::InterpreterOutside);
     system.file("outside", &outside.build(), 0o755)?;
-    disk.end_before(&bad)?;
+    let after = [
+        ("file", bad.as_path()),
+        ("interpreter of a script", Path::new("/tmp/script")),
+        ("ELF interpreter", Path::new("/tmp/dynamic")),
+    ];
     let mut claim = ErrnoClaim::new(system, "error/EIO", Errno::EIO);
+    for (what, path) in after {
+        let what = format!("{what} that the disk still has");
+        claim.starts(&what, &Exec::path(path)?)?;
+    }
+    disk.end_before(&bad)?;
     claim.starts("file on the disk", &Exec::path(&good)?)?;
-    for (what, path) in [
-        ("file after the disk's end", bad.as_path()),
-        (
-            "interpreter of a script after the disk's end",
-            Path::new("/tmp/script"),
-        ),
-        (
-            "ELF interpreter after the disk's end",
-            Path::new("/tmp/dynamic"),
-        ),
-    ] {
-        claim.stated(what, &Exec::path(path)?)?;
+    for (what, path) in after {
+        let what = format!("{what} after the disk's end");
+        claim.stated(&what, &Exec::path(path)?)?;
     }
     claim.other(
         "ELF interpreter of 32 bytes",

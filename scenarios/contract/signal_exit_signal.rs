@@ -7,7 +7,7 @@
 //! See [c:clone-termination-signal], and [c:execve-attributes].
 
 use nix::libc;
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
 use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::subject::say;
@@ -28,11 +28,14 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let seen = system.look(&what, &failing)?;
         let own = if signal == 0 { "none" } else { "SIGUSR1" };
         claim.control(&what, own, seen.found("parent got")?)?;
+        claim.control(&what, "ECHILD", seen.found("without __WALL")?)?;
         let what = format!("cloned with {name}");
         let seen = system.look(&what, &cloned("/tmp/reporter", signal)?)?;
         claim.stated(&what, libc::SIGCHLD, seen.found("exit-signal")?);
         let what = format!("the parent of one cloned with {name}");
         claim.stated(&what, "SIGCHLD", seen.found("parent got")?);
+        let what = format!("waited for without __WALL, cloned with {name}");
+        claim.stated(&what, "reaped", seen.found("without __WALL")?);
     }
     system.verdict(&claim)
 }
@@ -54,7 +57,15 @@ fn parent(args: &Args<'_>, signal: i32) -> nix::Result<()> {
         }
         ForkResult::Parent { child } => child,
     };
-    waitpid(child, Some(WaitPidFlag::__WALL))?;
+    let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::__WALL;
+    waitid(Id::Pid(child), ended)?;
+    let waited = match waitpid(child, None) {
+        Ok(_) => "reaped".to_owned(),
+        Err(errno) => {
+            waitpid(child, Some(WaitPidFlag::__WALL))?;
+            format!("{errno:?}")
+        }
+    };
     let got = match (
         sys::is_pending(libc::SIGCHLD)?,
         sys::is_pending(libc::SIGUSR1)?,
@@ -66,5 +77,6 @@ fn parent(args: &Args<'_>, signal: i32) -> nix::Result<()> {
     };
     // Who cannot say it has said nothing, and the scenario misses it.
     let _ = say("parent got", got);
+    let _ = say("without __WALL", waited);
     Ok(())
 }

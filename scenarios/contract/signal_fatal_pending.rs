@@ -1,6 +1,6 @@
 //! SIGKILL that arrives while a listener has to answer for a file that the start opens makes the call fail and the process ends by it, and
 //! so does SIGTERM where it is fatal. A signal that is fatal and dumps core does not: the start succeeds, and the new program dies of it
-//! before its first instruction.
+//! before it opens anything.
 //!
 //! The monitor holds the opening of a file, and the process gets the signal meanwhile. By SIGKILL
 //! the wait ends and nothing more is opened: `fatal_signal_pending` (include/linux/sched/signal.h)

@@ -1,4 +1,4 @@
-//! No mapping of the old memory is left, private, shared or executable; some settings of the memory as a
+//! A mapping that the caller has made is gone, private, shared or executable; some settings of the memory as a
 //! whole stay.
 //!
 //! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c)
@@ -38,8 +38,10 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let seen = system.look(what, &mapped("/tmp/reporter")?)?;
         claim.stated(what, "no", seen.found("mark")?);
     }
-    let small = Exec::path("/tmp/reporter")?.reports(&["huge-pages-off"])?;
-    let small = small.before(|| {
+    let usual = Exec::path("/tmp/reporter")?.reports(&["huge-pages-off"])?;
+    let seen = system.look("huge pages as usual", &usual)?;
+    claim.control("huge pages as usual", "0", seen.found("huge-pages-off")?)?;
+    let small = usual.before(|| {
         Ok(sys::set_attribute_of_process(
             libc::PR_SET_THP_DISABLE,
             1,

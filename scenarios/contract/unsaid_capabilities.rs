@@ -3,7 +3,7 @@
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when `get_file_caps`
 //! finds capabilities of the file (on a nosuid mount it looks at none) or the ids change, also where they are taken
-//! back (traced, or `fs_struct` shared: `contract/state_credentials`), and what is left is added to the new permitted and
+//! back (traced, or `fs_struct` shared: read in source), and what is left is added to the new permitted and
 //! effective sets. A set-user-ID file of the caller's own, tried here, leaves it.
 //!
 //! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
@@ -15,9 +15,9 @@
 //! See [c:capabilities-transformation].
 
 use nix::libc;
-use nix::unistd::{Gid, Uid, chown, setgroups};
+use nix::unistd::{Gid, Uid, chown, setgroups, setresuid};
 
-use crate::scenario::{Evidence, Exec, Scenario, System, needs};
+use crate::scenario::{Evidence, Exec, Scenario, System, USER, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -49,15 +49,15 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.set_mode("member", 0o2755)?;
     system.ours("capable")?;
     sys::set_file_capabilities(c"/tmp/capable", NET_RAW)?;
-    let seen = system.look("a call that fails", &holding("/tmp/none", Ambient::None)?)?;
+    let seen = system.look("a call that fails", &holding("/tmp/none", Ambient::None, USER)?)?;
     claim.control("a call that fails", SAID, seen.found("permitted")?)?;
     let seen = system.look(
         "permitted and inheritable",
-        &holding("/tmp/plain", Ambient::None)?,
+        &holding("/tmp/plain", Ambient::None, USER)?,
     )?;
     claim.stated("permitted before", "0", seen.found("permitted")?);
     claim.stated("inheritable before", SAID, seen.found("inheritable")?);
-    let seen = system.look("ambient", &holding("/tmp/plain", Ambient::Raised)?)?;
+    let seen = system.look("ambient", &holding("/tmp/plain", Ambient::Raised, USER)?)?;
     for field in ["ambient", "permitted", "effective"] {
         claim.stated(
             &format!("ambient before: {field}"),
@@ -77,9 +77,12 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ("ambient, set-user-ID of the caller", "/tmp/own", SAID),
     ];
     for (what, path, wanted) in cases {
-        let seen = system.look(what, &holding(path, Ambient::Raised)?)?;
+        let seen = system.look(what, &holding(path, Ambient::Raised, USER)?)?;
         claim.stated(what, wanted, seen.found("ambient")?);
     }
+    let what = "ambient, effective user other than the real one";
+    let seen = system.look(what, &holding("/tmp/plain", Ambient::Raised, USER + 1)?)?;
+    claim.stated(what, SAID, seen.found("ambient")?);
     system.verdict(&claim)
 }
 
@@ -89,8 +92,8 @@ enum Ambient {
     Raised,
 }
 
-/// A start by a user who has one capability.
-fn holding(path: &str, ambient: Ambient) -> anyhow::Result<Exec> {
+/// A start by a user who has one capability, as this effective user.
+fn holding(path: &str, ambient: Ambient, effective: u32) -> anyhow::Result<Exec> {
     const NO_SETUID_FIXUP: u64 = 1 << 2;
     let exec = Exec::path(path)?.reports(&FIELDS)?.before(|| {
         Ok(sys::set_attribute_of_process(
@@ -100,6 +103,8 @@ fn holding(path: &str, ambient: Ambient) -> anyhow::Result<Exec> {
         )?)
     });
     Ok(exec.as_user().before(move || {
+        let (real, effective) = (Uid::from_raw(USER), Uid::from_raw(effective));
+        setresuid(real, effective, effective)?;
         sys::set_attribute_of_process(libc::PR_SET_SECUREBITS, 0, 0)?;
         setgroups(&[GROUP])?;
         sys::set_capabilities(NET_RAW, NET_RAW, NET_RAW)?;
