@@ -1,6 +1,6 @@
 //! A program started by clone(2) with `CLONE_UNTRACED`, without `CLONE_PTRACE`: whoever traces the parent is not given the child.
 //!
-//! The flag takes no privilege, and `kernel_clone` (kernel/fork.c) then leaves the tracer's options out (with `CLONE_PTRACE`
+//! The flag takes no privilege (`policy/untraced_child` is a user's), and `kernel_clone` (kernel/fork.c) then leaves the tracer's options out (with `CLONE_PTRACE`
 //! besides, `ptrace_init_task` gives the child to the tracer all the same). Where nobody traces
 //! it changes nothing: the trail is that of a forked child.
 //!

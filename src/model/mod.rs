@@ -102,7 +102,7 @@ pub enum By {
     Itself,
     /// A child that is like it, and as which it ends.
     Child {
-        /// Its end tells the errno of the child's call, and not only that it failed.
+        /// Its end tells the errno of the child's call; some that are kept tell only that it failed (ENOEXEC).
         tells: bool,
     },
 }

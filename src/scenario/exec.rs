@@ -384,10 +384,7 @@ impl Exec {
             environment: self.environment.iter().map(text).collect(),
             by: match self.spawn {
                 None => model::By::Itself,
-                Some(Spawn::PosixSpawn) => model::By::Child { tells: true },
-                Some(Spawn::Vfork | Spawn::SharedMemory | Spawn::Untraced) => {
-                    model::By::Child { tells: false }
-                }
+                Some(_) => model::By::Child { tells: true },
             },
             filtered: self.filtered.map(|errno| format!("{errno:?}")),
             older: self.older.clone(),

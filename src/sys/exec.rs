@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -127,21 +127,22 @@ impl<'a> Invocation<'a> {
     ///
     /// What the call, or the exec in the child, says.
     pub fn spawn(&self, path: &CStr, way: Spawn) -> nix::Result<()> {
+        let failed = super::shared_word()?;
         let pid = match way {
             Spawn::PosixSpawn => self.posix_spawn(path)?,
-            Spawn::Vfork => self.clone(path, libc::CLONE_VM | libc::CLONE_VFORK)?,
-            Spawn::SharedMemory => self.clone(path, libc::CLONE_VM)?,
-            Spawn::Untraced => self.clone(path, libc::CLONE_UNTRACED)?,
+            Spawn::Vfork => self.clone(path, libc::CLONE_VM | libc::CLONE_VFORK, failed)?,
+            Spawn::SharedMemory => self.clone(path, libc::CLONE_VM, failed)?,
+            Spawn::Untraced => self.clone(path, libc::CLONE_UNTRACED, failed)?,
         };
         let mut status = 0;
         // SAFETY: the status is a valid place for an integer.
         Errno::result(unsafe { libc::waitpid(pid, &raw mut status, 0) })?;
-        if !libc::WIFEXITED(status) {
-            return Err(Errno::EINTR);
+        if let Some(errno) = errno_in(failed) {
+            return Err(errno);
         }
-        match libc::WEXITSTATUS(status) {
-            FAILED => Err(Errno::ENOEXEC),
-            status => super::exit_now(status),
+        match libc::WIFEXITED(status) {
+            true => super::exit_now(libc::WEXITSTATUS(status)),
+            false => Err(Errno::EINTR),
         }
     }
 
@@ -158,9 +159,9 @@ impl<'a> Invocation<'a> {
         super::lend_fd(input.as_fd(), 0)?;
         super::lend_fd(output.as_fd(), 1)?;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK;
-        let failed = AtomicBool::new(false);
-        let pid = self.clone_only(path, flags, &failed)?;
-        let had_failed = failed.load(Ordering::SeqCst);
+        let failed = super::shared_word()?;
+        let pid = self.clone(path, flags, failed)?;
+        let had_failed = errno_in(failed).is_some();
         // The end of the answer is the child's to say.
         drop(output);
         nix::unistd::close(1)?;
@@ -197,32 +198,31 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    fn clone(&self, path: &CStr, flags: libc::c_int) -> nix::Result<libc::pid_t> {
-        self.clone_only(path, flags, &AtomicBool::new(false))
-    }
-
-    /// Returns when the child has become a program or has ended; `failed` says that its call did.
-    fn clone_only(
+    /// Returns when the child has become a program or has ended; `failed`, which both have whatever the flags, then
+    /// holds the errno of a call that failed.
+    fn clone(
         &self,
         path: &CStr,
         flags: libc::c_int,
-        failed: &AtomicBool,
+        failed: &'static AtomicU32,
     ) -> nix::Result<libc::pid_t> {
-        /// What the child needs, on the parent's stack: they share memory.
+        /// What the child needs, on the parent's stack, which it shares or has a copy of.
         struct Order<'a> {
             path: &'a CStr,
             argv: *const *const libc::c_char,
             environment: *const *const libc::c_char,
-            failed: &'a AtomicBool,
+            failed: &'static AtomicU32,
         }
         extern "C" fn child(order: *mut libc::c_void) -> libc::c_int {
             // SAFETY: the parent waits for this child with the order on its stack.
             unsafe {
                 let order = &*order.cast::<Order<'_>>();
                 libc::execve(order.path.as_ptr(), order.argv, order.environment);
-                order.failed.store(true, Ordering::SeqCst);
+                order
+                    .failed
+                    .store(Errno::last_raw().unsigned_abs(), Ordering::SeqCst);
             }
-            FAILED
+            libc::EXIT_FAILURE
         }
         let mut order = Order {
             path,
@@ -285,8 +285,11 @@ pub enum Spawn {
     Untraced,
 }
 
-/// Exit status of a child whose exec failed.
-const FAILED: libc::c_int = 255;
+/// What a child has put there whose call failed.
+fn errno_in(failed: &AtomicU32) -> Option<Errno> {
+    let errno = i32::try_from(failed.load(Ordering::SeqCst)).ok()?;
+    (errno != 0).then(|| Errno::from_raw(errno))
+}
 
 /// Waits until a child has ended, without reaping it.
 fn wait_for_end(pid: libc::pid_t) -> nix::Result<()> {
@@ -334,4 +337,25 @@ pub fn netlink(protocol: i32) -> nix::Result<std::os::fd::OwnedFd> {
     // SAFETY: the call takes integers.
     let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) };
     Errno::result(fd).map(super::adopt_fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_whose_call_fails_tells_its_errno() {
+        let nothing = Invocation::new(&[], &[]);
+        for way in [
+            Spawn::Vfork,
+            Spawn::PosixSpawn,
+            Spawn::SharedMemory,
+            Spawn::Untraced,
+        ] {
+            let none = nothing.spawn(c"/nonexistent/program", way);
+            assert_eq!(none, Err(Errno::ENOENT), "{way:?}");
+            let directory = nothing.spawn(c"/", way);
+            assert_eq!(directory, Err(Errno::EACCES), "{way:?}");
+        }
+    }
 }
