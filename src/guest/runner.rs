@@ -437,7 +437,13 @@ fn add(trail: &mut Trail, one: Trail, heading: Option<String>) -> Result<()> {
             heading,
             trail: one,
         }),
-        None if *trail == Trail::default() => *trail = one,
+        None if trail.started.is_empty() && trail.cases.is_empty() => {
+            *trail = Trail {
+                verdicts: std::mem::take(&mut trail.verdicts),
+                facts: std::mem::take(&mut trail.facts),
+                ..one
+            };
+        }
         None => bail!("a scenario of several starts gives each a heading"),
     }
     Ok(())
@@ -488,4 +494,24 @@ fn begun(launcher: i32, ending: &LaunchEnding) -> Result<Run> {
 fn pid_max() -> Result<i32> {
     let text = proc::text("/proc/sys/kernel/pid_max").context("failed to read pid_max")?;
     text.trim().parse().context("failed to read pid_max")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::Fact;
+
+    #[test]
+    fn what_was_found_out_before_the_only_start_stays() {
+        let text = "start p1 by launcher: execve /a\nend p1: exit 0\n";
+        let one = crate::trail::parse(text).unwrap();
+        let mut trail = Trail {
+            facts: vec![Fact::new("found", "before")],
+            ..Trail::default()
+        };
+        add(&mut trail, one.clone(), None).unwrap();
+        assert_eq!(trail.facts, [Fact::new("found", "before")]);
+        assert_eq!(trail.started, one.started);
+        assert!(add(&mut trail, one, None).is_err());
+    }
 }

@@ -36,7 +36,7 @@ impl Still {
     pub fn stands(&mut self, monitor: i32, over: bool) -> Option<String> {
         let seen = Seen::of(monitor);
         let certain = self.look(Instant::now(), seen) || (over && seen.waits);
-        certain.then(|| "monitor (D): the listener waits inside the kernel".to_owned())
+        certain.then(|| told(&proc::text(format!("/proc/{monitor}/wchan")).unwrap_or_default()))
     }
 
     fn look(&mut self, now: Instant, seen: Seen) -> bool {
@@ -59,6 +59,15 @@ impl Seen {
             switches: status.and_then(|status| status.number("voluntary_ctxt_switches:", 0)),
             others: can_run(&load) != Some(1),
         }
+    }
+}
+
+/// What is told of a listener that waits in this function of the kernel (proc_pid_wchan(5)); 0, or nothing, stands for one that
+/// is not known.
+fn told(function: &str) -> String {
+    match function.trim() {
+        "" | "0" => "monitor (D): the listener waits inside the kernel".to_owned(),
+        function => format!("monitor (D) in {function}: the listener waits inside the kernel"),
     }
 }
 
@@ -144,6 +153,16 @@ mod tests {
             },
         );
         assert!(!still.look(begin + LONG, WAITING));
+    }
+
+    #[test]
+    fn where_it_waits_is_told_where_the_kernel_says_so() {
+        let known = "monitor (D) in call_proc_get_link: the listener waits inside the kernel";
+        assert_eq!(told("call_proc_get_link"), known);
+        assert_eq!(
+            told("0"),
+            "monitor (D): the listener waits inside the kernel"
+        );
     }
 
     #[test]
