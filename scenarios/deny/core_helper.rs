@@ -6,7 +6,7 @@
 //! lacks the core flag, and the kernel logs that the pipe failed: `Core dump to |... pipe failed` on
 //! 5.10 and 6.1, `coredump: PID(COMM): |... pipe failed` later. When the file is refused to the helper
 //! that runs, the kernel logs nothing, and the core flag is there although no dump is kept: `elf_core_dump` counts as dumped
-//! what it begins to write, whether or not anybody reads it (fs/binfmt_elf.c; the fact says `a race` and holds the flag to nothing).
+//! what it begins to write, whether or not anybody reads it (`has_dumped` in fs/binfmt_elf.c is set before the first write).
 //! (The program that dies is ours and lies outside of what is watched.)
 //!
 //! Finding: between 6.1 and 6.12 the words of that log have changed (`coredump_report_failure` in
@@ -49,10 +49,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let said = log.said("pipe failed")?;
         let said = said.first().map_or("nothing", String::as_str);
         let word = |yes| if yes { "yes" } else { "no" };
-        // A helper that runs and reads nothing: the flag is not held to anything.
-        let is_race = !kept && said == "nothing";
-        let flag = if is_race { "a race" } else { word(seen.dumped) };
-        let kept = word(kept);
+        let (kept, flag) = (word(kept), word(seen.dumped));
         system.fact(
             case,
             format!("dump kept {kept}, core flag {flag}, kernel log {said}"),

@@ -1,7 +1,8 @@
 //! What a refusal does to a program that is looked for in `PATH` by execvp(3), here by env.
 //!
 //! execvp goes on to the next directory when it is told EACCES, but not when it is told EPERM,
-//! which is what a refusal says: the search ends. env exits with 126.
+//! which is what a refusal says: the search ends. env exits with 126. (In the last case the first program has no execute permission,
+//! and the second runs.)
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
 //! refuses nothing.
@@ -21,6 +22,9 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.copy("/usr/bin/busybox", "first/busybox")?;
     system.copy("/usr/bin/busybox", "second/busybox")?;
     let env = Exec::path("/usr/bin/env")?.arg("PATH=/tmp/first:/tmp/second")?;
-    system.refuse_each(&env.arg("busybox")?.arg("true")?)?;
+    let exec = env.arg("busybox")?.arg("true")?;
+    system.refuse_each(&exec)?;
+    system.set_mode("first/busybox", 0o644)?;
+    system.case("the first may not be executed: EACCES", &exec)?;
     Ok(())
 }

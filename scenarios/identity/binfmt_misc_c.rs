@@ -1,6 +1,6 @@
 //! What an interpreter is told by binfmt_misc with the flag `C`.
 //!
-//! The flag implies `O`: `AT_EXECFD` is there.
+//! The flag implies `O`: `AT_EXECFD` is there. The set-user-ID bit of the file counts, which without the flag it does not.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
@@ -18,6 +18,15 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.format("exetrail", &format!("M::EXETRAIL::{}:C", program.display()))?;
     let file = system.script("data", "EXETRAIL\n")?;
     let exec = Exec::path(file)?.argv(&["mine", "one"])?;
-    system.observe(&exec.role(Role::Report)?)?;
+    system.case("what it is told", &exec.role(Role::Report)?)?;
+    system.format("plain", &format!("M::EXETRAIN::{}:", program.display()))?;
+    for (heading, name, text) in [
+        ("a set-user-ID file, by a user", "own", "EXETRAIL\n"),
+        ("the same without the flag C", "plain", "EXETRAIN\n"),
+    ] {
+        let file = system.file(name, text.as_bytes(), 0o4755)?;
+        let exec = Exec::path(file)?.as_user();
+        system.case(heading, &exec.reports(&["uids"])?)?;
+    }
     Ok(())
 }

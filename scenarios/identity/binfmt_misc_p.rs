@@ -2,7 +2,7 @@
 //!
 //! The first argument of the caller is kept, after the interpreter and the file: the interpreter
 //! has one argument more. A bit in `AT_FLAGS` (`AT_FLAGS_PRESERVE_ARGV0`, since 5.12, backported to
-//! 5.10.225) says so, for an interpreter that cannot know how it was registered.
+//! 5.10.225) says so, for an interpreter that cannot know how it was registered; without the flag it is 0.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
@@ -18,8 +18,14 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> anyhow::Result<()> {
     let program = system.ours("interpreter")?;
     system.format("exetrail", &format!("M::EXETRAIL::{}:P", program.display()))?;
+    system.format("plain", &format!("M::EXETRAIN::{}:", program.display()))?;
     let file = system.script("data", "EXETRAIL\n")?;
-    let exec = Exec::path(file)?.argv(&["mine", "one"])?;
-    system.observe(&exec.role(Role::Report)?)?;
+    let plain = system.script("plain", "EXETRAIN\n")?;
+    let exec = Exec::path(&file)?.argv(&["mine", "one"])?;
+    system.case("what it is told", &exec.role(Role::Report)?)?;
+    for (heading, file) in [("AT_FLAGS", file), ("AT_FLAGS, without the flag P", plain)] {
+        let exec = Exec::path(file)?.argv(&["mine", "one"])?;
+        system.case(heading, &exec.reports(&["auxiliary-flags"])?)?;
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What an interpreter is told by a transparent entry of binfmt_misc (flag `T`).
 //!
 //! `AT_EXECFN`, comm and the exe link name the file that was executed, and argv is the caller's: none
-//! of them names the interpreter. `/proc/PID/maps` does.
+//! of them names the interpreter. `/proc/PID/maps` does (the second case: how many of its lines).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
 //! table).
@@ -24,6 +24,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.format("exetrail", &format!("M::EXETRAIL::{}:T", program.display()))?;
     let file = system.script("data", "EXETRAIL\n")?;
     let exec = Exec::path(file)?.argv(&["mine", "one"])?;
-    system.observe(&exec.role(Role::Report)?)?;
+    system.case("what it is told", &exec.clone().role(Role::Report)?)?;
+    system.case("lines of maps", &exec.reports(&["interpreter-maps"])?)?;
     Ok(())
 }

@@ -20,7 +20,9 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     let program = system.ours("interpreter")?;
-    let script = system.script("script", &format!("#!{} ", program.display()))?;
-    system.observe(&Exec::path(script)?.role(Role::Report)?)?;
+    for (heading, end) in [("without a newline", ""), ("with a newline", "\n")] {
+        let script = system.script("script", &format!("#!{} {end}", program.display()))?;
+        system.case(heading, &Exec::path(script)?.role(Role::Report)?)?;
+    }
     Ok(())
 }

@@ -3,7 +3,8 @@
 //! Of several filters of system calls the answer with the highest rank counts, and `SECCOMP_RET_USER_NOTIF`
 //! ranks before `SECCOMP_RET_TRACE` (`seccomp_run_filters` in kernel/seccomp.c). So a thread that
 //! puts on a filter of the first kind has its exec told to a listener, here its sibling, which lets it go on; the
-//! tracer, whose filter asked for a stop, is not stopped at the call. It takes no privilege, only `no_new_privs`.
+//! tracer, whose filter asked for a stop, is not stopped at the call. It takes no privilege, only `no_new_privs` (a user does it in
+//! `policy/untraced_child`).
 //!
 //! Finding: on no kernel does a tracer that relies on its filter alone hear of such a call.
 //! `PTRACE_O_TRACEEXEC` still tells it when the exec has come about, and nothing of one that fails.

@@ -13,7 +13,7 @@
 use crate::need::{Host, Need};
 use crate::observer::apparmor::{APPARMOR, REFUSES, take_on};
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, prepared};
 use crate::sys::Invocation;
 use crate::trail::LabKind;
 
@@ -52,7 +52,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         };
         let heard = hear(&mut [listener], || {
             if confined {
-                take_on(REFUSES.name)?;
+                prepared(take_on(REFUSES.name));
             }
             Invocation::new(&[], &[]).execve(c"/tmp/watched/program")
         })?;

@@ -17,6 +17,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
+use nix::unistd::chdir;
 
 use crate::scenario::{Elf, Exec, Scenario, System, needs};
 
@@ -51,33 +52,49 @@ fn run(system: &mut System) -> Result<()> {
         "an entry of type B, with a handler that nobody has loaded",
         &taken,
     )?;
+    system.file("near", b"EXETRAIL-NEAR\n", 0o755)?;
     for flags in ["", "C"] {
         let taken = register(&format!("M::EXETRAIL-NEAR::tmp/good:{flags}"))?;
         let what = format!("an interpreter by a relative path, with the flags '{flags}'");
         system.fact(&what, &taken)?;
-        if taken == "taken" {
-            write("-1")?;
+        if taken != "taken" {
+            continue;
         }
-    }
-    let limit = fs::exists(format!("/proc/sys/{LIMIT}")).context("failed to look for a limit")?;
-    if limit {
-        system.sysctl(LIMIT, "0")?;
-    }
-    let taken = register("M::EXETRAIL-HELD::/tmp/good:F")?;
-    let what = match limit {
-        true => "an interpreter that is held open, with a limit of none",
-        false => "an interpreter that is held open; there is no limit",
-    };
-    system.fact(what, &taken)?;
-    if taken == "taken" {
+        for directory in ["/", "/usr"] {
+            let exec = Exec::path("/tmp/near")?;
+            let how = system.attempt(&exec.before(move || Ok(chdir(directory)?)))?;
+            system.fact(&format!("{what}, executed from {directory}"), how)?;
+        }
         write("-1")?;
     }
-    Ok(())
+    held_open(system)
+}
+
+/// How many interpreters may be held open.
+fn held_open(system: &mut System) -> Result<()> {
+    let what = "an interpreter that is held open";
+    let limit = fs::exists(format!("/proc/sys/{LIMIT}")).context("failed to look for a limit")?;
+    if !limit {
+        let taken = register("M::EXETRAIL-HELD::/tmp/good:F")?;
+        return system.fact(&format!("{what}; there is no limit"), &taken);
+    }
+    system.sysctl(LIMIT, "0")?;
+    let taken = register("M::EXETRAIL-HELD::/tmp/good:F")?;
+    system.fact(&format!("{what}, with a limit of none"), &taken)?;
+    system.sysctl(LIMIT, "1")?;
+    let taken = register("M::EXETRAIL-HELD::/tmp/good:F")?;
+    system.fact(&format!("{what}, with a limit of one"), &taken)?;
+    let taken = register_as("second", "M::EXETRAIL-MORE::/tmp/good:F")?;
+    system.fact(&format!("{what}, one more"), &taken)
 }
 
 /// Registers the entry `probe`, and says what came of it.
 fn register(rule: &str) -> Result<String> {
-    match fs::write(format!("{FORMATS}/register"), format!(":probe:{rule}")) {
+    register_as("probe", rule)
+}
+
+fn register_as(name: &str, rule: &str) -> Result<String> {
+    match fs::write(format!("{FORMATS}/register"), format!(":{name}:{rule}")) {
         Ok(()) => Ok("taken".to_owned()),
         Err(error) => {
             let errno = error.raw_os_error().context("failed to register")?;

@@ -42,6 +42,8 @@ pub const SCENARIO: Scenario = Scenario {
 const CORE: &str = "/tmp/core";
 /// Enough arguments for a table of 400 KB.
 const MANY: usize = 50_000;
+/// Address space for a program with few arguments.
+const ROOM: u64 = 300 << 10;
 /// The largest table of descriptors.
 const TABLE: &str = "/proc/sys/fs/nr_open";
 
@@ -59,11 +61,12 @@ fn run(system: &mut System) -> Result<()> {
         ("a segment outside of user space", c"/tmp/far", 0, unlimited),
         ("no address space", c"/tmp/good", 0, 0),
         ("many arguments", c"/tmp/good", MANY, unlimited),
+        ("no arguments, and little room", c"/tmp/good", 0, ROOM),
         (
             "no room for the table of many arguments",
             c"/tmp/good",
             MANY,
-            300 << 10,
+            ROOM,
         ),
         (
             "nothing to load: a program that faults by itself",

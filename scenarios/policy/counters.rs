@@ -16,45 +16,66 @@
 
 use std::ffi::{CStr, CString};
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use nix::unistd::{Uid, chown, pipe, read, setresuid, write};
+use nix::unistd::{chown, pipe, read, setresgid, setresuid, write};
 
 use crate::need::needs::EXECS;
-use crate::scenario::{Scenario, System, USER, fork_start, needs, reap};
+use crate::scenario::{
+    Scenario, System, USER, fork_start, give_net_raw, needs, prepared, reap,
+};
 use crate::sys::{Invocation, Passes};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a counter on a task can be taken off by an exec that gives rights",
-    needs: &[needs::EXEC_COUNTER, needs::OWN_SETTINGS],
+    needs: &[
+        needs::EXEC_COUNTER,
+        needs::OWN_SETTINGS,
+        needs::TMPFS_XATTR,
+    ],
     run,
     ..Scenario::DEFAULT
 };
 
 fn run(system: &mut System) -> Result<()> {
-    for (name, owner, mode) in [
-        ("plain", 0, 0o755),
-        ("set", USER, 0o4755),
-        ("unreadable", 0, 0o711),
+    for (name, owner, group, mode) in [
+        ("plain", 0, 0, 0o755),
+        ("set", USER, 0, 0o4755),
+        ("group", 0, USER, 0o2755),
+        ("unreadable", 0, 0, 0o711),
+        ("capable", 0, 0, 0o755),
     ] {
         let path = system.ours(name)?;
-        chown(&path, Some(Uid::from_raw(owner)), None)?;
+        chown(&path, Some(owner.into()), Some(group.into()))?;
         system.set_mode(name, mode)?;
     }
-    let differing = [USER, 0, 0];
+    give_net_raw(Path::new("/tmp/capable"))?;
+    let (root, user) = (Ids::all(0), Ids::all(USER));
+    let differing = Ids {
+        users: [USER, 0, 0],
+        ..root
+    };
+    let groups = Ids {
+        groups: [USER, 0, 0],
+        ..root
+    };
     let cases = [
-        ("a plain program", c"/tmp/plain", [0; 3]),
-        ("the same, by a user", c"/tmp/plain", [USER; 3]),
-        ("one of another user's id", c"/tmp/set", [0; 3]),
-        (
-            "one that its user may not read",
-            c"/tmp/unreadable",
-            [USER; 3],
-        ),
+        ("a plain program", c"/tmp/plain", root),
+        ("the same, by a user", c"/tmp/plain", user),
+        ("one of another user's id", c"/tmp/set", root),
+        ("one of another group's id", c"/tmp/group", root),
+        ("one with a capability, by a user", c"/tmp/capable", user),
+        ("one that its user may not read", c"/tmp/unreadable", user),
         (
             "a plain program, by whose ids differ",
             c"/tmp/plain",
             differing,
+        ),
+        (
+            "a plain program, by whose groups differ",
+            c"/tmp/plain",
+            groups,
         ),
     ];
     for setting in ["0", "1", "2"] {
@@ -67,14 +88,37 @@ fn run(system: &mut System) -> Result<()> {
     Ok(())
 }
 
-/// How many execs are counted of a child with these ids, the real, the effective and the saved one, that executes this program.
-fn counted(path: &CStr, [real, effective, saved]: [u32; 3]) -> Result<String> {
+/// The real, the effective and the saved ids of a child.
+#[derive(Clone, Copy)]
+struct Ids {
+    users: [u32; 3],
+    groups: [u32; 3],
+}
+
+impl Ids {
+    fn all(id: u32) -> Ids {
+        Ids {
+            users: [id; 3],
+            groups: [id; 3],
+        }
+    }
+
+    fn take(self) -> nix::Result<()> {
+        let [real, effective, saved] = self.groups;
+        setresgid(real.into(), effective.into(), saved.into())?;
+        let [real, effective, saved] = self.users;
+        setresuid(real.into(), effective.into(), saved.into())
+    }
+}
+
+/// How many execs are counted of a child with these ids that executes this program.
+fn counted(path: &CStr, ids: Ids) -> Result<String> {
     let id = fs::read_to_string(EXECS).with_context(|| format!("failed to read {EXECS}"))?;
     let id = id.trim().parse().context("failed to read a number")?;
     let (gate, opener) = pipe().context("failed to make a gate")?;
     let child = fork_start(|| {
-        setresuid(real.into(), effective.into(), saved.into())?;
-        read(&gate, &mut [0])?;
+        prepared(ids.take());
+        prepared(read(&gate, &mut [0]));
         Invocation::new(&[path.to_owned()], &[]).execve(path)
     })?;
     let task = Passes::of(child.as_raw(), id)?;

@@ -2,12 +2,17 @@
 //!
 //! `SECBIT_EXEC_RESTRICT_FILE` and `SECBIT_EXEC_DENY_INTERACTIVE` ([c:exec-securebits]) are a word between programs: an interpreter
 //! that heeds them asks with `AT_EXECVE_CHECK` before it runs a script. The kernel keeps them through fork and exec, has
-//! their locks like those of the others (EPERM for a change), lets everybody change them, and refuses no exec for them. Up to 6.13 they are
-//! unknown bits: EPERM (`cap_task_prctl` in security/commoncap.c). Who makes a user namespace loses them there, and their
+//! their locks like those of the others (EPERM for a change), lets everybody change them, and refuses no exec for them, also of a
+//! script. Up to 6.13 they are unknown bits: EPERM when they are set (`cap_task_prctl` in security/commoncap.c; where a call of
+//! prctl(2) fails the fact says which one, and nothing is executed). Who makes a user namespace loses them there, and their
 //! locks (`set_cred_user_ns` in kernel/user_namespace.c); 7.3.4 keeps both.
 //!
 //! See Documentation/userspace-api/check_exec.rst, and capabilities(7).
 
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context as _, Result};
 use nix::libc;
 
 use crate::scenario::{Elf, Exec, Scenario, System, fork_start, reap};
@@ -24,23 +29,23 @@ const RESTRICT_FILE: libc::c_ulong = 1 << 8;
 const RESTRICT_FILE_LOCKED: libc::c_ulong = 1 << 9;
 const DENY_INTERACTIVE: libc::c_ulong = 1 << 10;
 
-fn run(system: &mut System) -> anyhow::Result<()> {
+fn run(system: &mut System) -> Result<()> {
     system.ours("reporter")?;
     system.file("good", &Elf::new().build(), 0o755)?;
+    system.script("script", "#!/tmp/good\n")?;
     let both = RESTRICT_FILE | DENY_INTERACTIVE;
     let locked = both | RESTRICT_FILE_LOCKED;
-    let execs = |bits: &'static [libc::c_ulong]| {
-        reap(fork_start(move || {
-            for bits in bits {
-                sys::prctl(libc::PR_SET_SECUREBITS, *bits)?;
-            }
-            Invocation::new(&[], &[]).execve(c"/tmp/good")
-        })?)
-    };
-    const BOTH: &[libc::c_ulong] = &[RESTRICT_FILE | DENY_INTERACTIVE];
-    const UNLOCKED: &[libc::c_ulong] = &[RESTRICT_FILE | RESTRICT_FILE_LOCKED, 0];
-    system.fact("both bits, then execve", execs(BOTH)?)?;
-    system.fact("a locked bit taken back, then execve", execs(UNLOCKED)?)?;
+    let (free, held) = (RESTRICT_FILE, RESTRICT_FILE | RESTRICT_FILE_LOCKED);
+    let (good, script) = (c"/tmp/good", c"/tmp/script");
+    let failed = sys::shared_word().context("failed to map memory for the child's word")?;
+    for (what, bits, path) in [
+        ("both bits, then execve", &[both][..], good),
+        ("both bits, then execve of a script", &[both], script),
+        ("a bit taken back, then execve", &[free, 0], good),
+        ("a locked bit taken back, then execve", &[held, 0], good),
+    ] {
+        system.fact(what, execs(bits, path, failed)?)?;
+    }
     for (what, bits) in [("both bits", both), ("both bits, one locked", locked)] {
         for (who, user) in [("root", false), ("a user", true)] {
             let exec = Exec::path("/tmp/reporter")?.reports(&["securebits"])?;
@@ -57,4 +62,24 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How an exec ends after these bits were set, one after the other, or which of these calls failed.
+fn execs(bits: &[libc::c_ulong], path: &CStr, failed: &AtomicU32) -> Result<String> {
+    const CALLS: [&str; 2] = ["set", "taken back"];
+    // The number of the call that is being made; past the last one it is the exec.
+    let calls = (1..).zip(bits);
+    let end = reap(fork_start(|| {
+        for (nth, bits) in calls {
+            failed.store(nth, Ordering::SeqCst);
+            sys::prctl(libc::PR_SET_SECUREBITS, *bits)?;
+        }
+        failed.store(0, Ordering::SeqCst);
+        Invocation::new(&[], &[]).execve(path)
+    })?)?;
+    let nth = failed.load(Ordering::SeqCst) as usize;
+    Ok(match nth.checked_sub(1).and_then(|nth| CALLS.get(nth)) {
+        Some(call) => format!("{call}: {end}"),
+        None => end,
+    })
 }

@@ -3,7 +3,8 @@
 //! Nobody is watched here: groups and marks are made and given up. With `FAN_REPORT_FD_ERROR` an event whose file the
 //! kernel could not open for the listener is told all the same, with the errno in the place of its descriptor; without it there
 //! is an errno of read(2) at most, and with or without it the open that waits is refused ([c:fd-error], in 6.12.5).
-//! `FAN_DENY_ERRNO` lets a listener of `FAN_CLASS_PRE_CONTENT` choose among some errnos ([c:deny-errno]); `FAN_PRE_ACCESS`
+//! `FAN_DENY_ERRNO` lets a listener of `FAN_CLASS_PRE_CONTENT` choose among some errnos ([c:deny-errno]), here all are tried, in
+//! answers to nobody; `FAN_PRE_ACCESS`
 //! asks before contents are read, written, mapped or cut ([c:pre-access]); `FAN_INFO` lets an answer name the rule
 //! that made it, for the audit log ([c:response-info]); `FAN_REPORT_MNT` with a mark of a mount namespace tells
 //! of new mounts ([c:mount-events]), so that they can be marked as well, if not before a program is started there (`policy/marks`).
@@ -14,7 +15,7 @@
 use nix::errno::Errno;
 use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags};
 
-use crate::observer::fanotify::{Class, Group, Ids, can_deny_with_errno};
+use crate::observer::fanotify::{Class, Group, Ids, can_deny_with_errno, errnos_of_choice};
 use crate::scenario::{Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -45,6 +46,16 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         "EINVAL"
     };
     system.fact("FAN_DENY_ERRNO", errno)?;
+    for (name, class) in [
+        ("FAN_CLASS_PRE_CONTENT", Class::PreContent),
+        ("FAN_CLASS_CONTENT", Class::Content),
+    ] {
+        let group = Group::new(Ids::Process, class)?;
+        let taken = errnos_of_choice(&group).map(|errno| format!("{errno:?}"));
+        let taken = taken.collect::<Vec<_>>().join(" ");
+        let taken = if taken.is_empty() { "none" } else { &taken };
+        system.fact(&format!("errnos that {name} may choose"), taken)?;
+    }
     system.fact("FAN_INFO", told(answer_with_rule()))?;
     for (place, path) in [("tmpfs", "/tmp"), ("ext4", crate::scenario::DISK)] {
         let group = Group::new(Ids::Process, Class::PreContent)?;

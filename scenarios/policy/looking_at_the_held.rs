@@ -6,6 +6,9 @@
 //! interpreter the mutex is held on all kernels, and so it is at the kernel's first read of the program, about which a listener of
 //! `FAN_ACCESS_PERM` is asked (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
 //!
+//! Whoever waits goes on when the listener has answered. One that is held at an open of its own holds no such mutex: attaching to it does
+//! not wait.
+//!
 //! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall
 //! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy, but `strace -p` of
 //! a process that a listener holds under that mutex hangs as well.
@@ -18,9 +21,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::ptrace;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
@@ -41,14 +45,21 @@ fn run(system: &mut System) -> Result<()> {
     system.file("watched/ld", &Elf::new().build(), 0o755)?;
     let program = Elf::new().interpreter("/tmp/watched/ld").build();
     system.file("watched/program", &program, 0o755)?;
+    let exec: Start = || Invocation::new(&[], &[]).execve(c"/tmp/watched/program");
+    let open: Start = || {
+        open("/tmp/watched/program", OFlag::O_RDONLY, Mode::empty())?;
+        sys::exit_now(0)
+    };
     // Execute and open of the program, where it is watched its first read, then execute of its interpreter.
-    for (at, more, nth) in [
-        ("program", 0, 1),
-        ("program's first read", ACCESS, 3),
-        ("interpreter", 0, 3),
+    for (at, start, more, nth) in [
+        ("an open of its own", open, 0, 1),
+        ("the program", exec, 0, 1),
+        ("the program's first read", exec, ACCESS, 3),
+        ("the interpreter", exec, 0, 3),
     ] {
         let place = Watched {
             path: &place,
+            start,
             more,
             nth,
         };
@@ -60,19 +71,19 @@ fn run(system: &mut System) -> Result<()> {
                 let read = file.and_then(|file| file.read_at(&mut some, place));
                 read.map(drop).map_err(|_| Errno::EIO)
             })?;
-            system.fact(&format!("held at the {at}, {name}"), how)?;
+            system.fact(&format!("held at {at}, {name}"), how)?;
         }
         let how = place.held(|pid| {
             sys::read_memory(pid.as_raw(), own_place() as usize, &mut [0; 8]).map(drop)
         })?;
-        system.fact(&format!("held at the {at}, process_vm_readv"), how)?;
+        system.fact(&format!("held at {at}, process_vm_readv"), how)?;
         let how = place.held(|pid| {
             let process = sys::pidfd_open(pid.as_raw())?;
             sys::pidfd_getfd(process.as_fd(), 0).map(drop)
         })?;
-        system.fact(&format!("held at the {at}, pidfd_getfd"), how)?;
+        system.fact(&format!("held at {at}, pidfd_getfd"), how)?;
         let how = place.held(|pid| ptrace::seize(pid, ptrace::Options::empty()))?;
-        system.fact(&format!("held at the {at}, PTRACE_SEIZE"), how)?;
+        system.fact(&format!("held at {at}, PTRACE_SEIZE"), how)?;
     }
     Ok(())
 }
@@ -85,9 +96,13 @@ fn own_place() -> u64 {
 /// `FAN_ACCESS_PERM` (include/uapi/linux/fanotify.h).
 const ACCESS: u64 = 0x2_0000;
 
+/// What the process does that is held.
+type Start = fn() -> nix::Result<()>;
+
 /// Where a start is held.
 struct Watched<'a> {
     path: &'a Path,
+    start: Start,
     /// What is asked for beside opens.
     more: u64,
     /// At which event, from 1.
@@ -95,8 +110,8 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Holds a start there, has another process do something to it, and says whether
-    /// that came to its end while the start was held.
+    /// Holds a start there, has another process do something to it, and says whether that came to its end while the
+    /// start was held, or when it was not any more.
     fn held(&self, act: impl FnOnce(Pid) -> nix::Result<()>) -> Result<String> {
         let group = Group::new(Ids::Process, Class::Content)?;
         group.watch_filesystem(self.path)?;
@@ -108,7 +123,7 @@ impl Watched<'_> {
             group,
             refuses: Refuses::Nothing,
         };
-        let start = fork_start(|| Invocation::new(&[], &[]).execve(c"/tmp/watched/program"))?;
+        let start = fork_start(self.start)?;
         for _ in 1..self.nth {
             let event = next(&mut listener.group)?;
             let file = sys::adopt_fd(event.fd);
@@ -122,15 +137,7 @@ impl Watched<'_> {
             }
             ForkResult::Parent { child } => child,
         };
-        let (how, is_over) = match ends(other)? {
-            Some(0) => ("answers at once".to_owned(), true),
-            Some(errno) => (format!("{:?} at once", Errno::from_raw(errno)), true),
-            None => ("waits for the listener".to_owned(), false),
-        };
-        if !is_over {
-            kill(other, Signal::SIGKILL).context("failed to end who waits")?;
-            waitpid(other, None).context("failed to wait")?;
-        }
+        let at_once = ends(other)?;
         listener.group.allow(file.as_fd())?;
         let end = sys::pidfd_open(start.as_raw()).context("failed to open a pidfd")?;
         loop {
@@ -145,6 +152,15 @@ impl Watched<'_> {
                 break;
             }
         }
+        let how = match at_once {
+            Some(0) => "answers at once".to_owned(),
+            Some(errno) => format!("{:?} at once", Errno::from_raw(errno)),
+            // The start may be over before it comes to attach: its errno is not told.
+            None => {
+                waitpid(other, None).context("failed to wait for who waits")?;
+                "waits until the listener has answered".to_owned()
+            }
+        };
         let end = reap(start)?;
         anyhow::ensure!(end == "exit 0", "the start that was held: {end}");
         Ok(how)

@@ -19,7 +19,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, prepared};
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -57,10 +57,16 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         let mut hear = |path: &CStr, elsewhere: bool| {
             hear(&mut listener, move || {
                 if elsewhere {
-                    unshare(CloneFlags::CLONE_NEWNS)?;
+                    prepared(unshare(CloneFlags::CLONE_NEWNS));
                     // What it mounts or unmounts is nobody else's.
                     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-                    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+                    prepared(mount(
+                        None::<&str>,
+                        "/",
+                        None::<&str>,
+                        private,
+                        None::<&str>,
+                    ));
                 }
                 Invocation::new(&[], &[]).execve(path)
             })

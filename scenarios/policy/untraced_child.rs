@@ -9,7 +9,7 @@
 //!
 //! Finding: whoever relies on such a filter can refuse in it the flag, and clone3(2), which has its flags in memory.
 //!
-//! (Our own program, which is told nothing here, exits with 2.)
+//! (Maker and child are a user's. Our own program, which is told nothing here, exits with 2.)
 //!
 //! See clone(2), `CLONE_UNTRACED`; seccomp(2), `SECCOMP_RET_TRACE`; ptrace(2), `PTRACE_O_TRACESECCOMP`.
 
@@ -18,11 +18,13 @@ use std::io::{Read as _, Write as _};
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
+use nix::libc;
+use nix::sys::prctl::set_dumpable;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, pipe, read, write};
+use nix::unistd::{Gid, Pid, Uid, pipe, read, setgroups, setresgid, setresuid, write};
 
-use crate::scenario::{Scenario, System, fork_start, needs};
+use crate::scenario::{Scenario, System, USER, fork_start, needs};
 use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -86,6 +88,7 @@ fn told(fork: Fork, own: Own) -> Result<String> {
     let maker = fork_start(|| {
         read(&gate, &mut [0])?;
         sys::stop_at_execs()?;
+        become_user()?;
         let said = start(fork, own)?;
         File::from(to.try_clone().map_err(|_| Errno::EMFILE)?)
             .write_all(said.as_bytes())
@@ -105,6 +108,17 @@ fn told(fork: Fork, own: Own) -> Result<String> {
         .read_to_string(&mut said)
         .context("failed to read what the maker says")?;
     Ok(format!("its tracer hears {heard}; {said}"))
+}
+
+/// What the maker and the child do then takes no privilege.
+fn become_user() -> nix::Result<()> {
+    let (user, group) = (Uid::from_raw(USER), Gid::from_raw(USER));
+    setgroups(&[])?;
+    setresgid(group, group, group)?;
+    setresuid(user, user, user)?;
+    // Who has changed its user may not trace its own child otherwise.
+    set_dumpable(true)?;
+    sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
 }
 
 /// The maker's part: starts a child, and says what comes of that.

@@ -1,7 +1,7 @@
 //! A format of binfmt_misc with the flag `C`.
 //!
 //! The credentials of the file count, not those of the interpreter: with it a set-user-ID file
-//! works. It implies `O`. The trail is that of `start/binfmt_misc`.
+//! works (`identity/binfmt_misc_c`). It implies `O`. The trail is that of `start/binfmt_misc`.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 

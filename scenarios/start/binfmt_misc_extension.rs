@@ -1,7 +1,7 @@
 //! A file that binfmt_misc knows by the extension of its name.
 //!
 //! The match is made on the path and not on the file (`search_binfmt_handler` looks at
-//! `bprm->interp`), so that a link without the extension would not match. The steps are those of
+//! `bprm->interp`), so that a link without the extension does not match. The steps are those of
 //! `start/binfmt_misc`.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, type `E`.
@@ -18,6 +18,9 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> anyhow::Result<()> {
     system.format("exetrail", "E::ext::/usr/bin/cat:")?;
     let file = system.script("data.ext", "anything\n")?;
+    let link = system.link(&file, "plain")?;
+    let how = system.attempt(&Exec::path(link)?)?;
+    system.fact("a link without the extension", how)?;
     system.observe(&Exec::path(file)?)?;
     Ok(())
 }

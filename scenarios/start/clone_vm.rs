@@ -2,7 +2,7 @@
 //! and the child executes a program.
 //!
 //! exe belongs to the memory (`mm->exe_file`), which both share. Past the child's point of no return
-//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.
+//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (`start/vfork`).
 //! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`,
 //! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by
 //! process would confuse the two.

@@ -16,8 +16,14 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let program = Elf::new().read_only().unused_headers(72).build();
-    let program = system.file("many-headers", &program, 0o755)?;
+    let file = |system: &mut System, name: &str, unused| {
+        let program = Elf::new().read_only().unused_headers(unused).build();
+        system.file(name, &program, 0o755)
+    };
+    let page = file(system, "a-page", 71)?;
+    let how = system.attempt(&Exec::path(page)?)?;
+    system.fact("73 headers, 4,088 bytes", how)?;
+    let program = file(system, "many-headers", 72)?;
     system.observe(&Exec::path(program)?)?;
     Ok(())
 }

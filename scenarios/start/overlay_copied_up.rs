@@ -10,7 +10,8 @@
 //! file first): `ovl_copy_up_data` used to open both, old and new; since `ovl_do_tmpfile` uses
 //! `vfs_tmpfile_open` (`kernel_tmpfile_open` now) the new one is open from the moment that it is made.
 //! From 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the listener hangs, for which
-//! see `start/overlay_watched`.
+//! see `start/overlay_watched`: at the open for writing. The errno at the end is that open's, which is refused when the listener is
+//! killed; nothing is executed there.
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;

@@ -2,13 +2,14 @@
 //!
 //! The events are those of the same program outside of one. The process sees itself as the overflow user; to files it is
 //! who it was (`acl_permission_check` in fs/namei.c compares kernel ids), and the owner's bits still
-//! count. What root has lost is the way around them: of another user's file of mode 0700 it gets EACCES.
+//! count. What root has lost is the way around them: of another user's file of mode 0700 it gets EACCES (the facts).
 //!
 //! See user_namespaces(7).
 
 use nix::sched::{CloneFlags, unshare};
+use nix::unistd::chown;
 
-use crate::scenario::{Exec, Scenario, System, needs};
+use crate::scenario::{Elf, Exec, Scenario, System, USER, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started in a user namespace",
@@ -18,7 +19,14 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let exec = Exec::path("/usr/bin/true")?;
-    system.observe(&exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWUSER)?)))?;
+    let own = |exec: Exec| exec.before(|| Ok(unshare(CloneFlags::CLONE_NEWUSER)?));
+    let theirs = system.file("theirs", &Elf::new().build(), 0o700)?;
+    chown(&theirs, Some(USER.into()), Some(USER.into()))?;
+    let exec = Exec::path(theirs)?;
+    let how = system.attempt(&exec)?;
+    system.fact("another user's file of mode 0700, by root", how)?;
+    let how = system.attempt(&own(exec))?;
+    system.fact("the same, in a user namespace", how)?;
+    system.observe(&own(Exec::path("/usr/bin/true")?))?;
     Ok(())
 }

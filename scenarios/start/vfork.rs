@@ -2,13 +2,16 @@
 //! parent, whose calling thread stands still meanwhile.
 //!
 //! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
-//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was.
+//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (the fact).
 //! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`,
 //! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by
 //! process would confuse the two.
 
-use crate::scenario::{Exec, Scenario, System};
+use nix::errno::Errno;
+
+use crate::scenario::{Args, Exec, Scenario, System};
 use crate::sys::Spawn;
+use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "program started by vfork",
@@ -17,7 +20,21 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
+    let how = system.attempt(&Exec::by("vfork", "/usr/bin/cat", keeps_exe)?)?;
+    let same = if how == How::Exit(0) { "as before" } else { "another" };
+    system.fact("the exe link of the parent when the child is a program", same)?;
     let exec = Exec::spawned("vfork", "/usr/bin/true", Spawn::Vfork)?;
     system.observe(&exec)?;
     Ok(())
+}
+
+/// Fails where the exe link of the caller is another one when the child is a program.
+fn keeps_exe(args: &Args<'_>) -> nix::Result<()> {
+    let own = || std::fs::read_link("/proc/self/exe").map_err(|_| Errno::EIO);
+    let before = own()?;
+    args.vfork_with_input()?;
+    match own()? == before {
+        true => Ok(()),
+        false => Err(Errno::EXDEV),
+    }
 }

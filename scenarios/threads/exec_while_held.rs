@@ -8,7 +8,7 @@
 //!
 //! Who looks at the process at that moment reads `/usr/bin/true` as the exe of an open that
 //! `/exetrail/launcher` made. Who looks at the thread that `FAN_REPORT_TID` names finds none, and
-//! knows. Nothing of this needs a privilege: who is to be judged by his exe can arrange it.
+//! knows. Nothing of this needs a privilege, here a user does it: who is to be judged by his exe can arrange it.
 //!
 //! See [c:execve-threads], and fanotify_init(2).
 
@@ -30,6 +30,6 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         beside("opener", || open("/tmp/held"), leader)
     })?;
     // The program and its loader, twice each; then the new program's first open.
-    system.answered_late(&exec, 1, 6)?;
+    system.answered_late(&exec.as_user(), 1, 6)?;
     Ok(())
 }

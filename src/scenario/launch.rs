@@ -230,7 +230,7 @@ fn words(heard: OwnedFd) -> Result<Vec<SelfReport>> {
         .collect()
 }
 
-/// How a process ended. Whether it dumped core races with a helper that reads a small dump: not part of it.
+/// How a process ended. Whether it dumped core is not part of it ([`Launched::dumped`]).
 fn exit(pid: Pid, status: ExitStatus) -> Exit {
     let how = match status.signal() {
         Some(signal) => How::Signal(sys::signal_name(signal)),

@@ -4,18 +4,21 @@
 //! has mounted, and never one that it needs itself.
 
 use std::os::fd::AsFd as _;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::observer::fanotify::Group;
+use crate::observer::fanotify::{Class, Group, Ids};
 use crate::sys::{self, ForkResult};
 
 /// What begins the exit status of a child whose call has failed; the errno is added.
 pub(super) const FAILED: i32 = 100;
+/// The exit status of a child that failed before its call.
+const UNPREPARED: i32 = 99;
 
 /// One listener: what it is called in facts, its group, and its answer.
 #[derive(Debug)]
@@ -72,13 +75,20 @@ pub fn fork_start(start: impl FnOnce() -> nix::Result<()>) -> Result<Pid> {
     }
 }
 
+/// What comes before the call in such a child, and must not fail: its errno would be taken for the call's. Who reaps
+/// the child is told.
+pub fn prepared<T>(done: nix::Result<T>) -> T {
+    done.unwrap_or_else(|_| sys::exit_now(UNPREPARED))
+}
+
 /// How such a child ended, in words.
 ///
 /// # Errors
 ///
-/// It cannot be waited for.
+/// It cannot be waited for, or failed before its call.
 pub fn reap(child: Pid) -> Result<String> {
     Ok(match waitpid(child, None).context("failed to wait")? {
+        WaitStatus::Exited(_, UNPREPARED) => bail!("a child failed before its call"),
         WaitStatus::Exited(_, status) if status > FAILED => {
             format!("errno {:?}", Errno::from_raw(status - FAILED))
         }
@@ -119,6 +129,22 @@ pub fn hear(listeners: &mut [Listener], start: impl FnOnce() -> nix::Result<()>)
         false => heard.join(", "),
     };
     Ok(format!("{events}; {}", reap(child)?))
+}
+
+/// As [`hear`], by one listener that watches this file alone and allows everything.
+///
+/// # Errors
+///
+/// As for [`hear`], or the file cannot be watched.
+pub fn hear_of(file: &Path, start: impl FnOnce() -> nix::Result<()>) -> Result<String> {
+    let group = Group::new(Ids::Process, Class::Content)?;
+    group.watch_inode(file)?;
+    let listener = Listener {
+        name: "",
+        group,
+        refuses: Refuses::Nothing,
+    };
+    hear(&mut [listener], start)
 }
 
 /// Answers what waits for a listener, and says what it was.

@@ -47,7 +47,7 @@ pub use exec::{Exec, USER};
 pub use execs::{Execs, keep_counting};
 pub use held::{held, held_by};
 pub use kmsg::KernelLog;
-pub use listener::{Listener, Refuses, answer, fork_start, hear, reap};
+pub use listener::{Listener, Refuses, answer, fork_start, hear, hear_of, prepared, reap};
 pub use look::{FileView, Inspected, running_kernel};
 pub use obstacle::{Obstacle, alone, comes_first, company, meet};
 pub use pair::Pair;

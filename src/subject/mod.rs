@@ -59,6 +59,7 @@ fn given() -> bare::Given {
             .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
             .collect(),
         secure: sys::auxv(libc::AT_SECURE),
+        auxiliary_flags: sys::auxv(libc::AT_FLAGS),
         execfn: None,
         execfd: None,
         places: Vec::new(),

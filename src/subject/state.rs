@@ -72,6 +72,10 @@ const FIELDS: &[Field] = &[
         let secure = own.given.secure;
         secure.map_or_else(|| "none".to_owned(), |value| value.to_string())
     }),
+    ("auxiliary-flags", |own| {
+        let flags = own.given.auxiliary_flags;
+        flags.map_or_else(|| "none".to_owned(), |value| value.to_string())
+    }),
     ("personality", |_| {
         bare::personality().map_or_else(errno, |bits| format!("{bits:#x}"))
     }),
@@ -86,6 +90,7 @@ const FIELDS: &[Field] = &[
     }),
     ("aio", |_| count_of_maps("[aio]")),
     ("segments", |_| count_of_maps("/SYSV")),
+    ("interpreter-maps", |_| count_of_maps(INTERPRETER)),
     ("locks", |_| locks()),
     ("can-lock", |_| match bare::lock(LOCKED_FD) {
         Ok(()) => "yes".to_owned(),
@@ -125,6 +130,9 @@ const FIELDS: &[Field] = &[
 
 /// `ENOENT`.
 const NOT_THERE: Failed = Failed(2);
+
+/// A file by this name is the one whose mappings are counted.
+const INTERPRETER: &str = "/tmp/interpreter";
 
 /// A file by this name is the one whose locks are told.
 pub const LOCKED: &str = "/tmp/locked";

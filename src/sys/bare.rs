@@ -15,6 +15,8 @@ pub struct Given {
     pub environment: Vec<Vec<u8>>,
     /// `AT_SECURE` of getauxval(3).
     pub secure: Option<u64>,
+    /// `AT_FLAGS`.
+    pub auxiliary_flags: Option<u64>,
     /// `AT_EXECFN`.
     pub execfn: Option<Vec<u8>>,
     /// `AT_EXECFD`.

@@ -80,6 +80,7 @@ extern "C" fn begin(stack: *const usize) -> ! {
 unsafe fn given(stack: *const usize) -> Given {
     /// Tags of the auxiliary vector (include/uapi/linux/auxvec.h).
     const EXECFD: usize = 2;
+    const FLAGS: usize = 8;
     const SECURE: usize = 23;
     const EXECFN: usize = 31;
     let mut given = Given::default();
@@ -109,6 +110,7 @@ unsafe fn given(stack: *const usize) -> Given {
             let value = *next.add(1);
             match *next {
                 EXECFD => given.execfd = Some(value as u64),
+                FLAGS => given.auxiliary_flags = Some(value as u64),
                 SECURE => given.secure = Some(value as u64),
                 EXECFN => {
                     given.execfn = Some(string(value));

@@ -292,10 +292,19 @@ impl Group {
 /// (`process_access_response` in fs/notify/fanotify/fanotify_user.c).
 #[must_use]
 pub fn can_deny_with_errno() -> bool {
-    let nobody = 1 << 20;
-    let answer = FAN_DENY | (Errno::EIO as u32) << FAN_ERRNO_SHIFT;
     let group = Group::new(Ids::Process, Class::PreContent);
-    group.is_ok_and(|group| group.answer(nobody, answer) == Err(Errno::ENOENT))
+    group.is_ok_and(|group| errnos_of_choice(&group).next().is_some())
+}
+
+/// The errnos that this group may deny with.
+pub fn errnos_of_choice(group: &Group) -> impl Iterator<Item = Errno> {
+    let nobody = 1 << 20;
+    let is_valid = move |errno: &i32| {
+        let answer = FAN_DENY | errno.unsigned_abs() << FAN_ERRNO_SHIFT;
+        group.answer(nobody, answer) == Err(Errno::ENOENT)
+    };
+    // The mask of an answer has a byte for it.
+    (1..=255).filter(is_valid).map(Errno::from_raw)
 }
 
 impl AsFd for Group {
