@@ -1,10 +1,10 @@
 //! Refusals with an errno that a listener of class `FAN_CLASS_PRE_CONTENT` chooses (`FAN_DENY_ERRNO`).
 //!
 //! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
-//! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT. Before the point of no return the caller of
+//! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT (all others are tried in `policy/listener_features`). Before the point of no return the caller of
 //! execve gets it, where an open is refused (of a refused read of program headers it gets another one, `policy/reads`); the loader
 //! looks for libc once more after EIO as it does after EPERM (`deny/program`).
-//! Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose.
+//! Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose (likewise).
 //!
 //! Source: [c:deny-errno].
 
