@@ -81,9 +81,7 @@ fn heard(system: &mut System) -> Result<()> {
         }),
     ];
     for (what, done) in cases {
-        let told = with_overlay(system, || {
-            hear(&mut [listener()?], || execute(done))
-        })?;
+        let told = with_overlay(system, || hear(&mut [listener()?], || execute(done)))?;
         system.fact(&format!("a listener that looks at nobody, {what}"), told)?;
     }
     let looks: [(&str, Look); 2] = [
@@ -154,8 +152,8 @@ fn looked_at(look: Look) -> Result<String> {
     let end = sys::pidfd_open(start.as_raw()).context("failed to open a pidfd")?;
     let (mut since, mut told, mut looks) = (None, "nobody is asked".to_owned(), None);
     loop {
-        let mut fds = [end.as_fd(), listener.group.as_fd()]
-            .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut fds =
+            [end.as_fd(), listener.group.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         poll(&mut fds, PollTimeout::NONE).context("failed to wait for events")?;
         if fds[0].any() == Some(true) {
             break;

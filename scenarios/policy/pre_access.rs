@@ -94,12 +94,17 @@ fn run(system: &mut System) -> Result<()> {
 
 /// How often it was asked behind the kernel's own reads, and about how many of these parts by their offset.
 fn maps(heard: &str, parts: &[u64]) -> String {
-    let asked = heard.split(", ").filter_map(|event| event.strip_prefix("pre-access "));
+    let asked = heard
+        .split(", ")
+        .filter_map(|event| event.strip_prefix("pre-access "));
     let offsets = asked.filter_map(|part| part.split_once('+')?.0.parse().ok());
     let mapped: Vec<u64> = offsets.skip(READS).collect();
     let right = parts.iter().filter(|part| mapped.contains(part)).count();
     let all = parts.len();
-    format!("{} events, {right} of {all} parts by their offset", mapped.len())
+    format!(
+        "{} events, {right} of {all} parts by their offset",
+        mapped.len()
+    )
 }
 
 fn listener(class: Class) -> Result<Listener> {

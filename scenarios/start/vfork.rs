@@ -10,7 +10,7 @@
 use nix::errno::Errno;
 
 use crate::scenario::{Args, Exec, Scenario, System};
-use crate::sys::Spawn;
+use crate::sys::{Released, Spawn};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -22,19 +22,19 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> anyhow::Result<()> {
     let how = system.attempt(&Exec::by("vfork", "/usr/bin/cat", keeps_exe)?)?;
     let same = if how == How::Exit(0) { "as before" } else { "another" };
-    system.fact("the exe link of the parent when the child is a program", same)?;
+    system.fact("the exe link of the parent after the child has run a program", same)?;
     let exec = Exec::spawned("vfork", "/usr/bin/true", Spawn::Vfork)?;
     system.observe(&exec)?;
     Ok(())
 }
 
-/// Fails where the exe link of the caller is another one when the child is a program.
+/// Fails where the exe link of the caller is another one after its child has run a program.
 fn keeps_exe(args: &Args<'_>) -> nix::Result<()> {
     let own = || std::fs::read_link("/proc/self/exe").map_err(|_| Errno::EIO);
     let before = own()?;
-    args.vfork_with_input()?;
-    match own()? == before {
-        true => Ok(()),
-        false => Err(Errno::EXDEV),
+    match (args.vfork_with_pipes()?, own()? == before) {
+        (Released::Runs, true) => Ok(()),
+        (Released::Runs, false) => Err(Errno::EXDEV),
+        _ => Err(Errno::EIO),
     }
 }
