@@ -26,7 +26,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
 use crate::scenario::{
-    Elf, Evidence, Exec, Execs, Flaw, Pair, Scenario, System, needs, reap, running_kernel, until_pending,
+    Elf, Evidence, Exec, Execs, Flaw, Pair, Scenario, System, needs, reap, running_kernel,
+    until_pending,
 };
 use crate::subject::say;
 use crate::sys::{self, AT_EXECVE_CHECK, Passes};
@@ -220,7 +221,10 @@ fn waiting_for_thread(path: &'static CStr, signal: Option<Signal>) -> anyhow::Re
             waitpid(pair.other, Some(WaitPidFlag::__WALL))?;
             let end = reap(pair.leader)?;
             let (execs, faults) = (execs.have_succeeded()?, faults.count()?);
-            anyhow::Ok(format!("{end}; execs: {}, SIGSEGV: {faults}", u8::from(execs)))
+            anyhow::Ok(format!(
+                "{end}; execs: {}, SIGSEGV: {faults}",
+                u8::from(execs)
+            ))
         };
         // Who cannot say it has said nothing, and the scenario misses it.
         let _ = say("end", end().unwrap_or_else(|error| format!("{error:#}")));
@@ -231,9 +235,13 @@ fn waiting_for_thread(path: &'static CStr, signal: Option<Signal>) -> anyhow::Re
 /// Counts the SIGSEGV that a task makes for itself.
 fn generated(task: i32) -> anyhow::Result<Passes> {
     const NUMBER: &str = "/sys/kernel/tracing/events/signal/signal_generate/id";
-    let number = std::fs::read_to_string(NUMBER)
-        .with_context(|| format!("failed to read {NUMBER}"))?;
-    Ok(Passes::of_filtered(task, number.trim().parse()?, c"sig == 11")?)
+    let number =
+        std::fs::read_to_string(NUMBER).with_context(|| format!("failed to read {NUMBER}"))?;
+    Ok(Passes::of_filtered(
+        task,
+        number.trim().parse()?,
+        c"sig == 11",
+    )?)
 }
 
 fn limits(system: &mut System) -> anyhow::Result<()> {

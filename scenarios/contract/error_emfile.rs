@@ -20,11 +20,7 @@ use crate::scenario::{Elf, ErrnoClaim, Exec, Scenario, System, needs, share_desc
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "EMFILE: all descriptors are in use",
-    needs: &[
-        needs::OWN_SETTINGS,
-        needs::EXEC_COUNTER,
-        needs::BINFMT_MISC,
-    ],
+    needs: &[needs::OWN_SETTINGS, needs::EXEC_COUNTER, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT
 };

@@ -49,7 +49,10 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.set_mode("member", 0o2755)?;
     system.ours("capable")?;
     sys::set_file_capabilities(c"/tmp/capable", NET_RAW)?;
-    let seen = system.look("a call that fails", &holding("/tmp/none", Ambient::None, USER)?)?;
+    let seen = system.look(
+        "a call that fails",
+        &holding("/tmp/none", Ambient::None, USER)?,
+    )?;
     claim.control("a call that fails", SAID, seen.found("permitted")?)?;
     let seen = system.look(
         "permitted and inheritable",

@@ -22,18 +22,12 @@ use anyhow::{Context as _, Result};
 use nix::unistd::{chown, pipe, read, setresgid, setresuid, write};
 
 use crate::need::needs::EXECS;
-use crate::scenario::{
-    Scenario, System, USER, fork_start, give_net_raw, needs, prepared, reap,
-};
+use crate::scenario::{Scenario, System, USER, fork_start, give_net_raw, needs, prepared, reap};
 use crate::sys::{Invocation, Passes};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "a counter on a task can be taken off by an exec that gives rights",
-    needs: &[
-        needs::EXEC_COUNTER,
-        needs::OWN_SETTINGS,
-        needs::TMPFS_XATTR,
-    ],
+    needs: &[needs::EXEC_COUNTER, needs::OWN_SETTINGS, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };

@@ -125,11 +125,7 @@ fn order(system: &mut System, place: &Path, program: &CStr) -> anyhow::Result<()
             [("content", content); 2],
             Nothing,
         ),
-        (
-            "two of one class",
-            [("content", content); 2],
-            Everything,
-        ),
+        ("two of one class", [("content", content); 2], Everything),
     ];
     for (who, [first, second], refuses) in cases {
         let mut listeners = [

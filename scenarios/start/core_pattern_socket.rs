@@ -36,7 +36,11 @@ const SOCKET: &str = "/tmp/core.socket";
 
 fn run(system: &mut System) -> Result<()> {
     system.sysctl("kernel/core_pattern", &format!("@{SOCKET}"))?;
-    system.file("fault", &Elf::new().flaw(Flaw::NothingLoaded).build(), 0o755)?;
+    system.file(
+        "fault",
+        &Elf::new().flaw(Flaw::NothingLoaded).build(),
+        0o755,
+    )?;
     system.fact("a server is sent", sent()?)?;
     system.observe(&Exec::path(LAUNCHER)?.role(Role::Crash)?)?;
     Ok(())
@@ -66,7 +70,9 @@ fn sent() -> Result<String> {
         _ => "something else",
     };
     match waitpid(child, None).context("failed to wait")? {
-        WaitStatus::Signaled(_, signal, true) => Ok(format!("{what}; {signal}, with the core flag")),
+        WaitStatus::Signaled(_, signal, true) => {
+            Ok(format!("{what}; {signal}, with the core flag"))
+        }
         WaitStatus::Signaled(_, signal, false) => {
             Ok(format!("{what}; {signal}, without the core flag"))
         }

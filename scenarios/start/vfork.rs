@@ -21,8 +21,15 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     let how = system.attempt(&Exec::by("vfork", "/usr/bin/cat", keeps_exe)?)?;
-    let same = if how == How::Exit(0) { "as before" } else { "another" };
-    system.fact("the exe link of the parent after the child has run a program", same)?;
+    let same = if how == How::Exit(0) {
+        "as before"
+    } else {
+        "another"
+    };
+    system.fact(
+        "the exe link of the parent after the child has run a program",
+        same,
+    )?;
     let exec = Exec::spawned("vfork", "/usr/bin/true", Spawn::Vfork)?;
     system.observe(&exec)?;
     Ok(())
