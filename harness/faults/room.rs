@@ -224,7 +224,7 @@ fn statistics_have_no_room(lab: &Lab) -> Result<(), Failed> {
     let text = written.get(Path::new("soak.toml"));
     let text = text.map(|text| String::from_utf8_lossy(text));
     match text {
-        Some(text) if text.contains("\nruns = 2\n") && written.len() == 2 => Ok(()),
+        Some(text) if text.contains("\npartial = 2\n") && written.len() == 2 => Ok(()),
         other => Err(format!("no round is added: {other:?}").into()),
     }
 }
