@@ -21,8 +21,8 @@ pub struct Symbols {
 }
 
 /// Reads the symbols of the kernel itself, once, and of them the code: the list is long
-/// (proc_kallsyms(5)), sorted by address, and modules come last. Those are read where one of these functions, which
-/// are traced, was not found before.
+/// (proc_kallsyms(5)), sorted by address, and modules come last. Those are read where two of these functions, which
+/// are traced, were not found before.
 ///
 /// # Errors
 ///
@@ -40,30 +40,49 @@ pub fn symbols(traced: &[&str]) -> Result<Symbols> {
 
 fn parse(mut list: impl BufRead, probed: &[&str], traced: &[&str]) -> io::Result<Symbols> {
     let mut symbols = Symbols::default();
-    // Of tens of thousands of lines, each under emulation, nearly all are somebody else's.
-    let mut wanted: Vec<&str> = [probed, traced, &[START]].concat();
+    let mut wanted: Vec<&str> = [probed, traced, &[START, END]].concat();
     wanted.sort_unstable();
+    // Of a hundred thousand lines, each under emulation, nearly all are somebody else's: by two letters.
+    let mut begins = vec![false; 1 << 16];
+    for name in &wanted {
+        begins[pair(name.as_bytes())] = true;
+    }
     let mut line = Vec::new();
     let mut is_behind = false;
     while list.read_until(b'\n', &mut line)? > 0 {
-        let name = name(&line);
-        is_behind |= name == END;
-        if is_behind && traced.iter().all(|name| symbols.functions.has(name)) {
-            break;
-        }
-        if let Ok(place) = wanted.binary_search_by(|own| own.as_bytes().cmp(bare(name)))
-            && let Some(address) = code(&line)
-        {
-            symbols.add(wanted[place], name, address, is_behind);
+        if begins[pair(line.get(NAME..).unwrap_or_default())] {
+            let name = name(&line);
+            if let Ok(place) = wanted.binary_search_by(|own| own.as_bytes().cmp(bare(name)))
+                && let Some(address) = code(&line)
+            {
+                symbols.add(wanted[place], name, address, is_behind);
+                if name == END.as_bytes() {
+                    is_behind = true;
+                    if symbols.is_enough(traced, address) {
+                        break;
+                    }
+                }
+            }
         }
         line.clear();
     }
     Ok(symbols)
 }
 
+/// Where the name begins on each line, behind 16 digits and a letter (`s_show` in kernel/kallsyms.c).
+const NAME: usize = 19;
+
+/// The first two letters as a number.
+fn pair(name: &[u8]) -> usize {
+    match name {
+        [first, second, ..] => usize::from(u16::from_le_bytes([*first, *second])),
+        _ => 0,
+    }
+}
+
 /// Where the kernel's code begins, and where it ends.
 const START: &str = "_text";
-const END: &[u8] = b"_etext";
+const END: &str = "_etext";
 
 /// The name on a line, without its module.
 fn name(line: &[u8]) -> &[u8] {
@@ -86,11 +105,27 @@ fn code(line: &[u8]) -> Option<u64> {
 }
 
 impl Symbols {
+    /// Whether nothing has to be looked for among the symbols of modules, behind the kernel's own code that ends there: a
+    /// function that alone is none of the kernel's is of a module.
+    fn is_enough(&mut self, traced: &[&str], end: u64) -> bool {
+        let missing = traced.iter().filter(|name| !self.functions.has(name));
+        match missing.collect::<Vec<_>>()[..] {
+            [] => true,
+            [only] => {
+                self.functions.only_behind(end, only);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Adds a line of code with this name, which is of a function that is wanted.
     fn add(&mut self, own: &str, name: &[u8], address: u64, is_behind: bool) {
         let is_whole = name == own.as_bytes();
         if own == START {
             self.start = self.start.or(Some(address));
+        }
+        if matches!(own, START | END) {
             return;
         }
         self.functions.add(address, own);
