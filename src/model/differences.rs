@@ -55,9 +55,9 @@ pub const MANY_HEADERS: Difference = Difference {
     source: "8030790477e8 (binfmt_elf: remove the 4k limitation of program header size)",
 };
 
-/// Too many processes are told before a name that cannot be read.
+/// Too many processes, and a flag that is not known, are told before a name that cannot be read.
 pub const LIMIT_BEFORE_NAME: Difference = Difference {
-    what: "too many processes are told before a path that is too long or empty",
+    what: "too many processes, and a flag that is not known, are told before a path that is too long or empty",
     since: &["7.0"],
     until: None,
     source: "bb850584aaa2 (simplify the callers of alloc_bprm())",

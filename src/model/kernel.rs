@@ -138,7 +138,14 @@ impl Execve<'_, '_> {
         {
             return Err(errno("EAGAIN"));
         }
-        let (filename, base, path) = names?;
+        let (filename, base, path) = match names {
+            // Whoever opens the file looks at the flags first, and then whether there is a name.
+            Err(_) if LIMIT_BEFORE_NAME.is_in(self.kernel) && self.has_unknown_flag() => {
+                Rule::UnknownFlag.applies(true);
+                return Err(errno("EINVAL"));
+            }
+            names => names?,
+        };
         let mut program = None;
         if OPENS_FIRST.is_in(self.kernel) {
             program = Some(self.open_program(&base, &path)?);
@@ -280,13 +287,17 @@ impl Execve<'_, '_> {
         Ok(())
     }
 
-    /// `do_open_execat`.
-    fn open_program(&mut self, base: &str, path: &str) -> Result<File, KernelEnding> {
+    fn has_unknown_flag(&self) -> bool {
         let mut known = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
         if EXECVE_CHECK.is_in(self.kernel) {
             known |= AT_EXECVE_CHECK;
         }
-        if Rule::UnknownFlag.applies(self.flags() & !known != 0) {
+        self.flags() & !known != 0
+    }
+
+    /// `do_open_execat`.
+    fn open_program(&mut self, base: &str, path: &str) -> Result<File, KernelEnding> {
+        if Rule::UnknownFlag.applies(self.has_unknown_flag()) {
             return Err(errno("EINVAL"));
         }
         let follow = self.flags() & libc::AT_SYMLINK_NOFOLLOW == 0;
