@@ -140,7 +140,7 @@ impl Execve<'_, '_> {
         }
         let (filename, base, path) = match names {
             // Whoever opens the file looks at the flags first, and then whether there is a name.
-            Err(_) if LIMIT_BEFORE_NAME.is_in(self.kernel) && self.has_unknown_flag() => {
+            Err(_) if self.has_unknown_flag() && LIMIT_BEFORE_NAME.is_in(self.kernel) => {
                 Rule::UnknownFlag.applies(true);
                 return Err(errno("EINVAL"));
             }

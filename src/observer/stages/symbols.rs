@@ -155,42 +155,54 @@ mod tests {
     use super::parse;
 
     fn places(list: &str) -> Vec<String> {
-        parse(list.as_bytes(), &["f"], &[]).unwrap().places("f")
+        parse(list.as_bytes(), &["fork"], &[])
+            .unwrap()
+            .places("fork")
     }
 
     #[test]
     fn two_functions_of_one_name_are_two_places() {
-        let text = "ffffffff81000000 T _text\nffffffff81000100 t f\nffffffff81000200 t f.cold\n\
-                    ffffffff81000300 t f\n";
+        let text = "ffffffff81000000 T _text\nffffffff81000100 t fork\nffffffff81000200 t fork.cold\n\
+                    ffffffff81000300 t fork\n";
         assert_eq!(places(text), ["_text+0x100", "_text+0x300"]);
     }
 
     #[test]
     fn what_is_no_code_is_no_place() {
-        let text = "ffffffff81000000 T _text\nffffffff81000100 d f\n";
-        assert_eq!(places(text), ["f"]);
+        let text = "ffffffff81000000 T _text\nffffffff81000100 d fork\n";
+        assert_eq!(places(text), ["fork"]);
     }
 
     #[test]
     fn a_function_of_a_module_is_probed_by_its_name() {
         let text =
-            "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffffc0000100 t f\t[m]\n";
-        assert_eq!(places(text), ["f"]);
+            "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffffc0000100 t fork\t[m]\n";
+        assert_eq!(places(text), ["fork"]);
     }
 
     #[test]
     fn a_function_that_is_traced_is_known_by_its_place_also_in_a_module() {
-        let text = "ffffffff81000000 T _text\nffffffff81000100 t g.isra.0\nffffffff82000000 T _etext\n\
-                    ffffffffc0000100 t f\t[m]\n";
-        let symbols = parse(text.as_bytes(), &[], &["f", "g"]).unwrap();
+        let text = "ffffffff81000000 T _text\nffffffff81000100 t grow.isra.0\nffffffff82000000 T _etext\n\
+                    ffffffffc0000100 t fork\t[m]\n";
+        let symbols = parse(text.as_bytes(), &[], &["fork", "grow"]).unwrap();
         let known =
             [0xffff_ffff_8100_0104, 0xffff_ffff_c000_0100].map(|at| symbols.functions.at(at));
-        assert_eq!(known, [Some("g"), Some("f")]);
+        assert_eq!(known, [Some("grow"), Some("fork")]);
+    }
+
+    #[test]
+    fn two_functions_of_modules_are_looked_for_among_their_symbols() {
+        let text = "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffffc0000100 t fork\t[m]\n\
+                    ffffffffc0000200 t grow\t[n]\n";
+        let symbols = parse(text.as_bytes(), &[], &["fork", "grow"]).unwrap();
+        let known =
+            [0xffff_ffff_c000_0100, 0xffff_ffff_c000_0200].map(|at| symbols.functions.at(at));
+        assert_eq!(known, [Some("fork"), Some("grow")]);
     }
 
     #[test]
     fn nothing_is_read_after_the_code() {
-        let text = "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffff83000000 t f\n";
-        assert_eq!(places(text), ["f"]);
+        let text = "ffffffff81000000 T _text\nffffffff82000000 T _etext\nffffffff83000000 t fork\n";
+        assert_eq!(places(text), ["fork"]);
     }
 }
