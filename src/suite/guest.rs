@@ -1,23 +1,20 @@
-//! One kernel's part of a run: its boots, and what its guests say as records.
+//! One kernel's part of a run: its passes, and the boots of each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::judge::judge_body;
 use super::machine::{Ears, Errand};
+use super::pass::Pass;
 use super::run::{Options, RunEvent, Suite};
-use super::verdict::{agree, unless_left_out, verdict};
 use super::{ReadyKernel, Stop};
-use crate::need::Want;
-use crate::observer::{self, BOOT, Kind};
-use crate::scenario::{KernelFacts, Need, Registered, own_capabilities};
-use crate::trail::{Outcome, Trail};
-use crate::view::trail::Steps;
-use crate::view::{AGENT, Body, Record, TRAIL, VIEWS, ViewName, ViewSeen};
+use crate::observer::{self, Kind};
+use crate::scenario::Registered;
+use crate::trail::Outcome;
+use crate::view::{Record, ViewSeen};
 use crate::vm::image::Load;
 use crate::vm::session::Breakdown;
-use crate::wire::{Ask, Failure, GuestPlan, Job, Lost, Message, Sent, Written};
+use crate::wire::{Ask, GuestPlan, Job, Message};
 
 /// One kernel's part of a run.
 pub(super) struct Guest<'a> {
@@ -29,13 +26,6 @@ pub(super) struct Guest<'a> {
     pub kernel: usize,
     /// How the run is made.
     pub options: &'a Options,
-}
-
-/// The observers of one pass over the scenarios.
-struct Pass<'a> {
-    observers: &'a [&'static Kind],
-    /// Its number and how many there are, with what does not share a boot; none for one alone.
-    part: Option<String>,
 }
 
 type Scenarios = VecDeque<&'static Registered>;
@@ -64,25 +54,15 @@ impl Guest<'_> {
         let boots = observer::boots(&kinds);
         let mut records: Vec<Record> = Vec::new();
         for (number, observers) in (1..).zip(&boots) {
-            let own = own(observers, self.is_asked_once(observers));
-            let part = format!("boot {number} of {}{own}", boots.len());
-            let pass = Pass {
-                observers,
-                part: (boots.len() > 1).then_some(part),
-            };
+            let place = (number, boots.len());
+            let pass = Pass::new(observers, place, self.is_asked_once(observers));
             let applies =
                 |scenario: &&&'static Registered| number == 1 || !pass.further(scenario).is_empty();
             let own: Vec<_> = scenarios.iter().filter(applies).copied().collect();
             let mut keep = |scenario: &'static Registered, record: Record| {
                 let mut known = records.iter_mut();
                 match known.find(|known| known.scenario == record.scenario) {
-                    Some(known) => {
-                        let views = pass.further(scenario);
-                        match pass.intrudes() {
-                            true => self.join_changed(known, &record, &views),
-                            false => join(known, &record, &views),
-                        }
-                    }
+                    Some(known) => self.join(known, &record, (&pass, scenario)),
                     None => records.push(record),
                 }
                 if boots.len() == 1 {
@@ -296,170 +276,12 @@ impl Guest<'_> {
         (load, together)
     }
 
-    /// Judges what the observers say; without a trail the others have nothing to be placed in.
-    fn judge(
-        &self,
-        registered: &'static Registered,
-        pass: &Pass<'_>,
-        sent: Vec<Sent>,
-    ) -> Vec<ViewSeen> {
-        let mut sent: BTreeMap<_, _> = sent
-            .into_iter()
-            .map(|one| (one.view.clone(), one))
-            .collect();
-        let mut take = |name: ViewName| {
-            sent.remove(name.as_str()).unwrap_or_else(|| Sent {
-                view: name.to_string(),
-                result: Err(Failure::Broken("the guest says nothing of it".to_owned())),
-                lost: Lost::default(),
-            })
-        };
-        let nothing = Trail::default();
-        let needs = registered.scenario.needs;
-        let first = self.one(registered, TRAIL, needs, take(TRAIL), &nothing);
-        let body = first.body.clone();
-        let mut seen = vec![first];
-        if let Some(trail) = body.as_ref().and_then(Body::get::<Steps>) {
-            for name in pass.further(registered) {
-                let needs = Kind::find(name.as_str()).map_or(&[] as &[Need], |kind| kind.needs);
-                seen.push(self.one(registered, name, needs, take(name), trail));
-            }
-        }
-        seen
-    }
-
-    /// Judges what one observer says.
-    fn one(
-        &self,
-        registered: &Registered,
-        name: ViewName,
-        needs: &[Need],
-        sent: Sent,
-        trail: &Trail,
-    ) -> ViewSeen {
-        let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
-        if let Err(Failure::Unfinished { reason, seen }) = sent.result {
-            let body = name.view().and_then(|view| view.unpack(seen, trail).ok());
-            return ViewSeen {
-                body,
-                ..ViewSeen::nothing(name, Outcome::Broken, reason)
-            };
-        }
-        let body = match verdict(sent.result, needs, &self.facts(&modules)) {
-            Ok(body) => body,
-            Err((outcome, reason)) => return ViewSeen::nothing(name, outcome, reason),
-        };
-        let Some(view) = name.view() else {
-            return ViewSeen::nothing(name, Outcome::Broken, "there is no such view");
-        };
-        if let Some((outcome, reason)) = view.judge(sent.lost) {
-            return ViewSeen::nothing(name, outcome, reason);
-        }
-        match view.unpack(body, trail) {
-            Ok(body) => {
-                let wants = Kind::find(name.as_str()).map_or(&[] as &[Want], |kind| kind.wants);
-                if let Err((outcome, reason)) =
-                    agree(view.lacks(&body), wants, &self.facts(&modules))
-                {
-                    return ViewSeen::nothing(name, outcome, reason);
-                }
-                unless_left_out(self.compared(registered.name, name, body), sent.lost)
-            }
-            Err(reason) => ViewSeen::nothing(name, Outcome::Broken, reason),
-        }
-    }
-
-    /// Compares what was seen with what is accepted. Beside an agent of a user's only its own report is held to that.
-    fn compared(&self, scenario: &str, name: ViewName, body: Body) -> ViewSeen {
-        let judged = |store, body| {
-            let own = (store, &self.suite.lineage);
-            judge_body(own, &self.target.id, (scenario, name), body)
-        };
-        match &self.suite.brought {
-            None => judged(&self.suite.store, body),
-            Some(_) if name != AGENT => judged(&self.suite.store, body).beside_agent(),
-            Some(brought) => match &brought.store {
-                Some(store) => judged(store, body),
-                None => ViewSeen::taken(name, body),
-            },
-        }
-    }
-
-    /// Adds what the view of an observer saw that changes what it watches, with its footprint: how the trail of
-    /// its pass differs from the one that is known.
-    fn join_changed(&self, known: &mut Record, other: &Record, views: &[ViewName]) {
-        // Where the record has no trail, it says why already.
-        let Some(without) = known.trail().cloned() else {
-            return;
-        };
-        for name in views {
-            let seen = match (other.trail(), other.of(*name), name.view()) {
-                (Some(with), Some(seen), Some(view)) => match &seen.body {
-                    Some(body) => {
-                        let body = view.beside(body, &without, with);
-                        self.compared(&known.scenario, *name, body)
-                    }
-                    None => seen.clone(),
-                },
-                _ => no_trail(other, *name),
-            };
-            known.seen.push(seen);
-        }
-    }
-
-    fn facts<'b>(&'b self, modules: &'b [&'b str]) -> KernelFacts<'b> {
-        KernelFacts {
-            release: &self.target.upstream,
-            config: self.target.config.as_deref(),
-            modules,
-            lab: self.target.lab(),
-            capabilities: own_capabilities(),
-        }
-    }
-
-    fn record(&self, registered: &Registered, seen: Vec<ViewSeen>) -> Record {
-        Record {
-            scenario: registered.name.to_owned(),
-            kernel: self.target.info(),
-            seen,
-            model: None,
-            output: Vec::new(),
-        }
-    }
-
     fn send(&self, sender: &mpsc::Sender<RunEvent>, record: Record) {
         // A receiver that is gone wants nothing more.
         let _ = sender.send(RunEvent::Recorded {
             kernel: self.kernel,
             record: Box::new(record),
         });
-    }
-}
-
-impl Pass<'_> {
-    /// Whether its observer changes what it watches; such a one is alone.
-    fn intrudes(&self) -> bool {
-        self.observers.iter().any(|kind| kind.intrudes())
-    }
-
-    /// The views of this pass, beside the trail, that apply to a scenario.
-    fn further(&self, scenario: &Registered) -> Vec<ViewName> {
-        let views = VIEWS.iter().filter(|view| {
-            let mut kinds = self.observers.iter();
-            let armed = kinds.any(|kind| kind.name == view.name().as_str());
-            armed && view.name() != TRAIL && view.applies(scenario)
-        });
-        views.map(|view| view.name()).collect()
-    }
-
-    fn ask(&self, scenario: &Registered) -> Ask {
-        let names = std::iter::once(TRAIL).chain(self.further(scenario));
-        Ask {
-            scenario: scenario.name.to_owned(),
-            observe: names.map(|name| name.to_string()).collect(),
-            case: scenario.case.cloned().map(Box::new),
-            output: Written::Dropped,
-        }
     }
 }
 
@@ -474,81 +296,9 @@ fn lost(left: &mut Scenarios, before: usize, running: Option<&str>) -> Scenarios
     }
 }
 
-/// What the observers of a boot have for themselves, in words that follow its number; `once`: each scenario has its own.
-fn own(observers: &[&Kind], once: bool) -> String {
-    if let Some(kind) = observers.iter().find(|kind| kind.intrudes()) {
-        return format!(", for {}, which changes what it watches", kind.name);
-    }
-    if let Some(kind) = observers.iter().find(|kind| kind.is_asked_once()) {
-        let with = if once {
-            format!(", with {BOOT}")
-        } else {
-            String::new()
-        };
-        return format!(", for {}{with}", kind.name);
-    }
-    let taken: Vec<_> = observers.iter().filter_map(|kind| kind.takes).collect();
-    match taken.is_empty() {
-        true => String::new(),
-        false => format!(", with {} for itself", taken.join(" and ")),
-    }
-}
-
-/// Adds what these views of a further pass saw to a record; the trail has to be the one that is known.
-fn join(known: &mut Record, other: &Record, views: &[ViewName]) {
-    let trail = |record: &Record| record.of(TRAIL).and_then(ViewSeen::text);
-    // Where the record has no trail, it says why already.
-    let Some(text) = trail(known) else { return };
-    for view in views {
-        known.seen.push(match (trail(other), other.of(*view)) {
-            (Some(other), Some(seen)) if other == text => seen.clone(),
-            (Some(_), _) => {
-                let reason = "the trail of its boot is another one";
-                ViewSeen::nothing(*view, Outcome::Broken, reason)
-            }
-            (None, _) => no_trail(other, *view),
-        });
-    }
-}
-
-/// A view in whose boot the scenario gave no trail.
-fn no_trail(other: &Record, view: ViewName) -> ViewSeen {
-    let seen = other.of(TRAIL);
-    let reason = seen.and_then(|seen| seen.reason.as_deref());
-    let reason = format!("in its boot: {}", reason.unwrap_or("there was no trail"));
-    ViewSeen::nothing(view, Outcome::Broken, reason)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::tests::record;
-    use crate::view::{STAGES, View as _};
-
-    /// What becomes of a view whose pass gave this outcome of the trail.
-    fn joined(outcome: Outcome, change: impl Fn(&mut Record)) -> ViewSeen {
-        let mut known = record("start/a", "6.1", Outcome::Same);
-        let mut other = record("start/a", "6.1", outcome);
-        let own = ViewSeen::nothing(STAGES, Outcome::Unsupported, "because");
-        other.seen.push(own);
-        change(&mut other);
-        join(&mut known, &other, &[STAGES]);
-        assert_eq!(known.seen.len(), 2);
-        known.of(STAGES).unwrap().clone()
-    }
-
-    #[test]
-    fn a_boot_says_why_it_is_not_shared() {
-        let kind = |name| Kind::find(name).unwrap();
-        assert_eq!(own(&[kind("trail")], false), "");
-        let text = ", for ptrace-seccomp, which changes what it watches";
-        assert_eq!(own(&[kind("ptrace-seccomp")], false), text);
-        assert_eq!(
-            own(&[kind("ima")], true),
-            ", for ima, with a boot for each scenario"
-        );
-        assert_eq!(own(&[kind("ima")], false), ", for ima");
-    }
 
     #[test]
     fn a_guest_that_ends_between_scenarios_takes_none_with_it() {
@@ -564,27 +314,5 @@ mod tests {
         assert_eq!(names(lost(&mut all(), 3, None)), [""; 0]);
         assert_eq!(names(lost(&mut all(), 3, Some(second))), [second]);
         assert_eq!(names(lost(&mut all(), 2, None)), [first, second]);
-    }
-
-    #[test]
-    fn a_further_pass_adds_its_views() {
-        let seen = joined(Outcome::Same, |_| {});
-        assert_eq!(seen.outcome, Outcome::Unsupported);
-    }
-
-    #[test]
-    fn a_view_beside_another_trail_is_broken() {
-        let seen = joined(Outcome::Same, |other| {
-            let text = "start p1 by launcher: execve /b\nend p1: exit 0\n";
-            other.seen[0].body = Steps::parse(text).ok().map(Body::new::<Steps>);
-        });
-        assert_eq!(seen.outcome, Outcome::Broken);
-    }
-
-    #[test]
-    fn a_view_whose_boot_broke_says_so() {
-        let seen = joined(Outcome::Broken, |other| other.seen.truncate(1));
-        assert_eq!(seen.outcome, Outcome::Broken);
-        assert_eq!(seen.reason.as_deref(), Some("in its boot: because"));
     }
 }
