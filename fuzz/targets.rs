@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use exetrail::baseline::read_snapshot;
 use exetrail::below::Below;
 use exetrail::case;
-use exetrail::event::{self, AgentSaid, Raw, Report};
+use exetrail::event::{self, AgentSaid, Event, Raw, Report};
 use exetrail::fetch::{FixtureTable, KernelPackage, Lock, read_module};
 use exetrail::model::Image;
 use exetrail::report::{FormatName, Said, Show};
@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("channel", channel),
     ("console", console),
     ("elf", elf),
+    ("ima", ima),
     ("kernel", kernel),
     ("lock", lock),
     ("module", module),
@@ -89,8 +90,12 @@ pub fn audit(data: &[u8]) {
 
 /// What was reported is told by a text that reads back.
 fn is_told(raw: Vec<Raw>) {
+    is_written(event::place(&two(), raw));
+}
+
+fn is_written(events: Vec<Event>) {
     let report = Report {
-        events: event::place(&two(), raw),
+        events,
         ..Report::default()
     };
     let written = event::text(&report);
@@ -255,6 +260,16 @@ pub fn story(data: &[u8]) {
         assert_eq!(stages::text(&again.trail, &again.inside), written);
     }
     let _ = stages::explain(&story);
+}
+
+/// A part of IMA's list of measurements: an entry is an event, and each stands for as many bytes as its lengths say.
+pub fn ima(data: &[u8]) {
+    let content = |path: &str| path.ends_with('s').then(|| "sha256:1f".to_owned());
+    if let Ok(events) = event::measured(&two(), data, &content) {
+        // The register, the digest, four lengths and the name of the template.
+        assert!(events.len() * (4 + 20 + 4 * 4 + "ima-ng".len()) <= data.len());
+        is_written(events);
+    }
 }
 
 /// The tables of kernels and of the fixture.
