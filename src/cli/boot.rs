@@ -68,13 +68,13 @@ pub struct Args {
     )]
     append: String,
     /// Memory of the guest in MiB [default: by the size of its files]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(128..=65536))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(128..=65536), allow_negative_numbers = true)]
     memory: Option<u64>,
     /// Virtual CPUs of the guest
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8), allow_negative_numbers = true)]
     cpus: u32,
     /// End the guest after so many seconds, with exit status 124
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=YEAR))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=YEAR), allow_negative_numbers = true)]
     timeout: Option<u64>,
     /// Command to run; a shell when there is none and this is a terminal
     #[arg(last = true)]

@@ -29,16 +29,16 @@ pub struct Args {
     )]
     kernels: Vec<String>,
     /// How many cases each kernel plays
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]
     cases: u64,
     /// Seed of the first case; the next one has the next number
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Virtual CPUs of a guest
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8), allow_negative_numbers = true)]
     cpus: u32,
     /// How many kernels run side by side
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     jobs: Option<std::num::NonZero<usize>>,
     /// Show the case of the first seed as a case file of a suite (docs/suites.md), and execute nothing
     #[arg(long)]

@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     path: Option<String>,
     /// End after so many lines
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]
     count: Option<u64>,
     /// End after this time, such as 10s, 500ms or 2m
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]

@@ -55,7 +55,13 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
         );
         let directory = snapshots.join(scenario).join(view);
         for path in write_pending(&directory, &plan)? {
-            tell!("pending: {}", path.display());
+            let id = path.file_name().and_then(|name| name.to_str());
+            let id = id.and_then(|name| name.strip_suffix(".snap.new")?.parse::<KernelId>().ok());
+            let why = match id.is_some_and(|id| !observed.contains_key(&id)) {
+                true => " (what this kernel was held to, which was not run)",
+                false => "",
+            };
+            tell!("pending: {}{why}", path.display());
             count += 1;
         }
         for id in plan.redundant {

@@ -2,6 +2,7 @@
 //! end, and what is not as accepted.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -9,12 +10,23 @@ use super::output::can_redraw;
 use crate::suite::{ReadyKernel, RunEvent};
 use crate::trail::{LabKind, Outcome};
 
+/// How long nothing is said of a kernel whose scenarios go on, where nobody sees a bar.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// How far a kernel is.
+#[derive(Clone)]
+struct Done {
+    records: usize,
+    /// When something was said of it last.
+    told: Instant,
+}
+
 /// Progress on standard error.
 pub struct Progress<'a> {
     targets: &'a [ReadyKernel],
     bars: Option<(MultiProgress, BTreeMap<usize, ProgressBar>)>,
-    /// How many records came, by kernel.
-    done: Vec<usize>,
+    /// How far each kernel is.
+    done: Vec<Done>,
     scenarios: usize,
 }
 
@@ -26,7 +38,13 @@ impl<'a> Progress<'a> {
         Progress {
             targets,
             bars,
-            done: vec![0; targets.len()],
+            done: vec![
+                Done {
+                    records: 0,
+                    told: Instant::now(),
+                };
+                targets.len()
+            ],
             scenarios,
         }
     }
@@ -82,7 +100,7 @@ fn bar(
     }
 }
 
-fn line(targets: &[ReadyKernel], done: &mut [usize], scenarios: usize, event: &RunEvent) {
+fn line(targets: &[ReadyKernel], done: &mut [Done], scenarios: usize, event: &RunEvent) {
     match event {
         RunEvent::Booting { kernel, part } => {
             let target = &targets[*kernel];
@@ -93,9 +111,16 @@ fn line(targets: &[ReadyKernel], done: &mut [usize], scenarios: usize, event: &R
             let part = part.as_ref().map(|part| format!(" ({part})"));
             let part = part.unwrap_or_default();
             tell!("{}: {doing} {}{part}", target.label(), target.release);
+            done[*kernel].told = Instant::now();
         }
         RunEvent::Recorded { kernel, record, .. } => {
-            done[*kernel] += 1;
+            let done = &mut done[*kernel];
+            done.records += 1;
+            if done.told.elapsed() > QUIET {
+                let label = targets[*kernel].label();
+                tell!("{label}: {} of {scenarios} scenarios so far", done.records);
+                done.told = Instant::now();
+            }
             let outcome = record.outcome();
             if outcome.badness() > Outcome::Unsupported.badness() {
                 let label = targets[*kernel].label();
@@ -106,7 +131,10 @@ fn line(targets: &[ReadyKernel], done: &mut [usize], scenarios: usize, event: &R
         // One scenario is shown at once.
         RunEvent::Ended { kernel } if scenarios > 1 => {
             let label = targets[*kernel].label();
-            tell!("{label}: {} of {scenarios} scenarios", done[*kernel]);
+            tell!(
+                "{label}: {} of {scenarios} scenarios",
+                done[*kernel].records
+            );
         }
         RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
     }

@@ -55,10 +55,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "repeat")]
     pending: bool,
     /// How many guests run side by side [default: as many as there are CPUs]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), allow_negative_numbers = true)]
     jobs: Option<u16>,
     /// Virtual CPUs of each guest
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8), allow_negative_numbers = true)]
     cpus: u32,
     /// Parameters for the kernels, beside our own (kernel-parameters.txt)
     #[arg(
@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long)]
     cold: bool,
     /// Run everything that many times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true)]
     repeat: u16,
     /// Add what came of each round to the statistics in this file, and show only scenarios of which
     /// something was not as accepted
@@ -84,6 +84,9 @@ pub struct Args {
     #[command(flatten)]
     agent: agent::AgentArgs,
 }
+
+/// From how many results on their number is told beforehand: it takes minutes.
+const MANY: usize = 500;
 
 fn seed(word: &str) -> Result<u64, String> {
     let why = "a seed is a number; a scenario goes before --shuffle";
@@ -142,9 +145,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         Some(own) => found.with_context(|| own.directory.join(FILE).display().to_string())?,
         None => found?,
     };
-    if args.records.is_some() || args.pending || args.soak.is_some() {
-        one_of_a_series(&targets)?;
-    }
+    one_of_a_series(&targets)?;
     // What cannot be written is told before anything boots.
     if args.pending {
         let own = args.agent.snapshots(&project);
@@ -183,6 +184,13 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     if let Some(accel) = suite.accel() {
         tell!("accelerator: {accel}");
+    }
+    if args.soak.is_none() && targets.len() * scenarios.len() > MANY {
+        tell!(
+            "{} scenarios on {} kernels: Ctrl-C ends this, and what was seen is shown",
+            scenarios.len(),
+            targets.len()
+        );
     }
     let mut options = Options {
         cpus: args.cpus,
@@ -358,8 +366,8 @@ pub fn one_of_a_series(targets: &[ReadyKernel]) -> Result<()> {
             .find(|other| other.label() == target.label())
         {
             bail!(
-                "{} and {} are both of the series {}, by which what is kept is named: \
-                 run them one after the other, each with a directory of its own",
+                "{} and {} are both of the series {}, by which results are named: \
+                 take them one after the other, and for records a directory each",
                 other.release,
                 target.release,
                 target.label()

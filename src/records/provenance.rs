@@ -154,7 +154,8 @@ pub fn note(directory: &Path, provenance: &Provenance) -> Result<()> {
 /// of these.
 pub fn prepare(directory: &Path, kernels: &BTreeMap<String, Kernel>) -> Result<()> {
     let context = || format!("failed to keep records in {}", directory.display());
-    fs::create_dir_all(directory).with_context(context)?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("failed to make {} for records", directory.display()))?;
     for run in known(&directory.join(FILE))?.runs {
         for (label, own) in kernels {
             if let Some(other) = run.kernels.get(label).filter(|other| !own.is(other)) {

@@ -71,8 +71,9 @@ impl Guest<'_> {
                         .for_each(|record| self.send(sender, record));
                 }
             };
-            for group in self.groups(&pass, &own) {
-                self.pass(&pass, group, stop, sender, &mut keep);
+            for (name, group) in self.groups(&pass, &own) {
+                let told = pass.told(name);
+                self.pass((&pass, told), group, stop, sender, &mut keep);
             }
         }
         records
@@ -81,8 +82,12 @@ impl Guest<'_> {
     }
 
     /// Scenarios that share a guest: where a state has observers set up already, those that want some,
-    /// so that the others are not slowed down by them; else all.
-    fn groups(&self, pass: &Pass<'_>, own: &[&'static Registered]) -> Vec<Scenarios> {
+    /// so that the others are not slowed down by them; else all. The others have a name.
+    fn groups(
+        &self,
+        pass: &Pass<'_>,
+        own: &[&'static Registered],
+    ) -> Vec<(Option<&'static str>, Scenarios)> {
         let is_warm = self.suite.is_warm(self.target, self.options);
         let mut groups: Vec<(bool, Scenarios)> = Vec::new();
         for scenario in own {
@@ -95,13 +100,18 @@ impl Guest<'_> {
                 None => groups.push((wanted, [*scenario].into())),
             }
         }
-        groups.into_iter().map(|(_, group)| group).collect()
+        let is_one = groups.len() == 1;
+        let name = |wanted: bool| (!is_one && !wanted).then_some("scenarios with a trail alone");
+        let groups = groups.into_iter();
+        groups
+            .map(|(wanted, group)| (name(wanted), group))
+            .collect()
     }
 
     /// Runs scenarios under some observers, with a boot more for each that takes its guest down.
     fn pass(
         &self,
-        pass: &Pass<'_>,
+        (pass, part): (&Pass<'_>, Option<String>),
         mut left: Scenarios,
         stop: &Stop,
         sender: &mpsc::Sender<RunEvent>,
@@ -123,7 +133,7 @@ impl Guest<'_> {
             if !(told && self.is_asked_once(pass.observers)) {
                 let _ = sender.send(RunEvent::Booting {
                     kernel: self.kernel,
-                    part: pass.part.clone(),
+                    part: part.clone(),
                 });
                 told = true;
             }

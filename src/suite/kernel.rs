@@ -71,8 +71,13 @@ impl Wanted {
             return ReadyKernel::at_path(Path::new(word), &project.table.modules, modules)
                 .map(Wanted::Ready);
         }
+        if word.contains('/') && !word.contains(',') {
+            bail!(
+                "there is no file {word}: it would be a bzImage, a vmlinux, a kernel build tree or a Debian package"
+            );
+        }
         if word.contains(',') {
-            bail!("{word:?} is no kernel: one alone is taken here");
+            bail!("one kernel alone is taken here, and {word:?} names several");
         }
         bail!(
             "there is no kernel \"{word}\": the table has {}; or give the path of a bzImage, a \

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_named() {
-        assert!(error(b"hello").contains("this is not a bzImage"));
+        assert!(error(b"hello").contains("this is neither a bzImage"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(super) struct Pass<'a> {
     /// Their kinds.
     pub observers: &'a [&'static Kind],
     /// Its number and how many there are, with what does not share a boot; none for one alone.
-    pub part: Option<String>,
+    part: Option<String>,
 }
 
 impl<'a> Pass<'a> {
@@ -25,6 +25,13 @@ impl<'a> Pass<'a> {
             observers,
             part: (all > 1).then_some(part),
         }
+    }
+
+    /// What is said of a boot for this group of its scenarios.
+    pub fn told(&self, group: Option<&str>) -> Option<String> {
+        let words = self.part.as_deref().into_iter().chain(group);
+        let words: Vec<_> = words.collect();
+        (!words.is_empty()).then(|| words.join(": "))
     }
 
     /// Whether its observer changes what it watches; such a one is alone.

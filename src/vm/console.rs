@@ -27,6 +27,9 @@ const MARKERS: [(&str, &str); 6] = [
     ),
 ];
 
+/// What the kernel prints when it has panicked and does not restart (`vpanic` in kernel/panic.c).
+const STOPPED: &str = "---[ end Kernel panic";
+
 /// How many lines are kept.
 const KEPT: usize = 400;
 /// How many bytes of a line are kept; the kernel formats a record with its prefixes into no more
@@ -43,6 +46,8 @@ pub struct Console {
     /// How many bytes of that line were not kept.
     more: u64,
     reason: Option<(&'static str, String)>,
+    /// Whether the kernel said that it stands still.
+    has_stopped: bool,
 }
 
 impl Console {
@@ -62,6 +67,7 @@ impl Console {
         let line = self.unfinished();
         self.partial.clear();
         self.more = 0;
+        self.has_stopped |= line.contains(STOPPED);
         if self.reason.is_none() {
             let found = MARKERS.iter().find(|(marker, _)| line.contains(marker));
             let line = line
@@ -92,12 +98,11 @@ impl Console {
             .map(|(reason, line)| format!("{reason} (\"{line}\")"))
     }
 
-    /// Whether the guest will only do nonsense from here on.
+    /// Whether the guest will only do nonsense from here on, or nothing.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
-        self.reason
-            .as_ref()
-            .is_some_and(|(reason, _)| *reason == MARKERS[0].1)
+        let is_cut = |(reason, _): &(&str, String)| *reason == MARKERS[0].1;
+        self.has_stopped || self.reason.as_ref().is_some_and(is_cut)
     }
 
     /// The last lines, for an error.
@@ -122,6 +127,15 @@ mod tests {
         console.feed(b" syncing: sysrq\r\n");
         let reason = "the kernel panicked (\"Kernel panic - not syncing: sysrq\")";
         assert_eq!(console.reason().as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn a_kernel_that_panicked_and_stays_is_waited_for_no_longer() {
+        let mut console = Console::default();
+        console.feed(b"Kernel panic - not syncing: sysrq\nCPU: 0 PID: 1\n");
+        assert!(!console.is_hopeless());
+        console.feed(b"---[ end Kernel panic - not syncing: sysrq ]---\n");
+        assert!(console.is_hopeless());
     }
 
     #[test]

@@ -310,6 +310,12 @@ pub fn check_parameters(text: &str) -> Result<()> {
     if text.contains(char::is_control) {
         bail!("--append: parameters are one line without control characters");
     }
+    if text
+        .split_whitespace()
+        .any(|word| word.starts_with("rdinit="))
+    {
+        bail!("--append: rdinit= is ours: guests of exetrail begin with its launcher");
+    }
     let (own, length) = (append(Accel::Tcg, "").len(), text.len());
     if own + length > LONGEST {
         bail!(
@@ -345,6 +351,12 @@ mod tests {
         assert!(check_parameters(&"x".repeat(1500)).is_ok());
         let said = check_parameters(&"x".repeat(2047)).unwrap_err().to_string();
         assert!(said.contains("a kernel takes 2047 bytes"), "{said}");
+    }
+
+    #[test]
+    fn nobody_takes_the_launchers_place() {
+        assert!(check_parameters("quiet rdinit=/bin/sh").is_err());
+        assert!(check_parameters("init=/bin/sh").is_ok());
     }
 
     #[test]

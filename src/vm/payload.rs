@@ -150,8 +150,13 @@ fn check(image: &[u8]) -> Result<()> {
     if let Some(other) = other {
         bail!("the kernel is for {other}, only {} boots here", arch::NAME);
     }
+    if image.is_empty() {
+        bail!("this is no kernel: it is empty");
+    }
     if image.get(MAGIC..MAGIC + 4) != Some(b"HdrS") {
-        bail!("this is not a bzImage: the x86 setup header (HdrS) is missing");
+        bail!(
+            "this is neither a bzImage, whose setup header (HdrS) it lacks, nor a vmlinux, a build tree or a Debian package"
+        );
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A fanotify group: what is watched, what waits, and the answers.
 
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
@@ -197,7 +197,7 @@ impl Group {
                 ),
                 errno => errno.into(),
             })
-            .with_context(|| format!("failed to watch {}", path.display()))
+            .with_context(|| format!("failed to watch {}", named(path).display()))
     }
 
     /// Reads the events that wait; none is an empty list.
@@ -311,4 +311,10 @@ impl AsFd for Group {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fanotify.as_fd()
     }
+}
+/// What a path of a descriptor of ours stands for; others as they are.
+fn named(path: &Path) -> PathBuf {
+    let link = path.starts_with("/proc/self/fd");
+    let target = link.then(|| std::fs::read_link(path).ok());
+    target.flatten().unwrap_or_else(|| path.to_owned())
 }
