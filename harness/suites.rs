@@ -152,6 +152,29 @@ fn what_a_program_wrote_and_did_until_it_was_given_up_is_shown() {
 }
 
 #[test]
+fn a_program_that_mounts_over_proc_is_seen_to_its_end() {
+    // Another one's /proc, nothing, and none at all.
+    for script in [
+        "mount -t tmpfs none /proc; cat /etc/passwd >/dev/null",
+        "mount -t tmpfs none /proc; mount -t tmpfs none /proc; cat /etc/passwd >/dev/null",
+        "umount -l /proc; cat /etc/passwd >/dev/null",
+    ] {
+        let words = ["try", "-k", KERNEL, "--add", "/bin/cat", "--add"];
+        let program = ["/bin/mount", "--add", "/bin/umount"];
+        let script = ["--", "/bin/bash", "-c", script];
+        let tried = exetrail(&[&words[..], &program, &script].concat());
+        assert_eq!(tried.status.code(), Some(0), "{}", text(&tried));
+        let last = text(&tried);
+        let last = last
+            .lines()
+            .rfind(|line| line.contains("open     /etc/passwd"));
+        assert!(last.is_some(), "{}", text(&tried));
+        assert!(!text(&tried).contains("unreadable"), "{}", text(&tried));
+        assert!(text(&tried).contains("(comm cat)"), "{}", text(&tried));
+    }
+}
+
+#[test]
 fn a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so() {
     let script = "for i in {1..10001}; do : </etc/passwd; done";
     let words = ["try", "--deadline", "300", "-k", KERNEL];

@@ -272,6 +272,8 @@ pub(super) fn observe(
 /// Does what the launcher asks for until it says that it is done.
 fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, Agreement)> {
     let mut deadline = Instant::now() + work.time;
+    // While nobody who is watched can have mounted over it.
+    let wraps_at = pid_max()?;
     let (mut link, theirs) = Link::pair().context("failed to make the launcher's link")?;
     let launcher = match sys::fork().context("failed to fork the launcher")? {
         ForkResult::Child => {
@@ -324,6 +326,8 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
             }
             (Err(_), Some(ending)) => bail!(ending.reason()),
             (Err(error), None) => {
+                // Who is still there is read in it.
+                let _ = undo.uncover();
                 let reason = stood_still(work.time, &error);
                 let is_watched = boot.observers.holder().is_some();
                 if work.given_up == GivenUp::Nothing || !is_watched {
@@ -361,7 +365,9 @@ fn follow(work: &Work<'_>, undo: &mut Undo, boot: &mut Boot) -> Result<(Trail, A
                     output.end(launch.heading.clone());
                 }
                 let hang = trail.hang.take();
-                let run = begun(launcher.as_raw(), &launch)?;
+                // A program that has mounted over it is at its end by now. What cannot be undone is told at the scenario's.
+                let _ = undo.uncover();
+                let run = begun(launcher.as_raw(), wraps_at, &launch);
                 let seen = boot.observers.disarm(run, launch.helper.clone());
                 let seen = seen.with_context(|| format!("still there: {}", report::living()));
                 if let Some(ending) = ending.take() {
@@ -479,18 +485,19 @@ fn agrees(trail: &Trail, ending: &LaunchEnding, boot: &mut Boot) -> Result<Agree
 }
 
 /// What the launcher tells of one exec; events and parents are the holder's to add.
-fn begun(launcher: i32, ending: &LaunchEnding) -> Result<Run> {
-    Ok(Run {
+fn begun(launcher: i32, pid_max: i32, ending: &LaunchEnding) -> Run {
+    Run {
         launcher,
-        pid_max: pid_max()?,
+        pid_max,
         calls: vec![ending.call.clone()],
         parents: Vec::new(),
         sightings: Vec::new(),
         exits: ending.exits.clone(),
         words: ending.words.clone(),
-    })
+    }
 }
 
+/// Where process ids wrap around.
 fn pid_max() -> Result<i32> {
     let text = proc::text("/proc/sys/kernel/pid_max").context("failed to read pid_max")?;
     text.trim().parse().context("failed to read pid_max")

@@ -1,9 +1,11 @@
 //! What scenarios changed outside of themselves, and how it is restored.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::leftover::Fixture;
@@ -13,6 +15,9 @@ use crate::trail::LabKind;
 
 /// Where formats are registered.
 const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
+const PROC: &str = "/proc";
+/// How many mounts over it are taken away.
+const MOST_COVERS: usize = 64;
 
 /// One thing that was changed.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub struct Undo {
     lab: LabKind,
     changes: Vec<Change>,
     mounts: Vec<Mount>,
+    /// The device of what is mounted on `/proc`.
+    proc: Option<u64>,
     fixture: Fixture,
 }
 
@@ -41,6 +48,7 @@ impl Undo {
             lab,
             changes: Vec::new(),
             mounts: Mount::all()?,
+            proc: device(PROC),
             fixture: Fixture::look()?,
         })
     }
@@ -90,11 +98,42 @@ impl Undo {
         Ok(())
     }
 
+    /// Takes away what somebody has mounted over `/proc`, which everybody of ours reads; mounts it where it is gone.
+    ///
+    /// # Errors
+    ///
+    /// What umount(2) or mount(2) say.
+    pub fn uncover(&mut self) -> Result<()> {
+        let context = || format!("failed to come to {PROC}, over which the scenario has mounted");
+        for _ in 0..MOST_COVERS {
+            if device(PROC) == self.proc {
+                return Ok(());
+            }
+            match umount2(PROC, MntFlags::MNT_DETACH) {
+                Ok(()) => {}
+                Err(Errno::EINVAL) => return self.mount_proc().with_context(context),
+                Err(errno) => return Err(errno).with_context(context),
+            }
+        }
+        bail!("{}: {MOST_COVERS} times at least", context())
+    }
+
+    /// Mounts `/proc` as it was: nothing is there any more.
+    fn mount_proc(&mut self) -> Result<()> {
+        let (kind, none) = (Some("proc"), None::<&str>);
+        mount(kind, PROC, kind, MsFlags::empty(), none)?;
+        self.proc = device(PROC);
+        let fresh = Mount::all()?.into_iter();
+        let fresh = fresh.filter(|mount| mount.point == Path::new(PROC));
+        self.mounts.extend(fresh);
+        Ok(())
+    }
+
     /// Restores everything; goes on when one thing fails and names the first that did.
     ///
     /// Where none did, what is left even so in the fixture is named.
     pub fn all(&mut self) -> Result<()> {
-        let mut result = Ok(());
+        let mut result = self.uncover();
         // What is mounted on a path goes before it, and after the formats, whose files are on a mount.
         let (paths, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.changes)
             .into_iter()
@@ -147,6 +186,10 @@ impl Change {
                 .with_context(|| format!("failed to take {} out", path.display())),
         }
     }
+}
+
+fn device(path: &str) -> Option<u64> {
+    fs::metadata(path).ok().map(|found| found.dev())
 }
 
 fn remove_groups(directory: &Path) -> Result<()> {

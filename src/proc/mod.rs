@@ -6,6 +6,7 @@
 mod cgroup;
 mod descriptors;
 mod family;
+mod held;
 mod mount;
 mod stat;
 mod status;
@@ -14,6 +15,7 @@ mod text;
 pub use cgroup::Cgroups;
 pub use descriptors::Descriptor;
 pub use family::family;
+pub use held::{hold, link};
 pub use mount::Mount;
 pub use stat::Stat;
 pub use status::{Status, is_below};

@@ -1,7 +1,6 @@
 //! One line that tells most of a process: `/proc/PID/stat`.
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use std::path::Path;
 
 /// `PF_EXITING`, `PF_KTHREAD` and `PF_NPROC_EXCEEDED` of include/linux/sched.h, which stat shows as they are.
 const EXITING: u32 = 0x0000_0004;
@@ -28,12 +27,7 @@ impl Stat {
     #[must_use]
     pub fn read(pid: i32) -> Option<Stat> {
         let path = format!("/proc/{pid}/stat");
-        let file = open(
-            path.as_str(),
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )
-        .ok()?;
+        let file = super::held::open(Path::new(&path)).ok()?;
         // 52 numbers of at most 20 digits and a comm of 64 bytes.
         let mut buffer = [0; 1200];
         let length = nix::unistd::read(&file, &mut buffer).ok()?;

@@ -1,6 +1,5 @@
 //! The whole of a file that the kernel makes while it is read.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -14,7 +13,7 @@ const PAGE: usize = 4096;
 ///
 /// What opening and reading say.
 pub fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = super::held::open(path.as_ref())?;
     let mut bytes = Vec::new();
     let mut page = [0; PAGE];
     loop {

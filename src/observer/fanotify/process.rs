@@ -1,13 +1,12 @@
 //! What `/proc` says of a process while it is held.
 
-use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use crate::proc::{Stat, Status};
+use crate::proc::{self, Stat, Status};
 use crate::trail::{By, Later, LaterThread, printable};
 
 /// The identity of a process at one moment.
@@ -74,7 +73,7 @@ fn is_of_kernel(stat: &Stat) -> bool {
 }
 
 fn exe(pid: i32) -> Option<String> {
-    named(fs::read_link(format!("/proc/{pid}/exe")))
+    named(proc::link(format!("/proc/{pid}/exe")))
 }
 
 /// The target of a link in `/proc`; `too-long`, which is no path as it has no slash, for one of more

@@ -14,7 +14,7 @@ use super::count::count;
 use super::monitor::{MonitorReport, Order};
 use super::{Class, FanEvent, Group, Ids, Parent, Process, named, never_dump, process_of};
 use crate::observer::{Held, HeldHook};
-use crate::proc::is_below;
+use crate::proc::{self, is_below};
 use crate::sys;
 use crate::trail::{LONGEST, Sighting};
 use crate::wire::{Act, Link, LinkError, Policy};
@@ -65,6 +65,8 @@ enum Next {
 
 /// Serves orders until the link is closed; errors go to the other side as a report.
 pub fn serve(mut link: Link, hooks: Vec<HeldHook>) {
+    // A program that is watched may mount over it.
+    proc::hold();
     if let Err(error) = obey(&mut link, hooks) {
         // Whoever reads this may be gone as well; then nobody misses it.
         let _ = link.send(&MonitorReport::Failed(format!("{error:#}")));
@@ -207,7 +209,7 @@ impl Watch {
         }
         self.answer_late()?;
         let process = Process::read(event.pid, pid);
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let path = proc::link(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.meet(pid, process.ppid);
         let nth = self.sightings.len() + 1;
         // Before the answer, after which who is held reads it.
