@@ -6,7 +6,9 @@
 //! a watch is over, a program is executed on each CPU that is no scenario's: once the agent has told of
 //! those, nothing more is waited for. Where it does not, a time limit ends the wait.
 
+mod heard;
 mod keeper;
+mod listener;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +24,8 @@ use crate::need::{Host, Need};
 use crate::subject::{ROLE, Role};
 use crate::trail::LabKind;
 use crate::wire::{self, Failure, GuestPlan, Lost, SUBJECT};
-use keeper::{Keeper, Until, Words};
+use heard::Until;
+use keeper::{Keeper, Words};
 
 /// Armed before everybody else: its keeper has no descriptor of theirs.
 pub const KIND: Kind = Kind {
