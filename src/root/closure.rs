@@ -1,30 +1,26 @@
-//! What a program takes along, or has to find in a root: interpreter, `#!` chain and libraries, as the kernel and
-//! ld.so(8) look for them.
+//! What a program takes along, or has to find in a root: interpreter and `#!` chain, as the kernel looks for them, and
+//! libraries ([`libraries`](super::libraries)).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use goblin::elf::header::{ELFDATA2MSB, ELFMAG, machine_to_str};
 
 use super::places::Files;
-use super::search::{
-    Caller, Missing, default_directories, expand, is_library, list, run_by_env, without_comments,
-};
+use super::search::{Caller, Missing, default_directories, run_by_env};
 use crate::model::{ElfHeaders, Image, Interpreter, first_line};
 
 /// A program with what it needs, among these files.
 pub struct Closure<'a> {
-    files: &'a mut dyn Files,
-    caller: &'a Caller,
-    /// Paths that were taken, as they are named and where they lead.
-    pub done: BTreeSet<PathBuf>,
+    pub(super) files: &'a mut dyn Files,
+    pub(super) caller: &'a Caller,
     /// Directories in which ld.so looks for everybody's libraries.
-    default: Vec<PathBuf>,
-    /// What LD_LIBRARY_PATH says, as the program means it.
-    variable: Vec<PathBuf>,
-    /// What DT_RPATH of those says for whom a library is being looked for, the nearest first; none outside of that.
-    above: Option<Vec<PathBuf>>,
+    pub(super) default: Vec<PathBuf>,
+    /// Paths that were taken, as they are named, with where they lead, which is taken as well.
+    pub done: BTreeMap<PathBuf, PathBuf>,
+    /// How many files name one another down to the one that is looked at.
+    depth: usize,
     /// Whether a program of another machine is taken, because something of the user's runs it.
     foreign: Foreign,
     /// What was taken, and for whom.
@@ -35,6 +31,11 @@ pub struct Closure<'a> {
     pub damaged: Vec<PathBuf>,
 }
 
+/// How many files a program may need: more is a mistake.
+const MOST: usize = 4096;
+/// How deep interpreters of interpreters are followed; the kernel gives up before (`exec_binprm` in fs/exec.c).
+const DEEPEST: usize = 16;
+
 /// What becomes of a program for another machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
@@ -44,13 +45,6 @@ pub enum Foreign {
     Taken,
 }
 
-/// Who needs a library, and where it may be before the usual places.
-struct Requester {
-    wide: bool,
-    origin: PathBuf,
-    places: Vec<PathBuf>,
-}
-
 impl<'a> Closure<'a> {
     /// Nothing yet.
     pub fn new(files: &'a mut dyn Files, caller: &'a Caller, foreign: Foreign) -> Closure<'a> {
@@ -58,9 +52,8 @@ impl<'a> Closure<'a> {
             default: default_directories(files),
             files,
             caller,
-            done: BTreeSet::new(),
-            variable: Vec::new(),
-            above: None,
+            done: BTreeMap::new(),
+            depth: 0,
             foreign,
             taken: Vec::new(),
             missing: Vec::new(),
@@ -74,27 +67,48 @@ impl<'a> Closure<'a> {
     ///
     /// It is not there, is no file, cannot be read, or is for another machine.
     pub fn add(&mut self, path: &Path, why: &str) -> Result<()> {
-        if self.done.contains(path) {
+        let before = self.taken.len();
+        let real = self.take(path, why)?;
+        if self.taken.len() == before {
             return Ok(());
         }
-        if self.done.len() > 4096 {
-            bail!("{} needs more than 4096 files", path.display());
-        }
-        let real = self.files.take(path)?;
-        self.done.insert(path.to_owned());
-        if !self.done.insert(real.clone()) && real != path {
+        if self.depth == DEEPEST {
             return Ok(());
         }
-        self.taken.push((path.to_owned(), why.to_owned()));
-        let head = self.files.head(&real)?;
+        self.depth += 1;
+        let result = self.follow(path, &real);
+        self.depth -= 1;
+        result
+    }
+
+    /// Adds what a file that was taken names.
+    fn follow(&mut self, path: &Path, real: &Path) -> Result<()> {
+        let head = self.files.head(real)?;
         if let Some((interpreter, argument)) = first_line(&head) {
             return self.script(path, &interpreter, argument.as_deref());
         }
         if head.starts_with(ELFMAG) {
-            let bytes = self.files.bytes(&real)?;
-            return self.program(path, &real, &bytes);
+            let bytes = self.files.bytes(real)?;
+            return self.program(path, real, &bytes);
         }
         Ok(())
+    }
+
+    /// Takes a file and nothing of what it needs, unless it was taken before; returns where it really is.
+    pub(super) fn take(&mut self, path: &Path, why: &str) -> Result<PathBuf> {
+        if let Some(real) = self.done.get(path) {
+            return Ok(real.clone());
+        }
+        if self.done.len() > MOST {
+            bail!("{} needs more than {MOST} files", path.display());
+        }
+        let real = self.files.take(path)?;
+        self.done.insert(path.to_owned(), real.clone());
+        let known = self.done.insert(real.clone(), real.clone());
+        if known.is_none() || real == path {
+            self.taken.push((path.to_owned(), why.to_owned()));
+        }
+        Ok(real)
     }
 
     fn script(&mut self, path: &Path, interpreter: &str, argument: Option<&str>) -> Result<()> {
@@ -123,57 +137,38 @@ impl<'a> Closure<'a> {
 
     fn program(&mut self, path: &Path, real: &Path, bytes: &[u8]) -> Result<()> {
         let image = Image::of(bytes);
-        let Some(elf) = &image.elf else {
+        let Some(elf) = self.ours(path, &image)? else {
             return Ok(());
         };
-        if !elf.is_ours() {
-            return self.other_machine(path, &image.head);
-        }
-        if is_damaged(elf) {
-            self.damaged.push(path.to_owned());
-            return Ok(());
-        }
-        let is_library = self.above.is_some();
         let interpreter = match &elf.interpreter {
             Some(Interpreter::Path(interpreter)) => Some(interpreter.as_str()),
             _ => None,
         };
-        // Of a program the origin is the directory of its exe link, of a library that of its name.
-        let origin = if is_library { path } else { real };
-        let origin = origin.parent().unwrap_or(Path::new("/"));
         if let Some(interpreter) = interpreter {
             let why = format!("ELF interpreter of {}", path.display());
             self.need(interpreter, path, &why)?;
         }
-        if !is_library {
-            let list = self.caller.variable("LD_LIBRARY_PATH").unwrap_or_default();
-            self.variable = self.places(list, origin);
-        }
-        let above = self.above.clone().unwrap_or_default();
-        // DT_RUNPATH makes ld.so ignore DT_RPATH, its own and that of those who need it.
-        let (before, after, above) = match &elf.runpath {
-            Some(list) => (Vec::new(), self.places(list, origin), above),
-            None => {
-                let own = elf.rpath.as_deref().unwrap_or_default();
-                let all = [self.places(own, origin), above].concat();
-                (all.clone(), Vec::new(), all)
-            }
+        self.libraries(path, real, elf, interpreter)
+    }
+
+    /// The headers of an object that these kernels run; none where nobody can tell what it needs.
+    pub(super) fn ours<'i>(
+        &mut self,
+        path: &Path,
+        image: &'i Image,
+    ) -> Result<Option<&'i ElfHeaders>> {
+        let Some(elf) = &image.elf else {
+            return Ok(None);
         };
-        let requester = Requester {
-            wide: !elf.is_narrow(),
-            origin: origin.to_owned(),
-            places: [before, self.variable.clone(), after].concat(),
-        };
-        let before = self.above.replace(above);
-        if let Some(interpreter) = interpreter.filter(|_| !is_library) {
-            self.preloaded(&requester, interpreter, path)?;
+        if !elf.is_ours() {
+            self.other_machine(path, &image.head)?;
+            return Ok(None);
         }
-        let why = format!("library of {}", path.display());
-        for library in &elf.needed {
-            self.library(&requester, library, path, &why)?;
+        if is_damaged(elf) {
+            self.damaged.push(path.to_owned());
+            return Ok(None);
         }
-        self.above = before;
-        Ok(())
+        Ok(Some(elf))
     }
 
     fn other_machine(&self, path: &Path, head: &[u8]) -> Result<()> {
@@ -194,76 +189,35 @@ impl<'a> Closure<'a> {
         )
     }
 
-    /// What every loader reads before it looks at the program: libraries for it or for everybody.
-    fn preloaded(&mut self, by: &Requester, interpreter: &str, path: &Path) -> Result<()> {
-        let names = self.caller.variable("LD_PRELOAD").unwrap_or_default();
-        for name in list(names) {
-            self.library(by, name, path, "named in LD_PRELOAD")?;
-        }
-        if !interpreter.contains("/ld-linux") {
-            return Ok(());
-        }
-        let cache = Path::new("/etc/ld.so.cache");
-        if self.files.is_file(cache) {
-            self.add(cache, "read by ld.so")?;
-        }
-        let preload = Path::new("/etc/ld.so.preload");
-        if self.files.is_file(preload) {
-            self.add(preload, "read by ld.so")?;
-            let text = self.files.bytes(preload)?;
-            let text = without_comments(&String::from_utf8_lossy(&text));
-            for name in list(&text) {
-                self.library(by, name, path, "named in /etc/ld.so.preload")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn library(&mut self, by: &Requester, name: &str, path: &Path, why: &str) -> Result<()> {
-        if name.contains('/') {
-            return self.need(&expand(name, &by.origin), path, why);
-        }
-        let places = by.places.iter().chain(&self.default);
-        let found = places
-            .map(|place| place.join(name))
-            .find(|place| is_library(self.files, place, by.wide));
-        match found {
-            Some(found) => self.add(&found, why),
-            None => {
-                self.misses(Missing::file(name, path));
-                Ok(())
-            }
-        }
-    }
-
     /// Adds a file that has to be at this path, which may be one from the working directory.
     fn need(&mut self, name: &str, by: &Path, why: &str) -> Result<()> {
         let path = self.caller.absolute(name);
         match self.files.is_file(&path) {
             true => self.add(&path, why),
             false => {
-                self.misses(match name.starts_with('/') {
-                    true => Missing::file(name, by),
-                    false => Missing::from_directory(name, self.caller, by),
-                });
+                self.misses_path(name, by);
                 Ok(())
             }
         }
+    }
+
+    /// Notes that nothing is at a path, which may be one from the working directory.
+    pub(super) fn misses_path(&mut self, name: &str, by: &Path) {
+        match name.starts_with('/') {
+            true => self.misses_file(name, by),
+            false => self.misses(Missing::from_directory(name, self.caller, by)),
+        }
+    }
+
+    /// Notes that a file is not there.
+    pub(super) fn misses_file(&mut self, name: &str, by: &Path) {
+        self.misses(Missing::file(name, by));
     }
 
     fn misses(&mut self, missing: Missing) {
         if !self.missing.contains(&missing) {
             self.missing.push(missing);
         }
-    }
-
-    /// The directories of such a list, as an object means it whose directory is `origin`.
-    fn places(&self, directories: &str, origin: &Path) -> Vec<PathBuf> {
-        // Nothing is no list of the working directory alone.
-        let all = directories.split([':', ';']);
-        let all = all.filter(|_| !directories.is_empty());
-        all.map(|directory| self.caller.absolute(&expand(directory, origin)))
-            .collect()
     }
 }
 

@@ -5,15 +5,17 @@ mod capabilities;
 mod closure;
 mod host;
 mod image;
+mod kept;
 mod layer;
 mod layout;
+mod libraries;
 mod packages;
 mod places;
 mod search;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,18 +24,16 @@ use sha2::{Digest as _, Sha256};
 
 pub use closure::{Closure, Foreign};
 pub use host::Added;
+use kept::{keep, kept_root};
 use layer::Part;
 pub use places::{Host, Within};
 pub use search::{Caller, Missing, search};
 
-use crate::fetch::{Work, own, put_in_place};
 use crate::files;
 use crate::vm::tree::{Entry, Owner, Tree};
 
 /// How much a user may put into a guest, whose memory is more than four times that.
 pub const LIMIT: u64 = 1 << 30;
-/// How many roots stay in the cache.
-const KEPT: usize = 16;
 /// How many notes on a root are shown.
 const NAMED: usize = 8;
 /// Directories that every root has.
@@ -54,8 +54,6 @@ const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 enum Source {
     /// A regular file of the host with its mode; read when the archive is made.
     Host(PathBuf, u32),
-    /// A directory, if nothing is there.
-    Missing,
     /// Anything that is known already.
     Entry(Entry),
     /// A tar archive, which goes over the whole root.
@@ -71,6 +69,8 @@ pub struct Root {
     base: Vec<PathBuf>,
     /// What is put over them, in this order.
     over: Vec<(String, Source, Owner)>,
+    /// Directories that it has besides.
+    directories: Vec<String>,
     /// How it comes about that an archive of the cache is the same: everything that it was made from.
     stamps: Vec<String>,
     size: u64,
@@ -99,13 +99,12 @@ impl Root {
         Ok(root)
     }
 
-    /// A directory that the root has; where it has none yet, it gets one with the mode 0755.
+    /// A directory that the root has; where nothing is there in the end, it gets one with the mode 0755.
     pub fn directory(&mut self, place: &str) {
         let place = place.trim_matches('/');
         if !place.is_empty() {
             self.stamps.push(format!("{place:?} is a directory"));
-            self.over
-                .push((place.to_owned(), Source::Missing, Owner::default()));
+            self.directories.push(place.to_owned());
         }
     }
 
@@ -211,8 +210,6 @@ impl Root {
         }
         for (place, source, owner) in &self.over {
             let entry = match source {
-                Source::Missing if tree.resolve(place).is_some() => continue,
-                Source::Missing => Entry::Directory(0o755),
                 Source::Archive(path, part) => {
                     notes.extend(layer::unpack(path, part, &mut tree, &mut left)?);
                     continue;
@@ -235,7 +232,9 @@ impl Root {
             tree.put(place, entry, *owner)
                 .with_context(|| format!("/{place} does not fit into the guest's root"))?;
         }
-        for (place, mode) in SKELETON {
+        let own = self.directories.iter();
+        let own = own.map(|place| (place.as_str(), 0o755));
+        for (place, mode) in own.chain(SKELETON) {
             if tree.resolve(place).is_none() {
                 tree.put(place, Entry::Directory(mode), Owner::default())?;
             }
@@ -291,71 +290,6 @@ fn devices_left_out(count: usize) -> Option<String> {
     ))
 }
 
-/// A root that was made before, when nobody else could write it; none where there is none that can be read.
-fn kept_root(kept: &Path) -> Result<Option<Built>> {
-    for path in kept.parent().into_iter().chain([kept]) {
-        if own::metadata(path)?.is_none() {
-            return Ok(None);
-        }
-    }
-    // Another run may have removed it meanwhile, or it is damaged: it is made anew then.
-    let Ok(bytes) = fs::read(kept) else {
-        return Ok(None);
-    };
-    let mut tree = Tree::default();
-    let whole = tree.read_cpio(bytes.as_slice()).is_ok();
-    let notes = notes_of(kept);
-    let notes = match own::metadata(&notes)? {
-        Some(_) => fs::read_to_string(&notes).unwrap_or_default(),
-        None => String::new(),
-    };
-    Ok(whole.then(|| Built {
-        archive: bytes.into(),
-        tree,
-        notes: notes.lines().map(ToOwned::to_owned).collect(),
-    }))
-}
-
-/// Where it is kept what is to be said of a root.
-fn notes_of(kept: &Path) -> PathBuf {
-    kept.with_extension("notes")
-}
-
-/// Keeps an archive of a root for the next time, with what is to be said of it.
-fn keep(bytes: &[u8], notes: &[String], cache: &Path, kept: &Path) -> Result<()> {
-    let work = Work::begin(cache)?;
-    let put = |name: &str, bytes: &[u8], place: &Path| {
-        let new = work.path().join(name);
-        let permissions = fs::Permissions::from_mode(0o644);
-        fs::write(&new, bytes)
-            .and_then(|()| fs::set_permissions(&new, permissions))
-            .with_context(|| format!("failed to write {}", new.display()))?;
-        put_in_place(&new, place)
-    };
-    // The archive last: one that is there has its notes.
-    if !notes.is_empty() {
-        put("root.notes", notes.join("\n").as_bytes(), &notes_of(kept))?;
-    }
-    put("root.cpio", bytes, kept)?;
-    kept.parent().map_or(Ok(()), prune)
-}
-
-/// Removes the roots that were not asked for the longest, beyond those that stay.
-fn prune(place: &Path) -> Result<()> {
-    let archives = files::list(place)?.into_iter();
-    let archives = archives.filter(|path| path.extension().is_some_and(|end| end == "cpio"));
-    let used = |path: &PathBuf| fs::metadata(path).and_then(|found| found.modified()).ok();
-    let mut archives: Vec<_> = archives.map(|path| (used(&path), path)).collect();
-    archives.sort();
-    archives.reverse();
-    for (_, path) in archives.into_iter().skip(KEPT) {
-        // Somebody else may have removed it.
-        let _ = fs::remove_file(&path);
-        let _ = fs::remove_file(notes_of(&path));
-    }
-    Ok(())
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -363,20 +297,6 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_kept_root_can_be_read_by_all_and_one_that_cannot_is_made_anew() {
-        let cache = tempfile::tempdir().unwrap();
-        let root = Root::default();
-        let first = root.build(cache.path()).unwrap();
-        let kept = files::list(&cache.path().join("roots")).unwrap();
-        assert_eq!(fs::metadata(&kept[0]).unwrap().mode() & 0o777, 0o644);
-        assert_eq!(kept_root(&kept[0]).unwrap().unwrap().tree, first.tree);
-        assert_eq!(files::list(&cache.path().join("partial")).unwrap().len(), 0);
-        fs::write(&kept[0], "cut").unwrap();
-        assert_eq!(root.build(cache.path()).unwrap().archive, first.archive);
-        assert_eq!(fs::read(&kept[0]).unwrap(), *first.archive);
-    }
 
     #[test]
     fn a_directory_that_is_there_stays_as_it_is() {
@@ -390,6 +310,16 @@ mod tests {
             _ => None,
         };
         assert_eq!((mode("private"), mode("fresh")), (Some(0o700), Some(0o755)));
+    }
+
+    #[test]
+    fn a_directory_that_a_symlink_leads_to_is_there() {
+        let mut root = Root::default();
+        root.directory("/bin");
+        root.entry("usr/bin", Entry::Directory(0o755), Owner::default());
+        root.entry("bin", Entry::Link("usr/bin".into()), Owner::default());
+        let (tree, _) = root.tree().unwrap();
+        assert_eq!(tree.resolve("bin").as_deref(), Some("usr/bin"));
     }
 
     #[test]

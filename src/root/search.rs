@@ -1,6 +1,6 @@
 //! Where a caller, env(1) and ld.so(8) look for a file by its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -11,10 +11,12 @@ use goblin::elf::header::{EM_386, EM_X86_64};
 use super::places::Files;
 use crate::trail::printable;
 
-/// How deep files go that ld.so.conf includes.
-const DEEPEST: usize = 40;
 /// PATH of a caller who is given none (`scenario::Exec`).
 const PATH: &str = "/usr/bin:/bin";
+/// How many files are read for ld.so.conf: an image may have them include one another without end.
+const MOST_CONFIGURED: usize = 1000;
+/// Options of env(1) that the next word belongs to.
+const WITH_A_WORD: [&str; 6] = ["-u", "--unset", "-C", "--chdir", "-a", "--argv0"];
 
 /// Who makes the call, as far as files are found by that.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +130,14 @@ pub fn run_by_env(argument: &str) -> Option<&str> {
         None => argument.split_once('S')?.1,
     };
     let mut words = words.split_ascii_whitespace();
-    words.find(|word| !word.starts_with('-') && !word.contains('='))
+    loop {
+        match words.next()? {
+            option if WITH_A_WORD.contains(&option) => drop(words.next()),
+            option if option.starts_with('-') => {}
+            variable if variable.contains('=') => {}
+            program => return Some(program),
+        }
+    }
 }
 
 /// The names in a list of libraries that are preloaded.
@@ -190,7 +199,8 @@ fn search_in(path: &OsStr, name: &str) -> Option<PathBuf> {
 /// Directories of /etc/ld.so.conf with what it includes, and those that need no mention.
 pub fn default_directories(files: &dyn Files) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    configured(files, Path::new("/etc/ld.so.conf"), 0, &mut found);
+    let mut read = BTreeSet::new();
+    configured(files, Path::new("/etc/ld.so.conf"), &mut read, &mut found);
     let usual = [
         "/lib/x86_64-linux-gnu",
         "/usr/lib/x86_64-linux-gnu",
@@ -209,7 +219,16 @@ pub fn default_directories(files: &dyn Files) -> Vec<PathBuf> {
     found
 }
 
-fn configured(files: &dyn Files, conf: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+/// Adds the directories of a file and of those that it includes, each of which is read once.
+fn configured(
+    files: &dyn Files,
+    conf: &Path,
+    read: &mut BTreeSet<PathBuf>,
+    found: &mut Vec<PathBuf>,
+) {
+    if read.len() == MOST_CONFIGURED || !read.insert(conf.to_owned()) {
+        return;
+    }
     let text = match files.is_file(conf) {
         true => files.bytes(conf).unwrap_or_default(),
         false => return,
@@ -217,7 +236,7 @@ fn configured(files: &dyn Files, conf: &Path, depth: usize, found: &mut Vec<Path
     let text = String::from_utf8_lossy(&text);
     for line in without_comments(&text).lines().map(str::trim) {
         match line.strip_prefix("include") {
-            Some(pattern) if depth < DEEPEST => {
+            Some(pattern) => {
                 let above = conf.parent().unwrap_or(Path::new("/"));
                 let pattern = above.join(pattern.trim());
                 let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name()) else {
@@ -229,7 +248,7 @@ fn configured(files: &dyn Files, conf: &Path, depth: usize, found: &mut Vec<Path
                 };
                 for path in files.list(directory) {
                     if path.file_name().is_some_and(|name| glob.is_match(name)) {
-                        configured(files, &path, depth + 1, found);
+                        configured(files, &path, read, found);
                     }
                 }
             }
@@ -242,6 +261,8 @@ fn configured(files: &dyn Files, conf: &Path, depth: usize, found: &mut Vec<Path
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::Within;
+    use crate::vm::tree::{Entry, Tree};
 
     #[test]
     fn a_command_of_a_relative_entry_of_path_has_an_absolute_path() {
@@ -260,6 +281,7 @@ mod tests {
         assert_eq!(run_by_env("-S bash -e"), Some("bash"));
         assert_eq!(run_by_env("-vS A=b bash"), Some("bash"));
         assert_eq!(run_by_env("--split-string=bash -e"), Some("bash"));
+        assert_eq!(run_by_env("-S -i -u HOME A=b bash -e"), Some("bash"));
         assert_eq!((run_by_env("-i"), run_by_env("A=b")), (None, None));
     }
 
@@ -272,6 +294,19 @@ mod tests {
         assert_eq!(caller.absolute("./x"), Path::new("/srv/x"));
         assert_eq!(caller.absolute("/x"), Path::new("/x"));
         assert_eq!(Caller::default().absolute("x"), Path::new("/x"));
+    }
+
+    #[test]
+    fn a_configuration_that_includes_itself_is_read_once() {
+        let mut tree = Tree::default();
+        let text = b"/opt/lib\ninclude ld.so.conf\ninclude ld.so.conf\n";
+        let bytes = text.as_slice().into();
+        let mode = 0o644;
+        tree.add("etc/ld.so.conf", Entry::File { mode, bytes })
+            .unwrap();
+        let mut found = default_directories(&Within(&tree));
+        found.retain(|path| path == Path::new("/opt/lib"));
+        assert_eq!(found.len(), 1);
     }
 
     #[test]

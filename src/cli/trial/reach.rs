@@ -23,7 +23,7 @@ impl Found {
     #[must_use]
     pub fn of(closure: Closure<'_>) -> Found {
         Found {
-            there: closure.done.into_iter().collect(),
+            there: closure.done.into_keys().collect(),
             missing: closure.missing,
             damaged: closure.damaged,
         }

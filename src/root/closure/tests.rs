@@ -97,6 +97,48 @@ fn runpath_does_not_go_for_what_a_library_needs() {
 }
 
 #[test]
+fn what_the_program_has_loaded_a_library_need_not_find() {
+    let dir = tempfile::tempdir().unwrap();
+    let below = dir.path().join("below");
+    fs::create_dir(&below).unwrap();
+    let first = file(
+        &below,
+        "libfirst.so",
+        &dynamic().needs("libsecond.so").build(),
+    );
+    let second = file(&below, "libsecond.so", &Made::new().build());
+    let program = dynamic().needs("libfirst.so").needs("libsecond.so");
+    let program = program.runpath("$ORIGIN/below").build();
+    let (taken, missing) = closure(&file(dir.path(), "program", &program));
+    assert!(taken.contains(&first) && taken.contains(&second));
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn a_library_of_two_programs_is_looked_through_for_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    fs::create_dir(&one).unwrap();
+    fs::create_dir(&two).unwrap();
+    let shared = file(&one, "libshared.so", &dynamic().needs("libown.so").build());
+    let own = file(&two, "libown.so", &Made::new().build());
+    let needs = |path: &str| dynamic().needs(shared.to_str().unwrap()).rpath(path);
+    let plain = file(dir.path(), "plain", &needs("/nowhere").build());
+    let with = file(dir.path(), "with", &needs("$ORIGIN/two").build());
+    let mut root = Root::default();
+    let mut host = Host {
+        root: &mut root,
+        added: &[],
+    };
+    let caller = Caller::default();
+    let mut closure = Closure::new(&mut host, &caller, Foreign::Refused);
+    closure.add(&plain, "asked for").unwrap();
+    closure.add(&with, "asked for").unwrap();
+    assert_eq!(closure.missing[0].by, shared);
+    assert!(closure.done.contains_key(&own));
+}
+
+#[test]
 fn the_origin_of_a_program_is_where_its_symlink_leads() {
     let dir = tempfile::tempdir().unwrap();
     let there = dir.path().join("there");
@@ -252,6 +294,21 @@ fn libraries_of_a_preload_file_that_is_added_go_along() {
 }
 
 #[test]
+fn scripts_that_name_one_another_are_followed_further_than_the_kernel_does_and_not_for_ever() {
+    let mut tree = Tree::default();
+    let mode = 0o755;
+    for number in 0..5000 {
+        let bytes = format!("#!/{}\n", number + 1).into_bytes().into();
+        let entry = Entry::File { mode, bytes };
+        tree.add(&number.to_string(), entry).unwrap();
+    }
+    let (caller, mut within) = (Caller::default(), Within(&tree));
+    let mut closure = Closure::new(&mut within, &caller, Foreign::Refused);
+    closure.add(Path::new("/0"), "the program").unwrap();
+    assert!((6..100).contains(&closure.taken.len()));
+}
+
+#[test]
 fn a_root_is_looked_through_as_this_host_is() {
     let mut tree = Tree::default();
     let put = |tree: &mut Tree, name: &str, bytes: Vec<u8>| {
@@ -271,5 +328,5 @@ fn a_root_is_looked_through_as_this_host_is() {
     closure.add(Path::new("/run"), "the program").unwrap();
     let missing: Vec<_> = closure.missing.iter().map(|one| &one.what).collect();
     assert_eq!(missing, ["/lib64/ld-linux-x86-64.so.2"]);
-    assert!(closure.done.contains(Path::new("/opt/lib/libown.so")));
+    assert!(closure.done.contains_key(Path::new("/opt/lib/libown.so")));
 }
