@@ -6,7 +6,7 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use super::{Change, compare};
-use crate::trail::Trail;
+use crate::trail::{KernelInfo, Trail};
 
 /// One scenario on two kernels.
 #[derive(Clone, Debug, Serialize)]
@@ -43,6 +43,15 @@ impl Side {
         Side {
             kernel: kernel.to_owned(),
             source: String::new(),
+        }
+    }
+
+    /// What was seen on a kernel.
+    #[must_use]
+    pub fn seen(kernel: &KernelInfo) -> Side {
+        Side {
+            kernel: kernel.label().to_owned(),
+            source: format!("seen on {}", kernel.release),
         }
     }
 }

@@ -76,13 +76,14 @@ fn said<'a>(row: &Row<'a>) -> &'a str {
 }
 
 /// What rows have in common that are told together: the outcome, by its name, and what is said, but for the first two
-/// lines of a difference, which name the kernels.
+/// lines of a difference, which name the kernels; of what is new, what was seen.
 fn key(row: &Row<'_>) -> (String, String) {
     let text = match (&row.seen.reason, diff(row)) {
-        (None, Some(diff)) => diff.splitn(3, '\n').nth(2).unwrap_or_default(),
-        _ => said(row),
+        (None, Some(diff)) => diff.splitn(3, '\n').nth(2).unwrap_or_default().to_owned(),
+        (None, None) => row.seen.text().unwrap_or_default(),
+        _ => said(row).to_owned(),
     };
-    (row.seen.outcome.to_string(), text.to_owned())
+    (row.seen.outcome.to_string(), text)
 }
 
 fn diff<'a>(row: &Row<'a>) -> Option<&'a str> {
@@ -174,7 +175,7 @@ mod tests {
     use super::super::{Colour, Show};
     use super::WHOLE;
     use crate::trail::Outcome;
-    use crate::view::{Judged, Record};
+    use crate::view::{Body, Judged, Record, trail::Steps};
 
     #[test]
     fn of_many_that_are_new_the_first_are_shown() {
@@ -243,6 +244,27 @@ mod tests {
         let text = text(&[changed("6.1"), changed("6.12")]);
         assert_eq!(text.matches("+new").count(), 1, "{text}");
         assert!(text.contains("6.1 6.12 changed"), "{text}");
+    }
+
+    #[test]
+    fn what_is_new_and_differs_between_kernels_is_shown_of_each() {
+        let new = |kernel: &str, comm: &str| {
+            let text = format!(
+                "start p1 by launcher: execve /a\n\
+                 perm=open    pid=p1 ppid=launcher exe=/a comm={comm} : path=/c\n"
+            );
+            let mut record = record("start/a", kernel, Outcome::New);
+            let trail = crate::trail::parse(&text).unwrap();
+            record.seen[0].body = Some(Body::new::<Steps>(trail));
+            record.seen[0].reason = None;
+            record
+        };
+        let text = text(&[new("6.1", "a"), new("6.12", "b"), new("7.0", "b")]);
+        assert!(
+            text.contains("(comm a)") && text.contains("(comm b)"),
+            "{text}"
+        );
+        assert!(text.contains("6.12 7.0 new"), "{text}");
     }
 
     #[test]

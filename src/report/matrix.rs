@@ -23,7 +23,12 @@ pub fn matrix(rows: &[Row<'_>]) -> String {
                 kernels.push(id);
                 kernels.len() - 1
             });
-        lines.entry(row.label()).or_default().insert(column, row);
+        let cells = lines.entry(row.label()).or_default();
+        // Of a run that is repeated the worst counts.
+        let cell = cells.entry(column).or_insert(row);
+        if row.seen.outcome.badness() > cell.seen.outcome.badness() {
+            *cell = row;
+        }
     }
     let mut table = Table::new();
     table.load_style(TableStyle::new());
@@ -68,3 +73,18 @@ fn mark(row: &Row<'_>, texts: &mut Vec<String>) -> String {
 
 /// What the marks mean.
 pub const LEGEND: &str = "same letter, same text   * changed   + new   - unsupported   ! broken";
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+    use crate::view::rows;
+
+    #[test]
+    fn a_round_that_differs_is_not_hidden_by_one_that_does_not() {
+        let outcomes = [Outcome::Same, Outcome::Changed, Outcome::Same];
+        let records = outcomes.map(|outcome| record("start/a", "6.1", outcome));
+        let table = matrix(&rows(&records));
+        assert!(table.lines().any(|line| line.ends_with("a*")), "{table}");
+    }
+}

@@ -148,10 +148,7 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
 
 /// What differs between what was seen on two kernels, in words; none where only the texts tell it.
 fn words(old: &Row<'_>, new: &Row<'_>) -> Vec<String> {
-    let side = |row: &Row<'_>| Side {
-        kernel: row.record.kernel.label().to_owned(),
-        source: format!("seen on {}", row.record.kernel.release),
-    };
+    let side = |row: &Row<'_>| Side::seen(&row.record.kernel);
     let bodies = old.seen.body.as_ref().zip(new.seen.body.as_ref());
     let compared = old.seen.view.view().zip(bodies).map(|(view, (from, to))| {
         view.compare(&old.record.scenario, (side(old), from), (side(new), to))

@@ -48,10 +48,7 @@ fn remark(chapter: &Chapter, row: &Row<'_>) -> Remark {
                 kernel: kernel.to_owned(),
                 source: format!("snapshot of {}", accepted.owner),
             };
-            let new = Side {
-                kernel: kernel.to_owned(),
-                source: format!("seen on {}", record.kernel.release),
-            };
+            let new = Side::seen(&record.kernel);
             let view = seen.view.view()?;
             Some(view.compare(&chapter.name, (old, &accepted.body.1), (new, body)))
         });
