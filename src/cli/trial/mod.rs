@@ -1,5 +1,6 @@
 //! `exetrail try`: a program of the user's, as it stands here, on other kernels.
 
+mod asked;
 mod make;
 mod reach;
 mod save;
@@ -63,7 +64,7 @@ pub struct Args {
     who: Option<String>,
     /// The call [default: execve, and execveat with --fd]
     #[arg(long, value_enum)]
-    call: Option<make::CallOption>,
+    call: Option<asked::CallOption>,
     /// Execute this open file or directory: descriptor 5 of execveat, opened with O_PATH and O_CLOEXEC (so that a script is not
     /// found: ENOENT), where the program is "" or a path from there
     #[arg(long, value_name = "PATH")]
@@ -239,7 +240,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if let Some(name) = &args.save {
         match complete && !records.is_empty() && records.iter().all(verdict::is_whole) {
             true => save::save(name, &made.case, &made.tree, &suite_of_save()?.directory)?,
-            false => tell!("not kept: nothing was seen of it"),
+            false => tell!("not kept: it was not seen to its end on each kernel"),
         }
     }
     output::read_or_not(shown)?;

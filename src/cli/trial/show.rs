@@ -52,9 +52,7 @@ pub fn status(records: &[Record]) -> ExitCode {
         let model = record.model.as_ref();
         model.is_none_or(|found| wrong(found).is_empty())
     };
-    let alike = TRAIL
-        .view()
-        .is_some_and(|_| behaviours(records, TRAIL).len() == 1);
+    let alike = behaviours(records, TRAIL).len() == 1;
     match alike && records.iter().all(predicted) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(1),
@@ -148,10 +146,7 @@ impl Shown<'_> {
             }
         }
         for (_, kernels) in others {
-            let side = |record: &Record| Side {
-                kernel: record.kernel.label().to_owned(),
-                source: format!("seen on {}", record.kernel.release),
-            };
+            let side = |record: &Record| Side::seen(&record.kernel);
             let bodies = (first[0].of(name), kernels[0].of(name));
             let (Some(old), Some(new)) = bodies else {
                 continue;

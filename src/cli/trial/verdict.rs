@@ -2,17 +2,18 @@
 //! the model predicts.
 
 use crate::diff::Side;
-use crate::trail::{Agreement, Outcome};
+use crate::trail::{Agreement, KernelInfo, Outcome};
 use crate::view::{Judged, Record, TRAIL, ViewSeen};
 
 /// Gives trails that differ from the first kernel's, or that the model did not predict, the outcome `changed`
 /// with its reason; everything else that was seen is `seen`.
 pub fn judge(records: &mut [Record]) {
-    let first = records.iter().find(|record| is_whole(record));
-    let first = first.cloned();
+    let first = records.iter().find(|record| is_whole(record)).cloned();
     for record in records {
         let wrong = record.model.as_ref().map(wrong).unwrap_or_default();
-        for seen in record.seen.iter_mut() {
+        let wrong = (!wrong.is_empty())
+            .then(|| format!("the model predicted otherwise: {}", wrong.join("; ")));
+        for seen in &mut record.seen {
             if seen.outcome != Outcome::New {
                 continue;
             }
@@ -21,26 +22,15 @@ pub fn judge(records: &mut [Record]) {
             if seen.view != TRAIL {
                 continue;
             }
-            let mut reasons = Vec::new();
-            if let Some((kernel, diff)) = first.as_ref().and_then(|first| {
-                let here = Side {
-                    kernel: record.kernel.label().to_owned(),
-                    source: format!("seen on {}", record.kernel.release),
-                };
-                differs(first, here, seen)
-            }) {
-                reasons.push(format!("differs from {kernel}"));
-                seen.judged = Some(Judged {
-                    owner: None,
-                    diff: Some(diff),
-                });
-            }
-            if !wrong.is_empty() {
-                reasons.push(format!(
-                    "the model predicted otherwise: {}",
-                    wrong.join("; ")
-                ));
-            }
+            let first = first.as_ref();
+            let difference = first.and_then(|first| differs(first, &record.kernel, seen));
+            let from = first.filter(|_| difference.is_some());
+            let from = from.map(|first| format!("differs from {}", first.kernel.label()));
+            seen.judged = difference.map(|diff| Judged {
+                owner: None,
+                diff: Some(diff),
+            });
+            let reasons: Vec<_> = from.into_iter().chain(wrong.clone()).collect();
             if !reasons.is_empty() {
                 seen.outcome = Outcome::Changed;
                 seen.reason = Some(reasons.join("\n"));
@@ -61,21 +51,15 @@ pub fn wrong(found: &Agreement) -> Vec<&str> {
     all.map(String::as_str).collect()
 }
 
-/// The kernel that a trail differs from, and how.
-fn differs(first: &Record, here: Side, seen: &ViewSeen) -> Option<(String, String)> {
+/// How a trail differs from that of the first kernel.
+fn differs(first: &Record, kernel: &KernelInfo, seen: &ViewSeen) -> Option<String> {
     let before = first.of(TRAIL)?;
     if before.text() == seen.text() {
         return None;
     }
-    let there = Side {
-        kernel: first.kernel.label().to_owned(),
-        source: format!("seen on {}", first.kernel.release),
-    };
-    let bodies = (there, before.body.as_ref()?);
-    let compared = TRAIL
-        .view()?
-        .compare(super::NAME, bodies, (here, seen.body.as_ref()?));
-    Some((first.kernel.label().to_owned(), compared.diff))
+    let old = (Side::seen(&first.kernel), before.body.as_ref()?);
+    let new = (Side::seen(kernel), seen.body.as_ref()?);
+    Some(TRAIL.view()?.compare(super::NAME, old, new).diff)
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ fn start(wrote: &Wrote, most: usize, paint: &Paint, out: &mut dyn Write) -> io::
     match (skipped, wrote.cut) {
         (0, false) => {}
         (0, true) => writeln!(out, "    (more before)")?,
+        (1, false) => writeln!(out, "    (1 line before: -v)")?,
         (lines, false) => writeln!(out, "    ({lines} lines before: -v)")?,
         (_, true) => writeln!(out, "    (more before: some of it with -v)")?,
     }
@@ -83,7 +84,7 @@ mod tests {
             output: vec![wrote(None, &["a", "b", "c"])],
             ..record("try", kernel, Outcome::Seen)
         });
-        let expected = "  output, on 6.1, 6.12\n    (1 lines before: -v)\n    | b\n    | c\n";
+        let expected = "  output, on 6.1, 6.12\n    (1 line before: -v)\n    | b\n    | c\n";
         assert_eq!(shown(&records, 2), expected);
     }
 
