@@ -7,6 +7,7 @@
 //! record. What they were made with stands beside them, in `provenance.json` ([`Provenance`]).
 
 mod keep;
+mod page;
 mod provenance;
 mod read;
 mod soak;

@@ -3,11 +3,13 @@
 //! It is committed, so that no text claims more than it holds. A run is all scenarios that there are, each to its own end;
 //! one of fewer is partial. Rows are of one release on one number of CPUs, because another one is another experiment.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::page::{is_page, markdown};
 use crate::trail::Outcome;
 use crate::view::{Record, ViewSeen, label};
 use crate::{bound, files};
@@ -76,25 +78,6 @@ fn is_none(number: &u64) -> bool {
 
 const HEAD: &str = "# Written by `exetrail run --repeat N --soak FILE`, a row a kernel; each round adds to it.\n\n";
 
-const PAGE: &str = "\
-# Soak
-
-How often each kernel was run, and what came of it: a run is all scenarios that there were then, once, with trail and stages, in an order of
-its own (`exetrail run --shuffle --soak FILE`, [ci.md](ci.md)). A partial one had fewer, lost some with their guest, or was stopped; views are of
-both. The machine is restored from a state that was saved, unless there is none.
-This page is written with its file, `soak.toml`; nothing is claimed beyond it.
-
-| kernel | release | CPUs | runs | partial | views as accepted | differing | broken |
-|---|---|---|---|---|---|---|---|
-";
-
-const FINDINGS: &str = "
-## What was not as accepted
-
-| kernel | CPUs | seed | what | outcome | why |
-|---|---|---|---|---|---|
-";
-
 impl Soak {
     /// Changes the file, which is made where there is none, and beside it the page that tells what is in it; returns what is
     /// in it then. Another run that has the same file waits meanwhile.
@@ -114,7 +97,7 @@ impl Soak {
         let page = file.with_extension("md");
         if page.try_exists().is_ok_and(|there| there) {
             let text = bound::text(&page, bound::RECORD)?;
-            if !text.is_empty() && text.lines().next() != PAGE.lines().next() {
+            if !text.is_empty() && !is_page(&text) {
                 bail!(
                     "{} is not a soak's page, and would be replaced by the one of {}: name another file",
                     page.display(),
@@ -125,60 +108,23 @@ impl Soak {
         change(&mut soak);
         let text = toml::to_string(&soak).context("failed to write statistics as TOML")?;
         files::replace(file, format!("{HEAD}{text}").as_bytes())?;
-        files::replace(&page, soak.page().as_bytes())?;
+        files::replace(&page, markdown(&soak).as_bytes())?;
         Ok(soak)
     }
 
-    fn read(file: &Path) -> Result<Soak> {
+    pub(super) fn read(file: &Path) -> Result<Soak> {
         let text = bound::text(file, bound::RECORD)?;
         toml::from_str(&text).with_context(|| format!("{} is not a soak's file", file.display()))
     }
 
-    /// The statistics as Markdown.
-    #[must_use]
-    pub fn page(&self) -> String {
-        let mut text = PAGE.to_owned();
-        for row in &self.rows {
-            text += &format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
-                row.id,
-                row.release,
-                row.cpus,
-                row.runs,
-                row.partial,
-                row.same,
-                row.differing,
-                row.broken
-            );
-        }
-        if self.findings.is_empty() {
-            return text + "\nNothing was otherwise.\n";
-        }
-        text += FINDINGS;
-        for found in &self.findings {
-            let seed = found.seed.map_or_else(String::new, |seed| seed.to_string());
-            let more = match found.more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let reason = found.reason.as_deref().unwrap_or_default();
-            text += &format!(
-                "| {} | {} | {seed} | {}{more} | {} | {} |\n",
-                found.id,
-                found.cpus,
-                found.what,
-                found.outcome,
-                reason.replace('|', "\\|")
-            );
-        }
-        text
-    }
-
-    /// How many runs, whole or partial, the kernel has that has most of them: where seeds go on.
+    /// How many runs, whole or partial and of whatever release, the kernel has that has most of them: where seeds go on.
     #[must_use]
     pub fn runs(&self, cpus: u32) -> u64 {
-        let rows = self.rows.iter().filter(|row| row.cpus == cpus);
-        rows.map(|row| row.runs + row.partial).max().unwrap_or(0)
+        let mut runs: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in self.rows.iter().filter(|row| row.cpus == cpus) {
+            *runs.entry(&row.id).or_default() += row.runs + row.partial;
+        }
+        runs.into_values().max().unwrap_or(0)
     }
 
     /// Adds a round; `scenarios` is how many there are. What a kernel showed that did not come through all of them is kept all
@@ -257,12 +203,12 @@ impl Soak {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::view::tests::record;
 
     /// After one round of two scenarios, of which one gave this.
-    fn after(outcome: Outcome) -> Soak {
+    pub fn after(outcome: Outcome) -> Soak {
         let mut soak = Soak::default();
         let own = [
             record("start/a", "6.1", Outcome::Same),
@@ -357,6 +303,18 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_is_not_taken_again_by_another_release() {
+        let mut soak = Soak::default();
+        let mut own = [record("start/a", "6.1", Outcome::Same)];
+        for (round, release) in (1..).zip(["6.1.1", "6.1.1", "6.1.2"]) {
+            release.clone_into(&mut own[0].kernel.release);
+            soak.add(&own, 1, 1, None);
+            assert_eq!(soak.runs(1), round);
+        }
+        assert_eq!(soak.rows.len(), 2);
+    }
+
+    #[test]
     fn the_file_goes_on_where_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("soak.toml");
@@ -394,33 +352,6 @@ mod tests {
             assert!(error.to_string().contains(why), "{error}");
         }
         assert_eq!(std::fs::read_to_string(&page).unwrap(), "# Notes\n");
-    }
-
-    #[test]
-    fn the_page_tells_what_the_file_holds() {
-        let page = after(Outcome::Broken).page();
-        assert!(
-            page.contains("\n| 6.1 | 6.1.1 | 1 | 1 | 0 | 1 | 0 | 1 |\n"),
-            "{page}"
-        );
-        assert!(
-            page.contains("\n| 6.1 | 1 | 7 | start/b | broken | because |\n"),
-            "{page}"
-        );
-        assert!(
-            after(Outcome::Same)
-                .page()
-                .contains("Nothing was otherwise.")
-        );
-    }
-
-    #[test]
-    fn the_page_of_the_project_is_that_of_its_file() {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        let soak = Soak::read(&docs.join("soak.toml")).unwrap();
-        assert!(!soak.rows.is_empty());
-        let page = std::fs::read_to_string(docs.join("soak.md")).unwrap();
-        assert_eq!(page, soak.page(), "write it by a further round");
     }
 
     #[test]
