@@ -22,7 +22,7 @@ const HEAD: usize = 4 + 20;
 pub fn measured(
     run: &Run,
     list: &[u8],
-    content: &dyn Fn(&str) -> Option<String>,
+    content: &dyn Fn(&[u8]) -> Option<String>,
 ) -> Result<Vec<Event>, String> {
     let names = Names::of(run);
     let mut events = Vec::new();
@@ -37,7 +37,7 @@ pub fn measured(
         rest = after;
         let path = printable(entry.path);
         let mut fields = Fields::from([(Field::File, names.path(&path))]);
-        let digest = told(&entry.digest()?, content(&path));
+        let digest = told(&entry.digest()?, content(entry.path));
         fields.insert(Field::Digest, digest.to_owned());
         events.push(Event {
             kind: Kind::Inside,
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn lines(list: &[u8], content: Option<&str>) -> Result<Vec<String>, String> {
-        let content = |_: &str| content.map(ToOwned::to_owned);
+        let content = |_: &[u8]| content.map(ToOwned::to_owned);
         let events = measured(&Run::default(), list, &content)?;
         Ok(events.iter().map(ToString::to_string).collect())
     }
@@ -135,6 +135,14 @@ mod tests {
         let found = lines(&list, None).unwrap();
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("/a\\x0a10 ab") && found[1].contains("file=/b "));
+    }
+
+    #[test]
+    fn a_file_is_looked_for_by_its_own_name_and_not_by_the_printed_one() {
+        let content = |path: &[u8]| (path == b"/a\nb").then(|| "sha256:1f".to_owned());
+        let list = list(TEMPLATE, b"/a\nb\0");
+        let events = measured(&Run::default(), &list, &content).unwrap();
+        assert!(events[0].to_string().ends_with("digest=own"), "{events:?}");
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! executed before. So each scenario has a boot of its own, with a policy that is written when the watch
 //! begins. An entry has neither a process nor a time; entries stand in the order in which they were made.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::{Context as _, Result, anyhow};
 use sha2::{Digest as _, Sha256};
@@ -60,7 +62,8 @@ impl Observer for Ima {
 
     fn disarm(&mut self, watch: &mut Watch) -> Result<Option<Statement>, Failure> {
         let list = list().map_err(broken)?;
-        let new = list.get(self.0..).unwrap_or_default();
+        let new = list.get(self.0..);
+        let new = new.ok_or_else(|| broken(anyhow!("the list is shorter than it was")))?;
         let events = measured(&watch.run, new, &content)
             .map_err(|what| broken(anyhow!("an entry is {what}")))?;
         let report = Report {
@@ -82,8 +85,9 @@ fn list() -> Result<Vec<u8>> {
 }
 
 /// The digest of the file that has this path now; none where there is no such file.
-fn content(path: &str) -> Option<String> {
+fn content(path: &[u8]) -> Option<String> {
     use std::fmt::Write as _;
+    let path = OsStr::from_bytes(path);
     let mut digest = String::from("sha256:");
     for byte in Sha256::digest(fs::read(path).ok()?) {
         // Writing to a String cannot fail.
