@@ -7,7 +7,7 @@
 //! Finding: from 6.8 on the file is opened, and asked for, before that, as in
 //! `start/fail_too_long`.
 
-use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: arguments and variables",
@@ -17,14 +17,11 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    for (id, first) in [
+    let claims = [
         ("order/argv", Obstacle::Argv),
         ("order/envp", Obstacle::Envp),
         ("order/long_variable", Obstacle::LongVariable),
         ("order/long_argument", Obstacle::LongArgument),
-    ] {
-        let claim = comes_first(system, id, first, |_| true)?;
-        system.verdict(&claim)?;
-    }
-    Ok(())
+    ];
+    come_first(system, &claims, Obstacle::pairs)
 }

@@ -8,7 +8,7 @@
 //! [c:alloc-bprm-callers] only the open looks whether there is a name (`do_file_open`, below `do_open_execat`), after the limit of
 //! processes: a user with too many processes is told EAGAIN and not EFAULT.
 
-use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: filename, processes",
@@ -18,12 +18,15 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    for (id, first) in [
+    let claims = [
         ("order/processes", Obstacle::Processes),
         ("order/filename", Obstacle::Filename),
-    ] {
-        let claim = comes_first(system, id, first, |other| other != Obstacle::Files)?;
-        system.verdict(&claim)?;
-    }
-    Ok(())
+    ];
+    // Another scenario has the system's limit, which not every lab can set.
+    come_first(system, &claims, |first| {
+        let pairs = first.pairs().into_iter();
+        pairs
+            .filter(|(_, other)| *other != Obstacle::Files)
+            .collect()
+    })
 }

@@ -4,7 +4,7 @@
 //! `atomic_open`), `do_open_execat` denies writing when it is. For arguments the same as in `contract/order_path`: they come first up
 //! to 6.7.
 
-use crate::scenario::{Obstacle, Scenario, System, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: the file",
@@ -14,12 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    for (id, first) in [
+    let claims = [
         ("order/mode", Obstacle::Mode),
         ("order/writer", Obstacle::Writer),
-    ] {
-        let claim = comes_first(system, id, first, |_| true)?;
-        system.verdict(&claim)?;
-    }
-    Ok(())
+    ];
+    come_first(system, &claims, Obstacle::pairs)
 }

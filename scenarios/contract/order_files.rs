@@ -4,7 +4,7 @@
 //! is told ENFILE also where there is no file. Name and number of processes come before it. So do the
 //! arguments where they are copied before the open, up to 6.7 ([c:open-first]).
 
-use crate::scenario::{Obstacle, Scenario, System, comes_first, meet, needs};
+use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: open files",
@@ -14,10 +14,9 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    let files = Obstacle::Files;
-    let mut claim = comes_first(system, "order/files", files, |_| true)?;
-    for first in [Obstacle::Processes, Obstacle::Filename] {
-        meet(system, &mut claim, first, files)?;
-    }
-    system.verdict(&claim)
+    let claims = [("order/files", Obstacle::Files)];
+    come_first(system, &claims, |files| {
+        let before = [Obstacle::Processes, Obstacle::Filename].map(|first| (first, files));
+        [files.pairs(), before.to_vec()].concat()
+    })
 }

@@ -4,7 +4,7 @@
 //! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
 //! which `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
 
-use crate::scenario::{Obstacle, Scenario, System, alone, comes_first, needs};
+use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "order of checks: format and interpreter",
@@ -14,16 +14,10 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    for (id, first) in [
+    let claims = [
         ("order/format", Obstacle::Format),
         ("order/interpreter", Obstacle::Interpreter),
         ("order/interpreter_format", Obstacle::InterpreterFormat),
-    ] {
-        let claim = comes_first(system, id, first, |_| true)?;
-        if first == Obstacle::Format {
-            alone(system, &claim, Obstacle::Capability)?;
-        }
-        system.verdict(&claim)?;
-    }
-    Ok(())
+    ];
+    come_first(system, &claims, Obstacle::pairs)
 }

@@ -49,7 +49,7 @@ pub use held::{held, held_by};
 pub use kmsg::KernelLog;
 pub use listener::{Listener, Refuses, answer, fork_start, hear, hear_of, prepared, reap};
 pub use look::{FileView, Inspected, running_kernel};
-pub use obstacle::{Obstacle, alone, comes_first, company, meet};
+pub use obstacle::{Obstacle, come_first, company};
 pub use pair::Pair;
 pub use pending::until_pending;
 pub use premise::Premise;

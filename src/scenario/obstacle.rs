@@ -1,7 +1,8 @@
 //! Reasons for a start to fail, two at a time: which one is the caller told?
 //!
 //! Scenarios `contract/order_*` use this. What stands here as the order is what the newest kernel
-//! does; a kernel that tells the other of two contradicts the claim.
+//! does; a kernel that tells the other of two contradicts the claim. The caller is an ordinary user each time, so that
+//! two that meet differ from one alone by the other one, and one alone from a start by itself.
 
 use std::path::Path;
 
@@ -141,64 +142,69 @@ impl Obstacle {
         !same && !nowhere && self.told().1 != other.told().1
     }
 
-    /// Those of the order behind this one that it goes with.
-    fn behind(self) -> impl Iterator<Item = Obstacle> {
+    /// This one with each that stands behind it in the order and that it goes with.
+    #[must_use]
+    pub fn pairs(self) -> Vec<(Obstacle, Obstacle)> {
         let order = Obstacle::ORDER
             .into_iter()
             .skip_while(move |one| *one != self);
-        order.skip(1).filter(move |other| self.goes_with(*other))
+        let behind = order.skip(1).filter(move |other| self.goes_with(*other));
+        behind.map(|other| (self, other)).collect()
     }
 }
 
-/// Has an obstacle and each that comes behind it meet, and says whether it is the one that is told.
+/// Has two obstacles meet, pair by pair, and says of each claim, which is about one of them, whether the first of each
+/// pair is the one that is told; then has each that met another be alone.
 ///
-/// `with` are the others that are tried: all behind it, or those that a lab can bring about.
-///
-/// # Errors
-///
-/// As for [`System::look`].
-pub fn comes_first(
-    system: &mut System,
-    id: &'static str,
-    first: Obstacle,
-    with: impl Fn(Obstacle) -> bool,
-) -> Result<Evidence> {
-    let mut claim = Evidence::new(id);
-    for other in first.behind().filter(|other| with(*other)) {
-        meet(system, &mut claim, first, other)?;
-    }
-    Ok(claim)
-}
-
-/// Has two obstacles meet; `first` should be told.
+/// `pairs` are those of a claim, such as [`Obstacle::pairs`].
 ///
 /// # Errors
 ///
-/// As for [`System::look`].
-pub fn meet(
+/// As for [`System::look`], or an obstacle that is alone is told otherwise: then it was none in its pair either.
+pub fn come_first(
     system: &mut System,
-    claim: &mut Evidence,
-    first: Obstacle,
-    other: Obstacle,
+    claims: &[(&'static str, Obstacle)],
+    pairs: impl Fn(Obstacle) -> Vec<(Obstacle, Obstacle)>,
 ) -> Result<()> {
-    let (what, errno) = first.told();
-    let what = format!("{what} + {}", other.told().0);
-    let exec = exec(system, &[first, other])?;
-    let seen = system.look(&what, &exec)?;
-    claim.stated(&what, How::Errno(format!("{errno:?}")), seen.how);
+    let mut met = Vec::new();
+    for (id, about) in claims {
+        let mut claim = Evidence::new(id);
+        for (first, other) in pairs(*about) {
+            let (what, errno) = first.told();
+            let what = format!("{what} + {}", other.told().0);
+            let how = meet(system, &what, &[first, other])?;
+            claim.stated(&what, How::Errno(format!("{errno:?}")), how);
+            met.extend([first, other]);
+        }
+        system.verdict(&claim)?;
+    }
+    alone(system, &met)
+}
+
+/// The other side: with nothing in the way the program starts, and each obstacle is told where it is the only one.
+fn alone(system: &mut System, met: &[Obstacle]) -> Result<()> {
+    let starts = ("nothing in the way", vec![], How::Exit(0));
+    let each = Obstacle::ORDER.into_iter().filter(|one| met.contains(one));
+    let each = each.map(|one| {
+        let (what, errno) = one.told();
+        (what, vec![one], How::Errno(format!("{errno:?}")))
+    });
+    for (what, obstacles, wanted) in [starts].into_iter().chain(each) {
+        let how = meet(system, what, &obstacles)?;
+        ensure!(how == wanted, "{what}: {how}, not {wanted}");
+    }
     Ok(())
 }
 
-/// Has an obstacle be the only one: the other side of its meeting another.
-///
-/// # Errors
-///
-/// As for [`System::look`], or it is told otherwise.
-pub fn alone(system: &mut System, claim: &Evidence, one: Obstacle) -> Result<()> {
-    let (what, errno) = one.told();
-    let exec = exec(system, &[one])?;
+/// How a start with these obstacles in its way ends.
+fn meet(system: &mut System, what: &str, obstacles: &[Obstacle]) -> Result<How> {
+    let exec = exec(system, obstacles)?;
     let seen = system.look(what, &exec)?;
-    claim.control(what, How::Errno(format!("{errno:?}")), seen.how)
+    if obstacles.contains(&Files) {
+        // Sockets are counted too: the limit must not be reached when the next monitor is made.
+        system.sysctl("fs/file-max", "100000")?;
+    }
+    Ok(seen.how)
 }
 
 /// A start with these obstacles in its way.
@@ -270,12 +276,11 @@ fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
         });
     }
     if is(Files) {
-        // Sockets are counted too: the limit must not be reached when the monitor is made.
+        // The old limit is noted before the child changes it.
         system.sysctl("fs/file-max", "100000")?;
         exec = exec.before(|| Ok(std::fs::write(FILE_MAX, "0")?));
     }
-    let by_user = is(Processes) || is(Files) || is(Search);
-    Ok(if by_user { exec.as_user() } else { exec })
+    Ok(exec.as_user())
 }
 
 const FILE_MAX: &str = "/proc/sys/fs/file-max";
