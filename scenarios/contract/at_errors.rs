@@ -4,9 +4,10 @@
 //! `AT_EXECFN`, what a script's interpreter is told; comm: `contract/unsaid_comm`); `AT_EXECVE_CHECK` is its own as well, and ENOENT for a
 //! script by a descriptor that is closed on exec (`contract/error_enoent`). Both are `do_execveat_common` (fs/exec.c). So a directory is
 //! EACCES, as for execve (`may_open` in fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
-//! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on); a
-//! program for another machine is ENOEXEC where no entry of binfmt_misc takes it. `noexec` is EACCES (`path_noexec`). A read-only file
-//! system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still has a name (`d_namespace_path`),
+//! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on); a path at NULL
+//! is EFAULT with that flag too (newer kernels have statx(2) take it for an empty one, `vfs_empty_path` in include/linux/fs.h of 6.12:
+//! execveat does not ask that); a program for another machine is ENOEXEC where no entry of binfmt_misc takes it. `noexec` is EACCES
+//! (`path_noexec`). A read-only file system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still has a name (`d_namespace_path`),
 //! and by the answer it refuses a confined caller alone: those starts succeed. So does that of a caller who is traced: `check_unsafe_exec`
 //! asks for it, to keep rights back; only security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of
 //! AppArmor).
@@ -214,6 +215,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let what = "an empty path with a flag that is not known";
     let how = system.case(what, &at("nothing with flag 1", AT_FDCWD, c"", 1)?)?;
     system.fact(what, how)?;
+    unmapped(system)?;
     let mut claim = Evidence::new("at-error/EACCES_read_only");
     let what = "on a read-only file system";
     let exec = at("/tmp/readonly/inner", AT_FDCWD, c"/tmp/readonly/inner", 0)?;
@@ -236,5 +238,27 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         }
     })?;
     claim.stated("caller is traced", &exec)?;
+    claim.verdict()
+}
+
+/// A path at NULL, and at an address where nothing is; what else would be asked of the call is right.
+fn unmapped(system: &mut System) -> anyhow::Result<()> {
+    let with = |flags, address: Option<usize>| {
+        Exec::by("execveat", "/tmp/good", move |args| {
+            args.execveat_at(5, flags, |at| at.path = address.unwrap_or(at.path))
+        })
+        .map(|exec| exec.opened(5, "/tmp/good", OFlag::O_PATH))
+    };
+    let mut claim = ErrnoClaim::new(system, "at-error/EFAULT", Errno::EFAULT);
+    claim.starts("its own path", &with(0, None)?)?;
+    let empty = c"".as_ptr().expose_provenance();
+    claim.starts(
+        "an empty path, AT_EMPTY_PATH",
+        &with(AT_EMPTY_PATH, Some(empty))?,
+    )?;
+    claim.stated("NULL", &with(0, Some(0))?)?;
+    claim.stated("NULL, AT_EMPTY_PATH", &with(AT_EMPTY_PATH, Some(0))?)?;
+    claim.stated("not mapped", &with(0, Some(8))?)?;
+    claim.stated("not mapped, AT_EMPTY_PATH", &with(AT_EMPTY_PATH, Some(8))?)?;
     claim.verdict()
 }

@@ -94,6 +94,22 @@ impl<'a> Args<'a> {
         Invocation::new(self.argv, self.environment).execveat(dir, path, flags)
     }
 
+    /// execveat(2) with addresses of choice instead of those of path, arguments and environment.
+    ///
+    /// # Errors
+    ///
+    /// What the call says.
+    pub fn execveat_at(
+        &self,
+        dir: RawFd,
+        flags: i32,
+        choose: impl FnOnce(&mut Addresses),
+    ) -> nix::Result<()> {
+        note_call();
+        let invocation = Invocation::new(self.argv, self.environment);
+        invocation.execveat_at(dir, self.path, flags, choose)
+    }
+
     /// The path in a child that is made in this way, and then the child's end as one's own.
     ///
     /// # Errors

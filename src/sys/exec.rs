@@ -53,14 +53,30 @@ impl<'a> Invocation<'a> {
     ///
     /// What the call says.
     pub fn execveat(&self, dir: RawFd, path: &CStr, flags: i32) -> nix::Result<()> {
-        // SAFETY: both arrays end with a null pointer and their strings live as long as `self`.
+        self.execveat_at(dir, path, flags, |_| ())
+    }
+
+    /// As [`Invocation::execveat`], with addresses of choice, which need not be any.
+    ///
+    /// # Errors
+    ///
+    /// What the call says: `EFAULT` for an address that the kernel cannot read.
+    pub fn execveat_at(
+        &self,
+        dir: RawFd,
+        path: &CStr,
+        flags: i32,
+        choose: impl FnOnce(&mut Addresses),
+    ) -> nix::Result<()> {
+        let addresses = self.addresses(path, choose);
+        // SAFETY: the kernel checks every address that it reads, and writes to none.
         let result = unsafe {
             libc::syscall(
                 libc::SYS_execveat,
                 dir,
-                path.as_ptr(),
-                self.argv.as_ptr(),
-                self.environment.as_ptr(),
+                addresses.path,
+                addresses.argv,
+                addresses.environment,
                 flags,
             )
         };
@@ -73,12 +89,7 @@ impl<'a> Invocation<'a> {
     ///
     /// What the call says: `EFAULT` for an address that the kernel cannot read.
     pub fn execve_at(&self, path: &CStr, choose: impl FnOnce(&mut Addresses)) -> nix::Result<()> {
-        let mut addresses = Addresses {
-            path: path.as_ptr().expose_provenance(),
-            argv: self.argv.as_ptr().expose_provenance(),
-            environment: self.environment.as_ptr().expose_provenance(),
-        };
-        choose(&mut addresses);
+        let addresses = self.addresses(path, choose);
         // SAFETY: the kernel checks every address that it reads, and writes to none.
         let result = unsafe {
             libc::syscall(
@@ -89,6 +100,16 @@ impl<'a> Invocation<'a> {
             )
         };
         Errno::result(result).map(drop)
+    }
+
+    fn addresses(&self, path: &CStr, choose: impl FnOnce(&mut Addresses)) -> Addresses {
+        let mut addresses = Addresses {
+            path: path.as_ptr().expose_provenance(),
+            argv: self.argv.as_ptr().expose_provenance(),
+            environment: self.environment.as_ptr().expose_provenance(),
+        };
+        choose(&mut addresses);
+        addresses
     }
 
     /// What the C library's execve returns when it failed, and errno.
@@ -250,7 +271,7 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// Where the three arguments of execve(2) are.
+/// Where the three arguments of execve(2), and of execveat(2), are.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
     /// The path.
