@@ -4,15 +4,18 @@
 //! 200th byte. `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that
 //! is not there does not come to it. Which handlers there are depends on architecture, configuration and version: of the seven,
 //! the kernels of the table have three. They are tried in turn until one takes the file or gives another errno than
-//! ENOEXEC (read in source), binfmt_misc first (`insert_binfmt`); a script whose
+//! ENOEXEC, binfmt_misc first (`insert_binfmt`), that of ELF for 64 bits before that for 32 (of one name: both are counted, by
+//! their addresses); a script whose
 //! interpreter nobody knows has both files tried. A module is asked for where the first four bytes are not all printable
 //! (`printable`); since [c:no-binfmt-modprobe] it never is, and `search_binary_handler` goes through the handlers once.
 //!
 //! See [c:execve-scripts], and Documentation/admin-guide/binfmt-misc.rst.
 
 use std::ffi::CStr;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use nix::errno::Errno;
 
 use crate::scenario::{Elf, Evidence, Exec, Scenario, System, needs};
@@ -28,11 +31,12 @@ pub const SCENARIO: Scenario = Scenario {
         needs::MODULES,
         needs::KERNEL_HELPERS,
     ],
+    deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT
 };
 
-/// What is counted, with its name in the evidence.
+/// What is counted, with its name in the evidence, beside the handlers of ELF.
 const COUNTED: [(&str, &CStr); 3] = [
     ("sched_exec", c"sched_exec"),
     ("binfmt_misc", c"load_misc_binary"),
@@ -56,12 +60,18 @@ fn run(system: &mut System) -> Result<()> {
     system.file("unprintable", &[1, 2, 3, 4, 5], 0o755)?;
     system.script("script", "#!/tmp/unknown\n")?;
     system.file("taken", b"TAKEN\n", 0o755)?;
+    for (name, program) in [("linked", Elf::new()), ("linked32", Elf::new_32())] {
+        let program = program.interpreter("/tmp/none").build();
+        system.file(name, &program, 0o755)?;
+    }
     let far = [&[b'x'; 200][..], b"EXETRAIL"].concat();
     system.file("far", &far, 0o755)?;
     read(system)?;
-    sched_exec(system)?;
+    let elf = elf_handlers()?;
+    sched_exec(system, &elf)?;
     formats(system)?;
-    tried(system)
+    tried(system, &elf)?;
+    modprobe(system, &elf)
 }
 
 fn read(system: &mut System) -> Result<()> {
@@ -75,13 +85,13 @@ fn read(system: &mut System) -> Result<()> {
     system.verdict(&claim)
 }
 
-fn sched_exec(system: &mut System) -> Result<()> {
+fn sched_exec(system: &mut System, elf: &[u64]) -> Result<()> {
     let mut claim = Evidence::new("walk-file/sched_exec");
     for (what, path, wanted) in [
         ("a file that is not there", "/tmp/none", "0"),
         ("a file of no format", "/tmp/unknown", "1"),
     ] {
-        let seen = system.look(what, &counted(path)?)?;
+        let seen = system.look(what, &counted(path, elf)?)?;
         claim.stated(what, wanted, seen.found("sched_exec")?);
     }
     system.verdict(&claim)
@@ -103,51 +113,69 @@ fn formats(system: &mut System) -> Result<()> {
     system.verdict(&claim)
 }
 
-fn tried(system: &mut System) -> Result<()> {
+fn tried(system: &mut System, elf: &[u64]) -> Result<()> {
     let mut claim = Evidence::new("walk-file/in_turn");
     system.format("taken", "M::TAKEN::/tmp/unknown:")?;
-    for (what, path, misc, script) in [
+    let all = elf.len();
+    for (what, path, misc, script, own) in [
+        ("a file of no format", "/tmp/unknown", 1, 1, all),
         (
-            "a file of no format, how often each",
-            "/tmp/unknown",
-            "1",
-            "1",
-        ),
-        (
-            "a script with an interpreter of no format, how often each",
+            "a script with an interpreter of no format",
             "/tmp/script",
-            "2",
-            "2",
+            2,
+            2,
+            all,
         ),
         (
-            "a file that binfmt_misc takes, with an interpreter of no format, how often each",
+            "a file that binfmt_misc takes, with an interpreter of no format",
             "/tmp/taken",
-            "2",
-            "1",
+            2,
+            1,
+            all,
+        ),
+        // Its handler takes it, and gives an errno of its own.
+        (
+            "a program of 64 bits whose ELF interpreter is missing",
+            "/tmp/linked",
+            1,
+            1,
+            1,
+        ),
+        (
+            "a program of 32 bits whose ELF interpreter is missing",
+            "/tmp/linked32",
+            1,
+            1,
+            all,
         ),
     ] {
-        let seen = system.look(what, &counted(path)?)?;
-        for (name, wanted) in [("binfmt_misc", misc), ("script", script)] {
+        let what = format!("{what}, how often each");
+        let seen = system.look(&what, &counted(path, elf)?)?;
+        for (name, wanted) in [("binfmt_misc", misc), ("script", script), ("ELF", own)] {
             claim.stated(&format!("{what}: {name}"), wanted, seen.found(name)?);
         }
     }
-    system.verdict(&claim)?;
+    system.verdict(&claim)
+}
+
+fn modprobe(system: &mut System, elf: &[u64]) -> Result<()> {
     let mut claim = Evidence::new("walk-file/modprobe");
     system.sysctl("kernel/modprobe", "/usr/bin/true")?;
     let what = "text that can be printed, how often";
-    let seen = system.look(what, &counted("/tmp/unknown")?)?;
+    let seen = system.look(what, &counted("/tmp/unknown", elf)?)?;
     claim.stated(what, "2", seen.found("script")?);
     let what = "other bytes, how often";
-    let seen = system.look(what, &counted("/tmp/unprintable")?)?;
+    let seen = system.look(what, &counted("/tmp/unprintable", elf)?)?;
     let condition = "where the first four are not all printable";
     claim.stated_if(condition, what, "2", seen.found("script")?);
     system.verdict(&claim)
 }
 
 /// A call that fails, after which its caller says how often it came to what is counted.
-fn counted(path: &str) -> Result<Exec> {
-    Exec::by("counted execve", path, |args| {
-        let passes = count().map_err(|_| Errno::EBADMSG)?;
+fn counted(path: &str, elf: &[u64]) -> Result<Exec> {
+    let elf = elf.to_vec();
+    Exec::by("counted execve", path, move |args| {
+        let passes = count(&elf).map_err(|_| Errno::EBADMSG)?;
         let result = args.execve();
         for (name, passes) in passes {
             // Who cannot say it has said nothing, and the scenario misses it.
@@ -162,8 +190,29 @@ fn counted(path: &str) -> Result<Exec> {
     })
 }
 
-fn count() -> Result<Vec<(&'static str, Passes)>> {
+fn count(elf: &[u64]) -> Result<Vec<(&'static str, Passes)>> {
     let kind = needs::kprobe_source()?;
     let passes = |(name, function)| Ok((name, Passes::of_function(0, kind, function)?));
-    COUNTED.into_iter().map(passes).collect()
+    let mut all: Vec<_> = COUNTED.into_iter().map(passes).collect::<Result<_>>()?;
+    all.push(("ELF", Passes::of_addresses(0, kind, elf)?));
+    Ok(all)
+}
+
+/// Where the handlers of ELF begin: two of one name, as one file of the kernel is compiled for programs of 64 bits and
+/// for those of 32.
+fn elf_handlers() -> Result<Vec<u64>> {
+    const SYMBOLS: &str = "/proc/kallsyms";
+    let failed = || format!("failed to read {SYMBOLS}");
+    let mut list = BufReader::with_capacity(1 << 16, File::open(SYMBOLS).with_context(failed)?);
+    let (mut line, mut found) = (String::new(), Vec::new());
+    // The list is long, and sorted by address: behind the kernel's own code there is no handler.
+    while list.read_line(&mut line).with_context(failed)? > 0 && !line.ends_with(" _etext\n") {
+        if line.ends_with(" load_elf_binary\n") {
+            let address = line.split(' ').next().unwrap_or_default();
+            found.push(u64::from_str_radix(address, 16).with_context(failed)?);
+        }
+        line.clear();
+    }
+    ensure!(!found.is_empty(), "{SYMBOLS} has no load_elf_binary");
+    Ok(found)
 }

@@ -14,14 +14,14 @@ const TRACEPOINT: u32 = 2;
 /// `PERF_FLAG_FD_CLOEXEC` of the same.
 const CLOSE_ON_EXEC: libc::c_ulong = 8;
 
-/// `struct perf_event_attr` in its first version, `PERF_ATTR_SIZE_VER0`: later fields are zero.
+/// `struct perf_event_attr` in its second version, `PERF_ATTR_SIZE_VER1`: later fields are zero.
 #[repr(C)]
 #[derive(Default)]
 struct Attributes {
     kind: u32,
     size: u32,
     config: u64,
-    rest: [u64; 6],
+    rest: [u64; 7],
 }
 
 /// `PERF_EVENT_IOC_SET_FILTER` of the same.
@@ -82,16 +82,24 @@ impl Passes {
     ///
     /// # Errors
     ///
-    /// What the call says: `ENOENT` or `EINVAL` for a function that the kernel does not have.
+    /// What the call says: `ENOENT` or `EINVAL` for a function that the kernel does not have, `EADDRNOTAVAIL` where it has
+    /// two of the name.
     pub fn of_function(task: i32, kind: u32, function: &CStr) -> nix::Result<Passes> {
-        let mut attributes = Attributes {
-            kind,
-            size: size_of::<Attributes>() as u32,
-            ..Attributes::default()
-        };
-        // `kprobe_func`, the last field of the first version.
-        attributes.rest[5] = function.as_ptr().expose_provenance() as u64;
-        Ok(Passes(vec![open(&attributes, task, ANY)?]))
+        // `kprobe_func`.
+        let probe = kprobe(kind, function.as_ptr().expose_provenance() as u64, 0);
+        Ok(Passes(vec![open(&probe, task, ANY)?]))
+    }
+
+    /// As [`Passes::of_function`], all of the functions that begin at these addresses.
+    ///
+    /// # Errors
+    ///
+    /// What the call says: `EINVAL` for an address where no instruction begins.
+    pub fn of_addresses(task: i32, kind: u32, addresses: &[u64]) -> nix::Result<Passes> {
+        // `kprobe_addr`, where no name is given.
+        let probes = addresses.iter().map(|address| kprobe(kind, 0, *address));
+        let counters = probes.map(|probe| open(&probe, task, ANY));
+        Ok(Passes(counters.collect::<Result<_, _>>()?))
     }
 
     /// How often so far; the task may have ended.
@@ -117,6 +125,18 @@ fn numbered(tracepoint: u64) -> Attributes {
         config: tracepoint,
         ..Attributes::default()
     }
+}
+
+/// A function of the kernel, by where its name is or by its own address; of two fields the last ones of this version.
+fn kprobe(kind: u32, name: u64, address: u64) -> Attributes {
+    let mut attributes = Attributes {
+        kind,
+        size: size_of::<Attributes>() as u32,
+        ..Attributes::default()
+    };
+    attributes.rest[5] = name;
+    attributes.rest[6] = address;
+    attributes
 }
 
 fn set_filter(counter: &File, filter: &CStr) -> nix::Result<()> {
