@@ -5,15 +5,23 @@
 //! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but an
 //! interpreter with the user's rights cannot open it for reading.
 //!
+//! That the content is read shows in one file that starts with a program in it and, when it is written anew with the same name, mode and
+//! inode, fails with ENOEXEC.
+//!
 //! Of the calls that fail, some have opened the file before (a format that nobody knows, an interpreter that may not be executed), and some
 //! never do: where the file itself may not be executed (EACCES of `may_open` in fs/namei.c) the call fails here before the event, as it
 //! does where a path leads nowhere.
 //!
 //! See execve(2) and fanotify(7).
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
 use nix::unistd::{Uid, setuid};
 
-use crate::scenario::{Evidence, Exec, Scenario, System};
+use crate::scenario::{Elf, Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "the executable is opened and read",
@@ -30,7 +38,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
             .filter(|event| event.ends_with(&format!(" {path}")));
         of.cloned().collect::<Vec<_>>().join(", ")
     };
-    let unreadable = system.file("unreadable", &crate::scenario::Elf::new().build(), 0o111)?;
+    let unreadable = system.file("unreadable", &Elf::new().build(), 0o111)?;
     let script = system.script("script.sh", "#!/usr/bin/true\n")?;
     let hidden = system.script("hidden.sh", "#!/usr/bin/true\n")?;
     system.set_mode("hidden.sh", 0o111)?;
@@ -54,20 +62,35 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         claim.control(what, "exit 0", &seen.how)?;
         claim.stated(what, both(path), opened(&seen.events, path));
     }
-    let garbage = system.file("garbage", b"\x01\x02\x03\x04", 0o755)?;
-    let seen = system.look("of an unknown format", &Exec::path(garbage)?)?;
-    claim.stated(
-        "of an unknown format",
-        both("/tmp/garbage"),
-        opened(&seen.events, "/tmp/garbage"),
-    );
-    // What it says, not its name or mode, decides.
-    let what = "of an unknown format, its end";
-    claim.stated(what, "errno ENOEXEC", &seen.how);
-    let plain = system.file("plain", &crate::scenario::Elf::new().build(), 0o644)?;
+    // One file, with its name, mode and inode: what is in it decides, so it is read.
+    let good = Elf::new().build();
+    let before = inode(&system.file("content", &good, 0o755)?)?;
+    let seen = system.look("of a known format", &Exec::path("/tmp/content")?)?;
+    claim.control("of a known format", "exit 0", &seen.how)?;
+    let file = system.file("content", b"\x01\x02\x03\x04", 0o755)?;
+    claim.control(
+        "the inode of that file, written anew",
+        before,
+        inode(&file)?,
+    )?;
+    let what = "the same file, of an unknown format";
+    let seen = system.look(what, &Exec::path(file)?)?;
+    let events = opened(&seen.events, "/tmp/content");
+    claim.stated(what, both("/tmp/content"), events);
+    claim.stated(&format!("{what}, its end"), "errno ENOEXEC", &seen.how);
+    system.file("content", &good, 0o755)?;
+    let what = "the same file, of a known format again";
+    let seen = system.look(what, &Exec::path("/tmp/content")?)?;
+    claim.control(what, "exit 0", &seen.how)?;
+    let plain = system.file("plain", &Elf::new().build(), 0o644)?;
     for (what, path) in [("not executable", plain), ("missing", "/tmp/none".into())] {
         let seen = system.look(what, &Exec::path(path)?)?;
         claim.control(what, 0, seen.events.len())?;
     }
     system.verdict(&claim)
+}
+
+fn inode(path: &Path) -> anyhow::Result<u64> {
+    let found = fs::metadata(path).with_context(|| format!("failed to look at {}", path.display()));
+    Ok(found?.ino())
 }
