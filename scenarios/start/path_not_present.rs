@@ -3,14 +3,15 @@
 //! The kernel copies the path when the call begins (`getname`), and where the page is mapped, as here, and is only not in
 //! the table of the process, it takes the fault and goes on. Who reads the path at the entry of the call, in a
 //! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
-//! can be on such a page when their first use is the call.
+//! can be on such a page when their first use is the call. The child says what its own table has of the page before it
+//! calls (`/proc/self/pagemap`), beside that of a page in use.
 //!
-//! One of the observers here reads it that way, `exec-fork-chdir`, for calls that fail: of one with such a path it
-//! tells none. Of a program that starts, as here, it tells what the kernel has copied. The tracepoint of the
+//! One of the observers here reads it that way, `exec-fork-chdir`, for calls that fail alone (by its source): of a program that
+//! starts, as here, it tells what the kernel has copied. The tracepoint of the
 //! call has the address alone before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in
 //! kernel/trace/trace.c); a tracer that has stopped the process brings the page in itself.
 //!
-//! See bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.
+//! See proc_pid_pagemap(5); bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.
 
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -18,7 +19,9 @@ use std::os::fd::AsFd as _;
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use crate::proc::is_present;
 use crate::scenario::{Args, Exec, Scenario, System};
+use crate::subject::say;
 use crate::sys::Mapping;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -39,5 +42,13 @@ fn by_a_fresh_page(args: &Args<'_>) -> nix::Result<()> {
     let written = (&memory).write_all(args.path().to_bytes_with_nul());
     written.map_err(|_| Errno::EIO)?;
     let page = Mapping::shared(memory.as_fd())?;
+    for (name, address) in [
+        ("page of the path", page.address()),
+        ("page in use", (&raw const page).addr()),
+    ] {
+        let there = is_present(address).map_err(|_| Errno::EIO)?;
+        let state = if there { "present" } else { "not present" };
+        say(name, state).map_err(|_| Errno::EPIPE)?;
+    }
     args.execve_at(|addresses| addresses.path = page.address())
 }
