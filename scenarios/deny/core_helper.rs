@@ -10,8 +10,8 @@
 //! (The program that dies is ours and lies outside of what is watched.)
 //!
 //! Finding: between 6.1 and 6.12 the words of that log have changed (`coredump_report_failure` in
-//! include/linux/coredump.h names the process first), and so has its level, from `KERN_INFO` to
-//! `KERN_WARNING`, with a limit of rate: who looks for `Core dump to |... pipe failed` finds nothing. All else that is
+//! include/linux/coredump.h names the process first), and so has its level, from `KERN_INFO` (6) to
+//! `KERN_WARNING` (4), with a limit of rate: who looks for `Core dump to |... pipe failed` finds nothing. All else that is
 //! seen here is the same.
 //!
 //! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case

@@ -8,7 +8,7 @@
 //! refuses nothing.
 //!
 //! A policy that refuses only the script's `execute` does not stop `bash script`, which has no such event for
-//! the script.
+//! the script, as the last case shows.
 
 use crate::scenario::{Exec, Scenario, System};
 
@@ -21,6 +21,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(system: &mut System) -> anyhow::Result<()> {
     let script = system.script("hello.sh", "#!/usr/bin/bash\n:\n")?;
-    system.refuse_each(&Exec::path(script)?)?;
+    system.refuse_each(&Exec::path(&script)?)?;
+    let bash = Exec::path("/usr/bin/bash")?.arg(&script.to_string_lossy())?;
+    system.case("bash with the script as its argument", &bash)?;
     Ok(())
 }

@@ -14,12 +14,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use nix::libc;
+use nix::sched::{CloneFlags, unshare};
 
-use crate::scenario::{Elf, Exec, Scenario, System, fork_start, reap};
+use crate::scenario::{Elf, Exec, Scenario, System, fork_start, needs, reap};
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "secure bits for interpreters, and what they do to an exec",
+    needs: &[needs::UNPRIVILEGED_USER_NAMESPACES],
     run,
     ..Scenario::DEFAULT
 };
@@ -47,15 +49,24 @@ fn run(system: &mut System) -> Result<()> {
         system.fact(what, execs(bits, path, failed)?)?;
     }
     for (what, bits) in [("both bits", both), ("both bits, one locked", locked)] {
-        for (who, user) in [("root", false), ("a user", true)] {
-            let exec = Exec::path("/tmp/reporter")?.reports(&["securebits"])?;
-            let exec = if user { exec.as_user() } else { exec };
-            let exec = exec.before(move || {
+        let set = |exec: Exec| {
+            exec.before(move || {
                 // Where it cannot be done the new program has none.
                 let _ = sys::prctl(libc::PR_SET_SECUREBITS, bits);
                 Ok(())
-            });
-            let what = format!("{what}, set by {who}");
+            })
+        };
+        let reporter = || Exec::path("/tmp/reporter")?.reports(&["securebits"]);
+        let namespace = || Ok(unshare(CloneFlags::CLONE_NEWUSER)?);
+        for (who, exec) in [
+            ("set by root", set(reporter()?)),
+            ("set by a user", set(reporter()?.as_user())),
+            (
+                "set by root, then a new user namespace",
+                set(reporter()?).before(namespace),
+            ),
+        ] {
+            let what = format!("{what}, {who}");
             let seen = system.look(&what, &exec)?;
             let found = seen.found("securebits")?;
             system.fact(&format!("{what}: of the new program"), found)?;

@@ -26,7 +26,8 @@ impl KernelLog {
         Ok(KernelLog(file))
     }
 
-    /// The lines since the last time that have this in them, without the process's number.
+    /// The lines since the last time that have this in them, each behind its level (include/linux/kern_levels.h), without
+    /// the process's number.
     ///
     /// # Errors
     ///
@@ -45,12 +46,15 @@ impl KernelLog {
     }
 }
 
-/// `6,339,5140900,-;TEXT`, where the text may begin with `coredump: PID(COMM): `.
+/// `6,339,5140900,-;TEXT`, where the first number has the level in its lowest three bits, and the text may begin with
+/// `coredump: PID(COMM): `.
 fn line(record: &str) -> Option<String> {
-    let (_, text) = record.lines().next()?.split_once(';')?;
+    let (before, text) = record.lines().next()?.split_once(';')?;
+    let level = before.split(',').next()?.parse::<u32>().ok()? & 7;
     let named = text.strip_prefix("coredump: ");
     let named = named.and_then(|rest| Some(rest.split_once("): ")?.1));
-    Some(named.map_or_else(|| text.to_owned(), |rest| format!("coredump: {rest}")))
+    let text = named.map_or_else(|| text.to_owned(), |rest| format!("coredump: {rest}"));
+    Some(format!("level {level}: {text}"))
 }
 
 #[cfg(test)]
@@ -58,14 +62,16 @@ mod tests {
     use super::line;
 
     #[test]
-    fn a_record_is_its_text() {
-        let record = "6,339,5140900,-;Core dump to |/a pipe failed\n SUBSYSTEM=x\n";
-        assert_eq!(line(record).unwrap(), "Core dump to |/a pipe failed");
+    fn a_record_is_its_level_and_its_text() {
+        // Of the facility 1, that of user space.
+        let record = "14,339,5140900,-;Core dump to |/a pipe failed\n SUBSYSTEM=x\n";
+        let said = "level 6: Core dump to |/a pipe failed";
+        assert_eq!(line(record).unwrap(), said);
     }
 
     #[test]
     fn the_number_of_a_process_is_left_out() {
         let record = "4,1,2,-;coredump: 77(a b): |/a pipe failed";
-        assert_eq!(line(record).unwrap(), "coredump: |/a pipe failed");
+        assert_eq!(line(record).unwrap(), "level 4: coredump: |/a pipe failed");
     }
 }
