@@ -7,10 +7,10 @@
 //! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on); a path at NULL
 //! is EFAULT with that flag too (newer kernels have statx(2) take it for an empty one, `vfs_empty_path` in include/linux/fs.h of 6.12:
 //! execveat does not ask that); a program for another machine is ENOEXEC where no entry of binfmt_misc takes it. `noexec` is EACCES
-//! (`path_noexec`). A read-only file system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still has a name (`d_namespace_path`),
-//! and by the answer it refuses a confined caller alone: those starts succeed. So does that of a caller who is traced: `check_unsafe_exec`
-//! asks for it, to keep rights back; only security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of
-//! AppArmor).
+//! (`path_noexec`). A read-only file system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still
+//! has a name (`d_namespace_path`), and by the answer it refuses a confined caller alone: those starts succeed. So does that of a caller
+//! who is traced: `check_unsafe_exec` asks for it, to keep rights back; only security modules refuse, for a change of profile or domain
+//! (`may_change_ptraced_domain` of AppArmor).
 //!
 //! See execveat(2).
 

@@ -2,7 +2,8 @@
 //! too many processes. (On 5.10 and 6.1 pointers and sizes of the arguments are as well: `contract/order_path`.)
 //!
 //! The name is read in the system call's entry (`getname`), then the limit of processes is looked
-//! at (`do_execveat_common` in fs/exec.c). Nothing is opened.
+//! at (`do_execveat_common` in fs/exec.c). Nothing is opened. (Bad arguments that stand alone are told when the file is open, from 6.8 on:
+//! `contract/order_arguments`.)
 //!
 //! Finding: up to 6.19 a name that could not be read ended the call at once. Since
 //! [c:alloc-bprm-callers] only the open looks whether there is a name (`do_file_open`, below `do_open_execat`), after the limit of

@@ -322,6 +322,13 @@ mod tests {
     }
 
     #[test]
+    fn an_obstacle_meets_those_behind_it() {
+        assert!(Missing.pairs().contains(&(Missing, LongArgument)));
+        assert!(Missing.pairs().iter().all(|(first, _)| *first == Missing));
+        assert!(!Missing.pairs().contains(&(Missing, Processes)));
+    }
+
+    #[test]
     fn a_missing_file_cannot_be_open_for_writing() {
         assert!(!Missing.goes_with(Writer));
         assert!(Missing.goes_with(LongArgument));

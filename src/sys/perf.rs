@@ -161,3 +161,16 @@ fn open(attributes: &Attributes, task: i32, cpu: i32) -> nix::Result<File> {
     };
     Ok(File::from(fd))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_by_address_is_as_long_as_the_field_of_the_address_asks() {
+        let probe = kprobe(6, 0, 9);
+        // `PERF_ATTR_SIZE_VER1`.
+        assert_eq!(probe.size, 72);
+        assert_eq!(probe.rest[5..], [0, 9]);
+    }
+}
