@@ -264,7 +264,7 @@ pub fn story(data: &[u8]) {
 
 /// A part of IMA's list of measurements: an entry is an event, and each stands for as many bytes as its lengths say.
 pub fn ima(data: &[u8]) {
-    let content = |path: &str| path.ends_with('s').then(|| "sha256:1f".to_owned());
+    let content = |path: &[u8]| path.ends_with(b"s").then(|| "sha256:1f".to_owned());
     if let Ok(events) = event::measured(&two(), data, &content) {
         // The register, the digest, four lengths and the name of the template.
         assert!(events.len() * (4 + 20 + 4 * 4 + "ima-ng".len()) <= data.len());
