@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::output::can_redraw;
 use crate::suite::{ReadyKernel, RunEvent};
 use crate::trail::{LabKind, Outcome};
+use crate::view::Record;
 
 /// How long nothing is said of a kernel whose scenarios go on, where nobody sees a bar.
 const QUIET: Duration = Duration::from_secs(30);
@@ -16,6 +17,8 @@ const QUIET: Duration = Duration::from_secs(30);
 /// How far a kernel is.
 #[derive(Clone)]
 struct Done {
+    /// Why the last broken one is so.
+    reason: Option<String>,
     records: usize,
     /// When something was said of it last.
     told: Instant,
@@ -40,6 +43,7 @@ impl<'a> Progress<'a> {
             bars,
             done: vec![
                 Done {
+                    reason: None,
                     records: 0,
                     told: Instant::now(),
                 };
@@ -124,7 +128,14 @@ fn line(targets: &[ReadyKernel], done: &mut [Done], scenarios: usize, event: &Ru
             let outcome = record.outcome();
             if outcome.badness() > Outcome::Unsupported.badness() {
                 let label = targets[*kernel].label();
-                tell!("{label}: {} {outcome}", record.scenario);
+                let reason = reason(record).filter(|_| outcome == Outcome::Broken);
+                match reason.filter(|reason| done.reason.as_ref() != Some(reason)) {
+                    Some(reason) => {
+                        tell!("{label}: {} {outcome}: {reason}", record.scenario);
+                        done.reason = Some(reason);
+                    }
+                    None => tell!("{label}: {} {outcome}", record.scenario),
+                }
             }
         }
         RunEvent::Note { text, .. } => tell!("note: {text}"),
@@ -138,4 +149,12 @@ fn line(targets: &[ReadyKernel], done: &mut [Done], scenarios: usize, event: &Ru
         }
         RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
     }
+}
+
+/// The first line of why a record is as bad as it is.
+fn reason(record: &Record) -> Option<String> {
+    let worst = record.outcome();
+    let seen = record.seen.iter().find(|seen| seen.outcome == worst)?;
+    let first = seen.reason.as_deref()?.lines().next()?;
+    Some(first.trim_end_matches(':').to_owned())
 }

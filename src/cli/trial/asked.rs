@@ -1,9 +1,9 @@
 //! From the arguments of `exetrail try` to a case.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use super::Args;
 use super::make::Wanted;
@@ -36,6 +36,12 @@ pub(super) fn asked(args: &Args) -> Result<(Case, Wanted)> {
     case.exec.arguments = arguments.to_vec();
     case.deadline = args.deadline;
     case.exec.directory.clone_from(&args.cwd);
+    if let Some(directory) = args.cwd.as_deref() {
+        ensure!(
+            directory.starts_with('/'),
+            "--cwd: {directory:?} is no absolute path"
+        );
+    }
     let mut wanted = Wanted::new();
     match (&args.root, &args.fd) {
         (None, None) => {
@@ -82,8 +88,12 @@ pub(super) fn option(key: &str) -> &str {
 fn find(program: &str) -> Result<PathBuf> {
     if program.contains('/') {
         let path = std::path::absolute(program)?;
-        ensure!(path.exists(), "there is no {program}");
-        ensure!(!path.is_dir(), "{program} is a directory");
+        let found = path.metadata().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!("there is no {program}"),
+            _ => anyhow!("{program}: {error}"),
+        })?;
+        ensure!(!found.is_dir(), "{program} is a directory");
+        ensure!(found.is_file(), "{program} is no regular file");
         return Ok(path);
     }
     ensure!(

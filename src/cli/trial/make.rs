@@ -114,11 +114,15 @@ fn beside(args: &Args, case: &Case) -> Result<Wanted> {
         _ => {}
     }
     let rules = case.formats.iter();
-    let interpreters = rules.filter_map(|format| format.rule.split(':').nth(4));
-    let interpreters = interpreters
-        .map(PathBuf::from)
-        .filter(|path| path.is_file());
-    wanted.extend(interpreters.map(|path| (path, "interpreter of --binfmt")));
+    for interpreter in rules.filter_map(|format| format.rule.split(':').nth(4)) {
+        let path = PathBuf::from(interpreter);
+        let is_added = |added: &Added| path.starts_with(&added.guest);
+        if path.is_file() {
+            wanted.push((path, "interpreter of --binfmt"));
+        } else if !args.add.iter().any(is_added) {
+            tell!("warning: --binfmt needs {interpreter}, which is not here");
+        }
+    }
     Ok(wanted)
 }
 

@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     cwd: Option<String>,
     /// Who makes the call, by number [default: root]
-    #[arg(long = "as", value_name = "UID[:GID]")]
+    #[arg(long = "as", value_name = "UID[:GID]", allow_negative_numbers = true)]
     who: Option<String>,
     /// The call [default: execve, and execveat with --fd]
     #[arg(long, value_enum)]
@@ -113,7 +113,7 @@ pub struct Args {
     #[arg(short, long)]
     verbose: bool,
     /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    #[arg(trailing_var_arg = true, required = true, value_name = "PROGRAM")]
     command: Vec<String>,
 }
 
@@ -168,6 +168,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         false => args.kernels.clone(),
     };
     let (targets, missing) = run::find(&project, &kernels, args.modules.as_deref())?;
+    run::one_of_a_series(&targets)?;
     let required = run::required()?;
     for id in &missing {
         let word = if required { "error" } else { "warning" };

@@ -28,6 +28,16 @@ pub struct Shown<'a> {
 const LACKS: &str = "note: with exit 127 a shell says that it has not found a command, and ld.so a library: what the \
                      guest does not have goes along with --add";
 
+const SAYS: &str = "note: it ended so and wrote that something is not there: what a program needs beside ELF libraries \
+                    (an interpreter's modules, data, other programs) goes along with --add";
+
+/// Words by which programs say that a file is not there (strerror(3) of ENOENT; Python, Perl).
+const NOT_THERE: [&str; 3] = [
+    "No such file or directory",
+    "No module named",
+    "Can't locate",
+];
+
 /// How many lines of an output are shown where no more are asked for.
 pub const LINES: usize = 10;
 
@@ -35,6 +45,15 @@ pub const LINES: usize = 10;
 fn lacks(trail: &Trail) -> bool {
     let mut ends = trail.ended.iter();
     ends.any(|ended| ended.how == How::Exit(127))
+}
+
+/// Whether something failed and wrote that a file is not there.
+fn says(record: &Record) -> bool {
+    let failed = |how: &How| !matches!(how, How::Exit(0));
+    let mut ends = record.trail().into_iter().flat_map(|trail| &trail.ended);
+    let mut lines = record.output.iter().flat_map(|wrote| &wrote.lines);
+    ends.any(|ended| failed(&ended.how))
+        && lines.any(|line| NOT_THERE.iter().any(|words| line.contains(words)))
 }
 
 /// The exit status: 0 alike everywhere and as predicted, 1 not so, 2 something was not seen.
@@ -110,6 +129,8 @@ impl Shown<'_> {
         wrote::show(records, self.output, &paint, out)?;
         if records.iter().filter_map(Record::trail).any(lacks) {
             writeln!(out, "{LACKS}")?;
+        } else if records.iter().any(says) {
+            writeln!(out, "{SAYS}")?;
         }
         if self.explain {
             self.story(records, out)?;
@@ -266,6 +287,10 @@ fn predicted(found: &Agreement) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::trail::Ended;
+    use crate::view::Body;
+    use crate::view::tests::record;
+    use crate::view::trail::Steps;
+    use crate::wire::Wrote;
 
     #[test]
     fn what_the_model_predicted_is_counted_and_what_there_is_none_of_is_not() {
@@ -286,6 +311,28 @@ mod tests {
                 "  open /a"
             ]
         );
+    }
+
+    #[test]
+    fn who_fails_for_want_of_a_file_says_so() {
+        let of = |how, line: &str| {
+            let mut record = record("try", "6.1", Outcome::Seen);
+            let process = "p1".to_owned();
+            let trail = Trail {
+                ended: vec![Ended { process, how }],
+                ..Trail::default()
+            };
+            record.seen[0].body = Some(Body::new::<Steps>(trail));
+            record.output = vec![Wrote {
+                heading: None,
+                lines: vec![line.to_owned()],
+                cut: false,
+            }];
+            says(&record)
+        };
+        let line = "ModuleNotFoundError: No module named 'encodings'";
+        assert!(of(How::Exit(1), line));
+        assert!(!of(How::Exit(0), line) && !of(How::Exit(1), "usage: x"));
     }
 
     #[test]
