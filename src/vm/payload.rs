@@ -321,7 +321,7 @@ mod tests {
             vmlinux(b"MZ")
                 .unwrap_err()
                 .to_string()
-                .contains("not a bzImage")
+                .contains("neither a bzImage")
         );
     }
 
