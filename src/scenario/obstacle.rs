@@ -252,6 +252,9 @@ fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
             at.environment = if envp { nowhere } else { at.environment };
         })
     })?;
+    if !(filename || argv || envp) {
+        exec = exec.itself();
+    }
     let long = "x".repeat(1 << 17);
     if is(LongArgument) {
         exec = exec.arg(&long)?;
