@@ -263,7 +263,36 @@ fn a_suite_misses_records_of_its_own_kernels_alone() {
     keep(&dir.path().join("records"), &kept).unwrap();
     let output = call(dir.path(), &["check", "--suite", ".", "records"]);
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(errors, "warning: there is no record of kernel 7.3\n");
+    assert_eq!(errors, "");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("note: there is no record of kernel 7.3\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn snapshots_of_a_suite_that_names_no_kernels_are_told_to_be_inherited() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("exetrail.toml"), "").unwrap();
+    fs::create_dir_all(dir.path().join("cases/own")).unwrap();
+    let case = "summary = \"a\"\n[exec]\npath = \"/a\"\n";
+    fs::write(dir.path().join("cases/own/a.toml"), case).unwrap();
+    let snapshots = dir.path().join("snapshots/own/a/trail");
+    fs::create_dir_all(&snapshots).unwrap();
+    let text = "---\nsource: x\n---\nstart p1 by launcher: execve /a\nend p1: exit 0\n";
+    fs::write(snapshots.join("5.10.snap"), text).unwrap();
+    for args in [
+        &["history", "--suite", ".", "own/a"][..],
+        &["diff", "--suite", ".", "5.10", "6.12", "own/a"],
+    ] {
+        let output = call(dir.path(), args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            errors.contains("also where the suite was never run"),
+            "{errors}"
+        );
+    }
 }
 
 #[test]

@@ -174,6 +174,17 @@ pub fn speaks_of(id: &KernelId) -> bool {
     own::chosen().is_none_or(|own| is_meant(&own.settings.kernels, id))
 }
 
+/// What is to be said beside snapshots of a user's suite that names no kernels: nobody knows on which of them it was run.
+#[must_use]
+pub fn unnamed() -> Option<String> {
+    let own = own::chosen().filter(|own| own.settings.kernels.is_empty())?;
+    Some(format!(
+        "{} names no kernels, so a snapshot is taken to hold on each newer one up to the next snapshot, also where \
+         the suite was never run",
+        own.directory.join(own::FILE).display()
+    ))
+}
+
 fn is_meant(named: &[String], id: &KernelId) -> bool {
     let means = |word: &String| match word.parse::<KernelId>() {
         Ok(named) => named == *id,

@@ -40,14 +40,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let records = read(&project, &args.directories)?;
     let missing = missing(&project, &records);
     let required = run::required()?;
-    for what in &missing {
-        let word = if required { "error" } else { "warning" };
-        tell!("{word}: there is no record of {what}");
+    let missing: Vec<_> = missing
+        .iter()
+        .map(|what| format!("there is no record of {what}"))
+        .collect();
+    if required {
+        missing.iter().for_each(|what| tell!("error: {what}"));
     }
     let mut format = args.format.make(colour(), args.show, &[]);
     let mut out = std::io::stdout().lock();
     let said = Said {
-        notes: notes(&records),
+        // Also for who reads the output alone, such as a job's summary.
+        notes: missing.iter().cloned().chain(notes(&records)).collect(),
         interrupted: None,
     };
     let shown = records

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{live, output, views};
 use crate::diff::{Form, Side};
 use crate::own;
-use crate::project::{Project, speaks_of};
+use crate::project::{Project, speaks_of, unnamed};
 use crate::scenario::{Registered, select};
 use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::KernelId;
@@ -63,6 +63,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let booted = [&old, &new]
         .iter()
         .any(|source| matches!(source, Source::Boot(_)));
+    let is_kept = |source: &Source| matches!(source, Source::Snapshots(_));
+    if let Some(note) = unnamed().filter(|_| is_kept(&old) || is_kept(&new)) {
+        tell!("note: {note}");
+    }
     let sides = [(&args.old, &old), (&args.new, &new)];
     let [old, new] = seen(&project, view, sides, &scenarios)?;
     let mut out = std::io::stdout().lock();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{output, views};
 use crate::baseline::{Baselines, Lineage};
 use crate::diff::{Comparison, Form, Side};
-use crate::project::{Project, speaks_of};
+use crate::project::{Project, speaks_of, unnamed};
 use crate::scenario::select;
 use crate::trail::KernelId;
 use crate::view::{AnyView, ViewName};
@@ -53,6 +53,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     views::check(&[args.view], &[args.view], &scenarios)?;
     let view = args.view.view().context("there is no such view")?;
     scenarios.retain(|scenario| view.applies(scenario));
+    if let Some(note) = unnamed() {
+        tell!("note: {note}");
+    }
     let lineage = project.table.lineage();
     let mut out = std::io::stdout().lock();
     for scenario in scenarios {

@@ -267,7 +267,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let all = targets.len() * scenarios.len() * usize::from(args.repeat);
     let said = Said {
         notes: notes.collect(),
-        interrupted: (!complete).then(|| format!("{seen} of {all} results are there")),
+        interrupted: (!complete)
+            .then(|| format!("{seen} of {all} runs of a scenario on a kernel are there")),
     };
     let shown: Vec<_> = records
         .iter()

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::trail::{Step, Trail};
+use crate::trail::{How, Started, Step, Trail};
 use crate::view::Paint;
 
 /// One process after the other, with a rule where exe, comm or parent change.
@@ -41,6 +41,12 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
             line(step, trail, paint, out)?;
             previous = Some(step);
         }
+        if let (Some(started), Some(last)) = (started, previous)
+            && is_silent(trail, started, last)
+        {
+            let what = "── exe changes after the last of these, and nothing is opened under the new one ──";
+            writeln!(out, "      {}", paint.quiet.apply_to(what))?;
+        }
         for told in trail.told.iter().filter(|told| told.process == process) {
             writeln!(out, "    {}", paint.quiet.apply_to(told))?;
         }
@@ -59,6 +65,19 @@ pub fn phases(trail: &Trail, paint: &Paint, out: &mut dyn Write) -> io::Result<(
         }
     }
     Ok(())
+}
+
+/// Whether a process made an exec that succeeded, and opened nothing after it.
+fn is_silent(trail: &Trail, started: &Started, last: &Step) -> bool {
+    let is_exec = |call: &str| ["execve", "fexecve", "execveat"].contains(&call);
+    let path = started.path.as_deref().unwrap_or_default();
+    let ended = |how: &How| matches!(how, How::Exit(_));
+    let mut ends = trail.ended.iter();
+    started.call.as_deref().is_some_and(is_exec)
+        // That one executes nothing.
+        && !path.contains("AT_EXECVE_CHECK")
+        && last.exe_of_old(trail)
+        && ends.any(|end| end.process == started.process && ended(&end.how))
 }
 
 /// The rule above a step of which something is not as it was at the one before, or its parent not who is known to be it.
@@ -136,6 +155,26 @@ mod tests {
             "start p1 by launcher",
         ];
         assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn an_exec_after_which_nothing_is_opened_is_told() {
+        let told = |how: &str| {
+            let step = "perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+            let lines = shown(&format!(
+                "start p1 by launcher: execve /a\n{step}end p1: {how}\n"
+            ));
+            lines.iter().any(|line| line.contains("under the new one"))
+        };
+        assert!(told("exit 9"));
+        assert!(!told("errno ENOENT"));
+        let check = "start p1 by launcher: execveat AT_EXECVE_CHECK /a\n\
+                     perm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\nend p1: exit 0\n";
+        assert!(
+            !shown(check)
+                .iter()
+                .any(|line| line.contains("under the new one"))
+        );
     }
 
     #[test]
