@@ -78,6 +78,7 @@ fn main() -> ExitCode {
     }
     add("silent", Box::new(says_nothing));
     add("holds", Box::new(holds_the_monitor));
+    add("keeps", Box::new(keeps_our_own_program));
     add("refused", Box::new(is_refused_before_a_boot));
     add("footprint", Box::new(leaves_a_footprint));
     add("views", Box::new(is_shown_where_it_is_named));
@@ -176,6 +177,19 @@ fn holds_the_monitor(kernel: &str) -> Result<(), Failed> {
     check(trail["outcome"] == "broken" && ran.status == Some(2), &ran)
 }
 
+/// PID 1 waits for its own programs, so that nobody but the watchdog of the agent could end this.
+fn keeps_our_own_program(kernel: &str) -> Result<(), Failed> {
+    let place = tempfile::tempdir().expect("a directory");
+    let program = compiled(place.path(), "harness/keeps.c", "keeps")?;
+    let agent = ["--agent", "keeps", "--add", &program, "--format", "json"];
+    let ran = run(kernel, &[SCENARIO], &agent);
+    let agent = ran.view("agent");
+    let reason = agent["reason"].as_str().unwrap_or_default();
+    let said = "the agent did not let a program of exetrail's own go on for 10 s, and was ended";
+    check(agent["outcome"] == "broken" && reason.contains(said), &ran)?;
+    check(ran.view("trail")["outcome"] == "same", &ran)
+}
+
 fn in_shell(kernel: &str) -> Result<(), Failed> {
     let agent = ["--agent", "exec.sh", "--add", "docs/agents/exec.sh"];
     let scenarios = [SCENARIO, "start/fail_missing", "start/shebang"];
@@ -253,18 +267,22 @@ fn is_shown_where_it_is_named(kernel: &str) -> Result<(), Failed> {
     check(ran.stdout.contains("1 same, 1 seen"), &ran)
 }
 
-fn in_c(kernel: &str) -> Result<(), Failed> {
-    let place = tempfile::tempdir().expect("a directory");
-    let program = place.path().join("exec-agent");
+/// A static program of this source, by its path.
+fn compiled(place: &Path, source: &str, name: &str) -> Result<String, Failed> {
+    let program = place.join(name);
     let mut compiler = Command::new("cc");
     compiler.args(["-O2", "-static", "-Wall", "-Werror", "-o"]);
-    let compiled = compiler
-        .arg(&program)
-        .arg("docs/agents/exec.c")
-        .current_dir(ROOT);
-    let status = compiled.status().map_err(|error| format!("cc: {error}"))?;
-    assert!(status.success(), "the example does not compile");
-    let added = program.display().to_string();
+    compiler.arg(&program).arg(source).current_dir(ROOT);
+    let status = compiler.status().map_err(|error| format!("cc: {error}"))?;
+    match status.success() {
+        true => Ok(program.display().to_string()),
+        false => Err(format!("{source} does not compile").into()),
+    }
+}
+
+fn in_c(kernel: &str) -> Result<(), Failed> {
+    let place = tempfile::tempdir().expect("a directory");
+    let added = compiled(place.path(), "docs/agents/exec.c", "exec-agent")?;
     let ran = run(
         kernel,
         &[SCENARIO],

@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,44 @@ impl Keeper {
         self.pid.as_raw()
     }
 
+    /// Whether nobody has ended it.
+    pub fn is_there(&self) -> bool {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        waitid(Id::Pid(self.pid), look) == Ok(WaitStatus::StillAlive)
+    }
+
+    /// Executes programs of ours, and ends the agent when that takes longer than `limit`: PID 1 waits for each of
+    /// them to come about, and an agent that answers permission events can refuse to let it.
+    ///
+    /// # Errors
+    ///
+    /// The agent was ended, or what `execute` says.
+    pub fn while_let_go<T>(
+        &self,
+        limit: Duration,
+        execute: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        match sys::fork().context("failed to fork the watchdog of the agent")? {
+            ForkResult::Child => {
+                std::thread::sleep(limit);
+                end(self.pid);
+                sys::exit_now(0);
+            }
+            ForkResult::Parent { child } => {
+                let result = execute();
+                // Neither can fail: it is our child, and nobody else reaps it.
+                let _ = kill(child, Signal::SIGKILL);
+                match waitpid(child, None) {
+                    Ok(WaitStatus::Exited(..)) => bail!(
+                        "the agent did not let a program of exetrail's own go on for {} s, and was ended",
+                        limit.as_secs()
+                    ),
+                    _ => result,
+                }
+            }
+        }
+    }
+
     /// What the agent has said since the last time, and says until then.
     ///
     /// # Errors
@@ -97,15 +135,20 @@ fn ask(link: &mut Link, until: &Until, limit: Duration) -> Result<Words> {
     }
 }
 
+/// Kills a keeper and the agent below it.
+fn end(keeper: Pid) {
+    // Whatever it started would go on beside the scenarios, and be taken for a part of one.
+    for child in children(keeper) {
+        // One that leads no group any more has none to be killed.
+        let _ = killpg(child, Signal::SIGKILL);
+    }
+    // It is PID 1's child, and not reaped yet.
+    let _ = kill(keeper, Signal::SIGKILL);
+}
+
 impl Drop for Keeper {
     fn drop(&mut self) {
-        // Whatever it started would go on beside the scenarios, and be taken for a part of one.
-        for child in children(self.pid) {
-            // One that leads no group any more has none to be killed.
-            let _ = killpg(child, Signal::SIGKILL);
-        }
-        // It is our child and not reaped yet; both may only fail when it is gone already.
-        let _ = kill(self.pid, Signal::SIGKILL);
+        end(self.pid);
         let _ = waitpid(self.pid, None);
     }
 }

@@ -44,6 +44,8 @@ pub const KIND: Kind = Kind {
 const LATE: Duration = Duration::from_secs(2);
 /// How long the keeper itself may take to answer.
 const KEEPER: Duration = Duration::from_secs(3);
+/// How long our own programs may take beside it, all of one look together: some thirty, of 10 ms under emulation.
+const OWN: Duration = Duration::from_secs(10);
 /// How long it has to be silent at the end of that time: who goes on to talk has more to tell.
 const SILENT: Duration = Duration::from_millis(500);
 /// How many execs are measured in a round, of which the quickest counts, and how many rounds there are.
@@ -102,7 +104,12 @@ impl Observer for AgentObserver {
         let Some(running) = &mut self.running else {
             return Ok(None);
         };
-        running.report(watch).map(Some).map_err(broken)
+        let report = running.report(watch).map(Some);
+        if report.is_err() && !running.keeper.is_there() {
+            // The next scenario begins it anew, and says what becomes of that.
+            self.running = None;
+        }
+        report.map_err(broken)
     }
 
     fn abandon(&mut self) {
@@ -164,7 +171,8 @@ impl Running {
         // What it has said since then is nobody's, and has to be of the protocol all the same.
         events(&heard.lines[1..])?;
         alive(&heard)?;
-        let pairs = alone.into_iter().zip(rounds()?);
+        let beside = keeper.while_let_go(OWN, rounds)?;
+        let pairs = alone.into_iter().zip(beside);
         let rounds = pairs.map(|(alone, beside)| Round {
             alone_us: micros(alone),
             beside_us: micros(beside),
@@ -186,7 +194,7 @@ impl Running {
     }
 
     fn report(&mut self, watch: &Watch) -> Result<Statement> {
-        let fences = fences()?;
+        let fences = self.keeper.while_let_go(OWN, fences)?;
         let heard = self.keeper.hear(Until::Pids(fences), LATE)?;
         let came = heard.came;
         let (raw, lost) = events(&heard.lines)?;

@@ -1,0 +1,19 @@
+/* An agent that is asked about the programs of exetrail's own, and never answers (harness/agents.rs). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
+
+int main(void)
+{
+	int group = fanotify_init(FAN_CLASS_CONTENT, O_RDONLY);
+
+	if (group < 0 || fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, "/exetrail/subject")) {
+		perror("fanotify");
+		return 1;
+	}
+	puts("{\"ready\":1}");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
