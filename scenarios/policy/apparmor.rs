@@ -10,21 +10,16 @@
 //!
 //! See docs/deciders.md; apparmor(7).
 
-use crate::need::{Host, Need};
+use crate::need::Need;
 use crate::observer::apparmor::{APPARMOR, REFUSES, take_on};
 use crate::observer::fanotify::{Class, Group, Ids};
 use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, prepared};
 use crate::sys::Invocation;
-use crate::trail::LabKind;
 
 pub const SCENARIO: Scenario = Scenario {
     summary: "what a listener hears of an exec that AppArmor refuses",
     needs: &[
-        Need {
-            what: "a virtual machine: profiles are the whole machine's",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: profiles are the whole machine's"),
         APPARMOR,
     ],
     run,

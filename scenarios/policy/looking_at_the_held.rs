@@ -6,7 +6,8 @@
 //! interpreter the mutex is held on all kernels, and so it is at the kernel's first read of the program, about which a listener of
 //! `FAN_ACCESS_PERM` is asked (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
 //!
-//! Whoever waits goes on when the listener has answered. One that is held at an open of its own holds no such mutex: attaching to it does
+//! A sleep inside of ptrace(2) is what counts as waiting; that it is for this mutex is read in source (`/proc/PID/stack` leaves out the
+//! functions of locks). Whoever waits goes on when the listener has answered. One that is held at an open of its own holds no such mutex: attaching to it does
 //! not wait.
 //!
 //! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall

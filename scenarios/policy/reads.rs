@@ -12,8 +12,8 @@
 //!
 //! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers
 //! of a program are refused the exec is ENOEXEC, so that glibc's execvp(3) takes the program for a script and has /bin/sh run it as one
-//! (bash and dash, when they start it, look at its first bytes themselves and refuse: 126); where those of its ELF interpreter
-//! are, it is ELIBBAD. A policy on reads whose refusal is to be told as one does best to refuse at the first read of
+//! (here env(1) makes that call, and bash is `/bin/sh`: it looks at the first bytes and refuses, 126). busybox's shell does not look: it
+//! runs the ELF file as a script, line by line (here as far as an `exit`, after a command that it has not found, 127). Where the program headers of its ELF interpreter are refused, the errno is ELIBBAD. A policy on reads whose refusal is to be told as one does best to refuse at the first read of
 //! a file.
 //!
 //! Finding: from 6.17 on such a listener, of whatever class, has a file run that somebody writes to: a file of which reads are asked
@@ -22,13 +22,14 @@
 //!
 //! See fanotify_mark(2), `FAN_ACCESS_PERM`; execve(2), ENOEXEC and ELIBBAD; exec(3).
 
+use std::ffi::CString;
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::observer::fanotify::{Class, Group, Ids};
-use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear};
+use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, hear_program};
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -46,7 +47,10 @@ fn run(system: &mut System) -> Result<()> {
     let place = system.directory("watched")?;
     system.mount("tmpfs", "none", &place, "mode=755")?;
     let linked = Elf::new().interpreter("/tmp/watched/loader").build();
-    system.file("watched/static", &Elf::new().build(), 0o755)?;
+    let mut program = Elf::new().build();
+    // Bytes of the header that nobody looks at: whoever runs it as a script gets no further.
+    program[9..16].copy_from_slice(b"\nexit #");
+    system.file("watched/static", &program, 0o755)?;
     system.file("watched/loader", &Elf::new().build(), 0o755)?;
     system.file("watched/linked", &linked, 0o755)?;
     system.file("watched/script", b"#!/tmp/watched/static\n", 0o755)?;
@@ -61,6 +65,26 @@ fn run(system: &mut System) -> Result<()> {
             }
         }
     }
+    system.will_make("/usr/bin/sh")?;
+    std::os::unix::fs::symlink("bash", "/usr/bin/sh")?;
+    // ENOEXEC is what each of these is told.
+    let callers: [(&str, &[&str]); 3] = [
+        ("execvp", &["/usr/bin/env", "/tmp/watched/static"]),
+        ("bash", &["/usr/bin/bash", "-c", "/tmp/watched/static"]),
+        (
+            "busybox sh",
+            &["/usr/bin/busybox", "sh", "-c", "/tmp/watched/static"],
+        ),
+    ];
+    for (caller, arguments) in callers {
+        for (what, refuses) in [
+            ("nothing", Refuses::Nothing),
+            ("event 4", Refuses::After(3)),
+        ] {
+            let heard = start_by(&place, arguments, refuses)?;
+            system.fact(&format!("static by {caller}, {what} refused"), heard)?;
+        }
+    }
     let _writer = File::options().append(true).open(place.join("static"))?;
     let heard = start(&place, "static", OPEN, Refuses::Nothing)?;
     system.fact("a writer and a listener of opens", heard)?;
@@ -71,16 +95,30 @@ fn run(system: &mut System) -> Result<()> {
 
 /// What the listener is asked when a program of this name is started, and how that ends.
 fn start(place: &Path, name: &str, more: u64, refuses: Refuses) -> Result<String> {
+    let path = CString::new(format!("/tmp/watched/{name}"))?;
+    hear(&mut [listener(place, more, refuses)?], || {
+        Invocation::new(&[c"true".to_owned()], &[]).execve(&path)
+    })
+}
+
+/// A listener of opens there, and of what else is asked for.
+fn listener(place: &Path, more: u64, refuses: Refuses) -> Result<Listener> {
     let group = Group::new(Ids::Process, Class::Content)?;
     group.watch_filesystem(place)?;
     group.watch_filesystem_for(place, more)?;
-    let listener = Listener {
+    Ok(Listener {
         name: "",
         group,
         refuses,
-    };
-    let path = std::ffi::CString::new(format!("/tmp/watched/{name}"))?;
-    hear(&mut [listener], || {
-        Invocation::new(&[c"true".to_owned()], &[]).execve(&path)
+    })
+}
+
+/// As [`start`], by another program, which executes it in its own place.
+fn start_by(place: &Path, arguments: &[&str], refuses: Refuses) -> Result<String> {
+    let arguments = arguments.iter().map(|&word| CString::new(word));
+    let arguments: Vec<_> = arguments.collect::<Result<_, _>>()?;
+    let program = arguments.first().context("a program has a name")?;
+    hear_program(&mut [listener(place, ACCESS, refuses)?], || {
+        Invocation::new(&arguments, &[]).execve(program)
     })
 }

@@ -105,6 +105,32 @@ pub fn reap(child: Pid) -> Result<String> {
 ///
 /// The child cannot be forked, or a group fails.
 pub fn hear(listeners: &mut [Listener], start: impl FnOnce() -> nix::Result<()>) -> Result<String> {
+    let (events, child) = heard(listeners, start)?;
+    Ok(format!("{events}; {}", reap(child)?))
+}
+
+/// As [`hear`], of a program that may end with any exit status: one of 99 or more is no errno here.
+///
+/// # Errors
+///
+/// As for [`hear`].
+pub fn hear_program(
+    listeners: &mut [Listener],
+    start: impl FnOnce() -> nix::Result<()>,
+) -> Result<String> {
+    let (events, child) = heard(listeners, start)?;
+    let end = match waitpid(child, None).context("failed to wait")? {
+        WaitStatus::Exited(_, status) => format!("exit {status}"),
+        other => format!("{other:?}"),
+    };
+    Ok(format!("{events}; {end}"))
+}
+
+/// What the listeners were asked, and the child, which has ended and is not reaped.
+fn heard(
+    listeners: &mut [Listener],
+    start: impl FnOnce() -> nix::Result<()>,
+) -> Result<(String, Pid)> {
     let child = fork_start(start)?;
     let end = sys::pidfd_open(child.as_raw()).context("failed to open a pidfd")?;
     let mut heard = Vec::new();
@@ -128,7 +154,7 @@ pub fn hear(listeners: &mut [Listener], start: impl FnOnce() -> nix::Result<()>)
         true => "no event".to_owned(),
         false => heard.join(", "),
     };
-    Ok(format!("{events}; {}", reap(child)?))
+    Ok((events, child))
 }
 
 /// As [`hear`], by one listener that watches this file alone and allows everything.

@@ -47,7 +47,9 @@ pub use exec::{Exec, USER};
 pub use execs::{Execs, keep_counting};
 pub use held::{held, held_by};
 pub use kmsg::KernelLog;
-pub use listener::{Listener, Refuses, answer, fork_start, hear, hear_of, prepared, reap};
+pub use listener::{
+    Listener, Refuses, answer, fork_start, hear, hear_of, hear_program, prepared, reap,
+};
 pub use look::{FileView, Inspected, running_kernel};
 pub use obstacle::{Obstacle, come_first, company};
 pub use pair::Pair;
