@@ -15,16 +15,32 @@ use std::process::Command;
 fn main() {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets it"));
-    let scenarios = root.join("scenarios");
-    println!("cargo::rerun-if-changed=scenarios");
-    println!("cargo::rerun-if-changed=snapshots");
+    list_scenarios(&root.join("scenarios"), &out.join("scenarios.rs"));
+    pack_snapshots(&root.join("snapshots"), &out.join("snapshots.bin"));
+    let build = build(&root);
+    println!("cargo::rustc-env=EXETRAIL_BUILD={build:016x}");
+    if let Some(commit) = commit(&root) {
+        println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
+    }
+    subject(&root, &out.join("exetrail-subject"));
+    preload(&root, &out.join("exetrail-preload.so"));
+    ebpf(&root.join("src/observer/ebpf"), &out);
+    // The launcher is not relocated: it is executed at every boot, under emulation. The command is
+    // position independent, as .cargo/config.toml has it by default.
+    for flag in ["-no-pie", "-static"] {
+        println!("cargo::rustc-link-arg-bin=exetrail-launcher={flag}");
+    }
+}
 
+/// Writes a module for each file of a scenario, and the table of them.
+fn list_scenarios(scenarios: &Path, out: &Path) {
+    println!("cargo::rerun-if-changed=scenarios");
     let mut modules = String::new();
     let mut table = String::from("/// Every scenario, by family and name.\n");
     table.push_str("pub static SCENARIOS: &[Registered] = &[\n");
-    for path in files_below(&scenarios, "rs") {
+    for path in files_below(scenarios, "rs") {
         let relative = path
-            .strip_prefix(&scenarios)
+            .strip_prefix(scenarios)
             .expect("below it")
             .with_extension("");
         let name = relative.to_str().expect("names are ASCII").to_owned();
@@ -39,14 +55,17 @@ fn main() {
         .expect("memory");
     }
     table.push_str("];\n");
-    write(&out.join("scenarios.rs"), &(modules + &table));
+    write(out, &(modules + &table));
+}
 
-    let snapshots = root.join("snapshots");
+/// Writes all snapshots as one file.
+fn pack_snapshots(snapshots: &Path, out: &Path) {
+    println!("cargo::rerun-if-changed=snapshots");
     // One file that is no text: of thousands that are rustc would keep the lines, seconds of each build.
     let mut all = vec![0xff];
-    for path in files_below(&snapshots, "snap") {
+    for path in files_below(snapshots, "snap") {
         println!("cargo::rerun-if-changed={}", path.display());
-        let name = path.strip_prefix(&snapshots).expect("below it");
+        let name = path.strip_prefix(snapshots).expect("below it");
         let content = fs::read_to_string(&path).expect("a snapshot is text");
         for part in [name.to_str().expect("names are ASCII"), &content] {
             all.extend(
@@ -57,21 +76,7 @@ fn main() {
             all.extend(part.bytes());
         }
     }
-    fs::write(out.join("snapshots.bin"), all).expect("a directory of cargo's");
-
-    let build = build(&root);
-    println!("cargo::rustc-env=EXETRAIL_BUILD={build:016x}");
-    if let Some(commit) = commit(&root) {
-        println!("cargo::rustc-env=EXETRAIL_COMMIT={commit}");
-    }
-    subject(&root, &out.join("exetrail-subject"));
-    preload(&root, &out.join("exetrail-preload.so"));
-    ebpf(&root.join("src/observer/ebpf"), &out);
-    // The launcher is not relocated: it is executed at every boot, under emulation. The command is
-    // position independent, as .cargo/config.toml has it by default.
-    for flag in ["-no-pie", "-static"] {
-        println!("cargo::rustc-link-arg-bin=exetrail-launcher={flag}");
-    }
+    fs::write(out, all).expect("a directory of cargo's");
 }
 
 /// A hash of the sources of command and launcher.

@@ -19,7 +19,7 @@ const ASKED: &str = "start/normal";
 const FORGED: &str = "\u{1b}]0;owned\u{7}\u{202e}\nok 1 start/forged";
 
 /// By name, what this kernel is and what becomes of it.
-pub const TRIALS: [(&str, Check); 11] = [
+pub const TRIALS: [(&str, Check); 12] = [
     ("hostile_guest_breaks_the_protocol", breaks_the_protocol),
     ("hostile_guest_says_no_message", says_no_message),
     ("hostile_guest_forges_text", forges_text),
@@ -31,6 +31,7 @@ pub const TRIALS: [(&str, Check); 11] = [
     ("hostile_guest_talks_for_ever", talks_for_ever),
     ("hostile_guest_is_saved", is_saved),
     ("hostile_guest_ends_before_its_cases", ends_before_its_cases),
+    ("hostile_guest_ends_in_each_case", ends_in_each_case),
 ];
 
 /// How long a session may take with the limits of [`options`], on a busy machine.
@@ -306,6 +307,21 @@ fn ends_before_its_cases(lab: &Lab) -> Result<(), Failed> {
     }
 }
 
+/// Each case takes a guest with it, and the next one has another.
+fn ends_in_each_case(lab: &Lab) -> Result<(), Failed> {
+    let reason = "over".to_owned();
+    let words = [hello(), started("a case"), Message::Failed { reason }];
+    let words: Vec<u8> = words.iter().flat_map(line).collect();
+    let kernel = saying(&[(RECORDS, &words)], Then::Halt);
+    let tally = lab.cases_on_kernel(&kernel, &options())?;
+    no_qemu_is_left()?;
+    let seeds: Vec<_> = tally.broken.iter().map(|(seed, _)| *seed).collect();
+    match (seeds.as_slice(), tally.unplayed) {
+        ([0, 1, 2], 0) => Ok(()),
+        other => Err(format!("{other:?}: {:?}", tally.broken).into()),
+    }
+}
+
 /// It lies where it is to be saved, and after it was restored.
 fn is_saved(lab: &Lab) -> Result<(), Failed> {
     let own = |messages: &[Message], part: &str| {
@@ -316,7 +332,8 @@ fn is_saved(lab: &Lab) -> Result<(), Failed> {
             begin: Begin::Warm,
             ..options()
         };
-        let seen = lab.boot_kernel(&kernel, &[ASKED], options)?;
+        // One without stages has a guest of its own.
+        let seen = lab.boot_kernel(&kernel, &[ASKED, "identity/argv0"], options)?;
         is_broken(&seen, part)?;
         no_qemu_is_left().map(|()| seen)
     };
@@ -325,8 +342,10 @@ fn is_saved(lab: &Lab) -> Result<(), Failed> {
     // Ready twice: it is saved, and has nothing to say when it is restored; booted it wants more to do.
     let ready = || Message::Ready { up_ms: 0 };
     let seen = own(&[ready(), ready()], "asked for more to do")?;
-    match seen.notes.iter().any(|note| note.contains("is made anew")) {
-        true => Ok(()),
-        false => Err(format!("{:?}", seen.notes).into()),
+    // The second guest is booted: another state would not restore either.
+    let mut notes = seen.notes.iter();
+    match (notes.len(), notes.all(|note| note.contains("is made anew"))) {
+        (2, true) => Ok(()),
+        _ => Err(format!("{:?}", seen.notes).into()),
     }
 }

@@ -46,7 +46,7 @@ pub fn read(package: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Memb
     if !["", ".xz", ".gz", ".zst"].contains(&compression.as_str()) {
         bail!("the compression of data.tar{compression} is unknown");
     }
-    read_tar(bound::plain(entry)?, wants)
+    read_tar(bound::plain(entry)?, bound::PACKAGE, wants)
 }
 
 /// Finds the part of an archive whose name begins so: the rest of its name, and its bytes.
@@ -85,10 +85,10 @@ fn part<R: Read>(mut archive: R, prefix: &str) -> Result<(String, std::io::Take<
     }
 }
 
-fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
+fn read_tar(data: impl Read, limit: u64, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>> {
     let mut members = Vec::new();
-    let mut left = bound::PACKAGE;
-    let mut data = Bounded::new(data, bound::PACKAGE);
+    let mut left = limit;
+    let mut data = Bounded::new(data, limit);
     for entry in tar::Archive::new(&mut data).entries()? {
         let mut entry = entry?;
         let name = String::from_utf8(entry.path_bytes().into_owned())
@@ -128,7 +128,12 @@ fn read_tar(data: impl Read, wants: impl Fn(&str) -> bool) -> Result<Vec<Member>
                     .iter()
                     .find(|member: &&Member| member.path == target);
                 match known.map(|member| &member.kind) {
-                    Some(MemberKind::File(bytes)) => MemberKind::File(bytes.clone()),
+                    Some(MemberKind::File(bytes)) => {
+                        let size = bytes.len() as u64;
+                        bound::check(size, left).with_context(|| format!("{path} is refused"))?;
+                        left -= size;
+                        MemberKind::File(bytes.clone())
+                    }
                     _ => continue,
                 }
             }
@@ -159,8 +164,33 @@ mod tests {
         bytes
     }
 
+    /// An archive of the file `./a`, which holds `abc`, and of links to what is said.
+    fn links(links: &[(tar::EntryType, &str)]) -> Vec<u8> {
+        let mut archive = tar("./a", 3);
+        archive.truncate(1024);
+        for (kind, target) in links {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("./b").unwrap();
+            header.set_link_name(target).unwrap();
+            header.set_size(0);
+            header.set_mode(0o755);
+            header.set_entry_type(*kind);
+            header.set_cksum();
+            archive.extend_from_slice(header.as_bytes());
+        }
+        archive.extend_from_slice(&[0; 1024]);
+        archive
+    }
+
+    fn all(archive: &[u8]) -> Result<Vec<Member>> {
+        read_tar(archive, bound::PACKAGE, |_| true)
+    }
+
     fn error(archive: impl Read, wants: impl Fn(&str) -> bool) -> String {
-        format!("{:#}", read_tar(archive, wants).unwrap_err())
+        format!(
+            "{:#}",
+            read_tar(archive, bound::PACKAGE, wants).unwrap_err()
+        )
     }
 
     /// An archive with these parts, each with its header's name.
@@ -223,9 +253,40 @@ mod tests {
 
     #[test]
     fn a_member_is_named_without_its_root() {
-        let members = read_tar(tar("./usr/bin/x", 3).as_slice(), |_| true).unwrap();
+        let members = all(&tar("./usr/bin/x", 3)).unwrap();
         assert_eq!(members[0].path, "usr/bin/x");
         assert_eq!(members[0].kind, MemberKind::File(b"abc".to_vec()));
+    }
+
+    #[test]
+    fn a_hard_link_is_the_file_that_it_names_and_a_symbolic_one_is_itself() {
+        let kinds = |kind| all(&links(&[(kind, "./a")])).unwrap().pop().unwrap().kind;
+        assert_eq!(kinds(tar::EntryType::Link), MemberKind::File(b"abc".into()));
+        assert_eq!(
+            kinds(tar::EntryType::Symlink),
+            MemberKind::Link("./a".into())
+        );
+    }
+
+    #[test]
+    fn a_hard_link_to_what_did_not_come_before_is_passed_over() {
+        let members = all(&links(&[(tar::EntryType::Link, "./c")])).unwrap();
+        assert_eq!(members.len(), 1);
+    }
+
+    #[test]
+    fn a_hard_link_takes_as_much_room_as_what_it_names() {
+        const ROOM: u64 = 1 << 20;
+        let mut archive = tar("./a", ROOM / 4);
+        archive.resize(512 + ROOM as usize / 4, 0);
+        let link = &links(&[(tar::EntryType::Link, "./a")])[1024..1536];
+        let read = |count: usize| {
+            let all = [archive.clone(), link.repeat(count), vec![0; 1024]].concat();
+            read_tar(all.as_slice(), ROOM, |_| true).map(|members| members.len())
+        };
+        assert_eq!(read(3).unwrap(), 4);
+        let text = format!("{:#}", read(4).unwrap_err());
+        assert!(text.starts_with("b is refused: "), "{text}");
     }
 
     #[test]

@@ -18,9 +18,9 @@ use super::apt::Apt;
 use super::contents::{Contents, Trust};
 use super::deb::{MemberKind, read_deb};
 use super::elf::check_needs;
-use super::resolve::Wanted;
+use super::resolve::{Got, Wanted};
 use super::work::{Work, put_in_place};
-use super::{Lock, Pinned};
+use super::{Lock, Pinned, hexadecimal};
 use crate::below::Below;
 use crate::vm::image::BASE;
 use crate::vm::tree::{Entry, Tree};
@@ -213,10 +213,7 @@ fn file_of(part: &str) -> String {
 fn place(cache: &Path, table: &FixtureTable, lock: &Lock) -> Result<PathBuf> {
     let pinned = serde_json::to_string(&lock.of("fixture")).context("failed to write a lock")?;
     let digest = Sha256::digest(format!("{}\n{pinned}", table.fingerprint()?));
-    let key: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key = hexadecimal(&digest[..8]);
     Ok(cache.join("fixtures").join(key))
 }
 
@@ -238,26 +235,10 @@ pub fn fetch_fixture(
     let mut parts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut taken = Vec::new();
     let locked = lock.of("fixture");
+    // Nothing that is pinned: the newest.
+    let known = if update { &[] } else { locked.as_slice() };
     for source in &table.packages {
-        let pinned: Vec<_> = locked
-            .iter()
-            .filter(|pinned| pinned.name == source.name)
-            .cloned()
-            .collect();
-        let packages = [source.name.clone()];
-        let wanted = Wanted {
-            of: "fixture",
-            packages: &packages,
-            release: "",
-            pinned: &pinned,
-        };
-        let got = if update {
-            wanted.get_newest(&apt, work.path())
-        } else {
-            wanted.get(&apt, work.path())
-        };
-        let got =
-            got.with_context(|| format!("failed to fetch {} for the fixture", source.name))?;
+        let got = get(source, known, &apt, work.path())?;
         for file in &got.files {
             let paths = take(source, file, &mut tree)?;
             if let Some(part) = &source.part {
@@ -269,12 +250,7 @@ pub fn fetch_fixture(
     finish(table, &mut tree, work.path())?;
     check_needs(&tree)?;
     let new = work.path().join("new");
-    fs::create_dir(&new).context("failed to make the fixture's directory")?;
-    for (part, paths) in parts {
-        let own = tree.split(&paths)?;
-        write(&own, &new.join(file_of(part)))?;
-    }
-    write(&tree, &new.join(file_of(BASE)))?;
+    write_parts(&mut tree, &parts, &new)?;
     let pinned = if update { taken.clone() } else { locked };
     let mut lock = Lock::default();
     lock.packages.clone_from(&pinned);
@@ -291,6 +267,34 @@ pub fn fetch_fixture(
     .context("failed to describe the fixture")?;
     put_in_place(&new, &place(cache, table, &lock)?)?;
     Ok(taken)
+}
+
+/// Downloads the package of a source: the one that is pinned, or else the newest.
+fn get(source: &Source, pinned: &[Pinned], apt: &Apt, directory: &Path) -> Result<Got> {
+    let own = pinned.iter().filter(|pinned| pinned.name == source.name);
+    let wanted = Wanted {
+        of: "fixture",
+        packages: std::slice::from_ref(&source.name),
+        release: "",
+        pinned: &own.cloned().collect::<Vec<_>>(),
+    };
+    wanted
+        .get(apt, directory)
+        .with_context(|| format!("failed to fetch {} for the fixture", source.name))
+}
+
+/// Writes an archive for each part, and one for what is of none.
+fn write_parts(
+    tree: &mut Tree,
+    parts: &BTreeMap<&str, BTreeSet<String>>,
+    new: &Path,
+) -> Result<()> {
+    fs::create_dir(new).context("failed to make the fixture's directory")?;
+    for (part, paths) in parts {
+        let own = tree.split(paths)?;
+        write(&own, &new.join(file_of(part)))?;
+    }
+    write(tree, &new.join(file_of(BASE)))
 }
 
 fn write(tree: &Tree, file: &Path) -> Result<()> {

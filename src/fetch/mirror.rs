@@ -4,6 +4,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::trail::printable;
+
 /// Addresses of the two archives that the tables' suites are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirror {
@@ -30,14 +32,22 @@ impl Mirror {
             }
             return Ok(Mirror::named(&mirror));
         }
-        let output = Command::new("apt-get")
-            .args(["indextargets", "--format", "$(REPO_URI)"])
-            .output()
-            .context(
-                "failed to run apt-get: kernels and fixture come from Debian packages; on a \
-                 machine without apt, point EXETRAIL_CACHE at a cache that `vm/setup` filled \
-                 elsewhere, then `exetrail run -k path/to/bzImage` works",
-            )?;
+        let mut command = Command::new("apt-get");
+        command.args(["indextargets", "--format", "$(REPO_URI)"]);
+        Mirror::of(&mut command)
+    }
+
+    /// What this command of apt's knows.
+    fn of(command: &mut Command) -> Result<Mirror> {
+        let output = command.output().context(
+            "failed to run apt-get: kernels and fixture come from Debian packages; on a \
+             machine without apt, point EXETRAIL_CACHE at a cache that `vm/setup` filled \
+             elsewhere, then `exetrail run -k path/to/bzImage` works",
+        )?;
+        if !output.status.success() {
+            let complaint = printable(output.stderr.trim_ascii()).replace("\\x0a", "\n");
+            bail!("apt-get does not tell which archives it has:\n{complaint}");
+        }
         Mirror::among(&String::from_utf8_lossy(&output.stdout))
     }
 
@@ -53,7 +63,7 @@ impl Mirror {
         let uris: Vec<_> = uris.lines().map(|uri| uri.trim_end_matches('/')).collect();
         let Some(debian) = uris.iter().find(|uri| uri.ends_with("/debian")) else {
             bail!(
-                "this system's apt names no Debian archive (it is not a Debian): set \
+                "this system's apt names no Debian archive: set \
                  EXETRAIL_MIRROR to one, such as http://MIRROR/debian; the security archive is \
                  looked for beside it as http://MIRROR/debian-security"
             );
@@ -71,7 +81,7 @@ impl Mirror {
 
 #[cfg(test)]
 mod tests {
-    use super::Mirror;
+    use super::*;
 
     #[test]
     fn the_systems_own_archives_are_taken() {
@@ -86,6 +96,17 @@ mod tests {
     fn the_security_archive_is_beside_the_main_one_by_default() {
         let mirror = Mirror::among("http://b/debian\n").unwrap();
         assert_eq!(mirror.security, "http://b/debian-security");
+    }
+
+    #[test]
+    fn what_apt_complains_of_is_told() {
+        let mut apt = Command::new("sh");
+        apt.args([
+            "-c",
+            "echo http://b/debian; echo 'E: Malformed line 1' >&2; exit 100",
+        ]);
+        let error = Mirror::of(&mut apt).unwrap_err().to_string();
+        assert!(error.ends_with("\nE: Malformed line 1"), "{error}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod resolve;
 mod work;
 
 pub use apt::prepare_root;
+pub(crate) use checksum::hexadecimal;
 pub(crate) use contents::Contents;
 pub use contents::Trust;
 pub use deb::{Member, MemberKind, read_deb};

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::apt::Apt;
 use super::contents::{Contents, Trust};
+use super::hexadecimal;
 use super::work::{Work, put_in_place};
 use crate::vm::word;
 
@@ -32,10 +33,7 @@ pub fn fetch_packages(cache: &Path, suites: &[String], names: &[String]) -> Resu
         word::package("--packages", name)?;
     }
     let digest = Sha256::digest(format!("{suites:?} {names:?}"));
-    let key: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key = hexadecimal(&digest[..8]);
     let place = cache.join("packages").join(key);
     let found = super::read_description::<Description>(cache, &place.join("packages.json"))?;
     let contents = match found {

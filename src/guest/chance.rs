@@ -90,8 +90,7 @@ fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
         given_up: GivenUp::Nothing,
     };
     let result = observe(&work, &mut undo, boot);
-    let cleaned = end_everybody(&boot.children, None).and(undo.all());
-
+    let cleaned = end_everybody(&boot.children, None).and(undo.all(None));
     let seen = result?;
     cleaned?;
     Ok((seen.0 != Trail::default()).then_some(seen))

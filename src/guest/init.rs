@@ -1,6 +1,5 @@
 //! PID 1 as the kernel starts it: mounts, modules, the fixture's root, then the runner.
 
-use std::ffi::CString;
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::path::Path;
@@ -9,14 +8,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::unistd::{chdir, chroot, execve};
+use nix::unistd::{chdir, chroot};
 
 use super::{channel, root};
 use crate::files;
 use crate::sys;
 use crate::trail::LabKind;
 use crate::unpack::{Keep, unpack};
-use crate::wire::{HOME, LAUNCHER, Message};
+use crate::wire::{HOME, Message};
 
 /// Where the fixture is built before it becomes the root.
 const ROOT: &str = "/root";
@@ -80,7 +79,8 @@ fn prepare() -> Result<std::convert::Infallible> {
     chroot(".")
         .and_then(|()| chdir("/"))
         .context("failed to change the root")?;
-    become_runner()
+    // So that its exe and comm are those of the launcher.
+    root::execute_runner(&[])
 }
 
 /// Has the kernel end its grace periods at once instead of within some ticks.
@@ -102,17 +102,7 @@ fn is_absent(error: &anyhow::Error) -> bool {
 }
 
 fn attach(kind: &str, place: &str, options: &str) -> Result<()> {
-    let flags = MsFlags::empty();
-    mount(Some(kind), place, Some(kind), flags, Some(options))
-        .with_context(|| format!("failed to mount {kind} on {place} ({options})"))
-}
-
-/// Executes this program once more, so that its exe and comm are those of the launcher.
-fn become_runner() -> Result<std::convert::Infallible> {
-    let program = CString::new(LAUNCHER).context("a NUL in a constant")?;
-    let argv = [program.clone(), c"runner".to_owned()];
-    execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
-        .with_context(|| format!("failed to execute {LAUNCHER}"))
+    root::mount_on(kind, place, options, MsFlags::empty())
 }
 
 /// Loads every module of the image. One that needs another comes after it: what is loaded too early lacks symbols

@@ -1,5 +1,6 @@
-//! The observers of a boot, as the runner uses them: set up once, armed together for each exec, and
-//! each, but the one that holds, the only one to pay for what it cannot do.
+//! The observers of a boot: set up once, armed together for each exec.
+//!
+//! An observer that fails costs only its own view; if the one that holds the processes fails, the scenario is broken.
 
 use std::time::{Duration, Instant};
 

@@ -84,9 +84,18 @@ impl Output {
             return;
         }
         self.left -= size - from;
-        let wrote = lines(&bytes, from > begin);
+        let cut = from > begin;
+        let mut lines = lines(&bytes);
+        // The first line is not whole then; of one alone its end is better than nothing.
+        if cut && lines.len() > 1 {
+            lines.remove(0);
+        }
         if size > begin {
-            self.wrote.push(Wrote { heading, ..wrote });
+            self.wrote.push(Wrote {
+                heading,
+                lines,
+                cut,
+            });
         }
     }
 
@@ -97,16 +106,9 @@ impl Output {
     }
 }
 
-/// The lines of an output; where it is cut, without the one that is not whole.
-fn lines(bytes: &[u8], cut: bool) -> Wrote {
+fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes).replace('\t', "    ");
-    let text = shown(&text);
-    let skipped = usize::from(cut);
-    Wrote {
-        heading: None,
-        lines: text.lines().skip(skipped).map(ToOwned::to_owned).collect(),
-        cut,
-    }
+    shown(&text).lines().map(ToOwned::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -144,6 +146,14 @@ mod tests {
             lines.len()
         );
         assert!(lines.iter().all(|line| line == "0123456789"));
+    }
+
+    #[test]
+    fn of_one_line_that_is_too_long_the_end_is_kept() {
+        let line = [vec![b'a'; OF_ONE as usize], b"end\n".to_vec()].concat();
+        let all = written(&[&line]);
+        assert!(all[0].cut && all[0].lines.len() == 1);
+        assert!(all[0].lines[0].ends_with("aend"), "{:?}", all[0].lines);
     }
 
     #[test]

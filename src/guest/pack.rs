@@ -1,7 +1,8 @@
 //! Sends files of the guest to the host, as a cpio archive in pieces.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use crate::wire::{Link, Message, Stream};
 
 /// How many names of what is left out are told.
 const TOLD: usize = 10;
+/// A file of no more than that is read first: one that the kernel makes may say any size.
+const WHOLE: u64 = 1 << 20;
 
 /// Sends a file, or a directory with what is in it; what cannot be read, or is left out of the directory, is said to the host.
 ///
@@ -66,7 +69,7 @@ fn told(place: &str, left_out: &[PathBuf]) -> Option<String> {
     };
     (!names.is_empty()).then(|| {
         let names = names.join(", ");
-        format!("exetrail: --fetch {place} leaves out devices, pipes and sockets: {names}{more}\n")
+        format!("exetrail: --fetch {place} leaves out devices, pipes, sockets and names that are not UTF-8: {names}{more}\n")
     })
 }
 
@@ -86,8 +89,11 @@ fn add(
         let (builder, _) = header(0)?;
         builder.write(&mut *out, 0).finish()?;
         for inner in files::list(path).map_err(io::Error::other)? {
-            let inner_name = format!("{name}/{}", files::name(&inner));
-            add(&inner, &inner_name, out, left_out)?;
+            // Two names that are no text may become the same one.
+            match inner.file_name().and_then(OsStr::to_str) {
+                Some(inner_name) => add(&inner, &format!("{name}/{inner_name}"), out, left_out)?,
+                None => left_out.push(inner),
+            }
         }
     } else if meta.is_symlink() {
         let target = fs::read_link(path)?;
@@ -95,6 +101,11 @@ fn add(
         let (builder, size) = header(target.len() as u64)?;
         let mut member = builder.write(&mut *out, size);
         member.write_all(target)?;
+        member.finish()?;
+    } else if meta.is_file() && meta.len() > WHOLE {
+        let (builder, size) = header(meta.len())?;
+        let mut member = builder.write(&mut *out, size);
+        whole(fs::File::open(path)?, size.into(), &mut member)?;
         member.finish()?;
     } else if meta.is_file() {
         let content = fs::read(path)?;
@@ -106,6 +117,16 @@ fn add(
         left_out.push(path.to_owned());
     }
     Ok(())
+}
+
+/// Passes on a file of this size, which may grow or be cut meanwhile.
+fn whole(file: impl Read, size: u64, out: &mut impl Write) -> io::Result<()> {
+    match io::copy(&mut file.take(size), out)? {
+        copied if copied == size => Ok(()),
+        copied => Err(io::Error::other(format!(
+            "a file of {size} bytes was read and has {copied}"
+        ))),
+    }
 }
 
 /// Every write as a message.
@@ -166,7 +187,7 @@ mod tests {
         let (result, said) = sent(dir.path());
         assert_eq!(result, Ok(()));
         let told = format!(
-            "leaves out devices, pipes and sockets: {}\n",
+            "leaves out devices, pipes, sockets and names that are not UTF-8: {}\n",
             pipe.display()
         );
         assert!(said.ends_with(&told), "{said}");
@@ -176,5 +197,33 @@ mod tests {
                 .unwrap_err()
                 .contains("a device, a pipe or a socket")
         );
+    }
+    #[test]
+    fn names_that_are_not_utf_8_are_left_out_by_name() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        for name in [b"a\xfe", b"a\xff"] {
+            std::fs::write(dir.path().join(OsStr::from_bytes(name)), "x").unwrap();
+        }
+        let (result, said) = sent(dir.path());
+        assert_eq!(result, Ok(()));
+        assert!(
+            said.contains("a\\xfe, ") && said.ends_with("a\\xff\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_large_file_is_passed_on_and_one_that_is_cut_meanwhile_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = fs::File::create(dir.path().join("file")).unwrap();
+        file.set_len(WHOLE + 1).unwrap();
+        assert_eq!(sent(&dir.path().join("file")).0, Ok(()));
+        let mut out = Vec::new();
+        whole(b"abc".as_slice(), 2, &mut out).unwrap();
+        assert_eq!(out, b"ab");
+        let error = whole(b"abc".as_slice(), 4, &mut out).unwrap_err();
+        assert!(error.to_string().contains("4 bytes"), "{error}");
     }
 }

@@ -1,8 +1,7 @@
 //! The root of the native lab: as in a virtual machine, on mounts that nobody else sees.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -76,8 +75,12 @@ fn attach(kind: &str, place: &str, options: &str, flags: MsFlags) -> Result<()> 
     if !place.is_empty() {
         mount_point(Path::new(STAGE), place)?;
     }
-    let place = format!("{STAGE}{place}");
-    mount(Some(kind), place.as_str(), Some(kind), flags, Some(options))
+    mount_on(kind, &format!("{STAGE}{place}"), options, flags)
+}
+
+/// Mounts a file system without a device.
+pub fn mount_on(kind: &str, place: &str, options: &str, flags: MsFlags) -> Result<()> {
+    mount(Some(kind), place, Some(kind), flags, Some(options))
         .with_context(|| format!("failed to mount {kind} on {place} ({options})"))
 }
 
@@ -159,12 +162,16 @@ fn switch() -> Result<()> {
 /// Executes the launcher from its new place, so that its exe and comm are those of the launcher.
 pub fn become_runner() -> Result<std::convert::Infallible> {
     sys::reset_signals().context("failed to reset signals")?;
-    let highest = std::io::stderr().as_raw_fd();
-    let first = u32::try_from(highest).unwrap_or(2) + 1;
-    sys::close_fds_from(first, u32::MAX).context("failed to close descriptors")?;
+    // All but standard input, output and error.
+    sys::close_fds_from(3, u32::MAX).context("failed to close descriptors")?;
+    execute_runner(&[c"native"])
+}
+
+/// Executes this program once more, from its place in the new root, as the runner.
+pub fn execute_runner(arguments: &[&CStr]) -> Result<std::convert::Infallible> {
     let program = CString::new(LAUNCHER).context("a NUL in a constant")?;
-    let argv = [program.clone(), c"runner".to_owned(), c"native".to_owned()];
-    execve(&program, &argv, &[c"PATH=/usr/bin:/bin".to_owned()])
+    let argv = [&[program.as_c_str(), c"runner"], arguments].concat();
+    execve(&program, &argv, &[c"PATH=/usr/bin:/bin"])
         .with_context(|| format!("failed to execute {LAUNCHER}"))
 }
 

@@ -11,8 +11,18 @@ use crate::proc::{self, Status};
 
 /// How often one looks.
 pub const LOOK: Duration = Duration::from_millis(100);
-/// For how long nobody must have been able to run: a timer, or an interrupt, may wake it as well.
+/// How long nobody else may have been runnable before the monitor counts as stuck; until then a timer or an interrupt may
+/// wake it.
 const LONG: Duration = Duration::from_secs(1);
+
+/// Whether a scenario still has time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// Its deadline has not come.
+    Left,
+    /// Its deadline has passed.
+    Over,
+}
 
 /// What is seen in one look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +42,10 @@ struct Seen {
 pub struct Still(Option<(Instant, Seen)>);
 
 impl Still {
-    /// Looks at a monitor; what it waits for, in words, when it is certain that it waits for ever. `over`: its time is.
-    pub fn stands(&mut self, monitor: i32, over: bool) -> Option<String> {
+    /// Looks at a monitor; what it waits for, in words, when it is certain that it waits for ever.
+    pub fn stands(&mut self, monitor: i32, time: Time) -> Option<String> {
         let seen = Seen::of(monitor);
-        let certain = self.look(Instant::now(), seen) || (over && seen.waits);
+        let certain = self.look(Instant::now(), seen) || (time == Time::Over && seen.waits);
         certain.then(|| told(&proc::text(format!("/proc/{monitor}/wchan")).unwrap_or_default()))
     }
 

@@ -14,7 +14,7 @@ use crate::wire::{Ask, Written};
 pub type Doing<'a> = dyn Fn(&mut System) -> Result<()> + 'a;
 
 /// What the runner does for one ask: code that it knows by its name, or data that it was sent.
-pub struct Own<'a> {
+pub struct Task<'a> {
     /// What it takes.
     pub needs: Vec<Need>,
     /// How long it may take.
@@ -27,16 +27,16 @@ pub struct Own<'a> {
     pub run: Box<Doing<'a>>,
 }
 
-impl Own<'_> {
+impl Task<'_> {
     /// Finds it.
-    pub fn of(ask: &Ask) -> Result<Own<'_>> {
+    pub fn of(ask: &Ask) -> Result<Task<'_>> {
         if let Some(case) = &ask.case {
             let needs = case.needs.iter().map(|name| {
                 let found = NAMED.iter().find(|(known, _)| known == name);
                 let found = found.map(|(_, need)| *need);
                 found.with_context(|| format!("the guest knows no need {name}"))
             });
-            return Ok(Own {
+            return Ok(Task {
                 needs: needs.collect::<Result<_>>()?,
                 deadline: case
                     .deadline
@@ -52,7 +52,7 @@ impl Own<'_> {
         let name = &ask.scenario;
         let registered = Registered::find(name);
         let found = registered.with_context(|| format!("the guest knows no scenario {name}"))?;
-        Ok(Own {
+        Ok(Task {
             needs: found.scenario.needs.to_vec(),
             deadline: found.scenario.deadline,
             hang: found.scenario.hang,

@@ -30,14 +30,17 @@ enum Change {
     Format(PathBuf),
 }
 
+/// A directory, by device and inode: of one file system another directory may be bound in its place.
+type Place = (u64, u64);
+
 /// Changes, undone in reverse order; and how everything was before the first one.
 #[derive(Debug)]
 pub struct Undo {
     lab: LabKind,
     changes: Vec<Change>,
     mounts: Vec<Mount>,
-    /// The device of what is mounted on `/proc`.
-    proc: Option<u64>,
+    /// What is mounted on `/proc`.
+    proc: Option<Place>,
     fixture: Fixture,
 }
 
@@ -48,8 +51,8 @@ impl Undo {
             lab,
             changes: Vec::new(),
             mounts: Mount::all()?,
-            proc: device(PROC),
-            fixture: Fixture::look()?,
+            proc: place(PROC),
+            fixture: Fixture::below(Path::new("/"))?,
         })
     }
 
@@ -106,7 +109,7 @@ impl Undo {
     pub fn uncover(&mut self) -> Result<()> {
         let context = || format!("failed to come to {PROC}, over which the scenario has mounted");
         for _ in 0..MOST_COVERS {
-            if device(PROC) == self.proc {
+            if place(PROC) == self.proc {
                 return Ok(());
             }
             match umount2(PROC, MntFlags::MNT_DETACH) {
@@ -122,7 +125,7 @@ impl Undo {
     fn mount_proc(&mut self) -> Result<()> {
         let (kind, none) = (Some("proc"), None::<&str>);
         mount(kind, PROC, kind, MsFlags::empty(), none)?;
-        self.proc = device(PROC);
+        self.proc = place(PROC);
         let fresh = Mount::all()?.into_iter();
         let fresh = fresh.filter(|mount| mount.point == Path::new(PROC));
         self.mounts.extend(fresh);
@@ -131,8 +134,8 @@ impl Undo {
 
     /// Restores everything; goes on when one thing fails and names the first that did.
     ///
-    /// Where none did, what is left even so in the fixture is named.
-    pub fn all(&mut self) -> Result<()> {
+    /// Where none did, what is left even so in the fixture is named; not where a process is spared, which may have written it.
+    pub fn all(&mut self, spared: Option<i32>) -> Result<()> {
         let mut result = self.uncover();
         // What is mounted on a path goes before it, and after the formats, whose files are on a mount.
         let (paths, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.changes)
@@ -145,8 +148,11 @@ impl Undo {
         for change in paths.iter().rev() {
             result = result.and(change.undo());
         }
-        let cleaned = clear(Path::new("/tmp"), &self.fixture).context("failed to clear /tmp");
-        result.and(cleaned).and_then(|()| self.fixture.compare())
+        let cleaned = self.fixture.clear(Path::new("/tmp"), spared);
+        let cleaned = cleaned.context("failed to clear /tmp");
+        result
+            .and(cleaned)
+            .and_then(|()| self.fixture.compare(spared))
     }
 
     /// Unmounts what was not mounted before, the youngest first.
@@ -188,8 +194,9 @@ impl Change {
     }
 }
 
-fn device(path: &str) -> Option<u64> {
-    fs::metadata(path).ok().map(|found| found.dev())
+fn place(path: &str) -> Option<Place> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 fn remove_groups(directory: &Path) -> Result<()> {
@@ -210,18 +217,13 @@ fn put_back(path: &Path, old: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Removes what is in a directory and was not there before; a user's root may have files there.
-fn clear(directory: &Path, before: &Fixture) -> Result<()> {
-    for path in files::list(directory)? {
-        let known = before.has(&path);
-        if path.is_dir() && !path.is_symlink() {
-            match known {
-                true => clear(&path, before)?,
-                false => fs::remove_dir_all(&path)?,
-            }
-        } else if !known {
-            fs::remove_file(&path)?;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_proc_in_the_place_of_proc_is_another() {
+        assert_eq!(place(PROC), place("/proc/."));
+        assert_ne!(place(PROC), place("/proc/self"));
     }
-    Ok(())
 }

@@ -81,7 +81,11 @@ pub fn stood_still(time: Duration, error: &LinkError) -> String {
             "the scenario stood still for {} s ({error})",
             time.as_secs()
         ),
-        _ => format!("the launcher has ended, and the scenario was not over ({error})"),
+        LinkError::Closed | LinkError::Cut(_) => {
+            format!("the launcher has ended, and the scenario was not over ({error})")
+        }
+        LinkError::System(errno) => format!("the launcher's link failed: {errno}"),
+        error => format!("the launcher's link failed: {error}"),
     };
     format!("{what}; still there: {}", report::living())
 }
@@ -91,9 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_launcher_that_was_killed_did_not_stand_still() {
+    fn a_launcher_that_was_killed_or_talks_nonsense_did_not_stand_still() {
         let said = |error| stood_still(Duration::from_secs(20), &error);
         assert!(said(LinkError::Deadline).contains("stood still for 20 s"));
         assert!(said(LinkError::Closed).starts_with("the launcher has ended"));
+        assert!(said(LinkError::Endless).starts_with("the launcher's link failed: "));
     }
 }

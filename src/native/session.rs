@@ -1,6 +1,6 @@
 //! The host's side: starts the keeper, follows the records, ends it in bounded time.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use command_fds::{CommandFdExt as _, FdMapping};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -164,12 +165,12 @@ impl Session {
         // It has ended by now, or hangs; its PID 1 dies with it (`PR_SET_PDEATHSIG`).
         let _ = self.keeper.kill();
         let _ = self.keeper.wait();
-        let mut complaints = Vec::new();
-        if let Some(stderr) = self.keeper.stderr.take() {
-            // More than what fits into a pipe is nothing that a person would read.
-            let _ = stderr.take(64 << 10).read_to_end(&mut complaints);
-        }
-        printable(&complaints).replace("\\x0a", "\n")
+        let complaints = self
+            .keeper
+            .stderr
+            .take()
+            .map(|stderr| written(&stderr.into()));
+        printable(&complaints.unwrap_or_default()).replace("\\x0a", "\n")
     }
 }
 
@@ -181,6 +182,20 @@ impl Drop for Session {
     }
 }
 
+/// What is in a pipe. Nobody waits for its end: whoever the keeper could not end has it as well.
+fn written(pipe: &OwnedFd) -> Vec<u8> {
+    // More than what fits into a pipe is nothing that a person would read.
+    let mut bytes = vec![0; 64 << 10];
+    let mut length = 0;
+    if fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_ok() {
+        while let Ok(more @ 1..) = nix::unistd::read(pipe, &mut bytes[length..]) {
+            length += more;
+        }
+    }
+    bytes.truncate(length);
+    bytes
+}
+
 /// A file in memory, to be read by whoever it is handed to.
 fn memory(bytes: &[u8]) -> Result<OwnedFd> {
     let fd = memfd_create(c"exetrail-native", MFdFlags::MFD_CLOEXEC)
@@ -189,4 +204,18 @@ fn memory(bytes: &[u8]) -> Result<OwnedFd> {
     file.write_all(bytes)
         .context("failed to fill a file in memory")?;
     Ok(file.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_are_read_while_somebody_has_their_pipe() {
+        let (read, write) = nix::unistd::pipe().unwrap();
+        nix::unistd::write(&write, b"abc").unwrap();
+        assert_eq!(written(&read), b"abc");
+        drop(write);
+        assert!(written(&read).is_empty());
+    }
 }

@@ -19,6 +19,18 @@ pub struct Need {
     pub probe: fn(LabKind) -> bool,
 }
 
+impl Need {
+    /// A virtual machine, and for what: "a virtual machine: profiles are the whole machine's".
+    #[must_use]
+    pub const fn vm(what: &'static str) -> Need {
+        Need {
+            what,
+            host: Host::Vm,
+            probe: |lab| lab == LabKind::Vm,
+        }
+    }
+}
+
 /// What an observer does without where it is not there, and says so.
 #[derive(Clone, Copy, Debug)]
 pub struct Want {

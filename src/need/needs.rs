@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::{Host, Need};
-use crate::sys::{Interval, arm_interval, set_attribute};
+use crate::sys::{Interval, arm_interval, setxattr};
 use crate::trail::{LabKind, Release};
 
 /// Core dumps can be piped to a helper.
@@ -26,27 +26,21 @@ pub const BINFMT_MISC: Need = Need {
 };
 
 /// A caller whose own arguments and capabilities are always the same.
-pub const SAME_CALLER: Need = Need {
-    what: "a virtual machine: what the caller itself was given is the machine's affair in the \
+pub const SAME_CALLER: Need = Need::vm(
+    "a virtual machine: what the caller itself was given is the machine's affair in the \
            native lab",
-    host: Host::Vm,
-    probe: is_machine,
-};
+);
 
 /// Settings of the whole machine can be changed.
-pub const OWN_SETTINGS: Need = Need {
-    what: "a virtual machine: the setting belongs to the whole machine, which the native lab \
+pub const OWN_SETTINGS: Need = Need::vm(
+    "a virtual machine: the setting belongs to the whole machine, which the native lab \
            leaves alone",
-    host: Host::Vm,
-    probe: is_machine,
-};
+);
 
 /// A kernel of the table: another one may be of any stable release.
-pub const KNOWN_RELEASE: Need = Need {
-    what: "a virtual machine: what is seen depends on the stable release, and on some a listener hangs",
-    host: Host::Vm,
-    probe: is_machine,
-};
+pub const KNOWN_RELEASE: Need = Need::vm(
+    "a virtual machine: what is seen depends on the stable release, and on some a listener hangs",
+);
 
 /// Limits and memory maps of a process can be set freely.
 pub const SYS_RESOURCE: Need = Need {
@@ -178,12 +172,10 @@ pub const CGROUP_V1: Need = Need {
 };
 
 /// The kernel starts helpers where the fixture is the root of PID 1.
-pub const KERNEL_HELPERS: Need = Need {
-    what: "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
+pub const KERNEL_HELPERS: Need = Need::vm(
+    "a virtual machine: the kernel looks its helpers up in PID 1's root, which the \
            native lab does not own",
-    host: Host::Vm,
-    probe: is_machine,
-};
+);
 
 /// What tells a signal inside an exec from one after it (`crate::scenario::Execs`).
 pub const EXEC_COUNTER: Need = Need {
@@ -252,11 +244,6 @@ pub const CGROUPS: Need = Need {
     probe: |_| Path::new("/proc/self/cgroup").exists(),
 };
 
-/// Whether the machine is ours.
-fn is_machine(lab: LabKind) -> bool {
-    lab == LabKind::Vm
-}
-
 /// Whether the kernel's answer is another one than that of a kernel that does not know what it is asked.
 fn knows<T>(answer: &Result<T, Errno>, unknown: Errno) -> bool {
     answer.as_ref().err() != Some(&unknown)
@@ -312,7 +299,7 @@ fn has_attributes(directory: &Path) -> bool {
     let value = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let set = std::fs::write(&place, "").and_then(|()| {
         let path = CString::new(place.as_os_str().as_bytes())?;
-        Ok(set_attribute(&path, c"security.capability", &value)?)
+        Ok(setxattr(&path, c"security.capability", &value)?)
     });
     let _ = std::fs::remove_file(place);
     set.is_ok()

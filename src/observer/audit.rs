@@ -15,11 +15,7 @@ use crate::wire::Failure;
 pub const KIND: Kind = Kind {
     name: "audit",
     needs: &[
-        Need {
-            what: "a virtual machine: audit rules are the whole machine's",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: audit rules are the whole machine's"),
         Need {
             what: "auditing of system calls (CONFIG_AUDITSYSCALL)",
             host: Host::Config("CONFIG_AUDITSYSCALL"),
@@ -67,9 +63,7 @@ impl Observer for Audit {
             events: event::place(&watch.run, raw),
             ..Report::default()
         };
-        super::Statement::of(&report, lost)
-            .map(Some)
-            .map_err(broken)
+        super::Statement::told(&report, lost)
     }
 
     fn abandon(&mut self) {}

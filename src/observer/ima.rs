@@ -22,11 +22,7 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "ima",
     needs: &[
-        Need {
-            what: "a virtual machine: a policy is the whole machine's, until it is booted again",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: a policy is the whole machine's, until it is booted again"),
         Need {
             what: "IMA (CONFIG_IMA)",
             host: Host::Config("CONFIG_IMA"),
@@ -70,9 +66,7 @@ impl Observer for Ima {
             events,
             ..Report::default()
         };
-        Statement::of(&report, Lost::default())
-            .map(Some)
-            .map_err(broken)
+        Statement::told(&report, Lost::default())
     }
 
     fn abandon(&mut self) {}

@@ -1,6 +1,5 @@
 //! What `/proc` tells of a process to somebody who has its number (proc(5)).
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::{Context as _, Result};
@@ -8,7 +7,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
 use crate::event::{Field, Fields, listed};
-use crate::proc::{Cgroups, Status};
+use crate::proc::{self, Cgroups, Status};
 use crate::trail::printable;
 
 /// Makes `/proc/PID/cgroup` tell of the one hierarchy: it does from its first mount on, and for good
@@ -40,15 +39,15 @@ pub fn look(pid: i32) -> Fields {
         fields.extend(of_status(&status));
     }
     for (field, name) in [(Field::Exe, "exe"), (Field::Cwd, "cwd")] {
-        if let Ok(path) = fs::read_link(format!("{directory}/{name}")) {
+        if let Ok(path) = proc::link(format!("{directory}/{name}")) {
             fields.insert(field, printable(path.as_os_str().as_bytes()));
         }
     }
-    if let Ok(comm) = fs::read(format!("{directory}/comm")) {
+    if let Ok(comm) = proc::bytes(format!("{directory}/comm")) {
         let comm = comm.strip_suffix(b"\n").unwrap_or(&comm);
         fields.insert(Field::Comm, printable(comm));
     }
-    if let Ok(line) = fs::read(format!("{directory}/cmdline")) {
+    if let Ok(line) = proc::bytes(format!("{directory}/cmdline")) {
         fields.insert(Field::Argv, arguments(&line));
     }
     let groups = Cgroups::of(pid);

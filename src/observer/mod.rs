@@ -167,6 +167,15 @@ impl Statement {
         let body = serde_json::to_value(body).context("failed to write a report")?;
         Ok(Statement { body, lost })
     }
+
+    /// The same, as the end of a watch has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Statement::of`].
+    pub fn told(body: &crate::event::Report, lost: Lost) -> Result<Option<Statement>, Failure> {
+        Statement::of(body, lost).map(Some).map_err(broken)
+    }
 }
 
 /// One watch, as the observers share it.

@@ -13,7 +13,7 @@ use super::look::{look, show_cgroups};
 use super::notes::Notes;
 use super::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
 use crate::event::{self, Fields, Raw, Report};
-use crate::need::{Host, Need, needs};
+use crate::need::{Need, needs};
 use crate::trail::{LabKind, own};
 use crate::wire::{Failure, Lost};
 
@@ -21,11 +21,7 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "proc-poll",
     needs: &[
-        Need {
-            what: "a virtual machine: ids and cgroups are the machine's own",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: ids and cgroups are the machine's own"),
         needs::CGROUPS,
     ],
     wants: &[],
@@ -85,8 +81,7 @@ impl Observer for Poll {
             events: event::place(&watch.run, raw.collect()),
             ..Report::default()
         };
-        let report = super::Statement::of(&report, Lost::default());
-        report.map(Some).map_err(broken)
+        super::Statement::told(&report, Lost::default())
     }
 
     fn abandon(&mut self) {

@@ -16,11 +16,10 @@ use crate::trace::{Format, Formats, Functions, Line, MARKER, lines};
 pub const TRACING: &str = "/sys/kernel/tracing";
 /// The event of what is written to `trace_marker`.
 pub const PRINT: &str = "ftrace/print";
+/// Kilobytes of the buffer of each CPU that are enough for events alone.
+pub const BUFFER: u32 = 512;
 /// The largest page of a ring buffer: one of the machine's, where nobody has set another (`buffer_subbuf_size_kb`).
 const PAGE: usize = 1 << 16;
-/// Kilobytes of the buffer of each CPU.
-const BUFFER: &str = "512";
-
 /// An instance; it goes with the boot.
 #[derive(Debug)]
 pub struct Instance {
@@ -32,12 +31,12 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes an instance of this name, in which nothing is traced yet.
+    /// Makes an instance of this name, with so many kilobytes for each CPU, in which nothing is traced yet.
     ///
     /// # Errors
     ///
     /// tracefs refuses something.
-    pub fn make(name: &str) -> Result<Instance> {
+    pub fn make(name: &str, kilobytes: u32) -> Result<Instance> {
         let directory = Path::new(TRACING).join("instances").join(name);
         fs::create_dir(&directory).context("failed to make an instance of the tracer")?;
         let mut instance = Instance {
@@ -48,8 +47,14 @@ impl Instance {
         instance.learn(PRINT)?;
         instance.put("tracing_on", "0")?;
         instance.put("trace_clock", "counter")?;
-        instance.put("buffer_size_kb", BUFFER)?;
+        instance.put("buffer_size_kb", &kilobytes.to_string())?;
         Ok(instance)
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Whether this kernel has an event: `GROUP/NAME`.
@@ -75,13 +80,23 @@ impl Instance {
         self.put(&format!("events/{event}/enable"), "1")
     }
 
-    fn learn(&mut self, event: &str) -> Result<()> {
+    /// Learns how an event is recorded.
+    ///
+    /// # Errors
+    ///
+    /// There is no such event, or its format is not understood.
+    pub fn learn(&mut self, event: &str) -> Result<()> {
         let format = format(event)?;
         self.formats.insert(format.id, format);
         Ok(())
     }
 
-    fn put(&self, name: &str, value: &str) -> Result<()> {
+    /// Writes to one of its files.
+    ///
+    /// # Errors
+    ///
+    /// tracefs refuses it.
+    pub fn put(&self, name: &str, value: &str) -> Result<()> {
         append(&self.directory.join(name), value)
     }
 
@@ -109,14 +124,33 @@ impl Instance {
     /// Something was lost, or cannot be understood.
     pub fn end(&mut self) -> Result<Vec<Line>> {
         self.put("tracing_on", "0")?;
+        let pages = self.take()?;
+        self.lines(&pages, &Functions::default())
+    }
+
+    /// Takes the pages out of the buffers of all CPUs.
+    ///
+    /// # Errors
+    ///
+    /// Something was lost, or cannot be read.
+    pub fn take(&mut self) -> Result<Vec<Vec<u8>>> {
         let lost = lost(&self.directory)?;
         if lost > 0 {
             bail!("{lost} lines of the kernel's trace were lost");
         }
         let pages = take(&self.directory)?;
         self.empty = true;
+        Ok(pages)
+    }
+
+    /// The lines on these pages, with the names of these functions.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be understood.
+    pub fn lines(&self, pages: &[Vec<u8>], functions: &Functions) -> Result<Vec<Line>> {
         let pages = pages.iter().map(Vec::as_slice);
-        lines(pages, &self.formats, &Functions::default())
+        lines(pages, &self.formats, functions)
             .map_err(|what| anyhow!("the kernel's trace is {what}"))
     }
 }
@@ -124,6 +158,14 @@ impl Instance {
 /// The hook that lays the steps of the monitor into the trace.
 #[derive(Debug)]
 pub struct Marker(File);
+
+impl Marker {
+    /// The file `trace_marker`.
+    #[must_use]
+    pub fn into_file(self) -> File {
+        self.0
+    }
+}
 
 impl OnHeld for Marker {
     fn held(&mut self, event: Held<'_>) -> Result<()> {
@@ -149,11 +191,7 @@ pub fn append(path: &Path, text: &str) -> Result<()> {
 }
 
 /// How many lines the buffers of an instance have lost.
-///
-/// # Errors
-///
-/// They do not say.
-pub fn lost(directory: &Path) -> Result<u64> {
+fn lost(directory: &Path) -> Result<u64> {
     let mut all = 0;
     for cpu in files::list(&directory.join("per_cpu"))? {
         let path = cpu.join("stats");
@@ -175,11 +213,7 @@ fn lost_of(stats: &str) -> u64 {
 }
 
 /// How an event is recorded: `GROUP/NAME`.
-///
-/// # Errors
-///
-/// There is no such event, or its format is not understood.
-pub fn format(event: &str) -> Result<Format> {
+fn format(event: &str) -> Result<Format> {
     let path = Path::new(TRACING).join("events").join(event).join("format");
     let text = fs::read_to_string(&path);
     let text = text.with_context(|| format!("failed to read {}", path.display()))?;
@@ -187,11 +221,7 @@ pub fn format(event: &str) -> Result<Format> {
 }
 
 /// Takes the pages out of the buffers of all CPUs.
-///
-/// # Errors
-///
-/// What read(2) says.
-pub fn take(directory: &Path) -> Result<Vec<Vec<u8>>> {
+fn take(directory: &Path) -> Result<Vec<Vec<u8>>> {
     let mut pages = Vec::new();
     for cpu in files::list(&directory.join("per_cpu"))? {
         let path = cpu.join("trace_pipe_raw");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
-use super::tracefs::{Instance, TRACING};
+use super::tracefs::{BUFFER, Instance, TRACING};
 use super::{HeldHook, Kind, Observer, Watch, broken};
 use crate::event::{self, Report};
 use crate::need::{Host, Need};
@@ -15,11 +15,7 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "tracepoints",
     needs: &[
-        Need {
-            what: "a virtual machine: the tracer of the running system is not ours",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: the tracer of the running system is not ours"),
         Need {
             what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
             host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
@@ -58,7 +54,7 @@ struct Tracepoints {
 
 impl Tracepoints {
     fn make(&mut self) -> Result<()> {
-        let mut instance = Instance::make(KIND.name)?;
+        let mut instance = Instance::make(KIND.name, BUFFER)?;
         for event in EVENTS {
             match instance.has(event) {
                 true => instance.enable(event)?,
@@ -102,8 +98,7 @@ impl Observer for Tracepoints {
             events: event::place(&watch.run, raw),
             ..Report::default()
         };
-        let report = super::Statement::of(&report, Lost::default());
-        report.map(Some).map_err(broken)
+        super::Statement::told(&report, Lost::default())
     }
 
     fn abandon(&mut self) {

@@ -1,6 +1,6 @@
 //! Generated cases on one kernel, counted.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use crate::wire::{GuestPlan, Job, Message, Shrunk};
 
 /// How long a case may take, with all smaller ones that are tried when the model disagrees.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many cases in a row may take a guest with them each, before the rest is not played.
+const LOST_IN_A_ROW: u32 = 3;
 
 /// Which cases are played.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub struct Tally {
     pub disagreed: Vec<(u64, Shrunk)>,
     /// Seeds of cases that broke, with the reason.
     pub broken: Vec<(u64, String)>,
+    /// Cases that were not played: the guests broke down before, or one said that it was done.
+    pub unplayed: u64,
     /// How often each rule of the model was applied.
     pub reach: Reach,
     /// What the model was told of each start, where that was wanted.
@@ -50,6 +55,28 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Takes what a guest says of a case; its seed.
+    fn hear(&mut self, message: Message) -> Option<u64> {
+        let Message::Case {
+            seed,
+            result,
+            shrunk,
+            reach,
+            kept,
+        } = message
+        else {
+            return None;
+        };
+        self.reach.add(&reach.into());
+        let kept = kept.into_iter().map(serde_json::from_value);
+        match kept.collect::<serde_json::Result<Vec<_>>>() {
+            Ok(kept) => self.kept.extend(kept),
+            Err(error) => self.notes.push(format!("case {seed} is not kept: {error}")),
+        }
+        self.add(seed, result, shrunk);
+        Some(seed)
+    }
+
     fn add(
         &mut self,
         seed: u64,
@@ -92,6 +119,12 @@ impl Tally {
         }
         for (seed, reason) in &self.broken {
             text.push_str(&format!("case {seed} is broken: {reason}\n"));
+        }
+        if self.unplayed > 0 {
+            text.push_str(&format!(
+                "{} further cases were not played\n",
+                self.unplayed
+            ));
         }
         text
     }
@@ -151,42 +184,25 @@ impl Suite {
         progress: &mut dyn FnMut(u64),
     ) -> Tally {
         let mut tally = Tally::default();
-        let mut left = cases.seeds.clone();
-        while !left.is_empty() && !stop.is_asked_for() {
-            let plan = GuestPlan {
-                job: Job::Cases {
-                    seeds: left.clone(),
-                    keep: cases.keep,
-                },
-                ..GuestPlan::default()
-            };
-            let first = left.start;
-            let count = u32::try_from(left.end - first).unwrap_or(u32::MAX);
+        let mut left = Left::of(cases.seeds.clone());
+        while !left.seeds.is_empty() && !stop.is_asked_for() {
+            left.boot();
+            let count = u32::try_from(left.seeds.end - left.seeds.start).unwrap_or(u32::MAX);
             let errand = Errand {
                 load: &self.whole(),
-                plan,
+                plan: GuestPlan {
+                    job: Job::Cases {
+                        seeds: left.seeds.clone(),
+                        keep: cases.keep,
+                    },
+                    ..GuestPlan::default()
+                },
                 limit: options.boot + PATIENCE * count,
             };
             let mut notes = Vec::new();
             let mut heard = |message| {
-                if let Message::Case {
-                    seed,
-                    result,
-                    shrunk,
-                    reach,
-                    kept,
-                } = message
-                {
-                    left.start = seed + 1;
-                    tally.reach.add(&reach.into());
-                    let kept = kept.into_iter().map(serde_json::from_value);
-                    match kept.collect::<serde_json::Result<Vec<_>>>() {
-                        Ok(kept) => tally.kept.extend(kept),
-                        Err(error) => tally
-                            .notes
-                            .push(format!("case {seed} is not kept: {error}")),
-                    }
-                    tally.add(seed, result, shrunk);
+                left.hear(&message);
+                if let Some(seed) = tally.hear(message) {
                     progress(seed);
                 }
                 Some(PATIENCE)
@@ -197,24 +213,147 @@ impl Suite {
             };
             let end = self.follow(target, &errand, options, stop, &mut ears);
             tally.notes.extend(notes);
-            match end {
-                Err(Breakdown::Broken(reason)) if left.start == first => {
-                    // Not even one: this kernel is of no use.
-                    tally.broken.push((first, reason));
-                    break;
-                }
-                Err(Breakdown::Broken(reason)) => {
-                    tally.broken.push((left.start, reason));
-                    left.start += 1;
-                }
-                Ok(()) if !left.is_empty() => {
-                    let reason = "the guest said that it is done before this case and the rest";
-                    tally.broken.push((left.start, reason.to_owned()));
-                    break;
-                }
-                _ => break,
+            if left.end(end, &mut tally).is_break() {
+                break;
             }
         }
         tally
+    }
+}
+
+/// What is left to play on a kernel, from one boot to the next.
+struct Left {
+    seeds: Range<u64>,
+    /// This boot came to a case.
+    started: bool,
+    /// How many cases in a row took their guests with them.
+    lost: u32,
+}
+
+impl Left {
+    fn of(seeds: Range<u64>) -> Left {
+        Left {
+            seeds,
+            started: false,
+            lost: 0,
+        }
+    }
+
+    /// A guest is booted.
+    fn boot(&mut self) {
+        self.started = false;
+    }
+
+    fn hear(&mut self, message: &Message) {
+        match message {
+            Message::Started { .. } => self.started = true,
+            Message::Case { seed, .. } => {
+                self.seeds.start = seed + 1;
+                self.lost = 0;
+            }
+            _ => {}
+        }
+    }
+
+    /// The guest has ended so: takes the case out that it has taken with it, and says whether another guest is to go on.
+    fn end(&mut self, end: Result<(), Breakdown>, tally: &mut Tally) -> ControlFlow<()> {
+        let (reason, goes_on) = match end {
+            Err(Breakdown::Broken(reason)) => {
+                self.lost += 1;
+                // Where a guest comes to none, or one after the other takes it down, the kernel is of no use.
+                (reason, self.started && self.lost < LOST_IN_A_ROW)
+            }
+            Ok(()) if !self.seeds.is_empty() => {
+                let reason = "the guest said that it is done before this case and the rest";
+                (reason.to_owned(), false)
+            }
+            _ => return ControlFlow::Break(()),
+        };
+        tally.broken.push((self.seeds.start, reason));
+        self.seeds.start += 1;
+        if goes_on {
+            return ControlFlow::Continue(());
+        }
+        tally.unplayed = self.seeds.end.saturating_sub(self.seeds.start);
+        ControlFlow::Break(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What becomes of the cases 0 to 9 where these take their guests with them, and how many guests there are.
+    fn played(deadly: &[u64]) -> (Tally, u32) {
+        let (mut tally, mut left) = (Tally::default(), Left::of(0..10));
+        for boots in 1.. {
+            left.boot();
+            let end = guest(deadly, &mut left, &mut tally);
+            if left.end(end, &mut tally).is_break() || left.seeds.is_empty() {
+                return (tally, boots);
+            }
+        }
+        unreachable!("there is an end of cases")
+    }
+
+    /// A guest plays what is left until a case takes it down.
+    fn guest(deadly: &[u64], left: &mut Left, tally: &mut Tally) -> Result<(), Breakdown> {
+        for seed in left.seeds.clone() {
+            let scenario = format!("case {seed}");
+            left.hear(&Message::Started { scenario });
+            if deadly.contains(&seed) {
+                return Err(Breakdown::Broken("a panic".to_owned()));
+            }
+            let case = Message::Case {
+                seed,
+                result: Ok(None),
+                shrunk: None,
+                reach: BTreeMap::new(),
+                kept: Vec::new(),
+            };
+            left.hear(&case);
+            tally.hear(case);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_comes_behind_cases_that_take_guests_with_them_is_played() {
+        for (deadly, guests) in [(&[0][..], 2), (&[5, 6], 3), (&[3, 4, 6, 7], 5), (&[9], 1)] {
+            let (tally, boots) = played(deadly);
+            let broken: Vec<_> = tally.broken.iter().map(|(seed, _)| *seed).collect();
+            assert_eq!(broken, deadly);
+            assert_eq!((tally.empty, tally.unplayed), (10 - deadly.len(), 0));
+            assert_eq!(boots, guests, "{deadly:?}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_no_case_survives_is_given_up_and_the_rest_is_counted() {
+        let (tally, boots) = played(&[2, 3, 4, 5, 6]);
+        assert_eq!((boots, tally.broken.len(), tally.unplayed), (3, 3, 5));
+        assert!(
+            tally
+                .complaints()
+                .ends_with("5 further cases were not played\n")
+        );
+    }
+
+    #[test]
+    fn a_guest_that_comes_to_no_case_is_not_booted_again() {
+        let (mut tally, mut left) = (Tally::default(), Left::of(0..10));
+        left.boot();
+        let end = Err(Breakdown::Broken("no boot".to_owned()));
+        assert!(left.end(end, &mut tally).is_break());
+        assert_eq!((tally.broken.len(), tally.unplayed), (1, 9));
+    }
+
+    #[test]
+    fn who_stops_leaves_nothing_to_complain_of() {
+        let (mut tally, mut left) = (Tally::default(), Left::of(0..10));
+        assert!(left.end(Err(Breakdown::Interrupted), &mut tally).is_break());
+        assert_eq!(tally.complaints(), "");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::machine::{Ears, Errand};
-use super::pass::Pass;
+use super::pass::{Boots, Pass};
 use super::run::{Options, RunEvent, Suite};
 use super::{ReadyKernel, Stop};
 use crate::observer::{self, Kind};
@@ -55,7 +55,7 @@ impl Guest<'_> {
         let mut records: Vec<Record> = Vec::new();
         for (number, observers) in (1..).zip(&boots) {
             let place = (number, boots.len());
-            let pass = Pass::new(observers, place, self.is_asked_once(observers));
+            let pass = Pass::new(observers, place, self.boots(observers));
             let applies =
                 |scenario: &&&'static Registered| number == 1 || !pass.further(scenario).is_empty();
             let own: Vec<_> = scenarios.iter().filter(applies).copied().collect();
@@ -81,31 +81,32 @@ impl Guest<'_> {
             .for_each(|record| self.send(sender, record));
     }
 
-    /// Scenarios that share a guest: where a state has observers set up already, those that want some,
-    /// so that the others are not slowed down by them; else all. The others have a name.
+    /// Splits the scenarios of a pass by guest.
+    ///
+    /// With saved states, scenarios that want further observers and those that want the trail alone run in separate guests,
+    /// so that the latter are not slowed down; that group has a name.
     fn groups(
         &self,
         pass: &Pass<'_>,
         own: &[&'static Registered],
     ) -> Vec<(Option<&'static str>, Scenarios)> {
-        let is_warm = self.suite.is_warm(self.target, self.options);
-        let mut groups: Vec<(bool, Scenarios)> = Vec::new();
-        for scenario in own {
-            let wanted = !pass.further(scenario).is_empty();
-            match groups
-                .iter_mut()
-                .find(|(known, _)| !is_warm || *known == wanted)
-            {
-                Some((_, group)) => group.push_back(scenario),
-                None => groups.push((wanted, [*scenario].into())),
-            }
+        if !self.suite.is_warm(self.target, self.options) {
+            return vec![(None, own.iter().copied().collect())];
         }
-        let is_one = groups.len() == 1;
-        let name = |wanted: bool| (!is_one && !wanted).then_some("scenarios with a trail alone");
-        let groups = groups.into_iter();
+        let all = own.iter().copied();
+        let (further, alone): (Scenarios, Scenarios) =
+            all.partition(|scenario| !pass.further(scenario).is_empty());
+        let name = (!further.is_empty()).then_some("scenarios with a trail alone");
+        let mut groups = vec![(None, further), (name, alone)];
+        // Those of the first scenario come first.
+        if own
+            .first()
+            .is_some_and(|first| pass.further(first).is_empty())
+        {
+            groups.reverse();
+        }
+        groups.retain(|(_, group)| !group.is_empty());
         groups
-            .map(|(wanted, group)| (name(wanted), group))
-            .collect()
     }
 
     /// Runs scenarios under some observers, with a boot more for each that takes its guest down.
@@ -130,7 +131,7 @@ impl Guest<'_> {
         let mut told = false;
         while !queue.left.is_empty() && !stop.is_asked_for() {
             // A pass with a boot for each scenario is told once.
-            if !(told && self.is_asked_once(pass.observers)) {
+            if !(told && self.boots(pass.observers) == Boots::OneEach) {
                 let _ = sender.send(RunEvent::Booting {
                     kernel: self.kernel,
                     part: part.clone(),
@@ -172,47 +173,20 @@ impl Guest<'_> {
     ) -> Result<(), Breakdown> {
         let (load, mut together) = self.together(queue);
         let left = &mut queue.left;
-        if self.is_asked_once(pass.observers) {
+        if self.boots(pass.observers) == Boots::OneEach {
             together.truncate(1);
         }
-        let asks = together.iter().map(|scenario| Ask {
-            output: self.options.output,
-            ..pass.ask(scenario)
-        });
-        let plan = GuestPlan {
-            job: Job::Scenarios(asks.collect()),
-            faults: self.options.faults.clone(),
-            deadlines_ms: self
-                .options
-                .deadlines
-                .iter()
-                .map(|(name, time)| (name.clone(), time.as_millis() as u64))
-                .collect(),
-            agent: self
-                .suite
-                .brought
-                .as_ref()
-                .map(|brought| brought.agent.clone()),
-        };
         let grace = self.options.grace;
-        let own = |scenario: &Registered| {
-            let own = self.options.deadlines.get(scenario.name);
-            own.copied().unwrap_or(scenario.scenario.deadline) + grace
-        };
-        let limit = together.iter().map(|scenario| own(scenario));
-        let brought = self.suite.brought.as_ref();
-        let agent = brought.map_or(Duration::ZERO, |brought| brought.agent.ready());
-        let limit = limit.sum::<Duration>() + self.options.boot + agent + grace;
         let mut release = self.target.release.clone();
         let mut heard = |message| match message {
             Message::Hello { release: seen, .. } => {
                 release = seen;
                 // An agent is started now.
-                Some(agent + grace)
+                Some(self.agent() + grace)
             }
             Message::Started { scenario } => {
                 let found = left.iter().find(|registered| registered.name == scenario);
-                let patience = found.map_or(grace, |found| own(found));
+                let patience = found.map_or(grace, |found| self.patience(found));
                 *running = Some(scenario.clone());
                 let _ = sender.send(RunEvent::Running {
                     kernel: self.kernel,
@@ -227,9 +201,7 @@ impl Guest<'_> {
                 output,
             } => {
                 *running = None;
-                if let Some(place) = left.iter().position(|found| found.name == scenario)
-                    && let Some(registered) = left.remove(place)
-                {
+                if let Some(registered) = remove(left, &scenario) {
                     let seen = self.judge(registered, pass, seen);
                     let mut record = self.record(registered, seen);
                     record.kernel.set_release(&release);
@@ -243,23 +215,56 @@ impl Guest<'_> {
         };
         let errand = Errand {
             load: &load,
-            plan,
-            limit,
+            plan: self.plan(pass, &together),
+            limit: self.limit(&together),
         };
-        let mut told = |text| {
-            let kernel = self.kernel;
-            let _ = sender.send(RunEvent::Note { kernel, text });
-        };
+        let kernel = self.kernel;
         let mut ears = Ears {
             heard: &mut heard,
-            told: &mut told,
+            told: &mut |text| drop(sender.send(RunEvent::Note { kernel, text })),
         };
         self.suite
             .follow(self.target, &errand, self.options, stop, &mut ears)
     }
 
-    /// Whether each scenario of a pass has a boot of its own: not where the kernel does not have what that is for.
-    fn is_asked_once(&self, observers: &[&Kind]) -> bool {
+    /// What a guest is told to do.
+    fn plan(&self, pass: &Pass<'_>, scenarios: &[&'static Registered]) -> GuestPlan {
+        let asks = scenarios.iter().map(|scenario| Ask {
+            output: self.options.output,
+            ..pass.ask(scenario)
+        });
+        let deadlines = self.options.deadlines.iter();
+        let brought = self.suite.brought.as_ref();
+        GuestPlan {
+            job: Job::Scenarios(asks.collect()),
+            faults: self.options.faults.clone(),
+            deadlines_ms: deadlines
+                .map(|(name, time)| (name.clone(), time.as_millis() as u64))
+                .collect(),
+            agent: brought.map(|brought| brought.agent.clone()),
+        }
+    }
+
+    /// How long a guest with these scenarios may take, from its start to its end.
+    fn limit(&self, scenarios: &[&'static Registered]) -> Duration {
+        let all = scenarios.iter().map(|scenario| self.patience(scenario));
+        all.sum::<Duration>() + self.options.boot + self.agent() + self.options.grace
+    }
+
+    /// How long a guest may be silent while a scenario runs.
+    fn patience(&self, scenario: &Registered) -> Duration {
+        let own = self.options.deadlines.get(scenario.name);
+        own.copied().unwrap_or(scenario.scenario.deadline) + self.options.grace
+    }
+
+    /// How long an agent may take to be ready.
+    fn agent(&self) -> Duration {
+        let brought = self.suite.brought.as_ref();
+        brought.map_or(Duration::ZERO, |brought| brought.agent.ready())
+    }
+
+    /// How many boots a pass has: where the kernel does not have what the one of each scenario is for, they share one.
+    fn boots(&self, observers: &[&Kind]) -> Boots {
         let modules: Vec<_> = self.target.modules.keys().map(String::as_str).collect();
         let facts = self.facts(&modules);
         let has = |kind: &&Kind| {
@@ -267,7 +272,10 @@ impl Guest<'_> {
             needs.all(|need| need.on_host(&facts) != Some(false))
         };
         let mut once = observers.iter().filter(|kind| kind.is_asked_once());
-        once.any(has)
+        match once.any(has) {
+            true => Boots::OneEach,
+            false => Boots::Shared,
+        }
     }
 
     /// What the next boot carries, and who of those that are left shares it: those that say nothing of it share the
@@ -295,12 +303,16 @@ impl Guest<'_> {
     }
 }
 
+fn remove(left: &mut Scenarios, name: &str) -> Option<&'static Registered> {
+    let place = left.iter().position(|scenario| scenario.name == name)?;
+    left.remove(place)
+}
+
 /// Takes out those that a guest has taken with it: the one that ran, none between two, and all of them where it came to
 /// none of the `before` that it was to run.
 fn lost(left: &mut Scenarios, before: usize, running: Option<&str>) -> Scenarios {
-    let place = running.and_then(|name| left.iter().position(|scenario| scenario.name == name));
-    match place {
-        Some(place) => left.remove(place).into_iter().collect(),
+    match running.and_then(|name| remove(left, name)) {
+        Some(scenario) => [scenario].into(),
         None if running.is_none() && left.len() < before => Scenarios::new(),
         None => std::mem::take(left),
     }

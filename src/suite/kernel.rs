@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::bound;
+use super::named::config_at;
 use crate::fetch::{CachedKernel, Pinned, sha256};
 use crate::native;
 use crate::project::Project;
@@ -164,15 +164,16 @@ impl ReadyKernel {
         let release = uname.release().to_string_lossy().into_owned();
         let id = KernelId::of_release(&release)
             .with_context(|| format!("\"{release}\" is not a release of a kernel"))?;
+        let (config, note) = config_of_running(&release);
         Ok(ReadyKernel {
             id,
-            config: config_of_running(&release),
+            config,
             upstream: release.clone(),
             release,
             kernel: None,
             modules: BTreeMap::new(),
             packages: Vec::new(),
-            note: None,
+            note,
         })
     }
 
@@ -217,8 +218,9 @@ impl ReadyKernel {
     }
 }
 
-/// Where distributions put it, or what the kernel itself says (`CONFIG_IKCONFIG_PROC`).
-fn config_of_running(release: &str) -> Option<String> {
+/// Where distributions put it, or what the kernel itself says (`CONFIG_IKCONFIG_PROC`); or what is to be said of one that
+/// cannot be read.
+fn config_of_running(release: &str) -> (Option<String>, Option<String>) {
     let own = std::fs::File::open("/proc/config.gz")
         .ok()
         .and_then(|file| {
@@ -231,9 +233,8 @@ fn config_of_running(release: &str) -> Option<String> {
         format!("/boot/config-{release}"),
         format!("/lib/modules/{release}/config"),
     ];
-    own.or_else(|| {
-        places
-            .iter()
-            .find_map(|place| bound::text(Path::new(place), bound::CONFIG).ok())
-    })
+    match own {
+        Some(own) => (Some(own), None),
+        None => config_at(&places.map(PathBuf::from), release),
+    }
 }

@@ -1,6 +1,7 @@
 //! The machine of a guest: booted, or restored from a state that is made when there is none.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -110,32 +111,13 @@ impl Suite {
             false => None,
         };
         if let Some(warm) = warm {
-            // A new one that does not restore either is not tried a third time.
-            for _ in 0..2 {
-                let Some(found) = warm.find(stop, told)? else {
-                    // A later guest would find the same, after a boot in vain, and tell it again.
+            match warm.follow(&order, limits, stop, heard, told) {
+                ControlFlow::Break(end) => return end,
+                // A later guest would find the same, after a boot in vain, and tell it again.
+                ControlFlow::Continue(()) => {
                     if let Ok(mut stateless) = self.stateless.lock() {
                         stateless.insert(target.label());
                     }
-                    break;
-                };
-                let mut reached = false;
-                let end = warm.restore(found, &order, limits, stop, told, &mut |said| {
-                    reached = true;
-                    heard(said)
-                });
-                match end {
-                    Err(Breakdown::Broken(why)) if !reached => {
-                        let first = why.lines().next().unwrap_or_default();
-                        told(format!(
-                            "the warm state of {} does not restore and is made anew: {first}",
-                            target.label()
-                        ));
-                        if !warm.discard(told) {
-                            break;
-                        }
-                    }
-                    end => return end,
                 }
             }
         }
@@ -144,7 +126,9 @@ impl Suite {
         let mut machine = machine.map_err(broken)?;
         machine.cpus = options.cpus;
         machine.parameters = &options.parameters;
-        session::run(machine, &[order], limits, stop.as_fd(), heard)
+        // A guest whose plan stands in the image and that asks for an order all the same lies.
+        let orders = if fits { vec![order] } else { Vec::new() };
+        session::run(machine, &orders, limits, stop.as_fd(), heard)
     }
 
     /// Whether guests of this kernel begin with a state: under hardware virtualisation a boot is as
@@ -175,29 +159,26 @@ impl Suite {
         let root = self.ingredients.root(errand.load)?;
         let pieces = self.ingredients.pieces(&target.modules, &root);
         let size = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let mut warm = Warm {
+        let memory = machine::memory(size);
+        let made_from = [
+            machine::hardware(accel, options.cpus, memory).join(" "),
+            options.parameters.clone(),
+            wanted_by_all(&errand.plan).join(" "),
+            stamp(kernel),
+            qemu_stamp(),
+        ];
+        let made_from = made_from.iter().map(String::as_bytes);
+        let parts: Vec<_> = made_from.chain(pieces).collect();
+        Ok(Some(Warm {
             suite: self,
             target,
             errand,
             options,
             accel,
             store: Store::of(&self.cache),
-            key: Key::of(&target.label(), &[]),
-            memory: machine::memory(size),
-        };
-        let kernel_stamp = stamp(kernel);
-        let hardware = machine::hardware(accel, options.cpus, warm.memory);
-        let made_from = [
-            hardware.join(" "),
-            options.parameters.clone(),
-            wanted_by_all(&errand.plan).join(" "),
-            kernel_stamp,
-            qemu_stamp(),
-        ];
-        let made_from = made_from.iter().map(String::as_bytes);
-        let parts: Vec<_> = made_from.chain(pieces).collect();
-        warm.key = Key::of(&target.label(), &parts);
-        Ok(Some(warm))
+            key: Key::of(&target.label(), &parts),
+            memory,
+        }))
     }
 }
 
@@ -222,6 +203,44 @@ impl Warm<'_> {
             true => Ok(load(&kept)?.into()),
             false => Ok(kept.into()),
         }
+    }
+
+    /// Has a machine follow an order from a state that is found or made; goes on where there is none that restores.
+    fn follow(
+        &self,
+        order: &Order,
+        limits: Limits,
+        stop: &Stop,
+        heard: &mut Hear<'_>,
+        told: &mut dyn FnMut(String),
+    ) -> ControlFlow<Result<(), Breakdown>> {
+        // A new one that does not restore either is not tried a third time.
+        for _ in 0..2 {
+            let found = match self.find(stop, told) {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                Err(breakdown) => return ControlFlow::Break(Err(breakdown)),
+            };
+            let mut reached = false;
+            let end = self.restore(found, order, limits, stop, told, &mut |said| {
+                reached = true;
+                heard(said)
+            });
+            match end {
+                Err(Breakdown::Broken(why)) if !reached => {
+                    let first = why.lines().next().unwrap_or_default();
+                    told(format!(
+                        "the warm state of {} does not restore and is made anew: {first}",
+                        self.target.label()
+                    ));
+                    if !self.discard(told) {
+                        break;
+                    }
+                }
+                end => return ControlFlow::Break(end),
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Takes the state away; false where the cache does not let us, which is told.
@@ -297,24 +316,26 @@ impl Warm<'_> {
             }
         };
         let machine = self.machine(Start::Saved(memory, machine.into()));
-        let (store, key) = (&self.store, &self.key);
+        let (store, key, name) = (&self.store, &self.key, self.target.label());
         let (end, kept) = std::thread::scope(|scope| {
             let keeping = made.map(|(draft, memory)| {
                 scope.spawn(move || {
-                    store.keep(key, draft, &memory, tsc::khz())?;
-                    store.prune(LIMIT, key)
+                    let kept = store.keep(key, draft, &memory, tsc::khz());
+                    kept.map_err(|error| unkept(&name, &error))?;
+                    let pruned = store.prune(LIMIT, key);
+                    pruned.map_err(|error| unpruned(&error))
                 })
             });
             let orders = std::slice::from_ref(order);
             let end = session::run(machine, orders, limits, stop.as_fd(), heard);
             let kept = keeping.map(|thread| {
-                let kept = thread.join();
-                kept.unwrap_or_else(|_| Err(anyhow::anyhow!("who keeps it panicked")))
+                let panicked = |_| Err("the thread that keeps a warm state panicked".to_owned());
+                thread.join().unwrap_or_else(panicked)
             });
             (end, kept)
         });
-        if let Some(Err(error)) = kept {
-            told(unkept(&self.target.label(), &error));
+        if let Some(Err(text)) = kept {
+            told(text);
         }
         end
     }
@@ -356,6 +377,11 @@ enum Found {
 /// What is said where a state is not kept.
 fn unkept(name: &str, error: &anyhow::Error) -> String {
     format!("no warm state of {name} is kept: {error:#}")
+}
+
+/// What is said where old states are not removed.
+fn unpruned(error: &anyhow::Error) -> String {
+    format!("warm states take more than {} MiB: {error:#}", LIMIT >> 20)
 }
 
 /// Why there is no state.

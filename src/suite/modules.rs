@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -18,8 +18,30 @@ use crate::trail::printable;
 ///
 /// The directory cannot be read, holds no module at all, or a module cannot be read.
 pub fn below(directory: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<[u8]>>> {
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut any = false;
+    for path in all(directory)? {
+        let Some(name) = name(&path) else {
+            continue;
+        };
+        any = true;
+        // Those in `updates/` stand in the place of the others (depmod.d(5)).
+        let is_update = |path: &Path| path.starts_with(directory.join("updates"));
+        let old = found.get(&name);
+        if names.contains(&name) && old.is_none_or(|old| !is_update(old) && is_update(&path)) {
+            found.insert(name, path);
+        }
+    }
+    if !any {
+        bail!("{} holds no kernel modules (*.ko)", directory.display());
+    }
+    let read = |(name, path): (String, PathBuf)| Ok((name, read(&path)?));
+    found.into_iter().map(read).collect()
+}
+
+/// The files below a directory, in the order of their paths.
+fn all(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
     let mut left = vec![directory.to_owned()];
     while let Some(directory) = left.pop() {
         let context = || format!("failed to list the modules in {}", directory.display());
@@ -27,22 +49,14 @@ pub fn below(directory: &Path, names: &[String]) -> Result<BTreeMap<String, Arc<
             let entry = entry.with_context(context)?;
             // `build` and `source` are links that lead out of the directory.
             let kind = entry.file_type().with_context(context)?;
-            let path = entry.path();
-            if kind.is_dir() {
-                left.push(path);
-            } else if kind.is_file()
-                && let Some(name) = name(&path)
-            {
-                any = true;
-                if names.contains(&name) {
-                    found.insert(name, read(&path)?);
-                }
+            match kind.is_dir() {
+                true => left.push(entry.path()),
+                false if kind.is_file() => found.push(entry.path()),
+                false => {}
             }
         }
     }
-    if !any {
-        bail!("{} holds no kernel modules (*.ko)", directory.display());
-    }
+    found.sort();
     Ok(found)
 }
 
@@ -125,6 +139,35 @@ mod tests {
         fs::write(dir.path().join("kernel/fs/overlay.ko"), "module").unwrap();
         let found = below(dir.path(), &["overlay".into()]).unwrap();
         assert_eq!(&*found["overlay"], b"module");
+    }
+
+    #[test]
+    fn of_two_modules_of_one_name_the_update_is_taken_and_else_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |place: &str| {
+            let place = dir.path().join(place);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(
+                &place,
+                place.strip_prefix(dir.path()).unwrap().to_str().unwrap(),
+            )
+            .unwrap();
+        };
+        let found = || {
+            below(dir.path(), &["loop".into()])
+                .unwrap()
+                .remove("loop")
+                .unwrap()
+        };
+        for (place, taken) in [
+            ("kernel/b/loop.ko", "kernel/b/loop.ko"),
+            ("kernel/a/loop.ko", "kernel/a/loop.ko"),
+            ("updates/dkms/loop.ko", "updates/dkms/loop.ko"),
+            ("extra/loop.ko", "updates/dkms/loop.ko"),
+        ] {
+            put(place);
+            assert_eq!(&*found(), taken.as_bytes());
+        }
     }
 
     #[test]

@@ -46,10 +46,11 @@ impl ReadyKernel {
             .with_context(|| format!("\"{release}\" is not a release of a kernel"))
             .with_context(context)?;
         // What the kernel carries in itself cannot be another kernel's.
-        let config = payload::config(&vmlinux)
-            .with_context(context)?
-            .or(parts.config)
-            .or_else(|| config_beside(path, &release));
+        let config = payload::config(&vmlinux).with_context(context)?;
+        let (config, note) = match config.or(parts.config) {
+            Some(config) => (Some(config), None),
+            None => config_at(&config_places(path, &release), &release),
+        };
         if directory.is_none() && config.as_deref().is_some_and(takes_no_modules) {
             // What lies in its tree is left over of another configuration.
             parts.modules.clear();
@@ -63,7 +64,7 @@ impl ReadyKernel {
             modules: parts.modules,
             config,
             packages: Vec::new(),
-            note: None,
+            note,
         })
     }
 }
@@ -108,7 +109,7 @@ fn tree(directory: &Path, names: &[String]) -> Result<Parts> {
     let bytes = bound::file(&image, bound::IMAGE)?;
     Ok(Parts {
         image: bytes,
-        config: bound::text(&directory.join(".config"), bound::CONFIG).ok(),
+        config: None,
         modules: modules::of_tree(directory, names)?,
     })
 }
@@ -122,22 +123,39 @@ fn unpack(image: &[u8]) -> Result<(String, Vec<u8>)> {
     Ok((payload::release(image)?, payload::vmlinux(image)?))
 }
 
-/// The configuration where build trees and distributions keep it.
-fn config_beside(image: &Path, release: &str) -> Option<String> {
-    let directory = image.parent()?;
-    let installed = directory.join(format!("config-{release}"));
-    let of_tree = image
-        .ends_with(arch::IMAGES[0])
-        .then(|| image.ancestors().nth(4))
-        .flatten();
-    let own = directory.join(".config");
-    let places: [Option<PathBuf>; 3] = [
-        Some(installed),
-        of_tree.map(|tree| tree.join(".config")),
-        Some(own),
+/// Where build trees and distributions keep the configuration of what is at a path.
+fn config_places(path: &Path, release: &str) -> Vec<PathBuf> {
+    let tree = path.is_dir().then_some(path);
+    let directory = path.parent();
+    let of_image = path.ends_with(arch::IMAGES[0]).then(|| path.ancestors());
+    let of_image = of_image.and_then(|mut above| above.nth(4));
+    let places = [
+        tree.map(|tree| tree.join(".config")),
+        directory.map(|directory| directory.join(format!("config-{release}"))),
+        of_image.map(|tree| tree.join(".config")),
+        directory.map(|directory| directory.join(".config")),
     ];
-    let mut texts = places.into_iter().flatten();
-    texts.find_map(|place| bound::text(&place, bound::CONFIG).ok())
+    places.into_iter().flatten().collect()
+}
+
+/// The configuration that is found first, or else what is to be said of one that is there and cannot be read.
+pub(super) fn config_at(places: &[PathBuf], release: &str) -> (Option<String>, Option<String>) {
+    let mut note = None;
+    for place in places {
+        // Where it is not, nor can be, there is none.
+        if matches!(place.try_exists(), Ok(false)) {
+            continue;
+        }
+        match bound::text(place, bound::CONFIG) {
+            Ok(text) => return (Some(text), None),
+            Err(error) => {
+                note.get_or_insert_with(|| {
+                    format!("the configuration of {release} is not known: {error:#}")
+                });
+            }
+        }
+    }
+    (None, note)
 }
 
 fn takes_no_modules(config: &str) -> bool {
@@ -241,7 +259,28 @@ mod tests {
     fn the_configuration_of_a_tree_is_found_from_its_image() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(".config"), "CONFIG_A=y\n").unwrap();
-        let image = dir.path().join(arch::IMAGES[0]);
-        assert_eq!(config_beside(&image, "6.1.1").unwrap(), "CONFIG_A=y\n");
+        for path in [dir.path().join(arch::IMAGES[0]), dir.path().to_owned()] {
+            let found = config_at(&config_places(&path, "6.1.1"), "6.1.1");
+            assert_eq!(found, (Some("CONFIG_A=y\n".to_owned()), None));
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_is_there_and_cannot_be_read_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bad, good) = (dir.path().join("bad"), dir.path().join("good"));
+        fs::write(&bad, b"\xff").unwrap();
+        let found = |places: &[&PathBuf]| {
+            config_at(
+                &places.iter().copied().cloned().collect::<Vec<_>>(),
+                "6.1.1",
+            )
+        };
+        assert_eq!(found(&[&good]), (None, None));
+        let (text, note) = found(&[&bad, &good]);
+        assert_eq!(text, None);
+        assert!(note.unwrap().contains("bad is not UTF-8"));
+        fs::write(&good, "CONFIG_A=y\n").unwrap();
+        assert_eq!(found(&[&bad, &good]).1, None);
     }
 }

@@ -5,6 +5,15 @@ use crate::scenario::Registered;
 use crate::view::{TRAIL, VIEWS, ViewName};
 use crate::wire::{Ask, Written};
 
+/// How many boots a pass has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Boots {
+    /// Scenarios share one, as long as it lives.
+    Shared,
+    /// Each scenario has its own.
+    OneEach,
+}
+
 /// The observers of one pass over the scenarios.
 pub(super) struct Pass<'a> {
     /// Their kinds.
@@ -14,13 +23,13 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// The pass of this number, of so many; `once`: each scenario has a boot of its own.
+    /// The pass of this number, of so many.
     pub fn new(
         observers: &'a [&'static Kind],
         (number, all): (usize, usize),
-        once: bool,
+        boots: Boots,
     ) -> Pass<'a> {
-        let part = format!("boot {number} of {all}{}", own(observers, once));
+        let part = format!("boot {number} of {all}{}", own(observers, boots));
         Pass {
             observers,
             part: (all > 1).then_some(part),
@@ -61,16 +70,15 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What the observers of a boot have for themselves, in words that follow its number; `once`: each scenario has its own.
-fn own(observers: &[&Kind], once: bool) -> String {
+/// What the observers of a boot have for themselves, in words that follow its number.
+fn own(observers: &[&Kind], boots: Boots) -> String {
     if let Some(kind) = observers.iter().find(|kind| kind.intrudes()) {
         return format!(", for {}, which changes what it watches", kind.name);
     }
     if let Some(kind) = observers.iter().find(|kind| kind.is_asked_once()) {
-        let with = if once {
-            format!(", with {BOOT}")
-        } else {
-            String::new()
+        let with = match boots {
+            Boots::OneEach => format!(", with {BOOT}"),
+            Boots::Shared => String::new(),
         };
         return format!(", for {}{with}", kind.name);
     }
@@ -88,13 +96,13 @@ mod tests {
     #[test]
     fn a_boot_says_why_it_is_not_shared() {
         let kind = |name| Kind::find(name).unwrap();
-        assert_eq!(own(&[kind("trail")], false), "");
+        assert_eq!(own(&[kind("trail")], Boots::Shared), "");
         let text = ", for ptrace-seccomp, which changes what it watches";
-        assert_eq!(own(&[kind("ptrace-seccomp")], false), text);
+        assert_eq!(own(&[kind("ptrace-seccomp")], Boots::Shared), text);
         assert_eq!(
-            own(&[kind("ima")], true),
+            own(&[kind("ima")], Boots::OneEach),
             ", for ima, with a boot for each scenario"
         );
-        assert_eq!(own(&[kind("ima")], false), ", for ima");
+        assert_eq!(own(&[kind("ima")], Boots::Shared), ", for ima");
     }
 }

@@ -327,6 +327,8 @@ impl Suite {
             }
             if let Message::Exited { status } = message {
                 result = Some(status);
+                let end = Instant::now() + ENDING;
+                until = Some(until.map_or(end, |until| until.min(end)));
             }
             if sink(message).is_break() {
                 until = Some(Instant::now());
@@ -348,6 +350,9 @@ impl Suite {
         self.ingredients.fixture()
     }
 }
+
+/// How long a guest may take to end whose command has ended: its status is known, and stands.
+const ENDING: Duration = Duration::from_secs(20);
 
 /// What one command is run with.
 #[derive(Clone, Debug)]

@@ -69,64 +69,102 @@ impl Talk {
         if !self.greeted {
             return Err("it begins without a greeting".to_owned());
         }
-        match (&mut self.left, message) {
-            (Left::Scenarios(left), Message::Started { scenario }) => {
-                if let Some(running) = &self.running {
-                    return Err(format!("{scenario:?} starts while {running:?} runs"));
-                }
-                if !left.contains(scenario) {
-                    return Err(format!("{scenario:?} starts, which nobody asks for"));
-                }
-                self.running = Some(scenario.clone());
-                Ok(())
-            }
-            (Left::Scenarios(left), Message::Finished { scenario, .. }) => {
-                if self.running.as_ref() != Some(scenario) {
-                    return Err(format!("{scenario:?} ends, which does not run"));
-                }
-                self.running = None;
-                left.retain(|name| name != scenario);
-                Ok(())
-            }
-            (Left::Cases(left), Message::Started { scenario }) => {
-                if self.running.is_some() || left.is_empty() {
-                    return Err(format!("{scenario:?} starts, which nobody asks for"));
-                }
-                self.running = Some(scenario.clone());
-                Ok(())
-            }
-            (Left::Cases(left), Message::Case { seed, .. }) => {
-                let runs = self.running.take().is_some();
-                match left.next() {
-                    Some(next) if runs && next == *seed => Ok(()),
-                    _ => Err(format!("the case {seed} ends, which does not run")),
-                }
-            }
-            (Left::Command { ended: false, .. }, Message::Output { .. }) => Ok(()),
-            (
-                Left::Command { fetch, bytes, .. },
-                Message::Piece {
-                    place,
-                    bytes: piece,
-                },
-            ) if fetch.contains(place) => {
-                *bytes += piece.len() as u64;
-                bound::check(*bytes, bound::FILE)
-                    .map_err(|error| format!("what is fetched has no end: {error}"))
-            }
-            (Left::Command { fetch, .. }, Message::Fetched { place, .. })
-                if fetch.contains(place) =>
-            {
-                fetch.retain(|left| left != place);
-                Ok(())
-            }
-            (Left::Command { ended, .. }, Message::Exited { .. }) if !*ended => {
-                *ended = true;
-                Ok(())
-            }
-            _ => Err("it tells of what it was not asked for".to_owned()),
+        match &mut self.left {
+            Left::Scenarios(left) => of_scenarios(left, &mut self.running, message),
+            Left::Cases(left) => of_cases(left, &mut self.running, message),
+            Left::Command {
+                ended,
+                fetch,
+                bytes,
+            } => of_command((ended, fetch, bytes), message),
         }
     }
+}
+
+/// A message of a guest that was asked for scenarios.
+fn of_scenarios(
+    left: &mut Vec<String>,
+    running: &mut Option<String>,
+    message: &Message,
+) -> Result<(), String> {
+    match message {
+        Message::Started { scenario } => {
+            if let Some(running) = running {
+                return Err(format!("{scenario:?} starts while {running:?} runs"));
+            }
+            if !left.contains(scenario) {
+                return Err(format!("{scenario:?} starts, which nobody asks for"));
+            }
+            *running = Some(scenario.clone());
+            Ok(())
+        }
+        Message::Finished { scenario, .. } => {
+            if running.as_ref() != Some(scenario) {
+                return Err(format!("{scenario:?} ends, which does not run"));
+            }
+            *running = None;
+            left.retain(|name| name != scenario);
+            Ok(())
+        }
+        _ => unasked(),
+    }
+}
+
+/// A message of a guest that was asked for generated cases.
+fn of_cases(
+    left: &mut Range<u64>,
+    running: &mut Option<String>,
+    message: &Message,
+) -> Result<(), String> {
+    match message {
+        Message::Started { scenario } => {
+            if running.is_some() || left.is_empty() {
+                return Err(format!("{scenario:?} starts, which nobody asks for"));
+            }
+            *running = Some(scenario.clone());
+            Ok(())
+        }
+        Message::Case { seed, .. } => {
+            let runs = running.take().is_some();
+            match left.next() {
+                Some(next) if runs && next == *seed => Ok(()),
+                _ => Err(format!("the case {seed} ends, which does not run")),
+            }
+        }
+        _ => unasked(),
+    }
+}
+
+/// A message of a guest that was asked for a command: whether that has ended, what is still to be fetched, and how many
+/// bytes were.
+fn of_command(
+    (ended, fetch, bytes): (&mut bool, &mut Vec<String>, &mut u64),
+    message: &Message,
+) -> Result<(), String> {
+    match message {
+        Message::Output { .. } if !*ended => Ok(()),
+        Message::Piece {
+            place,
+            bytes: piece,
+        } if fetch.contains(place) => {
+            *bytes += piece.len() as u64;
+            bound::check(*bytes, bound::FILE)
+                .map_err(|error| format!("what is fetched has no end: {error}"))
+        }
+        Message::Fetched { place, .. } if fetch.contains(place) => {
+            fetch.retain(|left| left != place);
+            Ok(())
+        }
+        Message::Exited { .. } if !*ended => {
+            *ended = true;
+            Ok(())
+        }
+        _ => unasked(),
+    }
+}
+
+fn unasked() -> Result<(), String> {
+    Err("it tells of what it was not asked for".to_owned())
 }
 
 #[cfg(test)]

@@ -64,6 +64,36 @@ pub enum Start<'a> {
     Saved(OwnedFd, OwnedFd),
 }
 
+impl Start<'_> {
+    /// What QEMU needs of it.
+    fn descriptors(self) -> Result<Vec<FdMapping>> {
+        let booted = |kernel: &Kernel, image: Initramfs| {
+            let kernel = as_number(kernel.open()?, KERNEL_FD);
+            anyhow::Ok(vec![kernel, as_number(image.file, IMAGE_FD)])
+        };
+        match self {
+            Start::Boot(kernel, image) => booted(kernel, image),
+            Start::ToBeSaved(kernel, image, memory) => {
+                let mut fds = booted(kernel, image)?;
+                fds.push(as_number(memory, MEMORY_FD));
+                Ok(fds)
+            }
+            Start::Saved(memory, state) => Ok(vec![
+                as_number(memory, MEMORY_FD),
+                as_number(state, STATE_FD),
+            ]),
+        }
+    }
+}
+
+/// A descriptor of ours that has this number in QEMU.
+fn as_number(parent_fd: OwnedFd, child_fd: i32) -> FdMapping {
+    FdMapping {
+        parent_fd,
+        child_fd,
+    }
+}
+
 /// A machine before it is started.
 #[derive(Debug)]
 pub struct Machine<'a> {
@@ -142,35 +172,17 @@ impl Machine<'_> {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
             command.stdin(Stdio::null()).stdout(Stdio::null());
         }
-        let file = |parent_fd, child_fd| FdMapping {
-            parent_fd,
-            child_fd,
-        };
         let (control, control_end) = sockets()?;
         let mut fds = vec![
-            file(console_end, CONSOLE_FD),
-            file(records_end, RECORDS_FD),
-            file(control_end, CONTROL_FD),
+            as_number(console_end, CONSOLE_FD),
+            as_number(records_end, RECORDS_FD),
+            as_number(control_end, CONTROL_FD),
         ];
-        let (kernel, image, more) = match self.start {
-            Start::Boot(kernel, image) => (Some(kernel), Some(image), None),
-            Start::ToBeSaved(kernel, image, memory) => {
-                (Some(kernel), Some(image), Some((memory, MEMORY_FD)))
-            }
-            Start::Saved(memory, state) => {
-                fds.push(file(state, STATE_FD));
-                (None, None, Some((memory, MEMORY_FD)))
-            }
-        };
-        fds.extend(image.map(|image| file(image.file, IMAGE_FD)));
-        fds.extend(more.map(|(fd, number)| file(fd, number)));
-        if let Some(kernel) = kernel {
-            fds.push(file(kernel.open()?, KERNEL_FD));
-        }
+        fds.extend(self.start.descriptors()?);
         let input = match self.terminal {
             Terminal::Host => {
                 let (ours, theirs) = sockets()?;
-                fds.push(file(theirs, INPUT_FD));
+                fds.push(as_number(theirs, INPUT_FD));
                 Some(ours)
             }
             Terminal::None | Terminal::Ours => None,

@@ -155,6 +155,18 @@ enum Reached {
     Idle(Duration),
 }
 
+/// How much time a guest still has.
+struct Clock {
+    /// How long the next message may take.
+    patience: Patience,
+    /// When that time is over.
+    deadline: Instant,
+    /// How long QEMU had waited for a CPU when that time began.
+    waited: Duration,
+    /// When everything is over.
+    whole: Instant,
+}
+
 struct Session {
     child: Child,
     records: Link,
@@ -272,92 +284,110 @@ impl Session {
         stop: BorrowedFd<'_>,
         heard: &mut Hear<'_>,
     ) -> Result<Reached, End> {
-        let mut patience = Some(limits.boot);
-        let mut waited = self.waited();
-        let whole = Instant::now() + limits.whole;
-        let mut deadline = Instant::now() + limits.boot;
+        let begin = Instant::now();
+        let mut clock = Clock {
+            patience: Some(limits.boot),
+            deadline: begin + limits.boot,
+            waited: self.waited(),
+            whole: begin + limits.whole,
+        };
         loop {
-            while let Some(message) = self.records.hear().map_err(End::Channel)? {
-                self.reached = true;
-                match message {
-                    Message::Done => return Ok(Reached::Done),
-                    Message::Failed { reason } => return Err(End::Guest(reason)),
-                    Message::Ready { up_ms } => {
-                        if !self.order()? {
-                            return Ok(Reached::Idle(Duration::from_millis(up_ms)));
-                        }
-                        continue;
-                    }
-                    Message::More => {
-                        if let Some(input) = &mut self.input {
-                            input.wanted = true;
-                        }
-                        continue;
-                    }
-                    message => patience = heard(message).map_err(End::Nonsense)?,
-                }
-                deadline = Instant::now() + patience.unwrap_or(FOR_EVER);
-                waited = self.waited();
+            if let Some(reached) = self.hear(&mut clock, heard)? {
+                return Ok(reached);
             }
             if self.console.is_hopeless() || self.is_paused() {
                 return Err(End::Hopeless);
             }
-            let stdin = std::io::stdin();
-            let input = self.input.as_ref();
-            let input = input.and_then(|input| input.waits_for(stdin.as_fd()));
-            let wanted = input.is_some();
-            let mut fds = [
-                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.console_fd.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.complaints_fd.as_fd(), PollFlags::POLLIN),
-                PollFd::new(stop, PollFlags::POLLIN),
-                input.unwrap_or_else(|| PollFd::new(stop, PollFlags::POLLIN)),
-            ];
             // A guest that always has something to say passes no deadline but this one.
-            if Instant::now() >= whole {
+            if Instant::now() >= clock.whole {
                 return Err(End::Whole(limits.whole));
             }
-            match poll(&mut fds, until(deadline.min(whole))) {
-                Ok(0) if deadline <= whole => {
-                    // A machine that is kept from its CPU cannot be quick: that time is none of its own.
-                    let more = self.waited().saturating_sub(waited);
-                    if more < SLICE {
-                        let patience = patience.unwrap_or(FOR_EVER);
-                        return Err(End::Deadline(patience, self.cpus()));
+            self.wait(&mut clock, stop)?;
+        }
+    }
+
+    /// Hears what has come; how far the guest is, where that is the end.
+    fn hear(&mut self, clock: &mut Clock, heard: &mut Hear<'_>) -> Result<Option<Reached>, End> {
+        while let Some(message) = self.records.hear().map_err(End::Channel)? {
+            self.reached = true;
+            match message {
+                Message::Done => return Ok(Some(Reached::Done)),
+                Message::Failed { reason } => return Err(End::Guest(reason)),
+                Message::Ready { up_ms } => {
+                    if !self.order()? {
+                        return Ok(Some(Reached::Idle(Duration::from_millis(up_ms))));
                     }
-                    waited += more;
-                    deadline += more;
                 }
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => {
-                    return Err(End::System(
-                        anyhow::Error::from(errno).context("failed to wait for QEMU"),
-                    ));
+                Message::More => {
+                    if let Some(input) = &mut self.input {
+                        input.wanted = true;
+                    }
                 }
-            }
-            let [records, console, complaints, stop, input] =
-                fds.map(|fd| fd.any().unwrap_or(true));
-            if stop {
-                return Err(End::Interrupted);
-            }
-            if wanted
-                && input
-                && let Some(input) = &mut self.input
-            {
-                input.hand_on();
-            }
-            if console {
-                take(&self.console_fd, |bytes| self.console.feed(bytes));
-            }
-            if complaints {
-                take(&self.complaints_fd, |bytes| {
-                    keep(&mut self.complaints, bytes)
-                });
-            }
-            if records {
-                self.records.fill().map_err(End::Channel)?;
+                message => {
+                    clock.patience = heard(message).map_err(End::Nonsense)?;
+                    clock.deadline = Instant::now() + clock.patience.unwrap_or(FOR_EVER);
+                    clock.waited = self.waited();
+                }
             }
         }
+        Ok(None)
+    }
+
+    /// Waits for anything to happen, and takes what is there.
+    fn wait(&mut self, clock: &mut Clock, stop: BorrowedFd<'_>) -> Result<(), End> {
+        let stdin = std::io::stdin();
+        let input = self.input.as_ref();
+        let input = input.and_then(|input| input.waits_for(stdin.as_fd()));
+        let wanted = input.is_some();
+        let mut fds = [
+            PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.console_fd.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.complaints_fd.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stop, PollFlags::POLLIN),
+            input.unwrap_or_else(|| PollFd::new(stop, PollFlags::POLLIN)),
+        ];
+        match poll(&mut fds, until(clock.deadline.min(clock.whole))) {
+            Ok(0) if clock.deadline <= clock.whole => return self.pass_deadline(clock),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => {
+                let error = anyhow::Error::from(errno);
+                return Err(End::System(error.context("failed to wait for QEMU")));
+            }
+        }
+        let [records, console, complaints, stop, input] = fds.map(|fd| fd.any().unwrap_or(true));
+        if stop {
+            return Err(End::Interrupted);
+        }
+        if wanted
+            && input
+            && let Some(input) = &mut self.input
+        {
+            input.hand_on();
+        }
+        if console {
+            take(&self.console_fd, |bytes| self.console.feed(bytes));
+        }
+        if complaints {
+            take(&self.complaints_fd, |bytes| {
+                keep(&mut self.complaints, bytes)
+            });
+        }
+        if records {
+            self.records.fill().map_err(End::Channel)?;
+        }
+        Ok(())
+    }
+
+    /// A machine that was kept from its CPU cannot be quick: that time is none of its own, and it gets it once more.
+    fn pass_deadline(&mut self, clock: &mut Clock) -> Result<(), End> {
+        let more = self.waited().saturating_sub(clock.waited);
+        if more < SLICE {
+            let patience = clock.patience.unwrap_or(FOR_EVER);
+            return Err(End::Deadline(patience, self.cpus()));
+        }
+        clock.waited += more;
+        clock.deadline += more;
+        Ok(())
     }
 
     /// How long that thread of QEMU's has waited for a CPU in all that waited most: the second number of

@@ -66,7 +66,8 @@ pub fn khz() -> Option<u64> {
 }
 
 /// Whether a guest whose kernel was told one frequency can live with the other: what the kernel itself lets pass
-/// (`tsc_refine_calibration_work` in arch/x86/kernel/tsc.c). One that is not known is none to live with.
+/// (`tsc_refine_calibration_work` in arch/x86/kernel/tsc.c). An unknown frequency is alike only to
+/// another unknown one.
 #[must_use]
 pub fn is_alike(told: Option<u64>, now: Option<u64>) -> bool {
     match (told, now) {

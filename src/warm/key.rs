@@ -1,8 +1,8 @@
 //! What a state depends on, as a name.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
+
+use crate::fetch::hexadecimal;
 
 /// The form of states; another number makes all of them anew.
 const FORM: u8 = 2;
@@ -22,12 +22,7 @@ impl Key {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
-        let mut name = format!("{label}-");
-        for byte in &digest.finalize()[..12] {
-            // A String takes everything.
-            let _ = write!(name, "{byte:02x}");
-        }
-        Key(name)
+        Key(format!("{label}-{}", hexadecimal(&digest.finalize()[..12])))
     }
 
     /// As it stands in the cache.

@@ -186,8 +186,8 @@ impl Store {
         states.filter(|path| path.is_dir()).map(kept).collect()
     }
 
-    /// Removes those of the kernel that takes the most which were used longest ago, until all take no more than the limit. The one of this key stays, also
-    /// where the clock was set back, so that all others were used after it.
+    /// Removes states until all take at most `limit` bytes, each time the least recently used one of the kernel whose states
+    /// take the most. The state of `own` stays, even where the clock was set back.
     ///
     /// # Errors
     ///

@@ -29,11 +29,7 @@ pub const APPARMOR: Need = Need {
 pub const KIND: Kind = Kind {
     name: "apparmor",
     needs: &[
-        Need {
-            what: "a virtual machine: profiles are the whole machine's",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: profiles are the whole machine's"),
         APPARMOR,
         Need {
             what: "auditing of system calls (CONFIG_AUDITSYSCALL)",
@@ -82,9 +78,7 @@ impl Observer for AppArmor {
             events: event::place(&watch.run, raw),
             ..Report::default()
         };
-        super::Statement::of(&report, lost)
-            .map(Some)
-            .map_err(broken)
+        super::Statement::told(&report, lost)
     }
 
     fn abandon(&mut self) {}

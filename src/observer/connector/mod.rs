@@ -31,11 +31,7 @@ use crate::wire::{Failure, Lost, until};
 pub const KIND: Kind = Kind {
     name: "proc-connector",
     needs: &[
-        Need {
-            what: "a virtual machine: the connector tells of the whole machine",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: the connector tells of the whole machine"),
         Need {
             what: "the process connector (CONFIG_PROC_EVENTS)",
             host: Host::Config("CONFIG_PROC_EVENTS"),
@@ -118,9 +114,7 @@ impl Observer for Connector {
             events: event::place(&watch.run, raw),
             ..Report::default()
         };
-        super::Statement::of(&report, lost)
-            .map(Some)
-            .map_err(broken)
+        super::Statement::told(&report, lost)
     }
 
     fn abandon(&mut self) {

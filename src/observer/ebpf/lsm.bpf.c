@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
  *
- * ebpf-lsm: programs in the place of a security module. They allow everything.
+ * ebpf-lsm: programs on LSM hooks. They allow everything.
  */
 #include "note.bpf.h"
 

@@ -1,4 +1,4 @@
-//! `ebpf-lsm`: programs in the place of a security module.
+//! `ebpf-lsm`: programs on LSM hooks.
 
 use std::fs;
 

@@ -42,7 +42,6 @@ mod needs {
 
     use crate::need::needs::CGROUPS;
     use crate::need::{Host, Need};
-    use crate::trail::LabKind;
 
     /// Whether there was a clang when this was built.
     const BUILT: bool = cfg!(exetrail_ebpf);
@@ -53,14 +52,11 @@ mod needs {
     pub const AUDITED: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES, AUDIT];
     /// The same, of which one reads that, and the cgroup.
     pub const STRUCTS: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES, AUDIT, CGROUPS];
-    /// Programs in the place of a security module.
+    /// Programs on LSM hooks.
     pub const LSM: &[Need] = &[MACHINE, COMPILED, SYSCALL, TYPES, MODULE];
 
-    const MACHINE: Need = Need {
-        what: "a virtual machine: the programs would run for the whole machine",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    };
+    const MACHINE: Need =
+        Need::vm("a virtual machine: the programs would run for the whole machine");
     const COMPILED: Need = Need {
         what: "eBPF programs, which this build does not have: there was no clang (vm/setup installs it)",
         host: Host::Built(BUILT),

@@ -31,74 +31,83 @@ const UNSET: u32 = u32::MAX;
 pub fn parse(note: &[u8]) -> Option<Raw> {
     let (steps, pid, tid) = (word(note, 40)?, word(note, 44)?, word(note, 48)?);
     let (numbers, texts) = (word(note, 52)? as usize, word(note, 56)? as usize);
-    let (pid, tid) = (pid.cast_signed(), tid.cast_signed());
-    let mut child = None;
-    let mut fields = Fields::new();
+    let mut raw = Raw {
+        kind: Kind::find(&name(note, 0, 8)?)?,
+        source: name(note, 8, 32)?,
+        tid: tid.cast_signed(),
+        pid: Some(pid.cast_signed()),
+        child: None,
+        after: Some(steps as usize),
+        fields: Fields::new(),
+    };
     for at in (0..numbers).map(|number| HEAD + number * NUMBER) {
-        let (low, high) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
-        let field = name(note, at, NAME)?;
-        let both = u64::from(high) << 32 | u64::from(low);
-        // Of two of these there is one, where a helper tells no more.
-        let single = match field.as_str() {
-            "ruid" => Some((Field::Uid, low.to_string())),
-            "rgid" => Some((Field::Gid, low.to_string())),
-            "errno" => Some((Field::Result, errno(both.cast_signed()))),
-            _ => None,
-        };
-        if let Some((field, value)) = single {
-            fields.insert(field, value);
-            continue;
-        }
-        let field = Field::find(&field)?;
-        let value = match field {
-            Field::Child => {
-                let started = low.cast_signed();
-                child = Some(match high.cast_signed() == pid {
-                    true => Child::Thread(started),
-                    false => Child::Process(started),
-                });
-                continue;
-            }
-            Field::Was if low.cast_signed() == tid => continue,
-            Field::Was => "thread".to_owned(),
-            Field::Uid | Field::Gid => format!("{high}/{low}"),
-            Field::Auid if low == UNSET => "unset".to_owned(),
-            Field::Result => ended(low),
-            _ => both.to_string(),
-        };
-        fields.insert(field, value);
+        add_number(&mut raw, note, at)?;
     }
     for at in (0..texts).map(|text| HEAD + NUMBERS * NUMBER + text * TEXT) {
         let field = Field::find(&name(note, at, NAME)?)?;
-        let (head, length) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
-        let cut = |bit: u32| if head & bit == 0 { "" } else { CUT };
-        let from = at + CONTENT + (head & !(CUT_BEFORE | CUT_BEHIND)) as usize;
-        let text = match length {
-            FAULT => told(None),
-            UNKNOWN => continue,
-            length => {
-                let bytes = note.get(from..from + length as usize)?;
-                let text = match field {
-                    Field::Argv => arguments(bytes),
-                    _ => printable(bytes.split(|byte| *byte == 0).next()?),
-                };
-                told(Some(&text))
-            }
-        };
-        fields.insert(
-            field,
-            format!("{}{text}{}", cut(CUT_BEFORE), cut(CUT_BEHIND)),
-        );
+        if let Some(text) = text(note, at, field)? {
+            raw.fields.insert(field, text);
+        }
     }
-    Some(Raw {
-        kind: Kind::find(&name(note, 0, 8)?)?,
-        source: name(note, 8, 32)?,
-        tid,
-        pid: Some(pid),
-        child,
-        after: Some(steps as usize),
-        fields,
-    })
+    Some(raw)
+}
+
+/// Adds the number that is at this place.
+fn add_number(raw: &mut Raw, note: &[u8], at: usize) -> Option<()> {
+    let (low, high) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
+    let both = u64::from(high) << 32 | u64::from(low);
+    let name = name(note, at, NAME)?;
+    // Of two of these there is one, where a helper tells no more.
+    let single = match name.as_str() {
+        "ruid" => Some((Field::Uid, low.to_string())),
+        "rgid" => Some((Field::Gid, low.to_string())),
+        "errno" => Some((Field::Result, errno(both.cast_signed()))),
+        _ => None,
+    };
+    if let Some((field, value)) = single {
+        raw.fields.insert(field, value);
+        return Some(());
+    }
+    let field = Field::find(&name)?;
+    let value = match field {
+        Field::Child => {
+            let started = low.cast_signed();
+            raw.child = Some(match Some(high.cast_signed()) == raw.pid {
+                true => Child::Thread(started),
+                false => Child::Process(started),
+            });
+            return Some(());
+        }
+        Field::Was if low.cast_signed() == raw.tid => return Some(()),
+        Field::Was => "thread".to_owned(),
+        Field::Uid | Field::Gid => format!("{high}/{low}"),
+        Field::Auid if low == UNSET => "unset".to_owned(),
+        Field::Result => ended(low),
+        _ => both.to_string(),
+    };
+    raw.fields.insert(field, value);
+    Some(())
+}
+
+/// The text that is at this place, of this field; none within for one that is not known.
+fn text(note: &[u8], at: usize, field: Field) -> Option<Option<String>> {
+    let (head, length) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
+    let cut = |bit: u32| if head & bit == 0 { "" } else { CUT };
+    let from = at + CONTENT + (head & !(CUT_BEFORE | CUT_BEHIND)) as usize;
+    let text = match length {
+        FAULT => told(None),
+        UNKNOWN => return Some(None),
+        length => {
+            let bytes = note.get(from..from + length as usize)?;
+            let text = match field {
+                Field::Argv => arguments(bytes),
+                _ => printable(bytes.split(|byte| *byte == 0).next()?),
+            };
+            told(Some(&text))
+        }
+    };
+    let text = format!("{}{text}{}", cut(CUT_BEFORE), cut(CUT_BEHIND));
+    Some(Some(text))
 }
 
 fn word(note: &[u8], at: usize) -> Option<u32> {

@@ -126,8 +126,7 @@ impl Observer for Programs {
             events: event::place(&watch.run, raw),
             ..event::Report::default()
         };
-        let report = Statement::of(&report, lost);
-        report.map(Some).map_err(broken)
+        Statement::told(&report, lost)
     }
 
     fn abandon(&mut self) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::event::METADATA;
 use super::{FanEvent, parse_events};
@@ -294,6 +295,15 @@ impl Group {
 pub fn can_deny_with_errno() -> bool {
     let group = Group::new(Ids::Process, Class::PreContent);
     group.is_ok_and(|group| errnos_of_choice(&group).next().is_some())
+}
+
+/// Takes as many descriptors as this process may have: each event that is read brings one, and each process that is watched
+/// has another.
+pub fn more_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // The old limit does as well: few events are read at once.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// The errnos that this group may deny with.

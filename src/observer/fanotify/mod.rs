@@ -16,7 +16,9 @@ mod watch;
 
 pub use count::{forget_call, note_call, steps_before_call};
 pub use event::{EventError, FanEvent, parse_events};
-pub use group::{AT_ONCE, Class, Group, Ids, can_deny_with_errno, errnos_of_choice};
+pub use group::{
+    AT_ONCE, Class, Group, Ids, can_deny_with_errno, errnos_of_choice, more_descriptors,
+};
 pub use notify::KIND as NOTIFY;
 pub use observer::KIND;
 pub use process::{Parent, Process, named, process_of};

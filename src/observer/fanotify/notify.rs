@@ -17,9 +17,9 @@ use super::{AT_ONCE, named, parse_events};
 use crate::event::{self, Field, Fields, Raw, Report};
 use crate::observer::notes::Notes;
 use crate::observer::{Held, HeldHook, Kind, Observer, OnHeld, Watch, broken};
-use crate::sys;
 use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
+use crate::{proc, sys};
 
 /// Armed before the monitor, which reads the queue at each step.
 pub const KIND: Kind = Kind {
@@ -79,8 +79,7 @@ impl Observer for Notify {
             events: event::place(&watch.run, raw.collect()),
             ..Report::default()
         };
-        let report = crate::observer::Statement::of(&report, Lost::default());
-        report.map(Some).map_err(broken)
+        crate::observer::Statement::told(&report, Lost::default())
     }
 
     fn abandon(&mut self) {
@@ -126,7 +125,7 @@ impl Queue {
                     bail!("the event queue has overflowed: events were lost");
                 }
                 let file = sys::adopt_fd(event.fd);
-                let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+                let path = proc::link(format!("/proc/self/fd/{}", file.as_raw_fd()));
                 let path = named(path).context("failed to read the path of an event")?;
                 notes.add(&Opened(after, event.pid, path))?;
             }

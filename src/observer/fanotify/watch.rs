@@ -12,7 +12,9 @@ use nix::unistd::Pid;
 
 use super::count::count;
 use super::monitor::{MonitorReport, Order};
-use super::{Class, FanEvent, Group, Ids, Parent, Process, named, never_dump, process_of};
+use super::{
+    Class, FanEvent, Group, Ids, Parent, Process, more_descriptors, named, never_dump, process_of,
+};
 use crate::observer::{Held, HeldHook};
 use crate::proc::{self, is_below};
 use crate::sys;
@@ -54,6 +56,15 @@ struct Late {
     until: usize,
 }
 
+/// What became of an event.
+struct Answer {
+    /// The errno of a refusal.
+    denied: Option<String>,
+    /// The number of the event that comes before its answer.
+    put_off: Option<usize>,
+    next: Next,
+}
+
 /// What comes after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -75,6 +86,7 @@ pub fn serve(mut link: Link, hooks: Vec<HeldHook>) {
 
 fn obey(link: &mut Link, mut hooks: Vec<HeldHook>) -> Result<()> {
     never_dump()?;
+    more_descriptors();
     let mut watch: Option<Watch> = None;
     let mut disarming: Option<Option<String>> = None;
     loop {
@@ -210,7 +222,7 @@ impl Watch {
         self.answer_late()?;
         let process = Process::read(event.pid, pid);
         let path = proc::link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        self.meet(pid, process.ppid);
+        self.meet(pid, process.ppid)?;
         let nth = self.sightings.len() + 1;
         // Before the answer, after which who is held reads it.
         count(nth);
@@ -225,42 +237,7 @@ impl Watch {
             mask: event.mask,
             file: file.as_fd(),
         });
-        let mut next = Next::Event;
-        let mut put_off = None;
-        let denied = match act.map(|policy| policy.act) {
-            None => self.group.allow(file.as_fd()).map(|()| None)?,
-            Some(deny @ (Act::Deny | Act::File)) => {
-                self.group.deny(file.as_fd(), None)?;
-                if deny == Act::File {
-                    self.refused = Some(path.clone());
-                }
-                Some(format!("{:?}", Errno::EPERM))
-            }
-            Some(Act::Errno(errno)) => {
-                self.group.deny(file.as_fd(), Some(errno))?;
-                Some(format!("{:?}", Errno::from_raw(errno)))
-            }
-            Some(Act::Die) => {
-                next = Next::Death;
-                None
-            }
-            Some(Act::Kill) => {
-                self.kill(pid)?;
-                self.group.allow(file.as_fd()).map(|()| None)?
-            }
-            Some(Act::Signal(number)) => {
-                let signal = Signal::try_from(number).context("no such signal")?;
-                nix::sys::signal::kill(Pid::from_raw(pid), signal)
-                    .context("failed to signal a process that waits")?;
-                self.group.allow(file.as_fd()).map(|()| None)?
-            }
-            Some(Act::Late(until)) => {
-                nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGUSR1)
-                    .context("failed to signal a process that waits")?;
-                put_off = Some(until);
-                None
-            }
-        };
+        let answer = self.answer(&file, pid, &path, act.map(|policy| policy.act))?;
         self.sightings.push(Sighting {
             mask: event.mask,
             pid,
@@ -271,10 +248,10 @@ impl Watch {
             by: process.by,
             thread: process.thread,
             path,
-            denied,
+            denied: answer.denied,
             later: None,
         });
-        if let Some(until) = put_off {
+        if let Some(until) = answer.put_off {
             self.late = Some(Late {
                 file,
                 tid: event.pid,
@@ -283,7 +260,44 @@ impl Watch {
                 until,
             });
         }
-        Ok(next)
+        Ok(answer.next)
+    }
+
+    /// Answers an event, or does not, as the policy has it.
+    fn answer(&mut self, file: &OwnedFd, pid: i32, path: &str, act: Option<Act>) -> Result<Answer> {
+        let mut answer = Answer {
+            denied: None,
+            put_off: None,
+            next: Next::Event,
+        };
+        match act {
+            None => self.group.allow(file.as_fd())?,
+            Some(deny @ (Act::Deny | Act::File)) => {
+                self.group.deny(file.as_fd(), None)?;
+                if deny == Act::File {
+                    self.refused = Some(path.to_owned());
+                }
+                answer.denied = Some(format!("{:?}", Errno::EPERM));
+            }
+            Some(Act::Errno(errno)) => {
+                self.group.deny(file.as_fd(), Some(errno))?;
+                answer.denied = Some(format!("{:?}", Errno::from_raw(errno)));
+            }
+            Some(Act::Die) => answer.next = Next::Death,
+            Some(Act::Kill) => {
+                self.kill(pid)?;
+                self.group.allow(file.as_fd())?;
+            }
+            Some(Act::Signal(number)) => {
+                signal(pid, Signal::try_from(number).context("no such signal")?)?;
+                self.group.allow(file.as_fd())?;
+            }
+            Some(Act::Late(until)) => {
+                signal(pid, Signal::SIGUSR1)?;
+                answer.put_off = Some(until);
+            }
+        }
+        Ok(answer)
     }
 
     /// Looks again at who has waited for this event, and lets it go.
@@ -339,13 +353,12 @@ impl Watch {
     }
 
     /// Remembers a process at its first event: its end, and who its ancestors are.
-    fn meet(&mut self, pid: i32, ppid: i32) {
+    fn meet(&mut self, pid: i32, ppid: i32) -> Result<()> {
         if pid <= 0 || self.parents.contains_key(&pid) {
-            return;
+            return Ok(());
         }
         self.parents.insert(pid, ppid);
-        // No such process: it was killed while it waited, and there is no end to wait for.
-        if let Ok(fd) = sys::pidfd_open(pid) {
+        if let Some(fd) = still_alive(sys::pidfd_open(pid))? {
             self.alive.insert(pid, fd);
         }
         let mut ancestor = ppid;
@@ -356,6 +369,7 @@ impl Watch {
             self.parents.insert(ancestor, next);
             ancestor = next;
         }
+        Ok(())
     }
 
     fn report(self, link: &Link) -> Result<()> {
@@ -390,6 +404,22 @@ impl Watch {
     }
 }
 
+fn signal(pid: i32, signal: Signal) -> Result<()> {
+    nix::sys::signal::kill(Pid::from_raw(pid), signal)
+        .context("failed to signal a process that waits")
+}
+
+/// The pidfd of a process; none where there is no end to wait for: it was killed while it waited. Its number may still be
+/// that of its group or session (EINVAL, later ENOENT; `pidfd_prepare` in kernel/fork.c).
+fn still_alive(opened: nix::Result<OwnedFd>) -> Result<Option<OwnedFd>> {
+    match opened {
+        Err(Errno::ESRCH | Errno::EINVAL | Errno::ENOENT) => Ok(None),
+        opened => opened
+            .map(Some)
+            .context("failed to wait for the end of a process"),
+    }
+}
+
 fn tell(
     sightings: &[Sighting],
     parents: &BTreeMap<i32, i32>,
@@ -408,4 +438,16 @@ fn tell(
         quiet,
     })
     .context("failed to report")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_not_taken_for_dead_for_want_of_a_descriptor() {
+        assert!(still_alive(Err(Errno::ESRCH)).unwrap().is_none());
+        let error = still_alive(Err(Errno::EMFILE)).unwrap_err();
+        assert!(format!("{error:#}").contains("EMFILE"), "{error:#}");
+    }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::tracefs::{Instance, TRACING, append};
+use super::tracefs::{BUFFER, Instance, TRACING, append};
 use super::{HeldHook, Kind, Observer, Watch, broken};
 use crate::btf::Btf;
 use crate::event::{self, DEPTH, Report};
@@ -21,11 +21,7 @@ use crate::wire::{Failure, Lost};
 pub const KIND: Kind = Kind {
     name: "kprobes",
     needs: &[
-        Need {
-            what: "a virtual machine: the tracer of the running system is not ours",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: the tracer of the running system is not ours"),
         Need {
             what: "probes of functions (CONFIG_KPROBE_EVENTS)",
             host: Host::Config("CONFIG_KPROBE_EVENTS"),
@@ -75,7 +71,7 @@ impl Kprobes {
             let rule = format!("p:{GROUP}/{function} {function} {fetched}");
             append(&Path::new(TRACING).join("kprobe_events"), &rule)?;
         }
-        let instance = self.instance.insert(Instance::make(KIND.name)?);
+        let instance = self.instance.insert(Instance::make(KIND.name, BUFFER)?);
         // A probe tells a thread; this tells whose.
         instance.enable("task/task_newtask")?;
         let mut functions = FUNCTIONS.iter();
@@ -134,14 +130,13 @@ impl Observer for Kprobes {
             ..Report::default()
         };
         let missed = missed().map_err(broken)?.saturating_sub(self.missed);
-        let report = super::Statement::of(
+        super::Statement::told(
             &report,
             Lost {
                 missed,
                 ..Lost::default()
             },
-        );
-        report.map(Some).map_err(broken)
+        )
     }
 
     fn abandon(&mut self) {

@@ -25,18 +25,16 @@ use self::message::FULL;
 use super::notes::Notes;
 use super::{Held, HeldHook, Kind, Observer, OnHeld, WATCHED, Watch, broken};
 use crate::event::{self, Raw, Report};
-use crate::need::{Host, Need};
+use crate::need::Need;
 use crate::trail::LabKind;
 use crate::wire::{Failure, Lost, Submit};
 
 /// One socket a watch.
 pub const KIND: Kind = Kind {
     name: "ld-preload",
-    needs: &[Need {
-        what: "a virtual machine: the library lies among those of the system",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    }],
+    needs: &[Need::vm(
+        "a virtual machine: the library lies among those of the system",
+    )],
     wants: &[],
     takes: Some(WATCHED),
     make: || Box::new(Preload::default()),
@@ -96,8 +94,7 @@ impl Observer for Preload {
             events: event::place(&watch.run, end().map_err(broken)?),
             ..Report::default()
         };
-        let report = super::Statement::of(&report, Lost::default());
-        report.map(Some).map_err(broken)
+        super::Statement::told(&report, Lost::default())
     }
 
     fn abandon(&mut self) {

@@ -33,11 +33,7 @@ use crate::wire::{Failure, Lost, Submit, until};
 pub const KIND: Kind = Kind {
     name: "ptrace-seccomp",
     needs: &[
-        Need {
-            what: "a virtual machine: the filter takes CAP_SYS_ADMIN",
-            host: Host::Vm,
-            probe: |lab| lab == LabKind::Vm,
-        },
+        Need::vm("a virtual machine: the filter takes CAP_SYS_ADMIN"),
         Need {
             what: "filters of system calls (CONFIG_SECCOMP_FILTER)",
             host: Host::Config("CONFIG_SECCOMP_FILTER"),
@@ -103,8 +99,7 @@ impl Observer for Ptrace {
             events: event::place(&watch.run, raw.map_err(broken)?),
             ..Report::default()
         };
-        let report = super::Statement::of(&report, Lost::default());
-        report.map(Some).map_err(broken)
+        super::Statement::told(&report, Lost::default())
     }
 
     fn abandon(&mut self) {

@@ -48,6 +48,8 @@ pub(super) enum Sight {
 
 /// Why a first instruction is not seen where the kernel does not say.
 const REFUSED: &str = "the kernel sets no uprobe there";
+/// A uprobe's file is named by a path, which leads through `/proc`.
+const COVERED: &str = "/proc is covered by a mount, and a uprobe is set by path";
 
 /// Watches the first instruction of an open file.
 pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> {
@@ -98,16 +100,22 @@ pub(super) fn watch(marker: &mut Marker, file: BorrowedFd<'_>) -> Result<Sight> 
     let lasts = fixture.dev() == data.dev();
     let begin = if lasts { LASTING } else { BRIEF };
     let name = format!("{begin}{id}");
-    let rule = format!(
-        "p:{GROUP}/{name} /proc/self/fd/{}:{offset:#x}",
-        file.as_raw_fd()
-    );
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let rule = format!("p:{GROUP}/{name} {path}:{offset:#x}");
     if write(&Path::new(TRACING).join("uprobe_events"), &rule).is_err() {
-        return blind(REFUSED);
+        return blind(why(Path::new(&path)));
     }
     match write(&enable(&name), "1") {
         Ok(()) => Ok(Sight::Clear(id)),
         Err(_) => blind(REFUSED),
+    }
+}
+
+/// Why the kernel sets no uprobe in a file that this path leads to, where nothing is in its way.
+fn why(path: &Path) -> &'static str {
+    match path.exists() {
+        true => REFUSED,
+        false => COVERED,
     }
 }
 
@@ -135,8 +143,8 @@ fn entry(read: impl Fn(u64, usize) -> Vec<u8>) -> Option<(u64, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::entry;
-    use crate::elf::Elf;
+    use super::*;
+    use crate::elf::Elf as Builder;
 
     /// Where the builder's first instruction, xor edi, edi, is looked for in a program.
     fn is_found(bytes: &[u8]) {
@@ -151,11 +159,19 @@ mod tests {
 
     #[test]
     fn the_entry_point_of_a_program_is_found_in_its_file() {
-        is_found(&Elf::new().build());
+        is_found(&Builder::new().build());
+    }
+
+    #[test]
+    fn where_the_path_of_a_file_is_covered_that_is_the_reason() {
+        let file = tempfile::tempfile().unwrap();
+        let path = |root: &str| format!("{root}/self/fd/{}", file.as_raw_fd());
+        assert_eq!(why(Path::new(&path("/proc"))), REFUSED);
+        assert_eq!(why(Path::new(&path("/sys"))), COVERED);
     }
 
     #[test]
     fn it_is_found_behind_many_headers() {
-        is_found(&Elf::new().unused_headers(1000).build());
+        is_found(&Builder::new().unused_headers(1000).build());
     }
 }

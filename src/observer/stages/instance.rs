@@ -1,10 +1,10 @@
 //! The tracefs instance: made once a boot, emptied for each watch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 
 use super::filter;
 use super::marker::Marker;
@@ -12,14 +12,14 @@ use super::symbols::{Symbols, symbols};
 use crate::files;
 use crate::observer::tracefs::{self, TRACING, append as write};
 use crate::stages::{BRIEF, LASTING, Source};
-use crate::trace::{Formats, Functions, Line, lines};
+use crate::trace::{Functions, Line};
 
 /// The event of a function that is entered.
 const FUNCTION: &str = "ftrace/function";
 /// Group of our probes.
 pub const GROUP: &str = "exetrail";
 /// Kilobytes of the buffer of each CPU: a hundred times what a start needs.
-const BUFFER: &str = "1024";
+const BUFFER: u32 = 1024;
 
 /// How the reason begins when somebody else traces.
 pub const BUSY: &str = "another tracer is active";
@@ -27,16 +27,13 @@ pub const BUSY: &str = "another tracer is active";
 /// A set-up instance.
 #[derive(Debug)]
 pub struct Instance {
-    directory: PathBuf,
+    own: tracefs::Instance,
     /// What this kernel offers of the vocabulary.
     there: Vec<Source>,
-    /// Of the events that are traced, and of the probes of first instructions, whose names these are.
-    formats: Formats,
+    /// The probes of first instructions whose formats are known.
     entries: BTreeSet<String>,
     /// Those that are traced.
     functions: Functions,
-    /// Nothing is in the buffer: what was read is gone.
-    empty: bool,
     /// How many hits had been missed when the watch began: the kernel counts them from its boot.
     missed: u64,
 }
@@ -70,17 +67,12 @@ impl Instance {
     ///
     /// Another tracer is active (the reason begins with [`BUSY`]), or tracefs refuses something.
     pub fn make() -> Result<Instance> {
-        let top = Path::new(TRACING);
         refuse_busy()?;
-        let directory = top.join("instances").join(GROUP);
-        fs::create_dir(&directory).context("failed to make an instance of the tracer")?;
         let mut instance = Instance {
-            directory,
+            own: tracefs::Instance::make(GROUP, BUFFER)?,
             there: Vec::new(),
-            formats: Formats::new(),
             entries: BTreeSet::new(),
             functions: Functions::default(),
-            empty: false,
             missed: 0,
         };
         instance.set_up()?;
@@ -88,17 +80,12 @@ impl Instance {
     }
 
     fn set_up(&mut self) -> Result<()> {
-        self.put("tracing_on", "0")?;
-        self.put("trace_clock", "counter")?;
-        self.put("buffer_size_kb", BUFFER)?;
         let top = Path::new(TRACING);
         let functions: Vec<_> = Source::all().filter_map(Source::function).collect();
-        let found = filter::choose(top, &self.directory, &functions)?;
+        let found = filter::choose(top, self.own.directory(), &functions)?;
         let symbols = symbols(&found)?;
         self.functions = symbols.functions.clone();
-        for event in [tracefs::PRINT, FUNCTION] {
-            self.learn(event)?;
-        }
+        self.own.learn(FUNCTION)?;
         for source in Source::all() {
             let there = match source {
                 Source::Function(name) => found.contains(&name),
@@ -108,8 +95,8 @@ impl Instance {
                 self.there.push(source);
             }
         }
-        self.enable("task/task_newtask")?;
-        self.put("current_tracer", "function")
+        self.own.enable("task/task_newtask")?;
+        self.own.put("current_tracer", "function")
     }
 
     /// Asks for one source that is no function's entry; whether this kernel has it.
@@ -117,13 +104,12 @@ impl Instance {
         match source {
             Source::Event(group, name) => {
                 let path = format!("{group}/{name}");
-                let there = self.directory.join("events").join(&path).exists();
+                let there = self.own.has(&path);
                 if there {
                     if let Some(filter) = source.filter() {
-                        let place = self.directory.join("events").join(&path).join("filter");
-                        write(&place, filter)?;
+                        self.own.put(&format!("events/{path}/filter"), filter)?;
                     }
-                    self.enable(&path)?;
+                    self.own.enable(&path)?;
                 }
                 Ok(there)
             }
@@ -141,7 +127,7 @@ impl Instance {
         if write(&probes, &rule).is_err() {
             return Ok(false);
         }
-        self.enable(&format!("{GROUP}/a_{function}"))?;
+        self.own.enable(&format!("{GROUP}/a_{function}"))?;
         Ok(true)
     }
 
@@ -159,27 +145,9 @@ impl Instance {
             if write(&probes, &rule).is_err() {
                 return Ok(false);
             }
-            self.enable(&format!("{GROUP}/{name}"))?;
+            self.own.enable(&format!("{GROUP}/{name}"))?;
         }
         Ok(!places.is_empty())
-    }
-
-    fn learn(&mut self, event: &str) -> Result<()> {
-        let format = tracefs::format(event)?;
-        self.formats.insert(format.id, format);
-        Ok(())
-    }
-
-    fn enable(&mut self, event: &str) -> Result<()> {
-        self.learn(event)?;
-        write(
-            &self.directory.join("events").join(event).join("enable"),
-            "1",
-        )
-    }
-
-    fn put(&self, name: &str, value: &str) -> Result<()> {
-        write(&self.directory.join(name), value)
     }
 
     /// What this kernel offers of the vocabulary.
@@ -195,21 +163,10 @@ impl Instance {
     /// Another tracer is active (the reason begins with [`BUSY`]), or tracefs refuses something.
     pub fn begin(&mut self) -> Result<Marker> {
         refuse_busy()?;
-        if !std::mem::take(&mut self.empty) {
-            // Opened with O_TRUNC, the trace is emptied.
-            let path = self.directory.join("trace");
-            fs::write(&path, "").context("failed to empty the trace")?;
-        }
-        let marker = self.directory.join("trace_marker");
-        let file = OpenOptions::new()
-            .write(true)
-            .open(marker)
-            .context("failed to open trace_marker")?;
         self.missed = missed()?;
-        self.put("tracing_on", "1")?;
         Ok(Marker {
-            file,
-            directory: self.directory.clone(),
+            file: self.own.begin()?.into_file(),
+            directory: self.own.directory().to_owned(),
             known: BTreeMap::new(),
         })
     }
@@ -220,39 +177,32 @@ impl Instance {
     ///
     /// Something was lost, or cannot be understood.
     pub fn end(&mut self) -> Result<Vec<Line>> {
-        self.put("tracing_on", "0")?;
+        self.own.put("tracing_on", "0")?;
         // Whoever removes a probe empties the buffers: read first.
         let read = self.read();
-        self.empty = read.is_ok();
         self.forget()?;
         read
     }
 
     fn read(&mut self) -> Result<Vec<Line>> {
-        let lost = tracefs::lost(&self.directory)?;
-        if lost > 0 {
-            bail!("{lost} lines of the kernel's trace were lost");
-        }
+        let pages = self.own.take()?;
         let missed = missed()?.saturating_sub(self.missed);
         if missed > 0 {
             bail!("{missed} entries or returns of the kernel's functions were missed");
         }
-        let pages = tracefs::take(&self.directory)?;
         for name in self.probes()? {
             let is_entry = [BRIEF, LASTING].iter().any(|begin| name.starts_with(begin));
             if is_entry && !self.entries.contains(&name) {
-                self.learn(&format!("{GROUP}/{name}"))?;
+                self.own.learn(&format!("{GROUP}/{name}"))?;
                 self.entries.insert(name);
             }
         }
-        let pages = pages.iter().map(Vec::as_slice);
-        lines(pages, &self.formats, &self.functions)
-            .map_err(|what| anyhow!("the kernel's trace is {what}"))
+        self.own.lines(&pages, &self.functions)
     }
 
     /// The names of our probes, and of what else is in their directory.
     fn probes(&self) -> Result<Vec<String>> {
-        let all = files::list(&self.directory.join("events").join(GROUP))?;
+        let all = files::list(&self.own.directory().join("events").join(GROUP))?;
         Ok(all.iter().map(|path| files::name(path)).collect())
     }
 
@@ -262,8 +212,8 @@ impl Instance {
             if name.starts_with(BRIEF) {
                 // Another one may have its number.
                 self.entries.remove(&name);
-                let place = self.directory.join("events").join(GROUP).join(&name);
-                write(&place.join("enable"), "0")?;
+                self.own
+                    .put(&format!("events/{GROUP}/{name}/enable"), "0")?;
                 let rule = format!("-:{GROUP}/{name}");
                 write(&Path::new(TRACING).join("uprobe_events"), &rule)?;
             }

@@ -23,11 +23,7 @@ pub use tracer::KIND;
 
 /// What the view needs from kernel and lab.
 const NEEDS: &[Need] = &[
-    Need {
-        what: "a virtual machine: the tracer of the running system is not ours",
-        host: Host::Vm,
-        probe: |lab| lab == LabKind::Vm,
-    },
+    Need::vm("a virtual machine: the tracer of the running system is not ours"),
     Need {
         what: "tracefs with the function tracer (CONFIG_FUNCTION_TRACER)",
         host: Host::Config("CONFIG_FUNCTION_TRACER"),

@@ -48,16 +48,16 @@ fn parse(mut list: impl BufRead, probed: &[&str], traced: &[&str]) -> io::Result
         begins[pair(name.as_bytes())] = true;
     }
     let mut line = Vec::new();
-    let mut is_behind = false;
+    let mut whose = Whose::Kernel;
     while list.read_until(b'\n', &mut line)? > 0 {
         if begins[pair(line.get(NAME..).unwrap_or_default())] {
             let name = name(&line);
             if let Ok(place) = wanted.binary_search_by(|own| own.as_bytes().cmp(bare(name)))
                 && let Some(address) = code(&line)
             {
-                symbols.add(wanted[place], name, address, is_behind);
+                symbols.add(wanted[place], name, address, whose);
                 if name == END.as_bytes() {
-                    is_behind = true;
+                    whose = Whose::Modules;
                     if symbols.is_enough(traced, address) {
                         break;
                     }
@@ -78,6 +78,15 @@ fn pair(name: &[u8]) -> usize {
         [first, second, ..] => usize::from(u16::from_le_bytes([*first, *second])),
         _ => 0,
     }
+}
+
+/// Whose code a line is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The kernel's own, up to its end.
+    Kernel,
+    /// What comes behind it: modules'.
+    Modules,
 }
 
 /// Where the kernel's code begins, and where it ends.
@@ -120,7 +129,7 @@ impl Symbols {
     }
 
     /// Adds a line of code with this name, which is of a function that is wanted.
-    fn add(&mut self, own: &str, name: &[u8], address: u64, is_behind: bool) {
+    fn add(&mut self, own: &str, name: &[u8], address: u64, whose: Whose) {
         let is_whole = name == own.as_bytes();
         if own == START {
             self.start = self.start.or(Some(address));
@@ -129,7 +138,7 @@ impl Symbols {
             return;
         }
         self.functions.add(address, own);
-        if is_whole && !is_behind {
+        if is_whole && whose == Whose::Kernel {
             let found = self.found.entry(own.to_owned()).or_default();
             found.push(address);
         }

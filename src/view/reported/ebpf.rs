@@ -21,13 +21,13 @@ impl Way for EbpfHelpers {
     const ABOUT: &'static str = "eBPF programs that ask helpers for path, comm and cgroup";
 }
 
-/// Programs in the place of a security module.
+/// Programs on LSM hooks.
 #[derive(Debug)]
 pub struct EbpfLsm;
 
 impl Way for EbpfLsm {
     const NAME: ViewName = ViewName::new("ebpf-lsm");
-    const ABOUT: &'static str = "eBPF programs in the place of a security module";
+    const ABOUT: &'static str = "eBPF programs on LSM hooks";
 }
 
 /// Working directories that are kept from fork and chdir.

@@ -40,8 +40,7 @@ impl View for Stages {
 
     fn unpack(sent: Value, trail: &Trail) -> Result<Story, String> {
         let packed: Packed = serde_json::from_value(sent).map_err(|error| error.to_string())?;
-        let inside = packed.unpack(trail);
-        let inside = inside.ok_or("the guest's stages are not those of its trail")?;
+        let inside = packed.unpack(trail)?;
         whole(Story {
             trail: trail.clone(),
             inside,
