@@ -3,53 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod call;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The command in an empty cache, with nothing of the environment that would change its mind.
-fn exetrail(arguments: &[&str], directory: &Path, cache: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command
-        .args(arguments)
-        .current_dir(directory)
-        .env("EXETRAIL_CACHE", cache);
-    command
-        .env_remove("EXETRAIL_ACCEL")
-        .env_remove("EXETRAIL_REQUIRE");
-    command
-}
-
-fn fails(mut command: Command, wanted: &[&str]) {
-    let Output { status, stderr, .. } = command.output().unwrap();
-    let text = String::from_utf8_lossy(&stderr);
-    for part in wanted {
-        assert!(text.contains(part), "\"{part}\" is not in: {text}");
-    }
-    assert_eq!(status.code(), Some(2), "{text}");
-}
-
-/// A checkout with the tables of this one, changed.
-fn checkout(change: impl FnOnce(&Path)) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("vm")).unwrap();
-    let tables = [
-        "kernels.toml",
-        "kernels.lock",
-        "fixture.toml",
-        "fixture.lock",
-    ];
-    for file in ["Cargo.toml".to_owned()]
-        .into_iter()
-        .chain(tables.map(|name| format!("vm/{name}")))
-    {
-        fs::copy(Path::new(ROOT).join(&file), dir.path().join(&file)).unwrap();
-    }
-    change(dir.path());
-    dir
-}
+use call::{ROOT, checkout, exetrail, fails};
 
 #[test]
 fn a_kernel_that_has_no_end_or_no_writer_is_not_begun() {

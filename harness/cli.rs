@@ -2,54 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod call;
+#[path = "cli/forms.rs"]
+mod forms;
+#[path = "cli/prepared.rs"]
+mod prepared;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The command in an empty cache, with nothing of the environment that would change its mind.
-fn exetrail(arguments: &[&str], directory: &Path, cache: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command
-        .args(arguments)
-        .current_dir(directory)
-        .env("EXETRAIL_CACHE", cache);
-    command
-        .env_remove("EXETRAIL_ACCEL")
-        .env_remove("EXETRAIL_OBSERVE")
-        .env_remove("EXETRAIL_REQUIRE");
-    command
-}
-
-fn fails(mut command: Command, wanted: &[&str]) {
-    let Output { status, stderr, .. } = command.output().unwrap();
-    let text = String::from_utf8_lossy(&stderr);
-    for part in wanted {
-        assert!(text.contains(part), "\"{part}\" is not in: {text}");
-    }
-    assert_eq!(status.code(), Some(2), "{text}");
-}
-
-/// A checkout with the tables of this one, changed.
-fn checkout(change: impl FnOnce(&Path)) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("vm")).unwrap();
-    let tables = [
-        "kernels.toml",
-        "kernels.lock",
-        "fixture.toml",
-        "fixture.lock",
-    ];
-    for file in ["Cargo.toml".to_owned()]
-        .into_iter()
-        .chain(tables.map(|name| format!("vm/{name}")))
-    {
-        fs::copy(Path::new(ROOT).join(&file), dir.path().join(&file)).unwrap();
-    }
-    change(dir.path());
-    dir
-}
+use call::{ROOT, checkout, exetrail, fails};
 
 #[test]
 fn an_unknown_scenario_is_answered_with_the_nearest_name() {
@@ -189,99 +151,39 @@ fn modules_for_a_kernel_that_has_its_own_are_refused() {
 }
 
 #[test]
-fn a_wrong_accelerator_is_answered_with_the_right_ones() {
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut command = exetrail(&["run", "-k", "7.3"], Path::new(ROOT), cache);
-    // The user's own cache: the variable is looked at when there is something to boot.
-    command
-        .env_remove("EXETRAIL_CACHE")
-        .env("EXETRAIL_ACCEL", "xen");
-    let Output { status, stderr, .. } = command.output().unwrap();
-    let text = String::from_utf8_lossy(&stderr);
-    let empty = text.contains("no kernel is fetched");
-    assert!(
-        empty || text.contains("\"xen\" is unknown: it is tcg, kvm or auto"),
-        "{text}"
-    );
-    assert_eq!(status.code(), Some(2));
-}
-
-#[test]
-fn without_qemu_the_package_is_named() {
-    let mut command = exetrail(
-        &["run", "-k", "7.3", "shebang"],
-        Path::new(ROOT),
-        Path::new("/"),
-    );
-    command
-        .env_remove("EXETRAIL_CACHE")
-        .env("EXETRAIL_ACCEL", "tcg")
-        .env("PATH", "/nonexistent");
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = [stdout, stderr]
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .concat();
-    let empty = text.contains("no kernel is fetched");
-    assert!(
-        empty || text.contains("install it with vm/setup (package qemu-system-x86)"),
-        "{text}"
-    );
-    assert_eq!(status.code(), Some(2));
-}
-
-/// What the command says that lies in a directory of its own, with this launcher or without one.
-fn beside(launcher: Option<&[u8]>) -> String {
+fn a_kernel_that_is_unknown_is_told_before_anything_is_fetched() {
     let dir = tempfile::tempdir().unwrap();
-    let command = dir.path().join("exetrail");
-    fs::hard_link(env!("CARGO_BIN_EXE_exetrail"), &command)
-        .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_exetrail"), &command).map(drop))
-        .unwrap();
-    if let Some(launcher) = launcher {
-        fs::write(dir.path().join("exetrail-launcher"), launcher).unwrap();
-    }
-    let mut command = Command::new(command);
-    // Without cargo's word it does not have cargo build one.
-    command
-        .args(["run", "-k", "7.3", "shebang"])
-        .env_remove("CARGO");
-    let Output { status, stderr, .. } = command.current_dir("/").output().unwrap();
-    assert_eq!(status.code(), Some(2));
-    String::from_utf8(stderr).unwrap()
+    let cache = dir.path().join("cache");
+    let command = exetrail(&["fetch", "6.99"], Path::new(ROOT), &cache);
+    fails(command, &["no kernel \"6.99\"", "it has 5.10"]);
+    assert!(!cache.exists());
 }
 
 #[test]
-fn without_its_launcher_the_command_says_what_to_build() {
-    let text = beside(None);
-    let empty = text.contains("no kernel is fetched");
-    assert!(
-        empty || text.contains("/exetrail-launcher: the command needs it beside itself"),
-        "{text}"
-    );
-    assert!(
-        empty || text.contains("build both with `cargo build`"),
-        "{text}"
-    );
+fn what_goes_with_an_agent_of_the_users_does_not_go_with_a_tool() {
+    let cache = tempfile::tempdir().unwrap();
+    for option in [["--snapshots", "."], ["--packages", "jq"]] {
+        let arguments = [&["run", "--tool", "strace"][..], &option].concat();
+        let command = exetrail(&arguments, Path::new(ROOT), cache.path());
+        fails(command, &[option[0], "cannot be used with"]);
+    }
+    let arguments = ["run", "start/shebang", "--tool", "strace", "--pending"];
+    let command = exetrail(&arguments, cache.path(), cache.path());
+    fails(command, &["what is accepted of a tool is in a checkout"]);
 }
 
 #[test]
-fn a_launcher_of_another_build_is_refused_by_name() {
-    let mut launcher = fs::read(env!("CARGO_BIN_EXE_exetrail-launcher")).unwrap();
-    let build = exetrail::wire::BUILD.as_bytes();
-    let places: Vec<_> = memchr::memmem::find_iter(&launcher, build).collect();
-    for place in places {
-        launcher[place..place + build.len()].fill(b'0');
-    }
-    let text = beside(Some(&launcher));
-    let empty = text.contains("no kernel is fetched");
-    let told = format!(
-        "exetrail-launcher is of another build, 0000000000000000 instead of {}",
-        exetrail::wire::BUILD
+fn a_model_has_the_same_gate_as_a_run() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = exetrail(&["model", "-k", "6.12"], Path::new(ROOT), cache.path());
+    command.env("EXETRAIL_REQUIRE", "ALL");
+    fails(command, &["EXETRAIL_REQUIRE=\"ALL\" is unknown"]);
+    let mut command = exetrail(&["model", "-k", "6.12"], Path::new(ROOT), cache.path());
+    command.env("EXETRAIL_REQUIRE", "all");
+    fails(
+        command,
+        &["error: kernel 6.12 is not fetched and was not run"],
     );
-    assert!(empty || text.contains(&told), "{text}");
 }
 
 #[test]
@@ -428,6 +330,31 @@ fn a_directory_that_is_no_suite_says_what_would_be_one() {
     let dir = tempfile::tempdir().unwrap();
     let command = exetrail(&["list", "--suite", "."], dir.path(), dir.path());
     fails(command, &["is no suite: it has no exetrail.toml"]);
+}
+
+#[test]
+fn a_suite_tells_nothing_of_a_kernel_that_it_does_not_name() {
+    let dir = suite("[exec]\npath = \"/usr/bin/true\"\n");
+    let file = dir.path().join("exetrail.toml");
+    fs::write(&file, "kernels = [\"6.12\"]\n").unwrap();
+    for words in [
+        &["explain", "a", "-k", "6.16"][..],
+        &["diff", "6.16", "6.12", "a"],
+    ] {
+        let arguments = [words, &["--suite", "."]].concat();
+        let command = exetrail(&arguments, dir.path(), dir.path());
+        fails(command, &["exetrail.toml does not name the kernel 6.16"]);
+    }
+    fs::write(&file, "").unwrap();
+    let arguments = ["explain", "a", "-k", "6.16", "--suite", "."];
+    let command = exetrail(&arguments, dir.path(), dir.path());
+    fails(command, &["note: ", "exetrail.toml names no kernels"]);
+    fs::write(&file, "\nkernels = [\"9.9\"]\n").unwrap();
+    let command = exetrail(&["list", "--suite", "."], dir.path(), dir.path());
+    fails(
+        command,
+        &["exetrail.toml:2:12: kernels.0: there is no kernel \"9.9\""],
+    );
 }
 
 #[test]

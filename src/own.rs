@@ -18,9 +18,10 @@ use crate::files;
 use crate::need::NAMED;
 use crate::root::{Foreign, LIMIT, Root};
 use crate::scenario::{Registered, Scenario, use_instead};
-use crate::trail::{is_visible, printable};
+use crate::trail::{KernelId, is_visible, printable};
 use crate::view::VIEWS;
 use crate::vm::image::Load;
+use crate::vm::table::Table;
 use crate::wire::FILES;
 
 /// The name of the file that makes a directory a suite.
@@ -83,9 +84,16 @@ impl Own {
         let text = bound::text(&file, bound::TEXT)?;
         let settings: Settings = toml::from_str(&text)
             .map_err(|error| case::refused(&text, &file.display().to_string(), &error))?;
+        let located = |problem: Problem| case::locate(&text, &file.display().to_string(), &problem);
+        // All of them are meant by who does not say which, and by nobody who says none.
+        if settings.kernels.is_empty() && is_written(&text, "kernels") {
+            return Err(located(Problem {
+                at: "kernels".to_owned(),
+                what: "it names no kernel: leave the key out for all of them".to_owned(),
+            }));
+        }
         if let Some(root) = &settings.root {
-            exists(directory, "root", root)
-                .map_err(|problem| case::locate(&text, &file.display().to_string(), &problem))?;
+            exists(directory, "root", root).map_err(located)?;
         }
         let mut scenarios = Vec::new();
         let cases = directory.join("cases");
@@ -103,6 +111,33 @@ impl Own {
             ignored,
             scenarios,
         })
+    }
+
+    /// Looks whether there are the kernels that its settings name.
+    ///
+    /// # Errors
+    ///
+    /// One is neither of this table nor the path of a file, with line and column.
+    pub fn check_kernels(&self, table: &Table) -> Result<()> {
+        let is_there = |word: &str| match word.parse::<KernelId>() {
+            Ok(id) => table.find(&id).is_some(),
+            Err(_) if word.is_empty() => false,
+            Err(_) => ["all", "native"].contains(&word) || self.directory.join(word).exists(),
+        };
+        let kernels = self.settings.kernels.iter().enumerate();
+        let Some((place, word)) = kernels.into_iter().find(|(_, word)| !is_there(word)) else {
+            return Ok(());
+        };
+        let file = self.directory.join(FILE);
+        let text = bound::text(&file, bound::TEXT)?;
+        let problem = Problem {
+            at: format!("kernels.{place}"),
+            what: format!(
+                "there is no kernel {word:?}: the table has {}; or name the path of an image, from here",
+                table.ids()
+            ),
+        };
+        Err(case::locate(&text, &file.display().to_string(), &problem))
     }
 
     /// What the guests of its cases carry, by their names, or why one cannot be run: others can.
@@ -205,8 +240,11 @@ pub fn check_name(name: &str) -> Result<()> {
             character.escape_unicode()
         );
     }
-    if name.contains(" # ") {
-        bail!("{name:?} has \" # \" in it, where a comment begins");
+    // What comes behind it: a comment, a view, another scenario.
+    for mark in [" # ", "::", "|"] {
+        if name.contains(mark) {
+            bail!("{name:?} has {mark:?} in it, which stands between names");
+        }
     }
     Ok(())
 }
@@ -251,6 +289,11 @@ fn missing(directory: &Path, case: &Case) -> Option<Problem> {
         }
         exists(directory, &at, name).err()
     })
+}
+
+/// Whether a table of TOML says something at a key, be it nothing.
+fn is_written(text: &str, key: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key(key))
 }
 
 fn exists(directory: &Path, at: &str, name: &str) -> Result<(), Problem> {
@@ -362,6 +405,29 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_that_there_is_none_of_is_named_with_line_and_column() {
+        let text = error(&[(FILE, "# none\nkernels = []\n")]);
+        let told = "exetrail.toml:2:11: kernels: it names no kernel: leave the key out";
+        assert!(text.contains(told), "{text}");
+        let table = include_str!("../vm/kernels.toml");
+        let table = Table::parse(table, "vm/kernels.toml").unwrap();
+        let of = |kernels: &str| {
+            let dir = suite(&[(FILE, &format!("kernels = [{kernels}]\n")), ("bzImage", "")]);
+            let checked = Own::read(dir.path()).unwrap().check_kernels(&table);
+            checked.map_err(|error| error.to_string())
+        };
+        of(r#""6.12", "all", "native", "bzImage", "./bzImage""#).unwrap();
+        let text = of(r#""6.12", "9.9""#).unwrap_err();
+        let told = "exetrail.toml:1:20: kernels.1: there is no kernel \"9.9\": the table has 5.10";
+        assert!(text.contains(told), "{text}");
+        assert!(
+            of(r#""bzimage""#)
+                .unwrap_err()
+                .contains("kernels.0: there is no kernel")
+        );
+    }
+
+    #[test]
     fn a_case_has_the_name_of_its_file() {
         let dir = suite(&[(FILE, ""), ("cases/a/b.toml", CASE)]);
         let own = Own::read(dir.path()).unwrap();
@@ -372,7 +438,16 @@ mod tests {
 
     #[test]
     fn a_name_that_would_not_come_back_or_is_markup_is_refused() {
-        for name in ["a\u{200d}b", "a\\b", "a`b", "a<b>", "a*", "a # SKIP"] {
+        for name in [
+            "a\u{200d}b",
+            "a\\b",
+            "a`b",
+            "a<b>",
+            "a*",
+            "a # SKIP",
+            "a::stages",
+            "a|b",
+        ] {
             let text = error(&[(FILE, ""), (&format!("cases/x/{name}.toml"), CASE)]);
             assert!(text.contains("cannot be the name of a scenario"), "{text}");
         }

@@ -136,6 +136,18 @@ mod tests {
     const GOOD: &str = "---\nsource: x\n---\nstart p1 by launcher: execve /a\n";
 
     #[test]
+    fn every_accepted_snapshot_is_as_its_view_writes_it() {
+        for (path, content) in EMBEDDED.iter() {
+            let view = path.rsplit('/').nth(1).unwrap();
+            let known = crate::view::VIEWS
+                .iter()
+                .find(|known| known.name().as_str() == view);
+            let read = read_snapshot(content, path, known.unwrap().name());
+            assert!(read.is_ok(), "{:#}", read.unwrap_err());
+        }
+    }
+
+    #[test]
     fn a_scenario_without_snapshots_has_no_baselines() {
         let (_dir, store) = store(&[]);
         assert!(store.load("start/none", TRAIL).unwrap().is_empty());
@@ -149,10 +161,20 @@ mod tests {
         assert_eq!(found, BTreeSet::from(["start/a".to_owned()]));
     }
 
+    /// How many snapshots there are below a directory.
+    fn count(directory: &Path) -> usize {
+        let paths = files::list(directory).unwrap().into_iter();
+        let own = paths.map(|path| match path.is_dir() {
+            true => count(&path),
+            false => usize::from(files::name(&path).ends_with(".snap")),
+        });
+        own.sum()
+    }
+
     #[test]
     fn what_was_built_in_is_what_the_checkout_has() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
-        assert!(EMBEDDED.len() > 1000);
+        assert_eq!(EMBEDDED.len(), count(&root));
         for (name, content) in EMBEDDED.iter() {
             let file = std::fs::read_to_string(root.join(name)).unwrap();
             assert!(file == *content, "{name}");

@@ -1,9 +1,10 @@
-//! What no kernel is needed for to see that it cannot be played.
+//! Checks of a case that need no kernel.
 
 use super::names::{CAPABILITIES, ERRNOS, FLAGS, LIMITS};
 use super::rule;
 use super::{
-    By, Case, CaseExec, Deny, Kind, Made, Way, capability, errno, file_capability, flag, limit,
+    By, Case, CaseExec, CaseMount, Deny, Kind, Made, Registered, Way, capability, errno,
+    file_capability, flag, limit,
 };
 
 /// What a mount may be.
@@ -36,6 +37,26 @@ impl Case {
     ///
     /// The first problem.
     pub fn check(&self, needs: &[&str]) -> Result<(), Problem> {
+        self.check_needs(needs)?;
+        self.check_words()?;
+        self.check_settings()?;
+        for (place, mount) in self.mounts.iter().enumerate() {
+            mount.check(&format!("mount.{place}"))?;
+        }
+        for (place, made) in self.files.iter().enumerate() {
+            made.check(&format!("file.{place}"))?;
+        }
+        for (place, format) in self.formats.iter().enumerate() {
+            format.check(&format!("binfmt.{place}"))?;
+        }
+        for (place, path) in self.watch.iter().enumerate() {
+            absolute_or_root(&format!("watch.{place}"), path)?;
+        }
+        self.deny.iter().try_for_each(Deny::check)?;
+        self.exec.check()
+    }
+
+    fn check_needs(&self, needs: &[&str]) -> Result<(), Problem> {
         for (place, need) in self.needs.iter().enumerate() {
             if !needs.contains(&need.as_str()) {
                 let known = needs.join(", ");
@@ -45,6 +66,11 @@ impl Case {
                 );
             }
         }
+        Ok(())
+    }
+
+    /// Looks at what is for readers, and at the time.
+    fn check_words(&self) -> Result<(), Problem> {
         if self
             .deadline
             .is_some_and(|seconds| !(1..=LONGEST).contains(&seconds))
@@ -61,6 +87,10 @@ impl Case {
         if self.docs.replace(['\n', '\t'], "").contains(hides) {
             return problem("docs", "control characters are no text");
         }
+        Ok(())
+    }
+
+    fn check_settings(&self) -> Result<(), Problem> {
         if self.root.is_some() && !self.parts.is_empty() {
             return problem(
                 "parts",
@@ -76,87 +106,97 @@ impl Case {
                 );
             }
         }
-        for (place, mount) in self.mounts.iter().enumerate() {
-            let at = format!("mount.{place}");
-            absolute(&format!("{at}.at"), &mount.at)?;
-            // The runner itself lives there, and undoes what a case has made by what they tell.
-            let ours = ["/proc", "/sys", "/dev", "/exetrail"];
-            if let Some(ours) = ours.iter().find(|ours| below(&mount.at, ours)) {
-                return problem(
-                    format!("{at}.at"),
-                    format!("nothing is mounted over {ours}"),
-                );
-            }
-            if let Some(from) = &mount.from {
-                without_nul(&format!("{at}.from"), from)?;
-            }
-            match (mount.kind, &mount.from) {
-                (Kind::Bind | Kind::Overlay, None) => {
-                    return problem(at, "from says which directory is mounted, and is missing");
-                }
-                (Kind::Tmpfs, Some(_)) => {
-                    return problem(format!("{at}.from"), "a tmpfs is empty: it is from nowhere");
-                }
-                _ => {}
-            }
-            for option in &mount.options {
-                if !MOUNT_OPTIONS.contains(&option.as_str()) {
-                    let known = MOUNT_OPTIONS.join(", ");
-                    return problem(
-                        format!("{at}.options"),
-                        format!("there is no option {option:?}: {known}"),
-                    );
-                }
-            }
+        Ok(())
+    }
+}
+
+impl CaseMount {
+    fn check(&self, at: &str) -> Result<(), Problem> {
+        absolute(&format!("{at}.at"), &self.at)?;
+        // The runner itself lives there, and undoes what a case has made by what they tell.
+        let ours = ["/proc", "/sys", "/dev", "/exetrail"];
+        if let Some(ours) = ours.iter().find(|ours| below(&self.at, ours)) {
+            return problem(
+                format!("{at}.at"),
+                format!("nothing is mounted over {ours}"),
+            );
         }
-        for (place, made) in self.files.iter().enumerate() {
-            made.check(&format!("file.{place}"))?;
+        if let Some(from) = &self.from {
+            without_nul(&format!("{at}.from"), from)?;
         }
-        for (place, format) in self.formats.iter().enumerate() {
-            let at = format!("binfmt.{place}");
-            if matches!(format.name.as_str(), "" | "." | "..")
-                || format.name.contains(['/', ':', '\0'])
-            {
-                return problem(
-                    format!("{at}.name"),
-                    format!("{:?} is no name of an entry", format.name),
-                );
+        match (self.kind, &self.from) {
+            (Kind::Bind | Kind::Overlay, None) => {
+                return problem(at, "from says which directory is mounted, and is missing");
             }
-            without_nul(&format!("{at}.rule"), &format.rule)?;
-            if let Err(what) = rule::check(&format.rule) {
+            (Kind::Tmpfs, Some(_)) => {
+                return problem(format!("{at}.from"), "a tmpfs is empty: it is from nowhere");
+            }
+            _ => {}
+        }
+        for option in &self.options {
+            if !MOUNT_OPTIONS.contains(&option.as_str()) {
+                let known = MOUNT_OPTIONS.join(", ");
                 return problem(
-                    format!("{at}.rule"),
-                    format!("{:?} is no rule: {what}", format.rule),
+                    format!("{at}.options"),
+                    format!("there is no option {option:?}: {known}"),
                 );
             }
         }
-        for (place, path) in self.watch.iter().enumerate() {
-            absolute_or_root(&format!("watch.{place}"), path)?;
+        Ok(())
+    }
+}
+
+impl Registered {
+    fn check(&self, at: &str) -> Result<(), Problem> {
+        let name = self.name.as_str();
+        if matches!(name, "" | "." | "..") || name.contains(['/', ':', '\0']) {
+            return problem(
+                format!("{at}.name"),
+                format!("{name:?} is no name of an entry"),
+            );
         }
-        match &self.deny {
-            Some(Deny::Event(0) | Deny::Always(0) | Deny::Errno(0, _)) => {
-                return problem("deny", "events count from 1");
+        without_nul(&format!("{at}.rule"), &self.rule)?;
+        rule::check(&self.rule).or_else(|what| {
+            problem(
+                format!("{at}.rule"),
+                format!("{:?} is no rule: {what}", self.rule),
+            )
+        })
+    }
+}
+
+impl Deny {
+    fn check(&self) -> Result<(), Problem> {
+        match self {
+            Deny::Event(0) | Deny::Always(0) | Deny::Errno(0, _) => {
+                problem("deny", "events count from 1")
             }
-            Some(Deny::Path(words)) if !EVENTS.contains(&words.split(' ').next().unwrap_or("")) => {
-                return problem(
+            Deny::Path(words) if !EVENTS.contains(&words.split(' ').next().unwrap_or("")) => {
+                problem(
                     "deny",
                     format!(
                         "{words:?} begins no event: {} and a path",
                         EVENTS.join(", ")
                     ),
-                );
+                )
             }
-            Some(Deny::Errno(_, name)) if errno(name).is_none() => {
-                return problem("deny", format!("there is no errno {name:?}: {ERRNOS}"));
+            Deny::Errno(_, name) if errno(name).is_none() => {
+                problem("deny", format!("there is no errno {name:?}: {ERRNOS}"))
             }
-            _ => {}
+            _ => Ok(()),
         }
-        self.exec.check()
     }
 }
 
 impl CaseExec {
     fn check(&self) -> Result<(), Problem> {
+        self.check_strings()?;
+        self.check_call()?;
+        self.check_caller()
+    }
+
+    /// Looks at what the call is given.
+    fn check_strings(&self) -> Result<(), Problem> {
         let opened = self.fd.as_ref().map(|fd| ("exec.fd.path", &fd.path));
         let first = self.argv0.as_ref().map(|argv0| ("exec.argv0", argv0));
         let arguments = self.arguments.iter();
@@ -181,6 +221,11 @@ impl CaseExec {
                 );
             }
         }
+        Ok(())
+    }
+
+    /// Looks whether there is such a call.
+    fn check_call(&self) -> Result<(), Problem> {
         for (place, word) in self.flags.iter().enumerate() {
             if flag(word).is_none() {
                 return problem(
@@ -211,6 +256,11 @@ impl CaseExec {
         if self.no_arguments && (self.argv0.is_some() || !self.arguments.is_empty()) {
             return problem("exec.no_arguments", "there are arguments");
         }
+        Ok(())
+    }
+
+    /// Looks whether somebody can be this caller.
+    fn check_caller(&self) -> Result<(), Problem> {
         if let Some(directory) = &self.chroot {
             absolute_or_root("exec.chroot", directory)?;
         }

@@ -7,6 +7,7 @@
 mod caller;
 mod circle;
 pub mod kept;
+mod parts;
 mod play;
 mod pointed;
 mod rare;

@@ -11,6 +11,7 @@ mod overlay;
 mod owner;
 mod path;
 
+use super::parts::made;
 use super::twist::{need, settle, twist};
 use crate::arch;
 use crate::case::{Case, CaseExec, Fd, Made, Open, Program, Registered, Way};
@@ -64,15 +65,6 @@ fn of(path: &str, files: Vec<Made>) -> Case {
 fn with(mut case: Case, change: impl FnOnce(&mut Case)) -> Case {
     change(&mut case);
     case
-}
-
-fn made(path: &str, change: impl FnOnce(&mut Made)) -> Made {
-    let mut made = Made {
-        path: path.to_owned(),
-        ..Made::default()
-    };
-    change(&mut made);
-    made
 }
 
 /// A program that needs nothing but libc.

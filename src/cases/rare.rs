@@ -12,6 +12,7 @@ mod room;
 use other_user::{OtherUser, other_user};
 use room::{Full, full};
 
+use super::parts::made;
 use super::strategy;
 use super::twist::{add, need, settle};
 use crate::arch;
@@ -291,15 +292,6 @@ fn format(case: &mut Case, flags: &str) {
         name: "rare".to_owned(),
         rule: format!("M::EXETRAIL::/usr/bin/true:{flags}"),
     }];
-}
-
-fn made(path: &str, change: impl FnOnce(&mut Made)) -> Made {
-    let mut made = Made {
-        path: path.to_owned(),
-        ..Made::default()
-    };
-    change(&mut made);
-    made
 }
 
 fn program(path: &str, change: impl FnOnce(&mut Program)) -> Made {

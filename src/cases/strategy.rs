@@ -6,6 +6,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
+use super::parts::MUSL;
 use super::twist::{settle, twist};
 use crate::arch;
 use crate::case::{Case, CaseExec, Fd, Made, Open, Program, Then, Way};
@@ -162,12 +163,7 @@ fn nonsense() -> impl Strategy<Value = String> {
 }
 
 fn program() -> impl Strategy<Value = Program> {
-    let loader = select(vec![
-        arch::LOADER,
-        arch::LOADER,
-        arch::LOADER_NARROW,
-        LOADER_MUSL,
-    ]);
+    let loader = select(vec![arch::LOADER, arch::LOADER, arch::LOADER_NARROW, MUSL]);
     let interpreter = prop_oneof![
         2 => Just(None),
         5 => loader.prop_map(|path| Some(format!("{path}\0"))),
@@ -229,8 +225,6 @@ const FLAWS: [Flaw; 10] = [
     Flaw::InterpreterOutside,
     Flaw::NothingLoaded,
 ];
-/// The path of musl's loader.
-const LOADER_MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
 /// What is executed, without arguments and the like.
 fn exec() -> impl Strategy<Value = CaseExec> {

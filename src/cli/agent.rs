@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::builder::NonEmptyStringValueParser;
 
-use super::agent_worth::worth;
+use super::agent_worth::{Errors, worth};
 use crate::baseline::Store;
 use crate::fetch::fetch_packages;
 use crate::files;
@@ -42,11 +42,12 @@ pub struct AgentArgs {
         long,
         value_name = "PACKAGE",
         value_delimiter = ',',
-        requires = "agent"
+        requires = "agent",
+        conflicts_with = "tool"
     )]
     packages: Vec<String>,
     /// Hold what it reports against the snapshots in this directory; --pending writes there
-    #[arg(long, value_name = "DIR", requires = "agent")]
+    #[arg(long, value_name = "DIR", requires = "agent", conflicts_with = "tool")]
     snapshots: Option<PathBuf>,
     /// Show what the agent writes to standard error as well: the last lines, where its report is judged
     #[arg(short, long)]
@@ -76,6 +77,23 @@ impl AgentArgs {
         }
     }
 
+    /// Where `--pending` writes what it reports; none where there is no agent, whose own the snapshots are then.
+    ///
+    /// # Errors
+    ///
+    /// Nobody said where.
+    pub fn place(&self, project: &Project) -> Result<Option<PathBuf>> {
+        match self.snapshots(project) {
+            None if self.tool.is_some() => {
+                bail!("what is accepted of a tool is in a checkout: call it inside of one")
+            }
+            None if self.agent.is_some() => bail!(
+                "beside an agent --pending writes what that reports, and nothing else: say where with --snapshots DIR"
+            ),
+            place => Ok(place),
+        }
+    }
+
     /// Refuses a directory of snapshots that is not there: everything would be new.
     ///
     /// # Errors
@@ -91,7 +109,7 @@ impl AgentArgs {
         }
     }
 
-    /// Refuses what cannot be, before anything is prepared, and has the view apply.
+    /// Checks the options before anything is prepared, and makes the view `agent` apply.
     ///
     /// # Errors
     ///
@@ -184,7 +202,11 @@ impl AgentArgs {
 
     /// What its reports are worth, what it costs, and what it disturbs of these views.
     pub fn judgement(&self, records: &[Record], shown: &[ViewName]) -> String {
-        worth(records, shown, self.verbose)
+        let errors = match self.verbose {
+            true => Errors::Told,
+            false => Errors::Left,
+        };
+        worth(records, shown, errors)
     }
 }
 

@@ -13,9 +13,18 @@ const STABLE: f64 = 2.0;
 /// How many lines of a footprint are told.
 const LINES: usize = 6;
 
-/// Everything about an agent, kernel by kernel, as text; with what it wrote to standard error, where that is wanted.
+/// Whether what an agent wrote to standard error is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errors {
+    /// The last lines.
+    Told,
+    /// Nothing.
+    Left,
+}
+
+/// Everything about an agent, kernel by kernel, as text.
 /// Views that are not among those that are shown have no footprint here; none of them stands for all.
-pub fn worth(records: &[Record], shown: &[ViewName], errors: bool) -> String {
+pub fn worth(records: &[Record], shown: &[ViewName], errors: Errors) -> String {
     let mut columns: Vec<Column> = Vec::new();
     let mut costs: BTreeMap<&str, Vec<(&str, Cost)>> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
@@ -54,7 +63,7 @@ pub fn worth(records: &[Record], shown: &[ViewName], errors: bool) -> String {
         let _ = writeln!(text, "  {kernel}: {}", cost(&own));
         let of_kernel = records.iter().filter(|one| one.kernel.label() == kernel);
         text += &footprint(&of_kernel.collect::<Vec<_>>(), shown);
-        for (scenario, cost) in costs[kernel].iter().filter(|_| errors) {
+        for (scenario, cost) in costs[kernel].iter().filter(|_| errors == Errors::Told) {
             for line in &cost.errors {
                 let _ = writeln!(text, "  {kernel}: {scenario}: standard error: {line}");
             }

@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::live;
 use super::output::written;
+use super::{live, targets};
 use crate::arch::QEMU;
 use crate::diff::{Comparison, Form, Side};
 use crate::project::Project;
@@ -61,9 +61,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .iter()
         .map(|scenario| expected(&project, &args.baseline, scenario))
         .collect::<Result<Vec<_>>>()?;
-    let Wanted::Ready(target) = find(&project, args)? else {
-        bail!("{} is not fetched", args.kernel.display());
-    };
+    let target = find(&project, args)?;
     qemu_is_there()?;
     let mut found = live::observe(&project, std::slice::from_ref(&target), &scenarios, TRAIL)?;
     let records = found.pop().unwrap_or_default();
@@ -74,13 +72,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             .iter()
             .find(|record| record.scenario == scenario.name)
             .context("a scenario ended without a result")?;
-        verdict = verdict.max(one(args, &target, record, (owner, expected), &mut out)?);
+        let found = one(&args.baseline, record, (owner, expected), &mut out)?;
+        verdict = verdict.max(found);
     }
-    Ok(ExitCode::from(match verdict {
-        Verdict::Same => 0,
-        Verdict::CannotTell => SKIP,
-        Verdict::Changed => 1,
-    }))
+    Ok(ExitCode::from(verdict.status()))
 }
 
 /// What one scenario says; a difference outweighs what could not be told.
@@ -91,10 +86,21 @@ enum Verdict {
     Changed,
 }
 
-fn find(project: &Project, args: &Args) -> Result<Wanted> {
+impl Verdict {
+    /// The status by which git-bisect(1) hears of it.
+    fn status(self) -> u8 {
+        match self {
+            Verdict::Same => 0,
+            Verdict::CannotTell => SKIP,
+            Verdict::Changed => 1,
+        }
+    }
+}
+
+fn find(project: &Project, args: &Args) -> Result<ReadyKernel> {
     let word = args.kernel.to_string_lossy();
     Wanted::check_modules(project, [&*word], args.modules.as_deref())?;
-    Wanted::find(project, &word, args.modules.as_deref())
+    targets::ready(project, &word, args.modules.as_deref())
 }
 
 fn expected(project: &Project, id: &KernelId, scenario: &Registered) -> Result<(KernelId, Trail)> {
@@ -109,21 +115,21 @@ fn expected(project: &Project, id: &KernelId, scenario: &Registered) -> Result<(
     Ok((owner.clone(), trail::parse(text)?))
 }
 
+/// Holds one record against the snapshot that applies to the baseline, and says what comes of it.
 fn one(
-    args: &Args,
-    target: &ReadyKernel,
+    baseline: &KernelId,
     record: &Record,
     (owner, expected): (&KernelId, &Trail),
     out: &mut dyn Write,
 ) -> Result<Verdict> {
-    let name = &record.scenario;
+    let (name, release) = (&record.scenario, &record.kernel.release);
     if let Some(trail) = record.trail() {
         let old = Side {
-            kernel: args.baseline.to_string(),
+            kernel: baseline.to_string(),
             source: format!("snapshot of {owner}"),
         };
         let new = Side {
-            kernel: target.release.clone(),
+            kernel: release.to_owned(),
             source: "this build".to_owned(),
         };
         let comparison = Comparison::new(name, (old, expected), (new, trail));
@@ -137,11 +143,10 @@ fn one(
     let seen = record.of(TRAIL).context("a record without a trail")?;
     let reason = seen.reason.as_deref().unwrap_or("no reason was given");
     if seen.outcome == Outcome::Unsupported || seen.went_with_its_guest() {
-        let release = &target.release;
         written(writeln!(out, "{name}: {release} cannot tell: {reason}"))?;
         return Ok(Verdict::CannotTell);
     }
-    bail!("{name} failed on {}: {reason}", target.release)
+    bail!("{name} failed on {release}: {reason}")
 }
 
 /// Without QEMU every revision would look as if it did not boot.
@@ -158,6 +163,38 @@ fn qemu_is_there() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::tests::record;
+
+    /// What is made of a record, by the status or by why there is none.
+    fn judged(record: &Record, expected: &str) -> (Result<u8, String>, String) {
+        let id: KernelId = "6.1".parse().unwrap();
+        let expected = trail::parse(expected).unwrap();
+        let mut out = Vec::new();
+        let verdict = one(&id, record, (&id, &expected), &mut out);
+        let verdict = verdict.map(Verdict::status);
+        (
+            verdict.map_err(|error| error.to_string()),
+            String::from_utf8(out).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_build_is_good_bad_or_cannot_tell() {
+        let same = record("start/a", "6.12", Outcome::Same);
+        let text = same.seen[0].text().unwrap();
+        let (status, told) = judged(&same, &text);
+        assert_eq!((status, told.as_str()), (Ok(0), "start/a: same\n"));
+        let (status, told) = judged(&same, "start p1 by launcher: execve /another\n");
+        assert_eq!(status, Ok(1));
+        assert!(told.contains("snapshot of 6.1"), "{told}");
+        let lacks = record("start/a", "6.12", Outcome::Unsupported);
+        let (status, told) = judged(&lacks, &text);
+        assert_eq!(status, Ok(SKIP));
+        assert!(told.contains("cannot tell: because"), "{told}");
+        let failed = record("start/a", "6.12", Outcome::Broken);
+        let (status, _) = judged(&failed, &text);
+        assert!(status.unwrap_err().starts_with("start/a failed on 6.12"));
+    }
 
     #[test]
     fn a_difference_outweighs_what_could_not_be_told() {

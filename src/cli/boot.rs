@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
 use super::fetched::{self, Fetched};
+use super::targets;
 use crate::fetch::fetch_packages;
 use crate::project::Project;
 use crate::root::{Added, Root};
 use crate::suite::{Bench, ReadyKernel, Stop, Suite, Wanted};
-use crate::trail::LabKind;
 use crate::vm::image::Load;
 use crate::vm::machine::check_parameters;
 use crate::wire::{Input, Job, Message, Stream};
@@ -93,17 +93,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
     let project = Project::open()?;
     Wanted::check_modules(&project, [args.kernel.as_str()], args.modules.as_deref())?;
-    let Wanted::Ready(target) = Wanted::find(&project, &args.kernel, args.modules.as_deref())?
-    else {
-        bail!(
-            "kernel {} is not fetched: {} fetches it",
-            args.kernel,
-            project.fetches(&args.kernel)
-        );
-    };
-    if target.lab() == LabKind::Native {
-        bail!("the running kernel is booted already: run the command here");
-    }
+    let target = targets::booted(&project, &args.kernel, args.modules.as_deref())?;
     check_parameters(&args.append)?;
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if args.command.is_empty() && !on_terminal {
@@ -156,11 +146,7 @@ fn check_apart(all: &[Fetched]) -> Result<()> {
         if !guests.insert(&one.guest) {
             bail!("--fetch {} is given twice", one.guest);
         }
-        let directory = match one.host.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        let directory = directory.canonicalize();
+        let directory = fetched::parent(&one.host).canonicalize();
         let directory = directory.with_context(|| one.host.display().to_string())?;
         let place = (directory, one.host.file_name());
         if let Some(other) = places.insert(place, &one.guest) {
@@ -198,6 +184,69 @@ fn load(args: &Args, project: &Project, suite: &Suite) -> Result<Load> {
     Ok(Load::own(built.archive))
 }
 
+/// What a command says while it runs, and what it brings back.
+#[derive(Default)]
+struct Heard {
+    /// Why our terminal could not be handed on.
+    unset: Option<anyhow::Error>,
+    /// Why its output could not be written.
+    failed: Option<std::io::Error>,
+    archives: BTreeMap<String, Vec<u8>>,
+    /// What is in the archives to its end.
+    whole: BTreeSet<String>,
+    /// Why something does not come.
+    problems: Vec<String>,
+}
+
+impl Heard {
+    /// Takes a message; the guest ends where nobody hears the rest.
+    fn take(&mut self, message: Message, keys: Option<&Keys>) -> ControlFlow<()> {
+        match message {
+            // Until then the keys are ours, and Ctrl-C ends the boot.
+            Message::Hello { .. } => self.unset = keys.and_then(|keys| keys.hand_on().err()),
+            Message::Output { stream, bytes } => match stream {
+                Stream::Stdout => {
+                    let written = pass_on(&bytes, &mut std::io::stdout());
+                    self.failed = self.failed.take().or(written.err());
+                }
+                Stream::Stderr => drop(std::io::stderr().write_all(&bytes)),
+            },
+            Message::Piece { place, bytes } => {
+                self.archives.entry(place).or_default().extend(bytes);
+            }
+            Message::Fetched { place, result } => match result {
+                Ok(()) => drop(self.whole.insert(place)),
+                Err(reason) => self.problems.push(format!("{place}: {reason}")),
+            },
+            _ => {}
+        }
+        match self.failed {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Puts what came whole in its place, all of it that can be.
+    ///
+    /// # Errors
+    ///
+    /// What does not come, or cannot be put there.
+    fn unpack(&mut self, wanted: &[Fetched]) -> Result<()> {
+        for wanted in wanted {
+            // What was on its way when the time was over is none.
+            let archive = self.archives.get(&wanted.guest);
+            let archive = archive.filter(|_| self.whole.contains(&wanted.guest));
+            if let Some(Err(error)) = archive.map(|archive| fetched::unpack(archive, wanted)) {
+                self.problems.push(format!("{error:#}"));
+            }
+        }
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => bail!("failed to fetch {}", self.problems.join("; ")),
+        }
+    }
+}
+
 fn run(
     args: &Args,
     suite: &Suite,
@@ -216,56 +265,27 @@ fn run(
     if keys.is_some() {
         tell!("{}: booting", target.id);
     }
-    let mut unset = None;
-    let mut failed = None;
-    let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut whole = BTreeSet::new();
-    let mut problems = Vec::new();
+    let mut heard = Heard::default();
     let status = suite.command(target, bench, stop, &mut |message| {
-        match message {
-            // Until then the keys are ours, and Ctrl-C ends the boot.
-            Message::Hello { .. } => unset = keys.as_ref().and_then(|keys| keys.hand_on().err()),
-            Message::Output { stream, bytes } => match stream {
-                // Where nobody hears the rest, the guest ends.
-                Stream::Stdout => {
-                    let written = pass_on(&bytes, &mut std::io::stdout());
-                    failed = failed.take().or(written.err());
-                }
-                Stream::Stderr => drop(std::io::stderr().write_all(&bytes)),
-            },
-            Message::Piece { place, bytes } => archives.entry(place).or_default().extend(bytes),
-            Message::Fetched { place, result } => match result {
-                Ok(()) => drop(whole.insert(place)),
-                Err(reason) => problems.push(format!("{place}: {reason}")),
-            },
-            _ => {}
-        }
-        match failed {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        }
+        heard.take(message, keys.as_ref())
     });
     drop(keys);
     let status = status?;
-    if let Some(error) = unset {
+    if let Some(error) = heard.unset.take() {
         return Err(error);
     }
-    for wanted in &args.fetch {
-        // What was on its way when the time was over is none.
-        let archive = archives.get(&wanted.guest);
-        if let Some(archive) = archive.filter(|_| whole.contains(&wanted.guest)) {
-            fetched::unpack(archive, wanted)?;
-        }
-    }
-    if !problems.is_empty() {
-        bail!("failed to fetch {}", problems.join("; "));
-    }
-    if let Some(error) = failed {
+    heard.unpack(&args.fetch)?;
+    if let Some(error) = heard.failed {
         if error.kind() == ErrorKind::BrokenPipe {
             return Ok(ExitCode::from(status.unwrap_or(UNREAD)));
         }
         return Err(error).context("failed to write the command's output");
     }
+    Ok(ended(args, status))
+}
+
+/// The exit status of a command that ended with this one, or for which there was no time.
+fn ended(args: &Args, status: Option<u8>) -> ExitCode {
     if let (Some(NOT_FOUND), Some(word)) = (status, args.command.first())
         && word.contains('/')
         && !word.starts_with('/')
@@ -275,16 +295,11 @@ fn run(
             "exetrail: {word} is here, and not in the guest: with --add {word}:/PLACE it is /PLACE there"
         );
     }
-    Ok(match (status, args.timeout) {
-        (Some(status), _) => ExitCode::from(status),
-        (None, limit) => {
-            let limit = limit.unwrap_or_default();
-            tell!(
-                "exetrail: the command, and what it was to bring back, did not end within {limit} s"
-            );
-            ExitCode::from(OVER)
-        }
-    })
+    ExitCode::from(status.unwrap_or_else(|| {
+        let limit = args.timeout.unwrap_or_default();
+        tell!("exetrail: the command, and what it was to bring back, did not end within {limit} s");
+        OVER
+    }))
 }
 
 /// Our terminal as it was, to be restored when dropped: QEMU changes it at its start, and we when the guest gets the keys.
@@ -323,6 +338,34 @@ mod tests {
         assert_eq!(out.get_ref(), b"no newline");
         let mut full = std::io::LineWriter::new(std::fs::File::create("/dev/full").unwrap());
         assert!(pass_on(b"no newline", &mut full).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_unpacked_keeps_nothing_else_from_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = ["/a", "/b"].map(|guest| Fetched {
+            guest: guest.to_owned(),
+            host: dir.path().join(&guest[1..]),
+        });
+        let mut archive = Vec::new();
+        let builder = cpio::newc::Builder::new("b").mode(0o100_644).nlink(1);
+        builder.write(&mut archive, 0).finish().unwrap();
+        cpio::newc::trailer(&mut archive).unwrap();
+        let mut heard = Heard::default();
+        for (place, bytes) in [("/a", b"?".to_vec()), ("/b", archive)] {
+            let place = place.to_owned();
+            let piece = Message::Piece {
+                place: place.clone(),
+                bytes,
+            };
+            let _ = heard.take(piece, None);
+            let result = Ok(());
+            let _ = heard.take(Message::Fetched { place, result }, None);
+        }
+        let error = heard.unpack(&wanted).unwrap_err().to_string();
+        assert!(error.starts_with("failed to fetch /a to "), "{error}");
+        assert!(!error.contains("; "), "{error}");
+        assert!(dir.path().join("b").is_file() && !dir.path().join("a").exists());
     }
 
     #[test]

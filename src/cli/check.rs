@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::output::{colour, written};
-use super::{pending, run, views};
+use super::{pending, run, targets, views};
 use crate::diff::all;
 use crate::project::Project;
 use crate::records;
@@ -39,7 +39,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let records = read(&project, &args.directories)?;
     let missing = missing(&project, &records);
-    let required = run::required()?;
+    let required = targets::required()?;
     let missing: Vec<_> = missing
         .iter()
         .map(|what| format!("there is no record of {what}"))
@@ -64,7 +64,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         pending::write(&project, None, &records)?;
     }
     written(shown)?;
-    Ok(run::status(&records, required && !missing.is_empty()))
+    Ok(match required && !missing.is_empty() {
+        true => ExitCode::from(2),
+        false => run::status(&records),
+    })
 }
 
 /// Reads records and judges them by the baselines of today.

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
-use super::live;
 use super::output::written;
+use super::{live, targets};
 use crate::citation;
 use crate::contract::{self, Column, Table, all_known, specifications};
 use crate::project::Project;
@@ -105,33 +105,20 @@ fn silent<'a>(columns: &'a [Column], places: &[usize]) -> Vec<&'a str> {
 
 /// A column for each kernel, and the places of those that were booted.
 fn columns(project: &Project, args: &Args) -> Result<(Vec<Column>, Vec<usize>)> {
-    let every = project
-        .table
-        .kernels
-        .iter()
-        .map(|entry| entry.id.to_string());
-    let words: Vec<String> = match args.kernels.as_slice() {
-        [] => every.collect(),
-        [all] if all == "all" => every.collect(),
-        words => words.to_vec(),
+    let all = ["all".to_owned()];
+    let words = match args.kernels.as_slice() {
+        [] => targets::words(project, &all),
+        named => targets::words(project, named),
     };
     let named = words.iter().map(String::as_str);
     Wanted::check_modules(project, named, args.modules.as_deref())?;
     let mut columns = Vec::new();
     let mut booted: Vec<(usize, ReadyKernel)> = Vec::new();
     for word in &words {
-        let id = word.parse::<KernelId>().ok();
-        let id = id.filter(|id| project.table.find(id).is_some());
-        columns.push(match id {
+        columns.push(match targets::of_table(project, word) {
             Some(id) if !args.live => snapshots(project, &id)?,
             _ => {
-                let wanted = Wanted::find(project, word, args.modules.as_deref())?;
-                let Wanted::Ready(target) = wanted else {
-                    bail!(
-                        "kernel {word} is not fetched: {} fetches it",
-                        project.fetches(word)
-                    );
-                };
+                let target = targets::ready(project, word, args.modules.as_deref())?;
                 booted.push((columns.len(), target));
                 Column {
                     kernel: word.clone(),
@@ -149,14 +136,17 @@ fn columns(project: &Project, args: &Args) -> Result<(Vec<Column>, Vec<usize>)> 
 fn boot(project: &Project, booted: &[(usize, ReadyKernel)], columns: &mut [Column]) -> Result<()> {
     let targets: Vec<_> = booted.iter().map(|(_, target)| target.clone()).collect();
     let found = live::observe(project, &targets, &family()?, TRAIL)?;
-    for ((column, _), records) in booted.iter().zip(found) {
+    for ((place, _), records) in booted.iter().zip(found) {
+        let column = &mut columns[*place];
         for record in records {
+            let scenario = &record.scenario;
             match record.trail() {
-                Some(trail) => {
-                    let trails = &mut columns[*column].trails;
-                    trails.insert(record.scenario.clone(), trail.clone());
-                }
-                None => tell!("{}: {}", record.scenario, live::why(&record, TRAIL)),
+                Some(trail) => drop(column.trails.insert(scenario.clone(), trail.clone())),
+                None => tell!(
+                    "{}: {scenario}: {}",
+                    column.kernel,
+                    live::why(&record, TRAIL)
+                ),
             }
         }
     }

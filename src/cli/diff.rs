@@ -4,12 +4,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use super::{live, output, views};
+use super::{live, output, targets, views};
 use crate::diff::{Form, Side};
-use crate::own;
-use crate::project::{Project, speaks_of, unnamed};
+use crate::project::Project;
 use crate::scenario::{Registered, select};
 use crate::suite::{ReadyKernel, Wanted};
 use crate::trail::KernelId;
@@ -64,8 +63,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         .iter()
         .any(|source| matches!(source, Source::Boot(_)));
     let is_kept = |source: &Source| matches!(source, Source::Snapshots(_));
-    if let Some(note) = unnamed().filter(|_| is_kept(&old) || is_kept(&new)) {
-        tell!("note: {note}");
+    if is_kept(&old) || is_kept(&new) {
+        targets::tell_unnamed();
     }
     let sides = [(&args.old, &old), (&args.new, &new)];
     let [old, new] = seen(&project, view, sides, &scenarios)?;
@@ -118,21 +117,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
 }
 
 fn source(project: &Project, word: &str, args: &Args) -> Result<Source> {
-    let id = word.parse::<KernelId>().ok();
-    let id = id.filter(|id| project.table.find(id).is_some());
-    match id {
-        Some(id) if !args.live && !speaks_of(&id) => bail!(
-            "{} does not name the kernel {id}, so that its snapshots say nothing of it: --live boots it",
-            own::FILE
-        ),
-        Some(id) if !args.live => Ok(Source::Snapshots(id)),
-        _ => match Wanted::find(project, word, args.modules.as_deref())? {
-            Wanted::Ready(target) => Ok(Source::Boot(Box::new(target))),
-            Wanted::NotFetched(id) => bail!(
-                "kernel {id} is not fetched: {} fetches it",
-                project.fetches(&id)
-            ),
-        },
+    match targets::of_table(project, word) {
+        Some(id) if !args.live => {
+            targets::check_spoken_of(&id)?;
+            Ok(Source::Snapshots(id))
+        }
+        _ => {
+            let target = targets::ready(project, word, args.modules.as_deref())?;
+            Ok(Source::Boot(Box::new(target)))
+        }
     }
 }
 

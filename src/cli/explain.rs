@@ -3,13 +3,13 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::output::written;
-use super::{live, views};
+use super::{live, targets, views};
 use crate::project::{Project, speaks_of};
 use crate::scenario::{Registered, select};
-use crate::suite::{ReadyKernel, Wanted};
+use crate::suite::ReadyKernel;
 use crate::trail::KernelId;
 use crate::view::{AnyView, Length, STAGES};
 
@@ -47,20 +47,19 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     } else {
         Length::Brief
     };
-    let id = word.parse::<KernelId>().ok();
-    let known = id.filter(|id| project.table.find(id).is_some());
-    let stories = match known {
-        Some(id) if !args.live => scenarios
-            .iter()
-            .map(|scenario| accepted(&project, &id, scenario, length))
-            .collect::<Result<Vec<_>>>()?,
-        _ => match Wanted::find(&project, &word, None)? {
-            Wanted::Ready(target) => seen(&project, target, &scenarios, length)?,
-            Wanted::NotFetched(id) => bail!(
-                "kernel {id} is not fetched: {} fetches it",
-                project.fetches(&id)
-            ),
-        },
+    let stories = match targets::of_table(&project, &word) {
+        Some(id) if !args.live => {
+            targets::check_spoken_of(&id)?;
+            targets::tell_unnamed();
+            scenarios
+                .iter()
+                .map(|scenario| accepted(&project, &id, scenario, length))
+                .collect::<Result<Vec<_>>>()?
+        }
+        _ => {
+            let target = targets::ready(&project, &word, None)?;
+            seen(&project, target, &scenarios, length)?
+        }
     };
     let mut out = std::io::stdout().lock();
     let mut untold = false;

@@ -30,6 +30,14 @@ pub struct Args {
 pub fn main(args: &Args) -> Result<ExitCode> {
     let wanted = wanted(args)?;
     let project = Project::open()?;
+    // A name that is wrong is told before anything is fetched.
+    let entries = match wanted.kernels {
+        true => chosen(&project.table, &args.kernels)?,
+        false => Vec::new(),
+    };
+    if args.update && project.root.is_none() {
+        bail!("--update writes the locks of a checkout: call it inside of one");
+    }
     std::fs::create_dir_all(&project.cache)
         .with_context(|| format!("failed to make the cache {}", project.cache.display()))?;
     for path in clean_up(&project.cache)? {
@@ -38,9 +46,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             path.display()
         );
     }
-    if args.update && project.root.is_none() {
-        bail!("--update writes the locks of a checkout: call it inside of one");
-    }
     let mut fetched = 0;
     let mut there = Vec::new();
     if wanted.fixture {
@@ -48,7 +53,6 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         there.push("the fixture".to_owned());
     }
     if wanted.kernels {
-        let entries = chosen(&project.table, &args.kernels)?;
         fetched += kernels(&project, &entries, args.update)?;
         let ids: Vec<_> = entries.iter().map(|entry| entry.id.to_string()).collect();
         there.push(ids.join(", "));
@@ -130,8 +134,7 @@ fn fixture(project: &Project, update: bool) -> Result<bool> {
     Ok(true)
 }
 
-/// Verifies and fetches kernels side by side: most of the time goes into hashing and decompression.
-/// How many were fetched.
+/// Verifies and fetches kernels side by side; returns how many were fetched.
 fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<usize> {
     let lock = Mutex::new(project.kernels.clone());
     let queue = Mutex::new(entries.iter());

@@ -30,10 +30,17 @@ impl FromStr for Fetched {
         if !guest.starts_with('/') {
             return Err(format!("{guest:?} is not absolute"));
         }
-        let host = Path::new(host);
-        let host = match host.is_dir() {
-            true => host.join(name),
-            false => host.to_owned(),
+        let place = Path::new(host);
+        let host = match place.is_dir() {
+            true => place.join(name),
+            false if host.is_empty() => {
+                return Err(format!("{word:?} names no place here: leave the colon out"));
+            }
+            // Words of a directory, which `Path` takes for those of a file.
+            false if ["/", "/.", "/.."].iter().any(|end| host.ends_with(end)) => {
+                return Err(format!("there is no directory {host:?} to fetch into"));
+            }
+            false => place.to_owned(),
         };
         Ok(Fetched {
             guest: guest.to_owned(),
@@ -47,7 +54,7 @@ impl Fetched {
     ///
     /// # Errors
     ///
-    /// Something is there already, or the directory that it goes to is not.
+    /// Something is there already, or the directory that it goes to is not, or takes no files.
     pub fn check(&self) -> Result<()> {
         if self.host.symlink_metadata().is_ok() {
             bail!(
@@ -59,11 +66,14 @@ impl Fetched {
         if !parent.is_dir() {
             bail!("{} is no directory to fetch into", parent.display());
         }
+        tempfile::tempfile_in(parent)
+            .with_context(|| format!("{} takes no files to fetch", parent.display()))?;
         Ok(())
     }
 }
 
-fn parent(path: &Path) -> &Path {
+/// The directory that a path is in; for a name alone the working directory.
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -76,14 +86,9 @@ fn parent(path: &Path) -> &Path {
 ///
 /// The archive has what an archive of ours does not, or cannot be written.
 pub fn unpack(archive: &[u8], wanted: &Fetched) -> Result<()> {
-    wanted.check()?;
-    let context = || {
-        format!(
-            "failed to fetch {} to {}",
-            wanted.guest,
-            wanted.host.display()
-        )
-    };
+    // What failed is said by who asks for it.
+    let context = || format!("{} to {}", wanted.guest, wanted.host.display());
+    wanted.check().with_context(context)?;
     let work = tempfile::tempdir_in(parent(&wanted.host)).with_context(context)?;
     let file = work.path().join("archive.cpio");
     std::fs::write(&file, archive).with_context(context)?;
@@ -171,6 +176,26 @@ mod tests {
                 .unwrap_err()
                 .contains("not absolute")
         );
+    }
+
+    #[test]
+    fn a_place_that_can_take_nothing_is_an_error_before_anything_boots() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().display().to_string();
+        for place in ["/new/", "/new/.", "/new/.."] {
+            let error = format!("/x:{own}{place}").parse::<Fetched>().unwrap_err();
+            assert!(error.contains("there is no directory"), "{error}");
+        }
+        let error = "/x:".parse::<Fetched>().unwrap_err();
+        assert!(error.contains("names no place here"), "{error}");
+        let error = "/x:/proc/zzz".parse::<Fetched>().unwrap().check();
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, "/proc takes no files to fetch");
+        format!("/x:{own}/..new")
+            .parse::<Fetched>()
+            .unwrap()
+            .check()
+            .unwrap();
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{output, views};
+use super::{output, targets, views};
 use crate::baseline::{Baselines, Lineage};
 use crate::diff::{Comparison, Form, Side};
-use crate::project::{Project, speaks_of, unnamed};
+use crate::project::{Project, speaks_of};
 use crate::scenario::select;
-use crate::trail::KernelId;
+use crate::trail::{KernelId, markdown as plain};
 use crate::view::{AnyView, ViewName};
 
 /// Arguments of `exetrail history`.
@@ -53,9 +53,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     views::check(&[args.view], &[args.view], &scenarios)?;
     let view = args.view.view().context("there is no such view")?;
     scenarios.retain(|scenario| view.applies(scenario));
-    if let Some(note) = unnamed() {
-        tell!("note: {note}");
-    }
+    targets::tell_unnamed();
     let lineage = project.table.lineage();
     let mut out = std::io::stdout().lock();
     for scenario in scenarios {
@@ -130,7 +128,7 @@ fn text(scenario: &str, entries: &[Recorded]) -> String {
 }
 
 fn markdown(scenario: &str, entries: &[Recorded]) -> String {
-    let mut text = format!("## {scenario}\n\n");
+    let mut text = format!("## {}\n\n", plain(scenario));
     for Recorded {
         kernel,
         kernels,

@@ -6,19 +6,20 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::de::DeserializeOwned;
 
 use super::output::written;
-use super::{live, run};
+use super::{live, targets};
 use crate::baseline::Lineage;
 use crate::hooks::{Hook, Offer, Passed, Side, Step, exec, is_recorded, look, page, passed, show};
 use crate::project::Project;
 use crate::scenario::select;
 use crate::stages::Inside;
 use crate::suite::{Bench, ReadyKernel, Stop, Suite};
-use crate::trail::KernelId;
+use crate::trail::{self, KernelId};
 use crate::view::{STAGES, stages};
 use crate::vm::image::Load;
 use crate::wire::{Input, Job, Message, Stream};
@@ -29,6 +30,11 @@ const USUAL: [(&str, &str); 2] = [("a program", "start/normal"), ("a script", "s
 const FAILING: &str = "start/fail_*";
 /// Passed by an exec that succeeds, and by no other (`exec_binprm`, fs/exec.c).
 const SUCCEEDED: &str = "sched:sched_process_exec";
+
+/// How long a kernel may take to answer.
+const LIMIT: Duration = Duration::from_secs(120);
+/// The longest answer, in bytes: no record is longer.
+const LONGEST: usize = 16 << 20;
 
 /// Arguments of `exetrail hooks`.
 #[derive(Debug, clap::Args)]
@@ -61,13 +67,7 @@ pub struct Args {
 
 /// Asks each kernel; exit status 1 when a hook is missing on one.
 pub fn main(args: &Args) -> Result<ExitCode> {
-    for symbol in &args.symbols {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_:.".contains(c);
-        ensure!(
-            !symbol.is_empty() && symbol.chars().all(plain),
-            "{symbol:?} is no name of a function or tracepoint"
-        );
-    }
+    args.symbols.iter().try_for_each(check_symbol)?;
     let mut out = std::io::stdout().lock();
     if args.here {
         match args.exec {
@@ -78,11 +78,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let stop = Stop::listen()?;
     let project = Project::open()?;
-    let (targets, missing) = run::find(&project, &args.kernels, args.modules.as_deref())?;
+    let (targets, missing) = targets::find(&project, &args.kernels, args.modules.as_deref())?;
     ensure!(
         targets.iter().all(|target| target.kernel.is_some()),
-        "native is not asked, as what can be hooked is asked of kernels that are booted: give the \
-         path of the running kernel's image, such as /boot/vmlinuz-$(uname -r)"
+        "hooks boots the kernels that it asks: instead of native, name the running kernel's image, \
+         such as /boot/vmlinuz-$(uname -r)"
     );
     for id in &missing {
         let fetches = project.fetches(id);
@@ -96,18 +96,55 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         write!(out, "{}", page(&kernels)).context("failed to write the output")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let stories = Stories::read(&project)?;
-    let mut hooks: Vec<_> = args
-        .symbols
-        .iter()
-        .map(|symbol| Hook {
-            symbol: symbol.clone(),
-            sides: Vec::new(),
-        })
-        .collect();
     let asked = [&["--".to_owned()], args.symbols.as_slice()].concat();
     let answers: Vec<Vec<Offer>> = ask_all(&suite, &targets, &asked, &stop)?;
+    let hooks = hooks(&project, &args.symbols, &targets, answers)?;
+    let mut complete = true;
+    for (number, hook) in hooks.iter().enumerate() {
+        let gap = if number == 0 { "" } else { "\n" };
+        written(write!(out, "{gap}{}", show(hook)))?;
+        if !hook.missing().is_empty() {
+            complete = false;
+            let kernels = hook.missing().join(", ");
+            written(writeln!(out, "  missing on {kernels}"))?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!complete)))
+}
+
+fn check_symbol(symbol: &String) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_:.".contains(c);
+    ensure!(
+        !symbol.is_empty() && symbol.chars().all(plain),
+        "{symbol:?} is no name of a function or tracepoint"
+    );
+    Ok(())
+}
+
+/// Each symbol with what the kernels say of it, and what is recorded.
+///
+/// # Errors
+///
+/// A kernel answers something else than it was asked, or snapshots cannot be read.
+fn hooks(
+    project: &Project,
+    symbols: &[String],
+    targets: &[ReadyKernel],
+    answers: Vec<Vec<Offer>>,
+) -> Result<Vec<Hook>> {
+    let stories = Stories::read(project)?;
+    let hook = |symbol: &String| Hook {
+        symbol: symbol.clone(),
+        sides: Vec::new(),
+    };
+    let mut hooks: Vec<_> = symbols.iter().map(hook).collect();
     for (target, offers) in targets.iter().zip(answers) {
+        let told = offers.iter().map(|offer| &offer.symbol);
+        ensure!(
+            told.eq(symbols),
+            "{} answers what it was not asked",
+            target.label()
+        );
         for (hook, offer) in hooks.iter_mut().zip(offers) {
             let known = project.table.find(&target.id).is_some() && is_recorded(&hook.symbol);
             let recorded = known.then(|| stories.of(&target.id, &hook.symbol));
@@ -120,17 +157,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             });
         }
     }
-    let mut complete = true;
-    for (number, hook) in hooks.iter().enumerate() {
-        let gap = if number == 0 { "" } else { "\n" };
-        written(write!(out, "{gap}{}", show(hook)))?;
-        if !hook.missing().is_empty() {
-            complete = false;
-            let kernels = hook.missing().join(", ");
-            written(writeln!(out, "  missing on {kernels}"))?;
-        }
-    }
-    Ok(ExitCode::from(u8::from(!complete)))
+    Ok(hooks)
 }
 
 /// Asks every kernel, as many side by side as there are cores; the answers are in the order of the kernels.
@@ -183,28 +210,59 @@ fn ask<T: DeserializeOwned>(
         cpus: 1,
         parameters: String::new(),
         memory: None,
-        limit: Some(std::time::Duration::from_secs(120)),
+        limit: Some(LIMIT),
     };
-    let (mut answer, mut complaint) = (Vec::new(), Vec::new());
-    let status = suite.command(target, &bench, stop, &mut |message| {
-        if let Message::Output { stream, bytes } = message {
-            match stream {
-                Stream::Stdout => answer.extend(bytes),
-                Stream::Stderr => complaint.extend(bytes),
-            }
+    let mut said = Answer::default();
+    let status = suite.command(target, &bench, stop, &mut |message| match message {
+        Message::Output { stream, bytes } => said.take(stream, &bytes),
+        _ => ControlFlow::Continue(()),
+    })?;
+    said.read(&target.label(), status)
+}
+
+/// What a guest says of its hooks, while it comes.
+#[derive(Default)]
+struct Answer {
+    text: Vec<u8>,
+    complaint: Vec<u8>,
+}
+
+impl Answer {
+    /// Takes a piece, until it is more than an answer may be.
+    fn take(&mut self, stream: Stream, bytes: &[u8]) -> ControlFlow<()> {
+        if self.is_too_long() {
+            return ControlFlow::Break(());
+        }
+        match stream {
+            Stream::Stdout => self.text.extend(bytes),
+            Stream::Stderr => self.complaint.extend(bytes),
         }
         ControlFlow::Continue(())
-    })?;
-    if status != Some(0) {
-        let complaint = crate::trail::printable(&complaint);
-        bail!(
-            "{} does not say what it offers: {complaint}",
-            target.label()
-        );
     }
-    serde_json::from_slice(&answer)
-        .and_then(|answer| serde_json::from_value(crate::trail::foreign(answer)))
-        .with_context(|| format!("failed to read what {} says", target.label()))
+
+    fn is_too_long(&self) -> bool {
+        self.text.len() + self.complaint.len() > LONGEST
+    }
+
+    /// The answer of a kernel whose command ended with this status, or did not end.
+    fn read<T: DeserializeOwned>(&self, label: &str, status: Option<u8>) -> Result<T> {
+        ensure!(
+            !self.is_too_long(),
+            "{label} says more than {} MiB of what it offers",
+            LONGEST >> 20
+        );
+        match status {
+            Some(0) => {}
+            Some(_) => bail!(
+                "{label} does not say what it offers: {}",
+                trail::printable(&self.complaint)
+            ),
+            None => bail!("{label} did not answer within {} s", LIMIT.as_secs()),
+        }
+        serde_json::from_slice(&self.text)
+            .and_then(|answer| serde_json::from_value(trail::foreign(answer)))
+            .with_context(|| format!("failed to read what {label} says"))
+    }
 }
 
 /// What is recorded of a symbol: how execs pass it that succeed, and how many of those that fail.
@@ -261,5 +319,55 @@ impl Stories {
             .filter(|story| passed(story, symbol).is_some());
         let seen = seen.count();
         (usual, (seen, failing.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &[u8], complaint: &[u8]) -> Answer {
+        let mut said = Answer::default();
+        let _ = said.take(Stream::Stdout, text);
+        let _ = said.take(Stream::Stderr, complaint);
+        said
+    }
+
+    fn read(said: &Answer, status: Option<u8>) -> Result<Vec<String>, String> {
+        let read = said.read("6.1", status);
+        read.map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn an_answer_is_read_where_its_command_succeeded() {
+        let whole = said(b"[\"a\x1b\"]", b"");
+        assert_eq!(
+            read(&said(b"[\"a\"]", b""), Some(0)),
+            Ok(vec!["a".to_owned()])
+        );
+        assert!(
+            read(&whole, Some(0))
+                .unwrap_err()
+                .starts_with("failed to read what 6.1 says")
+        );
+        let failed = read(&said(b"[]", b"no\x1b tracer\n"), Some(1)).unwrap_err();
+        assert!(
+            failed.starts_with("6.1 does not say what it offers: no\\x1b tracer"),
+            "{failed}"
+        );
+        let late = read(&said(b"", b""), None).unwrap_err();
+        assert_eq!(late, "6.1 did not answer within 120 s");
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_broken_off() {
+        let mut said = Answer::default();
+        let piece = vec![b' '; LONGEST];
+        assert!(said.take(Stream::Stdout, &piece).is_continue());
+        assert!(said.take(Stream::Stderr, b"x").is_continue());
+        assert!(said.take(Stream::Stdout, &piece).is_break());
+        assert_eq!(said.text.len(), LONGEST);
+        let error = read(&said, Some(0)).unwrap_err();
+        assert_eq!(error, "6.1 says more than 16 MiB of what it offers");
     }
 }

@@ -66,14 +66,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         };
         let text = match args.format {
             Form::Json => serde_json::to_string(&line)?,
-            Form::Text => text(&line, width, args.docs),
+            Form::Text if args.docs => format!("{}\n\n{}", text(&line, width), docs(&line)),
+            Form::Text => text(&line, width),
         };
         writeln!(out, "{text}").context("failed to write the output")?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(line: &Line<'_>, width: usize, docs: bool) -> String {
+fn text(line: &Line<'_>, width: usize) -> String {
     let mut text = format!("{:width$}  {}", line.scenario, line.summary);
     // Why it needs that stands behind a colon, for whom it is not met.
     let needs = line
@@ -84,11 +85,12 @@ fn text(line: &Line<'_>, width: usize, docs: bool) -> String {
     if !needs.is_empty() {
         text += &format!("\n    needs {}", needs.join("; "));
     }
-    if docs {
-        text += "\n\n";
-        text.extend(line.docs.lines().map(|line| format!("    {line}\n")));
-    }
     text
+}
+
+fn docs(line: &Line<'_>) -> String {
+    let lines = line.docs.lines();
+    lines.map(|line| format!("    {line}\n")).collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::vm::session::Breakdown;
 ///
 /// There is none, or what they have in common is not there.
 pub fn prepare(project: &Project, targets: &[ReadyKernel], stop: &Stop) -> Result<Suite> {
-    // Any kernel that comes up tells how machines run here, and one of the table does.
+    // Any kernel that boots shows whether KVM works here; those of the table are known to boot.
     let mut targets = targets.iter();
     let known = targets.clone().find(|target| target.is_of_table());
     let booted = targets.clone().find(|target| target.lab() == LabKind::Vm);

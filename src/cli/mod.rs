@@ -25,6 +25,7 @@ mod progress;
 mod provenance;
 mod report;
 mod run;
+mod targets;
 mod tools;
 mod trial;
 mod views;
@@ -35,7 +36,7 @@ pub use pending::write as write_pending;
 pub use tools::document as tools_document;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -43,6 +44,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::own;
+use crate::project::Project;
 use crate::trail::{printable, shown};
 use crate::vm::session::Breakdown;
 
@@ -98,6 +100,16 @@ enum Command {
     Monitor(monitor::Args),
 }
 
+/// Makes a directory the suite of this process.
+fn choose(directory: &Path) -> anyhow::Result<()> {
+    own::choose(directory)?;
+    match (own::chosen(), Project::open()) {
+        (Some(own), Ok(project)) => own.check_kernels(&project.table),
+        // Who needs the table says what is wrong with it.
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a suite where nothing of it is read.
 fn suitable(command: Option<&str>) -> anyhow::Result<()> {
     match command.filter(|name| help::WITHOUT_SUITE.contains(name)) {
@@ -134,7 +146,7 @@ fn no_text(arguments: impl Iterator<Item = OsString>) -> String {
         }
     }
     format!(
-        "this is no UTF-8, which options and names in a guest are: {}; a file can have another name, or a symlink with one",
+        "not UTF-8, as options and names in a guest must be: {}; rename the file, or make a symlink with a UTF-8 name",
         found.join(", ")
     )
 }
@@ -170,7 +182,7 @@ pub fn main() -> ExitCode {
     let bisecting = matches!(cli.command, Some(Command::BisectStep(_)));
     let failure = if bisecting { bisect_step::ABORT } else { 2 };
     let chosen = match cli.suite.as_deref() {
-        Some(suite) => suitable(command.as_deref()).and_then(|()| own::choose(suite)),
+        Some(suite) => suitable(command.as_deref()).and_then(|()| choose(suite)),
         None => Ok(()),
     };
     let ignored = own::chosen().map_or(&[][..], |own| &own.ignored);
@@ -224,7 +236,7 @@ mod tests {
         let of = |words: &[&[u8]]| {
             let words = words.iter().map(|word| OsString::from_vec(word.to_vec()));
             let text = no_text(words);
-            let (_, text) = text.split_once("are: ").unwrap();
+            let (_, text) = text.split_once("be: ").unwrap();
             text.split_once(';').unwrap().0.to_owned()
         };
         assert_eq!(

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use comfy_table::{Cell, Table, TableStyle};
 
 use super::output::written;
-use super::{INTERRUPTED, live, run};
+use super::{INTERRUPTED, live, targets};
 use crate::cases::kept::Kept;
 use crate::model::differences::{self, Difference};
 use crate::model::reach::{Reach, Rule};
@@ -61,22 +61,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let end = args.seed.checked_add(args.cases);
-    let end =
-        end.context("there are no so many seeds: --seed and --cases are too large together")?;
+    let end = end.context("--seed and --cases together exceed the largest seed (2^64 - 1)")?;
     let stop = Stop::listen()?;
     if let Some(directory) = &args.keep {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("failed to make the directory {}", directory.display()))?;
     }
     let project = Project::open()?;
-    let (targets, missing) = run::find(&project, &args.kernels, None)?;
+    let (targets, missing) = targets::find(&project, &args.kernels, None)?;
     if args.keep.is_some() {
-        run::one_of_a_series(&targets)?;
+        targets::one_of_a_series(&targets)?;
     }
-    for id in &missing {
-        let fetches = project.fetches(id);
-        tell!("warning: kernel {id} is not fetched and was not run: {fetches} fetches it");
-    }
+    let lacks = targets::tell_missing(&project, &missing)?;
     let suite = live::prepare(&project, &targets, &stop)?;
     let mut options = Options {
         cpus: args.cpus,
@@ -94,30 +90,9 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     };
     let mut tallies = vec![Tally::default(); targets.len()];
-    suite.play(
-        &targets,
-        &played,
-        &options,
-        &stop,
-        &progress,
-        &mut |place, tally| {
-            tallies[place] = tally;
-        },
-    );
-    let mut text = String::new();
-    for (target, tally) in targets.iter().zip(&tallies) {
-        for note in &tally.notes {
-            tell!("note: {note}");
-        }
-        for line in tally.complaints().lines() {
-            text += &format!("{}: {line}\n", target.label());
-        }
-    }
-    if args.reach {
-        text += &format!("{}\n", reached(&tallies));
-    }
-    text += &format!("{}\n", table(&targets, &tallies));
-    let shown = written(std::io::stdout().write_all(text.as_bytes()));
+    let mut take = |place: usize, tally| tallies[place] = tally;
+    suite.play(&targets, &played, &options, &stop, &progress, &mut take);
+    let shown = show(args, &targets, &tallies);
     if let Some(directory) = &args.keep {
         for (target, tally) in targets.iter().zip(&tallies) {
             let file = directory.join(format!("{}.xz", target.label()));
@@ -131,10 +106,28 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let any = |wrong: fn(&Tally) -> bool| tallies.iter().any(wrong);
     Ok(match () {
-        () if any(|tally| !tally.broken.is_empty()) => ExitCode::from(2),
+        () if lacks || any(|tally| !tally.broken.is_empty()) => ExitCode::from(2),
         () if any(|tally| !tally.disagreed.is_empty()) => ExitCode::from(1),
         () => ExitCode::SUCCESS,
     })
+}
+
+/// Shows what came of the cases, kernel by kernel.
+fn show(args: &Args, targets: &[ReadyKernel], tallies: &[Tally]) -> Result<()> {
+    let mut text = String::new();
+    for (target, tally) in targets.iter().zip(tallies) {
+        for note in &tally.notes {
+            tell!("note: {note}");
+        }
+        for line in tally.complaints().lines() {
+            text += &format!("{}: {line}\n", target.label());
+        }
+    }
+    if args.reach {
+        text += &format!("{}\n", reached(tallies));
+    }
+    text += &format!("{}\n", table(targets, tallies));
+    written(std::io::stdout().write_all(text.as_bytes()))
 }
 
 /// Keeps what was played; where that is nothing, as of a kernel that did not come up, what was kept before stays.
@@ -156,8 +149,9 @@ fn reached(tallies: &[Tally]) -> Table {
         .collect();
     for difference in &differences::ALL {
         let [has, lacks] = [true, false].map(|is_in| all.difference(difference, is_in));
-        rows.push((has, kernels(difference, true), difference.what));
-        rows.push((lacks, kernels(difference, false), difference.what));
+        let [with, without] = kernels(difference);
+        rows.push((has, with, difference.what));
+        rows.push((lacks, without, difference.what));
     }
     rows.sort_by_key(|(count, ..)| *count != 0);
     let mut table = Table::new();
@@ -173,19 +167,21 @@ fn reached(tallies: &[Tally]) -> Table {
     table
 }
 
-/// The kernels that do what a difference says, or those that do not.
-fn kernels(difference: &Difference, is_in: bool) -> String {
+/// The kernels that do what a difference says, and those that do not.
+fn kernels(difference: &Difference) -> [String; 2] {
     let (since, backports) = difference.since.split_first().unwrap_or((&"", &[]));
     let backports = match backports {
         [] => String::new(),
         backports => format!(", and {} on", backports.join(", ")),
     };
-    match (difference.until, is_in) {
-        (None, true) => format!("do: {since} on{backports}"),
-        (None, false) => format!("do not: before {since}"),
-        (Some(until), true) => format!("do: {since} on{backports}, before {until}"),
-        (Some(until), false) => format!("do not: before {since}, or {until} on"),
-    }
+    let (before, or) = match difference.until {
+        None => (String::new(), String::new()),
+        Some(until) => (format!(", before {until}"), format!(", or {until} on")),
+    };
+    [
+        format!("do: {since} on{backports}{before}"),
+        format!("do not: before {since}{or}"),
+    ]
 }
 
 fn table(targets: &[ReadyKernel], tallies: &[Tally]) -> Table {
@@ -229,17 +225,16 @@ mod tests {
 
     #[test]
     fn a_difference_is_told_by_the_kernels_on_both_of_its_sides() {
-        let both = |difference| [true, false].map(|is_in| kernels(difference, is_in));
         assert_eq!(
-            both(&differences::OPENS_FIRST),
+            kernels(&differences::OPENS_FIRST),
             ["do: 6.8 on", "do not: before 6.8"]
         );
         assert_eq!(
-            both(&differences::COMM_OF_FILE)[0],
+            kernels(&differences::COMM_OF_FILE)[0],
             "do: 6.14 on, and 6.12.14, 6.1.129 on"
         );
         assert_eq!(
-            both(&differences::LISTENER_WAITS_FOR_ITSELF),
+            kernels(&differences::LISTENER_WAITS_FOR_ITSELF),
             ["do: 6.14 on, before 7.3", "do not: before 6.14, or 7.3 on"]
         );
     }

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long)]
     tid: bool,
     /// Show only this process and its descendants
-    #[arg(long, value_name = "TREE", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "command")]
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "command")]
     pid: Option<i32>,
     /// Show only programs whose path matches, such as '*/bash'
     #[arg(long, value_name = "GLOB")]

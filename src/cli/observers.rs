@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use super::output::written;
-use super::tools;
+use super::{targets, tools};
 use crate::baseline::Store;
 use crate::contract::{self, Specification};
 use crate::event::{self, Column, Scene, Table, attempts, verdicts, with_arguments, with_root};
@@ -107,25 +107,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             select(&patterns)?
         }
     };
-    let mut kernels = Vec::new();
-    for word in &args.kernels {
-        let id = word.parse::<KernelId>().ok();
-        match id.filter(|id| project.table.find(id).is_some()) {
-            Some(id) => kernels.push(id),
-            None if word == "all" => {}
-            None => bail!(not_of_table(word, &project.table.ids())),
-        }
-    }
-    if let Some(tools) = &tools {
-        kernels = tools::kernels(tools, kernels)?;
-    } else if kernels.is_empty() {
-        kernels = project
-            .table
-            .kernels
-            .iter()
-            .map(|entry| entry.id.clone())
-            .collect();
-    }
+    let kernels = kernels(&project, &args.kernels, tools.as_ref())?;
     let table = match &tools {
         Some(tools) => tools::table(&project, tools, &kernels, &views, &chosen)?,
         None => Table::new(&columns(&project, &kernels, &chosen)?, &views),
@@ -147,6 +129,23 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     write!(out, "{text}").context("failed to write the output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The kernels that are named, or all of which there is something to tell.
+fn kernels(project: &Project, named: &[String], tools: Option<&Tools>) -> Result<Vec<KernelId>> {
+    let all = ["all".to_owned()];
+    let is_all = named.is_empty() || named.contains(&all[0]);
+    let of_table = |word: &String| {
+        let id = targets::of_table(project, word);
+        id.with_context(|| not_of_table(word, &project.table.ids()))
+    };
+    let words = targets::words(project, if named.is_empty() { &all } else { named });
+    let kernels = words.iter().map(of_table).collect::<Result<Vec<_>>>()?;
+    match tools {
+        Some(tools) if is_all => tools::kernels(tools, Vec::new()),
+        Some(tools) => tools::kernels(tools, kernels),
+        None => Ok(kernels),
+    }
 }
 
 /// What is said of a kernel that has no snapshots: how to see what is reported on it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::baseline::{Baselines, Lineage, Store, plan, write_pending};
+use crate::baseline::{Baselines, Lineage, Plan, Store, plan, write_pending};
 use crate::project::Project;
 use crate::report::differences;
 use crate::trail::{KernelId, Outcome};
@@ -23,18 +23,7 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
         Some(_) => Store::Directory(snapshots.clone()),
         None => project.store(),
     };
-    let mut texts = Vec::new();
-    for view in VIEWS.iter().map(|view| view.name()) {
-        let observed = observed(records, view)?;
-        if (view == AGENT) != own.is_some() {
-            continue;
-        }
-        texts.extend(
-            observed
-                .into_iter()
-                .map(|(scenario, seen)| (scenario, view, seen)),
-        );
-    }
+    let texts = texts(own, records)?;
     let same = same(records);
     let mut strange = BTreeSet::new();
     let mut count = 0;
@@ -48,29 +37,9 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
             }
         };
         let is_same = |id: &KernelId| same.contains(&(*scenario, *view, id.clone()));
-        let plan = plan(
-            &lineage,
-            &files,
-            &as_accepted(&lineage, &files, observed, is_same),
-        );
-        let directory = snapshots.join(scenario).join(view);
-        for path in write_pending(&directory, &plan)? {
-            let id = path.file_name().and_then(|name| name.to_str());
-            let id = id.and_then(|name| name.strip_suffix(".snap.new")?.parse::<KernelId>().ok());
-            let why = match id.is_some_and(|id| !observed.contains_key(&id)) {
-                true => " (what this kernel was held to, which was not run)",
-                false => "",
-            };
-            tell!("pending: {}{why}", path.display());
-            count += 1;
-        }
-        for id in plan.redundant {
-            let file = directory.join(format!("{id}.snap"));
-            tell!(
-                "redundant once that is accepted, remove it: {}",
-                file.display()
-            );
-        }
+        let accepted = as_accepted(&lineage, &files, observed, is_same);
+        let plan = plan(&lineage, &files, &accepted);
+        count += put(&snapshots.join(scenario).join(view), &plan, observed)?;
         let known = |id: &&KernelId| project.table.find(id).is_some();
         strange.extend(observed.keys().filter(|id| !known(id)));
     }
@@ -80,20 +49,61 @@ pub fn write(project: &Project, own: Option<&Path>, records: &[Record]) -> Resul
     match count {
         0 if texts.is_empty() => tell!("nothing is pending: nothing was seen"),
         0 => tell!("nothing is pending: the snapshots say what was seen"),
-        _ => {
-            let what = if count == 1 { "snapshot" } else { "snapshots" };
-            // insta looks into packages of cargo alone.
-            let accepted = match Path::new("Cargo.toml").exists() {
-                true => "`cargo insta review` accepts or refuses them",
-                false => "one is accepted by renaming X.snap.new to X.snap (docs/review.md)",
-            };
-            tell!(
-                "{}\n{count} pending {what}: {accepted}",
-                differences(&rows(records))
-            );
-        }
+        count => sum_up(count, records),
     }
     Ok(())
+}
+
+/// What was seen, scenario by scenario, in the views that are accepted where it is written.
+fn texts<'a>(
+    own: Option<&Path>,
+    records: &'a [Record],
+) -> Result<Vec<(&'a str, ViewName, Baselines)>> {
+    let mut texts = Vec::new();
+    for view in VIEWS.iter().map(|view| view.name()) {
+        let observed = observed(records, view)?;
+        if (view == AGENT) == own.is_some() {
+            let observed = observed.into_iter();
+            texts.extend(observed.map(|(scenario, seen)| (scenario, view, seen)));
+        }
+    }
+    Ok(texts)
+}
+
+/// Writes what is pending of one view of a scenario, and says so; returns how many snapshots that are.
+fn put(directory: &Path, plan: &Plan, observed: &Baselines) -> Result<usize> {
+    let written = write_pending(directory, plan)?;
+    for path in &written {
+        let id = path.file_name().and_then(|name| name.to_str());
+        let id = id.and_then(|name| name.strip_suffix(".snap.new")?.parse::<KernelId>().ok());
+        let why = match id.is_some_and(|id| !observed.contains_key(&id)) {
+            true => " (what this kernel was held to, which was not run)",
+            false => "",
+        };
+        tell!("pending: {}{why}", path.display());
+    }
+    for id in &plan.redundant {
+        let file = directory.join(format!("{id}.snap"));
+        tell!(
+            "redundant once that is accepted, remove it: {}",
+            file.display()
+        );
+    }
+    Ok(written.len())
+}
+
+/// Says how many snapshots are pending, of what, and how they are accepted.
+fn sum_up(count: usize, records: &[Record]) {
+    let what = if count == 1 { "snapshot" } else { "snapshots" };
+    // insta looks into packages of cargo alone.
+    let accepted = match Path::new("Cargo.toml").exists() {
+        true => "`cargo insta review` accepts or refuses them",
+        false => "one is accepted by renaming X.snap.new to X.snap (docs/review.md)",
+    };
+    tell!(
+        "{}\n{count} pending {what}: {accepted}",
+        differences(&rows(records))
+    );
 }
 
 /// Where pending snapshots are written.

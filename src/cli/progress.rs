@@ -24,6 +24,16 @@ struct Done {
     told: Instant,
 }
 
+impl Done {
+    fn begun() -> Done {
+        Done {
+            reason: None,
+            records: 0,
+            told: Instant::now(),
+        }
+    }
+}
+
 /// Progress on standard error.
 pub struct Progress<'a> {
     targets: &'a [ReadyKernel],
@@ -41,14 +51,7 @@ impl<'a> Progress<'a> {
         Progress {
             targets,
             bars,
-            done: vec![
-                Done {
-                    reason: None,
-                    records: 0,
-                    told: Instant::now(),
-                };
-                targets.len()
-            ],
+            done: vec![Done::begun(); targets.len()],
             scenarios,
         }
     }
@@ -57,7 +60,11 @@ impl<'a> Progress<'a> {
     pub fn show(&mut self, event: &RunEvent) {
         match &mut self.bars {
             Some((all, bars)) => bar(all, bars, self.targets, self.scenarios, event),
-            None => line(self.targets, &mut self.done, self.scenarios, event),
+            None => {
+                for line in lines(self.targets, &mut self.done, self.scenarios, event) {
+                    tell!("{line}");
+                }
+            }
         }
     }
 }
@@ -73,7 +80,7 @@ fn bar(
         RunEvent::Booting { kernel, part } => {
             let bar = bars.entry(*kernel).or_insert_with(|| {
                 let bar = all.add(ProgressBar::new(scenarios as u64));
-                // The template is a constant: when it were wrong, the default would do.
+                // The template is a constant; if it were wrong, the default style would do.
                 if let Ok(style) = ProgressStyle::with_template("{prefix:>6} {bar:20} {msg}") {
                     bar.set_style(style);
                 }
@@ -104,7 +111,13 @@ fn bar(
     }
 }
 
-fn line(targets: &[ReadyKernel], done: &mut [Done], scenarios: usize, event: &RunEvent) {
+/// What is said of an event where nobody sees a bar, in lines.
+fn lines(
+    targets: &[ReadyKernel],
+    done: &mut [Done],
+    scenarios: usize,
+    event: &RunEvent,
+) -> Vec<String> {
     match event {
         RunEvent::Booting { kernel, part } => {
             let target = &targets[*kernel];
@@ -114,41 +127,53 @@ fn line(targets: &[ReadyKernel], done: &mut [Done], scenarios: usize, event: &Ru
             };
             let part = part.as_ref().map(|part| format!(" ({part})"));
             let part = part.unwrap_or_default();
-            tell!("{}: {doing} {}{part}", target.label(), target.release);
             done[*kernel].told = Instant::now();
+            vec![format!(
+                "{}: {doing} {}{part}",
+                target.label(),
+                target.release
+            )]
         }
-        RunEvent::Recorded { kernel, record, .. } => {
-            let done = &mut done[*kernel];
-            done.records += 1;
-            if done.told.elapsed() > QUIET {
-                let label = targets[*kernel].label();
-                tell!("{label}: {} of {scenarios} scenarios so far", done.records);
-                done.told = Instant::now();
-            }
-            let outcome = record.outcome();
-            if outcome.badness() > Outcome::Unsupported.badness() {
-                let label = targets[*kernel].label();
-                let reason = reason(record).filter(|_| outcome == Outcome::Broken);
-                match reason.filter(|reason| done.reason.as_ref() != Some(reason)) {
-                    Some(reason) => {
-                        tell!("{label}: {} {outcome}: {reason}", record.scenario);
-                        done.reason = Some(reason);
-                    }
-                    None => tell!("{label}: {} {outcome}", record.scenario),
-                }
-            }
+        RunEvent::Recorded { kernel, record } => {
+            let label = targets[*kernel].label();
+            recorded(&label, &mut done[*kernel], scenarios, record)
         }
-        RunEvent::Note { text, .. } => tell!("note: {text}"),
+        RunEvent::Note { text, .. } => vec![format!("note: {text}")],
         // One scenario is shown at once.
         RunEvent::Ended { kernel } if scenarios > 1 => {
             let label = targets[*kernel].label();
-            tell!(
-                "{label}: {} of {scenarios} scenarios",
-                done[*kernel].records
-            );
+            let records = done[*kernel].records;
+            vec![format!("{label}: {records} of {scenarios} scenarios")]
         }
-        RunEvent::Running { .. } | RunEvent::Ended { .. } => {}
+        RunEvent::Running { .. } | RunEvent::Ended { .. } => Vec::new(),
     }
+}
+
+/// What is said of a record: how many there are, where nothing was said for long, and what is not as accepted, with why
+/// it is broken unless that was said of the one before.
+fn recorded(label: &str, done: &mut Done, scenarios: usize, record: &Record) -> Vec<String> {
+    let mut lines = Vec::new();
+    done.records += 1;
+    if done.told.elapsed() > QUIET {
+        lines.push(format!(
+            "{label}: {} of {scenarios} scenarios so far",
+            done.records
+        ));
+        done.told = Instant::now();
+    }
+    let outcome = record.outcome();
+    if outcome.badness() > Outcome::Unsupported.badness() {
+        let reason = reason(record).filter(|_| outcome == Outcome::Broken);
+        let scenario = &record.scenario;
+        match reason.filter(|reason| done.reason.as_ref() != Some(reason)) {
+            Some(reason) => {
+                lines.push(format!("{label}: {scenario} {outcome}: {reason}"));
+                done.reason = Some(reason);
+            }
+            None => lines.push(format!("{label}: {scenario} {outcome}")),
+        }
+    }
+    lines
 }
 
 /// The first line of why a record is as bad as it is.
@@ -157,4 +182,52 @@ fn reason(record: &Record) -> Option<String> {
     let seen = record.seen.iter().find(|seen| seen.outcome == worst)?;
     let first = seen.reason.as_deref()?.lines().next()?;
     Some(first.trim_end_matches(':').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::tests::record;
+
+    #[test]
+    fn what_is_not_as_accepted_is_said_with_a_new_reason_once() {
+        let mut done = Done::begun();
+        let mut said = |outcome| {
+            let record = record("start/a", "6.1", outcome);
+            recorded("6.1", &mut done, 3, &record)
+        };
+        assert_eq!(said(Outcome::Same), [""; 0]);
+        assert_eq!(said(Outcome::Unsupported), [""; 0]);
+        assert_eq!(said(Outcome::Broken), ["6.1: start/a broken: because"]);
+        assert_eq!(said(Outcome::Broken), ["6.1: start/a broken"]);
+        assert_eq!(said(Outcome::Changed), ["6.1: start/a changed"]);
+        assert_eq!(done.records, 5);
+    }
+
+    #[test]
+    fn a_kernel_of_which_nothing_was_said_for_long_is_said_to_go_on() {
+        let mut done = Done::begun();
+        // A machine that has built this is up for longer.
+        done.told = Instant::now().checked_sub(2 * QUIET).unwrap();
+        let same = record("start/a", "6.1", Outcome::Same);
+        let said = recorded("6.1", &mut done, 3, &same);
+        assert_eq!(said, ["6.1: 1 of 3 scenarios so far"]);
+        assert_eq!(recorded("6.1", &mut done, 3, &same), [""; 0]);
+    }
+
+    #[test]
+    fn of_several_scenarios_the_end_is_said() {
+        let targets = [ReadyKernel::running().unwrap()];
+        let said = |scenarios| {
+            let ended = RunEvent::Ended { kernel: 0 };
+            lines(&targets, &mut [Done::begun()], scenarios, &ended)
+        };
+        assert_eq!(said(1), [""; 0]);
+        assert_eq!(said(2), ["native: 0 of 2 scenarios"]);
+        let (kernel, part) = (0, Some("2 of 3".to_owned()));
+        let booting = RunEvent::Booting { kernel, part };
+        let said = lines(&targets, &mut [Done::begun()], 2, &booting);
+        assert!(said[0].starts_with("native: running on "), "{said:?}");
+        assert!(said[0].ends_with(" (2 of 3)"), "{said:?}");
+    }
 }

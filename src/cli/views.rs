@@ -96,8 +96,7 @@ pub fn few(names: &[&str]) -> String {
     }
 }
 
-/// A record with the views that are to be shown alone; all for none. Where one of them could not be
-/// seen, the trail tells why.
+/// A copy of a record with only these views; none means all. Where one of them could not be seen, the trail tells why.
 #[must_use]
 pub fn only(record: &Record, shown: &[ViewName]) -> Record {
     let wanted = |seen: &&ViewSeen| shown.is_empty() || shown.contains(&seen.view);

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
-
-use super::change::{Act, Change, What};
-use super::fields;
+use super::change::{Change, What};
+use super::steps::one_process;
 use crate::trail::{Started, Step, Told, Trail, Verdict};
 
 /// Everything that differs, by case and process in the order of the trails.
@@ -202,98 +200,6 @@ fn found(old: &Trail, new: &Trail, process: &str) -> Vec<What> {
     differences
         .map(|(field, from, to)| What::Found { field, from, to })
         .collect()
-}
-
-/// Compares the steps of one process.
-fn one_process(old: &[&Step], new: &[&Step]) -> Vec<What> {
-    let acts = |steps: &[&Step]| steps.iter().map(|step| Act::from(*step)).collect();
-    let (before, after): (Vec<Act>, Vec<Act>) = (acts(old), acts(new));
-    let mut pairs = Vec::new();
-    let mut gone: Vec<Option<usize>> = Vec::new();
-    let mut come: Vec<Option<usize>> = Vec::new();
-    let mut whats = Vec::new();
-    for op in capture_diff_slices(Algorithm::Myers, &before, &after) {
-        match op {
-            DiffOp::Equal { .. } => {}
-            DiffOp::Delete { .. } | DiffOp::Insert { .. } | DiffOp::Replace { .. } => {
-                gone.extend(op.old_range().map(Some));
-                come.extend(op.new_range().map(Some));
-                continue;
-            }
-        }
-        pairs.extend(op.old_range().zip(op.new_range()));
-    }
-    // The same act elsewhere is a move.
-    for slot in &mut gone {
-        let found = come
-            .iter_mut()
-            .find(|other| matches!((**other, *slot), (Some(i), Some(o)) if after[i] == before[o]));
-        if let (Some(other), Some(from)) = (found, *slot)
-            && let Some(to) = other.take()
-        {
-            *slot = None;
-            whats.push(moved(&before, &after, from, to));
-            pairs.push((from, to));
-        }
-    }
-    pairs.sort_unstable();
-    // A removal and an addition between the same neighbours are another name for one step.
-    for slot in &mut gone {
-        let Some(from) = *slot else { continue };
-        let found = come.iter_mut().find(|other| {
-            other.is_some_and(|to| before[from].step == after[to].step && gap(&pairs, from, to))
-        });
-        if let Some(to) = found.and_then(Option::take) {
-            *slot = None;
-            whats.push(What::Renamed {
-                from: before[from].clone(),
-                to: after[to].clone(),
-            });
-            pairs.push((from, to));
-            pairs.sort_unstable();
-        }
-    }
-    whats.extend(gone.into_iter().flatten().map(|from| What::Removed {
-        act: before[from].clone(),
-    }));
-    whats.extend(come.into_iter().flatten().map(|to| What::Added {
-        act: after[to].clone(),
-        after: to.checked_sub(1).map(|last| after[last].clone()),
-    }));
-    whats.extend(fields::compare(old, new, &pairs));
-    whats
-}
-
-/// Whether no pair lies between the two, so that they stand at the same place.
-fn gap(pairs: &[(usize, usize)], from: usize, to: usize) -> bool {
-    pairs
-        .iter()
-        .all(|(old, new)| old.cmp(&from) == new.cmp(&to))
-}
-
-fn moved(before: &[Act], after: &[Act], from: usize, to: usize) -> What {
-    let act = after[to].clone();
-    // It is later when something that followed it stands before it now.
-    let passed = after[..to]
-        .iter()
-        .rev()
-        .find(|other| before[from + 1..].contains(other) && !before[..from].contains(other));
-    match (passed, after.get(to + 1), to.checked_sub(1)) {
-        (Some(passed), _, _) => What::Later {
-            act,
-            after: passed.clone(),
-        },
-        (None, Some(next), _) => What::Earlier {
-            act,
-            before: next.clone(),
-        },
-        (None, None, Some(last)) => What::Later {
-            act,
-            after: after[last].clone(),
-        },
-        // A step alone cannot have moved; it is told as what it is now.
-        (None, None, None) => What::Added { act, after: None },
-    }
 }
 
 #[cfg(test)]

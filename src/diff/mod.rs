@@ -10,6 +10,7 @@ mod compare;
 mod fields;
 mod listed;
 mod show;
+mod steps;
 
 pub use change::{Act, Change, Place, What};
 pub use compare::compare;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use super::{Change, compare};
-use crate::trail::{KernelInfo, Trail};
+use crate::trail::{KernelInfo, Trail, markdown as plain};
 
 /// One scenario on two kernels.
 #[derive(Clone, Debug, Serialize)]
@@ -148,9 +148,9 @@ impl Comparison {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!("### {}\n\n", self.scenario);
+        let mut text = format!("### {}\n\n", plain(&self.scenario));
         for words in &self.words {
-            let _ = writeln!(text, "- {}", escape(words));
+            let _ = writeln!(text, "- {}", plain(words));
         }
         let _ = writeln!(text, "\n```diff\n{}```", self.diff);
         text
@@ -171,21 +171,6 @@ pub fn unified(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
         .context_radius(3)
         .header(old_name, new_name)
         .to_string()
-}
-
-/// Text that markdown shows as it is; a path may hold any character.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(
-            character,
-            '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '#'
-        ) {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -239,11 +224,6 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&comparison().show(Form::Json)).unwrap();
         assert_eq!(json["new"]["kernel"], "6.12");
         assert_eq!(json["changes"][0]["change"], "end");
-    }
-
-    #[test]
-    fn markdown_shows_a_name_as_it_is() {
-        assert_eq!(escape("a_b*"), "a\\_b\\*");
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn said<'a>(row: &Row<'a>) -> &'a str {
 
 /// What rows have in common that are told together: the outcome, by its name, and what is said, but for the first two
 /// lines of a difference, which name the kernels; of what is new, what was seen.
-fn key(row: &Row<'_>) -> (String, String) {
+pub(super) fn key(row: &Row<'_>) -> (String, String) {
     let text = match (&row.seen.reason, diff(row)) {
         (None, Some(diff)) => diff.splitn(3, '\n').nth(2).unwrap_or_default().to_owned(),
         (None, None) => row.seen.text().unwrap_or_default(),
@@ -86,12 +86,12 @@ fn key(row: &Row<'_>) -> (String, String) {
     (row.seen.outcome.to_string(), text)
 }
 
-fn diff<'a>(row: &Row<'a>) -> Option<&'a str> {
+pub(super) fn diff<'a>(row: &Row<'a>) -> Option<&'a str> {
     row.seen.judged.as_ref()?.diff.as_deref()
 }
 
 /// Rows of which the same is said, in the order in which it is said first.
-fn alike<'a, K: PartialEq>(
+pub(super) fn alike<'a, K: PartialEq>(
     rows: impl Iterator<Item = Row<'a>>,
     key: impl Fn(&Row<'a>) -> K,
 ) -> Vec<(K, Vec<Row<'a>>)> {

@@ -65,7 +65,9 @@ fn places(kernels: &Kernels) -> String {
         if !**differs {
             continue;
         }
-        parts.push(if seen == all.len() {
+        parts.push(if all.len() == 1 {
+            format!("on {first}")
+        } else if seen == all.len() {
             format!("from {first} on")
         } else if run.len() == 1 {
             format!("on {first} alone")
@@ -112,6 +114,12 @@ mod tests {
             line(&["6.1", "7.0"]),
             "start/a: on 6.1 alone and from 7.0 on"
         );
+    }
+
+    #[test]
+    fn of_one_kernel_nothing_is_said_of_later_ones() {
+        let text = differences(&rows(&[record("start/a", "6.1", Outcome::Changed)]));
+        assert_eq!(text.lines().nth(1), Some("  start/a: on 6.1"));
     }
 
     #[test]

@@ -17,9 +17,10 @@ impl Format for Json {
     }
 
     fn end(&mut self, _: &[Row<'_>], said: &Said, _: &mut dyn Write) -> io::Result<()> {
-        let mut stderr = io::stderr();
-        said.notes
-            .iter()
-            .try_for_each(|note| writeln!(stderr, "note: {note}"))
+        // Beside the records: what cannot be said there makes them no worse.
+        for note in &said.notes {
+            tell!("note: {note}");
+        }
+        Ok(())
     }
 }

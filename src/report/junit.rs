@@ -34,8 +34,9 @@ impl Format for Junit {
             suite.add_test_case(TestCase::new("the run as a whole", status));
             report.add_test_suite(suite);
         }
-        report.serialize(&mut *out).map_err(io::Error::other)?;
-        writeln!(out)
+        // As a text first: the library's own error does not say that a reader is gone.
+        let text = report.to_string().map_err(io::Error::other)?;
+        writeln!(out, "{text}")
     }
 }
 

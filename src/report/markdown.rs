@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::matrix::{LEGEND, matrix};
 use super::{Format, Row, Said, summary};
-use crate::trail::Outcome;
+use crate::trail::{Outcome, markdown as plain};
 
 /// The format.
 #[derive(Debug)]
@@ -43,18 +43,6 @@ impl Format for Markdown {
     }
 }
 
-/// A text that is shown as it is: no markup, no tags.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if "\\`*_[]<>&|~#!@".contains(character) {
-            plain.push('\\');
-        }
-        plain.push(character);
-    }
-    plain
-}
-
 /// A block whose fence is longer than any in the text, so that no line of it is the end.
 fn fenced(language: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
     let own = text.split(|character| character != '`').map(str::len).max();
@@ -90,11 +78,6 @@ mod tests {
         assert!(
             !text.contains("### start/a") && text.contains("### start/b on 6.1 (6.1.1): changed")
         );
-    }
-
-    #[test]
-    fn a_release_is_no_markup() {
-        assert_eq!(plain("6.1_[x](y)<b>"), "6.1\\_\\[x\\](y)\\<b\\>");
     }
 
     #[test]

@@ -191,6 +191,32 @@ pub(crate) mod tests {
         }
     }
 
+    /// Nobody reads what is written to it.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_format_says_that_its_reader_is_gone() {
+        use clap::ValueEnum as _;
+        let records = [record("start/a", "6.1", Outcome::Changed)];
+        for form in FormatName::value_variants() {
+            let mut format = form.make(Colour::No, None, &[]);
+            let taken = format.record(&records[0], &mut Closed);
+            let ended = format.end(&rows(&records), &Said::default(), &mut Closed);
+            let error = taken.and(ended).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{form:?}");
+        }
+    }
+
     #[test]
     fn rows_are_grouped_by_kernel_in_their_order() {
         let records = [

@@ -120,21 +120,7 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
             None => show(first, paint, out)?,
         }
         previous = Some((text, *first));
-        let changed = kernels
-            .iter()
-            .find(|row| row.seen.outcome == Outcome::Changed || row.seen.footprint().is_some());
-        let judged = changed.and_then(|row| row.seen.judged.as_ref());
-        if let Some(diff) = judged.and_then(|judged| judged.diff.as_ref()) {
-            let held = changed.is_some_and(|row| row.seen.outcome == Outcome::Changed);
-            let words = match held {
-                true => "differs from the snapshot:",
-                false => "differs from the snapshot, by what the agent does:",
-            };
-            writeln!(out, "    {}", paint.changed.apply_to(words))?;
-            for line in diff.lines() {
-                writeln!(out, "    {}", paint.diff_line(line))?;
-            }
-        }
+        from_snapshots(kernels, paint, out)?;
     }
     for row in rows.iter().filter(|row| row.seen.reason.is_some()) {
         let reason = row.seen.reason.as_deref().unwrap_or_default();
@@ -144,6 +130,38 @@ fn scenario(rows: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<
         lines.try_for_each(|line| writeln!(out, "    {line}"))?;
     }
     writeln!(out)
+}
+
+/// How a behaviour differs from the snapshots of its kernels, which may be several.
+fn from_snapshots(kernels: &[Row<'_>], paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+    let changed = kernels.iter().filter(|row| {
+        let outcome = row.seen.outcome;
+        outcome == Outcome::Changed || row.seen.footprint().is_some()
+    });
+    let changed = changed.copied().filter(|row| brief::diff(row).is_some());
+    let groups = brief::alike(changed, brief::key);
+    for (_, rows) in &groups {
+        let Some((first, diff)) = rows.first().and_then(|row| Some((row, brief::diff(row)?)))
+        else {
+            continue;
+        };
+        let words = match first.seen.outcome {
+            Outcome::Changed => "differs from the snapshot",
+            _ => "differs from the snapshot, by what the agent does",
+        };
+        let labels = rows.iter().map(|row| row.record.kernel.label());
+        let labels: BTreeSet<_> = labels.collect();
+        let whose = match groups.len() {
+            1 => String::new(),
+            _ => format!(" on {}", labels.into_iter().collect::<Vec<_>>().join(" ")),
+        };
+        let title = format!("{words}{whose}:");
+        writeln!(out, "    {}", paint.changed.apply_to(title))?;
+        for line in diff.lines() {
+            writeln!(out, "    {}", paint.diff_line(line))?;
+        }
+    }
+    Ok(())
 }
 
 /// What differs between what was seen on two kernels, in words; none where only the texts tell it.
@@ -209,7 +227,7 @@ fn difference(old: &str, new: &str, paint: &Paint, out: &mut dyn Write) -> io::R
 mod tests {
     use super::super::tests::{record, shown};
     use super::*;
-    use crate::view::{Body, ViewSeen, trail::Steps};
+    use crate::view::{Body, Judged, ViewSeen, trail::Steps};
 
     #[test]
     fn what_differs_between_two_kernels_is_told_in_words() {
@@ -245,6 +263,38 @@ mod tests {
         assert!(text.contains("event=exec"), "{text}");
         let text = shown(&mut Text::new(Colour::No, all, &[]), &records);
         assert!(!text.contains("event=exec"), "{text}");
+    }
+
+    #[test]
+    fn of_kernels_with_several_snapshots_each_difference_is_shown() {
+        let changed = |kernel: &str, owner: &str, line: &str| {
+            let mut record = record("start/a", kernel, Outcome::Changed);
+            record.seen[0].reason = None;
+            record.seen[0].judged = Some(Judged {
+                owner: None,
+                diff: Some(format!(
+                    "--- snapshot of {owner}\n+++ seen on {kernel}\n@@ -1 +1 @@\n-{line}\n+new\n"
+                )),
+            });
+            record
+        };
+        let one = changed("6.1", "6.1", "old");
+        let others = ["6.12", "6.16"].map(|kernel| changed(kernel, "6.12", "older"));
+        let [second, third] = others;
+        let text = shown(
+            &mut Text::new(Colour::No, Some(Show::All), &[]),
+            &[one.clone(), second, third],
+        );
+        for part in [
+            "snapshot on 6.1:",
+            "-old\n",
+            "snapshot on 6.12 6.16:",
+            "-older\n",
+        ] {
+            assert_eq!(text.matches(part).count(), 1, "{part}: {text}");
+        }
+        let text = shown(&mut Text::new(Colour::No, Some(Show::All), &[]), &[one]);
+        assert!(text.contains("differs from the snapshot:\n"), "{text}");
     }
 
     #[test]

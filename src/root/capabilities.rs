@@ -1,4 +1,4 @@
-//! File capabilities, which the archive of a root has no room for: who has some is told of.
+//! File capabilities, which a cpio archive cannot carry: every file that has some is reported.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +14,7 @@ pub const ATTRIBUTE: &str = "security.capability";
 pub fn of_host(host: &Path, place: &str) -> Option<String> {
     let path = CString::new(host.as_os_str().as_bytes()).ok()?;
     let name = CString::new(ATTRIBUTE).ok()?;
-    let value = sys::attribute(&path, &name).ok()?;
+    let value = sys::getxattr(&path, &name).ok()?;
     Some(lost(place, &value))
 }
 

@@ -73,7 +73,10 @@ impl Root {
     pub fn add(&mut self, added: &Added) -> Result<()> {
         let context = || format!("failed to add {}", added.host.display());
         let place = added.guest.trim_start_matches('/');
-        check_seen(place).with_context(context)?;
+        // A directory in the place of what the guest mounts loses nothing but what is in it.
+        if place.contains('/') || !added.host.is_dir() {
+            check_seen(place).with_context(context)?;
+        }
         let before = self.over.len();
         self.walk(&added.host, place, Keep::Nobody)
             .with_context(context)?;
@@ -134,9 +137,9 @@ impl Root {
     }
 }
 
-/// Refuses a place that is covered in every guest.
+/// Refuses a place that is covered in every guest, or on which that would have to be mounted.
 fn check_seen(place: &str) -> Result<()> {
-    let first = place.split_once('/').map(|(first, _)| first);
+    let first = place.split('/').next();
     match first.filter(|first| COVERED.contains(first)) {
         None => Ok(()),
         Some(first) => bail!(
@@ -201,6 +204,27 @@ mod tests {
                 .contains("/proc/file would not be seen")
         );
         add("/srv").unwrap();
+    }
+
+    #[test]
+    fn a_file_where_the_guest_mounts_is_an_error_and_a_directory_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let add = |host: &Path, guest: &str| {
+            let added: Added = format!("{}:{guest}", host.display()).parse().unwrap();
+            let added = Root::default().add(&added);
+            added.map_err(|error| format!("{error:#}"))
+        };
+        for place in COVERED {
+            let error = add(&file, &format!("/{place}")).unwrap_err();
+            assert!(error.contains(&format!("/{place} would not be seen")));
+        }
+        fs::remove_file(&file).unwrap();
+        add(dir.path(), "/proc").unwrap();
+        // What a directory has there is none either.
+        fs::write(dir.path().join("proc"), "").unwrap();
+        assert!(add(dir.path(), "/").is_err());
     }
 
     #[test]

@@ -154,7 +154,9 @@ fn read(mut data: impl Read, part: &Part, tree: &Tree, left: &mut u64) -> Result
         if *part == Part::Whole {
             is_no_image(place)?;
         }
-        if !reading.whiteout(place)? {
+        // In a root that is whole there is nothing to take away: a file may have any name.
+        let taken = matches!(part, Part::Layer(_)) && reading.whiteout(place)?;
+        if !taken {
             let member = reading.member(place, &mut entry);
             member.with_context(|| format!("{place} is refused"))?;
         }

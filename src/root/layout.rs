@@ -171,7 +171,7 @@ fn json<T: serde::de::DeserializeOwned>(text: &[u8], path: &Path) -> Result<T> {
 }
 
 impl Blob {
-    fn of(layout: &Path, digest: &str) -> Result<Blob> {
+    pub(super) fn of(layout: &Path, digest: &str) -> Result<Blob> {
         let digest = Digest::parse(digest)?;
         let directory = layout.join("blobs").join(digest.kind.name());
         Ok(Blob {

@@ -98,7 +98,13 @@ impl Closure<'_> {
 
     /// Loads a library that an object asks for, unless it is there.
     fn library(&mut self, loading: &mut Loading, by: usize, name: &str, why: &str) -> Result<()> {
-        if !loading.names.insert(name.to_owned()) {
+        let object = &loading.objects[by];
+        // `$ORIGIN/x` is another file for who is elsewhere.
+        let meant = match name.contains('/') {
+            true => expand(name, &object.origin),
+            false => name.to_owned(),
+        };
+        if !loading.names.insert(meant) {
             return Ok(());
         }
         let object = &loading.objects[by];

@@ -1,6 +1,7 @@
 //! A guest's root that the user puts together: the fixture, an image or nothing, with files of the host and
 //! Debian packages over it, as one archive that is kept by what it was made from.
 
+mod archive;
 mod capabilities;
 mod closure;
 mod host;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
+pub use archive::pack;
 pub use closure::{Closure, Foreign};
 pub use host::Added;
 use kept::{keep, kept_root};
@@ -71,7 +73,7 @@ pub struct Root {
     over: Vec<(String, Source, Owner)>,
     /// Directories that it has besides.
     directories: Vec<String>,
-    /// How it comes about that an archive of the cache is the same: everything that it was made from.
+    /// Everything that the archive is made from: the key under which the cache keeps it.
     stamps: Vec<String>,
     size: u64,
     /// What is to be said of what does not go along.
@@ -123,6 +125,8 @@ impl Root {
 
     fn file(&mut self, place: &str, host: &Path, mode: u32, owner: Owner) -> Result<()> {
         let size = self.stamp(host, place)?;
+        // The same file is root's where it is added, and its owner's where it is taken along.
+        self.stamps.push(format!("{owner:?}"));
         self.grow(size)?;
         self.notes.extend(capabilities::of_host(host, place));
         self.over
@@ -320,6 +324,18 @@ mod tests {
         root.entry("bin", Entry::Link("usr/bin".into()), Owner::default());
         let (tree, _) = root.tree().unwrap();
         assert_eq!(tree.resolve("bin").as_deref(), Some("usr/bin"));
+    }
+
+    #[test]
+    fn a_file_that_is_another_users_makes_another_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let (place, cache) = (dir.path().join("x"), dir.path().join("cache"));
+        fs::write(&place, "x").unwrap();
+        for owner in [Owner(1, 2), Owner::default()] {
+            let mut root = Root::default();
+            root.file("x", &place, 0o644, owner).unwrap();
+            assert_eq!(root.build(&cache).unwrap().tree.owner("x"), owner);
+        }
     }
 
     #[test]

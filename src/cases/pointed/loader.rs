@@ -3,11 +3,7 @@
 use super::{copy, directory, dynamic, fixed, link, made, of, text, with};
 use crate::arch;
 use crate::case::{Case, Made, Program};
-
-/// Directory of the libraries of the fixture.
-const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
-/// The path of musl's loader.
-const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
+use crate::cases::parts::{LIBRARIES, MUSL};
 
 /// All of them.
 pub fn cases() -> Vec<Case> {

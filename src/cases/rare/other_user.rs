@@ -7,10 +7,9 @@ use proptest::sample::select;
 use super::{alone, format, made, program};
 use crate::arch;
 use crate::case::{Case, CaseMount, Kind, Namespace};
+use crate::cases::parts::LIBRARIES;
 use crate::cases::twist::need;
 
-/// Directory of the libraries of the fixture.
-const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
 /// A program, its caller, and what the loader is told.
 #[derive(Clone, Debug)]
 pub struct OtherUser {

@@ -169,6 +169,10 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
             .insert(name.to_owned(), value.to_owned());
     }
     if !args.preload.is_empty() {
+        ensure!(
+            !case.exec.environment.contains_key("LD_PRELOAD"),
+            "--preload sets LD_PRELOAD, and so does --env: name all libraries by --preload"
+        );
         let paths = args.preload.iter().map(|path| {
             ensure!(
                 path.is_file(),
@@ -191,26 +195,39 @@ fn surroundings(args: &Args, case: &mut Case) -> Result<()> {
     }
     for word in &args.mount {
         let one = mount(word, || place(args, case))?;
+        let is_overlay = one.kind == Kind::Overlay;
+        case.needs.extend(is_overlay.then(|| "overlay".to_owned()));
         case.mounts.push(one);
-        case.needs.extend(
-            (case.mounts.last().map(|one| one.kind) == Some(Kind::Overlay))
-                .then(|| "overlay".to_owned()),
-        );
     }
     if !case.formats.is_empty() {
         case.needs.push("binfmt-misc".to_owned());
     }
     case.needs.dedup();
     case.watch.clone_from(&args.watch);
+    case.deny = args.deny.as_deref().map(denied).transpose()?;
+    Ok(())
+}
+
+/// What is denied: `each`, or an event by the words with which it begins, `open PATH` or `open:PATH`.
+fn denied(words: &str) -> Result<Deny> {
     ensure!(
-        args.deny.as_deref() != Some(""),
+        !words.is_empty(),
         "--deny has no words: those with which an event begins, or each"
     );
-    case.deny = args.deny.as_deref().map(|word| match word {
-        "each" => Deny::Each,
-        words => Deny::Path(words.replacen(':', " ", 1)),
-    });
-    Ok(())
+    if words == "each" {
+        return Ok(Deny::Each);
+    }
+    let words = match words.split_once(':') {
+        Some((step @ ("open" | "execute"), path)) => format!("{step} {path}"),
+        _ => words.to_owned(),
+    };
+    if let Some((_, path)) = words.split_once(' ') {
+        ensure!(
+            path.is_empty() || path.starts_with('/'),
+            "--deny {words:?} begins no event: paths in a guest are absolute"
+        );
+    }
+    Ok(Deny::Path(words))
 }
 
 fn is_elf(path: &Path) -> Result<bool> {
@@ -255,18 +272,24 @@ fn format(rule: &str) -> Result<Registered> {
 }
 
 /// A mount where its word says, or else in that place.
-fn mount(word: &str, place: impl FnOnce() -> Result<String>) -> Result<CaseMount> {
-    let mut words = word.split(':');
+fn mount(whole: &str, place: impl FnOnce() -> Result<String>) -> Result<CaseMount> {
+    let mut words = whole.split(':');
     let kind = match words.next() {
         Some("overlay") => Kind::Overlay,
         Some("bind") => Kind::Bind,
-        _ => bail!("--mount {word:?}: there are overlay and bind"),
+        _ => bail!("--mount {whole:?}: there are overlay and bind"),
     };
     let mut at = None;
     let mut options = Vec::new();
     for word in words {
         match word.starts_with('/') {
-            true => at = Some(word.to_owned()),
+            true => {
+                ensure!(
+                    at.is_none(),
+                    "--mount {whole:?} names two places: a directory is mounted where it is"
+                );
+                at = Some(word.to_owned());
+            }
             false => {
                 ensure!(
                     MOUNT_OPTIONS.contains(&word),
@@ -325,5 +348,20 @@ mod tests {
         let nowhere = || bail!("the program is in /");
         assert_eq!(mount("bind:/opt", nowhere).unwrap().at, "/opt");
         assert!(mount("bind", nowhere).is_err() && mount("squashfs", in_srv).is_err());
+        let error = mount("bind:/opt:/srv", in_srv).unwrap_err().to_string();
+        assert!(error.contains("names two places"), "{error}");
+    }
+
+    #[test]
+    fn what_is_denied_keeps_the_colons_of_its_path() {
+        for (words, meant) in [
+            ("open:/srv/a:b", "open /srv/a:b"),
+            ("open /srv/a:b", "open /srv/a:b"),
+            ("execute", "execute"),
+        ] {
+            assert_eq!(denied(words).unwrap(), Deny::Path(meant.to_owned()));
+        }
+        assert_eq!(denied("each").unwrap(), Deny::Each);
+        assert!(denied("").is_err() && denied("open passwd").is_err());
     }
 }

@@ -64,6 +64,7 @@ pub fn make(args: &Args, project: &Project) -> Result<Ready> {
     built.warn();
     let Built { archive, tree, .. } = built;
     reach::opened(&case, &tree)?;
+    reach::watched(&case, &tree)?;
     let found = match along {
         Some(found) => {
             reach::reached(args, &case, &tree)?;

@@ -9,28 +9,24 @@ mod verdict;
 mod wrote;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use self::make::Ready;
 use super::output;
 use super::progress::Progress;
-use super::{INTERRUPTED, live, run, views};
+use super::{INTERRUPTED, live, targets, views};
 use crate::own::{Own, chosen, register};
 use crate::project::Project;
 use crate::report::{FormatName, Said};
 use crate::root::Added;
 use crate::scenario::Registered;
-use crate::suite::{Asked, Options, RunEvent, Stop, observed};
-use crate::trail::LabKind;
+use crate::suite::{Asked, Options, ReadyKernel, RunEvent, Stop, observed};
 use crate::view::{AGENT, Record, STAGES, TRAIL, ViewName, rows};
 use crate::vm::image::Load;
-use crate::vm::machine::check_parameters;
 use crate::wire::Written;
-
-/// The name under which the program is a scenario.
-const NAME: &str = "try";
 
 /// Arguments of `exetrail try`.
 #[derive(Debug, clap::Args)]
@@ -147,6 +143,15 @@ fn tells(args: &Args, registered: &Registered) -> Result<()> {
     Ok(())
 }
 
+/// A question that can be put to kernels.
+struct Question {
+    made: make::Ready,
+    registered: &'static Registered,
+    targets: Vec<ReadyKernel>,
+    /// A kernel is required that is not among them.
+    lacks: bool,
+}
+
 /// Makes a case of the arguments, runs it, and shows what was seen.
 pub fn main(args: &Args) -> Result<ExitCode> {
     let stop = Stop::listen()?;
@@ -156,31 +161,87 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         );
     }
     let project = Project::open()?;
-    let made = make::make(args, &project)?;
+    let question = prepare(args, &project)?;
+    let (mut records, complete) = run(args, &project, &question, &stop)?;
+    if !complete {
+        tell!("interrupted");
+    }
+    let status = verdict::status(&records);
+    let said = Said {
+        interrupted: (!complete)
+            .then(|| format!("{} of {} kernels", records.len(), question.targets.len())),
+        ..Said::default()
+    };
+    let shown = show(args, &mut records, &said);
+    // Also where nobody could be shown what was seen.
+    if let Some(name) = &args.save {
+        let Ready { case, tree, .. } = &question.made;
+        match complete && !records.is_empty() && records.iter().all(verdict::is_whole) {
+            true => save::save(name, case, tree, &suite_of_save()?.directory)?,
+            false => tell!("not kept: it was not seen to its end on each kernel"),
+        }
+    }
+    output::read_or_not(shown)?;
+    Ok(match (complete, question.lacks) {
+        (false, _) => ExitCode::from(INTERRUPTED),
+        (true, true) => ExitCode::from(2),
+        (true, false) => status,
+    })
+}
+
+/// Everything that can be wrong with the arguments is told before anything boots.
+fn prepare(args: &Args, project: &Project) -> Result<Question> {
+    let made = make::make(args, project)?;
     if let Some(name) = &args.save {
         save::free(name, &suite_of_save()?.directory)?;
     }
-    let registered = register(NAME, made.case.clone())?;
+    let registered = register(&name(args), made.case.clone())?;
     tells(args, registered)?;
     let newest = project.table.kernels.iter().map(|entry| &entry.id).max();
     let kernels = match args.kernels.is_empty() {
         true => vec![newest.context("the table of kernels is empty")?.to_string()],
         false => args.kernels.clone(),
     };
-    let (targets, missing) = run::find(&project, &kernels, args.modules.as_deref())?;
-    run::one_of_a_series(&targets)?;
-    let required = run::required()?;
-    for id in &missing {
-        let word = if required { "error" } else { "warning" };
-        let fetches = project.fetches(id);
-        tell!("{word}: kernel {id} is not fetched and was not run: {fetches} fetches it");
-    }
-    check_parameters(&args.append)?;
-    if targets.iter().any(|target| target.lab() == LabKind::Native) && !args.append.is_empty() {
-        bail!("the running kernel has its parameters: --append goes with kernels that are booted");
-    }
-    let mut suite = live::prepare(&project, &targets, &stop)?;
-    suite.bring_alone(NAME, Load::own(made.archive));
+    let (targets, missing) = targets::find(project, &kernels, args.modules.as_deref())?;
+    targets::one_of_a_series(&targets)?;
+    let lacks = targets::tell_missing(project, &missing)?;
+    targets::check_parameters(&targets, &args.append)?;
+    Ok(Question {
+        made,
+        registered,
+        targets,
+        lacks,
+    })
+}
+
+/// The name under which the program is a scenario: the one that it is kept by, or a part of its path.
+fn name(args: &Args) -> String {
+    let words = args.command.first().into_iter().chain(&args.fd);
+    let names = words.filter_map(|word| Path::new(word).file_name()?.to_str());
+    let kept = args.save.clone();
+    kept.unwrap_or_else(|| named(names.into_iter().next().unwrap_or("program")))
+}
+
+/// A name below `try`, with nothing in it that has a meaning in the name of a scenario.
+fn named(program: &str) -> String {
+    let plain = |character: char| match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '+' | '-' => character,
+        _ => '_',
+    };
+    format!("try/{}", program.chars().map(plain).collect::<String>())
+}
+
+/// What was seen on the kernels, in their order, and whether that is all.
+fn run(
+    args: &Args,
+    project: &Project,
+    question: &Question,
+    stop: &Stop,
+) -> Result<(Vec<Record>, bool)> {
+    let targets = &question.targets;
+    let mut suite = live::prepare(project, targets, stop)?;
+    let root = Load::own(question.made.archive.clone());
+    suite.bring_alone(question.registered.name, root);
     // What is not asked for is not armed: a first answer is worth a second.
     let mut asked = [&[TRAIL], args.view.as_slice()].concat();
     asked.extend(args.explain.then_some(STAGES));
@@ -191,11 +252,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         output: Written::Sent,
         ..Options::default()
     };
-    let scenarios = [registered];
-    let mut progress = Progress::new(&targets, 1);
+    let mut progress = Progress::new(targets, 1);
     let mut seen: Vec<(usize, Record)> = Vec::new();
-    let work = live::work(&targets, &scenarios);
-    let complete = suite.run(&work, &options, &stop, &mut |event| {
+    let work = live::work(targets, &[question.registered]);
+    let complete = suite.run(&work, &options, stop, &mut |event| {
         // What came of it is shown below.
         if !matches!(event, RunEvent::Recorded { .. }) {
             progress.show(&event);
@@ -204,25 +264,23 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             seen.push((kernel, *record));
         }
     });
-    if !complete {
-        tell!("interrupted");
-    }
     seen.sort_by_key(|(kernel, _)| *kernel);
-    let mut records: Vec<_> = seen.into_iter().map(|(_, record)| record).collect();
-    let status = show::status(&records);
-    let said = Said {
-        interrupted: (!complete).then(|| format!("{} of {} kernels", records.len(), targets.len())),
-        ..Said::default()
-    };
+    Ok((
+        seen.into_iter().map(|(_, record)| record).collect(),
+        complete,
+    ))
+}
+
+/// Shows records, which are judged where a format is for machines.
+fn show(args: &Args, records: &mut [Record], said: &Said) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let shown = if args.format != FormatName::Text {
-        verdict::judge(&mut records);
+    if args.format != FormatName::Text {
+        verdict::judge(records);
         let mut format = args.format.make(output::colour(), None, &[]);
         records
             .iter()
             .try_for_each(|record| format.record(record, &mut out))
-            .and_then(|()| format.end(&rows(&records), &said, &mut out))
-            .map_err(anyhow::Error::from)
+            .and_then(|()| format.end(&rows(records), said, &mut out))?;
     } else {
         let shown = show::Shown {
             command: &args.command,
@@ -234,20 +292,21 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             },
             colour: output::colour(),
         };
-        shown.write(&records, &mut out)
-    };
-    let shown = shown.and_then(|()| Ok(out.flush()?));
-    // Also where nobody could be shown what was seen.
-    if let Some(name) = &args.save {
-        match complete && !records.is_empty() && records.iter().all(verdict::is_whole) {
-            true => save::save(name, &made.case, &made.tree, &suite_of_save()?.directory)?,
-            false => tell!("not kept: it was not seen to its end on each kernel"),
+        shown.write(records, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+    use crate::own;
+
+    #[test]
+    fn a_program_is_a_scenario_by_a_name_of_its_own() {
+        assert_eq!(named("run.sh"), "try/run.sh");
+        for program in ["a::b|c", "a # SKIP", "\\`*<>", "a\nb", "\u{202e}", "..."] {
+            own::check_name(&named(program)).unwrap();
         }
     }
-    output::read_or_not(shown)?;
-    Ok(match (complete, required && !missing.is_empty()) {
-        (false, _) => ExitCode::from(INTERRUPTED),
-        (true, true) => ExitCode::from(2),
-        (true, false) => status,
-    })
 }

@@ -76,15 +76,35 @@ pub fn opened(case: &Case, tree: &Tree) -> Result<()> {
     let Some(Fd { path, .. }) = &case.exec.fd else {
         return Ok(());
     };
-    // What the kernel has there is not the root's.
-    let kernels = ["/dev", "/proc", "/sys"]
-        .iter()
-        .any(|own| path.starts_with(own));
     ensure!(
-        kernels || tree.resolve(path).is_some(),
+        is_the_kernels(path) || tree.resolve(path).is_some(),
         "the guest has no {path}, which --fd opens"
     );
     Ok(())
+}
+
+/// Looks whether the guest has what `--watch` names.
+///
+/// # Errors
+///
+/// It has not.
+pub fn watched(case: &Case, tree: &Tree) -> Result<()> {
+    for path in &case.watch {
+        let is_mounted = |mount: &CaseMount| Path::new(path).starts_with(&mount.at);
+        ensure!(
+            is_the_kernels(path)
+                || case.mounts.iter().any(is_mounted)
+                || tree.resolve(path).is_some(),
+            "the guest has no {path}, which --watch names: --add takes a directory along"
+        );
+    }
+    Ok(())
+}
+
+/// Whether a path is of what the kernel has there, which is not the root's.
+fn is_the_kernels(path: &str) -> bool {
+    let mut kernels = ["/dev", "/proc", "/sys"].iter();
+    kernels.any(|own| Path::new(path).starts_with(own))
 }
 
 /// Looks whether a program of this host that is named from `--cwd` is there.
@@ -163,6 +183,27 @@ mod tests {
         assert!(of("/proc/self/exe").is_ok());
         let error = of("/srv/x").unwrap_err().to_string();
         assert_eq!(error, "the guest has no /srv/x, which --fd opens");
+    }
+
+    #[test]
+    fn a_watch_on_what_the_guest_does_not_have_is_an_error() {
+        let mut tree = Tree::default();
+        tree.add("srv", Entry::Directory(0o755)).unwrap();
+        let mut case = Case {
+            watch: ["/", "/srv", "/proc/sys"].map(str::to_owned).to_vec(),
+            ..Case::default()
+        };
+        watched(&case, &tree).unwrap();
+        case.watch = vec!["/opt".to_owned()];
+        let error = watched(&case, &tree).unwrap_err().to_string();
+        assert!(error.starts_with("the guest has no /opt, which --watch names"));
+        case.mounts = vec![CaseMount {
+            kind: Kind::Overlay,
+            at: "/opt".to_owned(),
+            from: None,
+            options: Vec::new(),
+        }];
+        watched(&case, &tree).unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Keeps a question as a case of a suite, with a copy of its root: both or neither.
+//! Keeps a question as a case of a suite, with its root as an archive: both or neither.
 
 use std::fs::{self, Permissions};
+use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::case::{self, Case};
 use crate::files;
 use crate::own;
+use crate::root::{LIMIT, pack};
 use crate::vm::tree::Tree;
 
 /// Refuses the name of a case that is there, before anything boots.
@@ -35,8 +37,7 @@ pub fn free(name: &str, suite: &Path) -> Result<()> {
 pub fn save(name: &str, case: &Case, tree: &Tree, suite: &Path) -> Result<()> {
     let file = suite.join("cases").join(format!("{name}.toml"));
     free(name, suite)?;
-    // A case below another one has its root beside the other's.
-    let root = Path::new("roots").join(format!("{name}.root"));
+    let root = Path::new("roots").join(format!("{name}.tar"));
     let place = suite.join(&root);
     ensure!(!place.exists(), "{} is there already", place.display());
     let [above, cases] = [&place, &file].map(|path| path.parent().unwrap_or(suite));
@@ -50,18 +51,10 @@ pub fn save(name: &str, case: &Case, tree: &Tree, suite: &Path) -> Result<()> {
         ..case.clone()
     };
     let text = case::print(&case)?;
-    let context = || format!("failed to write {}", place.display());
-    // Beside its place: a directory that nobody may write to can be renamed, and not moved.
-    let work = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o777))
-        .tempdir_in(above)
-        .with_context(context)?;
-    tree.write_to(work.path()).with_context(context)?;
-    fs::rename(work.path(), &place).with_context(context)?;
-    let _ = work.keep();
+    archive(tree, above, &place).with_context(|| format!("failed to write {}", place.display()))?;
     if let Err(error) = files::replace(&file, text.as_bytes()) {
         // What cannot be removed is named by the next call.
-        let _ = fs::remove_dir_all(&place);
+        let _ = fs::remove_file(&place);
         return Err(error);
     }
     tell!(
@@ -72,16 +65,37 @@ pub fn save(name: &str, case: &Case, tree: &Tree, suite: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes a root to its place in a directory. It is an archive, as that keeps owners, who are others than the user.
+fn archive(tree: &Tree, directory: &Path, place: &Path) -> Result<()> {
+    let mut work = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory)?;
+    let mut out = BufWriter::new(work.as_file_mut());
+    pack(tree, &mut out)?;
+    out.flush()?;
+    drop(out);
+    // A root that is read may be no longer than that.
+    ensure!(
+        work.as_file().metadata()?.len() <= LIMIT,
+        "it is more than {} MiB",
+        LIMIT >> 20
+    );
+    work.persist_noclobber(place)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vm::tree::Entry;
+    use crate::root::{Foreign, Root};
+    use crate::vm::tree::{Entry, Owner};
 
     fn tree() -> Tree {
         let mut tree = Tree::default();
         let mode = 0o755;
         let bytes = b"x".to_vec().into();
-        tree.add("agent", Entry::File { mode, bytes }).unwrap();
+        tree.put("agent", Entry::File { mode, bytes }, Owner(1000, 50))
+            .unwrap();
         tree
     }
 
@@ -90,12 +104,15 @@ mod tests {
         let suite = tempfile::tempdir().unwrap();
         save("a/usual", &Case::default(), &tree(), suite.path()).unwrap();
         let text = fs::read_to_string(suite.path().join("cases/a/usual.toml")).unwrap();
-        assert!(text.contains("root = \"roots/a/usual.root\""), "{text}");
-        let root = suite.path().join("roots/a");
-        assert_eq!(fs::read(root.join("usual.root/agent")).unwrap(), b"x");
-        let mode = fs::metadata(root.join("usual.root")).unwrap().permissions();
-        assert_eq!(mode.mode() & 0o700, 0o700);
-        assert_eq!(files::list(&root).unwrap(), [root.join("usual.root")]);
+        assert!(text.contains("root = \"roots/a/usual.tar\""), "{text}");
+        let place = suite.path().join("roots/a/usual.tar");
+        let root = Root::of_image(&place, Foreign::Refused).unwrap();
+        let root = root.build(&suite.path().join("cache")).unwrap().tree;
+        assert_eq!(root.get("agent"), tree().get("agent"));
+        assert_eq!(root.owner("agent"), Owner(1000, 50));
+        let mode = fs::metadata(&place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o600, 0o600);
+        assert_eq!(files::list(&suite.path().join("roots/a")).unwrap(), [place]);
     }
 
     #[test]
@@ -119,12 +136,9 @@ mod tests {
     #[test]
     fn a_root_that_cannot_be_written_leaves_nothing() {
         let suite = tempfile::tempdir().unwrap();
-        let mut tree = tree();
-        let long = "x".repeat(300);
-        let bytes = b"x".to_vec().into();
-        let entry = Entry::File { mode: 0o644, bytes };
-        tree.add(&long, entry).unwrap();
-        save("a/usual", &Case::default(), &tree, suite.path()).unwrap_err();
+        // The name of its file is longer than any (NAME_MAX).
+        let name = format!("a/{}", "x".repeat(252));
+        save(&name, &Case::default(), &tree(), suite.path()).unwrap_err();
         for place in ["roots/a", "cases/a"] {
             let left = files::list(&suite.path().join(place)).unwrap();
             assert!(left.is_empty(), "{left:?}");

@@ -1,11 +1,10 @@
 //! What `exetrail try` shows: what was seen once, the model beside it, and what differs in words.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use super::verdict::{is_whole, wrong};
+use super::verdict::{behaviours, is_whole, wrong};
 use super::wrote;
 use crate::diff::Side;
 use crate::trail::{Agreement, How, Outcome, Trail};
@@ -56,43 +55,6 @@ fn says(record: &Record) -> bool {
         && lines.any(|line| NOT_THERE.iter().any(|words| line.contains(words)))
 }
 
-/// The exit status: 0 alike everywhere and as predicted, 1 not so, 2 something was not seen.
-pub fn status(records: &[Record]) -> ExitCode {
-    let unseen = |record: &Record| record.of(TRAIL).is_none_or(|seen| seen.body.is_none());
-    let broken = |record: &Record| record.outcome() == Outcome::Broken;
-    if records.is_empty()
-        || records
-            .iter()
-            .any(|record| unseen(record) || broken(record))
-    {
-        return ExitCode::from(2);
-    }
-    let predicted = |record: &Record| {
-        let model = record.model.as_ref();
-        model.is_none_or(|found| wrong(found).is_empty())
-    };
-    let alike = behaviours(records, TRAIL).len() == 1;
-    match alike && records.iter().all(predicted) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(1),
-    }
-}
-
-/// Records whose text of a view is the same.
-fn behaviours(records: &[Record], view: ViewName) -> Vec<(String, Vec<&Record>)> {
-    let mut found: Vec<(String, Vec<&Record>)> = Vec::new();
-    for record in records {
-        let Some(text) = record.of(view).and_then(|seen| seen.text()) else {
-            continue;
-        };
-        match found.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, alike)) => alike.push(record),
-            None => found.push((text, vec![record])),
-        }
-    }
-    found
-}
-
 impl Shown<'_> {
     /// Writes everything.
     ///
@@ -109,7 +71,11 @@ impl Shown<'_> {
                 false => self.views.contains(&name),
             };
             // What differs is worth a word in every view.
-            self.view(name, asked, records, &paint, out)?;
+            let extent = match asked {
+                true => Extent::Whole,
+                false => Extent::Differences,
+            };
+            view(name, extent, records, &paint, out)?;
         }
         for record in records {
             for seen in record.seen.iter().filter(|seen| seen.reason.is_some()) {
@@ -134,64 +100,6 @@ impl Shown<'_> {
         }
         if self.explain {
             self.story(records, out)?;
-        }
-        Ok(())
-    }
-
-    fn view(
-        &self,
-        name: ViewName,
-        asked: bool,
-        records: &[Record],
-        paint: &Paint,
-        out: &mut dyn Write,
-    ) -> Result<()> {
-        let view = name.view().context("there is no such view")?;
-        let behaviours = behaviours(records, name);
-        let Some(((_, first), others)) = behaviours.split_first() else {
-            return Ok(());
-        };
-        if asked {
-            let title = match others.is_empty() {
-                true if records.len() > 1 => format!("{name}, alike on {}", labels(first)),
-                _ => format!("{name}, on {}", labels(first)),
-            };
-            let until = match is_whole(first[0]) {
-                true => "",
-                false => ", until it was killed",
-            };
-            let title = title + until;
-            writeln!(out, "  {}", paint.quiet.apply_to(title))?;
-            if let Some(body) = first[0].of(name).and_then(|seen| seen.body.as_ref()) {
-                view.show(body, paint, out)?;
-            }
-        }
-        for (_, kernels) in others {
-            let side = |record: &Record| Side::seen(&record.kernel);
-            let bodies = (first[0].of(name), kernels[0].of(name));
-            let (Some(old), Some(new)) = bodies else {
-                continue;
-            };
-            let (Some(old), Some(new)) = (&old.body, &new.body) else {
-                continue;
-            };
-            let compared =
-                view.compare(super::NAME, (side(first[0]), old), (side(kernels[0]), new));
-            let title = format!(
-                "{name}: {} differs from {}",
-                labels(kernels),
-                first[0].kernel.label()
-            );
-            writeln!(out, "  {}", paint.changed.apply_to(title))?;
-            for line in &compared.words {
-                writeln!(out, "    {line}")?;
-            }
-            if asked && compared.words.is_empty() {
-                let lines = compared.diff.lines().skip(2);
-                for line in lines.filter(|line| line.starts_with(['+', '-'])) {
-                    writeln!(out, "    {}", paint.diff_line(line))?;
-                }
-            }
         }
         Ok(())
     }
@@ -237,6 +145,70 @@ impl Shown<'_> {
         }
         Ok(())
     }
+}
+
+/// How much of a view is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// What was seen, and what differs from it: line by line where there are no words for it.
+    Whole,
+    /// What differs, in words.
+    Differences,
+}
+
+/// Shows one view of all kernels.
+fn view(
+    name: ViewName,
+    extent: Extent,
+    records: &[Record],
+    paint: &Paint,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let view = name.view().context("there is no such view")?;
+    let behaviours = behaviours(records, name);
+    let Some(((_, first), others)) = behaviours.split_first() else {
+        return Ok(());
+    };
+    if extent == Extent::Whole {
+        let title = match others.is_empty() {
+            true if records.len() > 1 => format!("{name}, alike on {}", labels(first)),
+            _ => format!("{name}, on {}", labels(first)),
+        };
+        let until = match is_whole(first[0]) {
+            true => "",
+            false => ", until it was killed",
+        };
+        let title = title + until;
+        writeln!(out, "  {}", paint.quiet.apply_to(title))?;
+        if let Some(body) = first[0].of(name).and_then(|seen| seen.body.as_ref()) {
+            view.show(body, paint, out)?;
+        }
+    }
+    for (_, kernels) in others {
+        let side = |record: &Record| Side::seen(&record.kernel);
+        let body = |record: &'_ Record| record.of(name)?.body.clone();
+        let (Some(old), Some(new)) = (body(first[0]), body(kernels[0])) else {
+            continue;
+        };
+        let (old, new) = ((side(first[0]), &old), (side(kernels[0]), &new));
+        let compared = view.compare(&first[0].scenario, old, new);
+        let title = format!(
+            "{name}: {} differs from {}",
+            labels(kernels),
+            first[0].kernel.label()
+        );
+        writeln!(out, "  {}", paint.changed.apply_to(title))?;
+        for line in &compared.words {
+            writeln!(out, "    {line}")?;
+        }
+        if extent == Extent::Whole && compared.words.is_empty() {
+            let lines = compared.diff.lines().skip(2);
+            for line in lines.filter(|line| line.starts_with(['+', '-'])) {
+                writeln!(out, "    {}", paint.diff_line(line))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn labels(records: &[&Record]) -> String {

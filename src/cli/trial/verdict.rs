@@ -1,9 +1,11 @@
 //! How a program of the user's is judged, of which nobody has accepted anything: alike on all kernels, and as
 //! the model predicts.
 
+use std::process::ExitCode;
+
 use crate::diff::Side;
 use crate::trail::{Agreement, KernelInfo, Outcome};
-use crate::view::{Judged, Record, TRAIL, ViewSeen};
+use crate::view::{Judged, Record, TRAIL, ViewName, ViewSeen};
 
 /// Gives trails that differ from the first kernel's, or that the model did not predict, the outcome `changed`
 /// with its reason; everything else that was seen is `seen`.
@@ -39,6 +41,43 @@ pub fn judge(records: &mut [Record]) {
     }
 }
 
+/// The exit status: 0 alike everywhere and as predicted, 1 not so, 2 something was not seen.
+pub fn status(records: &[Record]) -> ExitCode {
+    let unseen = |record: &Record| record.of(TRAIL).is_none_or(|seen| seen.body.is_none());
+    let broken = |record: &Record| record.outcome() == Outcome::Broken;
+    if records.is_empty()
+        || records
+            .iter()
+            .any(|record| unseen(record) || broken(record))
+    {
+        return ExitCode::from(2);
+    }
+    let predicted = |record: &Record| {
+        let model = record.model.as_ref();
+        model.is_none_or(|found| wrong(found).is_empty())
+    };
+    let alike = behaviours(records, TRAIL).len() == 1;
+    match alike && records.iter().all(predicted) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    }
+}
+
+/// Records whose text of a view is the same.
+pub fn behaviours(records: &[Record], view: ViewName) -> Vec<(String, Vec<&Record>)> {
+    let mut found: Vec<(String, Vec<&Record>)> = Vec::new();
+    for record in records {
+        let Some(text) = record.of(view).and_then(|seen| seen.text()) else {
+            continue;
+        };
+        match found.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, alike)) => alike.push(record),
+            None => found.push((text, vec![record])),
+        }
+    }
+    found
+}
+
 /// Whether there is a trail of all that the program does.
 pub fn is_whole(record: &Record) -> bool {
     let trail = record.of(TRAIL);
@@ -59,7 +98,7 @@ fn differs(first: &Record, kernel: &KernelInfo, seen: &ViewSeen) -> Option<Strin
     }
     let old = (Side::seen(&first.kernel), before.body.as_ref()?);
     let new = (Side::seen(kernel), seen.body.as_ref()?);
-    Some(TRAIL.view()?.compare(super::NAME, old, new).diff)
+    Some(TRAIL.view()?.compare(&first.scenario, old, new).diff)
 }
 
 #[cfg(test)]

@@ -156,6 +156,25 @@ fn the_origin_of_a_program_is_where_its_symlink_leads() {
 }
 
 #[test]
+fn the_same_words_of_two_libraries_are_a_file_beside_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = dynamic();
+    let mut beside = Vec::new();
+    for name in ["one", "two"] {
+        let own = dir.path().join(name);
+        fs::create_dir(&own).unwrap();
+        let needs = dynamic().needs("$ORIGIN/libz.so").build();
+        program = program.needs(&file(&own, "lib.so", &needs).display().to_string());
+        beside.push(file(&own, "libz.so", &Made::new().build()));
+    }
+    let (taken, missing) = closure(&file(dir.path(), "program", &program.build()));
+    assert!(
+        beside.iter().all(|library| taken.contains(library)),
+        "{taken:?} {missing:?}"
+    );
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let program = Made::new()

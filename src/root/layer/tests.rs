@@ -17,15 +17,24 @@ fn archive(name: &str, kind: tar::EntryType, content: &[u8]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// Puts an archive over a tree.
+/// Puts a layer over a tree.
 fn over(tree: &mut Tree, bytes: &[u8]) -> Result<()> {
-    let layer = read(bytes, &Part::Whole, tree, &mut LIMIT.clone())?;
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let part = Part::Layer(Blob::of(Path::new("/"), &digest)?);
+    let layer = read(bytes, &part, tree, &mut LIMIT.clone())?;
     layer.put_over(tree).map(drop)
+}
+
+/// The tree of an archive that is a whole root.
+fn whole(bytes: &[u8]) -> Result<Tree> {
+    let mut tree = Tree::default();
+    let layer = read(bytes, &Part::Whole, &tree, &mut LIMIT.clone())?;
+    layer.put_over(&mut tree).map(|_| tree)
 }
 
 fn refused(name: &str, kind: tar::EntryType) -> String {
     let bytes = archive(name, kind, b"");
-    format!("{:#}", over(&mut Tree::default(), &bytes).unwrap_err())
+    format!("{:#}", whole(&bytes).unwrap_err())
 }
 
 /// An archive of these: a directory without a content, a symlink with its target behind `->`, or a file.
@@ -201,6 +210,13 @@ fn a_file_keeps_its_owner_and_a_whiteout_takes_one_away() {
     assert_eq!(tree.owner("a/b"), Owner(1000, 1000));
     over(&mut tree, &archive("a/.wh.b", tar::EntryType::Regular, b"")).unwrap();
     assert_eq!(tree.get("a/b"), None);
+}
+
+#[test]
+fn in_a_whole_root_nothing_is_a_whiteout() {
+    let tree = whole(&layer(&[("a", "x"), (".wh.a", "y")])).unwrap();
+    let names: Vec<_> = tree.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [".wh.a", "a"]);
 }
 
 /// An archive of a file with this attribute in its pax header.
