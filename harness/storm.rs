@@ -4,6 +4,8 @@
 //! default, with hostile neighbours on the newest kernel alone; `EXETRAIL_STORM_SECONDS=60
 //! EXETRAIL_STORM_ROUNDS=50` is the long form.
 
+#[path = "storm/asked.rs"]
+mod asked;
 #[path = "storm/ending.rs"]
 mod ending;
 #[path = "storm/locked.rs"]
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
         },
         false => None,
     };
-    let tests: [(&str, Test); 30] = [
+    let tests: [(&str, Test); 35] = [
         ("complete", complete),
         ("killed", killed),
         ("stopped_then_killed", stopped_then_killed),
@@ -98,6 +100,11 @@ fn main() -> ExitCode {
             place::command_that_cannot_start,
         ),
         ("locked_neighbour", locked::locked_neighbour),
+        ("command_alone", asked::command_alone),
+        ("counted", asked::counted),
+        ("one_process", asked::one_process),
+        ("one_program", asked::one_program),
+        ("signalled_at_once", asked::signalled_at_once),
         ("core_to_a_helper", vm::core_to_a_helper),
         ("stands_still", vm::stands_still),
         ("silent_mount", neighbour::silent_mount),

@@ -1,6 +1,6 @@
 //! The text of one snapshot file: insta's header, then a view's text.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::view::ViewName;
 
@@ -13,7 +13,12 @@ use crate::view::ViewName;
 pub fn read_snapshot(content: &str, file: &str, view: ViewName) -> Result<String> {
     let text = body(content).with_context(|| damaged(file))?;
     let known = view.view().context("there is no such view")?;
-    known.parse(&text).with_context(|| damaged(file))?;
+    let parsed = known.parse(&text).with_context(|| damaged(file))?;
+    // What a view reads and does not write would be lost, or said twice, without a word.
+    let written = known.text(&parsed);
+    if written.trim_matches('\n') != text.trim_matches('\n') {
+        return Err(anyhow!("it is not as its view writes it")).with_context(|| damaged(file));
+    }
     Ok(text)
 }
 
@@ -60,6 +65,20 @@ mod tests {
     #[test]
     fn a_file_cut_in_a_line_is_damaged() {
         assert!(read_snapshot(&GOOD[..GOOD.len() - 3], "x.snap").is_err());
+    }
+
+    #[test]
+    fn a_line_that_is_out_of_its_place_is_damage() {
+        let late = "fact a: b\nperm=open    pid=p1 ppid=launcher exe=/x comm=x : path=/a\n";
+        let text = GOOD.replace("start", &format!("{late}start"));
+        let error = read_snapshot(&text, "x.snap").unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error:#}");
+        let twice = GOOD.replace("end p1", "end p1: exit 0\nhang: x\nend p1");
+        let error = read_snapshot(&twice, "x.snap").unwrap_err();
+        assert!(
+            format!("{error:#}").contains("as its view writes"),
+            "{error:#}"
+        );
     }
 
     #[test]

@@ -269,6 +269,9 @@ mod tests {
     #[test]
     fn the_running_kernel_describes_the_structs_of_an_exec() {
         let Ok(bytes) = std::fs::read("/sys/kernel/btf/vmlinux") else {
+            let required = std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all");
+            assert!(!required, "this kernel has no BTF");
+            eprintln!("not tried: this kernel has no BTF");
             return;
         };
         let btf = Btf::parse(bytes).unwrap();

@@ -57,15 +57,16 @@ const AVC: u16 = 1400;
 /// What those of execs have.
 const EXEC: &str = " operation=\"exec\"";
 
+/// A value by its key.
+fn value<'a>(values: &[(&str, &'a str)], key: &str) -> Option<&'a str> {
+    let mut own = values.iter().filter(|(known, _)| *known == key);
+    own.next().map(|(_, value)| *value)
+}
+
 fn complaint(text: &str) -> Option<Raw> {
     let (_, rest) = serial(text)?;
     let values = values(rest);
-    let get = |key: &str| {
-        values
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, value)| *value)
-    };
+    let get = |key: &str| value(&values, key);
     let mut fields = Fields::new();
     for (key, field) in [("name", Field::File), ("comm", Field::Comm)] {
         fields.extend(get(key).and_then(string).map(|value| (field, value)));
@@ -102,12 +103,7 @@ fn call(group: &[AuditRecord<'_>]) -> Option<Raw> {
     let (mut tid, mut names) = (None, Vec::new());
     for (kind, text) in group {
         let values = values(text);
-        let get = |key: &str| {
-            values
-                .iter()
-                .find(|(known, _)| *known == key)
-                .map(|(_, value)| *value)
-        };
+        let get = |key: &str| value(&values, key);
         match *kind {
             SYSCALL => {
                 tid = get("pid").and_then(|pid| pid.parse().ok());

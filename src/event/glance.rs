@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cost::Measured;
-use super::judge::{Heard, Path};
+use super::judge::Path;
 use super::lie::Lie;
 use super::sign::Says;
 use super::table::{Cell, Row, Table, on};
@@ -50,7 +50,7 @@ fn line(row: &Row, kernels: &[String], measured: &Measured<'_>) -> [String; 7] {
     let cells: Vec<&Cell> = row.cells.iter().flatten().filter(works).collect();
     let heard = |cell: &Cell| {
         let execs = cell.executed();
-        share(execs.map(|(_, judged)| judged.heard != Heard::Missed))
+        share(execs.map(|(_, judged)| judged.is_heard()))
     };
     let right = |cell: &Cell| {
         let paths = cell.paths().map(|(path, _)| path);
@@ -121,7 +121,7 @@ fn lies(cells: &[&Cell]) -> String {
     let mut lies: Vec<Lie> = Vec::new();
     let mut heard = false;
     for (_, judged) in judged {
-        heard |= judged.heard != Heard::Missed;
+        heard |= judged.is_heard();
         lies.extend(&judged.lies);
     }
     lies.sort_unstable();

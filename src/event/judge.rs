@@ -37,6 +37,14 @@ pub struct SignJudged {
     pub event: Option<Event>,
 }
 
+impl SignJudged {
+    /// Whether anything was heard of it.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.heard != Heard::Missed
+    }
+}
+
 /// Whether an exec was heard of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Heard {

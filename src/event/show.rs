@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::cost::Measured;
-use super::judge::{Heard, SignJudged};
+use super::judge::SignJudged;
 use super::sign::Says;
 use super::table::{Table, on};
 use super::tetragon;
@@ -180,7 +180,7 @@ pub fn json(table: &Table) -> serde_json::Result<String> {
                 .iter()
                 .flat_map(|cell| cell.judged.iter().chain(&cell.lied));
             for (scenario, judged) in all {
-                let heard = judged.heard != Heard::Missed;
+                let heard = judged.is_heard();
                 let line = Line {
                     observer: row.sign.view,
                     way: &row.title,

@@ -9,7 +9,8 @@ pub enum Says {
     Executed,
     /// Somebody asks for an exec; what becomes of it is not known yet.
     Asked,
-    /// The library's function that asks for an exec is called, where those of one process are all that is heard.
+    /// The library's function that asks for an exec is called; it is matched to an exec by its process and its place
+    /// among the steps.
     Called,
     /// The call came back, with its result.
     Returned,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::attempt::{Attempt, End};
-use super::judge::{Chain, Heard, Path, SignJudged, Whose, judge};
+use super::judge::{Chain, Path, SignJudged, Whose, judge};
 use super::lie::Lie;
 use super::sign::{SIGNS, Says, Sign};
 use super::{Event, Field, Fields, Kind, Report};
@@ -208,6 +208,27 @@ impl Cell {
         all.filter(|(_, judged)| judged.attempt.end == End::Executed)
     }
 
+    /// The execs that came about and were heard of.
+    pub fn heard(&self) -> impl Iterator<Item = &(String, SignJudged)> {
+        self.executed().filter(|(_, judged)| judged.is_heard())
+    }
+
+    /// The execs that came about and were not heard of.
+    pub fn missed(&self) -> impl Iterator<Item = &(String, SignJudged)> {
+        self.executed().filter(|(_, judged)| !judged.is_heard())
+    }
+
+    /// Their scenarios, each once: those of one scenario stand together.
+    #[must_use]
+    pub fn missed_in(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self
+            .missed()
+            .map(|(scenario, _)| scenario.as_str())
+            .collect();
+        names.dedup();
+        names
+    }
+
     /// The calls that failed.
     pub fn failed(&self) -> impl Iterator<Item = &(String, SignJudged)> {
         let all = self.judged.iter();
@@ -223,10 +244,8 @@ impl Cell {
     fn deceived(&self) -> String {
         let lies = self.lied.iter().flat_map(|(_, judged)| &judged.lies);
         let lies: Vec<&Lie> = lies.collect();
-        let all = self.lied.iter();
-        let heard = all
-            .filter(|(_, judged)| judged.heard != Heard::Missed)
-            .count();
+        let heard = self.lied.iter().filter(|(_, judged)| judged.is_heard());
+        let heard = heard.count();
         match (self.lied.len(), heard, lies.len()) {
             (0, ..) => String::new(),
             (_, 0, 0) => "nothing heard".to_owned(),
@@ -347,7 +366,7 @@ fn exceptions(judged: &SignJudged) -> Vec<String> {
             Some(Whose::Other) => all.push("exe or comm is neither's".to_owned()),
             _ => {}
         }
-        if judged.heard == Heard::Missed {
+        if !judged.is_heard() {
             all.push("an exec is missed".to_owned());
         }
         if judged.in_order == Some(false) {

@@ -5,7 +5,7 @@ use crate::stages::{Inside, Point, Source, StageMark};
 /// How one story of stages passes a symbol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// How often, by the processes that pass it most.
+    /// How often, in the first exec.
     pub times: usize,
     /// The stage that stands for it.
     pub stage: String,

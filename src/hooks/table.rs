@@ -71,7 +71,8 @@ fn lines(side: &Side) -> Vec<String> {
                 }
                 (false, true) => "cannot be hooked".to_owned(),
                 (true, _) => {
-                    "is not there: neither a function, which may be inlined, nor a tracepoint"
+                    "is not there: neither a function, which may be inlined or of a module that is not \
+                     loaded, nor a tracepoint"
                         .to_owned()
                 }
             },

@@ -34,6 +34,15 @@ impl Witness<'_> {
     }
 }
 
+/// Who asked for a start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// We did, and the call is known.
+    ByUs,
+    /// A program did: what it asked for is taken from what was seen.
+    ByProgram,
+}
+
 /// Compares; every step is predicted, or counted as the program's own.
 #[must_use]
 pub fn check(witness: &Witness<'_>) -> Agreement {
@@ -54,7 +63,7 @@ pub fn check(witness: &Witness<'_>) -> Agreement {
             steps: VecDeque::new(),
             identity: None,
         };
-        check.start("its child", call, &mut nothing, true);
+        check.start("its child", call, &mut nothing, Asked::ByUs);
     }
     check.found
 }
@@ -131,7 +140,7 @@ impl Check<'_> {
                 rest.identity = Some((caller.exe.clone(), caller.comm.clone()));
                 // A call that opens its file itself is not made when that was refused.
                 if self.own_opens(&mut rest) {
-                    self.start(name, call, &mut rest, true);
+                    self.start(name, call, &mut rest, Asked::ByUs);
                 }
             }
             None if rest.identity.is_some() => {}
@@ -141,7 +150,7 @@ impl Check<'_> {
             self.own_opens(&mut rest);
             if let Some(next) = rest.steps.front().filter(|next| next.step == "execute") {
                 let call = self.called(next, &rest);
-                self.start(name, &call, &mut rest, false);
+                self.start(name, &call, &mut rest, Asked::ByProgram);
             }
             // What explains nothing would be looked at for ever.
             if rest
@@ -259,10 +268,10 @@ impl Check<'_> {
         }
     }
 
-    /// Explains one start with the steps that are left; `asked` where we made the call.
-    fn start(&mut self, name: &str, call: &Call, rest: &mut Rest<'_>, asked: bool) {
+    /// Explains one start with the steps that are left.
+    fn start(&mut self, name: &str, call: &Call, rest: &mut Rest<'_>, asked: Asked) {
         self.found.starts += 1;
-        self.found.afterwards += usize::from(!asked);
+        self.found.afterwards += usize::from(asked == Asked::ByProgram);
         let (files, kernel) = (self.witness.files, self.witness.kernel);
         let caller = rest.steps.front().map(|step| step.thread.clone());
         let mut matching = Matching {
@@ -286,7 +295,7 @@ impl Check<'_> {
         let mut running = match ending {
             KernelEnding::Runs(running) => running,
             failed => {
-                if asked {
+                if asked == Asked::ByUs {
                     self.failed(name, &failed);
                 }
                 return;
@@ -295,7 +304,8 @@ impl Check<'_> {
         // Under which name a program called the next one is not seen, but what comm it made of it.
         // Nor is the name of a file whose path is the root of its own detached mount.
         let nameless = running.comm.is_empty() && running.exe.name == "/";
-        if let Some(next) = matching.rest.steps.front().filter(|_| !asked || nameless) {
+        let unseen = asked == Asked::ByProgram || nameless;
+        if let Some(next) = matching.rest.steps.front().filter(|_| unseen) {
             running.comm.clone_from(&next.comm);
         }
         matching.matched = 0;
@@ -312,7 +322,7 @@ impl Check<'_> {
             rest.steps.clear();
             return;
         }
-        if asked {
+        if asked == Asked::ByUs {
             self.runs(name, &running, &loaded);
         }
         if let Loaded::Unknown(reason) = loaded {
@@ -347,7 +357,7 @@ impl Check<'_> {
         };
         let expected = match (self.witness.call.map(|call| call.by), expected) {
             (None | Some(By::Itself), expected) => expected,
-            // As `sys::Image::spawn` tells of its child.
+            // As `sys::Invocation::spawn` tells of its child.
             (Some(By::Child { tells: true }), expected @ How::Errno(_)) => expected,
             (_, How::Errno(_)) => How::Errno("ENOEXEC".to_owned()),
             (_, How::SignalInExec(_)) => How::Errno("EINTR".to_owned()),
@@ -388,7 +398,7 @@ impl Check<'_> {
     fn runs(&mut self, name: &str, running: &Started, loaded: &Loaded) {
         let trail = self.witness.trail;
         let by_child = self.witness.call.is_some_and(|call| call.by != By::Itself);
-        // A program that was killed, of whom the one tells that started it.
+        // The program was killed; its parent reports that as EINTR.
         let killed = |how: &How| by_child && *how == How::Errno("EINTR".to_owned());
         if let Some(how @ (How::Errno(_) | How::SignalInExec(_))) = self.end(name)
             && !self.witness.cut

@@ -41,16 +41,20 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Whether this caller may execute the file, or search the directory.
-    ///
-    /// Who overrides the bits may execute what anybody may, and search everything:
-    /// `generic_permission` in fs/namei.c.
+    /// Whether this caller may execute the file. Who overrides the bits may execute what anybody may
+    /// (`generic_permission` in fs/namei.c).
     #[must_use]
-    pub fn may_execute(self, caller: &Caller, directory: bool) -> bool {
-        let any = directory || self.mode & 0o111 != 0;
+    pub fn may_execute(self, caller: &Caller) -> bool {
+        let any = self.mode & 0o111 != 0;
+        self.may(caller, 0o1) || Rule::Overrides.applies(caller.overrides && any)
+    }
+
+    /// Whether this caller may search the directory. Who overrides the bits, or reads everything, may.
+    #[must_use]
+    pub fn may_search(self, caller: &Caller) -> bool {
         self.may(caller, 0o1)
-            || Rule::Overrides.applies(caller.overrides && any)
-            || Rule::ReadsAll.applies(caller.reads && directory)
+            || Rule::Overrides.applies(caller.overrides)
+            || Rule::ReadsAll.applies(caller.reads)
     }
 
     /// Whether this caller may read it.
@@ -212,7 +216,7 @@ mod tests {
         let mut caller = call("/").caller;
         (caller.overrides, caller.reads) = (uid == 0, uid == 0);
         (caller.uid, caller.gid) = (uid, gid);
-        Owned { mode, ..FILE }.may_execute(&caller, false)
+        Owned { mode, ..FILE }.may_execute(&caller)
     }
 
     #[test]
@@ -223,9 +227,9 @@ mod tests {
     #[test]
     fn who_overrides_may_search_and_read_everything() {
         let mut caller = call("/").caller;
-        assert!(FILE.may_execute(&caller, true) && FILE.may_read(&caller));
+        assert!(FILE.may_search(&caller) && FILE.may_read(&caller));
         (caller.overrides, caller.reads) = (false, false);
-        assert!(!FILE.may_execute(&caller, true) && !FILE.may_read(&caller));
+        assert!(!FILE.may_search(&caller) && !FILE.may_read(&caller));
     }
 
     #[test]

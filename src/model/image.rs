@@ -221,7 +221,8 @@ fn elf<B: Bytes + ?Sized>(bytes: &B, head: &[u8]) -> ElfHeaders {
     let loads = segments
         .iter()
         .filter(|segment| segment.kind == program_header::PT_LOAD);
-    elf.pages = loads.map(Segment::pages).sum();
+    // A header may say anything.
+    elf.pages = loads.map(Segment::pages).fold(0, u64::saturating_add);
     libraries(bytes, &segments, machine, &mut elf);
     elf
 }

@@ -11,7 +11,7 @@ use super::differences::{
 };
 use super::image::PAGE;
 use super::reach::Rule;
-use super::walk::{Walked, walk};
+use super::walk::{LastLink, Walked, walk};
 use super::{
     Answer, By, Call, Closed, Eye, File, Files, KernelEnding, Node, PredictedStep, Started, Target,
 };
@@ -300,12 +300,15 @@ impl Execve<'_, '_> {
         if Rule::UnknownFlag.applies(self.has_unknown_flag()) {
             return Err(errno("EINVAL"));
         }
-        let follow = self.flags() & libc::AT_SYMLINK_NOFOLLOW == 0;
-        self.open_exec(base, path, follow)
+        let last = match self.flags() & libc::AT_SYMLINK_NOFOLLOW {
+            0 => LastLink::Follow,
+            _ => LastLink::Keep,
+        };
+        self.open_exec(base, path, last)
     }
 
     /// Opens a file to execute it: `do_filp_open` (since 7.0 `do_file_open`), `may_open` in fs/namei.c, `deny_write_access`.
-    fn open_exec(&mut self, base: &str, path: &str, follow: bool) -> Result<File, KernelEnding> {
+    fn open_exec(&mut self, base: &str, path: &str, last: LastLink) -> Result<File, KernelEnding> {
         let caller = &self.call.caller;
         // `alloc_empty_file`, before the walk.
         if Rule::NoFiles.applies(caller.no_files) {
@@ -316,7 +319,7 @@ impl Execve<'_, '_> {
         if Rule::BadDescriptor.applies(relative && self.files.node(base).is_none()) {
             return Err(errno("EBADF"));
         }
-        let file = match walk(self.files, caller, base, path, follow).map_err(errno)? {
+        let file = match walk(self.files, caller, base, path, last).map_err(errno)? {
             Walked::File(file) => *file,
             Walked::Link => {
                 Rule::LinkNotFollowed.applies(true);
@@ -327,7 +330,7 @@ impl Execve<'_, '_> {
                 return Err(errno("EACCES"));
             }
         };
-        let forbidden = Rule::NotExecutable.applies(!file.owned.may_execute(caller, false));
+        let forbidden = Rule::NotExecutable.applies(!file.owned.may_execute(caller));
         if forbidden || Rule::NoExecMount.applies(file.noexec) {
             return Err(errno("EACCES"));
         }

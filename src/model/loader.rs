@@ -5,7 +5,7 @@
 //! libraries, directories for special processors, `$LIB`, limits of the address space, musl's search.
 
 use super::reach::Rule;
-use super::walk::{Walked, walk};
+use super::walk::{LastLink, Walked, walk};
 use super::{Answer, ElfHeaders, Eye, File, Files, PredictedStep, Started};
 use crate::arch;
 
@@ -118,6 +118,26 @@ struct Loader<'a, 'o> {
     program: usize,
 }
 
+/// Which libraries are good enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// All that are found.
+    All,
+    /// Those in default directories that have the set-user-ID bit: what is preloaded into a program of another user
+    /// (`AT_SECURE`).
+    Marked,
+}
+
+impl Trust {
+    /// What is preloaded into this program by its environment.
+    fn of(running: &Started) -> Trust {
+        match running.secure {
+            true => Trust::Marked,
+            false => Trust::All,
+        }
+    }
+}
+
 /// Why there is no file.
 enum Missing {
     /// Nothing is there, or nothing of use.
@@ -151,7 +171,7 @@ impl Loader<'_, '_> {
         });
         for list in preload {
             Rule::Preload.applies(true);
-            self.preload(&list, self.running.secure)?;
+            self.preload(&list, Trust::of(self.running))?;
         }
         if let Ok(file) = self.open(PRELOAD) {
             Rule::PreloadFile.applies(true);
@@ -160,7 +180,7 @@ impl Loader<'_, '_> {
                 return Err(Loaded::Unknown("/etc/ld.so.preload is too long"));
             }
             let text = &image.head[..usize::try_from(image.size).unwrap_or_default()];
-            self.preload(&String::from_utf8_lossy(text), false)?;
+            self.preload(&String::from_utf8_lossy(text), Trust::All)?;
         }
         // `_dl_map_object_deps`: breadth first, the program, then what was preloaded.
         let mut next = self.program;
@@ -168,7 +188,7 @@ impl Loader<'_, '_> {
             let elf = object.file.image().elf.clone();
             for name in elf.iter().flat_map(|elf| &elf.needed) {
                 Rule::Needed.applies(true);
-                match self.object(name, next, false) {
+                match self.object(name, next, Trust::All) {
                     Err(Missing::Unknown(reason)) => return Err(Loaded::Unknown(reason)),
                     Err(_) => return Err(gives_up()),
                     Ok(()) => {}
@@ -213,17 +233,17 @@ impl Loader<'_, '_> {
     }
 
     /// `handle_preload_list`: what cannot be loaded is left out.
-    fn preload(&mut self, list: &str, secure: bool) -> Result<(), Loaded> {
+    fn preload(&mut self, list: &str, trust: Trust) -> Result<(), Loaded> {
         let names = list.split(|character: char| character == ':' || character.is_whitespace());
         for name in names.filter(|name| !name.is_empty()) {
             // `dso_name_valid_for_suid`: no path, nothing long.
             let plain = !name.contains('/') && name.len() < SECURE_NAME;
-            Rule::PreloadSecure.applies(secure);
-            if secure && !plain {
+            let marked = Rule::PreloadSecure.applies(trust == Trust::Marked);
+            if marked && !plain {
                 continue;
             }
             // The program asks for them. An error is printed, and that is all.
-            if let Err(Missing::Unknown(reason)) = self.object(name, self.program, secure) {
+            if let Err(Missing::Unknown(reason)) = self.object(name, self.program, trust) {
                 return Err(Loaded::Unknown(reason));
             }
         }
@@ -231,7 +251,7 @@ impl Loader<'_, '_> {
     }
 
     /// `_dl_map_object`: an object by its name, which may be loaded already.
-    fn object(&mut self, name: &str, by: usize, secure: bool) -> Result<(), Missing> {
+    fn object(&mut self, name: &str, by: usize, trust: Trust) -> Result<(), Missing> {
         let known = |object: &Object| {
             let soname = object
                 .file
@@ -246,10 +266,10 @@ impl Loader<'_, '_> {
         }
         let (file, place) = match Rule::WithSlash.applies(name.contains('/')) {
             true => match self.expanded(name, by)? {
-                Some(path) => self.library(&path, false)?,
+                Some(path) => self.library(&path, Trust::All)?,
                 None => return Err(Missing::Nothing),
             },
-            false => self.search(name, by, secure)?,
+            false => self.search(name, by, trust)?,
         };
         let names = vec![name.to_owned()];
         let mut loaded = self.loaded.iter_mut();
@@ -267,8 +287,8 @@ impl Loader<'_, '_> {
     }
 
     /// Where a library without a directory is looked for, in order.
-    fn search(&mut self, name: &str, by: usize, secure: bool) -> Result<Library, Missing> {
-        match self.lists(name, by, secure) {
+    fn search(&mut self, name: &str, by: usize, trust: Trust) -> Result<Library, Missing> {
+        match self.lists(name, by, trust) {
             Ok(()) => Err(Missing::Nothing),
             Err(end) => end,
         }
@@ -278,41 +298,41 @@ impl Loader<'_, '_> {
         &mut self,
         name: &str,
         by: usize,
-        secure: bool,
+        trust: Trust,
     ) -> Result<(), Result<Library, Missing>> {
         let runpath = self.elf(by).and_then(|elf| elf.runpath.clone());
         if runpath.is_none() {
             for (list, owner) in self.rpaths(by) {
                 Rule::Rpath.applies(owner == by);
                 Rule::RpathOfLoader.applies(owner != by);
-                found(self.directories(&list, owner, name, secure))?;
+                found(self.directories(&list, owner, name, trust))?;
             }
         }
         if let Some(list) = self.library_path.clone() {
             Rule::LibraryPath.applies(true);
-            found(self.directories(&list, self.program, name, secure))?;
+            found(self.directories(&list, self.program, name, trust))?;
         }
         if let Some(list) = runpath {
             Rule::Runpath.applies(true);
-            found(self.directories(&list, by, name, secure))?;
+            found(self.directories(&list, by, name, trust))?;
         }
         let default = if self.narrow {
             arch::LIBRARIES_NARROW
         } else {
             arch::LIBRARIES
         };
-        if !secure {
+        if trust == Trust::All {
             if self.cache.is_none() {
                 self.cache = Some(self.open(CACHE).is_ok());
             }
             Rule::NoCache.applies(self.cache == Some(false));
             if Rule::Cache.applies(self.cache == Some(true)) {
                 // What the cache says is looked for in the directories again.
-                found(self.directories(default, self.program, name, false))?;
+                found(self.directories(default, self.program, name, Trust::All))?;
             }
         }
         Rule::DefaultDirectories.applies(true);
-        found(self.directories(default, self.program, name, secure))
+        found(self.directories(default, self.program, name, trust))
     }
 
     /// The lists of `DT_RPATH` that count for who asks: its own, and those of who asked for it, and
@@ -338,7 +358,7 @@ impl Loader<'_, '_> {
         list: &str,
         owner: usize,
         name: &str,
-        secure: bool,
+        trust: Trust,
     ) -> Result<Library, Missing> {
         let mut known: Vec<String> = Vec::new();
         for directory in list.split([':', ';']) {
@@ -353,7 +373,7 @@ impl Loader<'_, '_> {
             if known.contains(&directory) {
                 continue;
             }
-            match self.library(&format!("{directory}{name}"), secure) {
+            match self.library(&format!("{directory}{name}"), trust) {
                 Err(Missing::Nothing) => known.push(directory),
                 done => return done,
             }
@@ -389,7 +409,7 @@ impl Loader<'_, '_> {
     }
 
     /// `open_verify`: another width or machine is as good as nothing.
-    fn library(&mut self, path: &str, secure: bool) -> Result<Library, Missing> {
+    fn library(&mut self, path: &str, trust: Trust) -> Result<Library, Missing> {
         let file = self.open(path)?;
         let Some(elf) = &file.image().elf else {
             Rule::Malformed.applies(true);
@@ -400,7 +420,7 @@ impl Loader<'_, '_> {
             return Err(Missing::Nothing);
         }
         // `open_path` wants the set-user-ID bit of what is preloaded into another user's program.
-        if secure && file.owned.mode & 0o4000 == 0 {
+        if trust == Trust::Marked && file.owned.mode & 0o4000 == 0 {
             return Err(Missing::Nothing);
         }
         // `_dl_map_object_from_fd`: "object file has no dynamic section".
@@ -416,7 +436,8 @@ impl Loader<'_, '_> {
         if caller.no_descriptor {
             return Err(Missing::Refused);
         }
-        let Ok(Walked::File(file)) = walk(self.files, caller, &caller.cwd, path, true) else {
+        let Ok(Walked::File(file)) = walk(self.files, caller, &caller.cwd, path, LastLink::Follow)
+        else {
             return Err(Missing::Nothing);
         };
         if Rule::LoaderMayNotRead.applies(!file.owned.may_read(caller)) {

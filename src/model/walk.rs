@@ -22,6 +22,15 @@ pub enum Walked {
     Other,
 }
 
+/// What becomes of a link at the end of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLink {
+    /// It is followed.
+    Follow,
+    /// It is what is found (`AT_SYMLINK_NOFOLLOW`).
+    Keep,
+}
+
 /// Follows a path from the caller's root or from `base`.
 ///
 /// # Errors
@@ -32,8 +41,9 @@ pub fn walk(
     caller: &Caller,
     base: &str,
     path: &str,
-    follow: bool,
+    last: LastLink,
 ) -> Result<Walked, &'static str> {
+    let follow = last == LastLink::Follow;
     if Rule::NameTooLong.applies(path.len() > PATH) {
         return Err("ENAMETOOLONG");
     }
@@ -53,7 +63,7 @@ pub fn walk(
             Rule::NoDirectory.applies(true);
             return Err("ENOTDIR");
         };
-        if Rule::NotSearchable.applies(!owned.may_execute(caller, true)) {
+        if Rule::NotSearchable.applies(!owned.may_search(caller)) {
             return Err("EACCES");
         }
         if Rule::LongPart.applies(part.len() > NAME) {
@@ -111,7 +121,7 @@ pub fn walk(
 /// What a path leads to, where the caller may open it to read it.
 #[must_use]
 pub fn readable(files: &dyn Files, caller: &Caller, path: &str) -> Option<Node> {
-    match walk(files, caller, &caller.cwd, path, true).ok()? {
+    match walk(files, caller, &caller.cwd, path, LastLink::Follow).ok()? {
         Walked::File(file) => {
             let may = file.owned.may_read(caller);
             may.then_some(Node::File(file))
@@ -151,8 +161,12 @@ mod tests {
     use super::*;
     use crate::model::sample::{Sample, call};
 
-    fn found(sample: &Sample, path: &str, follow: bool) -> String {
-        match walk(&sample.0, &call("/").caller, "/", path, follow) {
+    fn found(sample: &Sample, path: &str) -> String {
+        ended(sample, path, LastLink::Follow)
+    }
+
+    fn ended(sample: &Sample, path: &str, last: LastLink) -> String {
+        match walk(&sample.0, &call("/").caller, "/", path, last) {
             Ok(Walked::File(file)) => file.name,
             Ok(Walked::Directory(_)) => "a directory".to_owned(),
             Ok(Walked::Link) => "a link".to_owned(),
@@ -169,24 +183,24 @@ mod tests {
 
     #[test]
     fn a_relative_link_begins_in_its_own_directory() {
-        assert_eq!(found(&sample(), "/l", true), "/d/f");
+        assert_eq!(found(&sample(), "/l"), "/d/f");
     }
 
     #[test]
     fn a_link_in_the_middle_is_always_followed() {
-        assert_eq!(found(&sample(), "up/./f", false), "/d/f");
-        assert_eq!(found(&sample(), "/l", false), "a link");
+        assert_eq!(ended(&sample(), "up/./f", LastLink::Keep), "/d/f");
+        assert_eq!(ended(&sample(), "/l", LastLink::Keep), "a link");
     }
 
     #[test]
     fn a_slash_at_the_end_wants_a_directory() {
-        assert_eq!(found(&sample(), "/d/f/", true), "ENOTDIR");
-        assert_eq!(found(&sample(), "/d/", true), "a directory");
+        assert_eq!(found(&sample(), "/d/f/"), "ENOTDIR");
+        assert_eq!(found(&sample(), "/d/"), "a directory");
     }
 
     #[test]
     fn a_link_whose_target_ends_in_a_slash_wants_a_directory() {
-        assert_eq!(found(&sample().link("/s", "/d/f/"), "/s", true), "ENOTDIR");
+        assert_eq!(found(&sample().link("/s", "/d/f/"), "/s"), "ENOTDIR");
     }
 
     /// What comes of following a link of this owner in `/d`, which has this mode.
@@ -201,7 +215,7 @@ mod tests {
         }
         let mut caller = call("/").caller;
         (caller.protects_links, caller.uid) = (true, uid);
-        walk(&sample.0, &caller, "/", path, true).is_ok()
+        walk(&sample.0, &caller, "/", path, LastLink::Follow).is_ok()
     }
 
     #[test]
@@ -214,27 +228,27 @@ mod tests {
 
     #[test]
     fn a_link_to_itself_is_followed_forty_times() {
-        assert_eq!(found(&sample(), "/loop", true), "ELOOP");
+        assert_eq!(found(&sample(), "/loop"), "ELOOP");
     }
 
     #[test]
     fn a_part_that_is_too_long_is_said_so() {
-        assert_eq!(found(&sample(), &"x".repeat(256), true), "ENAMETOOLONG");
+        assert_eq!(found(&sample(), &"x".repeat(256)), "ENAMETOOLONG");
     }
 
     #[test]
     fn what_is_missing_is_missing() {
-        assert_eq!(found(&sample(), "/d/g/h", true), "ENOENT");
+        assert_eq!(found(&sample(), "/d/g/h"), "ENOENT");
     }
 
     #[test]
     fn a_part_of_255_bytes_is_not_too_long() {
-        assert_eq!(found(&sample(), &"x".repeat(255), true), "ENOENT");
+        assert_eq!(found(&sample(), &"x".repeat(255)), "ENOENT");
     }
 
     #[test]
     fn a_path_has_4095_bytes_at_the_most() {
-        let long = |count: usize| found(&sample(), &("/".repeat(count - 1) + "d"), true);
+        let long = |count: usize| found(&sample(), &("/".repeat(count - 1) + "d"));
         assert_eq!(
             (&*long(4095), &*long(4096)),
             ("a directory", "ENAMETOOLONG")
@@ -248,44 +262,47 @@ mod tests {
             let all = (1..count).fold(first, |sample, at| {
                 sample.link(&format!("/{at}"), &format!("/{}", at - 1))
             });
-            found(&all, &format!("/{}", count - 1), true)
+            found(&all, &format!("/{}", count - 1))
         };
         assert_eq!((&*chain(40), &*chain(41)), ("/d/f", "ELOOP"));
     }
 
     #[test]
     fn two_dots_lead_up_and_not_beyond_the_root() {
-        assert_eq!(found(&sample(), "/d/../d/f", true), "/d/f");
-        assert_eq!(found(&sample(), "/../../d/f", true), "/d/f");
+        assert_eq!(found(&sample(), "/d/../d/f"), "/d/f");
+        assert_eq!(found(&sample(), "/../../d/f"), "/d/f");
     }
 
     #[test]
     fn a_file_has_nothing_below_it() {
-        assert_eq!(found(&sample(), "/d/f/x", true), "ENOTDIR");
-        assert_eq!(found(&sample(), "/l/x", true), "ENOTDIR");
+        assert_eq!(found(&sample(), "/d/f/x"), "ENOTDIR");
+        assert_eq!(found(&sample(), "/l/x"), "ENOTDIR");
     }
 
     #[test]
     fn a_relative_path_begins_at_its_base() {
-        let walked = walk(&sample().0, &call("/").caller, "/d", "f", true);
+        let walked = walk(&sample().0, &call("/").caller, "/d", "f", LastLink::Follow);
         assert!(matches!(walked, Ok(Walked::File(file)) if file.name == "/d/f"));
-        let base = walk(&sample().0, &call("/").caller, "/d/f", "", true);
+        let base = walk(&sample().0, &call("/").caller, "/d/f", "", LastLink::Follow);
         assert!(matches!(base, Ok(Walked::File(file)) if file.name == "/d/f"));
     }
 
     #[test]
     fn a_link_to_a_directory_with_a_slash_is_followed() {
         assert_eq!(
-            found(&sample().link("/s", "d"), "/s/", false),
+            ended(&sample().link("/s", "d"), "/s/", LastLink::Keep),
             "a directory"
         );
-        assert_eq!(found(&sample().link("/s", "/d/f"), "/s/", false), "ENOTDIR");
+        assert_eq!(
+            ended(&sample().link("/s", "/d/f"), "/s/", LastLink::Keep),
+            "ENOTDIR"
+        );
     }
 
     #[test]
     fn a_slash_of_the_path_and_one_of_the_link_want_the_same_directory() {
         let sample = sample().link("/s", "/d/f/");
-        assert_eq!(found(&sample, "/s/", true), "ENOTDIR");
+        assert_eq!(found(&sample, "/s/"), "ENOTDIR");
     }
 
     fn other(path: &str) -> Sample {
@@ -296,9 +313,15 @@ mod tests {
 
     #[test]
     fn a_device_is_something_else_and_no_directory() {
-        assert_eq!(found(&other("/n"), "/n", true), "something");
-        assert_eq!(found(&other("/n"), "/n/", true), "ENOTDIR");
-        let base = walk(&other("/n").0, &call("/").caller, "/n", "", true);
+        assert_eq!(found(&other("/n"), "/n"), "something");
+        assert_eq!(found(&other("/n"), "/n/"), "ENOTDIR");
+        let base = walk(
+            &other("/n").0,
+            &call("/").caller,
+            "/n",
+            "",
+            LastLink::Follow,
+        );
         assert!(matches!(base, Ok(Walked::Other)));
     }
 
@@ -312,13 +335,13 @@ mod tests {
         });
         sample.0.0.insert("/d".to_owned(), Some(closed));
         let mut caller = call("/").caller;
-        assert!(walk(&sample.0, &caller, "/", "/d/f", true).is_ok());
+        assert!(walk(&sample.0, &caller, "/", "/d/f", LastLink::Follow).is_ok());
         (caller.overrides, caller.reads) = (false, false);
         assert_eq!(
-            walk(&sample.0, &caller, "/", "/d/f", true).err(),
+            walk(&sample.0, &caller, "/", "/d/f", LastLink::Follow).err(),
             Some("EACCES")
         );
-        assert!(walk(&sample.0, &caller, "/", "/d", true).is_ok());
+        assert!(walk(&sample.0, &caller, "/", "/d", LastLink::Follow).is_ok());
     }
 
     #[test]
@@ -333,14 +356,14 @@ mod tests {
         sample.0.0.insert("/d".to_owned(), Some(directory));
         let mut caller = call("/").caller;
         (caller.uid, caller.overrides) = (7, false);
-        let found = walk(&sample.0, &caller, "/", "/d/w", true);
+        let found = walk(&sample.0, &caller, "/", "/d/w", LastLink::Follow);
         let Ok(Walked::File(file)) = found else {
             panic!("no file")
         };
-        assert!(file.owned.may_read(&caller) && !file.owned.may_execute(&caller, false));
+        assert!(file.owned.may_read(&caller) && !file.owned.may_execute(&caller));
         caller.reads = false;
         assert!(!file.owned.may_read(&caller));
-        assert!(walk(&sample.0, &caller, "/", "/d/w", true).is_err());
+        assert!(walk(&sample.0, &caller, "/", "/d/w", LastLink::Follow).is_err());
     }
 
     #[test]

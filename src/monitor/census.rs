@@ -1,5 +1,8 @@
 //! How many processes were seen, in memory that does not grow with them.
 
+/// The start of a process that was gone when it was looked at; process 0 alone has it else.
+const GONE: u64 = 0;
+
 /// Counts processes by id and start.
 ///
 /// One number an id, up to the next power of two above the largest that was seen:
@@ -20,9 +23,16 @@ impl Census {
             self.starts.resize((place + 1).next_power_of_two(), 0);
         }
         // 0 is "never seen": shift by one. Ticks that differ by 2^32 are 500 days apart.
-        let start = u32::try_from((start + 1) & 0xffff_ffff).unwrap_or(0);
-        if self.starts[place] != start {
-            self.starts[place] = start;
+        let shifted = u32::try_from((start + 1) & 0xffff_ffff).unwrap_or(0);
+        let known = &mut self.starts[place];
+        // One that was gone at the look has no start: it is taken for the one that was seen under this id.
+        let is_same = match (*known, start) {
+            (0, _) => false,
+            (_, GONE) => true,
+            (known, _) => known == shifted,
+        };
+        if !is_same {
+            *known = shifted;
             self.count += 1;
         }
     }
@@ -48,6 +58,12 @@ mod tests {
     #[test]
     fn a_process_counts_once() {
         assert_eq!(count(&[(5, 0), (5, 0), (7, 0)]), 2);
+    }
+
+    #[test]
+    fn one_that_is_gone_is_the_one_that_was_there() {
+        assert_eq!(count(&[(5, 10), (5, 0), (5, 10)]), 1);
+        assert_eq!(count(&[(7, 0), (7, 0)]), 1);
     }
 
     #[test]

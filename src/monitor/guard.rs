@@ -294,3 +294,21 @@ impl Ward {
     /// How often to look: six looks are the same 3 s.
     pub const GLANCE: Duration = Duration::from_millis(500);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, libc};
+
+    #[test]
+    fn a_key_is_told_from_a_process() {
+        let of = |number, code| Origin::of(number, code);
+        assert_eq!(of(libc::SIGINT, libc::SI_KERNEL), Origin::Terminal);
+        assert_eq!(of(libc::SIGINT, libc::SI_USER), Origin::Process);
+        assert_eq!(of(libc::SIGTERM, libc::SI_QUEUE), Origin::Process);
+    }
+
+    #[test]
+    fn a_terminal_that_is_hung_up_tells_its_leader_alone() {
+        assert_eq!(Origin::of(libc::SIGHUP, libc::SI_KERNEL), Origin::Process);
+    }
+}

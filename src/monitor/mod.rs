@@ -10,14 +10,19 @@
 //! | `queue` | bounded, between the thread that answers and the one that writes |
 //! | `writer`, `line`, `output`, `syslog` | from what was seen to lines, and where they go |
 //! | `census`, `summary` | what is counted |
-//! | `control` | signals, time, the end |
+//! | `run` | the order in which everything comes into place |
+//! | `threads` | the three threads and their ends |
+//! | `control`, `wish` | signals, time, the end |
 //! | `place` | the mount that is watched, and what of it is shown |
 //! | `guard`, `pulse`, `cgroup`, `signals` | who ends a monitor that stands still |
+//! | `rescue` | who lets everybody go when a look into `/proc` does not come back |
 //!
 //! What must stay true, because a watched system stands still when it is not:
 //! - the answering thread opens nothing but `/proc`, and never waits for the queue, the output or a
 //!   lock that a writer holds;
 //! - everything that is written to is open before the group exists; a write is no open;
+//! - the group is closed by the thread that answers, when the watch ends, or by the rescuer, while that one
+//!   looks into `/proc` and does not come back: its number stays taken, so that nobody reads or answers by another's descriptor;
 //! - no process but the monitor has the group, and nothing is forked while it exists: when it ends,
 //!   by whatever signal, the kernel releases everybody;
 //! - a monitor that stands still is sent SIGKILL: by the guard, and should that stand still as well, by a
@@ -39,15 +44,18 @@ mod program;
 mod pulse;
 mod queue;
 mod rescue;
+mod run;
 mod signals;
 mod summary;
 mod syslog;
+mod threads;
 mod tree;
+mod wish;
 mod writer;
 
-pub use control::run;
 pub use filter::Filter;
 pub use options::{Destination, LineFormat, Options, Scope};
+pub use run::run;
 pub use summary::Summary;
 
 /// Exit status when a watch ended that should have gone on: nothing is held, and nothing is seen.

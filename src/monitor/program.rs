@@ -3,11 +3,14 @@
 //! Everything is looked at before anything is watched, so that no open of ours is among the events.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::FileExt as _;
 
 use anyhow::{Context as _, Result};
-use goblin::elf::Elf;
+use goblin::container::Ctx;
+use goblin::elf::program_header::PT_INTERP;
+use goblin::elf::{Elf, ProgramHeader};
 use nix::errno::Errno;
 
 /// Where programs are looked for without `PATH` (execvp(3)).
@@ -15,6 +18,10 @@ const SEARCHED: &str = "/bin:/usr/bin";
 /// How much of a file's first line the kernel reads (`BINPRM_BUF_SIZE` in
 /// include/uapi/linux/binfmts.h).
 const HEAD: usize = 256;
+/// How much of program headers, and of the name of an interpreter with its NUL (`load_elf_phdrs` and `load_elf_binary` in
+/// fs/binfmt_elf.c).
+const TABLE: usize = 65536;
+const NAME: usize = 4096;
 
 /// The paths under which a program is tried, in this order.
 #[derive(Debug)]
@@ -109,21 +116,49 @@ impl Program {
 }
 
 /// What a file names after `#!` (execve(2), "Interpreter scripts") or in `PT_INTERP` (elf(5)).
+///
+/// Of a program no more is read than the kernel reads of it: it may be large, and there is one in each directory of `PATH`.
 fn interpreter(path: &OsStr) -> Option<OsString> {
-    let kind = std::fs::metadata(path).ok()?.file_type();
     // A FIFO or a device would be waited for.
-    if kind.is_fifo() || !kind.is_file() {
+    if !std::fs::metadata(path).ok()?.is_file() {
         return None;
     }
-    let file = std::fs::read(path).ok()?;
-    if let Some(line) = file[..file.len().min(HEAD)].strip_prefix(b"#!") {
+    let file = File::open(path).ok()?;
+    let head = piece(&file, 0, HEAD)?;
+    if let Some(line) = head.strip_prefix(b"#!") {
         let line = line.split(|byte| *byte == b'\n').next()?;
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | 0));
         let word = words.find(|word| !word.is_empty())?;
         return Some(OsString::from_vec(word.to_vec()));
     }
-    let elf = Elf::parse(&file).ok()?;
-    elf.interpreter.map(OsString::from)
+    let header = Elf::parse_header(&head).ok()?;
+    let context = Ctx::new(header.container().ok()?, header.endianness().ok()?);
+    let count = usize::from(header.e_phnum);
+    let size = count * usize::from(header.e_phentsize);
+    let table = piece(&file, header.e_phoff, size.min(TABLE))?;
+    let headers = ProgramHeader::parse(&table, 0, count, context).ok()?;
+    let mut headers = headers.into_iter();
+    let named = headers.find(|header| header.p_type == PT_INTERP)?;
+    let size = usize::try_from(named.p_filesz).unwrap_or(NAME);
+    let name = piece(&file, named.p_offset, size.min(NAME))?;
+    let name = name.split(|byte| *byte == 0).next()?;
+    Some(OsString::from_vec(name.to_vec()))
+}
+
+/// So many bytes from this place on, or those that are there.
+fn piece(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        match file.read_at(&mut bytes[filled..], place.checked_add(filled as u64)?) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    bytes.truncate(filled);
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -184,5 +219,22 @@ mod tests {
     fn the_loader_of_a_program_is_its_interpreter() {
         let found = interpreter("/bin/sh".as_ref()).unwrap();
         assert!(found.to_str().unwrap().contains("ld-linux"), "{found:?}");
+    }
+
+    #[test]
+    fn the_interpreter_of_a_large_program_is_found_in_its_headers() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("p");
+        let bytes = crate::elf::Elf::new().interpreter("/no/such").build();
+        std::fs::write(&program, bytes).unwrap();
+        // More than there is memory, and nothing on the disk.
+        File::options()
+            .write(true)
+            .open(&program)
+            .unwrap()
+            .set_len(1 << 40)
+            .unwrap();
+        let found = interpreter(program.as_os_str());
+        assert_eq!(found, Some("/no/such".into()));
     }
 }

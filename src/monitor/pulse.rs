@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::sys::{self, DeadMan};
 
-/// What is said by a number that never stands for a beat.
+/// Values of the counter that are no beats.
 const NOT_YET: u32 = 0;
 const OVER: u32 = u32::MAX;
 const LET_GO: u32 = u32::MAX - 1;

@@ -51,12 +51,16 @@ impl fmt::Display for Summary {
         )?;
         match unread {
             0 => Ok(()),
-            unread => write!(f, ", {unread} events that the kernel could not hand over"),
+            unread => {
+                let unread = counted(*unread, "event", "events");
+                write!(f, ", {unread} that the kernel could not hand over")
+            }
         }
     }
 }
 
-fn counted(count: u64, one: &str, more: &str) -> String {
+/// A number with its word.
+pub fn counted(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
@@ -85,5 +89,11 @@ mod tests {
         };
         let text = "8 events of 2 processes, 7 shown, 1 line lost, longest hold 1.2ms";
         assert_eq!(summary.to_string(), text);
+        let summary = Summary {
+            unread: 1,
+            ..summary
+        };
+        let more = ", 1 event that the kernel could not hand over";
+        assert_eq!(summary.to_string(), format!("{text}{more}"));
     }
 }

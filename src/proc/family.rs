@@ -2,6 +2,14 @@
 
 use super::text;
 
+/// Every process there is, by its id.
+///
+/// Whoever is started or ends meanwhile may be there or not.
+pub fn everybody() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// The process, its children, theirs, and so on; none where the kernel does not tell (it is built without
 /// `CONFIG_PROC_CHILDREN`, or the process is gone).
 ///
@@ -25,7 +33,13 @@ fn children(pid: i32) -> Option<Vec<i32>> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let mut found = Vec::new();
     for task in tasks.flatten() {
-        let children = text(task.path().join("children")).ok()?;
+        let file = task.path().join("children");
+        let children = match text(&file) {
+            Ok(children) => children,
+            // A thread that has ended has none; one that is there and has no such file does not tell.
+            Err(_) if !task.path().exists() => continue,
+            Err(_) => return None,
+        };
         let words = children.split_ascii_whitespace();
         found.extend(words.filter_map(|word| word.parse::<i32>().ok()));
     }

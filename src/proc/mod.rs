@@ -15,7 +15,7 @@ mod text;
 
 pub use cgroup::Cgroups;
 pub use descriptors::Descriptor;
-pub use family::family;
+pub use family::{everybody, family};
 pub use held::{hold, link};
 pub use mount::Mount;
 pub use page::is_present;

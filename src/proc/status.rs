@@ -13,6 +13,12 @@ impl Status {
         Status::at(&format!("/proc/{pid}/status"))
     }
 
+    /// Reads that of one thread of a process; none when it is gone.
+    #[must_use]
+    pub fn of_thread(pid: i32, tid: i32) -> Option<Status> {
+        Status::at(&format!("/proc/{pid}/task/{tid}/status"))
+    }
+
     /// Reads our own.
     #[must_use]
     pub fn own() -> Option<Status> {

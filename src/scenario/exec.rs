@@ -130,15 +130,15 @@ impl Exec {
         Ok(exec)
     }
 
-    /// Has a filter answer the call with this errno (seccomp(2)); the model is told, who cannot see it.
+    /// Has a filter answer the call with this errno (seccomp(2)); the model is told of it, because it cannot see it.
     #[must_use]
     pub fn filtered(mut self, errno: Errno) -> Exec {
         self.filtered = Some(errno);
         self.before(move || Ok(sys::filter_execve(errno)?))
     }
 
-    /// The child has a descriptor of this file of an overlay that is older than the file's copy; the model is told, who
-    /// cannot see it.
+    /// The child has a descriptor of this file of an overlay that is older than the file's copy; the model is told of
+    /// it, because it cannot see it.
     #[must_use]
     pub fn older(mut self, path: &str, closed: Closed) -> Exec {
         let path = path.to_owned();

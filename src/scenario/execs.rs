@@ -8,7 +8,7 @@
 //! The counter is not the task's: when an exec gives a program rights that its caller did not have, the kernel takes all
 //! counters off the task, in `begin_new_exec` and so before the tracepoint, whoever has put them there. Counted is what
 //! happens on each CPU, for one process id; that is the kernel's own id, which a process in another namespace of
-//! process ids is not told. There the task is counted, and of a program with such rights it cannot be known.
+//! process ids is not told. There the counter is the task's own, so for a program that gains rights the answer is unknown.
 
 use std::ffi::CString;
 use std::path::Path;

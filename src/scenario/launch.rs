@@ -11,11 +11,11 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::WaitPidFlag;
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
 use serde::{Deserialize, Serialize};
 
 use super::Exec;
+use super::ends::Ends;
 use super::execs::Execs;
 use super::premise::{Premise, Surroundings};
 use super::submit::{submit, submitted};
@@ -74,7 +74,8 @@ pub fn launch(
         .context("failed to open /dev/null")?;
     let standard = [&null, output.unwrap_or(&null)];
     let (read, write) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
-    let (heard, tell) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    let (told, tell) = pipe2(OFlag::O_CLOEXEC).context("failed to make a pipe")?;
+    let ends = Ends::new(told)?;
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, gate) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
         .context("failed to make a gate")?;
@@ -97,17 +98,10 @@ pub fn launch(
         .context("failed to hear of the call")?;
     let mut exits = Vec::new();
     let mut dumped = false;
-    loop {
-        match sys::reap(None, WaitPidFlag::empty()) {
-            Ok(Some((pid, status))) => {
-                dumped |= pid == child && status.core_dumped();
-                exits.push(exit(pid, status));
-            }
-            Ok(None) | Err(Errno::EINTR) => {}
-            Err(Errno::ECHILD) => break,
-            Err(errno) => return Err(errno).context("failed to wait for the scenario's processes"),
-        }
-    }
+    let said = ends.wait(|pid, status| {
+        dumped |= pid == child && status.core_dumped();
+        exits.push(exit(pid, status));
+    })?;
     let call = LaunchCall {
         pid: child.as_raw(),
         call: exec.call().to_owned(),
@@ -133,7 +127,7 @@ pub fn launch(
             exit.how = How::SignalInExec(signal.clone());
         }
     }
-    let words = words(heard)?;
+    let words = words(&said)?;
     if exec.is_telling() && words.is_empty() && exits.iter().any(|exit| exit.how == How::Exit(0)) {
         bail!("the program did not say what it was told");
     }
@@ -186,11 +180,22 @@ fn child(exec: &Exec, submits: &[Submit], standard: [&OwnedFd; 2], links: &[&Own
             }
         },
     };
+    report(&failed);
+    1
+}
+
+/// Ends the child for a call that has failed, from whichever of its threads: the others may wait for what does not come
+/// any more.
+pub(super) fn end_failed(errno: Errno) -> ! {
+    report(&Failed::Call(errno as i32));
+    sys::exit_now(1)
+}
+
+fn report(failed: &Failed) {
     // Nobody can be told when this fails as well; the exit status is still not 0.
     let report = sys::adopt_fd(REPORT_FD);
-    let text = serde_json::to_vec(&failed).unwrap_or_default();
+    let text = serde_json::to_vec(failed).unwrap_or_default();
     let _ = nix::unistd::write(&report, &text);
-    1
 }
 
 fn prepare(exec: &Exec, standard: [&OwnedFd; 2], links: &[&OwnedFd; 3]) -> nix::Result<()> {
@@ -219,12 +224,9 @@ fn place(exec: &Exec, links: &[&OwnedFd; 3]) -> nix::Result<()> {
     }
 }
 
-/// The lines that programs wrote who were asked to; everybody who could write has ended.
-fn words(heard: OwnedFd) -> Result<Vec<SelfReport>> {
-    let mut text = String::new();
-    File::from(heard)
-        .read_to_string(&mut text)
-        .context("failed to hear of what programs were told")?;
+/// The lines that programs wrote who were asked to.
+fn words(said: &[u8]) -> Result<Vec<SelfReport>> {
+    let text = std::str::from_utf8(said).context("failed to hear of what programs were told")?;
     text.lines()
         .map(|line| serde_json::from_str(line).context("failed to read what a program was told"))
         .collect()

@@ -20,7 +20,7 @@ use nix::sys::statfs::{EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, fst
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use crate::model::{self, Bytes, Capabilities, Files, Image, Node, Owned};
-use crate::proc::{family, text};
+use crate::proc::{everybody, family, text};
 use crate::sys;
 use crate::trail::{Release, printable};
 
@@ -195,7 +195,7 @@ impl<'a> FileView<'a> {
             nosuid: mount.contains(FsFlags::ST_NOSUID),
             capabilities: CString::new(own)
                 .ok()
-                .and_then(|own| sys::attribute(&own, c"security.capability").ok())
+                .and_then(|own| sys::getxattr(&own, c"security.capability").ok())
                 .and_then(|attribute| Capabilities::of(&attribute)),
             unreadable,
             // A memfd's own descriptor does not count as a writer: `alloc_file_pseudo`.
@@ -267,7 +267,7 @@ fn written() -> BTreeSet<(u64, u64)> {
         }
     };
     let own = i32::try_from(std::process::id()).ok().and_then(family);
-    for pid in own.unwrap_or_else(everybody) {
+    for pid in own.unwrap_or_else(|| everybody().collect()) {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten();
         for descriptor in descriptors.flatten().map(|entry| entry.path()) {
@@ -283,15 +283,6 @@ fn written() -> BTreeSet<(u64, u64)> {
         }
     }
     found
-}
-
-/// Every process, where the kernel does not tell who is below us.
-fn everybody() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name());
-    names
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .collect()
 }
 
 /// Whether a descriptor writes: its link in `/proc/PID/fd` then has the w bit, and with `O_PATH`

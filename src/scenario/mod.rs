@@ -9,6 +9,7 @@ mod claim;
 mod container;
 mod disk;
 mod edge;
+mod ends;
 mod errno;
 mod exec;
 mod execs;

@@ -17,9 +17,23 @@ use super::{Elf, Evidence, Exec, Flaw, NET_RAW, System, USER, give_net_raw};
 use crate::sys::{self, ForkResult};
 use crate::trail::How;
 
-/// One reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+macro_rules! obstacles {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One reason.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Obstacle {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Obstacle {
+            /// The order in which the newest kernel finds them.
+            pub const ORDER: &[Obstacle] = &[$(Obstacle::$name),*];
+        }
+    };
+}
+
+// In the order in which the newest kernel finds them.
+obstacles! {
     /// The user has too many processes.
     Processes,
     /// The pointer to the path leads nowhere.
@@ -76,27 +90,6 @@ enum About {
 }
 
 impl Obstacle {
-    /// The order in which the newest kernel finds them.
-    pub const ORDER: [Obstacle; 17] = [
-        Processes,
-        Filename,
-        Files,
-        Search,
-        Missing,
-        Prefix,
-        Loop,
-        Mode,
-        Writer,
-        Argv,
-        Envp,
-        LongVariable,
-        LongArgument,
-        Format,
-        Interpreter,
-        InterpreterFormat,
-        Capability,
-    ];
-
     /// In words, and what the caller is told when there is no other.
     fn told(self) -> (&'static str, Errno) {
         match self {
@@ -145,11 +138,10 @@ impl Obstacle {
     /// This one with each that stands behind it in the order and that it goes with.
     #[must_use]
     pub fn pairs(self) -> Vec<(Obstacle, Obstacle)> {
-        let order = Obstacle::ORDER
-            .into_iter()
-            .skip_while(move |one| *one != self);
-        let behind = order.skip(1).filter(move |other| self.goes_with(*other));
-        behind.map(|other| (self, other)).collect()
+        let order = Obstacle::ORDER.iter().copied();
+        let behind = order.skip_while(|one| *one != self).skip(1);
+        let met = behind.filter(|other| self.goes_with(*other));
+        met.map(|other| (self, other)).collect()
     }
 }
 
@@ -184,10 +176,10 @@ pub fn come_first(
 /// The other side: with nothing in the way the program starts, and each obstacle is told where it is the only one.
 fn alone(system: &mut System, met: &[Obstacle]) -> Result<()> {
     let starts = ("nothing in the way", vec![], How::Exit(0));
-    let each = Obstacle::ORDER.into_iter().filter(|one| met.contains(one));
+    let each = Obstacle::ORDER.iter().filter(|one| met.contains(one));
     let each = each.map(|one| {
         let (what, errno) = one.told();
-        (what, vec![one], How::Errno(format!("{errno:?}")))
+        (what, vec![*one], How::Errno(format!("{errno:?}")))
     });
     for (what, obstacles, wanted) in [starts].into_iter().chain(each) {
         let how = meet(system, what, &obstacles)?;
@@ -316,13 +308,6 @@ pub fn company() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_order_has_every_obstacle_once() {
-        for (number, one) in Obstacle::ORDER.into_iter().enumerate() {
-            assert!(!Obstacle::ORDER[..number].contains(&one), "{one:?}");
-        }
-    }
 
     #[test]
     fn an_obstacle_meets_those_behind_it() {

@@ -1,6 +1,5 @@
 //! A process of two threads, whose parent says when the leader makes its call and when the other thread does its part.
 
-use std::fs;
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,6 +8,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::{Pid, gettid, pipe2, read, write};
 
 use super::listener::FAILED;
+use crate::proc::Status;
 use crate::sys::{self, ForkResult};
 
 /// Such a process, a child of ours.
@@ -93,12 +93,11 @@ impl Pair {
     ///
     /// There is none.
     pub fn status(&self, key: &str) -> Result<String> {
-        let path = format!("/proc/{}/task/{}/status", self.leader, self.other);
-        let status = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
-        let mut lines = status.lines();
-        let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        let status = Status::of_thread(self.leader.as_raw(), self.other.as_raw());
+        let status = status.with_context(|| format!("the thread {} is gone", self.other))?;
+        let value = status.value(&format!("{key}:"));
         let value = value.with_context(|| format!("a status without {key}"))?;
-        Ok(value.trim().to_owned())
+        Ok(value.to_owned())
     }
 }
 

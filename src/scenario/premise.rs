@@ -1,7 +1,7 @@
 //! Inputs of the model, read while the child is stopped just before execve.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::model::{
     self, Answer, BinfmtEntry, Call, Caller, Either, Files as _, KernelEnding, Node, Recording,
     Target, World,
 };
-use crate::proc::{Descriptor, Stat, Status, text};
+use crate::proc::{Descriptor, Stat, Status, everybody, text};
 use crate::sys;
 use crate::trail::{own_comm, printable};
 
@@ -127,11 +127,7 @@ fn caller(pid: i32) -> Option<Caller> {
         reads: status.bits("CapEff:")? & READ_SEARCH != 0 && !unmapped,
         no_new_privileges: status.number("NoNewPrivs:", 0) == Some(1),
         unmapped,
-        cwd: match cwd.strip_prefix(root.trim_end_matches('/')) {
-            Some("") => "/".to_owned(),
-            Some(inner) => inner.to_owned(),
-            None => cwd,
-        },
+        cwd: within(&root, cwd),
         processes: stat
             .has_too_many_processes()
             .then(|| (limit("Max processes").unwrap_or(u64::MAX), processes(real))),
@@ -144,6 +140,14 @@ fn caller(pid: i32) -> Option<Caller> {
         no_descriptor: !has_number_left(&descriptors, limit("Max open files")?),
         large_table: has_large_table(pid, &descriptors),
     })
+}
+
+/// A path as a process calls it that has this root; one that is not below it stays as it is.
+fn within(root: &str, path: String) -> String {
+    match Path::new(&path).strip_prefix(root) {
+        Ok(inner) => format!("/{}", inner.display()),
+        Err(_) => path,
+    }
 }
 
 /// A number below `/proc/sys`.
@@ -170,16 +174,13 @@ fn has_large_table(pid: i32, descriptors: &[Descriptor]) -> bool {
         .map(|found| found.number)
         .max()
         .is_some_and(|last| last / WORD > most.saturating_sub(1) / WORD);
-    let entries = || fs::read_dir("/proc").into_iter().flatten().flatten();
-    let others = || entries().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    is_large && others().any(|other: i32| other != pid && sys::share_descriptors(pid, other))
+    let shares = |other: i32| other != pid && sys::share_descriptors(pid, other);
+    is_large && everybody().any(shares)
 }
 
 /// How many processes a user has, by the real ids: what the kernel counts.
 fn processes(uid: u32) -> u64 {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let own = pids.filter(|pid| {
+    let own = everybody().filter(|pid| {
         let real = Status::read(*pid).and_then(|status| status.number("Uid:", 0));
         real == Some(u64::from(uid))
     });
@@ -193,5 +194,18 @@ fn no_files() -> bool {
     match (numbers.next(), numbers.nth(1)) {
         (Some(Ok(open)), Some(Ok(most))) => open >= most,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn a_directory_beside_the_root_is_not_below_it() {
+        let of = |path: &str| within("/tmp/a", path.to_owned());
+        assert_eq!((&*of("/tmp/a/b"), &*of("/tmp/a")), ("/b", "/"));
+        assert_eq!(of("/tmp/ab"), "/tmp/ab");
+        assert_eq!(within("/", "/b".to_owned()), "/b");
     }
 }

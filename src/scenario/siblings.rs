@@ -8,14 +8,18 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{pause, pipe2, read, write};
 
 use super::Args;
+use super::launch::end_failed;
 use crate::sys::{self, Addresses, FaultPages, ForkResult};
 
 /// Runs two parts of a child: one in a thread with this name, the other in the leader. Whichever
 /// acts while the other is held waits for its turn with [`its_turn`].
 ///
+/// A part that fails ends the child, as if its errno were returned here: the other one may wait for its turn, or for the
+/// exec that ends it, and neither comes any more.
+///
 /// # Errors
 ///
-/// What the leader's part says, else the thread's; `EAGAIN` when there can be no thread.
+/// `EAGAIN` when there can be no thread.
 pub fn beside(
     name: &str,
     thread: impl FnOnce() -> nix::Result<()> + Send,
@@ -25,10 +29,11 @@ pub fn beside(
     sys::block(Signal::SIGUSR1 as i32)?;
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name(name.to_owned());
-        let thread = builder.spawn_scoped(scope, thread);
+        let thread =
+            builder.spawn_scoped(scope, || thread().unwrap_or_else(|errno| end_failed(errno)));
         let thread = thread.map_err(|_| Errno::EAGAIN)?;
-        leader()?;
-        thread.join().unwrap_or(Err(Errno::EINVAL))
+        leader().unwrap_or_else(|errno| end_failed(errno));
+        thread.join().map_err(|_| Errno::EINVAL)
     })
 }
 
@@ -74,7 +79,7 @@ pub fn share_descriptors() -> nix::Result<()> {
 ///
 /// # Errors
 ///
-/// What the call says, or what keeps the fault from being heard of.
+/// What keeps the fault from being heard of; a call that fails ends the child, as in [`beside`].
 pub fn while_copied(
     args: &Args<'_>,
     path: &CStr,
@@ -89,7 +94,7 @@ pub fn while_copied(
         pages.wait()?;
         act(pages)?;
         pages.release()?;
-        // It is ended by the exec.
+        // It is ended by the exec, or by its failure.
         loop {
             std::thread::park();
         }

@@ -157,7 +157,7 @@ fn last(before: &[Point]) -> String {
         (REFUSED, _) => format!(", as {} says", mark.symbol),
         (CALL, _) | (_, None) => String::new(),
         // It is seen when it begins, and most often it is what fails.
-        (OPEN, Some(word)) => format!(", where the kernel {}", word.meaning),
+        (OPEN, _) => ", where the kernel opens a file in order to execute it".to_owned(),
         (_, Some(word)) => format!(", after the kernel {}", word.meaning),
     }
 }

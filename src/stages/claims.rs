@@ -64,35 +64,28 @@ pub const WRONG: Sentence = Sentence {
     name: "exe_changes_before_the_loader_is_opened",
     says: "the exe link changes before the ELF interpreter is opened",
     check: |exec| {
-        let (loader, _) = exec.opened(true)?;
+        let (loader, _) = exec.opened_loader()?;
         let before = exec.stage("memory-map").filter(|change| *change < loader);
         before.map(|change| vec![change, loader])
     },
 };
 
-/// Execs of dynamically linked programs in a story, each with what it says of the claim.
-#[must_use]
-pub fn check(claim: &Sentence, points: &[Point]) -> Vec<(String, Held)> {
-    let execs = execs(points);
-    let dynamic = execs
-        .iter()
-        .filter(|exec| exec.stage(LOADER_RUNS).is_some());
-    dynamic
-        .map(|exec| {
-            let held = (claim.check)(exec).map(|lines| {
+impl Sentence {
+    /// Checks it on every exec of a dynamically linked program, each with what it says; none for a story without one.
+    #[must_use]
+    pub fn check(&self, points: &[Point]) -> Vec<(String, Held)> {
+        let mut found = Vec::new();
+        for exec in execs(points) {
+            if exec.stage(LOADER_RUNS).is_none() {
+                continue;
+            }
+            let lines = (self.check)(&exec).map(|lines| {
                 let lines = lines.into_iter().map(|at| line(exec.points[at]));
                 Held::Yes(lines.collect())
             });
-            (exec.process.to_owned(), held.unwrap_or(Held::No))
-        })
-        .collect()
-}
-
-impl Sentence {
-    /// Checks it on every exec of a dynamically linked program; none for a story without one.
-    #[must_use]
-    pub fn check(&self, points: &[Point]) -> Vec<(String, Held)> {
-        check(self, points)
+            found.push((exec.process.to_owned(), lines.unwrap_or(Held::No)));
+        }
+        found
     }
 }
 
@@ -102,6 +95,9 @@ fn line(point: &Point) -> String {
         Point::Step(step) => step.to_string(),
     }
 }
+
+/// The places of the two events of one file that is opened to be executed: `execute` and `open`.
+type Opened = (usize, usize);
 
 /// One exec: from the call to the next one.
 #[derive(Debug)]
@@ -171,15 +167,22 @@ impl<'a> Stretch<'a> {
         self.steps_at(at..self.points.len()).next()
     }
 
-    /// The last `execute` before `begin_new_exec`, or the last that was not of the ELF
-    /// interpreter; with the `open` after it.
-    fn opened(&self, loader: bool) -> Option<(usize, usize)> {
+    /// The last `execute` before `begin_new_exec` that was not of the ELF interpreter, with the `open` after it.
+    fn opened_program(&self) -> Option<Opened> {
         let end = self.stage("begin-new-exec")?;
         let interpreter = self.elf_interpreter().map_or(end, |open| open.min(end));
-        let places = match loader {
-            true => interpreter..end,
-            false => 0..interpreter,
-        };
+        self.opened(0..interpreter, end)
+    }
+
+    /// That of the ELF interpreter, with the `open` after it.
+    fn opened_loader(&self) -> Option<Opened> {
+        let end = self.stage("begin-new-exec")?;
+        let interpreter = self.elf_interpreter().map_or(end, |open| open.min(end));
+        self.opened(interpreter..end, end)
+    }
+
+    /// The last `execute` at these places, with the `open` after it and before `end`.
+    fn opened(&self, places: Range<usize>, end: usize) -> Option<Opened> {
         let mut executes = self.steps_at(places);
         let (at, execute) = executes.rfind(|(_, step)| step.mask == Mask::EXECUTE)?;
         let (open, _) = self
@@ -212,17 +215,16 @@ impl<'a> Stretch<'a> {
 }
 
 fn program_opened(exec: &Stretch<'_>) -> Option<Vec<usize>> {
-    opened_under_old_exe(exec, false)
+    under_old_exe(exec, exec.opened_program()?)
 }
 
 fn loader_opened(exec: &Stretch<'_>) -> Option<Vec<usize>> {
     // The program's `execute` comes first: it is looked for before that of the interpreter.
-    exec.opened(false)?;
-    opened_under_old_exe(exec, true)
+    exec.opened_program()?;
+    under_old_exe(exec, exec.opened_loader()?)
 }
 
-fn opened_under_old_exe(exec: &Stretch<'_>, loader: bool) -> Option<Vec<usize>> {
-    let (execute, open) = exec.opened(loader)?;
+fn under_old_exe(exec: &Stretch<'_>, (execute, open): Opened) -> Option<Vec<usize>> {
     let old = exec.old_exe()?;
     let still = [execute, open]
         .iter()
@@ -231,7 +233,7 @@ fn opened_under_old_exe(exec: &Stretch<'_>, loader: bool) -> Option<Vec<usize>> 
 }
 
 fn exe_changes(exec: &Stretch<'_>) -> Option<Vec<usize>> {
-    let (_, opened) = exec.opened(true)?;
+    let (_, opened) = exec.opened_loader()?;
     let (set, map) = (exec.stage("exe-file-set")?, exec.stage("memory-map")?);
     let (before, last) = exec.before(map)?;
     let after = exec.after(map);
@@ -261,7 +263,7 @@ fn program_runs(exec: &Stretch<'_>) -> Option<Vec<usize>> {
 impl Stretch<'_> {
     /// Whether a program executes itself once more: exe cannot tell the two apart.
     fn same_program(&self) -> bool {
-        let program = self.opened(false).and_then(|(at, _)| self.step(at));
+        let program = self.opened_program().and_then(|(at, _)| self.step(at));
         program.is_some_and(|step| step.path == step.exe)
     }
 }

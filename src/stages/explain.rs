@@ -336,8 +336,19 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_is_not_told() {
-        let text = told("start p1 by launcher: execve /a\nend p1: errno ENOENT\n");
-        assert!(!text.contains("point of no return"), "{text}");
+        let text = told(
+            "start p1 by launcher: execve /a\n\
+             stage=call                   pid=p1 : syscalls:sys_enter_execve\n\
+             stage=return                 pid=p1 : syscalls:sys_exit_execve = ENOENT\n\
+             end p1: errno ENOENT\n",
+        );
+        assert_eq!(
+            text,
+            "p1 is started by launcher, with execve of /a.\n\n  \
+             - p1 calls execve. [syscalls:sys_enter_execve]\n  \
+             - The kernel comes back from the call: it has failed with ENOENT. [syscalls:sys_exit_execve]\n\n  \
+             p1 ends: errno ENOENT.\n"
+        );
     }
 
     /// Everything that a story can have, and how it is told.

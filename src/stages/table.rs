@@ -94,7 +94,7 @@ pub const WORDS: &[Word] = &[
     word(
         OPEN,
         &[Function("do_open_execat")],
-        "opens a file in order to execute it",
+        "opens a file in order to execute it, or to check whether it may (AT_EXECVE_CHECK)",
     ),
     word(
         "exec",
@@ -319,12 +319,12 @@ pub const WORDS: &[Word] = &[
     word(
         LOADER_RUNS,
         &[Entry],
-        "has nothing more to do: the first instruction of the ELF interpreter runs",
+        "has left the call: the first instruction of the ELF interpreter runs",
     ),
     word(
         PROGRAM_RUNS,
         &[Entry],
-        "has nothing more to do: the first instruction of the program runs",
+        "has left the call: the first instruction of the program runs, or of an ELF interpreter that is not known as one",
     ),
     word(
         "exe-link-by-prctl",
@@ -399,7 +399,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_has_every_stage_with_its_symbols() {
+    fn the_documentation_has_every_stage_with_its_symbols_and_its_meaning() {
         let docs = include_str!("../../docs/stages.md");
         for word in WORDS {
             let row = docs
@@ -409,6 +409,9 @@ mod tests {
             for source in word.sources {
                 assert!(row.contains(&source.symbol()), "{}: {row}", source.symbol());
             }
+            let plain = |text: &str| text.replace('`', "");
+            let meaning = plain(word.meaning);
+            assert!(plain(row).contains(&meaning), "{meaning}: {row}");
         }
         for (format, option) in ABSENT {
             assert!(docs.contains(format) && docs.contains(option), "{format}");

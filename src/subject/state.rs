@@ -56,14 +56,12 @@ const FIELDS: &[Field] = &[
     ("no-new-privileges", |own| line(own, "NoNewPrivs")),
     ("seccomp", |own| line(own, "Seccomp")),
     ("securebits", |_| {
-        number(bare::attribute(bare::PR_GET_SECUREBITS))
+        number(bare::prctl(bare::PR_GET_SECUREBITS))
     }),
     ("keep-capabilities", |_| {
-        number(bare::attribute(bare::PR_GET_KEEPCAPS))
+        number(bare::prctl(bare::PR_GET_KEEPCAPS))
     }),
-    ("dumpable", |_| {
-        number(bare::attribute(bare::PR_GET_DUMPABLE))
-    }),
+    ("dumpable", |_| number(bare::prctl(bare::PR_GET_DUMPABLE))),
     ("death-signal", |_| match bare::death_signal() {
         Ok(signal) => signal_name(signal),
         Err(failed) => errno(failed),
@@ -83,10 +81,12 @@ const FIELDS: &[Field] = &[
     ("directory", |_| link("/proc/self/cwd")),
     ("root", |_| link("/proc/self/root")),
     ("exe", |_| link("/proc/self/exe")),
-    ("comm", |own| line(own, "Name")),
+    ("comm", |_| {
+        bare::read("/proc/self/comm").map_or_else(errno, name)
+    }),
     ("mark", |_| mark()),
     ("huge-pages-off", |_| {
-        number(bare::attribute(bare::PR_GET_THP_DISABLE))
+        number(bare::prctl(bare::PR_GET_THP_DISABLE))
     }),
     ("aio", |_| count_of_maps("[aio]")),
     ("segments", |_| count_of_maps("/SYSV")),
@@ -201,6 +201,11 @@ fn line(own: &Own<'_>, key: &str) -> String {
     let words = value.unwrap_or(b"none").split(u8::is_ascii_whitespace);
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     or_none(printable(&words.join(&b' ')))
+}
+
+/// A comm as the kernel tells it, with a newline behind it; in the status it is escaped.
+fn name(comm: Vec<u8>) -> String {
+    or_none(printable(comm.strip_suffix(b"\n").unwrap_or(&comm)))
 }
 
 /// A mask of signals in the status, by names.
@@ -513,9 +518,17 @@ mod tests {
 
     #[test]
     fn a_byte_that_is_no_text_takes_no_line_of_the_status_away() {
-        let status = || Ok(b"Name:\ta\xff\nUmask:\t0022\n".to_vec());
-        assert_eq!(found_in("umask", status()), "0022");
-        assert_eq!(found_in("comm", status()), "a\\xff");
+        let status = b"Name:\ta\xff\nUmask:\t0022\n".to_vec();
+        assert_eq!(found_in("umask", Ok(status)), "0022");
+    }
+
+    #[test]
+    fn a_comm_is_told_byte_by_byte() {
+        assert_eq!(
+            name(b"a\\n\n\xff  b\n".to_vec()),
+            printable(b"a\\n\n\xff  b")
+        );
+        assert_eq!(name(b"\n".to_vec()), "none");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a process has to say, as one line: the JSON of a [`SelfReport`](crate::trail::Word), written
+//! What a process has to say, as one line: the JSON of a [`SelfReport`](crate::trail::SelfReport), written
 //! without serde, which would be larger than the whole subject.
 
 use alloc::format;

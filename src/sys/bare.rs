@@ -250,7 +250,7 @@ pub fn write(fd: i32, mut bytes: &[u8]) -> Result<(), Failed> {
 /// # Errors
 ///
 /// What prctl says.
-pub fn attribute(option: usize) -> Result<i32, Failed> {
+pub fn prctl(option: usize) -> Result<i32, Failed> {
     simple(number::PRCTL, option, 0, 0).map(|number| number as i32)
 }
 
@@ -472,6 +472,6 @@ mod tests {
         // The standard library gives every thread an alternate stack.
         assert!(alternate_stack().unwrap().is_some());
         assert_eq!(death_signal(), Ok(0));
-        assert_eq!(attribute(PR_GET_DUMPABLE), Ok(1));
+        assert_eq!(prctl(PR_GET_DUMPABLE), Ok(1));
     }
 }

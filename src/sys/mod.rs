@@ -14,6 +14,7 @@ mod fault;
 mod fd;
 mod map;
 mod memory;
+mod mm;
 mod module;
 mod mount;
 mod narrow;
@@ -27,6 +28,7 @@ mod timer;
 mod tracee;
 mod tsc;
 mod wait;
+mod xattr;
 
 pub use confine::{
     I386, Notices, execute_nothing, filter_execve, has_landlock, notify_of_execs, stop_at_execs,
@@ -43,8 +45,9 @@ pub use memory::{
     Marked, aio_context, attach_segment, attached, lock_future, lock_mark, lock_present, map_mark,
     map_mark_of, new_segment, own_robust, read_memory, remove_segment, shared_word, trim_heap,
 };
+pub use mm::{has_mm_map, set_exe_file};
 pub use module::finit_module;
-pub use mount::{attribute, clone_mount, has_mm_map, set_attribute, set_exe_file};
+pub use mount::clone_mount;
 pub use narrow::execve_narrow;
 pub use perf::Passes;
 pub use power::{
@@ -53,18 +56,19 @@ pub use power::{
 };
 pub use process::{
     close_fds_from, die_with_parent, dispose, end_thread, exit_now, fork, fork_sharing_files,
-    fork_untraced, handled, is_ignored, on_exec, own_terminal, reset_signals, set_terminal_size,
-    share_descriptors, share_fs, with_clean_signals,
+    fork_untraced, fork_with, handled, is_ignored, on_exec, own_terminal, reset_signals,
+    set_terminal_size, share_descriptors, share_fs, with_clean_signals,
 };
 pub use random::reseed;
 pub use ring::Ring;
 pub use signal::{
-    block, fork_with, handle_all, hear_of_children, is_pending, queue, send_to_thread,
-    set_alternate_stack, usable_signals,
+    block, handle_all, hear_of_children, is_pending, queue, send_to_thread, set_alternate_stack,
+    usable_signals,
 };
 pub use timer::{DeadMan, Interval, arm_interval, arm_timer};
 pub use tracee::{Stopped, go_on_with, listen, stopped};
 pub use tsc::time_stamp;
 pub use wait::{reap, shell_status, signal_name};
+pub use xattr::{getxattr, setxattr};
 
 pub use nix::unistd::ForkResult;

@@ -108,7 +108,7 @@ pub fn set_file_capability_sets(path: &CStr, sets: FileCapabilities) -> nix::Res
         (sets.inheritable >> 32) as u32,
     ];
     let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    super::set_attribute(path, c"security.capability", &value)
+    super::setxattr(path, c"security.capability", &value)
 }
 
 /// prctl(2) with an option that takes a number or nothing.

@@ -16,10 +16,7 @@ use nix::unistd::ForkResult;
 /// `EAGAIN` where processes are limited; `EINVAL` when the caller has more than one thread, because
 /// the child could then wait for a lock that nobody will ever release.
 pub fn fork() -> nix::Result<ForkResult> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    if threads != 1 {
-        return Err(Errno::EINVAL);
-    }
+    has_one_thread()?;
     // SAFETY: the process has one thread, so the child may do whatever its parent could.
     unsafe { nix::unistd::fork() }
 }
@@ -30,7 +27,7 @@ pub fn fork() -> nix::Result<ForkResult> {
 ///
 /// As for [`fork`].
 pub fn fork_sharing_files() -> nix::Result<ForkResult> {
-    fork_with(libc::CLONE_FILES)
+    clone(libc::CLONE_FILES | libc::SIGCHLD)
 }
 
 /// Forks a child that no tracer of ours gets (clone(2), `CLONE_UNTRACED`).
@@ -39,16 +36,28 @@ pub fn fork_sharing_files() -> nix::Result<ForkResult> {
 ///
 /// As for [`fork`].
 pub fn fork_untraced() -> nix::Result<ForkResult> {
-    fork_with(libc::CLONE_UNTRACED)
+    clone(libc::CLONE_UNTRACED | libc::SIGCHLD)
 }
 
-/// Forks a child with these flags of clone(2), none of which shares memory.
-fn fork_with(flags: i32) -> nix::Result<ForkResult> {
+/// Forks a child at whose end the parent gets this signal instead of SIGCHLD, 0 for none (clone(2)).
+///
+/// Wait for it with `__WALL`.
+///
+/// # Errors
+///
+/// As for [`fork`].
+pub fn fork_with(signal: i32) -> nix::Result<ForkResult> {
+    clone(signal)
+}
+
+fn has_one_thread() -> nix::Result<()> {
     let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    if threads != 1 {
-        return Err(Errno::EINVAL);
-    }
-    let flags = flags | libc::SIGCHLD;
+    (threads == 1).then_some(()).ok_or(Errno::EINVAL)
+}
+
+/// Forks a child with these flags of clone(2), none of which shares memory, and the signal of its end.
+fn clone(flags: i32) -> nix::Result<ForkResult> {
+    has_one_thread()?;
     // SAFETY: as in `fork`; without CLONE_VM both have a memory of their own, and no stack of ours
     // is given. What the C library keeps of the process's id is not asked for by such a child.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
@@ -111,9 +120,11 @@ pub fn dispose(signal: Signal, handler: SigHandler) -> nix::Result<()> {
 /// A handler that does nothing.
 #[must_use]
 pub fn handled() -> SigHandler {
-    extern "C" fn nothing(_: i32) {}
-    SigHandler::Handler(nothing)
+    SigHandler::Handler(do_nothing)
 }
+
+/// What [`handled`] and [`handle_all`](super::handle_all) set.
+pub(super) extern "C" fn do_nothing(_: i32) {}
 
 /// Closes every descriptor from `first` to `last`.
 ///
@@ -143,7 +154,7 @@ pub fn on_exec(command: &mut Command) -> &mut Command {
     let prepare = move || {
         reset_signals()?;
         die_with_parent()?;
-        // One that ended before was not waited for. It has no number in a pid namespace of the child's own.
+        // The parent may have ended before prctl(2) was called. In a pid namespace of the child's own, getppid(2) is 0.
         let now = nix::unistd::getppid();
         match now == parent || now.as_raw() == 0 {
             true => Ok(()),
@@ -191,13 +202,10 @@ pub fn share_descriptors(one: i32, other: i32) -> bool {
 ///
 /// # Errors
 ///
-/// What clone says.
+/// As for [`fork`].
 pub fn share_fs() -> nix::Result<()> {
     let parent = nix::unistd::getpid();
-    let flags = libc::CLONE_FS | libc::SIGCHLD;
-    // SAFETY: without `CLONE_VM` this is a fork, of a process that has one thread.
-    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) })?;
-    if pid == 0 {
+    if let ForkResult::Child = clone(libc::CLONE_FS | libc::SIGCHLD)? {
         // A parent that has ended meanwhile sends nothing any more.
         if die_with_parent().is_err() || nix::unistd::getppid() != parent {
             exit_now(1);

@@ -2,8 +2,10 @@
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::unistd::{ForkResult, Pid};
+use nix::sys::signal::{SigHandler, Signal};
+use nix::unistd::Pid;
+
+use super::process::{dispose, do_nothing};
 
 /// The numbers that a program may use: the C library keeps 32 and 33.
 pub fn usable_signals() -> impl Iterator<Item = i32> {
@@ -74,13 +76,11 @@ pub fn is_pending(number: i32) -> nix::Result<bool> {
 ///
 /// What sigaction(2) says.
 pub fn handle_all() -> nix::Result<()> {
-    extern "C" fn nothing(_: i32) {}
     for number in usable_signals() {
         // SAFETY: all zeros is a valid sigaction; the handler does nothing and may run any time.
         let result = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            let handler: extern "C" fn(i32) = nothing;
-            action.sa_sigaction = handler as usize;
+            action.sa_sigaction = do_nothing as extern "C" fn(i32) as usize;
             libc::sigaction(number, &raw const action, std::ptr::null_mut())
         };
         Errno::result(result)?;
@@ -95,9 +95,7 @@ pub fn handle_all() -> nix::Result<()> {
 ///
 /// What sigaction(2) says.
 pub fn hear_of_children() -> nix::Result<()> {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler of ours is taken away, and the default action of SIGCHLD runs no code.
-    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
+    dispose(Signal::SIGCHLD, SigHandler::SigDfl)
 }
 
 /// Gives this thread an alternate stack for signals (sigaltstack(2)).
@@ -114,28 +112,4 @@ pub fn set_alternate_stack() -> nix::Result<()> {
     };
     // SAFETY: the memory is never given back.
     Errno::result(unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) }).map(drop)
-}
-
-/// Forks a child at whose end the parent gets this signal instead of SIGCHLD, 0 for none (clone(2)).
-///
-/// Wait for it with `__WALL`.
-///
-/// # Errors
-///
-/// As [`fork`](super::fork).
-pub fn fork_with(signal: i32) -> nix::Result<ForkResult> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    if threads != 1 {
-        return Err(Errno::EINVAL);
-    }
-    // SAFETY: without flags this is a fork, of a process that has one thread; a null stack means
-    // the same one in the child's copy of the memory.
-    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, signal, 0, 0, 0, 0) })?;
-    Ok(match i32::try_from(pid) {
-        Ok(0) => ForkResult::Child,
-        Ok(pid) => ForkResult::Parent {
-            child: Pid::from_raw(pid),
-        },
-        Err(_) => return Err(Errno::EOVERFLOW),
-    })
 }

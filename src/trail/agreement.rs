@@ -38,8 +38,11 @@ impl Agreement {
         self.own += other.own;
         self.disagreements.extend(other.disagreements);
         self.renamed.extend(other.renamed);
-        self.unknown.extend(other.unknown);
-        self.unknown.dedup();
+        for reason in other.unknown {
+            if !self.unknown.contains(&reason) {
+                self.unknown.push(reason);
+            }
+        }
     }
 
     /// What a scenario may declare; a disagreement it may not.
@@ -62,7 +65,7 @@ mod tests {
             own: 5,
             disagreements: vec!["a".into()],
             renamed: vec!["b".into()],
-            unknown: vec!["c".into()],
+            unknown: vec!["c".into(), "d".into()],
         };
         let mut both = one.clone();
         both.add(one);
@@ -77,7 +80,7 @@ mod tests {
         assert_eq!(both.disagreements, ["a", "a"]);
         assert_eq!(both.renamed, ["b", "b"]);
         // A reason is told once.
-        assert_eq!(both.unknown, ["c"]);
-        assert_eq!(both.surprises().count(), 3);
+        assert_eq!(both.unknown, ["c", "d"]);
+        assert_eq!(both.surprises().count(), 4);
     }
 }

@@ -1,6 +1,6 @@
 //! The claims about eBPF, and about a policy that uses it.
 
-use super::super::judge::{Chain, Heard, Path};
+use super::super::judge::{Chain, Path};
 use super::{Judge, Kernel, by_share, holds_or, right};
 use crate::trail::Judgement;
 
@@ -22,7 +22,7 @@ fn ebpf_helper_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         "bpf_d_path is that helper (since 5.10; the kfunc bpf_path_d_path since 6.12); at security_file_open it gives \
          the file's own path in {found} of {all} execs"
     );
-    let verdict = by_share((found, all), Judgement::Holds, Judgement::Contradicted);
+    let verdict = by_share((found, all), Judgement::Holds, Judgement::Contradicted)?;
     Some((verdict, evidence))
 }
 
@@ -38,22 +38,20 @@ fn ebpf_cgroup(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
          the cgroup's directory; that a cgroup is a container is somebody's convention"
     );
     Some((
-        by_share((told, all), Judgement::Contradicted, Judgement::Holds),
+        by_share((told, all), Judgement::Contradicted, Judgement::Holds)?,
         evidence,
     ))
 }
 
 fn ebpf_version(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let cell = kernel.cell("eBPF, structs at sched_process_exec")?;
-    let heard = cell
-        .executed()
-        .any(|(_, judged)| judged.heard != Heard::Missed);
+    // One that hears nothing may have another fault.
+    kernel
+        .cell("eBPF, structs at sched_process_exec")?
+        .heard()
+        .next()?;
     let evidence = "one object is loaded on every kernel of the table: the loader puts the distances \
                     in by the kernel's own types (CO-RE, BTF)";
-    Some((
-        holds_or(!heard, Judgement::Contradicted),
-        evidence.to_owned(),
-    ))
+    Some((Judgement::Contradicted, evidence.to_owned()))
 }
 
 fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
@@ -62,10 +60,7 @@ fn ebpf_module(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         let evidence = format!("one is loaded, attached, and never called: {deaf}");
         return Some((Judgement::Contradicted, evidence));
     }
-    let missed = cell
-        .executed()
-        .filter(|(_, judged)| judged.heard == Heard::Missed);
-    let (missed, all) = (missed.count(), cell.executed().count());
+    let (missed, all) = (cell.missed().count(), cell.executed().count());
     let evidence = format!("of {all} execs {missed} are missed");
     Some((holds_or(missed == 0, Judgement::Partly), evidence))
 }
@@ -76,7 +71,7 @@ fn ebpf_chdir(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         "what chdir was given, and then what exec was given, make the file's own path in {found} of \
          {all} execs; links, other names, chroot, descriptors and mounts make another"
     );
-    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds);
+    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds)?;
     Some((verdict, evidence))
 }
 
@@ -95,7 +90,7 @@ fn tetragon_elf(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     }
     let evidence = format!("the file's own path in {found} of {all} execs of an ELF program");
     Some((
-        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds)?,
         evidence,
     ))
 }
@@ -112,7 +107,7 @@ fn tetragon_script(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         "in {found} of {all} execs of a script or another file with a handler it is the interpreter"
     );
     Some((
-        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds)?,
         evidence,
     ))
 }
@@ -133,7 +128,7 @@ fn tetragon_complement(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
          and its interpreter"
     );
     Some((
-        by_share((found, all), Judgement::Contradicted, Judgement::Holds),
+        by_share((found, all), Judgement::Contradicted, Judgement::Holds)?,
         evidence,
     ))
 }

@@ -1,7 +1,6 @@
 //! The claims about IMA.
 
 use super::super::Field;
-use super::super::judge::Heard;
 use super::{Judge, Kernel, by_share, holds_or, right};
 use crate::trail::Judgement;
 
@@ -16,12 +15,8 @@ const LIST: &str = "IMA, list of measurements";
 
 fn all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell(LIST)?;
-    let missed = cell
-        .executed()
-        .filter(|(_, judged)| judged.heard == Heard::Missed);
-    let mut missed: Vec<_> = missed.map(|(scenario, _)| scenario.as_str()).collect();
-    let (count, all) = (missed.len(), cell.executed().count());
-    missed.dedup();
+    let (count, all) = (cell.missed().count(), cell.executed().count());
+    let missed = cell.missed_in();
     let evidence = format!(
         "{count} of {all} execs have none ({}); a file that was executed before has no second one for the same content",
         missed.join(", ")
@@ -32,7 +27,7 @@ fn all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (found, all) = right(kernel.cell(LIST)?);
     let evidence = format!("the file's own path in {found} of {all} execs that have an entry");
-    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds);
+    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds)?;
     Some((verdict, evidence))
 }
 
@@ -51,6 +46,6 @@ fn content(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
         of("zeros"),
         of("nobody's")
     );
-    let verdict = by_share((own, all), Judgement::Contradicted, Judgement::Holds);
+    let verdict = by_share((own, all), Judgement::Contradicted, Judgement::Holds)?;
     Some((verdict, evidence))
 }

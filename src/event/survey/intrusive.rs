@@ -1,6 +1,5 @@
 //! The claims about the ways that change what they watch.
 
-use super::super::judge::Heard;
 use super::super::table::Cell;
 use super::{Judge, Kernel, by_share, holds_or, right};
 use crate::trail::Judgement;
@@ -33,18 +32,9 @@ const LOADED: &str = "LD_PRELOAD, when it is loaded";
 /// What it says of a call.
 const CALLED: &str = "LD_PRELOAD, functions of the library";
 
-/// The scenarios of execs of which nothing is heard, each once.
-fn missed(cell: &Cell) -> Vec<&str> {
-    let all = cell.executed();
-    let missed = all.filter(|(_, judged)| judged.heard == Heard::Missed);
-    let mut names: Vec<_> = missed.map(|(scenario, _)| scenario.as_str()).collect();
-    names.dedup();
-    names
-}
-
 fn ptrace_all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell(STOPPED)?;
-    let (missed, all) = (missed(cell), cell.executed().count());
+    let (missed, all) = (cell.missed_in(), cell.executed().count());
     let evidence = match missed.is_empty() {
         true => format!("{all} execs, each seen"),
         false => format!(
@@ -83,32 +73,29 @@ fn unchanged(cell: &Cell) -> Option<(Judgement, String)> {
     ))
 }
 
+/// The scenarios whose program is static, and is executed once.
+const STATIC: [&str; 2] = ["start/static", "start/static_pie"];
+
 fn preload_static(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
-    let missed = missed(kernel.cell(LOADED)?);
-    let both = ["start/static", "start/static_pie"];
-    let found = both.iter().filter(|name| missed.contains(name)).count();
-    let evidence = format!("{found} of {} static programs say nothing", both.len());
-    Some((
-        holds_or(found == both.len(), Judgement::Contradicted),
-        evidence,
-    ))
+    let cell = kernel.cell(LOADED)?;
+    let missed = cell.missed_in();
+    let is_there = |name: &&str| cell.executed().any(|(scenario, _)| scenario == *name);
+    let all: Vec<_> = STATIC.into_iter().filter(is_there).collect();
+    let found = all.iter().filter(|name| missed.contains(name)).count();
+    let evidence = format!("{found} of {} static programs say nothing", all.len());
+    let holds = holds_or(found == all.len(), Judgement::Contradicted);
+    (!all.is_empty()).then_some((holds, evidence))
 }
 
 fn preload_bypass(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (loaded, called) = (kernel.cell(LOADED)?, kernel.cell(CALLED)?);
-    let (silent, all) = (missed(loaded), loaded.executed().count());
-    let of = |cell: &Cell| {
-        let missed = cell.executed();
-        missed
-            .filter(|(_, judged)| judged.heard == Heard::Missed)
-            .count()
-    };
+    let (silent, all) = (loaded.missed_in(), loaded.executed().count());
     let evidence = format!(
         "of {all} execs {} are of programs in which it says nothing, in {} scenarios, and {} are not asked for by \
          a function of the library",
-        of(loaded),
+        loaded.missed().count(),
         silent.len(),
-        of(called)
+        called.missed().count()
     );
     Some((
         holds_or(!silent.is_empty(), Judgement::Contradicted),
@@ -121,7 +108,7 @@ const COMPLAINS: &str = "AppArmor, complain mode";
 
 fn apparmor_all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell(COMPLAINS)?;
-    let (missed, all) = (missed(cell), cell.executed().count());
+    let (missed, all) = (cell.missed_in(), cell.executed().count());
     let evidence = match missed.is_empty() {
         true => format!("{all} execs, each reported"),
         false => format!(
@@ -138,6 +125,6 @@ fn apparmor_all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn apparmor_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let (found, all) = right(kernel.cell(COMPLAINS)?);
     let evidence = format!("name is the file's own path in {found} of {all} execs");
-    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds);
+    let verdict = by_share((found, all), Judgement::Contradicted, Judgement::Holds)?;
     Some((verdict, evidence))
 }

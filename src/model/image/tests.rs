@@ -117,6 +117,19 @@ fn a_segment_takes_the_pages_that_it_touches() {
 }
 
 #[test]
+fn pages_that_are_more_than_any_number_are_the_largest() {
+    // More segments of the largest size than 64 bits can count.
+    let count = 5000;
+    let mut bytes = Built::new().unused_headers(count).build();
+    for header in bytes[64..].chunks_exact_mut(56).take(count) {
+        header[..4].copy_from_slice(&1_u32.to_le_bytes());
+        header[40..48].copy_from_slice(&u64::MAX.to_le_bytes());
+    }
+    let pages = Image::of(bytes.as_slice()).elf.unwrap().pages;
+    assert_eq!(pages, u64::MAX);
+}
+
+#[test]
 fn a_segment_ends_with_the_addresses_at_the_latest() {
     let good = |address: u64, memory| {
         with_words(&Built::new(), ADDRESS, &[address, 0, 0, memory]).addresses

@@ -5,6 +5,7 @@ use super::super::differences::{CLOSES_EARLY, COMM_OF_FILE, EXE_LINK_WAITS, MANY
 use super::super::image::{ElfHeaders, Interpreter, PAGE};
 use super::super::reach::Rule;
 use super::super::script::first_line;
+use super::super::walk::LastLink;
 use super::super::{BinfmtEntry, Closed, File, KernelEnding, PredictedStep, Started, Target};
 use super::{Execve, Handler, closing_opens, errno};
 use crate::trail::{own_comm, printable, unprintable};
@@ -91,7 +92,7 @@ impl Execve<'_, '_> {
     /// `open_exec`, always from the working directory.
     fn open_interpreter(&mut self, path: &str) -> Result<File, KernelEnding> {
         let cwd = self.call.caller.cwd.clone();
-        self.open_exec(&cwd, path, true)
+        self.open_exec(&cwd, path, LastLink::Follow)
     }
 
     /// `BINPRM_FLAGS_PATH_INACCESSIBLE`: an interpreter could not open what it is told to.

@@ -146,7 +146,7 @@ fn an_exec_without_an_elf_interpreter_has_opened_none() {
     let points = parse(&text).unwrap().inside.stages;
     let exec = &execs(&points)[0];
     assert_eq!(
-        (exec.opened(true), exec.opened(false)),
+        (exec.opened_loader(), exec.opened_program()),
         (None, Some((4, 5)))
     );
 }
@@ -159,7 +159,7 @@ fn an_interpreter_that_was_opened_before_the_elf_handler_is_none_of_elf() {
         .replace(line, "")
         .replace(elf, &format!("{line}{elf}"));
     let points = parse(&text).unwrap().inside.stages;
-    assert_eq!(execs(&points)[0].opened(true), None);
+    assert_eq!(execs(&points)[0].opened_loader(), None);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn the_open_of_the_program_is_of_the_program() {
     let other = first.replace("path=/a", "path=/b");
     let text = NORMAL.replace(first, &format!("{other}{first}"));
     let points = parse(&text).unwrap().inside.stages;
-    assert_eq!(execs(&points)[0].opened(false), Some((1, 3)));
+    assert_eq!(execs(&points)[0].opened_program(), Some((1, 3)));
 }
 
 #[test]
