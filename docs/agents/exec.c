@@ -1,5 +1,5 @@
-/* An agent in C: each exec from the process connector, which tells numbers alone, with what /proc says
- * when the message is read. Build it with: cc -O2 -static -o exec-agent exec.c */
+/* An agent in C. The process connector reports each exec, with numbers alone; exe and comm are what
+ * /proc says when the message is read. Build it with: cc -O2 -static -o exec-agent exec.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,11 +8,11 @@
 #include <linux/connector.h>
 #include <linux/netlink.h>
 
-/* A string of JSON: what is no plain character of ASCII is told by its number. */
+/* A field of JSON with a string: what is not a plain ASCII character is written as its number. */
 static void string(const char *name, const char *value, ssize_t length)
 {
 	if (length < 0)
-		return; /* the process has ended: a field that is not known is left out */
+		return; /* the process has ended: leave out a field that is not known */
 	printf(",\"%s\":\"", name);
 	for (ssize_t i = 0; i < length; i++) {
 		unsigned char c = value[i];
