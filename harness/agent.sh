@@ -18,6 +18,7 @@ result) echo "$ready"; while :; do echo '{"pid":1,"result":"fine"}'; busybox sle
 early) printf '%s\n{"pid":1,"pth":"/x"}\n' "$ready"; exec busybox sleep 1000 ;;
 babbles) echo "$ready"; while :; do echo '{"pid":1}'; busybox sleep 0.02; done ;;
 preloads) echo /usr/lib/x86_64-linux-gnu/libc.so.6 > /etc/ld.so.preload; echo 'a library more' >&2; echo "$ready"; exec busybox sleep 1000 ;;
+writes) echo "$ready"; while :; do echo x >> /agent.log; busybox sleep 0.02; done ;;
 loses) echo "$ready"; while :; do echo '{"lost":2}'; busybox sleep 0.02; done ;;
 holds)
     echo "$ready"

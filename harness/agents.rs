@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         add(word, Box::new(move |kernel| is_broken(kernel, word, said)));
     }
     add("silent", Box::new(says_nothing));
+    add("writes", Box::new(writes_beside_a_scenario));
     add("holds", Box::new(holds_the_monitor));
     add("keeps", Box::new(keeps_our_own_program));
     add("refused", Box::new(is_refused_before_a_boot));
@@ -169,6 +170,16 @@ fn says_nothing(kernel: &str) -> Result<(), Failed> {
     check(agent["body"]["cost"]["late"] == true, &ran)?;
     check(agent["body"]["events"] == serde_json::json!([]), &ran)?;
     check(ran.status == Some(0), &ran)
+}
+
+/// A log that grows is none of the scenario's doing.
+fn writes_beside_a_scenario(kernel: &str) -> Result<(), Failed> {
+    let ran = of_word(kernel, "writes");
+    check(ran.view("trail")["outcome"] == "same", &ran)?;
+    check(
+        ran.view("agent")["outcome"] == "seen" && ran.status == Some(0),
+        &ran,
+    )
 }
 
 fn holds_the_monitor(kernel: &str) -> Result<(), Failed> {
