@@ -1,10 +1,10 @@
-//! A program in a container whose files are the host's: a cgroup of its own, all namespaces but those of users
-//! and time, and a root that is put together of bind mounts.
+//! A program in a container whose files are the host's. The container has a cgroup of its own, namespaces of its own except those
+//! of users and time, and a root put together from bind mounts.
 //!
-//! The process is the first of its pid namespace, and has another number outside of it. Its files have the names
-//! that they have in its root: what is mounted there is no mount of the monitor's, so that the path of an event begins at the
-//! container's root (`prepend_path` in fs/d_path.c). What names the container here is the cgroup: inside the kernel
-//! for every exec, by `/proc/PID/cgroup` as long as the process is there.
+//! The process is the first of its pid namespace, and has another number outside of it. Its files have the names that they have
+//! in its root: no mount there is one of the monitor's, so the path of an event begins at the container's root (`prepend_path` in
+//! fs/d_path.c). Here the cgroup names the container: inside the kernel for every exec, through `/proc/PID/cgroup` as long as the
+//! process is there.
 //!
 //! See cgroups(7), namespaces(7), pivot_root(2).
 

@@ -1,17 +1,28 @@
-//! What is claimed of execveat's parameters, effects and limits.
+//! Tries the claims about execveat's parameters, effects and limits.
 //!
-//! A program that execveat starts finds what one finds that execve started, but for its names (`contract/at_errors`): handlers are reset
-//! (`flush_signal_handlers`), what is pending stays pending (but for what `contract/signal_pending_cleared` names), the umask stays. The
-//! specification claims of pending signals that all are cleared, which is so of those of POSIX timers alone, and that they are kept unless
-//! the new program ignores them: those of POSIX timers are not, and one that is ignored and blocked is. `AT_EXECVE_CHECK` came with [c:execve-check], not with
-//! 6.12. `CAP_DAC_OVERRIDE` does not let anybody execute a file without any execute bit (`generic_permission` in fs/namei.c); one bit,
-//! whoever it is for, is enough where the caller's user namespace maps the file's owner and group (`capable_wrt_inode_uidgid`). Five
-//! scripts may be nested, which is a depth of four (`exec_binprm`).
+//! A program finds the same after execveat as after execve, except for its names (`contract/at_errors`):
 //!
-//! An error past the point of no return with a fatal signal pending is made by SIGKILL, or SIGTERM, while the caller waits in `de_thread`
-//! for another thread, which is dead and not reaped yet by its tracer. `bprm_execve` then leaves SIGSEGV out, since SIGKILL is pending,
-//! which `complete_signal` (kernel/signal.c) makes of this SIGTERM too. The process would end by the signal that was sent in any case: that
-//! no SIGSEGV was made and no exec has succeeded is counted by two tracepoints, `signal_generate` and `sched_process_exec`.
+//! - The kernel resets handlers (`flush_signal_handlers`).
+//! - Pending signals stay pending, except for those that `contract/signal_pending_cleared` names.
+//! - The umask stays.
+//!
+//! The specification claims of pending signals:
+//!
+//! - All are cleared: this is so only of those of POSIX timers.
+//! - They are kept unless the new program ignores them: those of POSIX timers are not, and one that is ignored and blocked is.
+//!
+//! `AT_EXECVE_CHECK` came with [c:execve-check], not with 6.12.
+//!
+//! `CAP_DAC_OVERRIDE` does not let anybody execute a file without any execute bit (`generic_permission` in fs/namei.c). One bit,
+//! whoever it is for, is enough where the caller's user namespace maps the file's owner and group (`capable_wrt_inode_uidgid`).
+//!
+//! Five scripts may be nested, which is a depth of four (`exec_binprm`).
+//!
+//! The scenario makes an error past the point of no return while a fatal signal is pending. It sends SIGKILL or SIGTERM while the
+//! caller waits in `de_thread` for another thread, which is dead but not yet reaped by its tracer. `bprm_execve` then leaves
+//! SIGSEGV out, since SIGKILL is pending; `complete_signal` (kernel/signal.c) makes SIGKILL of this SIGTERM too. The process
+//! would end by the sent signal in any case, so the scenario counts two tracepoints: `signal_generate` shows that no SIGSEGV was
+//! made, and `sched_process_exec` that no exec has succeeded.
 //!
 //! See execveat(2), signal(7), capabilities(7).
 
@@ -33,7 +44,7 @@ use crate::subject::say;
 use crate::sys::{self, AT_EXECVE_CHECK, Passes};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "parameters, effects and limits that are claimed of execveat",
+    summary: "claims about execveat's parameters, effects and limits",
     needs: &[needs::EXEC_COUNTER, needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT
@@ -92,7 +103,7 @@ fn parameters(system: &mut System) -> anyhow::Result<()> {
     claim.stated(what, "errno EINVAL", system.case(what, &exec)?);
     system.verdict(&claim)?;
     let mut claim = Evidence::new("at-parameter/check");
-    // It exits with 1 where it is started, the caller with 0 where the call has come back.
+    // The program exits with 1 where it starts, the caller with 0 where the call returns.
     let fails = |what, flags| {
         let exec = at(what, AT_FDCWD, c"/usr/bin/busybox", flags)?;
         exec.argv(&["false"])
@@ -101,7 +112,7 @@ fn parameters(system: &mut System) -> anyhow::Result<()> {
     claim.control(what, "exit 1", system.case(what, &fails(what, 0)?)?)?;
     let what = "AT_EXECVE_CHECK";
     let exec = fails(what, AT_EXECVE_CHECK)?;
-    // It is claimed of kernels from 6.12 on.
+    // The claim is about kernels from 6.12 on.
     let claimed = running_kernel().is_some_and(|kernel| kernel.has(&["6.12"]));
     let wanted = if claimed { "exit 0" } else { "errno EINVAL" };
     claim.stated(what, wanted, system.case(what, &exec)?);
@@ -160,7 +171,7 @@ fn effects(system: &mut System) -> anyhow::Result<()> {
     let mut claim = Evidence::new("at-effect/pending_kept");
     claim.stated("pending for the thread", "SIGUSR1", &pending);
     claim.stated(what, "SIGUSR2", timer);
-    // What is blocked is not thrown away, though it be ignored (`sig_ignored` in kernel/signal.c).
+    // The kernel does not throw a blocked signal away, even if it is ignored (`sig_ignored` in kernel/signal.c).
     let what = "pending, and ignored by the new program";
     let exec = waiting(what, "pending", || {
         sys::block(libc::SIGUSR2)?;
@@ -203,7 +214,7 @@ fn effects(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
-/// A start that waits for the end of another thread, and is sent a signal there; its parent says how it ended, and what was counted
+/// A start that waits for the end of another thread and gets a signal there. Its parent says how it ended, and what was counted
 /// until then.
 fn waiting_for_thread(path: &'static CStr, signal: Option<Signal>) -> anyhow::Result<Exec> {
     let what = path.to_string_lossy().into_owned();
@@ -215,7 +226,7 @@ fn waiting_for_thread(path: &'static CStr, signal: Option<Signal>) -> anyhow::Re
             let faults = generated(pair.leader.as_raw())?;
             ptrace::seize(pair.other, ptrace::Options::empty())?;
             pair.lead()?;
-            // When this returns the thread is dead, and keeps the leader in its call.
+            // When this returns, the thread is dead and keeps the leader in its call.
             waitid(Id::Pid(pair.other), killed)?;
             signal.map_or(Ok(()), |signal| kill(pair.leader, signal))?;
             waitpid(pair.other, Some(WaitPidFlag::__WALL))?;
@@ -226,7 +237,7 @@ fn waiting_for_thread(path: &'static CStr, signal: Option<Signal>) -> anyhow::Re
                 u8::from(execs)
             ))
         };
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // Where this fails, nothing was said, and the scenario notices.
         let _ = say("end", end().unwrap_or_else(|error| format!("{error:#}")));
         Ok(())
     })

@@ -1,16 +1,31 @@
-//! What is claimed of execveat's errors and is not claimed of execve, or otherwise.
+//! Tries the claims about execveat's errors that are not made of execve, or are made otherwise.
 //!
-//! execveat differs from execve in how the file is found and in what a file is called that is found by a descriptor (`/dev/fd/5`:
-//! `AT_EXECFN`, what a script's interpreter is told; comm: `contract/unsaid_comm`); `AT_EXECVE_CHECK` is its own as well, and ENOENT for a
-//! script by a descriptor that is closed on exec (`contract/error_enoent`). Both are `do_execveat_common` (fs/exec.c). So a directory is
-//! EACCES, as for execve (`may_open` in fs/namei.c), also when it is what the descriptor refers to; an empty path without `AT_EMPTY_PATH`
-//! is ENOENT (`getname_flags`), whatever the descriptor (with a flag that is not known EINVAL from 7.0 on); a path at NULL
-//! is EFAULT with that flag too (newer kernels have statx(2) take it for an empty one, `vfs_empty_path` in include/linux/fs.h of 6.12:
-//! execveat does not ask that); a program for another machine is ENOEXEC where no entry of binfmt_misc takes it. `noexec` is EACCES
-//! (`path_noexec`). A read-only file system is no error. Of the security modules only AppArmor asks whether the file of a descriptor still
-//! has a name (`d_namespace_path`), and by the answer it refuses a confined caller alone: those starts succeed. So does that of a caller
-//! who is traced: `check_unsafe_exec` asks for it, to keep rights back; only security modules refuse, for a change of profile or domain
-//! (`may_change_ptraced_domain` of AppArmor).
+//! Both calls are `do_execveat_common` (fs/exec.c). execveat differs from execve in this:
+//!
+//! - How the kernel finds the file.
+//! - The name of a file found by a descriptor: `/dev/fd/5` in `AT_EXECFN`, and what a script's interpreter is told (comm:
+//!   `contract/unsaid_comm`).
+//! - `AT_EXECVE_CHECK`.
+//! - ENOENT for a script by a descriptor that is closed on exec (`contract/error_enoent`).
+//!
+//! So these are the errors:
+//!
+//! - A directory is EACCES, as for execve (`may_open` in fs/namei.c), also by its descriptor.
+//! - A program for another machine is ENOEXEC where no entry of binfmt_misc takes it.
+//! - `noexec` is EACCES (`path_noexec`).
+//! - A read-only file system is no error.
+//!
+//! An empty path without `AT_EMPTY_PATH` is ENOENT (`getname_flags`), whatever the descriptor. With an unknown flag it is EINVAL
+//! from 7.0 on.
+//!
+//! A path at NULL is EFAULT, with `AT_EMPTY_PATH` too. In newer kernels statx(2) takes it for an empty one (`vfs_empty_path` in
+//! include/linux/fs.h of 6.12); execveat does not ask that.
+//!
+//! A file without a name starts here by its descriptor. Of the security modules only AppArmor asks whether the file of a
+//! descriptor still has a name (`d_namespace_path`), and by the answer it refuses only a confined caller.
+//!
+//! The start of a traced caller succeeds too. `check_unsafe_exec` asks whether the caller is traced, to keep rights back. Only
+//! security modules refuse, for a change of profile or domain (`may_change_ptraced_domain` of AppArmor).
 //!
 //! See execveat(2).
 
@@ -23,7 +38,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use crate::scenario::{Elf, ErrnoClaim, Evidence, Exec, Flaw, Hold, Scenario, System, traced};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "errors that are claimed of execveat and not of execve, or otherwise",
+    summary: "errors claimed of execveat but not of execve, or otherwise",
     run,
     ..Scenario::DEFAULT
 };
@@ -31,13 +46,13 @@ pub const SCENARIO: Scenario = Scenario {
 /// A claim's id, its errno, and the starts that are stated to give it.
 type Stated = (&'static str, Errno, Vec<(&'static str, Exec)>);
 
-/// execveat of an empty path, by the descriptor 5 of what is at this path.
+/// execveat of an empty path, with descriptor 5 open on this path.
 fn by_descriptor(path: &str, flags: OFlag) -> anyhow::Result<Exec> {
     let what = format!("fd 5 of {path}");
     Ok(Exec::at("execveat", what, 5, c"", AT_EMPTY_PATH)?.opened(5, path, flags))
 }
 
-/// What a traced call has said that failed; its child exits with it.
+/// The errno of a traced call that failed: its child exits with it.
 fn errno_of(end: &str) -> Option<Errno> {
     let status = end.strip_prefix("exit ")?.parse().ok()?;
     Some(Errno::from_raw(status)).filter(|errno| *errno != Errno::UnknownErrno)
@@ -230,7 +245,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::by("execveat, traced", "/tmp/good", |args| {
         let call = || args.execveat(AT_FDCWD, c"/tmp/good", 0);
         let stops = traced(Hold::SeizeExec, call).map_err(|_| Errno::EIO)?;
-        // It ends as the traced one did, where the tracer saw it.
+        // This start ends as the traced one did, where the tracer saw it.
         match stops.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["event exec", "exit 0"] => Ok(()),
             [end] => Err(errno_of(end).unwrap_or(Errno::EIO)),
@@ -241,7 +256,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.verdict()
 }
 
-/// A path at NULL, and at an address where nothing is; what else would be asked of the call is right.
+/// A path at NULL, and at an address where nothing is mapped; all else about the call is right.
 fn unmapped(system: &mut System) -> anyhow::Result<()> {
     let with = |flags, address: Option<usize>| {
         Exec::by("execveat", "/tmp/good", move |args| {

@@ -1,18 +1,23 @@
-//! What is claimed of execveat and takes more than a call: memory that cannot be had, a signal that is caught, a security module.
+//! Tries claims about execveat that take more than a call: memory that cannot be had, a signal that is caught, a security module.
 //!
-//! Kernel memory that cannot be had is ENOMEM, as for execve (`contract/error_enomem`), and so is a page for the new stack that may not be
-//! promised: `alloc_bprm`, `do_open_execat` and `bprm_mm_init` hand on what they are told, and nothing on the way says EAGAIN for it.
+//! Kernel memory that cannot be had is ENOMEM, as for execve (`contract/error_enomem`). So is a page for the new stack that would
+//! exceed the commit limit. `alloc_bprm`, `do_open_execat` and `bprm_mm_init` hand on the errno that they get, and nothing on the
+//! way says EAGAIN for it.
 //!
-//! EINTR is true, and rare: the open of a file under another process's write lease waits for it to be broken (`__break_lease` in
-//! fs/locks.c, called by `do_dentry_open`), and a signal that is caught ends that wait (with `SA_RESTART` the call is made again). Where a
-//! listener holds the open it does not (`fanotify_get_response` waits killably, so that a signal has to be fatal, as SIGKILL is, or SIGTERM
-//! without a handler): once it is allowed the start goes on, and, where the caller is the only thread, the signal that was caught, whose
-//! handler is gone by then, does to the new program what its default is: SIGUSR1 ends it.
+//! EINTR is possible, but rare. The open of a file under another process's write lease waits until the lease is broken
+//! (`__break_lease` in fs/locks.c, called by `do_dentry_open`). A caught signal ends that wait; with `SA_RESTART` the call is
+//! made again.
 //!
-//! Finding: neither AppArmor nor Landlock, which came with 5.13, knows a capability that lets a caller pass: root is refused as everybody
-//! is (`profile_transition` in security/apparmor/domain.c, `hook_file_open` in security/landlock/fs.c). CAP_MAC_ADMIN is, by
-//! capabilities(7), for changing configuration or state. The callers may use it when they are confined: capget(2) tells it, which leaves
-//! out what a profile does not allow (`apparmor_capget`), so the profile allows it. Other modules are not tried.
+//! A caught signal does not end the wait for a listener that holds the open. `fanotify_get_response` waits killably, so the
+//! signal has to be fatal, as SIGKILL is, or SIGTERM without a handler. Once the listener allows the open, the start goes on.
+//! Where the caller is the only thread, the caught signal then does to the new program what its default is, since its handler is
+//! gone by then: SIGUSR1 ends it.
+//!
+//! Finding: neither AppArmor nor Landlock, which came with 5.13, knows a capability that lets a caller pass. They refuse root
+//! like anybody else (`profile_transition` in security/apparmor/domain.c, `hook_file_open` in security/landlock/fs.c). By
+//! capabilities(7), CAP_MAC_ADMIN is for changing configuration or state. The callers may use it when they are confined:
+//! capget(2) shows it, and leaves out what a profile does not allow (`apparmor_capget`), so the profile allows it. Other modules
+//! are not tried.
 //!
 //! See fcntl(2), `F_SETLEASE`, landlock(7) and capabilities(7).
 
@@ -93,8 +98,8 @@ fn signal(system: &mut System) -> Result<()> {
     system.verdict(&claim)
 }
 
-/// Has a child execute a file under a lease of ours, sends it a signal that it handles when the lease is to be broken, or
-/// ends the lease where there is none, and says what became of the call.
+/// Has a child execute a file under a lease of ours. When the lease is to be broken, sends the child a signal that it handles
+/// or, where there is no signal, ends the lease. Returns what became of the call.
 fn interrupted(signal: Option<Signal>) -> Result<String> {
     let file = File::open("/tmp/unwatched/program").context("failed to open the program")?;
     let broken = SigSet::from(Signal::SIGIO);
@@ -133,15 +138,15 @@ fn module(system: &mut System) -> Result<()> {
     system.verdict(&claim)
 }
 
-/// What a compiler makes of `profile exetrail-admin { capability mac_admin, }`: it allows nothing else (`unpack_profile` in
-/// security/apparmor/policy_unpack.c; the one beside `observer::apparmor` allows nothing at all).
+/// What a compiler makes of `profile exetrail-admin { capability mac_admin, }`, which allows nothing else (`unpack_profile` in
+/// security/apparmor/policy_unpack.c). The one beside `observer::apparmor` allows nothing at all.
 const POLICY: &[u8] = b"\x04\x08\0version\0\x02\x05\0\0\0\
     \x04\x08\0profile\0\x07\x05\x0f\0exetrail-admin\0\
     \x04\x06\0flags\0\x07\x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x08\
     \x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\
     \x04\x07\0caps64\0\x07\x02\x02\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x02\0\0\0\0\x08\x08";
 
-/// How a start ends of a child that may use CAP_MAC_ADMIN when it has confined itself.
+/// How the start of a child ends that has confined itself and may then use CAP_MAC_ADMIN.
 fn as_admin(confine: impl FnOnce() -> nix::Result<()>) -> Result<String> {
     /// CAP_MAC_ADMIN of capabilities(7).
     const MAC_ADMIN: u64 = 33;

@@ -1,9 +1,11 @@
-//! Most claims about files are tried on tmpfs. This tries some of what they say of modes, links, writers, mounts, set-user-ID bits and
-//! capabilities on ext4 as well, on a disk, the same triggers side by side.
+//! Most claims about files are tried on tmpfs. This scenario tries some of what they say of modes, links, writers, mounts,
+//! set-user-ID bits and capabilities on ext4 as well, on a disk, with the same triggers side by side.
 //!
-//! On the way of an exec fs/exec.c and fs/namei.c ask no file system by its name (`path_noexec` asks for `SB_I_NOEXEC`, which
-//! proc and sysfs have and these two have not). How long a name may be is the file system's own word (`ext4_lookup`,
-//! `simple_lookup`: 255 bytes on both), which of ext4 is read in source and not tried.
+//! In an exec, fs/exec.c and fs/namei.c do not ask a file system for its name. (`path_noexec` asks for `SB_I_NOEXEC`, which proc
+//! and sysfs have and these two have not.)
+//!
+//! The file system decides how long a name may be: 255 bytes on both (`ext4_lookup`, `simple_lookup`). For ext4 this is read in
+//! source and not tried.
 //!
 //! See execve(2).
 
@@ -16,13 +18,13 @@ use crate::scenario::{DISK, Elf, Evidence, Exec, NET_RAW, Scenario, System, give
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "errors and credentials on ext4",
+    summary: "errors and credentials come out on ext4 as on tmpfs",
     needs: &[needs::OWN_SETTINGS, needs::DISK, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT
 };
 
-/// On which file system, the same files are below both.
+/// The two file systems; the same files are below both.
 const PLACES: [&str; 2] = ["memory", "disk"];
 
 fn run(system: &mut System) -> anyhow::Result<()> {
@@ -82,7 +84,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
-/// Makes the files, and returns what keeps one of them open for writing.
+/// Makes the files, and returns the one that is open for writing.
 fn prepare(system: &mut System, place: &str) -> anyhow::Result<File> {
     let program = Elf::new().build();
     let name = |file: &str| format!("{place}/{file}");
@@ -118,7 +120,7 @@ fn prepare(system: &mut System, place: &str) -> anyhow::Result<File> {
     Ok(File::options().write(true).open(busy)?)
 }
 
-/// Starts the same file on both, and holds that it ends in the same way.
+/// Starts the same file on both, and states that it ends in the same way.
 fn same(
     system: &mut System,
     claim: &mut Evidence,

@@ -1,7 +1,7 @@
 //! A false claim, put in on purpose: it must come out as contradicted.
 //!
-//! umask(2) says that execve(2) leaves it as it is: it is a field of `fs_struct`, and nothing in fs/exec.c names it. The claim stands in a
-//! specification of its own (`control.toml`), in no published table.
+//! umask(2) says that execve(2) leaves the umask as it is. The umask is a field of `fs_struct`, and nothing in fs/exec.c names
+//! it. The claim stands in a specification of its own (`control.toml`), in no published table.
 
 use nix::sys::stat::{Mode, umask};
 

@@ -1,13 +1,14 @@
-//! Of what is said to be cleared, the alternate stack and POSIX timers are, and the timers' pending signals; a
-//! pending SIGUSR1 and interval timers are kept.
+//! Of what is said to be cleared, exec clears the alternate stack, POSIX timers and the pending signals of these timers. It keeps
+//! a pending SIGUSR1 and interval timers.
 //!
-//! `begin_new_exec` resets `sas_ss_sp` and comes to `exit_itimers`, which in spite of its name deletes the timers of timer_create(2)
-//! alone. An armed setitimer(2) goes on in the new program: POSIX wants it so, for alarm(2). More of pending signals
-//! is in `contract/signal_pending_cleared`, those of timers are in `contract/signal_timer_signals_cleared`.
+//! `begin_new_exec` resets `sas_ss_sp` and reaches `exit_itimers`, which in spite of its name deletes only the timers of
+//! timer_create(2). An armed timer of setitimer(2) goes on in the new program: POSIX wants it so, for alarm(2).
+//! `contract/signal_pending_cleared` has more on pending signals, `contract/signal_timer_signals_cleared` on those of timers.
 //!
-//! The second trigger for both is a start by another thread, with an alternate stack of its own: each thread has one, here told by
-//! its size. See [c:execve-attributes], which lists
-//! POSIX timers as not preserved and is silent on interval timers, and [c:setitimer-kept].
+//! The second trigger is a start by another thread, with an alternate stack of its own. Each thread has one; the scenario
+//! recognises it by its size.
+//!
+//! See [c:execve-attributes], which lists POSIX timers as not preserved and is silent on interval timers, and [c:setitimer-kept].
 
 use std::path::Path;
 
@@ -18,13 +19,13 @@ use crate::subject::say_state;
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what is cleared of pending signals, timers and the alternate stack",
+    summary: "POSIX timers and alternate stack are cleared, interval timers stay",
     needs: &[needs::PROC_TIMERS],
     run,
     ..Scenario::DEFAULT
 };
 
-/// The size of the alternate stack that is set here.
+/// The size of the alternate stack that the scenario sets.
 const OURS: &str = "65536";
 
 const FIELDS: [&str; 4] = ["shared-pending", "timers", "posix-timers", "altstack"];
@@ -69,13 +70,13 @@ fn loaded(exec: Exec) -> anyhow::Result<Exec> {
     }))
 }
 
-/// A start by a thread that gives itself an alternate stack, and says what it has of one when its call has failed.
+/// A start by a thread that gives itself an alternate stack; when its call has failed, it says what stack it has.
 fn in_a_thread(path: &Path) -> anyhow::Result<Exec> {
     Exec::by("execve in a thread", path, |args| {
         in_thread("t", || {
             sys::set_alternate_stack()?;
             let failed = args.execve();
-            // Who cannot say it has said nothing, and the scenario misses it.
+            // Where this fails, nothing was said, and the scenario notices.
             let _ = say_state("altstack");
             failed
         })

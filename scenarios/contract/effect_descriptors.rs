@@ -1,11 +1,12 @@
-//! Of the caller's table the descriptors with close-on-exec are closed, all others stay open, also when the table was shared.
+//! Exec closes the caller's descriptors with close-on-exec and leaves all others open, also when the table was shared.
 //!
-//! `begin_new_exec` (fs/exec.c) calls `do_close_on_exec` on a table that is the process's own by
-//! then (`unshare_files`; up to 5.10.219 `bprm_execve` unshared it earlier). A call that fails with an errno closes
-//! none: 5 is still there for the caller. Where SELinux changes the domain, or AppArmor the profile to one that confines, it puts
-//! its null file in the place of what the new one may not use (`flush_unauthorized_files`, `aa_inherit_files`).
+//! `begin_new_exec` (fs/exec.c) calls `do_close_on_exec` on a table that is the process's own by then (`unshare_files`; up to
+//! 5.10.219 `bprm_execve` unshared it earlier). A call that fails with an errno closes none: 5 is still there for the caller.
 //!
-//! Another process that shared the table (clone(2), `CLONE_FILES`) keeps the old one (read in source); threads end anyway.
+//! Where SELinux changes the domain, or AppArmor the profile to one that confines, the module puts its null file in the place of
+//! what the new domain or profile may not use (`flush_unauthorized_files`, `aa_inherit_files`).
+//!
+//! Another process that shared the table (clone(2), `CLONE_FILES`) keeps the old one (read in source). Threads end anyway.
 //!
 //! See [c:execve-descriptors], and open(2), `O_CLOEXEC`.
 
@@ -40,7 +41,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let later = exec.before(|| {
         let file = sys::adopt_fd(6);
         fcntl(&file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-        // It stays open: the start is what closes it.
+        // It stays open: only the start closes it.
         std::mem::forget(file);
         Ok(())
     });

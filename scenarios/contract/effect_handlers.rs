@@ -1,10 +1,10 @@
-//! In one start both sides: the signal that had a handler has its default, the ignored one stays
-//! ignored.
+//! One start shows both sides: the signal that had a handler gets its default, and the ignored one stays ignored.
 //!
-//! See `contract/signal_handlers_reset` and `contract/signal_ignored_kept` for each alone. Threads
-//! share the table, so another thread's call is the second trigger; they have ended (`de_thread`) before the handlers are reset. Where
-//! another process shares it (clone(2), `CLONE_SIGHAND` without `CLONE_THREAD`) it is copied, `unshare_sighand` of fs/exec.c; that is not
-//! tried here.
+//! `contract/signal_handlers_reset` and `contract/signal_ignored_kept` try each alone.
+//!
+//! Threads share the table of handlers, so the second trigger is another thread's call. The other threads have ended
+//! (`de_thread`) before the handlers are reset. Where another process shares the table (clone(2), `CLONE_SIGHAND` without
+//! `CLONE_THREAD`), `unshare_sighand` of fs/exec.c copies it; that is not tried here.
 //!
 //! See [c:signal-dispositions].
 

@@ -1,8 +1,7 @@
-//! The image is replaced: exe, name and arguments are the new program's, and a mapping of the old one is gone.
+//! Exec replaces the image: exe, name and arguments are the new program's, and a mapping of the old one is gone.
 //!
-//! `begin_new_exec` (fs/exec.c) gives the process a new memory (`exec_mmap`), a new exe
-//! (`set_mm_exe_file`) and a new name (`__set_task_comm`). A call that fails with an errno leaves
-//! all of it.
+//! `begin_new_exec` (fs/exec.c) gives the process a new memory (`exec_mmap`), a new exe (`set_mm_exe_file`) and a new name
+//! (`__set_task_comm`). A call that fails with an errno leaves all of it as it was.
 //!
 //! See [c:execve-overwritten].
 

@@ -1,16 +1,16 @@
-//! The executable is opened, as are its loader and its interpreter; which files, the trail says here, also for calls that fail.
+//! The kernel opens the executable, its loader and its interpreter. The trail shows which files, also for calls that fail.
 //!
-//! `do_open_execat` (fs/exec.c) opens it, and the first event of a start is of that open here. Its mode is asked
-//! for execution and not for reading: a program that its user may not read by its mode runs all the same, and the
-//! kernel reads it (`kernel_read` in `prepare_binprm`); a script starts too, but an
-//! interpreter with the user's rights cannot open it for reading.
+//! `do_open_execat` (fs/exec.c) opens the executable, and here the first event of a start is of that open. It checks the file's
+//! mode for execute permission, not for read permission. A program that its user may not read by its mode runs all the same, and
+//! the kernel reads it (`kernel_read` in `prepare_binprm`). A script that its user may not read starts too, but an interpreter
+//! with the user's rights cannot open it for reading.
 //!
-//! That the content is read shows in one file that starts with a program in it and, when it is written anew with the same name, mode and
-//! inode, fails with ENOEXEC.
+//! One file shows that the content is read. With a program in it, the file starts. Written anew with other content, but the same
+//! name, mode and inode, it fails with ENOEXEC.
 //!
-//! Of the calls that fail, some have opened the file before (a format that nobody knows, an interpreter that may not be executed), and some
-//! never do: where the file itself may not be executed (EACCES of `may_open` in fs/namei.c) the call fails here before the event, as it
-//! does where a path leads nowhere.
+//! Some calls that fail have opened the file before: where nobody knows its format, or its interpreter may not be executed.
+//! Others never do: where the file itself may not be executed (EACCES of `may_open` in fs/namei.c) the call fails here before the
+//! event, as it does where a path leads nowhere.
 //!
 //! See execve(2) and fanotify(7).
 
@@ -62,7 +62,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         claim.control(what, "exit 0", &seen.how)?;
         claim.stated(what, both(path), opened(&seen.events, path));
     }
-    // One file, with its name, mode and inode: what is in it decides, so it is read.
+    // One file with one name, mode and inode: its content decides, so the kernel reads it.
     let good = Elf::new().build();
     let before = inode(&system.file("content", &good, 0o755)?)?;
     let seen = system.look("of a known format", &Exec::path("/tmp/content")?)?;

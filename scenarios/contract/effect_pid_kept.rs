@@ -1,9 +1,10 @@
 //! The process keeps its id and session, whichever thread calls.
 //!
-//! When another thread than the leader calls, `de_thread` (fs/exec.c) swaps the ids of the two
-//! (`exchange_tids`): the process keeps its own, and it is the thread that gets another one.
+//! When another thread than the leader calls, `de_thread` (fs/exec.c) swaps the ids of the two (`exchange_tids`): the process
+//! keeps its own, and the thread that calls gets another one.
 //!
-//! The child leads a session, whose id is its own from before the start; after the start it still is.
+//! The child leads a session before the start, so the session's id is its own. After the start it still is.
+//!
 //! See [c:execve-threads].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};

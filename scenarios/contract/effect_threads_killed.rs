@@ -1,9 +1,9 @@
-//! Every other thread that `de_thread` finds is gone after the start; a call that fails with an errno kills none, but on 5.10
+//! After the start every other thread that `de_thread` finds is gone. A call that fails with an errno kills none, except on 5.10
 //! the kernel's own workers of an io_uring, which are threads of the process (`io_uring_clean_tctx`; read in source).
 //!
-//! `de_thread` (fs/exec.c) comes when the program and its interpreters are open and the format is known, so that a program that is
-//! missing or no program costs none but those workers. (What closing a descriptor of an overlay opens comes later,
-//! `policy/overlay_closed`.)
+//! `de_thread` (fs/exec.c) comes when the program and its interpreters are open and the format is known. So a program that is
+//! missing, or is no program, costs none but those workers. What closing a descriptor of an overlay opens comes later
+//! (`policy/overlay_closed`).
 //!
 //! See [c:execve-threads].
 

@@ -1,13 +1,17 @@
 //! The parent of a vfork goes on when the child's exec is past the point of no return, and while the new program runs.
 //!
-//! `exec_mmap` (fs/exec.c) lets go of the memory that the two shared (`mm_release`, which completes
-//! `vfork_done`), before it switches to the new one: a parent that looks at once may find the old exe link and comm,
-//! and what fails after that ends the child by a signal. (Read in source.) The new program writes what it reads, and its parent, once it goes
-//! on, gives it a byte and reads it back: had the parent not gone on, the two would wait for each other.
+//! `exec_mmap` (fs/exec.c) lets go of the memory that the two shared (`mm_release`, which completes `vfork_done`) before it
+//! switches to the new one. A parent that looks at once may therefore find the old exe link and comm, and what fails after that
+//! ends the child by a signal. This is read in source.
 //!
-//! The other side: a call that fails with an errno does not let the parent go on, also not where that errno is the last that it can be
-//! (EPERM of `bprm_creds_from_file`, for a capability that the caller's bounding set lacks); here the child's end does (another call that
-//! succeeds would), and what the child wrote after its call is there by then. See [c:vfork-suspended].
+//! The new program writes what it reads. Its parent, once it goes on, gives it a byte and reads it back: had the parent not gone
+//! on, the two would wait for each other.
+//!
+//! A call that fails with an errno does not let the parent go on. This holds for the last possible errno too (EPERM of
+//! `bprm_creds_from_file`, for a capability that the caller's bounding set lacks). Here the child's end lets it go on, and what
+//! the child wrote after its call is there by then. Another call that succeeds would let it go on as well.
+//!
+//! See [c:vfork-suspended].
 
 use std::path::Path;
 
@@ -48,7 +52,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
 const FAILED: &str = "goes on after the child's last step";
 const RUNS: &str = "goes on while the program runs";
 
-/// A start by a caller that cannot be given the capability.
+/// A start by a caller that cannot get the capability.
 fn bounded(exec: Exec) -> Exec {
     exec.before(|| {
         set_attribute_of_process(libc::PR_CAPBSET_DROP, NET_RAW, 0)?;
@@ -63,7 +67,7 @@ fn held(path: &str) -> anyhow::Result<Exec> {
             Released::Runs => RUNS,
             Released::Ended => "goes on, and no program runs",
         };
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // Where this fails, nothing was said, and the scenario notices.
         let _ = say("parent", told);
         Ok(())
     })

@@ -1,11 +1,10 @@
 //! E2BIG: argv and envp together are too large.
 //!
-//! The sum of all strings, and of the pointers to them, may take a quarter of the soft limit
-//! of the stack, 2 MiB here, but not more than 6 MiB, and more than a quarter of a small one
-//! (`bprm_stack_limits` in fs/exec.c; `contract/limit_total`). One string that is too long gives the same errno,
-//! for which the claim names another (`contract/error_enametoolong`).
+//! All strings together, with the pointers to them, may take a quarter of the soft limit of the stack, 2 MiB here. They may take
+//! 6 MiB at most, and more than a quarter of a small limit (`bprm_stack_limits` in fs/exec.c; `contract/limit_total`). One string
+//! that is too long gives the same errno, for which the claim names another (`contract/error_enametoolong`).
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before that check, as in
 //! `start/fail_too_long`.
 //!
 //! See [c:execve-limits].

@@ -1,9 +1,9 @@
-//! EACCES: search permission on the path, file not regular, execute permission of file or
-//! interpreter.
+//! EACCES: search permission on the path is missing, the file is not regular, or the file or its interpreter lacks execute
+//! permission.
 //!
-//! Search permission is what an ordinary user lacks; root passes on tmpfs, where its user namespace maps owner and group
-//! (`CAP_DAC_READ_SEARCH` in `generic_permission`). Execute permission is missing for root as well when no one of the three x bits is set.
-//! What is not regular is refused in `may_open` (fs/namei.c, since [c:regular-early]), before every event of its own.
+//! An ordinary user lacks search permission here. Root passes on tmpfs, where its user namespace maps owner and group
+//! (`CAP_DAC_READ_SEARCH` in `generic_permission`). Root too lacks execute permission when none of the three x bits is set.
+//! `may_open` refuses what is not regular (fs/namei.c, since [c:regular-early]), before any event of that file.
 //!
 //! See execve(2), EACCES.
 

@@ -1,13 +1,13 @@
 //! EAGAIN: RLIMIT_NPROC is exceeded.
 //!
-//! execve counts no process: it looks at the limit only when an earlier setuid(2), or its like, went over it and said so with
-//! `PF_NPROC_EXCEEDED`, and only if it is still exceeded (`do_execveat_common` in fs/exec.c; [c:nproc-in-exec]). A process without that
-//! flag starts what it likes, also over a limit that was lowered, while its fork(2) is EAGAIN. Exempt is whose real user is root of the initial user namespace
-//! (`INIT_USER`).
+//! execve counts no process. It looks at the limit only when an earlier setuid(2), or its like, went over it and set
+//! `PF_NPROC_EXCEEDED`, and it fails only if the limit is still exceeded (`do_execveat_common` in fs/exec.c; [c:nproc-in-exec]).
+//! A process without that flag starts what it likes, also over a limit that was lowered, while its fork(2) is EAGAIN. A caller
+//! whose real user is root of the initial user namespace is exempt (`INIT_USER`).
 //!
-//! From 6.1 on even that comes one process too late: `flag_nproc_exceeded` (kernel/sys.c) asks before
-//! the process is counted for its new user, and since [c:nproc-ucounts] for more processes than the
-//! limit; on 5.10 as many are enough (`set_user`). From 6.1 on the second process of a limit of one starts, the third does not.
+//! From 6.1 on even the flag comes one process too late. `flag_nproc_exceeded` (kernel/sys.c) asks before the process is counted
+//! for its new user, and since [c:nproc-ucounts] it asks for more processes than the limit; on 5.10 as many are enough
+//! (`set_user`). So from 6.1 on the second process of a limit of one starts, and the third does not.
 //!
 //! See execve(2), EAGAIN and NOTES, and `start/fail_too_many_processes`.
 
@@ -29,7 +29,7 @@ fn limit(processes: u64) -> anyhow::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NPROC, processes, processes)?)
 }
 
-/// That the caller is over its limit, as fork(2) says.
+/// Checks with fork(2) that the caller is over its limit.
 fn exceeded() -> anyhow::Result<()> {
     match sys::fork() {
         Err(Errno::EAGAIN) => Ok(()),

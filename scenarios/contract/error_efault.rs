@@ -1,10 +1,10 @@
 //! EFAULT: filename, argv or envp is outside of the address space.
 //!
-//! NULL for filename is such an address (`getname`), unless the caller has mapped page 0; NULL for argv or envp is none: it is an empty
-//! array (`contract/param_argv`). Arrays are read by `get_user_arg_ptr`, strings by `copy_strings` (fs/exec.c); before 6.8 that comes
-//! before the open, and no file is opened.
+//! NULL for filename is such an address (`getname`), unless the caller has mapped page 0. NULL for argv or envp is none: it is an
+//! empty array (`contract/param_argv`). `get_user_arg_ptr` reads the arrays, `copy_strings` the strings (fs/exec.c). Before 6.8
+//! both come before the open, and the kernel opens no file.
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it reads arrays and strings, as in
 //! `start/fail_too_long`.
 //!
 //! See execve(2), EFAULT.
@@ -20,9 +20,9 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-/// Not mapped: the first page.
+/// In the first page, which is not mapped.
 const LOW: usize = 8;
-/// The kernel's own.
+/// In the kernel's address space.
 const KERNEL: usize = 0xffff_ffff_8100_0000;
 
 fn run(system: &mut System) -> anyhow::Result<()> {

@@ -1,10 +1,10 @@
 //! EINVAL: an ELF executable has more than one PT_INTERP.
 //!
-//! `load_elf_binary` (fs/binfmt_elf.c) goes through the program headers until it has opened the
-//! first interpreter, and breaks: a second one is never looked at, whatever it names, though execve(2)
-//! says the same as the specification. Among the ways to EINVAL are flags that execveat does not know, and a
-//! file that cannot be read at all (`__kernel_read` in fs/read_write.c, `FMODE_CAN_READ`), as there are
-//! some in tracefs.
+//! `load_elf_binary` (fs/binfmt_elf.c) goes through the program headers until it has opened the first interpreter, and stops
+//! there. It never looks at a second one, whatever that names, though execve(2) says the same as the specification.
+//!
+//! There are other ways to EINVAL. Among them are flags that execveat does not know, and a file that cannot be read at all
+//! (`__kernel_read` in fs/read_write.c, `FMODE_CAN_READ`), as there are some in tracefs.
 //!
 //! See execve(2), EINVAL, and [c:elf-interp-once].
 
@@ -24,13 +24,13 @@ pub const SCENARIO: Scenario = Scenario {
     ..Scenario::DEFAULT
 };
 
-/// A file that can be written alone.
+/// A file that can only be written.
 const MARKER: &str = "/sys/kernel/tracing/trace_marker";
 
 const TRACEFS: Need = Need {
     what: "tracefs (CONFIG_TRACING)",
     host: Host::Config("CONFIG_TRACING"),
-    // The native lab has no such file and fails the other need.
+    // The native lab has no such file, and fails the other need.
     probe: |lab| lab == LabKind::Native || Path::new(MARKER).exists(),
 };
 

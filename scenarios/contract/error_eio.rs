@@ -1,13 +1,18 @@
 //! EIO: an I/O error while reading.
 //!
-//! The file is on a disk that ends before its first block: reading it is refused by the block
-//! layer (`bio_check_eod` in block/blk-core.c), and `prepare_binprm` (fs/exec.c) hands that on.
-//! Both events are seen before: who watches is asked about a file that cannot be read.
+//! The file is on a disk that ends before the file's first block. The block layer refuses to read it (`bio_check_eod` in
+//! block/blk-core.c), and `prepare_binprm` (fs/exec.c) hands the errno on. Both events come before that: the kernel asks a
+//! listener about a file that cannot be read.
 //!
-//! The same errno comes without any I/O error: `elf_read` (fs/binfmt_elf.c) says EIO when it gets less than it asked for. An ELF
-//! interpreter shorter than its header comes out so, and an interpreter's name that lies after the end of the program (at an offset of 2^63
-//! or more EINVAL, `rw_verify_area`); by the specification the one is ELIBBAD, the other ENOEXEC. Of program headers `load_elf_phdrs` loses
-//! the errno, that of a bad disk as well: ENOEXEC, and of an ELF interpreter's ELIBBAD.
+//! The same errno comes without any I/O error: `elf_read` (fs/binfmt_elf.c) says EIO when it gets less than it asked for. It does
+//! so for:
+//!
+//! - An ELF interpreter shorter than its header. The specification says ELIBBAD.
+//! - An interpreter's name that lies after the end of the program. The specification says ENOEXEC. At an offset of 2^63 or more
+//!   it is EINVAL (`rw_verify_area`).
+//!
+//! For program headers `load_elf_phdrs` loses the errno, that of a bad disk as well: ENOEXEC, or ELIBBAD for those of an ELF
+//! interpreter.
 //!
 //! See execve(2), EIO.
 

@@ -1,10 +1,16 @@
 //! EISDIR: the ELF interpreter is a directory.
 //!
-//! Where it is opened (not where an entry of binfmt_misc with the flag `L` names another, 7.3) it is EACCES, before every event of the
-//! interpreter: `may_open` (fs/namei.c) gives EISDIR for a directory that is to be written and EACCES for one that is to be executed, and
-//! `do_open_execat` opens this one as it opens a program. The remaining EISDIR of fs/namei.c are for `O_CREAT`, unlink and rename, one that
-//! the walk keeps to itself (`follow_automount`), and one of the NFS server's (`vfs_lookup_open`, 7.3); and the one of a read
-//! (`generic_read_dir`) comes after `S_ISREG` in `do_open_execat`.
+//! The call fails with EACCES, before any event of the interpreter. `may_open` (fs/namei.c) gives EISDIR for a directory that is
+//! to be written and EACCES for one that is to be executed, and `do_open_execat` opens this one as it opens a program. Where an
+//! entry of binfmt_misc with the flag `L` names another interpreter (7.3), the directory is not opened.
+//!
+//! The remaining EISDIR of fs/namei.c are:
+//!
+//! - those for `O_CREAT`, unlink and rename,
+//! - one that the walk keeps to itself (`follow_automount`),
+//! - one of the NFS server's (`vfs_lookup_open`, 7.3).
+//!
+//! The EISDIR of a read (`generic_read_dir`) comes after `S_ISREG` in `do_open_execat`.
 //!
 //! See execve(2), EISDIR, which says the same as the specification.
 

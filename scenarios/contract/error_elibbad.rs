@@ -1,10 +1,11 @@
 //! ELIBBAD: the ELF interpreter is not in a recognised format.
 //!
-//! `load_elf_binary` (fs/binfmt_elf.c) reads an ELF header's size from the interpreter and wants
-//! all of it: a shorter file is EIO (`elf_read`). Then magic, machine and the size and place of the
-//! program headers are looked at: ELIBBAD. Whether it is of a kind that can be loaded, and has
-//! anything to load, `load_elf_interp` finds out after the point of no return, and the process dies
-//! of SIGSEGV.
+//! `load_elf_binary` (fs/binfmt_elf.c) looks at the interpreter in this order:
+//!
+//! - It reads an ELF header's size and wants all of it: a shorter file is EIO (`elf_read`).
+//! - It checks magic, machine, and the size and place of the program headers: an error there is ELIBBAD.
+//! - After the point of no return `load_elf_interp` finds out whether the interpreter is of a kind that can be loaded and has
+//!   anything to load. If not, the process dies of SIGSEGV.
 //!
 //! See execve(2), ELIBBAD.
 

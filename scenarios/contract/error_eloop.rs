@@ -1,8 +1,10 @@
 //! ELOOP: too many symbolic links on the way to the file or its interpreter.
 //!
-//! 40 are followed (`MAXSYMLINKS`, `reserve_stack` in fs/namei.c; `contract/limit_path`); what they lead to is not opened then. Six scripts
-//! or more, each the interpreter of the one before, end in the same errno, after six of them were read and the interpreter of the sixth was
-//! opened (`exec_binprm` in fs/exec.c).
+//! The kernel follows 40 (`MAXSYMLINKS`, `reserve_stack` in fs/namei.c; `contract/limit_path`). With more it does not open what
+//! they lead to.
+//!
+//! Six scripts or more, each the interpreter of the one before, end in the same errno. By then the kernel has read six of them
+//! and opened the interpreter of the sixth (`exec_binprm` in fs/exec.c).
 //!
 //! See execve(2), ELOOP, and path_resolution(7).
 

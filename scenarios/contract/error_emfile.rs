@@ -1,15 +1,18 @@
 //! EMFILE: the process's limit of descriptors is reached.
 //!
-//! execve needs no descriptor: it opens files without a number for them (`do_open_execat`), so that
-//! a process with all its descriptors in use starts programs and scripts, with an ELF interpreter too. A
-//! descriptor is needed for a binfmt_misc entry with the flag `O`, which `C` implies (and `T`, 7.3), and only after the point
-//! of no return (`begin_new_exec`, `have_execfd`): the process dies of SIGSEGV.
+//! execve needs no descriptor: it opens files without a number for them (`do_open_execat`). So a process with all its descriptors
+//! in use starts programs and scripts, with an ELF interpreter too. A binfmt_misc entry with the flag `O`, which `C` implies (and
+//! `T`, 7.3), needs a descriptor, but only after the point of no return (`begin_new_exec`, `have_execfd`): the process dies of
+//! SIGSEGV.
 //!
-//! The other place is about another limit. When the table of descriptors is shared (`CLONE_FILES`) it is copied, and `dup_fd` (fs/file.c)
-//! refuses a table in which descriptors from fs.nr_open on, rounded down to a multiple of 64, are in use (`alloc_fdtable`); it can be
-//! lowered behind a process's back. That too comes after the point of no return (`unshare_files` in `begin_new_exec`): SIGSEGV. Before
-//! [c:unshare-files-late], which 5.10 has since 5.10.220, it came earlier (`bprm_execve`), and was EMFILE. Since then execve itself tells
-//! nobody EMFILE; a file system may, whose errno of the open is handed on (the server of one in user space chooses it).
+//! The other place of EMFILE is about another limit, fs.nr_open, which can be lowered behind a process's back. The kernel copies
+//! a shared table of descriptors (`CLONE_FILES`), and `dup_fd` (fs/file.c) refuses a table in which descriptors from fs.nr_open
+//! on, rounded down to a multiple of 64, are in use (`alloc_fdtable`). That too comes after the point of no return
+//! (`unshare_files` in `begin_new_exec`): SIGSEGV. Before [c:unshare-files-late], which 5.10 has since 5.10.220, it came earlier
+//! (`bprm_execve`), and was EMFILE.
+//!
+//! Since then execve itself returns EMFILE to nobody. A file system may: execve hands on the errno of its open. (The server of a
+//! file system in user space chooses it.)
 //!
 //! See execve(2), EMFILE, which says the same as the specification.
 
@@ -38,7 +41,7 @@ fn use_up() -> anyhow::Result<()> {
     }
 }
 
-/// Has the table be too large to be made anew.
+/// Makes the table too large to be copied.
 fn lower() -> anyhow::Result<()> {
     Ok(std::fs::write("/proc/sys/fs/nr_open", "64")?)
 }
@@ -70,7 +73,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     claim.other("all in use, binfmt_misc O", &format.before(use_up))?;
     let shared = exec.clone().before(|| Ok(share_descriptors()?));
     claim.starts("shared table", &shared)?;
-    // With such a limit the launcher itself is in want of descriptors: put back at once, and the last.
+    // With such a limit the launcher itself lacks descriptors: this comes last, and the limit is put back at once.
     claim.starts("table larger than fs.nr_open", &exec.before(lower))?;
     claim.system().sysctl("fs/nr_open", open.trim())?;
     let what = "shared table larger than fs.nr_open";

@@ -1,13 +1,13 @@
 //! ENAMETOOLONG: filename, or one of the strings in argv or envp, is too long.
 //!
-//! Of the two the first is so (`getname` for the whole, the file system's lookup for a
-//! component). A string of argv or envp that is too long is E2BIG, as all of them together are:
-//! `copy_strings` in fs/exec.c, `valid_arg_len`. No file is opened for a name that is too long.
+//! The claim is true of filename (`getname` for the whole, the file system's lookup for a component). The kernel opens no file
+//! for a name that is too long. A string of argv or envp that is too long is E2BIG, as all of them together are (`copy_strings`
+//! in fs/exec.c, `valid_arg_len`).
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before the strings are looked at, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it looks at the strings, as in
 //! `start/fail_too_long`.
 //!
-//! See execve(2), ENAMETOOLONG and E2BIG, which has both right, but that it names a path that is too long under both.
+//! See execve(2), ENAMETOOLONG and E2BIG, which has both right, except that it names a path that is too long under both.
 
 use nix::errno::Errno;
 
@@ -30,7 +30,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         .build();
     system.file("dynamic", &dynamic, 0o755)?;
     let path = |length: usize| format!("{}tmp/program", "/".repeat(length - 11));
-    // The trail's text has no use for the name.
+    // The name is left out of the trail's text.
     let named = |what: &'static str, path: String| {
         let path = std::ffi::CString::new(path)?;
         Exec::by("execve", what, move |args| {

@@ -1,8 +1,8 @@
 //! ENFILE: the system's limit of open files is reached.
 //!
-//! `alloc_empty_file` (fs/file_table.c) lets a caller with `CAP_SYS_ADMIN` in the initial user namespace pass. Where it finds the limit
-//! reached already the call fails before the first event; each file that is opened asks, so that the loader's may be the first that is one
-//! too many, after the program's events.
+//! `alloc_empty_file` (fs/file_table.c) lets a caller with `CAP_SYS_ADMIN` in the initial user namespace pass. Where the limit is
+//! reached already, the call fails before the first event. The kernel checks for each file that it opens, so the loader's may be
+//! the first one too many, after the program's events.
 //!
 //! See execve(2), ENFILE, and proc_sys_fs(5), file-max: privileged processes can override it.
 
@@ -29,7 +29,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ("fs.file-max of 0, by a user", limited.clone().as_user()),
         ("fs.file-max of 0, by root", limited),
     ] {
-        // Sockets are counted too: the limit is as usual when the monitor is made.
+        // Sockets count too: the monitor is made under the usual limit.
         claim.system().sysctl("fs/file-max", usual.trim())?;
         claim.stated(what, &exec)?;
     }

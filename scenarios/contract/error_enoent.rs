@@ -1,8 +1,10 @@
 //! ENOENT: the file or its interpreter does not exist.
 //!
-//! The errno does not tell the caller which: it is the same, and an observer sees that a file was
-//! opened before. A script by a descriptor that is closed on exec has a name that its interpreter
-//! could not open: refused with the same errno in `load_script` (`BINPRM_FLAGS_PATH_INACCESSIBLE`).
+//! The errno does not tell the caller which is missing. An observer learns it: before a missing interpreter, it sees that a file
+//! was opened.
+//!
+//! `load_script` gives the same errno for a script by a descriptor that is closed on exec (`BINPRM_FLAGS_PATH_INACCESSIBLE`): its
+//! interpreter could not open the name that the script has.
 //!
 //! See execve(2), ENOENT; execveat(2), BUGS.
 

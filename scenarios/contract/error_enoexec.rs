@@ -1,12 +1,18 @@
 //! ENOEXEC: the format is not recognised, is for another architecture, or has another error.
 //!
-//! What is asked of a file's own headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`, `load_script`).
-//! Other errors of a format come out otherwise: an interpreter's name that lies after the end is a read that is too short, EIO (`elf_read`;
-//! EINVAL at an offset of 2^63 or more, `rw_verify_area`); a segment that cannot be mapped is found after the point of no return, and the
-//! call ends by SIGSEGV. Two more are not found in the call: a segment beyond the file's end, as far as the kernel need not clear a rest of
-//! it (it cannot beyond the last page: SIGSEGV out of the call, `padzero`), and a program that has nothing to load. The call succeeds, and
-//! it is the program that dies of SIGSEGV, here by its own first instruction (zeros after the end, in the file's last page; a page beyond
-//! it is SIGBUS); with nothing to load but an ELF interpreter that one runs.
+//! What the kernel asks of a file's own headers before the point of no return is ENOEXEC (`load_elf_binary`, `load_elf_phdrs`,
+//! `load_script`). Other errors of a format come out otherwise:
+//!
+//! - An interpreter's name that lies after the end is a read that is too short: EIO (`elf_read`). At an offset of 2^63 or more it
+//!   is EINVAL (`rw_verify_area`).
+//! - A segment that cannot be mapped is found after the point of no return: the call ends by SIGSEGV.
+//!
+//! The call does not find two more. It succeeds, and the program dies of SIGSEGV, here by its own first instruction:
+//!
+//! - A segment beyond the file's end, as far as the kernel need not clear a rest of it. Here that instruction is zeros after the
+//!   end, in the file's last page; a page beyond it is SIGBUS. Beyond the last page the kernel cannot clear a rest: SIGSEGV out
+//!   of the call (`padzero`).
+//! - A program that has nothing to load. With nothing to load but an ELF interpreter, the interpreter runs.
 //!
 //! See execve(2), ENOEXEC.
 
@@ -24,7 +30,7 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> anyhow::Result<()> {
     let flawed = |flaw| Elf::new().flaw(flaw).build();
     let named = |name: &[u8]| Elf::new().interpreter_bytes(name).build();
-    // With its NUL one byte longer: slashes, and the loader that is there.
+    // One byte longer with its NUL: slashes, and a loader that exists.
     let long = |length: usize| [&vec![b'/'; length - 7][..], b"/tmp/ld\0"].concat();
     let outside = Elf::new()
         .interpreter("/tmp/ld")

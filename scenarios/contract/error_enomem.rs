@@ -1,20 +1,22 @@
 //! ENOMEM: there is not enough kernel memory.
 //!
-//! Nearly all that a start allocates is small, and where the whole machine is short of memory small allocations of the kernel hardly
-//! ever fail: the kernel kills somebody first (`__alloc_pages_may_oom`). They fail where the caller's cgroup is over its limit and nobody
-//! in it may be killed. What the start needs first that is accounted to the group is then ENOMEM: the new memory's description on 5.10
-//! (`mm_alloc` in `alloc_bprm`), the open file later (`alloc_empty_file` below `do_open_execat`, which comes first there). More than 32 KiB
-//! of program headers (from 6.17 on) are not small (`PAGE_ALLOC_COSTLY_ORDER`), and their failure is ENOEXEC, or ELIBBAD for those of an ELF
-//! interpreter (`load_elf_phdrs`).
+//! Nearly all that a start allocates is small. Where the whole machine is short of memory, small allocations of the kernel hardly
+//! ever fail: the kernel kills a process first (`__alloc_pages_may_oom`). They fail where the caller's cgroup is over its limit
+//! and nobody in it may be killed. The start's first allocation that is accounted to the group then fails with ENOMEM: up to
+//! 6.7 the new memory descriptor (`mm_alloc` in `alloc_bprm`), from 6.8 on the open file (`alloc_empty_file` below
+//! `do_open_execat`, which comes first there).
 //!
-//! ENOMEM comes as well where memory is accounted strictly (vm.overcommit_memory of 2): the page for the new stack may then not be
-//! promised (`insert_vm_struct` in mm, below `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The
-//! program lies on a file system that is not watched, so that the monitor has no event to answer meanwhile.
+//! More than 32 KiB of program headers (from 6.17 on) are not small (`PAGE_ALLOC_COSTLY_ORDER`). Their failure is ENOEXEC, or
+//! ELIBBAD for those of an ELF interpreter (`load_elf_phdrs`).
 //!
-//! A limit of the address space (RLIMIT_AS) gives the caller no ENOMEM. The new stack has one page, whatever
-//! the limit; arguments that need more pages than the limit leaves are E2BIG, before the point of no
-//! return (`get_arg_page`, whose stack may not grow: `may_expand_vm`). With fewer arguments so small a limit
-//! is found after it, here by `setup_arg_pages`: SIGSEGV out of the call.
+//! ENOMEM comes as well where memory is accounted strictly (vm.overcommit_memory of 2): the page for the new stack may then
+//! exceed the commit limit (`insert_vm_struct` in mm, below `bprm_mm_init`, asks `security_vm_enough_memory_mm`). The program
+//! lies on a file system that is not watched, so that the monitor has no event to answer meanwhile.
+//!
+//! A limit of the address space (RLIMIT_AS) gives the caller no ENOMEM. The new stack has one page, whatever the limit. Arguments
+//! that need more pages than the limit leaves are E2BIG, before the point of no return (`get_arg_page`, whose stack may not grow:
+//! `may_expand_vm`). With fewer arguments so small a limit is found after that point, here by `setup_arg_pages`: SIGSEGV out of
+//! the call.
 //!
 //! See execve(2), ENOMEM, and proc_sys_vm(5).
 

@@ -1,7 +1,9 @@
 //! ENOTDIR: a component of the path's prefix is not a directory.
 //!
-//! `link_path_walk` in fs/namei.c, before the file is opened. The errno is the same for interpreters that are opened by a path, for a slash
-//! after the name of a file, and for execveat(2) relative to a descriptor that is not a directory.
+//! `link_path_walk` (fs/namei.c) finds this before the file is opened. The errno is the same for:
+//! - interpreters that the kernel opens by a path,
+//! - a slash after the name of a file,
+//! - execveat(2) relative to a descriptor that is not a directory.
 //!
 //! See execve(2), ENOTDIR.
 

@@ -1,13 +1,15 @@
-//! EPERM: mounted nosuid, caller not root, file with the set-user-ID or set-group-ID bit.
+//! EPERM: a file with the set-user-ID or set-group-ID bit on a mount with nosuid, for a caller who is not root.
 //!
-//! The bits are ignored and the program starts under the caller's own ids (`bprm_fill_uid`,
-//! `mnt_may_suid`): no errno. The same for a caller who has no_new_privs, or is in a user namespace that does not map both the
-//! file's owner and its group; and for one without `CAP_SETUID` who is traced by one without `CAP_SYS_PTRACE`
-//! (`cap_bprm_creds_from_file` takes the ids back; since [c:unsafe-exec] not where the only change is to a group that is
-//! among the caller's own). Of the file's own attributes capabilities give EPERM
-//! with the effective bit, of which the bounding set and the inheritable sets do not give all that are permitted (`bprm_caps_from_vfs_caps` in
-//! security/commoncap.c). A refusal of an `execute` or `open`
-//! of fanotify is EPERM too, unless its listener names another errno ([c:deny-errno]).
+//! The kernel ignores the bits, and the program starts under the caller's own IDs (`bprm_fill_uid`, `mnt_may_suid`): no errno.
+//! The same happens to:
+//! - a caller who has no_new_privs, or is in a user namespace that does not map both the file's owner and its group;
+//! - a caller without `CAP_SETUID` who is traced by one without `CAP_SYS_PTRACE`. `cap_bprm_creds_from_file` takes the IDs back;
+//!   since [c:unsafe-exec] it does not where the only change is to a group that is among the caller's own.
+//!
+//! Of the file's own attributes, capabilities with the effective bit give EPERM, where the bounding set and the inheritable sets
+//! do not grant all the permitted ones (`bprm_caps_from_vfs_caps` in security/commoncap.c).
+//!
+//! A fanotify listener that denies an `execute` or `open` event gives EPERM too, unless it names another errno ([c:deny-errno]).
 //!
 //! See execve(2), EPERM, which names nosuid and a tracer as well, and [c:capabilities-dumb].
 

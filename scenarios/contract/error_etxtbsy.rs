@@ -1,15 +1,17 @@
 //! ETXTBSY: a process has the file open for writing.
 //!
-//! `do_open_execat` denies writing to what it has opened (`exe_file_deny_write_access`, on 5.10
-//! `deny_write_access`), and cannot where somebody writes: after both events. The same for
-//! interpreters. Linux 6.11 to 6.11.10, 6.12 and 6.12.1 did not deny it ([c:writers-allowed], taken back by
-//! [c:writers-denied]); no kernel of the table is one of those.
+//! `do_open_execat` denies writing to the file that it has opened (`exe_file_deny_write_access`, on 5.10 `deny_write_access`),
+//! and fails where the file has a writer. Both permission events come before that. The same holds for interpreters. Linux 6.11 to
+//! 6.11.10, 6.12 and 6.12.1 did not deny writing ([c:writers-allowed], taken back by [c:writers-denied]); no kernel of the table
+//! is one of those.
 //!
-//! Two kinds of files are among the exceptions. One in memory: memfd_create(2) opens it for writing without counting a writer
-//! (`alloc_file_pseudo` in `__shmem_file_setup` takes no `i_writecount`), so that its maker can
-//! write to it, execute it, and go on writing to what runs. And one whose reads a listener asked for
-//! (`FAN_PRE_ACCESS`, from 6.17 on `FAN_ACCESS_PERM` as well; `policy/reads`); in 6.12, from 6.12.105 on, each on a file system
-//! where one of class PRE_CONTENT marks anything (`policy/pre_access`).
+//! Two kinds of files are among the exceptions:
+//! - A file in memory. memfd_create(2) opens it for writing without counting a writer (`alloc_file_pseudo` in
+//!   `__shmem_file_setup` takes no `i_writecount`). Its maker can thus write to it, execute it, and go on writing to the running
+//!   program.
+//! - A file with a listener for its reads (`FAN_PRE_ACCESS`, from 6.17 on `FAN_ACCESS_PERM` as well; `policy/reads`). In 6.12,
+//!   from 6.12.105 on, each file on a file system where a listener of class PRE_CONTENT marks anything is an exception
+//!   (`policy/pre_access`).
 //!
 //! See execve(2), ETXTBSY.
 

@@ -1,8 +1,8 @@
 //! The longest string of argv or envp: 131071 bytes and its NUL, `MAX_ARG_STRLEN` (32 pages).
 //!
-//! The search is not observed; the last argument that passes and the first that fails are.
+//! The scenario observes the last argument that passes and the first that fails, not the search for them.
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it checks the length, as in
 //! `start/fail_too_long`.
 //!
 //! See [c:execve-limits]; `valid_arg_len` in fs/exec.c.
@@ -10,7 +10,7 @@
 use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "longest string of argv or envp",
+    summary: "the longest string of argv or envp is 131071 bytes and its NUL",
     run,
     ..Scenario::DEFAULT
 };

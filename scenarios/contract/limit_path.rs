@@ -1,7 +1,7 @@
-//! The longest path and component, and the most symbolic links.
+//! The longest path, the longest component, and the most symlinks.
 //!
-//! `getname` takes `PATH_MAX` bytes with the NUL; a component is the file system's
-//! matter, 255 bytes on tmpfs (`simple_lookup`) and most others; `reserve_stack` counts up to `MAXSYMLINKS`.
+//! `getname` takes `PATH_MAX` bytes, the NUL included. The file system limits a component, to 255 bytes on tmpfs
+//! (`simple_lookup`) and most others. `reserve_stack` counts symlinks up to `MAXSYMLINKS`.
 //!
 //! See path_resolution(7).
 
@@ -10,12 +10,12 @@ use std::ffi::CString;
 use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "longest path and component, most links",
+    summary: "a path of 4095 bytes, a component of 255, and 40 symlinks pass",
     run,
     ..Scenario::DEFAULT
 };
 
-/// A start whose name is no matter for the trail.
+/// A start that the trail shows as `what`, whatever its path.
 fn named(what: &'static str, path: String) -> anyhow::Result<Exec> {
     let path = CString::new(path)?;
     Exec::by("execve", what, move |args| {

@@ -1,25 +1,25 @@
-//! How deep scripts may be nested, and how long the first line may be.
+//! How deep scripts may be nested, and how long their first line may be.
 //!
-//! Depth: `exec_binprm` (fs/exec.c) asks the formats at most six times: for five scripts, or files of binfmt_misc, and a program; where the
-//! sixth is a script too it is ELOOP.
+//! Depth: `exec_binprm` (fs/exec.c) asks the formats at most six times, for five scripts, or files of binfmt_misc, and a program.
+//! If the sixth file is a script too, the exec fails with ELOOP.
 //!
-//! The line: the kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`), and the last of them is kept
-//! for the end (`load_script` in fs/binfmt_script.c). So there is room for 253 characters after
-//! `#!`, not for the 255 that execve(2) says: an interpreter's name of 254 is ENOEXEC, and an
-//! argument is cut, without a word, so that name, blank and argument are 253 together (fewer where
-//! there are blanks at the cut).
+//! Line: the kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`), and keeps the last of them for the end (`load_script` in
+//! fs/binfmt_script.c). So there is room for 253 characters after `#!`, not for the 255 that execve(2) says:
+//! - An interpreter's name of 254 characters is ENOEXEC.
+//! - The kernel silently cuts an argument, so that name, blank and argument are 253 characters together (fewer where there are
+//!   blanks at the cut).
 //!
 //! See [c:execve-scripts].
 
 use crate::scenario::{Elf, Evidence, Exec, Scenario, Search, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "depth of scripts, length of their first line",
+    summary: "five scripts may be nested, each with up to 253 characters after #!",
     run,
     ..Scenario::DEFAULT
 };
 
-/// A script whose interpreter's name is of this length.
+/// A script whose interpreter's name has this length.
 fn named(system: &mut System, length: usize) -> anyhow::Result<Exec> {
     let slashes = "/".repeat(length - "tmp/level0".len());
     let text = format!("#!{slashes}tmp/level0\n");

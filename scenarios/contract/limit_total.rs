@@ -1,15 +1,15 @@
 //! How much all strings and pointers may take together.
 //!
-//! `bprm_stack_limits` (fs/exec.c): a quarter of the soft limit of the stack, 6 MiB at most (three
-//! quarters of `_STK_LIM`), 128 KiB at least (`ARG_MAX`). Counted are strings with their NULs, a
-//! pointer for each argument and variable, and the name of the file, which execve(2) does not say.
+//! `bprm_stack_limits` (fs/exec.c) allows a quarter of the soft limit of the stack, at most 6 MiB (three quarters of `_STK_LIM`)
+//! and at least 128 KiB (`ARG_MAX`). It counts the strings with their NULs, a pointer for each argument and variable, and the
+//! name of the file, which execve(2) leaves out.
 //!
-//! The least is not always there: the new stack grows while the strings are copied onto it, and may not
-//! grow beyond the limit itself (`acct_stack_growth` in mm, called for `get_arg_page`). With a
-//! limit below 128 KiB the strings may fill its whole pages, the first in any case, but for the eight
-//! bytes that stay free at its top; one more is E2BIG. (So are strings and pointers of more than 128 KiB.)
+//! The minimum is not always there: the new stack grows while the kernel copies the strings onto it, and may not grow beyond the
+//! limit itself (`acct_stack_growth` in mm, called for `get_arg_page`). With a limit below 128 KiB the strings may fill its whole
+//! pages, in any case the first, except the eight bytes that stay free at the top. One byte more is E2BIG, and so are strings and
+//! pointers of more than 128 KiB.
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it checks the size, as in
 //! `start/fail_too_long`.
 //!
 //! See [c:execve-limits].
@@ -33,7 +33,7 @@ const PATH: &str = "/tmp/program";
 /// A start in which everything that is counted takes `total` bytes, under a limit of the stack.
 fn exec(stack: u64, total: usize) -> Result<Exec> {
     let mut exec = Exec::path(PATH)?.argv(&[])?.bare();
-    // The name of the file; then each string with NUL and pointer.
+    // The name of the file comes off first, then each string with its NUL and pointer.
     let mut left = total - (PATH.len() + 1);
     while left > 0 {
         let longest = 100_000 + 9;
@@ -52,7 +52,7 @@ fn exec(stack: u64, total: usize) -> Result<Exec> {
 fn run(system: &mut System) -> Result<()> {
     system.file("program", &Elf::new().build(), 0o755)?;
     let kib = 1024;
-    // A start with megabytes takes long under emulation: the search is near the edge.
+    // A start with megabytes takes long under emulation, so the search stays near the edge.
     let near = |edge: usize| Search {
         least: edge - 4096,
         expected: edge,
@@ -84,7 +84,7 @@ fn run(system: &mut System) -> Result<()> {
         ("64 KiB", 64 * kib, 64 << 10),
         ("16 KiB", 16 * kib, 16 << 10),
     ] {
-        // Whether the program gets along with what is left of such a stack is its own matter.
+        // The program may fail on what is left of such a stack: only E2BIG counts.
         let accepted = |how: &How| *how != How::Errno("E2BIG".to_owned());
         let search = Search {
             least: 100,

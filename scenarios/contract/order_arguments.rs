@@ -1,10 +1,10 @@
-//! Arguments and variables come before the format: arrays are counted, then strings are copied,
-//! those of envp before those of argv.
+//! Arguments and variables come before the format: the kernel counts the arrays, then copies the strings, those of envp before
+//! those of argv.
 //!
-//! `do_execveat_common` (fs/exec.c): `count` of argv, `count` of envp, `copy_strings` of envp and then of
-//! argv; the exec itself reads the file's first bytes only in `exec_binprm` after that.
+//! `do_execveat_common` (fs/exec.c) calls `count` for argv, `count` for envp, and `copy_strings` for envp and then for argv. The
+//! exec itself reads the file's first bytes only after that, in `exec_binprm`.
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it looks at the arguments, as in
 //! `start/fail_too_long`.
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};

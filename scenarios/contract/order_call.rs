@@ -1,13 +1,14 @@
-//! Two things that are found before any file is looked for, on every kernel: the name cannot be read, the user has
-//! too many processes. (On 5.10 and 6.1 pointers and sizes of the arguments are as well: `contract/order_path`.)
+//! On every kernel, the exec fails for two faults before it looks for any file: the name cannot be read, or the user has too many
+//! processes.
 //!
-//! The name is read in the system call's entry (`getname`), then the limit of processes is looked
-//! at (`do_execveat_common` in fs/exec.c). Nothing is opened. (Bad arguments that stand alone are told when the file is open, from 6.8 on:
-//! `contract/order_arguments`.)
+//! The entry of the system call reads the name (`getname`), then `do_execveat_common` (fs/exec.c) looks at the limit of
+//! processes. Nothing is opened. On 5.10 and 6.1, faulty pointers and sizes of the arguments come before any file as well:
+//! `contract/order_path`. From 6.8 on, the file is open when the kernel reports faulty arguments that stand alone:
+//! `contract/order_arguments`.
 //!
-//! Finding: up to 6.19 a name that could not be read ended the call at once. Since
-//! [c:alloc-bprm-callers] only the open looks whether there is a name (`do_file_open`, below `do_open_execat`), after the limit of
-//! processes: a user with too many processes is told EAGAIN and not EFAULT.
+//! Finding: up to 6.19 a name that could not be read ended the call at once. Since [c:alloc-bprm-callers] only the open looks
+//! whether there is a name (`do_file_open`, below `do_open_execat`), after the limit of processes: a user with too many processes
+//! gets EAGAIN and not EFAULT.
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 
@@ -23,7 +24,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
         ("order/processes", Obstacle::Processes),
         ("order/filename", Obstacle::Filename),
     ];
-    // Another scenario has the system's limit, which not every lab can set.
+    // The system's limit of open files, which not every lab can set, is in `contract/order_files`.
     come_first(system, &claims, |first| {
         let pairs = first.pairs().into_iter();
         pairs

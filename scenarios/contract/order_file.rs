@@ -1,8 +1,8 @@
-//! What is wrong with the file itself: not executable comes before open for writing, both before the format.
+//! Of the faults of the file itself, a missing execute permission comes before a writer, and both come before the format.
 //!
-//! `may_open` (fs/namei.c) asks for the permission before the file is opened (after it where a file system opens a file that it looks up anew,
-//! `atomic_open`), `do_open_execat` denies writing when it is. For arguments the same as in `contract/order_path`: they come first up
-//! to 6.7.
+//! `may_open` (fs/namei.c) checks the execute permission before the file is opened, and `do_open_execat` denies writing once it
+//! is open. Faulty arguments are as in `contract/order_path`: they come first up to 6.7. Where a file system opens a file that it
+//! looks up anew (`atomic_open`), `may_open` comes after the open.
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 

@@ -1,8 +1,8 @@
-//! The system's limit of open files is found before the path is walked.
+//! The kernel checks the system's limit of open files before it walks the path.
 //!
-//! `path_openat` (fs/namei.c) takes an empty file before it looks for one: a user who may open none
-//! is told ENFILE also where there is no file. Name and number of processes come before it. So do the
-//! arguments where they are copied before the open, up to 6.7 ([c:open-first]).
+//! `path_openat` (fs/namei.c) allocates an empty file before it looks for one: a user who may open none gets ENFILE even where
+//! there is no file. Name and number of processes come before it. So do the arguments where the kernel copies them before the
+//! open, up to 6.7 ([c:open-first]).
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 

@@ -1,8 +1,8 @@
-//! What is asked of the format and of the ELF interpreter before the point of no return comes before what the file's capabilities make of
-//! the caller's.
+//! Before the point of no return the kernel first checks the format and the ELF interpreter, then computes the new capabilities
+//! from the file's and the caller's.
 //!
-//! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before `begin_new_exec`, in
-//! which `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
+//! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before it calls `begin_new_exec`, in which
+//! `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 

@@ -1,8 +1,8 @@
-//! The walk to the file comes before what is wrong with the file, and from 6.8 on before what is wrong with the arguments.
+//! Faults on the walk to the file come before faults of the file, and from 6.8 on before faults of the arguments.
 //!
-//! Since [c:open-first] `alloc_bprm` (fs/exec.c) opens the file first: a shell that tries the
-//! directories of PATH need not have its arguments copied for each. Before, arguments were counted and
-//! copied first, and a bad pointer or too much of them was told even for a file that is not there.
+//! Since [c:open-first] `alloc_bprm` (fs/exec.c) opens the file first: a shell that tries the directories of PATH need not have
+//! its arguments copied for each. Before, the kernel counted and copied the arguments first, and reported a bad pointer or
+//! oversized arguments even for a file that is not there.
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 

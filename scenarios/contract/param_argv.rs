@@ -1,9 +1,8 @@
 //! argv is an array of pointers to strings; the array ends with NULL and each string with a NUL.
 //!
-//! Where the memory ends before the array does, or within 128 KiB before a string does: EFAULT (`count` and `copy_strings` in
-//! fs/exec.c). NULL instead of the array is taken for an empty one (`count` again), which is
-//! not portable. An empty argv becomes one empty string since [c:empty-argv], which stable releases have
-//! as well.
+//! The call fails with EFAULT where the memory ends before the array does, or, within 128 KiB, before a string does (`count` and
+//! `copy_strings` in fs/exec.c). The kernel takes NULL for an empty array (`count` again), which is not portable. Since
+//! [c:empty-argv], which stable releases have as well, an empty argv becomes one empty string.
 //!
 //! See [c:execve-notes].
 
@@ -12,7 +11,7 @@ use crate::sys::{Addresses, Edge};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "argv: what it may be",
+    summary: "argv: NULL is an empty array, no end in memory is EFAULT",
     run,
     ..Scenario::DEFAULT
 };

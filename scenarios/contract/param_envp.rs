@@ -1,11 +1,12 @@
 //! envp is an array of pointers to strings; the array ends with NULL and each string with a NUL.
 //!
-//! As for argv, only that an empty environment stays empty; see `contract/param_argv`. The exec
-//! itself (`copy_strings`) does not look into the strings: they need no `=`. (TOMOYO looks: where a rule names `exec.envp`, and
-//! passes over one without, `tomoyo_scan_bprm`; and where a profile has a mode for `CONFIG::misc::env`, and takes all of such a
-//! string for a name, which it may refuse, `tomoyo_environ`.)
+//! The kernel treats it as it treats argv (`contract/param_argv`), except that an empty environment stays empty. The exec itself
+//! (`copy_strings`) does not look into the strings: they need no `=`. TOMOYO looks into them where:
+//! - a rule names `exec.envp`; it passes over a string without `=` (`tomoyo_scan_bprm`);
+//! - a profile has a mode for `CONFIG::misc::env`; it takes all of a string without `=` for a name, which it may refuse
+//!   (`tomoyo_environ`).
 //!
-//! Finding: from 6.8 on the file is opened, and asked for, before that, as in
+//! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it looks at array and strings, as in
 //! `start/fail_too_long`.
 
 use anyhow::Context as _;
@@ -16,7 +17,7 @@ use crate::sys::Edge;
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "envp: what it may be",
+    summary: "envp: NULL is an empty array, no end in memory is EFAULT",
     run,
     ..Scenario::DEFAULT
 };
@@ -70,7 +71,7 @@ fn kept(path: &str) -> anyhow::Result<Exec> {
             Ok(if bytes.is_empty() { "none" } else { "some" }.to_owned())
         };
         let told = held(args, || Ok(()), look).unwrap_or_else(|error| format!("{error:#}"));
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // Where this fails, nothing was said, and the scenario notices.
         let _ = say("environ", told);
         Ok(())
     })

@@ -1,7 +1,7 @@
-//! filename is the path of an executable or a script; what NULL and a name without an end do.
+//! filename is the path of an executable or a script. The scenario also tries NULL and a name without an end.
 //!
-//! `getname` reads it with `strncpy_from_user`: ENAMETOOLONG when there is no NUL in 4096 bytes, EFAULT
-//! where the memory ends before these and before the NUL.
+//! `getname` reads it with `strncpy_from_user`: ENAMETOOLONG when there is no NUL in 4096 bytes, EFAULT where the memory ends
+//! before these and before the NUL.
 //!
 //! See execve(2).
 
@@ -14,7 +14,7 @@ use crate::sys::Edge;
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "filename: what it may be",
+    summary: "filename: NULL is EFAULT, no NUL is ENAMETOOLONG or EFAULT",
     run,
     ..Scenario::DEFAULT
 };

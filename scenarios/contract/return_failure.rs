@@ -1,10 +1,9 @@
-//! On failure the caller goes on with -1 and errno, says the first version of the specification; after
-//! a reader's question the second says a negative error code.
+//! On failure the caller goes on: with -1 and errno, says the first version of the specification; with a negative error code,
+//! says the second, after a reader's question.
 //!
-//! -1 is the library's. The system call returns the errno's number, negative, in the register (on
-//! x86-64), and the library makes -1 and errno of it (`__syscall_ret` and its like): who looks below
-//! the library (a program with a `syscall` instruction of its own, a tracer, a tracepoint, an audit
-//! record) sees -2 for ENOENT.
+//! -1 is the library's. The system call returns the errno's number, negative, in the register (on x86-64), and the library makes
+//! -1 and errno of it (`__syscall_ret` and its like). Whoever looks below the library sees -2 for ENOENT: a program with a
+//! `syscall` instruction of its own, a tracer, a tracepoint, an audit record.
 //!
 //! See [c:execve-return-value], and [c:syscall-conventions].
 
@@ -15,16 +14,16 @@ use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::subject::say;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "failure: -1 and errno, of the library or of the call",
+    summary: "failure: -1 and errno from the library, -ENOENT from the call",
     run,
     ..Scenario::DEFAULT
 };
 
-/// A call that says what it returned.
+/// A failing call whose caller says what it returned.
 fn told(what: &'static str, make: impl Fn(&Args<'_>) -> String + 'static) -> Result<Exec> {
     let exec = Exec::by(what, "/tmp/none", move |args| {
         let returned = make(args);
-        // A word that does not arrive is missed by the scenario.
+        // Where this fails, nothing was said, and the scenario notices.
         let _ = say("returned", returned);
         Err(Errno::ENOENT)
     })?;

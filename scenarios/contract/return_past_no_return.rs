@@ -1,13 +1,14 @@
-//! A failure after the point of no return, read by the words of the specification's first version, is -1 and errno.
+//! By the words of the specification's first version, a failure after the point of no return is -1 and errno.
 //!
-//! There is nobody left who could be told: the old program is gone, or about to be. `bprm_execve` (fs/exec.c) sends
-//! SIGSEGV ([c:never-returns]), whatever went wrong, unless a SIGKILL waits already; the errno is seen by tracepoints, tracers and
-//! audit (`start/fail_address`). Who waits for the process sees a crash of a program that never ran, and posix_spawn(3) has
+//! Nobody is left who could be told: the old program is gone, or about to be. Whatever went wrong, `bprm_execve` (fs/exec.c)
+//! sends SIGSEGV ([c:never-returns]), unless a SIGKILL is already pending. Tracepoints, tracers and audit see the errno
+//! (`start/fail_address`). Whoever waits for the process sees a crash of a program that never ran, and posix_spawn(3) has
 //! reported success.
 //!
-//! Two more triggers are an ELF interpreter that cannot be loaded and an address space too small for the stack. In the trail
-//! the files of the new program are opened under the old exe, and nothing is opened after that, without a core
-//! helper. See [c:execve-notes].
+//! Two more triggers are an ELF interpreter that cannot be loaded and an address space too small for the stack. In the trail the
+//! kernel opens the files of the new program under the old exe, and after that opens nothing, unless there is a core helper.
+//!
+//! See [c:execve-notes].
 
 use nix::sys::resource::{Resource, setrlimit};
 
@@ -15,7 +16,7 @@ use crate::scenario::{Elf, Evidence, Exec, Flaw, Scenario, System, needs};
 use crate::trail::How;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "failure after the point of no return",
+    summary: "a failure after the point of no return is SIGSEGV, not an errno",
     needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT

@@ -1,13 +1,13 @@
 //! On success execve does not return: the new program runs in the caller's place.
 //!
-//! The program says which it is, and the caller, whose call fails, says that it is still itself.
+//! The new program reports its exe. A caller whose call fails reports that it still has its own.
 //!
 //! See [c:execve-return-value].
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "success does not return",
+    summary: "execve that succeeds does not return",
     run,
     ..Scenario::DEFAULT
 };

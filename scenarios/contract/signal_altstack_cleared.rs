@@ -1,8 +1,8 @@
-//! An alternate stack for signals is gone after the start.
+//! An alternate signal stack is gone after the start.
 //!
-//! `begin_new_exec` sets `sas_ss_sp` and `sas_ss_size` to 0 (the stack lies in memory that is gone
-//! anyway). A call that fails with an errno leaves it. Each thread has a stack of its own, and the standard library gives
-//! every thread one: ours is told by its size.
+//! `begin_new_exec` sets `sas_ss_sp` and `sas_ss_size` to 0; the stack lies in memory that is gone anyway. A call that fails with
+//! an errno leaves it. Each thread has a stack of its own, and the standard library gives every thread one: the scenario
+//! recognises its own by the size.
 //!
 //! See [c:execve-attributes], and sigaltstack(2).
 
@@ -11,7 +11,7 @@ use crate::subject::say_state;
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the alternate stack for signals is not kept",
+    summary: "the alternate signal stack is not kept",
     run,
     ..Scenario::DEFAULT
 };
@@ -32,7 +32,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
             in_thread("t", || {
                 sys::set_alternate_stack()?;
                 let failed = args.execve();
-                // Who cannot say it has said nothing, and the scenario misses it.
+                // Where this fails, nothing was said, and the scenario notices.
                 let _ = say_state("altstack");
                 failed
             })
@@ -51,5 +51,5 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
-/// The size of the one that is set here.
+/// The size of the stack that the scenario sets.
 const OURS: &str = "65536";

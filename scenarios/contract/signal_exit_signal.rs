@@ -1,8 +1,7 @@
-//! The signal that the parent gets at the end is SIGCHLD after the start, whatever clone(2) asked
-//! for.
+//! After the start the parent gets SIGCHLD when the process ends, whatever signal clone(2) asked for.
 //!
-//! `de_thread` sets `exit_signal` to SIGCHLD; and its comment says why ([c:exec-domain]). A parent that
-//! asked for no signal at all gets one, and need not wait with `__WALL` any more.
+//! `de_thread` sets `exit_signal` to SIGCHLD, and its comment says why ([c:exec-domain]). A parent that asked for no signal at
+//! all gets one, and need not wait with `__WALL` any more.
 //!
 //! See [c:clone-termination-signal], and [c:execve-attributes].
 
@@ -40,7 +39,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
-/// A start by a child with another exit signal; the parent says which signal it got.
+/// A start by a child with another exit signal. The parent says which signal it got, and whether it had to wait with `__WALL`.
 fn cloned(path: &str, signal: i32) -> anyhow::Result<Exec> {
     let exec = Exec::by("clone and execve", path, move |args| parent(args, signal))?;
     exec.reports(&["exit-signal"])
@@ -75,7 +74,7 @@ fn parent(args: &Args<'_>, signal: i32) -> nix::Result<()> {
         (false, false) => "none",
         (true, true) => "both",
     };
-    // Who cannot say it has said nothing, and the scenario misses it.
+    // Where this fails, nothing was said, and the scenario notices.
     let _ = say("parent got", got);
     let _ = say("without __WALL", waited);
     Ok(())

@@ -1,19 +1,19 @@
-//! SIGKILL that arrives while a listener has to answer for a file that the start opens makes the call fail and the process ends by it, and
-//! so does SIGTERM where it is fatal. A signal that is fatal and dumps core does not: the start succeeds, and the new program dies of it
-//! before it opens anything.
+//! SIGKILL arrives while a listener has to answer for a file that the exec opens: the call fails, and the process ends by the
+//! signal. SIGTERM does the same where it is fatal. After a fatal signal that dumps core the exec succeeds, and the new program
+//! dies of it before it opens anything.
 //!
-//! The monitor holds the opening of a file, and the process gets the signal meanwhile. By SIGKILL
-//! the wait ends and nothing more is opened: `fatal_signal_pending` (include/linux/sched/signal.h)
-//! is true, which asks for SIGKILL in the thread's own queue, of a thread that has a signal pending. `complete_signal`
-//! (kernel/signal.c) puts it there for every fatal signal except those that dump core
-//! (`sig_kernel_coredump`), because all threads must be there for the dump; in a process that is traced for SIGKILL alone. So with SIGQUIT and
-//! SIGABRT every check on the way passes: the loader is opened as always, and the signal is acted
-//! upon at the return to user space, which is in the new image by then.
+//! The monitor holds the open of a file, and the process gets the signal meanwhile. SIGKILL ends the wait, and nothing more is
+//! opened: `fatal_signal_pending` (include/linux/sched/signal.h) is true for a thread that has a signal pending, and has SIGKILL
+//! in its own queue. `complete_signal` (kernel/signal.c) puts SIGKILL there for every fatal signal except those that dump core
+//! (`sig_kernel_coredump`), because all threads must be there for the dump. In a traced process it does so for SIGKILL alone.
 //!
-//! SIGTERM comes while a listener of the scenario's own holds the open and never answers: no signal ends such a
-//! wait but one that puts SIGKILL there (`fanotify_get_response`).
+//! So with SIGQUIT and SIGABRT every check on the way passes. The kernel opens the loader as always, and acts upon the signal at
+//! the return to user space, which is in the new image by then.
 //!
-//! The other side: a signal that is blocked is not fatal yet, and the new program runs to its end.
+//! SIGTERM comes while a listener of the scenario's own holds the open and never answers. Only a signal that puts SIGKILL into
+//! the thread's queue ends such a wait (`fanotify_get_response`).
+//!
+//! The control: a signal that is blocked is not fatal yet, and the new program runs to its end.
 //!
 //! See signal(7), Term and Core, and `bprm_execve` in fs/exec.c.
 
@@ -32,7 +32,7 @@ use crate::scenario::{
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a fatal signal that is pending: which makes the call fail",
+    summary: "a pending SIGKILL or SIGTERM fails the call, SIGQUIT does not",
     needs: &[needs::EXEC_COUNTER],
     run,
     ..Scenario::DEFAULT
@@ -41,7 +41,7 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(system: &mut System) -> Result<()> {
     let mut claim = Evidence::new("signal/fatal_pending");
     let exec = Exec::path("/usr/bin/true")?;
-    // Of the program and of its loader: all that is opened before the program runs.
+    // Two events each of the program and its loader: all before the program runs.
     for nth in 1..=4 {
         try_signal(system, &mut claim, &exec, Signal::SIGKILL, nth)?;
     }
@@ -79,7 +79,7 @@ fn listener(place: &Path) -> Result<Listener> {
     })
 }
 
-/// How a start ends that is sent a signal at its first event, for which it gets no answer.
+/// How a start ends that gets a signal at its first event, which nobody answers.
 fn unanswered(mut group: Group, signal: Signal) -> Result<String> {
     let child = fork_start(start)?;
     let mut fds = [PollFd::new(group.as_fd(), PollFlags::POLLIN)];
@@ -88,7 +88,7 @@ fn unanswered(mut group: Group, signal: Signal) -> Result<String> {
     let event = events.first().context("a group without an event")?;
     let _file = sys::adopt_fd(event.fd);
     kill(child, signal).context("failed to send a signal")?;
-    // The group lives as long: its end would be an answer.
+    // The group lives until here: its end would answer the event.
     reap(child)
 }
 

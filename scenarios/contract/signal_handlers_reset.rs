@@ -1,8 +1,7 @@
-//! Every signal that has a handler has its default after the start, realtime signals too.
+//! After the start every signal that had a handler has its default disposition, realtime signals too.
 //!
-//! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec`) puts `SIG_DFL` where
-//! anything but `SIG_IGN` is. A call that fails before the point of no return resets none: the
-//! caller, which says what it finds, still has its own.
+//! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec`) puts `SIG_DFL` where anything but `SIG_IGN` is. A call
+//! that fails before the point of no return resets none: the caller reports that it still has its own.
 //!
 //! See [c:execve-attributes], and [c:signal-dispositions].
 

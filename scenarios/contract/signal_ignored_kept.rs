@@ -1,9 +1,9 @@
 //! Ignored signals stay ignored; handled and default ones are not ignored after the start.
 //!
-//! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec` without `force_default`)
-//! leaves `SIG_IGN` alone. SIGCHLD is the case that POSIX leaves open; Linux keeps it ignored too.
-//! SELinux forces defaults at a change of domain without the permission `siginh`
-//! (`selinux_bprm_committed_creds`); what the kernel starts itself has them before (`call_usermodehelper_exec_async`).
+//! `flush_signal_handlers` (kernel/signal.c, called by `begin_new_exec` without `force_default`) leaves `SIG_IGN` alone. POSIX
+//! leaves the case of SIGCHLD open; Linux keeps it ignored too. SELinux forces defaults at a change of domain without the
+//! permission `siginh` (`selinux_bprm_committed_creds`). A program that the kernel itself starts has the defaults before its exec
+//! (`call_usermodehelper_exec_async`).
 //!
 //! See [c:execve-attributes], and signal(7).
 

@@ -1,9 +1,9 @@
-//! The mask of blocked signals is the new program's, and it is the mask of the thread that called.
+//! The new program has the mask of blocked signals of the thread that called.
 //!
-//! The mask is a field of the task (`task_struct.blocked`), which exec does not touch: nothing in
-//! `begin_new_exec` writes it but a hook of SELinux's, which empties it at a change of domain without the permission `siginh`
-//! (`selinux_bprm_committed_creds`). When another thread than the leader calls, `de_thread` gives it the
-//! leader's id but not the leader's mask.
+//! The mask is a field of the task (`task_struct.blocked`), which exec does not touch. Nothing in `begin_new_exec` writes it
+//! except a hook of SELinux, which empties it at a change of domain without the permission `siginh`
+//! (`selinux_bprm_committed_creds`). When a thread other than the leader calls, `de_thread` gives it the leader's id but not the
+//! leader's mask.
 //!
 //! See [c:execve-attributes], and sigprocmask(2).
 

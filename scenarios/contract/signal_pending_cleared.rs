@@ -1,21 +1,19 @@
-//! Pending signals are not cleared, but for those of POSIX timers and of other threads: they wait for the new program, as those of
-//! the thread and as those of the process.
+//! Exec does not clear pending signals, except those of POSIX timers and of other threads. The others wait for the new program,
+//! in the queue of the thread and in that of the process.
 //!
-//! Nothing in fs/exec.c empties the two queues
-//! (`task_struct.pending` and `signal_struct.shared_pending`): `flush_signals` and `flush_sigqueue`
-//! have no caller there, and `begin_new_exec` calls `flush_signal_handlers` without touching
-//! what is queued. What the specification says of all is false for both kinds, and the manual page says
-//! the opposite of it: [c:signal-pending-kept].
+//! Nothing in fs/exec.c empties the two queues (`task_struct.pending` and `signal_struct.shared_pending`): `flush_signals` and
+//! `flush_sigqueue` have no caller there, and `begin_new_exec` calls `flush_signal_handlers`, which does not touch what is
+//! queued. The specification says that all go. That is false for both queues, and the manual page says the opposite:
+//! [c:signal-pending-kept].
 //!
-//! The second trigger shows that the signals are delivered, not only listed: the new program takes
-//! them from its queue, with what came with them.
+//! The second trigger shows that the signals are delivered, not only listed: the new program takes them from its queue, with the
+//! data that came with them.
 //!
-//! Finding: two kinds do go. What has the code of POSIX timers (`SI_TIMER`), whoever sent it, is taken out of both queues
-//! (`contract/signal_timer_signals_cleared`).
-//! What is pending for a thread that does not call ends with that thread
-//! (`__exit_signal` up to 6.14, then `release_task`, in 7.2 and 7.3 `exit_signals`), also when it is the leader
-//! whose id the caller gets: such a signal was sent to the very thread id that the new program has. With SELinux
-//! all goes, at a change of domain without the permission `siginh` (`selinux_bprm_committed_creds`).
+//! Finding: two kinds do go. Exec takes signals with the code of POSIX timers (`SI_TIMER`), whoever sent them, out of both queues
+//! (`contract/signal_timer_signals_cleared`). A signal that is pending for a thread that does not call ends with that thread
+//! (`__exit_signal` up to 6.14, then `release_task`, in 7.2 and 7.3 `exit_signals`), even when the thread is the leader, whose id
+//! the caller gets: such a signal was sent to the very thread id that the new program has. SELinux clears all at a change of
+//! domain without the permission `siginh` (`selinux_bprm_committed_creds`).
 //!
 //! See [c:signal-handlers], and `begin_new_exec` in fs/exec.c.
 
@@ -29,7 +27,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs, until_pending};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "pending signals are not cleared",
+    summary: "pending signals stay, but for those of POSIX timers, other threads",
     needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT

@@ -1,17 +1,19 @@
-//! Queued realtime signals are not discarded, but for those of POSIX timers: the new program gets all others, in their order and
-//! with their values.
+//! Exec does not discard queued realtime signals, except those of POSIX timers: the new program gets all others, in their order
+//! and with their values.
 //!
-//! They wait in the same queues as others (`sigpending.list`), which nothing in fs/exec.c empties; what goes all the same is in
-//! `contract/signal_pending_cleared`: above all what POSIX timers queued (`contract/signal_timer_signals_cleared`).
+//! They wait in the same queues as other signals (`sigpending.list`), which nothing in fs/exec.c empties.
+//! `contract/signal_pending_cleared` says what goes all the same: above all what POSIX timers queued
+//! (`contract/signal_timer_signals_cleared`).
 //!
-//! The second trigger is a queue for the thread alone. See [c:signal-real-time], and `begin_new_exec`
-//! in fs/exec.c.
+//! The second trigger is a queue for the thread alone.
+//!
+//! See [c:signal-real-time], and `begin_new_exec` in fs/exec.c.
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "queued realtime signals are not discarded",
+    summary: "queued realtime signals stay, except those of POSIX timers",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,15 +1,16 @@
-//! All other threads that have not ended yet end by SIGKILL: no mask keeps one, and no wait that a fatal signal ends. For one that sleeps where
-//! none reaches it (`TASK_UNINTERRUPTIBLE`) the call waits.
+//! SIGKILL ends all other threads that have not ended yet: no mask protects a thread, and no wait that a fatal signal can end.
+//! For a thread in a sleep that no signal ends (`TASK_UNINTERRUPTIBLE`) the call waits.
 //!
-//! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the
-//! queue of each other thread that has not ended and wakes it, and waits until they are gone. Two threads block every
-//! signal, one asleep and one that computes; a third is the leader, when another one calls. That the signal is SIGKILL shows at
-//! a thread that waits for the lock of a pipe (`TASK_UNINTERRUPTIBLE`), which a writer has who is held in the middle of its write: SIGKILL
-//! is pending for it, and the call goes on when the writer does. Its status would not tell: a thread that ends for an exec ends
-//! with 0 (`do_group_exit`).
+//! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the queue of each other thread
+//! that has not ended, and wakes it. `de_thread` then waits until they are gone.
 //!
-//! The other side: none ends when the call fails before the point of no return, but on 5.10 the workers of an io_uring; and a
-//! process that only shares memory (vfork) is not a thread of this one: see `contract/effect_vfork_parent`.
+//! Two threads block every signal: one is asleep and one computes. A third that blocks them is the leader, when another thread
+//! calls. One more shows that the signal is SIGKILL: it waits (`TASK_UNINTERRUPTIBLE`) for the lock of a pipe, which belongs to a
+//! writer that is held in the middle of its write. SIGKILL is pending for that thread, and the call goes on when the writer does.
+//! Its status would not tell: a thread that ends for an exec ends with 0 (`do_group_exit`).
+//!
+//! No thread ends when the call fails before the point of no return, except, on 5.10, the workers of an io_uring. A process that
+//! only shares memory (vfork) is not a thread of this one: see `contract/effect_vfork_parent`.
 //!
 //! See [c:execve-threads].
 
@@ -66,7 +67,7 @@ fn run(system: &mut System) -> Result<()> {
             path,
             move |args| {
                 let told = queue(args, fails).unwrap_or_else(|error| format!("{error:#}"));
-                // Who cannot say it has said nothing, and the scenario misses it.
+                // Where this fails, nothing was said, and the scenario notices.
                 let _ = say("pending", told);
                 Ok(())
             },
@@ -113,7 +114,7 @@ fn queue(args: &Args<'_>, fails: bool) -> Result<String> {
     })
 }
 
-/// Looks again and again.
+/// Polls until it is so.
 fn until(is: impl Fn() -> Result<bool>) -> Result<()> {
     while !is()? {
         std::thread::yield_now();
@@ -121,7 +122,7 @@ fn until(is: impl Fn() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// Makes the call beside two threads that block every signal and never end by themselves.
+/// Makes the call beside two threads that block every signal and never end of themselves.
 fn with_threads(args: &Args<'_>) -> nix::Result<()> {
     static READY: AtomicU32 = AtomicU32::new(0);
     for number in sys::usable_signals() {

@@ -1,14 +1,18 @@
-//! A failure after the point of no return ends the process by SIGSEGV, also when it ignores or
-//! blocks that signal; where a SIGKILL waits already it is that one. A tracer sees the SIGSEGV and may take it away; the process then
-//! faults at its old address, which is no longer mapped.
+//! A failure after the point of no return ends the process with SIGSEGV, even if it ignores or blocks that signal. Where a
+//! SIGKILL is already pending, the process dies of the SIGKILL.
 //!
-//! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16,
-//! [c:fatal-sigsegv]) when `load_elf_binary` fails with `point_of_no_return` set; the errno does not
-//! reach the caller. Three triggers: a segment at an address of the kernel, an address space too small for the
-//! program, a loader without a segment that can be mapped. That of a tracer is so on all kernels: `force_sig_info_to_task`
-//! (kernel/signal.c) has a signal be passed by a tracer (`SA_IMMUTABLE`) for `force_exit_sig` alone.
+//! `bprm_execve` calls `force_sigsegv` (5.10) or `force_fatal_sig(SIGSEGV)` (since 5.16, [c:fatal-sigsegv]) when
+//! `load_elf_binary` fails with `point_of_no_return` set. The errno does not reach the caller. The scenario has three triggers:
+//! - a segment at an address of the kernel,
+//! - an address space too small for the program,
+//! - a loader without a segment that can be mapped.
 //!
-//! The other side: a mistake that is found before the point, another machine, is an errno.
+//! A tracer sees the SIGSEGV and may suppress it; the process then faults at its old address, which is no longer mapped. This is
+//! so on all kernels: `force_sig_info_to_task` (kernel/signal.c) lets a signal bypass the tracer (`SA_IMMUTABLE`) for
+//! `force_exit_sig` alone.
+//!
+//! The control is a program for another machine: the kernel finds that mistake before the point of no return and returns an
+//! errno.
 //!
 //! See `bprm_execve` in fs/exec.c and `load_elf_binary` in fs/binfmt_elf.c.
 
@@ -56,7 +60,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let taken = Exec::by("traced execve", &bad, |args| {
         let stops = traced(Hold::TraceMe, || args.execve());
         let told = stops.map_or_else(|error| format!("{error:#}"), |stops| stops.join(", "));
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // A child that cannot say it has said nothing, and the scenario misses its line.
         let _ = say("stops", told);
         Ok(())
     })?;

@@ -1,14 +1,13 @@
-//! A traced process is sent SIGTRAP by a successful start only when it is traced in the
-//! old way, and stops by that only when it does not block the signal.
+//! A successful exec sends SIGTRAP to a traced process only when it is traced in the old way. The process stops on that signal
+//! only when it does not block it.
 //!
-//! `ptrace_event` (include/linux/ptrace.h) sends SIGTRAP to a process that was taken by
-//! `PTRACE_ATTACH` or `PTRACE_TRACEME` and whose tracer did not ask for `PTRACE_O_TRACEEXEC`. One
-//! that was taken by `PTRACE_SEIZE` gets none: the legacy report is for those whose flags are
-//! `PT_PTRACED` without `PT_SEIZED`. With the option the process stops
-//! with an event (`PTRACE_EVENT_EXEC`) inside of the call, and is sent no signal.
+//! `ptrace_event` (include/linux/ptrace.h) sends SIGTRAP to a process whose tracing began with `PTRACE_ATTACH` or
+//! `PTRACE_TRACEME` and whose tracer did not ask for `PTRACE_O_TRACEEXEC`. A process traced by `PTRACE_SEIZE` gets none: the
+//! legacy report is for processes whose flags are `PT_PTRACED` without `PT_SEIZED`. With the option the process stops with an
+//! event (`PTRACE_EVENT_EXEC`) inside the call, and gets no signal.
 //!
-//! It is a signal like others, not a stop: as long as it is blocked it is pending and stops nothing, and a program that
-//! leaves it so runs to its end. The specification states the first condition, as `PTRACE_ATTACH` or `PTRACE_TRACEME`.
+//! This SIGTRAP is an ordinary signal, not a stop. While it is blocked it is pending and stops nothing, and a program that leaves
+//! it blocked runs to its end. Of the two conditions the specification states the first, as `PTRACE_ATTACH` or `PTRACE_TRACEME`.
 //!
 //! See [c:ptrace-execve].
 
@@ -19,7 +18,7 @@ use crate::subject::say;
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "when a traced process gets SIGTRAP",
+    summary: "a process traced in the old way, without the event, gets SIGTRAP",
     run,
     ..Scenario::DEFAULT
 };
@@ -73,7 +72,7 @@ fn held(path: &str, hold: Hold, before: fn() -> nix::Result<()>) -> anyhow::Resu
     Exec::by("traced execve", path, move |args| {
         let stops = traced(hold, || before().and_then(|()| args.execve()));
         let told = stops.map_or_else(|error| format!("{error:#}"), |stops| stops.join(", "));
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // A child that cannot say it has said nothing, and the scenario misses its line.
         let _ = say("stops", told);
         Ok(())
     })

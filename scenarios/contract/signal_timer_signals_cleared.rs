@@ -1,17 +1,18 @@
-//! Of the pending signals of timers only those of POSIX timers are cleared; SIGALRM, SIGVTALRM and
-//! SIGPROF of interval timers stay pending, where none of a POSIX timer was pending before them.
+//! Of the pending timer signals, exec clears only those of POSIX timers. SIGALRM, SIGVTALRM and SIGPROF of interval timers stay
+//! pending, where no signal of that number from a POSIX timer was pending before them.
 //!
-//! `flush_itimer_signals` (kernel/signal.c), which exec calls with `exit_itimers`, takes what has
-//! `si_code` `SI_TIMER` out of both queues, and that is what timer_create(2) sends, by whatever
-//! signal. In spite of the function's name the signals of setitimer(2) have another code: `it_real_fn`
-//! and `check_cpu_itimer` send them with `SEND_SIG_PRIV`, whose code is `SI_KERNEL`. One of
-//! these that finds its number pending for the process is not queued (`legacy_queue`), and stays or goes with what is: behind SIGALRM of a
-//! POSIX timer that of setitimer(2) is lost, in experiments outside of this suite on 5.10, 6.12, 6.18 and 7.3. Where the POSIX timer sent its
-//! own to a thread (`SIGEV_THREAD_ID`), that of setitimer(2) is queued, and stays.
+//! `flush_itimer_signals` (kernel/signal.c), which exec calls with `exit_itimers`, removes the signals with `si_code` `SI_TIMER`
+//! from both queues. timer_create(2) sends that code, with whatever signal. In spite of the function's name, the signals of
+//! setitimer(2) have another code: `it_real_fn` and `check_cpu_itimer` send them with `SEND_SIG_PRIV`, whose code is `SI_KERNEL`.
 //!
-//! So the three signals that the specification names stay here where interval timers sent them; of POSIX timers
-//! go SIGALRM and one that it does not name (SIGUSR1). Each trigger waits until its signal is pending, and a
-//! call that fails shows that it is.
+//! A signal of setitimer(2) is not queued when its number is already pending for the process (`legacy_queue`); it then stays or
+//! goes with the pending one. Behind a POSIX timer's SIGALRM the one of setitimer(2) is lost, in experiments outside of this
+//! suite on 5.10, 6.12, 6.18 and 7.3. Where the POSIX timer sent its SIGALRM to a thread (`SIGEV_THREAD_ID`), the one of
+//! setitimer(2) is queued, and stays.
+//!
+//! So the three signals that the specification names stay here when interval timers sent them. A POSIX timer's SIGALRM goes, and
+//! so does its SIGUSR1, which the specification does not name. Each trigger waits until its signal is pending, and a call that
+//! fails shows that it is.
 //!
 //! See setitimer(2), timer_create(2) and `begin_new_exec` in fs/exec.c.
 
@@ -22,7 +23,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs, until_pending};
 use crate::sys::{self, Interval};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "which pending signals of timers are cleared",
+    summary: "pending signals of POSIX timers are cleared",
     needs: &[needs::POSIX_TIMERS],
     run,
     ..Scenario::DEFAULT

@@ -1,23 +1,27 @@
-//! Set-user-ID and set-group-ID files change the credentials of who is not root, except in
-//! cases that the specification of execve does not state.
+//! Set-user-ID and set-group-ID files change the credentials of a caller who is not root, except in cases that the specification
+//! of execve does not state.
 //!
-//! `bprm_fill_uid` (fs/exec.c) does it for the file that is executed last: for a script that is the
-//! interpreter, whose bits count, and the script's own are ignored (an entry of binfmt_misc with
-//! the flag `C` has those of the file that it takes count). A set-group-ID bit without execute permission for the group
-//! is ignored too (up to 5.14 it stands for mandatory locks), and both bits are where the caller's user
-//! namespace does not map the file's owner, or its group.
+//! `bprm_fill_uid` (fs/exec.c) applies the bits of the file that is executed last. For a script that is the interpreter: its bits
+//! count, and the script's own are ignored. The kernel also ignores
+//! - a set-group-ID bit without execute permission for the group (up to 5.14 it stands for mandatory locks),
+//! - both bits, where the caller's user namespace does not map the file's owner, or its group.
 //!
-//! Four cases more, each as a fact: the mount is nosuid (`mnt_may_suid`), the process
-//! has no_new_privs, a tracer without privileges holds it (`LSM_UNSAFE_PTRACE`), its `fs_struct` is
-//! shared with another process (`LSM_UNSAFE_SHARE`): all run the program with the old ids. In the
-//! latter two `cap_bprm_creds_from_file` (security/commoncap.c) takes the ids back, where the caller has
-//! no `CAP_SETUID`; from 6.17 on not a group that the caller is in, which is no change to it: a file of
-//! such a group that is set-group-ID alone, without capabilities, gives it even so (read in source).
+//! One exception: an entry of binfmt_misc with the flag `C` makes the bits of the file that it takes count.
 //!
-//! Finding: up to 6.16 it took back ids that the start had not given. A process with no_new_privs whose
-//! effective id differed from its real one lost it by executing any program, without a bit on it: the
-//! new effective id was compared with the old real one. Since [c:unsafe-exec] the new effective user
-//! is compared with the old effective one, and the new effective group with the old file-system group and the supplementary groups.
+//! In four more cases, each recorded as a fact, the program runs with the old IDs:
+//! - The mount is nosuid (`mnt_may_suid`).
+//! - The process has no_new_privs.
+//! - A tracer without privileges holds the process (`LSM_UNSAFE_PTRACE`).
+//! - The process shares its `fs_struct` with another process (`LSM_UNSAFE_SHARE`).
+//!
+//! In the last two, `cap_bprm_creds_from_file` (security/commoncap.c) takes the IDs back if the caller has no `CAP_SETUID`. From
+//! 6.17 on it does not take back a group that the caller is in, because that is no change to it: a file of such a group that is
+//! set-group-ID alone, without capabilities, gives the group even so (read in source).
+//!
+//! Finding: up to 6.16 the kernel took back IDs that the exec had not given. A process with no_new_privs whose effective ID
+//! differed from its real one lost its effective ID by executing any program without such a bit: the kernel compared the new
+//! effective ID with the old real one. Since [c:unsafe-exec] it compares the new effective user with the old effective one, and
+//! the new effective group with the old file-system group and the supplementary groups.
 //!
 //! See [c:execve-set-user-id].
 

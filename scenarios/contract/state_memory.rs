@@ -1,11 +1,10 @@
-//! A mapping that the caller has made is gone, private, shared or executable; some settings of the memory as a
+//! A mapping that the caller made is gone after the exec, whether private, shared or executable. Some settings of the memory as a
 //! whole stay.
 //!
-//! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c)
-//! gives it the old one's `MMF_INIT_MASK` flags (in 7.2 and 7.3 `MMF_INIT_LEGACY_MASK`): that transparent
-//! huge pages are off (`PR_SET_THP_DISABLE`) outlives the start, as the filter for core dumps does; an
-//! mlockall(2) does not (`contract/unsaid_memory_locks`). The specification speaks of the memory, not of
-//! its attributes, so that is a fact and no verdict.
+//! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c) gives it the old one's
+//! `MMF_INIT_MASK` flags (in 7.2 and 7.3 `MMF_INIT_LEGACY_MASK`). So disabled transparent huge pages (`PR_SET_THP_DISABLE`) stay
+//! disabled, and the filter for core dumps stays; an mlockall(2) does not (`contract/unsaid_memory_locks`). The specification
+//! speaks of the memory, not of its attributes, so the scenario records the huge pages as a fact, without a verdict.
 //!
 //! See [c:execve-mappings], and [c:thp-disable-kept].
 
@@ -15,7 +14,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys::{self, Marked};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the memory is replaced completely",
+    summary: "the memory is replaced, some of its settings stay",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,13 +1,16 @@
-//! Handlers become default, but the signal state as a whole does not: what is ignored stays ignored,
-//! what is blocked stays blocked, and what is pending stays pending (but for what `contract/signal_pending_cleared` names).
-//! With SELinux all three go, at a change of domain without the permission `siginh` (`selinux_bprm_committed_creds`).
+//! Exec resets signal handlers to the default, but not the signal state as a whole: ignored signals stay ignored, blocked signals
+//! stay blocked, and pending signals stay pending.
 //!
-//! Each is in a scenario of its own (`contract/signal_handlers_reset`, `signal_ignored_kept`,
-//! `signal_mask_kept`, `signal_pending_cleared`); here one start has all of them. The specification
-//! contradicts itself: that ignored signals stay ignored is another of its claims, and holds.
+//! Two exceptions: `contract/signal_pending_cleared` names pending signals that go, and with SELinux all three states go at a
+//! change of domain without the permission `siginh` (`selinux_bprm_committed_creds`).
 //!
-//! The second trigger is a start by another thread. See `flush_signal_handlers` in kernel/signal.c
-//! and signal(7).
+//! Each has a scenario of its own (`contract/signal_handlers_reset`, `signal_ignored_kept`, `signal_mask_kept`,
+//! `signal_pending_cleared`); here one exec has all of them. The specification contradicts itself: another of its claims is that
+//! ignored signals stay ignored, and that one holds.
+//!
+//! The second trigger is an exec by another thread.
+//!
+//! See `flush_signal_handlers` in kernel/signal.c and signal(7).
 
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal};

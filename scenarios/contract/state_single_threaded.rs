@@ -1,10 +1,9 @@
-//! One thread is left, whichever called: it is the leader now.
+//! One thread is left after the exec, whichever called, and it is the leader then.
 //!
-//! `de_thread` (fs/exec.c): when another thread than the leader calls, it waits until the leader is
-//! a zombie, takes its id, start time and place, and releases it. A leader that has ended before is
-//! such a zombie already, and the start works all the same; until then `/proc/PID/exe` leads nowhere,
-//! because it is the leader's, and the leader has no memory any more (`/proc/PID/task/TID/exe` of the caller does:
-//! `threads/leader_has_ended`).
+//! When a thread other than the leader calls, `de_thread` (fs/exec.c) waits until the leader is a zombie, takes its ID, start
+//! time and place, and releases it. A leader that has ended before is such a zombie already, and the exec works all the same.
+//! Until the exec `/proc/PID/exe` leads nowhere, because it is the leader's, and the leader has no memory any more;
+//! `/proc/PID/task/TID/exe` of the calling thread still leads to the program (`threads/leader_has_ended`).
 //!
 //! See [c:ptrace-execve].
 
@@ -14,7 +13,7 @@ use crate::scenario::{Args, Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a process of several threads becomes one of a single thread",
+    summary: "of several threads one is left, and it is the leader",
     run,
     ..Scenario::DEFAULT
 };

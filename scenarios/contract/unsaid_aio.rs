@@ -1,9 +1,10 @@
-//! A context of asynchronous I/O is gone after the start, unless another process shares the memory; a call that fails with an errno
-//! keeps it.
+//! A context of asynchronous I/O is gone after the exec, unless another process shares the memory. A call that fails with an
+//! errno keeps it.
 //!
-//! Contexts are the memory's (`mm->ioctx_table`), and `exit_aio` ends them with it. Their rings are
-//! mappings, which go with the memory in any case; that the contexts themselves are gone shows at the number of requests that all
-//! contexts of the system have room for (`/proc/sys/fs/aio-nr`), which the parent reads while the new program runs.
+//! Contexts belong to the memory (`mm->ioctx_table`), and `exit_aio` ends them with it. Their rings are mappings, which go with
+//! the memory in any case. `/proc/sys/fs/aio-nr`, the number of requests that all contexts of the system have room for, shows
+//! that the contexts themselves are gone; the parent reads it while the new program runs.
+//!
 //! See [c:execve-aio], and io_setup(2).
 
 use anyhow::Context as _;
@@ -39,7 +40,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
-/// A start of which the parent says whether there is more room for requests than before.
+/// An exec whose parent says whether there is more room for requests than before.
 fn counted(path: &str) -> anyhow::Result<Exec> {
     Exec::by("execve with a context", path, |args| {
         let told = count().and_then(|before| {
@@ -47,7 +48,7 @@ fn counted(path: &str) -> anyhow::Result<Exec> {
             Ok(if after > before { "kept" } else { "given back" })
         });
         let told = told.map_or_else(|error| format!("{error:#}"), ToOwned::to_owned);
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // A child that cannot say it has said nothing, and the scenario misses its line.
         let _ = say("requests", told);
         Ok(())
     })

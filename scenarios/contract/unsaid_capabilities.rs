@@ -1,16 +1,18 @@
-//! Capabilities are recomputed by every start: a user keeps what is ambient and loses what is only
-//! permitted; a file that changes the ids, or whose own capabilities count, clears the ambient set.
+//! Every exec recomputes the capabilities: a user keeps the ambient ones and loses those that are only permitted. A file that
+//! changes the IDs, or whose own capabilities count, clears the ambient set.
 //!
-//! `cap_bprm_creds_from_file` (security/commoncap.c): `new->cap_ambient` is cleared when `get_file_caps`
-//! finds capabilities of the file (on a nosuid mount it looks at none) or the ids change, also where they are taken
-//! back (traced, or `fs_struct` shared: read in source), and what is left is added to the new permitted and
-//! effective sets. A set-user-ID file of the caller's own, tried here, leaves it.
+//! `cap_bprm_creds_from_file` (security/commoncap.c) clears `new->cap_ambient` in two cases, and adds what is left to the new
+//! permitted and effective sets:
+//! - `get_file_caps` finds capabilities of the file (on a nosuid mount it looks at none).
+//! - The IDs change, even where they are taken back (traced, or `fs_struct` shared: read in source).
 //!
-//! What "the ids change" means has changed itself. Up to 6.16 the new effective id was compared with
-//! the old *real* one, and an ordinary program cleared the ambient set of a process whose two ids
-//! differed before. Since [c:unsafe-exec] a new effective user is compared with the old effective one. A new effective
-//! group is no change where it is the old file-system group (mostly the effective one; setfsgid(2)) or one of the supplementary
-//! groups: a file of such a group that is set-group-ID alone keeps the ambient set, which capabilities(7) denies.
+//! A set-user-ID file of the caller's own, tried here, leaves the ambient set alone.
+//!
+//! What counts as a change of the IDs has changed itself. Up to 6.16 the kernel compared the new effective ID with the old *real*
+//! one, and an ordinary program cleared the ambient set of a process whose two IDs differed before. Since [c:unsafe-exec] it
+//! compares a new effective user with the old effective one. A new effective group is no change where it is the old file-system
+//! group (mostly the effective one; setfsgid(2)) or one of the supplementary groups: a file of such a group that is set-group-ID
+//! alone keeps the ambient set, which capabilities(7) denies.
 //!
 //! See [c:capabilities-transformation].
 
@@ -21,7 +23,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, USER, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "capabilities are recomputed; when ambient ones are kept",
+    summary: "capabilities are recomputed; some files clear the ambient set",
     needs: &[needs::SAME_CALLER, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT

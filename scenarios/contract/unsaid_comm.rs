@@ -1,11 +1,12 @@
-//! The name becomes the last part of the path, 15 bytes of it; by a descriptor alone it is the file's
-//! name (of a script its interpreter's), and on 5.10 the descriptor's number.
+//! The name (comm) becomes the last part of the path, 15 bytes of it. In an exec by a descriptor alone it becomes the file's name
+//! (for a script, its interpreter's), and on 5.10 the descriptor's number.
 //!
-//! `begin_new_exec` calls `__set_task_comm(me, kbasename(bprm->filename))`: the name that was asked
-//! for, so a symbolic link's own and a script's, not its interpreter's. For a descriptor
-//! `bprm->filename` is `/dev/fd/5`, whose last part is `5`. Since [c:comm-by-descriptor] (backported to
-//! the long-term series 6.1 and 6.12, not to 5.10) it is the name of the file's dentry: of a script its interpreter's
-//! (`start/script_descriptor`), unless a transparent entry of binfmt_misc (7.3) takes it.
+//! `begin_new_exec` calls `__set_task_comm(me, kbasename(bprm->filename))`. That is the name the caller asked for: a symlink's
+//! own name, and a script's, not its interpreter's.
+//!
+//! For a descriptor alone `bprm->filename` is `/dev/fd/5`, whose last part is `5`. Since [c:comm-by-descriptor] (backported to
+//! the long-term series 6.1 and 6.12, not to 5.10) the kernel takes the name of the file's dentry instead. For a script that is
+//! the interpreter's (`start/script_descriptor`), unless a transparent entry of binfmt_misc (7.3) takes the script.
 //!
 //! See execve(2), and prctl(2), `PR_SET_NAME`.
 
@@ -15,7 +16,7 @@ use nix::libc;
 use crate::scenario::{Evidence, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the name becomes the last part of the path, or the file's",
+    summary: "comm becomes the last part of the path, or the file's name",
     run,
     ..Scenario::DEFAULT
 };

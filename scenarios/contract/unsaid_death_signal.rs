@@ -1,16 +1,17 @@
-//! The parent-death signal is kept by the thread that calls, cleared where effective ids change or permitted
-//! capabilities grow, and cleared too where the effective id was not the real one before.
+//! The thread that calls keeps its parent-death signal. The kernel clears it where effective IDs change or permitted capabilities
+//! grow, and also where the effective ID was not the real one before.
 //!
-//! `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which it may be
-//! without a change (see `contract/unsaid_secure`). Capabilities that a file gives set it too, unless the real user is root
-//! (`cap_bprm_creds_from_file`): then the signal is kept where root has them before, whatever prctl(2) says of such a file.
-//! `commit_creds` (kernel/cred.c) clears it besides where the permitted capabilities grow. SELinux clears it at
-//! each change of domain (`selinux_bprm_committing_creds`), AppArmor at one of profile, unless the new
-//! one is unconfined (`apparmor_bprm_committing_creds`).
+//! The code that clears it:
+//! - `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which is possible without a change (see
+//!   `contract/unsaid_secure`). Capabilities that a file gives set `secureexec` too, unless the real user is root
+//!   (`cap_bprm_creds_from_file`): a root that had them before keeps the signal, whatever prctl(2) says of such a file.
+//! - `commit_creds` (kernel/cred.c) also clears it where the permitted capabilities grow.
+//! - SELinux clears it at each change of domain (`selinux_bprm_committing_creds`).
+//! - AppArmor clears it at a change of profile, unless the new one is unconfined (`apparmor_bprm_committing_creds`).
 //!
-//! The signal is the thread's (`task_struct.pdeath_signal`), not the process's, and `de_thread` does
-//! not carry it over from the leader: when a thread calls that has not asked for it itself, the
-//! process has none afterwards. prctl(2) does not say that.
+//! The signal belongs to the thread (`task_struct.pdeath_signal`), not to the process, and `de_thread` does not carry it over
+//! from the leader. When the calling thread has not asked for it itself, the process has none afterwards. prctl(2) does not say
+//! that.
 //!
 //! See prctl(2), `PR_SET_PDEATHSIG`.
 
@@ -20,7 +21,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "when the parent-death signal is kept",
+    summary: "new effective IDs or capabilities clear the parent-death signal",
     needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT

@@ -1,14 +1,15 @@
-//! The dumpable attribute becomes 1 again, and `fs.suid_dumpable` where effective ids change, permitted capabilities grow
-//! or the file cannot be read; also where the real and the effective id differed before.
+//! Exec sets the dumpable attribute to 1 again. It sets it to `fs.suid_dumpable` instead where effective IDs change, permitted
+//! capabilities grow, the file cannot be read, or the real and the effective ID differed before.
 //!
-//! `begin_new_exec` (fs/exec.c) sets `suid_dumpable` when the file or its ELF interpreter could not be read (`would_dump`
-//! put `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real ids differ, and 1 otherwise: it
-//! looks at what the ids are, not at whether they changed. Of a start prctl(2) names changes
-//! only: of ids by a set-user-ID or set-group-ID program, and of capabilities that a file adds. Those are
-//! seen later, by `commit_creds` (kernel/cred.c).
+//! `begin_new_exec` (fs/exec.c) chooses `suid_dumpable` when the file or its ELF interpreter could not be read (`would_dump` put
+//! `BINPRM_FLAGS_ENFORCE_NONDUMP`) or when effective and real IDs differ, and 1 otherwise. It looks at what the IDs are, not at
+//! whether they changed.
 //!
-//! execve(2) says what follows for everybody else: a process that made itself not dumpable is
-//! dumpable again after its next start. prctl(2) does not.
+//! For an exec, prctl(2) names only changes: of IDs by a set-user-ID or set-group-ID program, and of capabilities that a file
+//! adds. `commit_creds` (kernel/cred.c) sees those later.
+//!
+//! execve(2) says what follows for everybody else: a process that made itself not dumpable is dumpable again after its next exec.
+//! prctl(2) does not say it.
 //!
 //! See prctl(2), `PR_SET_DUMPABLE`, and proc_sys_fs(5), `suid_dumpable`.
 
@@ -19,7 +20,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the dumpable attribute is set anew",
+    summary: "the dumpable attribute becomes 1 again, or fs.suid_dumpable",
     needs: &[needs::OWN_SETTINGS, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT

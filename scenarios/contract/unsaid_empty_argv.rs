@@ -1,11 +1,12 @@
 //! An empty argv becomes one empty string, so that a program that begins at argv[1] does not take its first environment variable
 //! for an argument.
 //!
-//! Since [c:empty-argv], carried back to 5.10.110 and other stable series: `do_execveat_common` adds
-//! `""`. It was the answer to CVE-2021-4034 of pkexec. A NULL argv is the same (execve(2) calls that
-//! not portable).
+//! Since [c:empty-argv], backported to 5.10.110 and other stable series, `do_execveat_common` adds `""`. The change was the
+//! answer to CVE-2021-4034 of pkexec. A NULL argv gives the same (execve(2) calls that not portable).
 //!
-//! A script gets its interpreter's name in the place of the empty string. See execve(2), NOTES.
+//! A script gets its interpreter's name in the place of the empty string.
+//!
+//! See execve(2), NOTES.
 
 use crate::scenario::{Evidence, Exec, Scenario, System};
 

@@ -1,15 +1,17 @@
-//! Locks of open file descriptions are kept with their descriptor. Record locks that the caller's table has
-//! are kept too, except when the start closes a descriptor of the same file, or another process shares the descriptors.
+//! Exec keeps the locks of open file descriptions with their descriptor. It also keeps the record locks of the caller's
+//! descriptor table, unless it closes a descriptor of the same file, or another process shares the table.
 //!
-//! A record lock belongs to the table of descriptors (`files_struct`). Before [c:unshare-files-late] (backported to
-//! 5.10.220) a process of several threads, which share the table, was given a copy of it at the start, and its
-//! record locks went with the old table. Since then it is copied after `de_thread`, when no thread shares it any more:
-//! all kernels here keep the locks. Another process that shares the table (`CLONE_FILES` alone) still has the old one
-//! afterwards, and the locks with it: /proc/locks lists them under the id of the process that took them, which may not take them again.
+//! A record lock belongs to the descriptor table (`files_struct`). Before [c:unshare-files-late] (backported to 5.10.220) a
+//! process of several threads, which share the table, got a copy of it at the exec, and its record locks went with the old table.
+//! Since then the kernel makes any copy after `de_thread`, when no thread shares the table any more: all kernels here keep the
+//! locks.
 //!
-//! A record lock is lost when the start closes another descriptor of the same file: that is the rule of
-//! POSIX for close(2) (`locks_remove_posix`), and closing on exec is a close. fcntl(2) says of
-//! record locks ([c:fcntl-locks-kept]); execve(2) names this case.
+//! Another process that shares the table (`CLONE_FILES` alone) still has the old one afterwards, and the locks with it.
+//! /proc/locks lists them under the ID of the process that took them, and that process may not take them again.
+//!
+//! Closing another descriptor of the same file drops a record lock: that is the rule of POSIX for close(2)
+//! (`locks_remove_posix`), and closing on exec is a close. fcntl(2) says of record locks that exec keeps them
+//! ([c:fcntl-locks-kept]); execve(2) names this case.
 //!
 //! See [c:fcntl-locks], and flock(2).
 
@@ -20,7 +22,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs, share_descriptors
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "when locks of files are kept",
+    summary: "file locks are kept, with two exceptions for record locks",
     needs: &[needs::FILE_LOCKING],
     run,
     ..Scenario::DEFAULT

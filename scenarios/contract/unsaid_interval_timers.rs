@@ -1,10 +1,10 @@
-//! All three interval timers go on in the new program, whichever thread called.
+//! All three interval timers keep running in the new program, whichever thread called.
 //!
-//! They belong to `signal_struct`, which the process keeps; `exit_itimers`, which exec calls, is
-//! about POSIX timers in spite of its name. (SELinux stops them at a change of domain without the permission `siginh`:
-//! `clear_itimer`.) So alarm(2) before a start may end the program later, by SIGALRM
-//! that it did not ask for. The specification has timers among what is cleared
-//! (`contract/effect_cleared`).
+//! They belong to `signal_struct`, which the process keeps; `exit_itimers`, which exec calls, is about POSIX timers in spite of
+//! its name. So alarm(2) before an exec may end the new program later, by a SIGALRM that it did not ask for. The specification
+//! lists timers among what is cleared (`contract/effect_cleared`).
+//!
+//! One exception: SELinux stops them at a change of domain without the permission `siginh` (`clear_itimer`).
 //!
 //! See [c:setitimer-kept] and [c:alarm-kept].
 

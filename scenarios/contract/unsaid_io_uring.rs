@@ -1,20 +1,20 @@
-//! A request that waits in an io_uring is cancelled by its submitter's start, where it can be, and the ring's
-//! descriptor is closed, unless its close-on-exec was taken away.
+//! An exec cancels the waiting io_uring requests of its caller, where they can be cancelled. It closes the ring's descriptor,
+//! unless its close-on-exec flag was removed.
 //!
-//! The start waits for one that cannot be: an open with `IOSQE_ASYNC` that a fanotify group holds goes on when it is answered, and the new
-//! program begins then (on 5.10, 6.12 and 7.3, not on 6.18, in experiments outside of this suite).
+//! The exec waits for a request that cannot be cancelled: an open with `IOSQE_ASYNC` that a fanotify group holds goes on when it
+//! is answered, and the new program begins then (on 5.10, 6.12 and 7.3, not on 6.18, in experiments outside of this suite).
 //!
-//! `io_uring_task_cancel` does it. The ring is shared with the parent, which finds ECANCELED there
-//! while the new program still runs. It is not for the ring's descriptor: the submitter keeps that one open, and a request of a
-//! child that only closes its own, and makes no call, waits.
+//! `io_uring_task_cancel` does the cancelling. The ring is shared with the parent, which finds ECANCELED there while the new
+//! program still runs. Closing the descriptor is not the cause: here the submitter keeps it open, and the request of a child that
+//! only closes its own descriptor, and makes no call, waits.
 //!
-//! Finding: on 5.10 a call for a file that is not there cancels the requests of its caller as well, because
-//! `bprm_execve` cancels before it opens anything. Since [c:io-uring-late] `begin_new_exec` does, and a
-//! call that fails with an errno leaves them waiting. The long-term series of 5.10 got a newer io_uring, but not
-//! that.
+//! Finding: on 5.10 a call for a file that is not there cancels the requests of its caller as well, because `bprm_execve` cancels
+//! before it opens anything. Since [c:io-uring-late] `begin_new_exec` cancels them, and a call that fails with an errno leaves
+//! them waiting. The long-term series of 5.10 got a newer io_uring, but not that change.
 //!
-//! `io_uring_setup` gives the descriptor `O_CLOEXEC`. See io_uring_setup(2), and `io_uring_cancel_generic`
-//! in io_uring/.
+//! `io_uring_setup` gives the descriptor `O_CLOEXEC`.
+//!
+//! See io_uring_setup(2), and `io_uring_cancel_generic` in io_uring/.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
@@ -27,7 +27,7 @@ use crate::subject::say;
 use crate::sys::{self, Ring};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "requests of an io_uring that can be cancelled are",
+    summary: "io_uring requests that can be cancelled are cancelled",
     needs: &[needs::IO_URING],
     run,
     ..Scenario::DEFAULT
@@ -76,7 +76,8 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     system.verdict(&claim)
 }
 
-/// Says what this process finds of a request of its child, which then does this with its descriptor and makes this call.
+/// Says what this process finds of a request of its child. After the request the child does `leave` with its descriptor and
+/// makes `call`.
 fn waiting(
     leave: fn(&Ring) -> nix::Result<()>,
     call: impl FnOnce() -> nix::Result<()>,
@@ -93,7 +94,7 @@ fn waiting(
         Ok(Some(result)) => format!("{:?}", Errno::from_raw(-result)),
         Err(error) => format!("{error:#}"),
     };
-    // Who cannot say it has said nothing, and the scenario misses it.
+    // A child that cannot say it has said nothing, and the scenario misses its line.
     let _ = say("request", told);
     Ok(())
 }

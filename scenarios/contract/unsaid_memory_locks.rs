@@ -1,8 +1,8 @@
-//! Locks of mlock(2) and mlockall(2) are not kept: neither those on what was mapped nor the order to lock all to come.
+//! Exec keeps no locks of mlock(2) and mlockall(2): neither those on existing mappings nor the order to lock all future ones.
 //!
-//! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which is another after `exec_mmap`.
-//! That the order is not kept shows at a page which the new program maps itself: it is not locked (VmFlags in
-//! `/proc/self/smaps`), as one is that a caller maps whose call has failed.
+//! Both belong to the memory (`mm->locked_vm`, `mm->def_flags`), which `exec_mmap` replaces. A page that the new program maps
+//! itself shows that the order is gone: it is not locked (VmFlags in `/proc/self/smaps`). A page that a caller maps after its
+//! call has failed is locked.
 //!
 //! See [c:mlock-removed], and proc_pid_smaps(5).
 

@@ -1,7 +1,7 @@
-//! The nice value is kept, up and down, also when a set-user-ID file changes who it is.
+//! Exec keeps the nice value, raised or lowered, also when a set-user-ID file changes the user.
 //!
-//! It is the thread's (`task_struct.static_prio`), which exec does not touch. Of
-//! several threads it is the caller's value that counts.
+//! The value belongs to the thread (`task_struct.static_prio`), and exec does not touch it. Of several threads the caller's value
+//! counts.
 //!
 //! See [c:nice-kept].
 

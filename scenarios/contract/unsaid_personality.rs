@@ -1,10 +1,13 @@
-//! A 64-bit program keeps the personality, without `READ_IMPLIES_EXEC` and what a set-user-ID file clears.
+//! A 64-bit program keeps the personality, without `READ_IMPLIES_EXEC` and the flags that a set-user-ID file clears.
 //!
-//! `begin_new_exec` clears `bprm->per_clear`, which `bprm_fill_uid` fills with `PER_CLEAR_ON_SETID`
-//! (include/uapi/linux/personality.h) for a file with the bit that is not ignored, also when it is the caller's own, and
-//! `cap_bprm_creds_from_file` for a program that would gain permitted capabilities, also where `no_new_privs` then takes them again;
-//! AppArmor, SELinux and Smack do it for a change of profile, domain or label. `set_personality_64bit` (arch/x86/kernel) clears
-//! `READ_IMPLIES_EXEC` for every 64-bit program ([c:always-this-way]).
+//! `begin_new_exec` clears the flags in `bprm->per_clear`. It holds `PER_CLEAR_ON_SETID` (include/uapi/linux/personality.h) where
+//! one of these put it there:
+//! - `bprm_fill_uid`, for a set-user-ID file whose bit is not ignored, also when the file is the caller's own;
+//! - `cap_bprm_creds_from_file`, for a program that would gain permitted capabilities, also where `no_new_privs` then takes them
+//!   away again;
+//! - AppArmor, SELinux and Smack, for a change of profile, domain or label.
+//!
+//! `set_personality_64bit` (arch/x86/kernel) clears `READ_IMPLIES_EXEC` for every 64-bit program ([c:always-this-way]).
 //!
 //! See personality(2).
 
@@ -15,7 +18,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what is kept of the personality",
+    summary: "a 64-bit program keeps most of the personality",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,7 +1,7 @@
-//! POSIX timers are gone after the start; a call that fails with an errno keeps them.
+//! Exec deletes POSIX timers. A call that fails with an errno keeps them.
 //!
-//! `exit_itimers` deletes them, called by `begin_new_exec` (in newer kernels by its `posixtimer_exec`) after
-//! the point of no return (stage `timers` of `start/normal`). What they have already sent goes with them; see
+//! `begin_new_exec` (in newer kernels its `posixtimer_exec`) calls `exit_itimers`, which deletes them, after the point of no
+//! return (stage `timers` of `start/normal`). Pending signals that they have sent go with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!
 //! See [c:timers-deleted].

@@ -1,12 +1,12 @@
-//! The robust list is walked by the start: a futex of it says that its owner has died, although the process lives.
+//! Exec walks the robust list of futexes: a futex on it then says that its owner has died, although the process lives.
 //!
-//! Finding: this is so when the leader calls. A thread that calls has the leader's id by then, and its futexes bear its old one:
-//! `handle_futex_death` (kernel/futex) passes them by, and they name an owner that is nowhere. One that bears the leader's id is told.
+//! Finding: this is so when the leader calls. When another thread calls, it has the leader's ID by then, and its futexes bear its
+//! old one: `handle_futex_death` (kernel/futex) skips them, and they name an owner that no longer exists. The kernel does mark
+//! one that bears the leader's ID.
 //!
-//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`; on 7.3 start and end of a
-//! process have one function for it, `mm_exit_exec_release`. The word is shared with the
-//! parent, which finds `FUTEX_OWNER_DIED` there while the new program still runs. A call that fails
-//! with an errno leaves the word to its owner.
+//! `exec_mm_release` (kernel/fork.c) calls `futex_exec_release`; on 7.3 exec and exit share one function for it,
+//! `mm_exit_exec_release`. The futex word is shared with the parent, which finds `FUTEX_OWNER_DIED` there while the new program
+//! still runs. A call that fails with an errno leaves the word to its owner.
 //!
 //! See [c:robust-list-execve].
 
@@ -80,7 +80,7 @@ fn owning(path: &str, caller: Caller) -> anyhow::Result<Exec> {
             Ok(_) => "owned".to_owned(),
             Err(error) => format!("{error:#}"),
         };
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // A child that cannot say it has said nothing, and the scenario misses its line.
         let _ = say("futex", told);
         Ok(())
     })

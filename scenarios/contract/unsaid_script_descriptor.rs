@@ -1,14 +1,15 @@
-//! A script that is executed by a descriptor with close-on-exec cannot be opened by its
-//! interpreter, and the call fails with ENOENT before the interpreter is looked for (unless a
-//! transparent entry of binfmt_misc, 7.3, takes the script).
+//! An exec of a script by a close-on-exec descriptor fails with ENOENT before the kernel looks for the interpreter, because the
+//! interpreter could not open the script.
 //!
-//! The interpreter would be given `/dev/fd/5`, which the start itself closes. `alloc_bprm` (in 5.10 and 6.1
-//! `bprm_execve`) notes it (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The
-//! errno says that a file is missing, which need not be so.
+//! The interpreter would get `/dev/fd/5`, which the exec itself closes. `alloc_bprm` (in 5.10 and 6.1 `bprm_execve`) notes it
+//! (`BINPRM_FLAGS_PATH_INACCESSIBLE`) and `load_script` (fs/binfmt_script.c) returns ENOENT. The errno says that a file is
+//! missing, which need not be so.
 //!
-//! It is the same for a script below a directory's descriptor. Without close-on-exec the
-//! interpreter is given `/dev/fd/5` (`/dev/fd/5/script` below a directory), and the descriptor stays open in it. An ELF program by such a
-//! descriptor runs.
+//! The same holds for a script below a directory's descriptor. Without close-on-exec the interpreter gets `/dev/fd/5`
+//! (`/dev/fd/5/script` below a directory), and the descriptor stays open in it. An ELF program by a close-on-exec descriptor
+//! runs.
+//!
+//! One exception: a transparent entry of binfmt_misc (7.3) that takes the script.
 //!
 //! See execveat(2), BUGS.
 
@@ -18,7 +19,7 @@ use nix::libc;
 use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a script by a descriptor that is closed on exec",
+    summary: "a script by a close-on-exec descriptor gives ENOENT",
     needs: &[needs::SAME_CALLER],
     run,
     ..Scenario::DEFAULT

@@ -1,22 +1,27 @@
-//! `AT_SECURE` is set where the start made an effective id another than the real one (from 6.17 on also where it made the effective user
-//! the real one), and where it gave capabilities to who is not root; also where the two differed before and still do.
+//! The kernel sets `AT_SECURE` in these cases:
+//! - The exec made an effective ID differ from the real one.
+//! - The two differed before and still do.
+//! - The exec gave capabilities to a process that is not root.
+//! - From 6.17 on, the exec made the effective user the real one.
 //!
-//! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user
-//! id is not the old *real* one (`__is_setuid`; from [c:unsafe-exec] on written out, which asks for a change as
-//! well). A process whose two ids differ, as a set-user-ID program's may, gets it for every program
-//! without these bits that it starts. getauxval(3) names set-user-ID and
-//! set-group-ID programs and capabilities that are gained, most commonly, and security modules; ld.so(8)
-//! names ids that differ.
+//! `cap_bprm_creds_from_file` (security/commoncap.c) sets `secureexec` when the new effective user ID is not the old *real* one
+//! (`__is_setuid`; from [c:unsafe-exec] on the comparison is written out, and a change of the ID sets it as well). A process
+//! whose two IDs differ, as a set-user-ID program's may, gets it for every program without a set-user-ID or set-group-ID bit that
+//! it starts. getauxval(3) names set-user-ID and set-group-ID programs and gained capabilities as the most common causes, and
+//! security modules; ld.so(8) names IDs that differ.
 //!
-//! A file's capabilities do not set it where the real user is root (`!__is_real(root_uid, new)` there), also when a root that had no
-//! capability gains all of them by this start.
+//! A file's capabilities do not set it where the real user is root (`!__is_real(root_uid, new)` there), even when a root that had
+//! no capability gains all of them by this exec.
 //!
-//! Of security modules AppArmor, SELinux, Smack and BPF (`bpf_bprm_opts_set`, not on 5.10) set it where the ids stay: AppArmor where a
-//! rule other than `ix` is not `unsafe`, SELinux for a change of domain without the permission `noatsecure`, Smack for one to another
-//! label than at the fork.
+//! Of the security modules, these set it where the IDs stay:
+//! - AppArmor, where a rule other than `ix` is not `unsafe`;
+//! - SELinux, for a change of domain without the permission `noatsecure`;
+//! - Smack, for a change to a label other than the one at the fork;
+//! - BPF (`bpf_bprm_opts_set`, not on 5.10).
 //!
-//! The set-user-ID bit alone does not count: a file of the caller's own changes no id. See
-//! getauxval(3), `AT_SECURE`.
+//! The set-user-ID bit alone does not count: a file of the caller's own changes no ID.
+//!
+//! See getauxval(3), `AT_SECURE`.
 
 use nix::libc;
 use nix::unistd::{Uid, chown, setresuid};
@@ -25,7 +30,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System, needs};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "where AT_SECURE is set",
+    summary: "AT_SECURE is set also where the IDs differed before",
     needs: &[needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT

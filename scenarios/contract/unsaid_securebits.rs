@@ -1,8 +1,7 @@
-//! The securebits are kept, except `SECBIT_KEEP_CAPS`, which is cleared even when it is locked.
+//! Exec keeps the securebits, except `SECBIT_KEEP_CAPS`, which it clears even when that bit is locked.
 //!
-//! `cap_bprm_creds_from_file` (security/commoncap.c) has
-//! `new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS)`; the lock only keeps processes from
-//! changing the bit. A set-user-ID file changes nothing of it.
+//! `cap_bprm_creds_from_file` (security/commoncap.c) has `new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS)`; the lock only
+//! keeps processes from changing the bit. A set-user-ID file makes no difference.
 //!
 //! See [c:capabilities-securebits].
 
@@ -12,7 +11,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "the securebits are kept, but for SECBIT_KEEP_CAPS",
+    summary: "the securebits are kept, except SECBIT_KEEP_CAPS",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,9 +1,9 @@
-//! Shared memory is detached by the start: System V segments, and POSIX shared memory, which is a shared mapping of a file in the
-//! tmpfs at `/dev/shm` (shm_open(3)); one without a file is tried beside it.
+//! Exec detaches shared memory: System V segments, and POSIX shared memory, which is a shared mapping of a file in the tmpfs at
+//! `/dev/shm` (shm_open(3)). The scenario also tries a shared mapping without a file.
 //!
-//! Both are mappings of the old memory, which the start gives up (`exec_mmap`, in 7.2 and 7.3 `setup_new_exec`). The
-//! segment itself stays, unless nobody else has it attached and it is marked for removal or kernel.shm_rmid_forced is set. Here
-//! nobody has it attached any more while the new program runs, and the scenario asks the kernel then.
+//! Both are mappings of the old memory, which the exec gives up (`exec_mmap`, in 7.2 and 7.3 `setup_new_exec`). A System V
+//! segment itself stays, unless nobody else has it attached and it is marked for removal or kernel.shm_rmid_forced is set. The
+//! scenario asks the kernel while the new program runs, and nobody has the segment attached any more.
 //!
 //! See [c:execve-sysv-shm] and [c:execve-posix-shm].
 
@@ -32,7 +32,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
             let count = held(args, attach, |_| Ok(sys::attached(id)?));
             sys::remove_segment(id)?;
             let count = count.map_or_else(|error| format!("{error:#}"), |count| count.to_string());
-            // Who cannot say it has said nothing, and the scenario misses it.
+            // A child that cannot say it has said nothing, and the scenario misses its line.
             let _ = say("attached", count);
             Ok(())
         })

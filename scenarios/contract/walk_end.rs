@@ -1,7 +1,8 @@
 //! What the tours tell of a program's end: SIGCHLD, a zombie without memory, eight bits of status.
 //!
-//! `exit_mm` gives the memory up, and with it the exe link, before `exit_notify` (kernel/exit.c) tells the parent; what
-//! wait(2) asks for is left. The signal is SIGCHLD after every exec, whatever the process was made with (`contract/signal_exit_signal`).
+//! `exit_mm` gives up the memory, and with it the exe link, before `exit_notify` (kernel/exit.c) tells the parent; what wait(2)
+//! asks for is left. After every exec the signal is SIGCHLD, whatever signal the process was created with
+//! (`contract/signal_exit_signal`).
 //!
 //! See wait(2), and proc_pid_exe(5).
 
@@ -31,7 +32,7 @@ fn run(system: &mut System) -> Result<()> {
     let mut claim = Evidence::new("walk-end/zombie");
     let running = Exec::by("execve, held", "/usr/bin/cat", |args| {
         let exe = held(args, || Ok(()), |child| Ok(exe_of(child)));
-        // Who cannot say it has said nothing, and the scenario misses it.
+        // A child that cannot say it has said nothing, and the scenario misses its line.
         let _ = say("exe", exe.unwrap_or_else(|error| format!("{error:#}")));
         Ok(())
     })?;
@@ -81,7 +82,7 @@ fn watched(args: &Args<'_>, itself: Option<i32>) -> nix::Result<()> {
         WaitStatus::Exited(_, status) => status.to_string(),
         other => format!("{other:?}"),
     };
-    // Who cannot say it has said nothing, and the scenario misses it.
+    // A child that cannot say it has said nothing, and the scenario misses its line.
     for (name, value) in [
         ("signal", if pending { "pending" } else { "none" }),
         ("state", state.unwrap_or("none")),

@@ -1,13 +1,20 @@
 //! What the tours tell of how the kernel finds a file's format.
 //!
-//! 256 bytes of a file are read (`BINPRM_BUF_SIZE`, [c:script-256]; 128 before), so that an entry of binfmt_misc may look at the
-//! 200th byte. `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that
-//! is not there does not come to it. Which handlers there are depends on architecture, configuration and version: of the seven,
-//! the kernels of the table have three. They are tried in turn until one takes the file or gives another errno than
-//! ENOEXEC, binfmt_misc first (`insert_binfmt`), that of ELF for 64 bits before that for 32 (of one name: both are counted, by
-//! their addresses); a script whose
-//! interpreter nobody knows has both files tried. A module is asked for where the first four bytes are not all printable
-//! (`printable`); since [c:no-binfmt-modprobe] it never is, and `search_binary_handler` goes through the handlers once.
+//! The kernel reads 256 bytes of a file (`BINPRM_BUF_SIZE`, [c:script-256]; 128 before), so that an entry of binfmt_misc may look
+//! at the 200th byte.
+//!
+//! `sched_exec` comes after the open on every kernel, in `bprm_execve` (fs/exec.c): a call for a file that is not there does not
+//! reach it.
+//!
+//! Which handlers there are depends on architecture, configuration and version: of the seven, the kernels of the table have
+//! three.
+//!
+//! The kernel tries the handlers in turn until one takes the file or gives another errno than ENOEXEC. binfmt_misc is first
+//! (`insert_binfmt`), and ELF for 64 bits comes before ELF for 32 (the two have one name; both are counted, by their addresses).
+//! For a script whose interpreter nobody knows, the kernel tries both files.
+//!
+//! Before [c:no-binfmt-modprobe] the kernel asked for a module where the first four bytes are not all printable (`printable`).
+//! Since then it never does, and `search_binary_handler` goes through the handlers once.
 //!
 //! See [c:execve-scripts], and Documentation/admin-guide/binfmt-misc.rst.
 
@@ -171,14 +178,14 @@ fn modprobe(system: &mut System, elf: &[u64]) -> Result<()> {
     system.verdict(&claim)
 }
 
-/// A call that fails, after which its caller says how often it came to what is counted.
+/// A call that fails; its caller then says how often it reached each counted function.
 fn counted(path: &str, elf: &[u64]) -> Result<Exec> {
     let elf = elf.to_vec();
     Exec::by("counted execve", path, move |args| {
         let passes = count(&elf).map_err(|_| Errno::EBADMSG)?;
         let result = args.execve();
         for (name, passes) in passes {
-            // Who cannot say it has said nothing, and the scenario misses it.
+            // A child that cannot say it has said nothing, and the scenario misses its line.
             let _ = say(
                 name,
                 passes
@@ -198,8 +205,7 @@ fn count(elf: &[u64]) -> Result<Vec<(&'static str, Passes)>> {
     Ok(all)
 }
 
-/// Where the handlers of ELF begin: two of one name, as one file of the kernel is compiled for programs of 64 bits and
-/// for those of 32.
+/// The addresses of the ELF handlers: two of one name, as the kernel compiles one file for 64-bit and for 32-bit programs.
 fn elf_handlers() -> Result<Vec<u64>> {
     const SYMBOLS: &str = "/proc/kallsyms";
     let failed = || format!("failed to read {SYMBOLS}");

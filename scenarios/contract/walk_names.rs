@@ -1,10 +1,14 @@
 //! What the tours tell of names and of the strings on the new stack.
 //!
-//! `alloc_bprm` (fs/exec.c) makes up `/dev/fd/N` or `/dev/fd/N/PATH` for a program that is named by a descriptor: it is `AT_EXECFN`,
-//! and what a script's interpreter is told. `load_script` (fs/binfmt_script.c) has `bprm_change_interp` put the interpreter in
-//! the place of `bprm->interp`, and hands the old one on as an argument: with a script as interpreter of a script each level
-//! appears once. `AT_EXECFN` stays the name that the caller gave, or that was made up. `do_execveat_common` copies that name, the variables and
-//! the arguments, in this order and from the top of the stack down, the last of each first.
+//! For a program that is named by a descriptor, `alloc_bprm` (fs/exec.c) makes up the name `/dev/fd/N` or `/dev/fd/N/PATH`. It is
+//! `AT_EXECFN`, and what a script's interpreter is told.
+//!
+//! `load_script` (fs/binfmt_script.c) has `bprm_change_interp` put the interpreter in the place of `bprm->interp`, and passes the
+//! old one on as an argument: with a script as interpreter of a script each level appears once. `AT_EXECFN` stays the name that
+//! the caller gave, or the one that was made up.
+//!
+//! `do_execveat_common` copies that name, the environment variables and the arguments, in this order and from the top of the
+//! stack down, the last of each first.
 //!
 //! See execveat(2), and getauxval(3), `AT_EXECFN`.
 

@@ -1,13 +1,16 @@
 //! What the tours tell of the first instruction: registers, segments, and the way back from the kernel.
 //!
-//! `ELF_PLAT_INIT` (arch/x86/include/asm/elf.h) clears the general registers, `start_thread` (arch/x86/kernel/process_64.c) sets ip
-//! and sp, the segments and the flags; rax has what execve returns, which is 0. The return is by iret because sysret asks for rcx to
-//! be the address and r11 the flags (arch/x86/entry): a program that came by sysret would find these two there and not 0.
-//! A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and uses it (7.2 and 7.3 by default where the CPU
-//! has it, 6.12 with `fred=on` alone) returns by ERETU (arch/x86/entry/entry_64_fred.S), and these registers look the same: that
-//! it is iret is said where `/proc/cpuinfo` has no `fred`.
-//! Of the segments that tours call null, ds and es are so only for a 64-bit program: for others (i386, x32) `COMPAT_START_THREAD` loads
-//! `__USER_DS` into them (`compat_start_thread`).
+//! `ELF_PLAT_INIT` (arch/x86/include/asm/elf.h) clears the general registers. `start_thread` (arch/x86/kernel/process_64.c) sets
+//! ip and sp, the segments and the flags. rax has what execve returns, which is 0.
+//!
+//! The return is by iret because sysret requires the address in rcx and the flags in r11 (arch/x86/entry): a program that came by
+//! sysret would find these two there and not 0. A kernel that is built with `CONFIG_X86_FRED` (of the table from 6.18 on) and
+//! uses it (7.2 and 7.3 by default where the CPU has it, 6.12 with `fred=on` alone) returns by ERETU
+//! (arch/x86/entry/entry_64_fred.S), and these registers look the same. So the scenario says that it is iret only where
+//! `/proc/cpuinfo` has no `fred`.
+//!
+//! Tours call several segments null. Of these, ds and es are null only for a 64-bit program: for others (i386, x32)
+//! `COMPAT_START_THREAD` loads `__USER_DS` into them (`compat_start_thread`).
 //!
 //! See syscall(2) for what a system call's return leaves otherwise.
 

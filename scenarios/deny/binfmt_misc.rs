@@ -1,15 +1,13 @@
-//! What a refusal does to a file that binfmt_misc gives to an interpreter.
+//! A listener denies (`FAN_DENY`) each event of the start of a file that binfmt_misc gives to an interpreter, in turn, one
+//! case per event. The first case denies nothing.
 //!
-//! As for a script: everything that the kernel opens is refused with EPERM to the caller, and the
-//! interpreter's own open of the file with an exit status.
-//!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! As with a script, the caller gets EPERM where the listener denies a file that the kernel opens. Where it denies the
+//! interpreter's own open of the file, the interpreter reports that by its exit status.
 
 use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a file of a registered format refused",
+    summary: "a listener denies each event of a file of a registered format",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     deadline: std::time::Duration::from_secs(60),
     run,

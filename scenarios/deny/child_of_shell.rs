@@ -1,17 +1,13 @@
-//! What a refusal does to a program that a shell starts.
+//! A listener denies (`FAN_DENY`) each event of a shell, and then of the program that the shell starts, in turn, one case per
+//! event. The first case denies nothing.
 //!
-//! The shell's child, here bash's, is refused and says so with 126 (zsh's with 127, as it knows EACCES and ENOEXEC alone), in words for a
-//! person; the shell itself goes on.
-//!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
-//!
-//! The shell's own start is refused as well, in the cases right after that.
+//! Where the program is denied, the exec of bash's child fails. The child prints a message for people and exits with 126, and
+//! the shell itself goes on. (zsh's child exits with 127, because zsh knows EACCES and ENOEXEC alone.)
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program that a shell starts refused",
+    summary: "a listener denies each event of a program that a shell starts",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -1,21 +1,18 @@
-//! What a refusal does to a helper of `core_pattern`.
+//! A listener denies (`FAN_DENY`) each event of a helper of `core_pattern` in turn, one case per event. The first case denies
+//! nothing: the helper writes the dump to a file. The program that dies is ours, and the listener does not watch it.
 //!
-//! The helper writes the dump to a file, which is there when nothing is refused. When the helper itself
-//! is refused, the dump is lost: the kernel gives up before it writes one (`do_coredump`, later
-//! `coredump_pipe`, in fs/coredump.c). The process that died dies of the same signal; its wait status
-//! lacks the core flag, and the kernel logs that the pipe failed: `Core dump to |... pipe failed` on
-//! 5.10 and 6.1, `coredump: PID(COMM): |... pipe failed` later. When the file is refused to the helper
-//! that runs, the kernel logs nothing, and the core flag is there although no dump is kept: `elf_core_dump` counts as dumped
-//! what it begins to write, whether or not anybody reads it (`has_dumped` in fs/binfmt_elf.c is set before the first write).
-//! (The program that dies is ours and lies outside of what is watched.)
+//! Where the listener denies the helper itself, the dump is lost: the kernel gives up before it writes one (`do_coredump`,
+//! later `coredump_pipe`, in fs/coredump.c). The process still dies of the same signal, but its wait status lacks the core
+//! flag. The kernel logs that the pipe failed: `Core dump to |... pipe failed` on 5.10 and 6.1,
+//! `coredump: PID(COMM): |... pipe failed` later.
 //!
-//! Finding: between 6.1 and 6.12 the words of that log have changed (`coredump_report_failure` in
-//! include/linux/coredump.h names the process first), and so has its level, from `KERN_INFO` (6) to
-//! `KERN_WARNING` (4), with a limit of rate: who looks for `Core dump to |... pipe failed` finds nothing. All else that is
-//! seen here is the same.
+//! Where the helper runs and the listener denies its file, the kernel logs nothing. The core flag is there although no dump
+//! is kept: `elf_core_dump` counts as dumped what it begins to write, whether or not anybody reads it (`has_dumped` in
+//! fs/binfmt_elf.c is set before the first write).
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! Finding: between 6.1 and 6.12 the words of that log changed (`coredump_report_failure` in include/linux/coredump.h names
+//! the process first). So did its level, from `KERN_INFO` (6) to `KERN_WARNING` (4), with a rate limit. Whoever looks for
+//! `Core dump to |... pipe failed` finds nothing. All else that is seen here is the same.
 //!
 //! See core(5); `call_usermodehelper_exec_async` in kernel/umh.c.
 
@@ -25,7 +22,7 @@ use crate::scenario::{Exec, KernelLog, Role, Scenario, System, needs};
 use crate::wire::LAUNCHER;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a core dump helper refused",
+    summary: "a listener denies each event of a core dump helper",
     needs: &[needs::COREDUMP, needs::KERNEL_HELPERS],
     deadline: std::time::Duration::from_secs(60),
     run,
@@ -33,7 +30,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    // It is waited for, so that its file is whole when the process that dumped is reaped.
+    // The kernel waits for the helper, so that its file is whole when the process that dumped is reaped.
     system.sysctl("kernel/core_pipe_limit", "1")?;
     system.sysctl(
         "kernel/core_pattern",
@@ -44,7 +41,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     let exec = Exec::path(LAUNCHER)?.role(Role::Crash)?;
     system.look_at_each_refusal(&exec, |system, case, seen| {
         let kept = std::fs::read(dump).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"));
-        // Where the helper did not come so far there is none.
+        // There is none where the helper did not get that far.
         let _ = std::fs::remove_file(dump);
         let said = log.said("pipe failed")?;
         let said = said.first().map_or("nothing", String::as_str);

@@ -1,17 +1,15 @@
-//! What a refusal does when a program is executed by descriptor.
+//! A listener denies (`FAN_DENY`) each event of a program that is executed by descriptor, in turn, one case per event. The
+//! first case denies nothing.
 //!
-//! The first event is the caller's own open: of these events the only one by which a refusal keeps the caller from
-//! holding the file. The exec opens it once more and can still be refused.
+//! The first event is the caller's own open. Of these events it is the only one at which a refusal keeps the caller from
+//! holding the file. The exec opens the file once more, and the listener can still deny that.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
-//!
-//! Finding: comm after the point of no return, as in `start/fexecve`.
+//! Finding: kernels differ in comm after the point of no return, as in `start/fexecve`.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program by descriptor refused",
+    summary: "a listener denies each event of an exec by descriptor",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

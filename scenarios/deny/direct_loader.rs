@@ -1,17 +1,15 @@
-//! What a refusal does when the ELF interpreter is run by hand.
+//! A listener denies (`FAN_DENY`) each event of an ELF interpreter that is run by hand, in turn, one case per event. The
+//! first case denies nothing.
 //!
-//! The program has no `execute` to refuse. When its `open` is refused the loader exits with a
-//! status of its own; the caller's execve has long succeeded.
-//!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! The program has no `execute` event to deny. Where the listener denies its `open`, the loader exits with a status of its
+//! own; the caller's execve has long succeeded.
 //!
 //! See `start/direct_ldso`.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program run by the loader refused",
+    summary: "a listener denies each event of a program that the loader runs",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -1,10 +1,12 @@
-//! Refusals with an errno that a listener of class `FAN_CLASS_PRE_CONTENT` chooses (`FAN_DENY_ERRNO`).
+//! A listener of class `FAN_CLASS_PRE_CONTENT` denies with an errno that it chooses (`FAN_DENY_ERRNO`).
 //!
-//! Seven are let through (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM,
-//! EIO, EBUSY, ETXTBSY, EAGAIN, ENOSPC and EDQUOT (all others are tried in `policy/listener_features`). Before the point of no return the caller of
-//! execve gets it, where an open is refused (of a refused read of program headers it gets another one, `policy/reads`); the loader
-//! looks for libc once more after EIO as it does after EPERM (`deny/program`).
-//! Only a group of the class `FAN_CLASS_PRE_CONTENT` may choose (likewise).
+//! The kernel accepts seven (`process_access_response` in fs/notify/fanotify/fanotify_user.c): EPERM, EIO, EBUSY, ETXTBSY,
+//! EAGAIN, ENOSPC and EDQUOT. It accepts them from a group of that class only (the same function). `policy/listener_features`
+//! tries all others.
+//!
+//! Where the listener denies an open before the point of no return, the caller of execve gets the chosen errno. (Where it
+//! denies a read of program headers, the caller gets another one: `policy/reads`.) After EIO, as after EPERM, the loader
+//! looks for libc once more (`deny/program`).
 //!
 //! Source: [c:deny-errno].
 
@@ -14,7 +16,7 @@ use crate::scenario::{Exec, Scenario, System, needs};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "refusals with an errno of choice",
+    summary: "a listener denies with an errno that it chooses",
     needs: &[needs::DENY_ERRNO],
     deadline: std::time::Duration::from_secs(60),
     run,

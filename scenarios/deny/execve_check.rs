@@ -1,8 +1,7 @@
-//! What a refusal does to execveat(2) with `AT_EXECVE_CHECK`: the answer of the check is EPERM. An
-//! interpreter that asks before it runs a script hears this way of a refused open.
+//! A listener denies (`FAN_DENY`) each event of execveat(2) with `AT_EXECVE_CHECK`, in turn, one case per event. The first
+//! case denies nothing.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! The check answers EPERM. In this way an interpreter that asks before it runs a script learns of a denied open.
 
 use nix::libc;
 
@@ -10,7 +9,7 @@ use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys::AT_EXECVE_CHECK;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a check without execution refused",
+    summary: "a listener denies each event of a check that executes nothing",
     needs: &[needs::EXECVE_CHECK],
     deadline: std::time::Duration::from_secs(60),
     run,

@@ -1,15 +1,15 @@
-//! A listener that dies while it holds an event.
+//! A listener dies while it holds an event. Every event of the start is the one that it dies at, in turn.
 //!
-//! The kernel allows every event that waits when the group's last descriptor is closed
-//! (`fanotify_release` answers with `FAN_ALLOW`): the program starts, and nobody watches any more.
-//! A policy whose daemon alone holds the descriptor is open, not closed, while that is being restarted.
+//! When the group's last descriptor is closed, the kernel allows every event that waits (`fanotify_release` answers with
+//! `FAN_ALLOW`): the program starts, and nobody watches any more. A policy whose daemon alone holds the descriptor fails
+//! open, not closed, while that daemon is being restarted.
 //!
-//! Every event of the start is the one that it dies at, in turn.
+//! Where another process holds the descriptor as well, the death of the listener releases nobody: the held thread waits until
+//! that process closes it.
 //!
-//! Where another process has the descriptor as well, the death of the listener lets nobody go: the held thread waits until that one
-//! closes it. Finding: the held process may be that one. `FAN_CLOEXEC` closes a descriptor past the point of no return, and the events
-//! of a program come before. So a child of a listener that has not closed the group itself waits for its own descriptor, and only a signal
-//! that kills it ends that.
+//! Finding: the held process may itself be that other holder. `FAN_CLOEXEC` closes a descriptor past the point of no return,
+//! and the events of a program come before. So a child of a listener that has not closed the group itself waits for its own
+//! descriptor, and only a signal that kills the child ends the wait.
 //!
 //! See [c:fanotify-close-allows]; fanotify_init(2), `FAN_CLOEXEC`.
 
@@ -26,7 +26,7 @@ use crate::sys::{self, ForkResult, Invocation};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a listener that dies while it holds an event",
+    summary: "a listener dies while it holds an event",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT
@@ -93,8 +93,8 @@ fn dies(place: &Path, own: End) -> Result<String> {
     ))
 }
 
-/// Whether a process sleeps in its execve(2) so that only a signal that kills it ends that, as it does for an answer; one that was
-/// woken does not, even before it runs.
+/// Whether a process sleeps in its execve(2) so that only a fatal signal ends the sleep, as it does while it waits for an
+/// answer. One that was woken does not, even before it runs.
 fn is_held(pid: Pid) -> bool {
     /// execve in the 64-bit table of system calls.
     const EXECVE: &str = "59 ";

@@ -1,13 +1,12 @@
-//! What a refusal does to a program whose loader is its libc, and which needs and opens nothing else: every event is before the point
-//! of no return.
+//! A listener denies (`FAN_DENY`) each event of a program whose loader is its libc, and which needs and opens nothing else,
+//! in turn, one case per event. The first case denies nothing.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! Every event comes before the point of no return.
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program with musl's loader refused",
+    summary: "a listener denies each event of a program with musl's loader",
     deadline: std::time::Duration::from_secs(60),
     parts: &["musl"],
     run,

@@ -1,18 +1,15 @@
-//! What a refusal does to a program that is looked for in `PATH` by execvp(3), here by env.
+//! A listener denies (`FAN_DENY`) each event of env and of a program that env looks for in `PATH` by execvp(3), in turn, one
+//! case per event. The first case denies nothing.
 //!
-//! execvp goes on to the next directory when it is told EACCES, but not when it is told EPERM,
-//! which is what a refusal says: the search ends. env exits with 126. (In the last case the first program has no execute permission,
-//! and the second runs.)
-//!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! A refusal gives execvp EPERM, which ends the search: env exits with 126. After EACCES execvp goes on to the next
+//! directory. In the last case the first program has no execute permission, and the second runs.
 //!
 //! See [c:exec-search-goes-on].
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program that env finds in PATH refused",
+    summary: "a listener denies each event of a program that env finds in PATH",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -1,11 +1,9 @@
-//! What a refusal does to a program that is started by posix_spawn(3).
+//! A listener denies (`FAN_DENY`) each event of a program that posix_spawn(3) starts, in turn, one case per event. The first
+//! case denies nothing.
 //!
-//! The child that is refused shares the memory of its parent, and in glibc tells it the errno by that
-//! way: posix_spawn itself fails with EPERM. It has reaped the child, so that the caller has no
-//! exit status to wait for (127, by glibc's source); the last case says what it is told when it waits.
-//!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! The child whose exec is denied shares its parent's memory. In glibc it passes the errno to its parent through that memory,
+//! and posix_spawn itself fails with EPERM. posix_spawn has reaped the child, so the caller has no exit status to wait for
+//! (127, by glibc's source). The last case says what the caller gets when it waits.
 //!
 //! See [c:posix-spawn-return].
 
@@ -19,7 +17,7 @@ use crate::sys::Spawn;
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program by posix_spawn refused",
+    summary: "a listener denies each event of a program that posix_spawn starts",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -1,17 +1,16 @@
-//! What a refusal does to a preloaded library.
+//! A listener denies each file of a program with a preloaded library, and keeps denying it (see `deny/files`). Each event of
+//! the start is the first at which its file is denied, in turn; the first case denies nothing.
 //!
-//! The loader passes over a preloaded library that it may not open, and starts the program without it where that does not
-//! need it either, as here. What the library itself needs ends the program, as libc does: 127.
-//!
-//! Each event of the start is the first at which its file is refused, in turn, and it stays refused
-//! (see `deny/files`); the first case refuses nothing.
+//! The loader skips a preloaded library that it may not open. It starts the program without that library where the program
+//! does not need it itself, as here. Where the listener denies a library that the preloaded one needs, the program ends with
+//! 127, as it does for libc.
 //!
 //! See [c:ld-preload].
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program with a preloaded library refused",
+    summary: "a listener denies each file of a program with a preloaded library",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

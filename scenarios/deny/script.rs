@@ -1,19 +1,16 @@
-//! What a refusal does to a script.
+//! A listener denies (`FAN_DENY`) each event of a script in turn, one case per event. The first case denies nothing.
 //!
-//! Script, interpreter and ELF interpreter are refused with EPERM to the caller. The last event, in
-//! which the interpreter opens the script to read it, comes from user space: bash says that it may
-//! not read the file and exits with 126.
+//! Where the listener denies the script, its interpreter or the ELF interpreter to the kernel, the caller gets EPERM. The
+//! last event comes from user space: the interpreter opens the script to read it. Where the listener denies that, bash says
+//! that it may not read the file and exits with 126.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
-//!
-//! A policy that refuses only the script's `execute` does not stop `bash script`, which has no such event for
-//! the script, as the last case shows.
+//! A policy that denies only the script's `execute` does not stop `bash script`: the last case shows that this start has no
+//! such event for the script.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a script refused",
+    summary: "a listener denies each event of a script",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -1,13 +1,13 @@
-//! What a refusal does to a static program that opens nothing: both events are before the point of no return, and
-//! there is none after it. After these two a policy of opens has no further say (one of reads has: `policy/reads`).
+//! A listener denies (`FAN_DENY`) each event of a static program that opens nothing, in turn, one case per event. The first
+//! case denies nothing.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! Both events come before the point of no return, and there is none after it. After these two a policy on opens has no
+//! further say (one on reads has: `policy/reads`).
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a static program refused",
+    summary: "a listener denies each event of a static program",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

@@ -1,16 +1,16 @@
-//! What a refusal does when a thread executes that is not the leader.
+//! A listener denies (`FAN_DENY`) each event of an exec by a thread that is not the leader, in turn, one case per event. The
+//! first case denies nothing.
 //!
-//! A refused exec leaves the other threads alone, because they are ended only at the point of no
-//! return: the process goes on with all of them. (But for the workers of the caller's io_uring on 5.10: `bprm_execve` there cancels
-//! its requests and ends them before it opens the program, `io_uring_clean_tctx` in io_uring/io_uring.c; read in source.)
+//! A denied exec leaves the other threads alone, because the kernel ends them only at the point of no return: the process
+//! goes on with all of them.
 //!
-//! Each event of the start is refused in turn, `FAN_DENY`, as a case of its own; the first case
-//! refuses nothing.
+//! The workers of the caller's io_uring are an exception on 5.10. There `bprm_execve` cancels the caller's requests and ends
+//! the workers before it opens the program (`io_uring_clean_tctx` in io_uring/io_uring.c; read in source).
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "each event of a program that a thread executes refused",
+    summary: "a listener denies each event of a program that a thread executes",
     deadline: std::time::Duration::from_secs(60),
     run,
     ..Scenario::DEFAULT

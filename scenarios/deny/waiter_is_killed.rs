@@ -1,20 +1,19 @@
-//! A process that is killed by SIGKILL while it waits for the answer to its event.
+//! SIGKILL kills a process while it waits for the answer to its event. Every event of the start is the one that it waits for,
+//! in turn.
 //!
-//! The wait is killable (`fanotify_get_response` waits with `wait_event_state(...,
-//! TASK_KILLABLE|TASK_FREEZABLE)`; older kernels with `wait_event_killable`, since 5.1): the
-//! process ends without an answer. The answer that comes later is taken all the same: write(2) of it
-//! succeeds, because an event that was handed out stays in the group's list of accesses, cancelled,
-//! until it is answered, and is freed by that (`fanotify_get_response`, `finish_permission_event`;
-//! the monitor fails where a write does). So a program that a slow policy holds can still be killed,
-//! and a listener does not learn of it from its answer.
+//! The wait is killable, so the process ends without an answer. `fanotify_get_response` waits with
+//! `wait_event_state(..., TASK_KILLABLE|TASK_FREEZABLE)`; older kernels with `wait_event_killable`, since 5.1.
 //!
-//! Every event of the start is the one that it waits for, in turn.
+//! The kernel accepts the late answer all the same: write(2) of it succeeds (the monitor fails where a write does). An event
+//! that was handed out stays in the group's list of accesses, cancelled, until it is answered, and the answer frees it
+//! (`fanotify_get_response`, `finish_permission_event`). So a program that a slow policy holds can still be killed, and the
+//! listener does not learn of it from its answer.
 
 use crate::scenario::{EVENTS_OF_TRUE, Exec, Scenario, System, needs};
 use crate::wire::Act;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a process that is killed while it waits for an answer",
+    summary: "SIGKILL ends a process that waits for a listener's answer",
     needs: &[needs::EXEC_COUNTER],
     deadline: std::time::Duration::from_secs(60),
     run,

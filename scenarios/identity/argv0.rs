@@ -1,14 +1,14 @@
-//! What a program is told whose caller lies about argv[0].
+//! What a program is told when its caller lies about argv[0].
 //!
-//! None of the kernel's names depends on argv[0]: `AT_EXECFN`, comm and exe stay the file's. login(1)
-//! tells a shell by a `-` here that it is a login shell, and `ps -f` shows this text.
+//! None of the kernel's names depends on argv[0]: `AT_EXECFN`, comm and exe stay the file's. login(1) puts a `-` there to tell a
+//! shell that it is a login shell, and `ps -f` shows argv[0].
 //!
 //! See [c:execve-argv].
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was given another argv[0]",
+    summary: "a false argv[0]; AT_EXECFN, comm and exe stay the file's",
     run,
     ..Scenario::DEFAULT
 };

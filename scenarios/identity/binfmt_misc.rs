@@ -1,14 +1,14 @@
-//! What an interpreter is told of a file that binfmt_misc gives it.
+//! What an interpreter is told of a file that is executed by its path, through an entry of binfmt_misc without a flag.
 //!
-//! By its path and without a flag, as for a script: `AT_EXECFN` and comm are the file's, exe is the interpreter's, and in the place of
-//! the caller's argv[0] are the interpreter's path and the file's.
+//! As for a script, `AT_EXECFN` and comm are the file's, and exe is the interpreter's. The paths of the interpreter and of the
+//! file take the place of the caller's argv[0].
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst; `start/binfmt_misc` for the steps.
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told by binfmt_misc",
+    summary: "binfmt_misc puts interpreter and file in the place of argv[0]",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

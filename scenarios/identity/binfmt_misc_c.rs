@@ -1,13 +1,13 @@
 //! What an interpreter is told by binfmt_misc with the flag `C`.
 //!
-//! The flag implies `O`: `AT_EXECFD` is there. The set-user-ID bit of the file counts, which without the flag it does not.
+//! The flag implies `O`, so `AT_EXECFD` is there. The set-user-ID bit of the file counts with this flag, and not without it.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told by binfmt_misc with the flag C",
+    summary: "binfmt_misc, flag C: AT_EXECFD is there, set-user-ID counts",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

@@ -1,14 +1,14 @@
 //! What an interpreter is told by binfmt_misc with the flag `F`.
 //!
-//! The interpreter that was opened beforehand is the exe; while it is still at its path, nothing that
-//! the program is told differs from an entry without the flag (`start/binfmt_misc_f`: when it is gone).
+//! exe is the interpreter that was opened beforehand. While that file is still at its path, the program is told the same as by an
+//! entry without the flag. `start/binfmt_misc_f` has the case where the file is gone.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told by binfmt_misc with the flag F",
+    summary: "binfmt_misc, flag F: the same is told as without it",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

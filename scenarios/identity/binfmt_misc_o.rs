@@ -1,14 +1,14 @@
 //! What an interpreter is told by binfmt_misc with the flag `O`.
 //!
-//! `AT_EXECFD` is the descriptor of the file, open for reading. Without it, or a flag that implies it (`C`; `T` on 7.3), there
-//! is no such entry, but where a BPF program chooses interpreter and flags (7.3, `entry_invocation_flags` in fs/binfmt_misc.c).
+//! `AT_EXECFD` is the descriptor of the file, open for reading. Without `O` there is no such entry, unless another flag implies
+//! it (`C`; `T` on 7.3) or a BPF program chooses interpreter and flags (7.3, `entry_invocation_flags` in fs/binfmt_misc.c).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told by binfmt_misc with the flag O",
+    summary: "binfmt_misc, flag O: AT_EXECFD is the file, open for reading",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

@@ -1,15 +1,15 @@
 //! What an interpreter is told by binfmt_misc with the flag `P`.
 //!
-//! The first argument of the caller is kept, after the interpreter and the file: the interpreter
-//! has one argument more. A bit in `AT_FLAGS` (`AT_FLAGS_PRESERVE_ARGV0`, since 5.12, backported to
-//! 5.10.225) says so, for an interpreter that cannot know how it was registered; without the flag it is 0.
+//! The flag keeps the caller's first argument, after the interpreter and the file: the interpreter has one argument more. To an
+//! interpreter that cannot know how it was registered, a bit in `AT_FLAGS` says so (`AT_FLAGS_PRESERVE_ARGV0`, since 5.12,
+//! backported to 5.10.225). Without the flag the bit is 0.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, getauxval(3).
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told by binfmt_misc with the flag P",
+    summary: "binfmt_misc, flag P: argv[0] is kept, and AT_FLAGS says so",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

@@ -1,15 +1,14 @@
 //! What an interpreter is told by a transparent entry of binfmt_misc (flag `T`).
 //!
-//! `AT_EXECFN`, comm and the exe link name the file that was executed, and argv is the caller's: none
-//! of them names the interpreter. `/proc/PID/maps` does (the second case: how many of its lines).
+//! `AT_EXECFN`, comm and the exe link name the file that was executed, and argv is the caller's: none of them names the
+//! interpreter. `/proc/PID/maps` does; the second case counts its lines that do.
 //!
-//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
-//! table).
+//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the table).
 
 use crate::scenario::{Exec, Role, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told by a transparent entry of binfmt_misc",
+    summary: "a transparent binfmt_misc entry: only maps names the interpreter",
     needs: &[
         needs::OWN_SETTINGS,
         needs::BINFMT_MISC,

@@ -1,7 +1,7 @@
 //! What a program is told in another root.
 //!
-//! `AT_EXECFN` is the path as it was given, below the new root. The program has no link to read its exe by:
-//! there is no `/proc` in this root. The events, read from outside, show the whole path.
+//! `AT_EXECFN` is the path as it was given, below the new root. This root has no `/proc`, so the program has no link to read its
+//! exe by. The events, read from outside, show the whole path.
 //!
 //! See chroot(2).
 
@@ -10,7 +10,7 @@ use nix::unistd::chroot;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told in another root",
+    summary: "a program in a chroot is told its path below the new root",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,9 +1,9 @@
-//! What a program is told whose file is removed before it is executed by descriptor.
+//! What a program is told when its file is removed before it is executed by descriptor.
 //!
-//! exe here ends in " (deleted)" (a client of NFS that removes the file may rename it instead, and exe has the new name,
-//! `nfs_sillyrename` in fs/nfs/unlink.c). On a kernel that takes comm from the file, the name is still the old one.
+//! exe here ends in " (deleted)". On a kernel that takes comm from the file, comm is still the old name. An NFS client that
+//! removes the file may rename it instead, and exe then has the new name (`nfs_sillyrename` in fs/nfs/unlink.c).
 //!
-//! Finding: comm, as in `start/fexecve`.
+//! Finding: comm differs between kernels, as in `start/fexecve`.
 //!
 //! See proc_pid_exe(5).
 
@@ -13,7 +13,7 @@ use nix::libc;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told whose file is gone",
+    summary: "the file is removed before the exec: exe ends in (deleted)",
     run,
     ..Scenario::DEFAULT
 };

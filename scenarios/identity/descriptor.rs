@@ -1,8 +1,8 @@
 //! What a program is told when it is executed by descriptor (fexecve(3)).
 //!
-//! `AT_EXECFN` is `/dev/fd/5` although that descriptor is closed by now: the name leads nowhere.
+//! `AT_EXECFN` is `/dev/fd/5`. That descriptor is closed by now, so the name leads nowhere.
 //!
-//! Finding: comm, as in `start/fexecve`.
+//! Finding: comm differs between kernels, as in `start/fexecve`.
 //!
 //! See execveat(2), `AT_EMPTY_PATH`.
 
@@ -12,7 +12,7 @@ use nix::libc;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was executed by descriptor",
+    summary: "a program executed by descriptor is told /dev/fd/5, which is closed",
     run,
     ..Scenario::DEFAULT
 };

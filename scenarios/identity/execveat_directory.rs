@@ -1,7 +1,6 @@
 //! What a program is told when it is executed below a directory descriptor.
 //!
-//! `AT_EXECFN` is `/dev/fd/5/program`, made up by the kernel (`alloc_bprm` in fs/exec.c); comm is
-//! the name.
+//! The kernel makes up `AT_EXECFN`, here `/dev/fd/5/program` (`alloc_bprm` in fs/exec.c). comm is the program's name.
 //!
 //! See execveat(2).
 
@@ -10,7 +9,7 @@ use nix::fcntl::OFlag;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was executed below a descriptor",
+    summary: "a program executed below a descriptor is told /dev/fd/5/program",
     run,
     ..Scenario::DEFAULT
 };

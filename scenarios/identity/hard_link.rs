@@ -1,12 +1,13 @@
-//! What a program is told when it is executed by a hard link: all names are the link's, and nothing
-//! is left of the first one.
+//! What a program is told when it is executed by a hard link.
+//!
+//! All names are the link's, and nothing is left of the first one.
 //!
 //! See `start/hard_link` for the steps.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was executed by a hard link",
+    summary: "a program executed by a hard link is told the link's name alone",
     run,
     ..Scenario::DEFAULT
 };

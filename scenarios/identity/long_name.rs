@@ -1,14 +1,13 @@
-//! What a program is told whose name is longer than comm.
+//! What a program is told when its name is longer than comm.
 //!
-//! comm holds 15 bytes and is cut (`TASK_COMM_LEN`), so that two long names can be one; `AT_EXECFN`
-//! and exe are whole.
+//! comm holds 15 bytes (`TASK_COMM_LEN`) and is cut, so two long names can have the same comm. `AT_EXECFN` and exe are whole.
 //!
 //! See proc_pid_comm(5).
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told whose name is long",
+    summary: "a long name is cut in comm, and whole in AT_EXECFN and exe",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,9 +1,8 @@
-//! What a program is told that lies in a memfd.
+//! What a program is told when it lies in a memfd.
 //!
-//! exe is `/memfd:NAME (deleted)`. There is no step at all: the file is on no watched file system, and
-//! the program is static.
+//! exe is `/memfd:NAME (deleted)`. There is no step at all: the file is on no watched file system, and the program is static.
 //!
-//! Finding: comm, as in `start/fexecve`; where it is taken from the file it is `memfd:NAME`.
+//! Finding: comm differs between kernels, as in `start/fexecve`. Where it is taken from the file it is `memfd:NAME`.
 //!
 //! See memfd_create(2).
 
@@ -18,7 +17,7 @@ use crate::sys::place_fd;
 use crate::wire::SUBJECT;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that lies in memory",
+    summary: "a program in a memfd: exe is /memfd:NAME (deleted)",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,16 +1,15 @@
-//! What a program is told that was executed with an empty list of arguments.
+//! What a program is told when it is executed with an empty list of arguments.
 //!
-//! Kernels with [c:empty-argv] (backported to 5.10.110 and other stable series) put one empty argument
-//! there. Before, argv[0] was a null pointer, and the first variable of the environment came where a
-//! careless program looks for argv[1] (CVE-2021-4034, "pwnkit"). No kernel of the table is without it:
-//! this scenario would show one that is.
+//! Kernels with [c:empty-argv] (backported to 5.10.110 and other stable series) put one empty argument there. Before, argv[0] was
+//! a null pointer, and the first variable of the environment came where a careless program looks for argv[1] (CVE-2021-4034,
+//! "pwnkit"). Every kernel of the table has the commit; this scenario would show one without it.
 //!
 //! See execve(2), VERSIONS.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was given no arguments at all",
+    summary: "an empty list of arguments becomes one empty argument",
     run,
     ..Scenario::DEFAULT
 };

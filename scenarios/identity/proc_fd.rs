@@ -1,7 +1,7 @@
 //! What a program is told when it is executed through `/proc/self/fd/5`.
 //!
-//! comm is `5` on every kernel, `AT_EXECFN` is the path; only exe names the file.
-//! `identity/descriptor` is the same program by the other call, by a descriptor that was opened for reading.
+//! comm is `5` on every kernel, and `AT_EXECFN` is the path; only exe names the file. `identity/descriptor` starts the same
+//! program with the other call, by a descriptor that was opened for reading.
 //!
 //! See proc_pid_fd(5).
 
@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was executed through /proc/self/fd",
+    summary: "executed through /proc/self/fd/5: comm is 5, exe names the file",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,6 +1,6 @@
 //! What a program is told when it is executed by a relative path.
 //!
-//! `AT_EXECFN` is relative as well, to the working directory of the exec, which a chdir(2) may leave; exe is whole.
+//! `AT_EXECFN` is relative as well, to the working directory of the exec, which a chdir(2) may leave. exe is whole.
 //!
 //! See getauxval(3), `AT_EXECFN`.
 
@@ -9,7 +9,7 @@ use nix::unistd::chdir;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was executed by a relative path",
+    summary: "by a relative path: AT_EXECFN is relative, exe is whole",
     run,
     ..Scenario::DEFAULT
 };

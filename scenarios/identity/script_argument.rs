@@ -1,15 +1,15 @@
-//! What an interpreter is told when the first line of a script has more than its name.
+//! What an interpreter is told when the first line of a script has more than the interpreter's name.
 //!
-//! Everything on the line after the name, up to a zero byte and as far as it lies in the first 255 bytes of the file, is one argument,
-//! blanks in the middle and all; blanks ahead of it are cut, and those at the end where a newline follows
-//! (`identity/script_blank_at_end`: where none does). Some other systems split it.
+//! Everything after the name on the line is one argument, blanks in the middle and all. Some other systems split it. The argument
+//! ends at a zero byte, or at the latest with the first 255 bytes of the file. The kernel cuts the blanks ahead of it, and those
+//! at its end where a newline follows (`identity/script_blank_at_end`: where none does).
 //!
 //! See [c:execve-scripts].
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told of a script with arguments on its line",
+    summary: "the rest of a script's first line is one argument",
     run,
     ..Scenario::DEFAULT
 };

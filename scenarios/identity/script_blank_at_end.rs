@@ -1,19 +1,18 @@
-//! What an interpreter is told of a script that ends in a blank after the interpreter's name, without a
-//! newline: an empty argument. (Of fewer than 255 bytes; else the blank can be cut.)
+//! What an interpreter is told of a script that ends in a blank after the interpreter's name, without a newline: an empty
+//! argument.
 //!
-//! `load_script` takes blanks from the end of the line, but where there is no newline it takes the
-//! end of its buffer for the end of the line, and ahead of that are, in a file as short as this, zeros and no blanks. The
-//! blank after the name then begins an argument, which a zero ends at once. With a newline there
-//! is no argument.
+//! `load_script` removes blanks from the end of the line. Where there is no newline it takes the end of its buffer for the end of
+//! the line. In a file as short as this, zeros and no blanks stand ahead of that. So the blank after the name begins an argument,
+//! which a zero ends at once. With a newline there is no argument. In a file of 255 bytes or more the blank can be cut.
 //!
-//! Finding: execve(2) speaks of `optional-arg` and not of one that is empty.
+//! Finding: execve(2) speaks of `optional-arg` and not of an empty one.
 //!
 //! See `load_script` in fs/binfmt_script.c.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told of a script that ends in a blank",
+    summary: "a script that ends in a blank gives its interpreter an empty argument",
     run,
     ..Scenario::DEFAULT
 };

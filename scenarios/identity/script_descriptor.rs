@@ -1,13 +1,11 @@
 //! What an interpreter is told when a script is executed by descriptor.
 //!
-//! `AT_EXECFN` and the argument are `/dev/fd/5`, which is a name only while the descriptor is open
-//! and `/dev` is as usual.
+//! `AT_EXECFN` and the argument are `/dev/fd/5`, which is a name only while the descriptor is open and `/dev` is as usual.
 //!
-//! Finding: comm. `5` where [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to 5.10) is
-//! missing. With it, comm is taken from the file that is executed in the end: the interpreter's name,
-//! not the script's, unless a transparent entry of binfmt_misc (7.3) takes the script: then it is the script's. So where the
-//! kernel's own handler of scripts takes it, the comm of a script by descriptor says nothing of it on any kernel
-//! (by its own path: `identity/script`).
+//! Finding: comm differs between kernels. Without [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to 5.10) it is
+//! `5`. With it, the kernel takes comm from the file that is executed in the end: the interpreter's name, not the script's. So
+//! where the kernel's own handler of scripts takes a script by descriptor, comm says nothing of the script on any kernel (by its
+//! own path: `identity/script`). Where a transparent entry of binfmt_misc (7.3) takes it, comm is the script's.
 //!
 //! See execveat(2).
 
@@ -17,7 +15,7 @@ use nix::libc;
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told of a script by descriptor",
+    summary: "a script by descriptor: /dev/fd/5 as AT_EXECFN and as argument",
     run,
     ..Scenario::DEFAULT
 };

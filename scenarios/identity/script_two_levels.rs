@@ -1,14 +1,14 @@
 //! What the last interpreter is told of nested scripts.
 //!
-//! Each level puts its interpreter and its argument in front; `AT_EXECFN` and comm are those of the
-//! outermost script, which is executed by its path.
+//! Each level puts its interpreter and its argument in front. `AT_EXECFN` and comm are those of the outermost script, which is
+//! executed by its path.
 //!
 //! See `start/script_two_levels` for the steps.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what an interpreter is told of a script whose interpreter is a script",
+    summary: "nested scripts: each level puts interpreter and argument in front",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,14 +1,14 @@
-//! What a program is told when it is executed by a symbolic link.
+//! What a program is told when it is executed by a symlink.
 //!
-//! `AT_EXECFN` and comm are the link's, exe is the target's. A multi-call program such as busybox goes by argv[0],
-//! which is the caller's to choose.
+//! `AT_EXECFN` and comm are the link's, exe is the target's. A multi-call program such as busybox goes by argv[0], which the
+//! caller chooses.
 //!
 //! See `start/symlink` for the steps.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that was executed by a symbolic link",
+    summary: "by a symlink: AT_EXECFN and comm are the link's, exe the target's",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,14 +1,13 @@
-//! What a program is told when a thread executes it that is not the leader and has a name of its
-//! own.
+//! What a program is told when the thread that executes it is not the leader and has a name of its own.
 //!
-//! comm is the program's; the thread goes on as the leader, and its own name (`worker`) is gone.
+//! comm is the program's. The thread goes on as the leader, and its own name (`worker`) is gone.
 //!
 //! See execve(2); `start/thread` for the steps.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a program is told that a thread executed",
+    summary: "a named thread executes a program: comm is the program's",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,13 +1,12 @@
 //! A sibling replaces the arguments of an exec between the entry of the call and the kernel's copy.
 //!
-//! The kernel copies the path first and the arguments later (`do_execveat_common` in fs/exec.c); a page that
-//! is missing behind this path holds it in between, on every kernel
-//! (see [`while_copied`](crate::scenario::while_copied)). What the program finds, and what audit's EXECVE record and
-//! (until the program changes it, `lies/disguise`) `/proc/PID/cmdline` show, are the arguments as they were copied;
-//! who has read them at the entry was told others.
+//! The kernel copies the path first and the arguments later (`do_execveat_common` in fs/exec.c). A missing page behind this path
+//! holds the kernel in between, on every kernel (see [`while_copied`](crate::scenario::while_copied)).
 //!
-//! `threads/arguments_changed` does the same while the program's permission event is held, which on older
-//! kernels is too late.
+//! The program finds the arguments as they were copied. So do readers of audit's EXECVE record and of `/proc/PID/cmdline`, the
+//! latter until the program changes it (`lies/disguise`). A reader at the entry of the call was told others.
+//!
+//! `threads/arguments_changed` does the same while the program's permission event is held, which on older kernels is too late.
 //!
 //! See userfaultfd(2), ptrace(2).
 
@@ -30,7 +29,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
 }
 
 fn replace(args: &Args<'_>) -> nix::Result<()> {
-    // Of one length, so that it is replaced in place.
+    // Both have one length, so that one replaces the other in place.
     let told = b"as-told\0".map(AtomicU8::new);
     let pointers = [told.as_ptr().expose_provenance(), 0];
     let act = |_: &crate::sys::FaultPages| {

@@ -1,15 +1,18 @@
-//! A program that, once executed, takes exe link, comm and arguments of another.
+//! A program that, once executed, takes exe link, comm and arguments of another:
 //!
-//! exe changes by prctl(2) `PR_SET_MM_EXE_FILE` when nothing of the old file is mapped any more: each mapping
-//! is replaced by a copy, and the program runs on in it (`start/set_mm_exe_file` shows the refusal
-//! before that). The arguments are read from the process's own memory, from one address to another or to a NUL (`get_mm_cmdline` in fs/proc/base.c
-//! says when); `PR_SET_MM_ARG_START` and `_END` choose the two; comm is free text (`PR_SET_NAME`).
-//! These options of `PR_SET_MM` take CAP_SYS_RESOURCE; for the arguments there are as well `PR_SET_MM_MAP` and to overwrite them in
-//! place, which take nothing. Nor is exe safe from who has no privilege: `lies/disguise_unprivileged` takes it in a user namespace.
+//! - prctl(2) `PR_SET_MM_EXE_FILE` changes exe when nothing of the old file is mapped any more. The program replaces each mapping
+//!   by a copy and runs on in it (`start/set_mm_exe_file` shows the refusal before that).
+//! - The kernel reads the arguments from the process's own memory, from one address to another or to a NUL (`get_mm_cmdline` in
+//!   fs/proc/base.c says when). `PR_SET_MM_ARG_START` and `_END` choose the two addresses.
+//! - comm is free text (`PR_SET_NAME`).
 //!
-//! Finding: whoever looks into `/proc` afterwards finds the other program in all three
-//! places, and so does a permission monitor that looks at who opens a file. What was told at the exec stays true: path and file of the
-//! event, and what the kernel told at its tracepoints.
+//! These options of `PR_SET_MM` need CAP_SYS_RESOURCE. For the arguments there are two more ways, which need no capability:
+//! `PR_SET_MM_MAP`, and overwriting them in place. Nor is exe safe from a program without privilege: `lies/disguise_unprivileged`
+//! takes it in a user namespace.
+//!
+//! Finding: an observer that looks into `/proc` afterwards finds the other program in all three places. So does a permission
+//! monitor that looks at who opens a file. What was told at the exec stays true: path and file of the event, and what the kernel
+//! told at its tracepoints.
 //!
 //! See prctl(2), proc_pid_exe(5), proc_pid_cmdline(5), proc_pid_comm(5).
 

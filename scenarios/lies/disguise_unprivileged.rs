@@ -1,24 +1,33 @@
 //! A program of an ordinary user that takes exe link, comm and arguments of another.
 //!
-//! `PR_SET_MM_EXE_FILE`, which `lies/disguise` uses, asks for CAP_SYS_RESOURCE in the initial user namespace (`prctl_set_mm` in
-//! kernel/sys.c, by `capable`). `PR_SET_MM_MAP` does not come so far: `prctl_set_mm_map` asks for
-//! CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and in the user namespace of the process alone
-//! (`checkpoint_restore_ns_capable(current_user_ns())`). Who makes a user namespace has every capability in it
-//! (`set_cred_user_ns` in kernel/user_namespace.c), and needs none to make one where users may. The rest is the same: both go on to
-//! `prctl_set_mm_exe_file`, which asks that the new file may be executed by who asks. That nothing of the old one is mapped any more
-//! is asked there too on 5.10, on the others by `replace_mm_exe_file` in kernel/fork.c, which then puts the new one in.
+//! `PR_SET_MM_EXE_FILE`, which `lies/disguise` uses, needs CAP_SYS_RESOURCE in the initial user namespace (`capable` in
+//! `prctl_set_mm`, kernel/sys.c). `PR_SET_MM_MAP` branches off before that check. `prctl_set_mm_map` asks for
+//! CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and only in the user namespace of the process
+//! (`checkpoint_restore_ns_capable(current_user_ns())`). Whoever makes a user namespace has every capability in it
+//! (`set_cred_user_ns` in kernel/user_namespace.c), and needs none to make one where users may.
 //!
-//! The program says who it is (`uids`, and its `effective` capabilities: none) and what each call said, in this order,
-//! with nothing of its file mapped: both options by an ordinary user, which are refused (errno 1, EPERM), unshare(2), and both
-//! options in the new namespace, where `PR_SET_MM_EXE_FILE` is still refused and `PR_SET_MM_MAP` is not. Of the addresses
-//! in its structure, among them those of the arguments, that call asks for no capability at all, and comm is free text.
+//! Both options then go on to `prctl_set_mm_exe_file`, which checks that the caller may execute the new file. Nothing of the old
+//! file may be mapped any more: on 5.10 the same function checks this too. On the other kernels `replace_mm_exe_file` in
+//! kernel/fork.c does, and then puts the new file in.
 //!
-//! The stages have `prctl_set_mm_exe_file` once, for the one call of four that comes so far, and `commit_creds` before it, which is
-//! unshare's; those before the call are of setgroups, setresgid and setresuid. Who shows the program's ids shows the user's, also after
-//! unshare(2): they are told as the initial namespace has them, or that of the reader, which is the same here. No id is mapped in the new one.
+//! The program reports its IDs (`uids`), its `effective` capabilities (none), and the result of each call, in this order and with
+//! nothing of its file mapped:
 //!
-//! Finding: that exe is another's takes no privilege, on every kernel, where users may have namespaces of their own. What was told
-//! at the exec stays true.
+//! - both options as an ordinary user: refused (errno 1, EPERM);
+//! - unshare(2);
+//! - both options in the new namespace: `PR_SET_MM_EXE_FILE` is still refused, `PR_SET_MM_MAP` is not.
+//!
+//! `PR_SET_MM_MAP` needs no capability for the addresses in its structure, those of the arguments among them, and comm is free
+//! text.
+//!
+//! The stages have `prctl_set_mm_exe_file` once, for the one call of four that reaches it. The `commit_creds` before it is
+//! unshare's; those before the exec call belong to setgroups, setresgid and setresuid.
+//!
+//! An observer that shows the program's IDs shows the user's, also after unshare(2). The kernel reports them as the initial
+//! namespace has them, or that of the reader, which is the same here. The new namespace maps no ID.
+//!
+//! Finding: to take another's exe needs no privilege, on every kernel, where users may have namespaces of their own. What was
+//! told at the exec stays true.
 //!
 //! See prctl(2), user_namespaces(7), capabilities(7).
 

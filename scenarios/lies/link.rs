@@ -1,9 +1,8 @@
-//! A sibling leads a symbolic link elsewhere between the entry of an exec and the moment when the kernel
-//! follows it.
+//! A sibling leads a symlink elsewhere between the entry of an exec and the moment when the kernel follows it.
 //!
-//! Nothing that is read at the entry is false here: the caller names `/tmp/as-told`, and so does
-//! everybody who reads there. But who resolves that name then finds `/usr/bin/ls`, and who does so afterwards can be shown any
-//! other file. The name that was passed is a name; the opened file alone says what it was.
+//! Nothing that is read at the entry is false here: the caller names `/tmp/as-told`, and so does every observer that reads there.
+//! But an observer that then resolves the name finds `/usr/bin/ls`, and one that resolves it afterwards can be shown any other
+//! file. What was passed is a name; the opened file alone says what it led to.
 //!
 //! See symlink(7), userfaultfd(2).
 
@@ -15,7 +14,7 @@ use nix::errno::Errno;
 use crate::scenario::{Args, Exec, Scenario, System, needs, while_copied};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a sibling leads a link elsewhere while the kernel copies the path",
+    summary: "a sibling leads a symlink elsewhere while the kernel copies the path",
     needs: &[needs::USERFAULTFD],
     run,
     ..Scenario::DEFAULT

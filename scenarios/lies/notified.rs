@@ -1,13 +1,12 @@
-//! A filter of the caller's own takes the exec from the tracer's.
+//! A seccomp filter of the caller's own takes the exec from the tracer's filter.
 //!
-//! Of several filters of system calls the answer with the highest rank counts, and `SECCOMP_RET_USER_NOTIF`
-//! ranks before `SECCOMP_RET_TRACE` (`seccomp_run_filters` in kernel/seccomp.c). So a thread that
-//! puts on a filter of the first kind has its exec told to a listener, here its sibling, which lets it go on; the
-//! tracer, whose filter asked for a stop, is not stopped at the call. It takes no privilege, only `no_new_privs` (a user does it in
-//! `policy/untraced_child`).
+//! When several filters answer, the answer with the highest rank counts, and `SECCOMP_RET_USER_NOTIF` ranks before
+//! `SECCOMP_RET_TRACE` (`seccomp_run_filters` in kernel/seccomp.c). So a thread that installs a filter of the first kind has its
+//! exec reported to a listener, here its sibling, which lets the exec go on. The tracer, whose filter asked for a stop, gets none
+//! at the call. This needs no privilege, only `no_new_privs` (a user does it in `policy/untraced_child`).
 //!
-//! Finding: on no kernel does a tracer that relies on its filter alone hear of such a call.
-//! `PTRACE_O_TRACEEXEC` still tells it when the exec has come about, and nothing of one that fails.
+//! Finding: on no kernel does a tracer that relies on its filter alone hear of such a call. `PTRACE_O_TRACEEXEC` still reports an
+//! exec when it has succeeded, and nothing of one that fails.
 //!
 //! See seccomp(2), seccomp_unotify(2).
 
@@ -32,12 +31,12 @@ fn silence(args: &Args<'_>) -> nix::Result<()> {
     let listener = move || {
         let notices: crate::sys::Notices = take.recv().map_err(|_| nix::errno::Errno::EPIPE)?;
         notices.let_one_go()?;
-        // It is ended by the exec.
+        // The exec ends it.
         loop {
             std::thread::park();
         }
     };
-    // The thread has begun before the filter is there, which is the leader's alone.
+    // The sibling starts before the filter is there: the filter is the leader's alone.
     let call = || {
         let notices = notify_of_execs()?;
         give.send(notices).map_err(|_| nix::errno::Errno::EPIPE)?;

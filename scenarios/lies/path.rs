@@ -1,16 +1,15 @@
 //! A sibling replaces the path of an exec between the entry of the call and the kernel's copy.
 //!
-//! The path lies in memory that all threads of the process write to. Who reads it there when the call begins
-//! is told `/tmp/as-told` (but for a tracepoint that takes faults, see below); what is executed is `/tmp/as-done`,
-//! which the kernel finds when it copies the path (`getname`). Nothing is left to chance here: a page that is missing behind the path
-//! holds the kernel in the middle of its copy, and the sibling acts then (see
-//! [`while_copied`](crate::scenario::while_copied)).
+//! The path lies in memory that all threads of the process can write to. A reader of that memory at the entry is told
+//! `/tmp/as-told`, with one exception (see below). The kernel executes `/tmp/as-done`, which it finds when it copies the path
+//! (`getname`). Nothing is left to chance here: a missing page behind the path holds the kernel in the middle of its copy, and
+//! the sibling acts then (see [`while_copied`](crate::scenario::while_copied)).
 //!
-//! Finding: for a tracer that seccomp(2) calls, and for any other reader at the entry, the path that it
-//! reads is a claim of the caller. The tracepoint of the call reads the string from 6.19 on, with faults allowed: the
-//! same page holds it, and as another thread has run meanwhile it reads again (`trace_user_fault_read` in
-//! kernel/trace/trace.c), so that this way does not deceive it. What the kernel has copied
-//! (of an execve, as here, `bprm->filename`) is what was asked for; what it has opened is what is executed.
+//! Finding: for a tracer that seccomp(2) calls, and for any other reader at the entry, the path that it reads is a claim of the
+//! caller. What the kernel has copied (for an execve, as here, `bprm->filename`) is what was asked for. What it has opened is
+//! what is executed. One reader at the entry is not deceived this way: the tracepoint of the call reads the string from 6.19 on,
+//! with faults allowed. The same page holds it, and as another thread has run meanwhile it reads again (`trace_user_fault_read`
+//! in kernel/trace/trace.c).
 //!
 //! See userfaultfd(2), ptrace(2).
 

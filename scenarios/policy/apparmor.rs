@@ -1,12 +1,12 @@
-//! What a listener hears of an exec that AppArmor refuses.
+//! AppArmor, a listener, both or neither refuse an exec, and the fact says what the listener hears of it. The AppArmor
+//! profile allows nothing; the child takes it on itself.
 //!
-//! Both events come first: the file is open when `apparmor_bprm_creds_for_exec` looks at it, and the open itself
-//! passes, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by
-//! bprm hooks"). So where both would refuse it is the listener that does, and a listener that says yes is not told that
-//! the program never ran. Here the errno tells the caller who refused: EPERM is the listener's, EACCES AppArmor's.
-//! (AppArmor says EPERM too, where no_new_privs forbids a change of profile.)
+//! Both events come first. The file is already open when `apparmor_bprm_creds_for_exec` looks at it, and AppArmor lets the
+//! open itself pass, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by bprm hooks").
+//! So where both would refuse, the listener refuses, and a listener that allows is not told that the program never ran.
 //!
-//! The profile allows nothing; the child takes it on itself.
+//! Here the errno tells the caller who refused: EPERM is the listener's, EACCES AppArmor's. (AppArmor answers EPERM too,
+//! where no_new_privs forbids a change of profile.)
 //!
 //! See docs/deciders.md; apparmor(7).
 
@@ -17,7 +17,7 @@ use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, prepared};
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a listener hears of an exec that AppArmor refuses",
+    summary: "a listener hears both events of an exec that AppArmor refuses",
     needs: &[
         Need::vm("a virtual machine: profiles are the whole machine's"),
         APPARMOR,

@@ -1,15 +1,19 @@
-//! What may be registered with binfmt_misc, and what is matched before it is enabled.
+//! Which entries binfmt_misc accepts, and what an entry matches before it is enabled.
 //!
-//! With the flag `D` (7.3) an entry is made disabled: it takes no file until somebody writes 1 to the entry (here the exec is ENOEXEC),
-//! so that whoever looks for new formats has to look at these writes as well as at registrations. An entry of type `B` names a handler in BPF;
-//! here it is EINVAL on 7.3 too, as a type that no kernel knows is (by source: Debian builds it without `CONFIG_BINFMT_MISC_BPF`).
-//! `user.max_binfmt_misc_interpreters` limits how many interpreters each user of a namespace may hold open (flag `F`, or bound to an
-//! entry of type `B`): one more is ENOSPC. Up to 7.2 this letter and this type are not known, EINVAL, and there is no such limit.
+//! 7.3 brings a flag, a type and a limit:
+//! - An entry with the flag `D` is made disabled: it takes no file until somebody writes 1 to the entry (here the exec fails
+//!   with ENOEXEC). Whoever looks for new formats has to look at these writes as well as at registrations.
+//! - An entry of type `B` names a handler in BPF. Here its registration fails with EINVAL on 7.3 too, as that of a type that
+//!   no kernel knows does (by source: Debian builds 7.3 without `CONFIG_BINFMT_MISC_BPF`).
+//! - `user.max_binfmt_misc_interpreters` limits how many interpreters each user of a namespace may hold open (flag `F`, or
+//!   bound to an entry of type `B`). One more fails with ENOSPC.
 //!
-//! Finding: the interpreter's path may be a relative one, and is looked up from the working directory of whoever executes a file of that
-//! format (`open_exec`; with the flag `F`, of whoever registers it), up to 7.2 also where it gets the file's rights (flag `C`): who may choose
-//! the directory chooses the program. 7.3 refuses that with `C` or `L`, unless the interpreter is held open (`create_entry` in
-//! fs/binfmt_misc.c).
+//! Up to 7.2 this flag and this type are unknown (EINVAL), and there is no such limit.
+//!
+//! Finding: the interpreter's path may be relative. The kernel looks it up from the working directory of whoever executes a
+//! file of that format (`open_exec`); with the flag `F`, of whoever registers the entry. So whoever may choose the directory
+//! chooses the program, up to 7.2 also where the interpreter gets the file's rights (flag `C`). 7.3 refuses a relative path
+//! with `C` or `L`, unless the interpreter is held open (`create_entry` in fs/binfmt_misc.c).
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 

@@ -1,18 +1,21 @@
 //! Whether an exec that fails past the point of no return leaves a core dump, and of which image.
 //!
-//! The process dies of SIGSEGV, whose action is a dump, and its limit allows one; but a dump is written by the format's own
-//! handler (`mm->binfmt`, asked for in `do_coredump`, `vfs_coredump` later), and the new memory map has no format until
-//! `load_elf_binary` has mapped the program and its ELF interpreter (`set_binfmt` in fs/binfmt_elf.c). The old image is gone, the new one is
-//! not there yet. What fails so returns no errno to its caller and leaves no dump, and the wait status has no core flag; a program
-//! that the kernel has started and that faults by itself leaves a dump, of itself.
+//! The process dies of SIGSEGV, whose action is a dump, and its limit allows one. But the format's own handler writes the
+//! dump (`do_coredump`, later `vfs_coredump`, asks `mm->binfmt` for it), and the new memory map has no format until
+//! `load_elf_binary` has mapped the program and its ELF interpreter (`set_binfmt` in fs/binfmt_elf.c). The old image is gone,
+//! and the new one is not there yet. An exec that fails at that point returns no errno to its caller and leaves no dump, and
+//! the wait status has no core flag. A program that the kernel has started and that faults by itself leaves a dump, of
+//! itself.
 //!
-//! What fails behind that can leave a dump, of a program of which no instruction was executed: here a stack that cannot grow
-//! for the table of arguments (`create_elf_tables`). From such a fault of the program itself it differs by the exec event, which is not there,
-//! by the errno at the end of the call (`sys_exit_execve`), and by the registers in the dump: the caller's (`start_thread` comes later).
+//! An exec that fails after `set_binfmt` can leave a dump, of a program of which no instruction was executed. Here the stack
+//! cannot grow for the table of arguments (`create_elf_tables`). Three things tell this from a fault of the program itself:
+//! - There is no exec event.
+//! - The call ends with an errno (`sys_exit_execve`).
+//! - The registers in the dump are the caller's (`start_thread` comes later).
 //!
-//! Before `exec_mmap` the old map and its format are still there. A shared table of descriptors that is too large fails there
-//! (`contract/error_emfile`) and leaves an empty file and no core flag: the dump copies that table as well (`unshare_files` in
-//! fs/coredump.c, when its file is open) and is refused as the exec was.
+//! Before `exec_mmap` the old map and its format are still there. An exec with a shared table of descriptors that is too
+//! large fails there (`contract/error_emfile`). It leaves an empty file and no core flag: the dump copies that table as well
+//! (`unshare_files` in fs/coredump.c, when its file is open) and fails as the exec did.
 //!
 //! See core(5), and [c:execve-kills].
 
@@ -78,7 +81,7 @@ fn run(system: &mut System) -> Result<()> {
         let limit = || Ok(setrlimit(Resource::RLIMIT_AS, space, space)?);
         system.fact(what, end_of(path, arguments, limit)?)?;
     }
-    // Put back by the runner: the child changes it.
+    // The child changes it; the runner puts it back.
     let open = fs::read_to_string(TABLE)?;
     system.sysctl("fs/nr_open", open.trim())?;
     for (what, largest) in [
@@ -99,8 +102,8 @@ fn run(system: &mut System) -> Result<()> {
     Ok(())
 }
 
-/// How a child ends that executes this with so many empty arguments after having got `ready`, whether an exec was
-/// told, and what it dumps.
+/// Executes this in a child with so many empty arguments, once it is `ready`: whether there was an exec event, how the
+/// child ends and what it dumps.
 fn end_of(path: &CStr, arguments: usize, ready: impl FnOnce() -> Result<()>) -> Result<String> {
     let id = fs::read_to_string(EXECS).with_context(|| format!("failed to read {EXECS}"))?;
     let id = id.trim().parse().context("failed to read a number")?;
@@ -125,7 +128,7 @@ fn end_of(path: &CStr, arguments: usize, ready: impl FnOnce() -> Result<()>) -> 
     Ok(format!("exec events: {execs}; {end}; {}", dump()?))
 }
 
-/// What was dumped, by the name that the dump gives; it is removed.
+/// What was dumped, by the name in the dump; removes the dump.
 fn dump() -> Result<String> {
     let path = Path::new(CORE);
     if !path.exists() {

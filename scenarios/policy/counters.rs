@@ -1,16 +1,20 @@
-//! Who counts what a task does can lose sight of it when an exec gives it rights.
+//! Whoever counts what a task does can lose sight of it when an exec gives it rights.
 //!
-//! A counter of perf_event_open(2) on one task is taken off it by an exec that changes its effective ids or gives it capabilities
-//! that it was not permitted before (`cred_cap_issubset` in kernel/cred.c): `begin_new_exec` calls `perf_event_exit_task` when the
-//! new credentials are set and the dumpable attribute is not 1 (fs/exec.c). So does an exec of a program that its user may not read,
-//! and any by a process whose real and effective ids differ; where fs.suid_dumpable is 1 none does. That is before the tracepoint
-//! `sched_process_exec` is passed, so that even this exec is not counted. It holds for root's counters too, although root could watch the
-//! program in other ways. A counter on the CPUs, with a filter for the process, goes on.
+//! An exec can take a counter of perf_event_open(2) on one task off it: `begin_new_exec` calls `perf_event_exit_task` when
+//! the new credentials are set and the dumpable attribute is not 1 (fs/exec.c). These execs do that:
+//! - An exec that changes the effective IDs of the task or gives it capabilities that it was not permitted before
+//!   (`cred_cap_issubset` in kernel/cred.c).
+//! - An exec of a program that its user may not read.
+//! - Any exec by a process whose real and effective IDs differ.
 //!
-//! (Our own program, which is told nothing here, exits with 2.)
+//! Where fs.suid_dumpable is 1, no exec does. The call comes before the tracepoint `sched_process_exec`, so even this exec is
+//! not counted. Root's counters go too, although root could watch the program in other ways. A counter on the CPUs, with a
+//! filter for the process, goes on.
 //!
-//! Who takes a count of zero for the sign that no program was started, takes such a program that faults by itself for an exec
-//! that failed past the point of no return.
+//! Whoever takes a count of zero to mean that no program was started mistakes a program that such an exec started and that
+//! faults by itself for an exec that failed past the point of no return.
+//!
+//! Our own program gets no instructions here and exits with 2.
 //!
 //! See perf_event_open(2), and proc_sys_fs(5), `suid_dumpable`.
 
@@ -26,7 +30,7 @@ use crate::scenario::{Scenario, System, USER, fork_start, give_net_raw, needs, p
 use crate::sys::{Invocation, Passes};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a counter on a task can be taken off by an exec that gives rights",
+    summary: "an exec that gives rights can take a perf counter off its task",
     needs: &[needs::EXEC_COUNTER, needs::OWN_SETTINGS, needs::TMPFS_XATTR],
     run,
     ..Scenario::DEFAULT

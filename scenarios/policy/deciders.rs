@@ -1,26 +1,28 @@
-//! Who is asked first, and whom a listener never hears of.
+//! Who is asked first about an exec, and of whose refusals a listener never hears.
 //!
-//! A program (for the second a copy without execute permission), refused by each of the first four, alone and some together with
-//! the listeners; the fact says what the listeners were asked and how the exec ended. In the order of the kernel:
+//! Each of the first four below refuses a program, alone; some refuse it together with the listeners. (For the second the
+//! program is a copy without execute permission.) The fact says what the listeners were asked and how the exec ended. The
+//! kernel's order:
 //!
-//! 1. a filter of seccomp, at the entry of the call: no event;
-//! 2. the walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event (by source, where a file system opens a
-//!    file that it looks up anew, as NFS 4 and Ceph do in `atomic_open`, the events come before `may_open`);
-//! 3. Landlock, a hook of `security_file_open`, after whose hooks fsnotify is called (`do_dentry_open`
-//!    in fs/open.c; on 5.10 and 6.1 the end of `security_file_open` itself): no event;
-//! 4. fanotify, `FAN_OPEN_EXEC_PERM` of all groups, then `FAN_OPEN_PERM`: of each event groups of class
-//!    `FAN_CLASS_PRE_CONTENT`, then those of class `FAN_CLASS_CONTENT` (`fsnotify` goes by the groups'
-//!    priority); after a refusal nobody else is asked, and the second event does not come;
-//! 5. what comes after both events: `i_writecount` (ETXTBSY), AppArmor, IMA, the format handlers.
+//! 1. A seccomp filter, at the entry of the call: no event.
+//! 2. The walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event. (By source, where a file system
+//!    opens a file that it looks up anew, as NFS 4 and Ceph do in `atomic_open`, the events come before `may_open`.)
+//! 3. Landlock, a hook of `security_file_open`: no event. fsnotify is called after the hooks of that function
+//!    (`do_dentry_open` in fs/open.c; on 5.10 and 6.1 the end of `security_file_open` itself).
+//! 4. fanotify: `FAN_OPEN_EXEC_PERM` of all groups, then `FAN_OPEN_PERM`. For each event the kernel asks groups of class
+//!    `FAN_CLASS_PRE_CONTENT`, then those of class `FAN_CLASS_CONTENT` (`fsnotify` goes by the groups' priority). After a
+//!    refusal it asks nobody else, and the second event does not come.
+//! 5. What comes after both events: `i_writecount` (ETXTBSY), AppArmor, IMA, the format handlers.
 //!
-//! So a listener does not see every attempt: of a call that seccomp refuses, and of a file that
-//! permissions (but for 2's exception) or Landlock do, it never hears. docs/deciders.md has the whole path.
+//! So a listener does not see every attempt: it never hears of a call that seccomp refuses, nor of a file that permissions
+//! (but for the exception in 2) or Landlock refuse. docs/deciders.md has the whole path.
 //!
-//! Whose group was made first does not matter between the classes. Of two groups of one class one is asked first, and where that one
-//! refuses the other is not asked; which of them it is, nobody promises (the marks of one priority lie by their groups' addresses,
-//! `fsnotify_compare_groups`): the fact calls both by one name.
+//! Between the classes it does not matter whose group was made first. Of two groups of one class the kernel asks one first;
+//! where that one refuses, it does not ask the other. Nobody promises which of them is first (the marks of one priority lie
+//! by their groups' addresses, `fsnotify_compare_groups`), so the fact calls both by one name.
 //!
-//! Finding: 5.10 has no Landlock, which came with 5.13: its calls are ENOSYS there, and nothing is executed.
+//! Finding: 5.10 has no Landlock, which came with 5.13. Its calls fail with ENOSYS there, and the scenario leaves the cases
+//! with Landlock out.
 //!
 //! See seccomp(2), landlock(7), fanotify_init(2).
 
@@ -37,7 +39,7 @@ use crate::scenario::{
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "who is asked first about an exec, and of whom a listener never hears",
+    summary: "who decides first about an exec, and what a listener never hears of",
     needs: &[needs::SECCOMP_FILTER, needs::LANDLOCK],
     run,
     ..Scenario::DEFAULT

@@ -1,11 +1,15 @@
-//! What the secure bits for interpreters do to an exec: nothing.
+//! The secure bits for interpreters do nothing to an exec.
 //!
-//! `SECBIT_EXEC_RESTRICT_FILE` and `SECBIT_EXEC_DENY_INTERACTIVE` ([c:exec-securebits]) are a word between programs: an interpreter
-//! that heeds them asks with `AT_EXECVE_CHECK` before it runs a script. The kernel keeps them through fork and exec, has
-//! their locks like those of the others (EPERM for a change), lets everybody change them, and refuses no exec for them, also of a
-//! script. Up to 6.13 they are unknown bits: EPERM when they are set (`cap_task_prctl` in security/commoncap.c; where a call of
-//! prctl(2) fails the fact says which one, and nothing is executed). Who makes a user namespace loses them there, and their
-//! locks (`set_cred_user_ns` in kernel/user_namespace.c); 7.3.4 keeps both.
+//! `SECBIT_EXEC_RESTRICT_FILE` and `SECBIT_EXEC_DENY_INTERACTIVE` are a convention between programs: an interpreter that
+//! heeds them asks with `AT_EXECVE_CHECK` before it runs a script. The kernel:
+//! - keeps them through fork and exec;
+//! - has locks for them like those of the other bits (EPERM for a change);
+//! - lets everybody change them;
+//! - refuses no exec because of them, whether of a program or of a script.
+//!
+//! The bits came with [c:exec-securebits]. Up to 6.13 they are unknown: setting them fails with EPERM (`cap_task_prctl` in
+//! security/commoncap.c). Where a call of prctl(2) fails, the fact says which one, and nothing is executed. Whoever makes a
+//! user namespace loses the bits there, and their locks (`set_cred_user_ns` in kernel/user_namespace.c); 7.3.4 keeps both.
 //!
 //! See Documentation/userspace-api/check_exec.rst, and capabilities(7).
 
@@ -20,7 +24,7 @@ use crate::scenario::{Elf, Exec, Scenario, System, fork_start, needs, reap};
 use crate::sys::{self, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "secure bits for interpreters, and what they do to an exec",
+    summary: "the secure bits for interpreters refuse no exec",
     needs: &[needs::UNPRIVILEGED_USER_NAMESPACES],
     run,
     ..Scenario::DEFAULT
@@ -78,7 +82,7 @@ fn run(system: &mut System) -> Result<()> {
 /// How an exec ends after these bits were set, one after the other, or which of these calls failed.
 fn execs(bits: &[libc::c_ulong], path: &CStr, failed: &AtomicU32) -> Result<String> {
     const CALLS: [&str; 2] = ["set", "taken back"];
-    // The number of the call that is being made; past the last one it is the exec.
+    // The number of the call that the child makes; 0 for the exec.
     let calls = (1..).zip(bits);
     let end = reap(fork_start(|| {
         for (nth, bits) in calls {

@@ -1,14 +1,16 @@
 //! What a listener can ask the kernel for, which decides how it is written.
 //!
-//! Nobody is watched here: groups and marks are made and given up. With `FAN_REPORT_FD_ERROR` an event whose file the
-//! kernel could not open for the listener is told all the same, with the errno in the place of its descriptor; without it there
-//! is an errno of read(2) at most, and with or without it the open that waits is refused ([c:fd-error], in 6.12.5).
-//! `FAN_DENY_ERRNO` lets a listener of `FAN_CLASS_PRE_CONTENT` choose among some errnos ([c:deny-errno]), here all are tried, in
-//! answers to nobody; `FAN_PRE_ACCESS`
-//! asks before contents are read, written, mapped or cut ([c:pre-access]); `FAN_INFO` lets an answer name the rule
-//! that made it, for the audit log ([c:response-info]); `FAN_REPORT_MNT` with a mark of a mount namespace tells
-//! of new mounts ([c:mount-events]), so that they can be marked as well, if not before a program is started there (`policy/marks`).
-//! All are found out by asking: distributions carry them back.
+//! The scenario makes groups and marks and gives them up; it watches nobody. It finds out each feature by asking, because
+//! distributions backport them:
+//! - `FAN_REPORT_FD_ERROR`: the kernel reports an event even if it could not open the event's file for the listener, with the
+//!   errno in the place of the descriptor. Without this flag there is an errno of read(2) at most. With or without it the
+//!   kernel refuses the open that waits ([c:fd-error], in 6.12.5).
+//! - `FAN_DENY_ERRNO`: a listener of `FAN_CLASS_PRE_CONTENT` chooses among some errnos ([c:deny-errno]). Here all are tried,
+//!   in answers to nobody.
+//! - `FAN_PRE_ACCESS`: the kernel asks before contents are read, written, mapped or truncated ([c:pre-access]).
+//! - `FAN_INFO`: an answer names the rule that made it, for the audit log ([c:response-info]).
+//! - `FAN_REPORT_MNT`, with a mark of a mount namespace: the kernel reports new mounts ([c:mount-events]). The listener can
+//!   then mark them as well, but nothing promises that it does before a program is started there (`policy/marks`).
 //!
 //! See fanotify_init(2) and fanotify_mark(2).
 

@@ -1,18 +1,20 @@
-//! What may be done to a process that is held at its program or its interpreter: looking does not wait, attaching may.
+//! What another process may do to one that is held at its program or its interpreter: looking does not wait, attaching may.
 //!
-//! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on. Up to 6.7
-//! the program is opened after that, and whoever attaches to a process that is held at its program
-//! waits as long as the listener thinks. Since [c:open-first] the program is opened before; at an
-//! interpreter the mutex is held on all kernels, and so it is at the kernel's first read of the program, about which a listener of
-//! `FAN_ACCESS_PERM` is asked (`ptrace_attach` in kernel/ptrace.c, `bprm_execve` in fs/exec.c).
+//! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on (`ptrace_attach` in
+//! kernel/ptrace.c, `bprm_execve` in fs/exec.c). Whoever attaches waits as long as the listener thinks if the held process
+//! holds that mutex:
+//! - Up to 6.7 a process that is held at its program holds it. Since [c:open-first] the kernel opens the program before it
+//!   takes the mutex.
+//! - On all kernels one that is held at an interpreter holds it, and so does one at the kernel's first read of the program,
+//!   about which a listener of `FAN_ACCESS_PERM` is asked.
+//! - One that is held at an open of its own does not hold it, and attaching to it does not wait.
 //!
-//! A sleep inside of ptrace(2) is what counts as waiting; that it is for this mutex is read in source (`/proc/PID/stack` leaves out the
-//! functions of locks). Whoever waits goes on when the listener has answered. One that is held at an open of its own holds no such mutex: attaching to it does
-//! not wait.
+//! The scenario counts a sleep inside ptrace(2) as waiting. That the sleep is for this mutex is read in source
+//! (`/proc/PID/stack` leaves out the functions of locks). Whoever waits goes on when the listener has answered.
 //!
-//! What only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall
-//! and cmdline, process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy, but `strace -p` of
-//! a process that a listener holds under that mutex hangs as well.
+//! Whoever only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall and cmdline,
+//! process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy, but `strace -p` of a process that a listener holds
+//! under that mutex hangs as well.
 //!
 //! See ptrace(2), `PTRACE_SEIZE`; `cred_guard_mutex` in include/linux/sched/signal.h.
 
@@ -34,7 +36,7 @@ use crate::scenario::{Elf, Listener, Refuses, Scenario, System, answer, fork_sta
 use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "looking at and attaching to a process that is held",
+    summary: "looking at a held process does not wait, attaching to it may",
     needs: &[needs::STACKS],
     run,
     ..Scenario::DEFAULT
@@ -51,7 +53,7 @@ fn run(system: &mut System) -> Result<()> {
         open("/tmp/watched/program", OFlag::O_RDONLY, Mode::empty())?;
         sys::exit_now(0)
     };
-    // Execute and open of the program, where it is watched its first read, then execute of its interpreter.
+    // The events: execute and open of the program, its first read where that is watched, then execute of its interpreter.
     for (at, start, more, nth) in [
         ("an open of its own", open, 0, 1),
         ("the program", exec, 0, 1),
@@ -111,8 +113,8 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Holds a start there, has another process do something to it, and says whether that came to its end while the
-    /// start was held, or when it was not any more.
+    /// Holds a start there and has another process do something to it. Says whether that ended while the start was
+    /// held, or only after it was let go.
     fn held(&self, act: impl FnOnce(Pid) -> nix::Result<()>) -> Result<String> {
         let group = Group::new(Ids::Process, Class::Content)?;
         group.watch_filesystem(self.path)?;

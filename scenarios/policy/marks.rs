@@ -1,14 +1,14 @@
 //! What a mark sees: the mount, a bind mount of it, another mount namespace, what is mounted later.
 //!
-//! `FAN_MARK_MOUNT` marks one mount. A bind mount is another mount of the same file system, and a mount
-//! namespace is made of copies, so that a program which is started through either makes no event for
-//! it (`fsnotify` in fs/notify/fsnotify.c asks the marks of the path's mount, of its super block and of
-//! its inode). `FAN_MARK_FILESYSTEM` sees all of these, and so does a mark of the inode. None sees a file system whose
-//! super block comes after it; a second mount of a marked file system that is on a block device has the super
-//! block of the first.
+//! - `FAN_MARK_MOUNT` marks one mount. A bind mount is another mount of the same file system, and a mount namespace is made
+//!   of copies. A program that is started through either makes no event for the mark (`fsnotify` in fs/notify/fsnotify.c asks
+//!   the marks of the path's mount, of its super block and of its inode).
+//! - `FAN_MARK_FILESYSTEM` sees all of these, and so does a mark of the inode.
+//! - No mark sees a file system whose super block comes after it. A second mount of a marked file system that is on a block
+//!   device has the super block of the first.
 //!
-//! What to do: mark file systems, not mounts; hear of new mounts (`FAN_MNT_ATTACH`, 6.15, or poll on
-//! `/proc/self/mountinfo`) and mark them before anything is started from there, which nothing promises.
+//! What to do: mark file systems, not mounts. Learn of new mounts (`FAN_MNT_ATTACH`, 6.15, or poll on `/proc/self/mountinfo`)
+//! and mark them before anything is started from there, which nothing promises.
 //!
 //! See fanotify_mark(2), `FAN_MARK_MOUNT` and `FAN_MARK_FILESYSTEM`.
 
@@ -58,7 +58,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
             hear(&mut listener, move || {
                 if elsewhere {
                     prepared(unshare(CloneFlags::CLONE_NEWNS));
-                    // What it mounts or unmounts is nobody else's.
+                    // Nobody else sees what it mounts or unmounts.
                     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
                     prepared(mount(
                         None::<&str>,

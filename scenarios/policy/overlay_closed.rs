@@ -1,19 +1,24 @@
-//! A descriptor of an overlay's file that was copied up after it was opened, closed by the exec.
+//! An exec closes a descriptor of an overlay's file that was copied up after the descriptor was opened.
 //!
-//! Closing it opens a file: `ovl_flush` flushes the file of the layer that is the present one. Where the descriptor still has the
-//! file of the layer before, the present one is opened first, by the thread that closes (`fs/overlayfs/file.c`; 5.10 has no such flush).
-//! So, from 6.12 on, an exec asks a listener of the layers once more between its ELF interpreter and its libraries, past the point of no
-//! return.
+//! Closing the descriptor opens a file. `ovl_flush` flushes the file of the present layer. Where the descriptor still has the
+//! file of the layer before, the closing thread opens the present one first (`fs/overlayfs/file.c`; 5.10 has no such flush).
+//! So, from 6.12 on, an exec asks a listener of the layers once more between its ELF interpreter and its libraries, past the
+//! point of no return.
 //!
-//! Finding: who is asked, and under which name, depends on where the kernel closes what is close-on-exec. 6.1 does not ask. 6.12, 7.2 and
-//! 7.3 close before `exec_mmap` ([c:close-on-exec-early]) and ask under the old exe; 6.16 to 7.0 close behind it and ask under the new exe
-//! and the old comm. On 7.1 the listener hangs, and with it the exec: there the kernel closes behind `exec_mmap`, with
-//! `exec_update_lock` held for writing, and the exe link of the one who waits cannot be read without that lock
-//! (`call_proc_get_link` in fs/proc/base.c), nor its stat, which our monitor reads first (`do_task_stat`). The same happens to any
-//! listener that looks there before it answers. The facts are of listeners of our own and a program on the file system of the layers,
-//! whose two events part what comes before the exec from what its closing opens. One that looks at nobody answers there, and the exec
-//! goes on; another process that looks then waits until it has. Where nothing was copied nobody is asked; where the descriptor was read
-//! since the copy, from 6.16 on the reading has opened the copy.
+//! Finding: who is asked, and under which name, depends on where the kernel closes close-on-exec descriptors:
+//! - 6.1 does not ask.
+//! - 6.12, 7.2 and 7.3 close them before `exec_mmap` ([c:close-on-exec-early]) and ask under the old exe.
+//! - 6.16 to 7.0 close them after it and ask under the new exe and the old comm.
+//! - 7.1 closes them after `exec_mmap` with `exec_update_lock` held for writing, and the listener hangs, and with it the
+//!   exec. Without that lock nobody can read the exe link of the process that waits (`call_proc_get_link` in fs/proc/base.c),
+//!   nor its stat, which our monitor reads first (`do_task_stat`). The same happens to any listener that looks there before
+//!   it answers. A listener that looks at nobody answers, and the exec goes on; another process that looks meanwhile waits
+//!   for the answer.
+//! - Where nothing was copied, nobody is asked. Where the descriptor was read since the copy, from 6.16 on the read has
+//!   opened the copy.
+//!
+//! The facts are of listeners of our own and a program on the file system of the layers. The two events of that program
+//! separate what comes before the exec from what the exec's close opens.
 //!
 //! See `do_close_on_exec` in `begin_new_exec`, fs/exec.c.
 
@@ -38,7 +43,7 @@ use crate::scenario::{
 use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "close-on-exec descriptor of an overlay's file that was copied up",
+    summary: "an exec closes a descriptor of an overlay's file that was copied up",
     needs: &[needs::OVERLAY, needs::KNOWN_RELEASE],
     deadline: std::time::Duration::from_secs(5),
     hang: Hang::Observed,
@@ -61,13 +66,14 @@ fn run(system: &mut System) -> Result<()> {
     Ok(())
 }
 
-/// What is done with the file before the exec, when the descriptor is there.
+/// What the child does with the open file before the exec.
 type Done = fn(&OwnedFd) -> nix::Result<()>;
 
 const LAYERS: &str = "/tmp/layers";
 const NAMES: [&str; 3] = ["lower", "upper", "work"];
 
-/// What a listener hears that looks at nobody, and who waits that looks meanwhile. The program lies beside the layers.
+/// What a listener hears that looks at nobody, and whether another process that looks meanwhile waits. The program lies
+/// beside the layers.
 fn heard(system: &mut System) -> Result<()> {
     let layers = system.directory("layers")?;
     system.mount("tmpfs", "none", &layers, "mode=755")?;
@@ -134,7 +140,7 @@ fn copy() -> nix::Result<()> {
     open("/tmp/seen/file", OFlag::O_WRONLY, Mode::empty()).map(drop)
 }
 
-/// Executes the program with a close-on-exec descriptor, with which this was done.
+/// Opens a close-on-exec descriptor, does this with it and executes the program.
 fn execute(done: Done) -> nix::Result<()> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let file = prepared(open("/tmp/seen/file", flags, Mode::empty()));

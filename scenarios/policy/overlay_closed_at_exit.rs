@@ -1,10 +1,11 @@
-//! A descriptor of an overlay's file that was copied up after it was opened, kept by the program to its end.
+//! A program keeps to its end a descriptor of an overlay's file that was copied up after the descriptor was opened.
 //!
-//! As in `policy/overlay_closed` closing it opens the copy (`ovl_flush`, which 5.10 does not have), and here it is the end of the program
-//! that closes it.
+//! As in `policy/overlay_closed`, closing the descriptor opens the copy (`ovl_flush`, which 5.10 does not have). Here the end
+//! of the program closes it.
 //!
-//! Finding: the listener is asked when the process has no exe link any more, since `do_exit` gives up the memory (`exit_mm`) before
-//! the descriptors (`exit_files`). The end of the process waits for the answer; its comm is still there. 5.10 and 6.1 do not ask.
+//! Finding: the kernel asks the listener when the process has no exe link any more, because `do_exit` gives up the memory
+//! (`exit_mm`) before the descriptors (`exit_files`). The comm is still there. The end of the process waits for the answer.
+//! 5.10 and 6.1 do not ask.
 //!
 //! See `do_exit` in kernel/exit.c.
 
@@ -14,7 +15,7 @@ use nix::sys::stat::Mode;
 use crate::scenario::{Closed, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "descriptor of an overlay's file that was copied up, closed by the exit",
+    summary: "an exit closes a descriptor of an overlay's file that was copied up",
     needs: &[needs::OVERLAY, needs::KNOWN_RELEASE],
     run,
     ..Scenario::DEFAULT

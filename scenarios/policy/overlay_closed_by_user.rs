@@ -1,10 +1,10 @@
-//! `policy/overlay_closed`, by an ordinary user: the overlay is mounted in a user namespace of his own, over directories of
+//! `policy/overlay_closed` by an ordinary user, who mounts the overlay in a user namespace of his own, over directories of
 //! his own on a file system that somebody watches.
 //!
-//! Finding: he needs no privilege. Where the listener of `policy/overlay_closed` is asked in the middle of an exec, it is asked here, and
-//! where it hangs, any user who may make a user namespace can hang it: on 7.1.
+//! Finding: he needs no privilege. Where the kernel asks the listener of `policy/overlay_closed` in the middle of an exec, it
+//! asks here too. Where that listener hangs (on 7.1), any user who may make a user namespace can hang it.
 //!
-//! (The first step is the mount's: `ovl_make_workdir` tries whether the layer has temporary files.)
+//! The first step is the mount's: `ovl_make_workdir` tests whether the layer has temporary files.
 //!
 //! See `ovl_fs_type` in fs/overlayfs/super.c (`FS_USERNS_MOUNT`, of the kernels here from 6.1 on; Debian's 5.10 sets it with
 //! the module's parameter `permit_mounts_in_userns` alone), user_namespaces(7).
@@ -31,7 +31,7 @@ const USER_OVERLAYS: Need = Need {
 };
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "close-on-exec descriptor in an overlay that an ordinary user has mounted",
+    summary: "an exec closes a descriptor of an overlay that a user has mounted",
     needs: &[
         needs::OVERLAY,
         needs::KNOWN_RELEASE,

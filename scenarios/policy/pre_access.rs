@@ -1,21 +1,23 @@
 //! A listener can change what an exec may do: a file that somebody writes to runs.
 //!
-//! A listener of `FAN_PRE_ACCESS` can fill files in when they are read ([c:pre-access]), and may then have to
-//! write to what is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) lets writers
-//! be where the file's open found such a listener ([c:hsm-writers]): ETXTBSY, which an exec of a file with writers gets otherwise,
-//! is waived for everybody's writers, and what runs can be written to.
+//! A listener of `FAN_PRE_ACCESS` can fill files in when they are read ([c:pre-access]), and may then have to write to what
+//! is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) tolerates writers where the open of the file found
+//! such a listener ([c:hsm-writers]). The kernel then waives, for everybody's writers, the ETXTBSY that an exec of a file
+//! with writers gets otherwise, and what runs can be written to.
 //!
-//! Finding: 6.12.y has the second commit since 6.12.105, without the event itself. There the class of
-//! the listener decides (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the
-//! priority of `FAN_CLASS_PRE_CONTENT`): one that is asked about opens alone waives ETXTBSY on the
-//! whole file system. (6.1.y has it since 6.1.184, where `FMODE_FSNOTIFY_HSM` is never set: nothing changes.)
+//! Finding: 6.12.y has [c:hsm-writers] since 6.12.105, without the event itself. There the class of the listener decides
+//! (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the priority of `FAN_CLASS_PRE_CONTENT`): a
+//! listener of that class that is asked about opens alone waives ETXTBSY on the whole file system. (6.1.y has the commit
+//! since 6.1.184, but never sets `FMODE_FSNOTIFY_HSM`: nothing changes.)
 //!
-//! The listener is asked before each part of the program that an exec reads (but what IMA hashes, `integrity_kernel_read`) or maps,
-//! the head of the file twice where the program headers lie there: once to find its format, once for them. Finding: where a part is
-//! mapped, 6.16 tells its offset wrongly, the number of its page shifted down once more ([c:mmap-offset]); that of the beginning is 0
-//! all the same.
+//! The kernel asks the listener before each part of the program that an exec reads or maps (but not what IMA hashes,
+//! `integrity_kernel_read`). It asks about the head of the file twice where the program headers lie there: once to find the
+//! format, once for the headers.
 //!
-//! The event is asked for on file systems that say so alone (`SB_I_ALLOW_HSM`: ext4, xfs and btrfs). Who
+//! Finding: where a part is mapped, 6.16 reports its offset wrongly, the page number shifted right once more
+//! ([c:mmap-offset]). The offset of the beginning is 0 all the same.
+//!
+//! A listener can ask for the event only on file systems that allow it (`SB_I_ALLOW_HSM`: ext4, xfs and btrfs). Whoever
 //! relies on ETXTBSY, or takes it for a rule of the kernel, has to know who listens.
 //!
 //! See fanotify_mark(2), and execve(2), ETXTBSY.
@@ -33,7 +35,7 @@ use crate::scenario::{DISK, Elf, Listener, Refuses, Scenario, System, hear, need
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a listener has a file run that somebody writes to",
+    summary: "a listener lets a file run that somebody writes to",
     needs: &[needs::DISK],
     run,
     ..Scenario::DEFAULT
@@ -92,7 +94,7 @@ fn run(system: &mut System) -> Result<()> {
     )
 }
 
-/// How often it was asked behind the kernel's own reads, and about how many of these parts by their offset.
+/// How often the listener was asked after the kernel's own reads, and about how many of these parts by their offset.
 fn maps(heard: &str, parts: &[u64]) -> String {
     let asked = heard
         .split(", ")
@@ -130,7 +132,7 @@ fn ended(heard: &str) -> &str {
     heard.rsplit("; ").next().unwrap_or_default()
 }
 
-/// Where the parts begin, in pages of the file, that a program has to be mapped from.
+/// Where the parts of the file begin that a program is mapped from, rounded down to pages.
 fn parts(program: &[u8]) -> Result<Vec<u64>> {
     let program = Parsed::parse(program).context("busybox is no ELF program")?;
     let parts = program.program_headers.iter();

@@ -1,14 +1,15 @@
 //! A listener whose queue is full is not asked: the program runs.
 //!
-//! A group without `FAN_UNLIMITED_QUEUE` holds as many events as `fs.fanotify.max_queued_events` says
-//! when it is made, 16384 if nobody changed it. A permission event that finds it full is dropped, and whoever would
-//! have waited for its answer goes on (`fanotify_handle_event` in fs/notify/fanotify/fanotify.c: an
-//! event that was not queued is destroyed and the result is 0); all that is read of it is one
-//! `FAN_Q_OVERFLOW`. Here the limit is three and nobody reads: of six execs three are held and three
-//! run to their end. With an unlimited queue all six are held.
+//! A group without `FAN_UNLIMITED_QUEUE` holds as many events as `fs.fanotify.max_queued_events` says when the group is made,
+//! 16384 if nobody changed it. The kernel drops a permission event that finds the queue full, and whoever would have waited
+//! for its answer goes on (`fanotify_handle_event` in fs/notify/fanotify/fanotify.c: an event that was not queued is
+//! destroyed and the result is 0). All that the listener reads of it is one `FAN_Q_OVERFLOW`.
 //!
-//! What to do: `FAN_UNLIMITED_QUEUE`, which takes `CAP_SYS_ADMIN`; without it, treat `FAN_Q_OVERFLOW`
-//! as programs that ran unasked. See fanotify_init(2), `FAN_UNLIMITED_QUEUE`, and fanotify(7).
+//! Here the limit is three and nobody reads: of six execs three are held and three run to their end. With an unlimited queue
+//! all six are held.
+//!
+//! What to do: `FAN_UNLIMITED_QUEUE`, which takes `CAP_SYS_ADMIN`. Without it, treat `FAN_Q_OVERFLOW` as programs that ran
+//! unasked. See fanotify_init(2), `FAN_UNLIMITED_QUEUE`, and fanotify(7).
 
 use std::path::Path;
 

@@ -1,24 +1,27 @@
-//! A listener of reads is asked by an exec as well, and its refusal is not always told as one.
+//! An exec asks a listener of reads as well, and does not always report its refusal as one.
 //!
-//! The kernel reads what it executes like anybody else (`kernel_read`, and `rw_verify_area` below it; fs/read_write.c), so that
+//! The kernel reads what it executes like anybody else (`kernel_read`, and `rw_verify_area` below it; fs/read_write.c). So
 //! `FAN_ACCESS_PERM` comes after the two events of each open, in the name of the caller:
 //!
-//! - the first 256 bytes of what is executed, and of each interpreter of a chain of scripts (`prepare_binprm` in fs/exec.c),
-//! - of an ELF program its program headers (`load_elf_phdrs` in fs/binfmt_elf.c) and the name of its ELF interpreter,
-//! - the head of that one and its program headers.
+//! - the first 256 bytes of what is executed, and of each interpreter of a chain of scripts (`prepare_binprm` in fs/exec.c);
+//! - of an ELF program, its program headers (`load_elf_phdrs` in fs/binfmt_elf.c) and the name of its ELF interpreter;
+//! - the head of that interpreter and its program headers.
 //!
-//! After the point of no return the kernel maps these files, and of that a listener of reads is not asked (`policy/pre_access`: one
-//! of `FAN_PRE_ACCESS` is).
+//! After the point of no return the kernel maps these files, and does not ask a listener of reads about that (it asks one of
+//! `FAN_PRE_ACCESS`: `policy/pre_access`).
 //!
-//! Finding: whoever refuses is not always heard. `load_elf_phdrs` gives NULL whatever the errno was: where the program headers
-//! of a program are refused the exec is ENOEXEC, so that glibc's execvp(3) takes the program for a script and has /bin/sh run it as one
-//! (here env(1) makes that call, and bash is `/bin/sh`: it looks at the first bytes and refuses, 126). busybox's shell does not look: it
-//! runs the ELF file as a script, line by line (here as far as an `exit`, after a command that it has not found, 127). Where the program headers of its ELF interpreter are refused, the errno is ELIBBAD. A policy on reads whose refusal is to be told as one does best to refuse at the first read of
-//! a file.
+//! Finding: a refusal is not always reported as one. A policy on reads that needs it to be does best to refuse at the first
+//! read of a file. `load_elf_phdrs` gives NULL whatever the errno was:
+//! - Where the listener denies the program headers of a program, the exec fails with ENOEXEC. glibc's execvp(3) then takes
+//!   the program for a script and has /bin/sh run it as one. (Here env(1) makes that call, and `/bin/sh` is bash, which looks
+//!   at the first bytes and refuses, 126.)
+//! - busybox's shell does not look: it runs the ELF file as a script, line by line (here as far as an `exit`, after a command
+//!   that it has not found, 127).
+//! - Where the listener denies the program headers of the program's ELF interpreter, the errno is ELIBBAD.
 //!
-//! Finding: from 6.17 on such a listener, of whatever class, has a file run that somebody writes to: a file of which reads are asked
-//! (`FMODE_FSNOTIFY_ACCESS_PERM`) counts as one that is filled in (`FMODE_FSNOTIFY_HSM`, include/linux/fs.h of 7.2 and 7.3), and for those
-//! `exe_file_deny_write_access` waives ETXTBSY (`policy/pre_access`).
+//! Finding: from 6.17 on such a listener, of whatever class, lets a file run that somebody writes to. A file about whose
+//! reads a listener is asked (`FMODE_FSNOTIFY_ACCESS_PERM`) counts as one that a listener fills in (`FMODE_FSNOTIFY_HSM`,
+//! include/linux/fs.h of 7.2 and 7.3), and for those `exe_file_deny_write_access` waives ETXTBSY (`policy/pre_access`).
 //!
 //! See fanotify_mark(2), `FAN_ACCESS_PERM`; execve(2), ENOEXEC and ELIBBAD; exec(3).
 
@@ -33,7 +36,7 @@ use crate::scenario::{Elf, Listener, Refuses, Scenario, System, hear, hear_progr
 use crate::sys::Invocation;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "what a listener of reads is asked by an exec, and what its refusals become",
+    summary: "an exec asks a listener of reads, and may tell its refusal otherwise",
     run,
     ..Scenario::DEFAULT
 };
@@ -48,7 +51,7 @@ fn run(system: &mut System) -> Result<()> {
     system.mount("tmpfs", "none", &place, "mode=755")?;
     let linked = Elf::new().interpreter("/tmp/watched/loader").build();
     let mut program = Elf::new().build();
-    // Bytes of the header that nobody looks at: whoever runs it as a script gets no further.
+    // Bytes of the header that nobody looks at. A shell that runs the file as a script stops here.
     program[9..16].copy_from_slice(b"\nexit #");
     system.file("watched/static", &program, 0o755)?;
     system.file("watched/loader", &Elf::new().build(), 0o755)?;

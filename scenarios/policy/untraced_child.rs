@@ -1,15 +1,18 @@
 //! A tracer that a filter calls at each exec (`SECCOMP_RET_TRACE`) does not get every child that has the filter.
 //!
-//! The filter goes on to each child (`copy_seccomp` in kernel/fork.c). The tracer follows what its tracee starts
-//! (`PTRACE_O_TRACEFORK` and its like), but not with `CLONE_UNTRACED` (and no `CLONE_PTRACE`), which any process may pass: `kernel_clone`
-//! in kernel/fork.c then leaves the tracer out. What becomes of an exec of that child is decided when it makes the call
-//! (`__seccomp_filter` in kernel/seccomp.c): without a tracer that has asked for `PTRACE_O_TRACESECCOMP` it is ENOSYS. So nobody
-//! executes unseen in this way, unless another one is that tracer, the child's maker for example, or the child puts on a filter
-//! that answers first (`lies/notified`): the program is started then, and the tracer of the filter hears nothing.
+//! Each child inherits the filter (`copy_seccomp` in kernel/fork.c). The tracer follows what its tracee starts
+//! (`PTRACE_O_TRACEFORK` and its like), but not with `CLONE_UNTRACED` (and no `CLONE_PTRACE`): `kernel_clone` in
+//! kernel/fork.c then leaves the tracer out. Any process may pass that flag.
 //!
-//! Finding: whoever relies on such a filter can refuse in it the flag, and clone3(2), which has its flags in memory.
+//! The kernel decides what becomes of an exec of that child when the child makes the call (`__seccomp_filter` in
+//! kernel/seccomp.c): without a tracer that has asked for `PTRACE_O_TRACESECCOMP` the call fails with ENOSYS. So nobody
+//! executes unseen in this way, with two exceptions, in which the program starts and the tracer of the filter hears nothing:
+//! - Another process is such a tracer, the child's maker for example.
+//! - The child puts on a filter that answers first (`lies/notified`).
 //!
-//! (Maker and child are a user's. Our own program, which is told nothing here, exits with 2.)
+//! Finding: whoever relies on such a filter can have it refuse the flag, and clone3(2), which has its flags in memory.
+//!
+//! Maker and child run as an ordinary user. Our own program gets no instructions here and exits with 2.
 //!
 //! See clone(2), `CLONE_UNTRACED`; seccomp(2), `SECCOMP_RET_TRACE`; ptrace(2), `PTRACE_O_TRACESECCOMP`.
 
@@ -28,7 +31,7 @@ use crate::scenario::{Scenario, System, USER, fork_start, needs};
 use crate::sys::{self, ForkResult, Invocation};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a child that the tracer of its maker does not get, and whose execs a filter stops",
+    summary: "the tracer of a filter does not get a child made with CLONE_UNTRACED",
     needs: &[needs::SECCOMP_FILTER],
     run,
     ..Scenario::DEFAULT
@@ -80,8 +83,8 @@ enum Own {
     Answers,
 }
 
-/// What the tracer of a process hears that puts the filter on and starts a child, what that process hears if it
-/// traces the child itself, and how the child ends.
+/// Has a process put the filter on and start a child. Says what the tracer of that process hears, what the process
+/// hears if it traces the child itself, and how the child ends.
 fn told(fork: Fork, own: Own) -> Result<String> {
     let (gate, opener) = pipe().context("failed to make a gate")?;
     let (from, to) = pipe().context("failed to make a pipe")?;

@@ -1,15 +1,14 @@
-//! A file that binfmt_misc knows by the extension of its name.
+//! A file that binfmt_misc recognises by the extension of its name.
 //!
-//! The match is made on the path and not on the file (`search_binfmt_handler` looks at
-//! `bprm->interp`), so that a link without the extension does not match. The steps are those of
-//! `start/binfmt_misc`.
+//! The kernel matches the path and not the file (`search_binfmt_handler` looks at `bprm->interp`): a link without the
+//! extension does not match. The steps are those of `start/binfmt_misc`.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst, type `E`.
 
 use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "file of a format that binfmt_misc knows by its name",
+    summary: "file that binfmt_misc recognises by the extension of its name",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

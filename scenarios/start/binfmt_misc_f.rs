@@ -1,17 +1,18 @@
 //! A format of binfmt_misc with the flag `F`, whose interpreter is removed before it is used.
 //!
-//! The interpreter is opened when the format is registered, and that very file is used as long as the entry is there: it
-//! may be gone, or out of reach in another mount namespace. The use still opens it anew, from the
-//! file that is held (`file_clone_open` in fs/binfmt_misc.c), so that both events come,
-//! with " (deleted)" after a path that leads nowhere; a policy that looks the path up finds no file, or
-//! another one.
+//! The kernel opens the interpreter when the format is registered, and uses that very file as long as the entry is
+//! there. The file may meanwhile be gone, or out of reach in another mount namespace.
+//!
+//! The use still opens the interpreter anew, from the file that the kernel holds (`file_clone_open` in
+//! fs/binfmt_misc.c). So both events come, with " (deleted)" after a path that leads nowhere. A policy that looks the
+//! path up finds no file, or another one.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 
 use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "binfmt_misc with the flag F",
+    summary: "binfmt_misc flag F: the interpreter is removed before its use",
     needs: &[needs::OWN_SETTINGS, needs::BINFMT_MISC],
     run,
     ..Scenario::DEFAULT

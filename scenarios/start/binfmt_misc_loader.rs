@@ -1,16 +1,15 @@
-//! A format of binfmt_misc with the flag `L`.
+//! A format of binfmt_misc with the flag `L`: the registered interpreter takes the place of the ELF interpreter that
+//! the program names.
 //!
-//! The interpreter takes the place of the ELF interpreter that the program names, and the trail is
-//! otherwise that of the program alone. It is opened earlier: by `load_misc_binary`, before any other
-//! format has looked at the program (as the stages show).
+//! The trail is otherwise that of the program alone. The kernel opens the interpreter earlier: `load_misc_binary` does
+//! so before any other format has looked at the program (as the stages show).
 //!
-//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the
-//! table).
+//! See Documentation/admin-guide/binfmt-misc.rst of a kernel that has it (7.3 is the first of the table).
 
 use crate::scenario::{Elf, Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "binfmt_misc entry that is a loader",
+    summary: "binfmt_misc flag L: the entry replaces the ELF interpreter",
     needs: &[
         needs::OWN_SETTINGS,
         needs::BINFMT_MISC,

@@ -1,7 +1,7 @@
 //! A file of a registered format whose interpreter is a script.
 //!
-//! The formats go round as scripts do: file, script and shell are opened one after the other, all
-//! under the exe of the caller; file and script each count for the limit of five.
+//! The kernel goes from format to format as it does with scripts. It opens file, script and shell one after the other,
+//! all under the exe of the caller; file and script each count towards the limit of five.
 //!
 //! See Documentation/admin-guide/binfmt-misc.rst.
 

@@ -1,7 +1,7 @@
 //! A 32-bit program on a 64-bit kernel.
 //!
-//! The program is opened as any other. The ELF code, compiled a second time (fs/compat_binfmt_elf.c),
-//! then opens the interpreter that it names, `/lib/ld-linux.so.2`. The order is that of a 64-bit program; the
+//! The kernel opens the program as any other. The kernel's ELF code, compiled a second time (fs/compat_binfmt_elf.c),
+//! then opens the interpreter that the program names, `/lib/ld-linux.so.2`. The order is that of a 64-bit program; the
 //! loader then opens the 32-bit libc. A policy that lists the 64-bit loader alone misses this one.
 //!
 //! See elf(5), `ELFCLASS32`; ld.so(8).

@@ -1,12 +1,15 @@
-//! A 32-bit call: execve is number 11 of `int $0x80`.
+//! A 32-bit call of execve, number 11 of `int $0x80`, starts a 64-bit program.
 //!
-//! What is opened is the same as with a 64-bit call. Tools that watch system calls are another matter: the
-//! tracepoint `sys_enter_execve` leaves out every call of the 32-bit table, and `sys_exit_execve` every return of it
-//! (`trace_get_syscall_nr` in kernel/trace/trace_syscalls.c, `arch_trace_is_compat_syscall`), on all
-//! kernels. The stages show the entry by its function, `__ia32_compat_sys_execve`. The return has the
-//! number of the program that was started. A 64-bit one returns from number 59 (`set_personality_64bit`), and
-//! `sys_exit_execve` fires. A 32-bit one, and a caller whose call failed, return from number 11: of
-//! the tracepoints only `raw_syscalls:sys_exit` tells of that.
+//! The kernel opens the same files as for a 64-bit call. Tools that watch system calls are another matter: on all
+//! kernels the tracepoint `sys_enter_execve` leaves out every call of the 32-bit table, and `sys_exit_execve` every
+//! return of it (`trace_get_syscall_nr` in kernel/trace/trace_syscalls.c, `arch_trace_is_compat_syscall`). The stages
+//! show the entry by its function, `__ia32_compat_sys_execve`.
+//!
+//! The number at the return is that of the program that was started:
+//!
+//! - A 64-bit program returns from number 59 (`set_personality_64bit`), and `sys_exit_execve` fires.
+//! - A 32-bit program, and a caller whose call failed, return from number 11: of the tracepoints only
+//!   `raw_syscalls:sys_exit` tells of that.
 //!
 //! The other way round is `start/bits32`: a 64-bit call whose return is one of the 32-bit table.
 //!

@@ -1,8 +1,7 @@
 //! A program started by a process that has changed its root.
 //!
-//! Path and exe in the trail are printed relative to the root of the monitor, so that they show the
-//! whole path from there; the process itself would say `/busybox`. To a monitor whose
-//! root is `/tmp` the same event would be of `/root/busybox`.
+//! Path and exe in the trail are relative to the root of the monitor, so that they show the whole path from there. The
+//! process itself would say `/busybox`. To a monitor whose root is `/tmp` the same event would be of `/root/busybox`.
 //!
 //! See chroot(2); `d_path` in fs/d_path.c.
 

@@ -1,9 +1,8 @@
-//! A process that dies of a signal and leaves its memory in a file.
+//! A process dies of a signal and leaves its memory in a file.
 //!
-//! No program is started, but a file is opened, by the dying process itself under its own exe, in the
-//! middle of its end (`do_coredump`, called `vfs_coredump` in newer kernels, in fs/coredump.c). The
-//! event shows as any open; what answers it late keeps a process half dead. (The program is ours and
-//! lies outside of what is watched.)
+//! No program is started, but the process itself opens a file while it dies, under its own exe (`do_coredump`, called
+//! `vfs_coredump` in newer kernels, in fs/coredump.c). The event looks like any open; a listener that answers it late
+//! keeps a process half dead. The program that dies is ours and lies outside of what is watched.
 //!
 //! See core(5).
 

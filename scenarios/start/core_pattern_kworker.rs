@@ -1,10 +1,9 @@
 //! A helper that the kernel starts by itself: the pipe of `core_pattern`.
 //!
-//! A process that dumps core has the kernel start the program after the `|` (`do_coredump`,
-//! called `vfs_coredump` in newer kernels, in fs/coredump.c; `call_usermodehelper_exec_work` in
-//! kernel/umh.c). The helper is forked by a kernel worker: its parent is kthreadd, and until its own
-//! point of no return it has no exe link at all and the worker's comm. No shell reads the pattern, so
-//! that `>` and the file name are arguments of cat, which finds neither.
+//! When a process dumps core, the kernel starts the program after the `|` (`do_coredump`, called `vfs_coredump` in
+//! newer kernels, in fs/coredump.c; `call_usermodehelper_exec_work` in kernel/umh.c). A kernel worker forks the helper:
+//! its parent is kthreadd, and until its own point of no return it has no exe link at all and the worker's comm. No
+//! shell reads the pattern: `>` and the file name are arguments of cat, which finds neither.
 //!
 //! See [c:core-pipe].
 

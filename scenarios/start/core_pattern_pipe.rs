@@ -1,8 +1,7 @@
-//! The helper of `core_pattern` alone: the program that dies is ours and lies outside of what is
-//! watched.
+//! The helper of `core_pattern` alone: the program that dies is ours and lies outside of what is watched.
 //!
-//! See `start/core_pattern_kworker` for the whole. The kernel waits until the helper has passed its
-//! exec and then writes the dump to it; the dying process is not reaped before.
+//! `start/core_pattern_kworker` shows the whole. The kernel waits until the helper has passed its exec, and then writes
+//! the dump to it. The dying process is not reaped before that.
 //!
 //! See [c:core-pipe].
 

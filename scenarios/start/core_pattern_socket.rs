@@ -1,14 +1,16 @@
-//! A core dump that goes to a socket: no helper is started and no file is opened.
+//! A core dump goes to a socket: the kernel starts no helper and opens no file.
 //!
 //! The kernel connects to the socket that `core_pattern` names, and sends the dump there (`coredump_sock_connect` in
-//! fs/coredump.c, [c:coredump-socket]). It walks to the socket with its own rights and from init's root; the peer that the
-//! server is told of is the dying process. A policy that watches the start of core dump helpers sees nothing at all. When the process
-//! of the trail dies nobody listens any more, so that the dump is given up; another one died before, with a server (the fact), which is
-//! sent a dump although the limit of a core file (`RLIMIT_CORE`) is 0.
+//! fs/coredump.c, [c:coredump-socket]). It walks to the socket with its own credentials and from init's root. The
+//! server sees the dying process as its peer. A policy that watches the start of core dump helpers sees nothing at all.
 //!
-//! An older kernel takes the pattern for the name of a file in a directory `@/tmp`, and does not even look for
-//! it, as that limit is 0: no step either, and no dump. So this trail
-//! is the same on all, for two reasons; it is here because a step that appeared in it would be news.
+//! When the process of the trail dies, no server listens any more, and the kernel gives the dump up. Another process
+//! died before, while a server listened (the fact): the server is sent a dump although the limit of a core file
+//! (`RLIMIT_CORE`) is 0.
+//!
+//! An older kernel takes the pattern for the name of a file in a directory `@/tmp`, and does not even look for it, as
+//! that limit is 0: no step either, and no dump. So the steps are the same on all kernels, for two reasons. The
+//! scenario is here because a step that appeared in it would be news.
 //!
 //! See Documentation/admin-guide/sysctl/kernel.rst, `core_pattern`.
 
@@ -46,7 +48,7 @@ fn run(system: &mut System) -> Result<()> {
     Ok(())
 }
 
-/// What a server at the socket is sent of a program that faults, and whether its wait status has the core flag.
+/// What a server at the socket receives when a program faults, and whether the program's wait status has the core flag.
 fn sent() -> Result<String> {
     let server = UnixListener::bind(SOCKET).context("failed to make the socket")?;
     let child = fork_start(|| {

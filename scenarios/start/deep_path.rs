@@ -1,13 +1,19 @@
-//! A program whose path is longer than a link in `/proc` tells.
+//! A program whose path is longer than a link in `/proc` can tell.
 //!
 //! No call takes more than 4,095 bytes of path (`PATH_MAX`), but a working directory can be any number of steps deep:
-//! `./true` starts as it does elsewhere. But the links in `/proc` do not tell its path. They are made in a buffer of
-//! 4,096 bytes (`do_proc_readlink` in fs/proc/base.c: a page on 5.10, `PATH_MAX` bytes later). Where this program is opened,
-//! reading the link of the event's descriptor fails with ENAMETOOLONG; at everything that it opens itself, reading the link of
-//! exe does, while what it opens has its path. A policy by these links has nothing to decide on, and must not take that for a
-//! process that has ended; `too-long` stands for it in a trail. (The path is not lost: `/proc/PID/maps` has
-//! the whole, as its buffer grows, `seq_read_iter` in fs/seq_file.c, and so has AppArmor, whose buffer is twice as long,
-//! `aa_g_path_max`.)
+//! `./true` starts there as it does elsewhere.
+//!
+//! The links in `/proc` do not tell this path. The kernel makes them in a buffer of 4,096 bytes (`do_proc_readlink` in
+//! fs/proc/base.c: a page on 5.10, `PATH_MAX` bytes later), and reading one fails with ENAMETOOLONG:
+//!
+//! - where the program is opened, the link of the event's descriptor;
+//! - where the program itself opens something, the link of exe (what it opens has its path).
+//!
+//! A policy by these links has nothing to decide on, and must not take that for a process that has ended. In a trail
+//! `too-long` stands for it.
+//!
+//! The path is not lost. `/proc/PID/maps` has all of it, as its buffer grows (`seq_read_iter` in fs/seq_file.c), and so
+//! has AppArmor, whose buffer is twice as long (`aa_g_path_max`).
 //!
 //! See path_resolution(7); proc_pid_exe(5).
 
@@ -22,13 +28,13 @@ use nix::unistd::chdir;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program deeper than 4096 bytes of path",
+    summary: "program whose path is longer than 4096 bytes",
     unpredicted: Some("no step of it has a path, by which the model would know its file"),
     run,
     ..Scenario::DEFAULT
 };
 
-/// As long as a name can be; seventeen of them are longer than a path.
+/// The longest name that there can be; seventeen of them are longer than a path can be.
 const NAME: [u8; 255] = [b'd'; 255];
 const DEPTH: usize = 17;
 

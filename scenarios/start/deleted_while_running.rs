@@ -1,10 +1,11 @@
-//! A program whose file is removed. exe here has " (deleted)" after it from then on, which is part of
-//! the text and not of any name: by that text a program that is really called so cannot be told from one that is
-//! gone. The link still leads to the file.
+//! A program whose file is removed while it runs.
 //!
-//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
-//! running shell makes it visible by opening a file afterwards. (A client of NFS that
-//! removes it may rename it instead, `nfs_sillyrename` in fs/nfs/unlink.c, and the link shows the new name.)
+//! From then on exe here has " (deleted)" after it, which is part of the text and not of any name: the text alone does
+//! not tell a program that is really called so from one that is gone. The link still leads to the file.
+//!
+//! The kernel makes the link from the file's name at the moment of reading (`proc_exe_link`, `d_path`). The running
+//! shell makes it visible by opening a file afterwards. (An NFS client that removes the file may rename it instead,
+//! `nfs_sillyrename` in fs/nfs/unlink.c, and the link shows the new name.)
 //!
 //! See proc_pid_exe(5).
 

@@ -1,16 +1,16 @@
-//! A program that is executed through a mount which is on no path, as runc from 1.0.0-rc7 to 1.1.14 protected its own
-//! binary where it could mount.
+//! A program is executed through a mount that is on no path, as runc from 1.0.0-rc7 to 1.1.14 protected its own binary
+//! where it could mount.
 //!
-//! The file is bound to a place of its own, made read-only and opened there with `O_PATH`; then the mount is
-//! detached and the place removed. The descriptor leads to a mount whose root is the file itself and that is in no
-//! namespace, so that there is nothing to make a path of: events and exe show `/`. Everything that the program opens
-//! from then on, its libraries included, is opened by `exe=/`.
+//! The process binds the file to a place of its own, makes it read-only and opens it there with `O_PATH`; then it
+//! detaches the mount and removes the place. The descriptor leads to a mount that is in no namespace and whose root is
+//! the file itself. There is nothing to make a path of: events and exe show `/`. Everything that the program opens from
+//! then on, its libraries included, is opened by `exe=/`.
 //!
-//! A policy by these paths can neither know this program nor tell it from another one that is started so. The event's descriptor leads to the
-//! file, and so does `/proc/PID/exe` when it is opened.
+//! A policy by these paths can neither recognise this program nor tell it from another one that is started so. The
+//! event's descriptor leads to the file, and so does `/proc/PID/exe` when it is opened.
 //!
-//! Finding: comm is the file's name on kernels that take it from there, and else the descriptor's number, as in
-//! `start/fexecve`.
+//! Finding: comm is the file's name on kernels that take it from the file, and the descriptor's number on the others,
+//! as in `start/fexecve`.
 //!
 //! See `try_bindfd` in runc's libcontainer/nsenter/cloned_binary.c (removed in 1.1.15 and 1.2.0); `prepend_path` in
 //! fs/d_path.c; umount2(2), `MNT_DETACH`.
@@ -28,7 +28,7 @@ use crate::scenario::{Exec, Scenario, System};
 use crate::sys::place_fd;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program by a descriptor of its own detached mount, as runc from 1.0.0-rc7 to 1.1.14 could start itself",
+    summary: "program on its own detached mount, as older runc could start itself",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,9 +1,8 @@
-//! A program on a clone of a mount that was never attached anywhere: it is alone in an anonymous namespace
-//! (`alloc_mnt_ns` in fs/namespace.c).
+//! A program on a clone of a mount; the clone was never attached anywhere.
 //!
-//! The mark on the file system sees it. The path of the event begins at the root of the detached
-//! mount, so that it shows `/true` where the file is `/usr/bin/true`, and so does exe: a policy by
-//! these paths mistakes it for a file in the root directory.
+//! The clone is alone in an anonymous namespace (`alloc_mnt_ns` in fs/namespace.c). The mark on the file system sees
+//! the program. The path of the event begins at the root of the detached mount: it shows `/true` where the file is
+//! `/usr/bin/true`, and so does exe. A policy by these paths mistakes the program for a file in the root directory.
 //!
 //! See `OPEN_TREE_CLONE` in include/uapi/linux/mount.h; `prepend_path` in fs/d_path.c.
 

@@ -1,8 +1,8 @@
-//! The ELF interpreter run by hand, with the program as its argument.
+//! The ELF interpreter is run by hand, with the program as its argument.
 //!
-//! The kernel executes the interpreter and nothing else, so that exe is the interpreter's path to
-//! the end. The program is opened by the interpreter in user space, with an `open` and no
-//! `execute`: a policy that looks at executions alone has it among the arguments at most.
+//! The kernel executes the interpreter and nothing else: exe is the interpreter's path to the end. The interpreter
+//! opens the program in user space, with an `open` and no `execute`. A policy that looks at executions alone has the
+//! program among the arguments at most.
 //!
 //! See [c:ld-so-by-hand].
 

@@ -1,8 +1,8 @@
-//! A library that a program loads long after it has started, with dlopen(3).
+//! A program loads a library with dlopen(3), long after it has started.
 //!
-//! bash does it for `enable -f`. The cache is opened once more and then the library and what it
-//! needs, in the form of those of the start: none of these steps by itself says that the program was running already.
-//! (The library holds no builtin, so that bash goes on without one.)
+//! bash does it for `enable -f`. It opens the cache once more, then the library and what the library needs, in the same
+//! form as at the start: none of these steps by itself says that the program was running already. (The library holds no
+//! builtin, so that bash goes on without one.)
 //!
 //! See dlopen(3), bash(1) `enable`.
 

@@ -1,7 +1,8 @@
-//! A program that another one starts with an empty environment: `env -i true`.
+//! A program starts another one with an empty environment: `env -i true`.
 //!
 //! Whatever was to be inherited in a variable ends here, `LD_PRELOAD` included, unless a library that `env` itself was
-//! given puts it back at its call. To the exec the environment is bytes that are copied; the trail is that of two execs in one process.
+//! given puts it back when `env` calls exec. exec copies the environment as bytes; the trail is that of two execs in
+//! one process.
 //!
 //! See env(1), `-i`; execve(2).
 

@@ -1,10 +1,11 @@
-//! The kernel is asked whether a file may be executed, whatever its format, and does not execute it.
+//! A process asks the kernel whether a file may be executed, whatever its format; the kernel does not execute it.
 //!
-//! With `AT_EXECVE_CHECK` the program is opened and asked for as in an exec, and security modules
-//! are heard at the open and at `bprm_creds_for_exec` (not at `bprm_check`, where TOMOYO decides); unless one refuses, the
-//! call then returns 0 (`bprm_execve` in fs/exec.c). No interpreter is opened and
-//! the process stays what it was. A policy sees an `execute` that nothing was executed by;
-//! interpreters are meant to ask so before they run a script.
+//! With `AT_EXECVE_CHECK` the kernel opens the program and asks permission for it as in an exec. Security modules are
+//! heard at the open and at `bprm_creds_for_exec`, but not at `bprm_check`, where TOMOYO decides. Unless one refuses,
+//! the call then returns 0 (`bprm_execve` in fs/exec.c). The kernel opens no interpreter, and the process stays what it
+//! was.
+//!
+//! A policy sees an `execute` by which nothing was executed. Interpreters are meant to ask so before they run a script.
 //!
 //! Source: [c:execve-check]; Documentation/userspace-api/check_exec.rst.
 

@@ -1,8 +1,8 @@
 //! A program executed by a path relative to a directory descriptor.
 //!
-//! Opening the directory is no step: a mark tells of that only with `FAN_ONDIR`, which ours has
-//! not. The exec is then an everyday one: `do_open_execat` (fs/exec.c) resolves the name below the
-//! descriptor, and permission events show the whole path.
+//! Opening the directory is no step: a mark tells of that only with `FAN_ONDIR`, which ours does not have. The exec is
+//! then an everyday one: `do_open_execat` (fs/exec.c) resolves the name below the descriptor, and permission events
+//! show the whole path.
 //!
 //! See execveat(2); `identity/execveat_directory` for what the program is told.
 

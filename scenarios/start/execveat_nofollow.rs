@@ -1,7 +1,7 @@
-//! execveat with `AT_SYMLINK_NOFOLLOW` of what is a symbolic link.
+//! execveat of a symlink with `AT_SYMLINK_NOFOLLOW`.
 //!
-//! `may_open` (fs/namei.c) refuses the link with ELOOP before any file is opened, so that no observer
-//! of opened files hears of the attempt.
+//! `may_open` (fs/namei.c) refuses the link with ELOOP before any file is opened: no observer of opened files hears of
+//! the attempt.
 //!
 //! See execveat(2), `AT_SYMLINK_NOFOLLOW`.
 
@@ -10,7 +10,7 @@ use nix::libc;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "execveat of a symbolic link with AT_SYMLINK_NOFOLLOW",
+    summary: "execveat of a symlink with AT_SYMLINK_NOFOLLOW: ELOOP",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,9 +1,9 @@
 //! A program executed by a descriptor that was opened with `O_PATH`.
 //!
-//! Such an open is no open to fanotify: the caller's step that `start/fexecve` begins with is
-//! missing. The exec opens the file anew, with both events.
+//! Such an open is no open to fanotify: the caller's step with which `start/fexecve` begins is missing. The exec opens
+//! the file anew, with both events.
 //!
-//! Finding: comm, as in `start/fexecve`.
+//! Finding: comm differs, as in `start/fexecve`.
 //!
 //! See open(2), `O_PATH`; execveat(2), `AT_EMPTY_PATH`.
 

@@ -1,14 +1,14 @@
 //! An exec of an empty file: ENOEXEC, after both events.
 //!
-//! The kernel has opened it by the time it finds nothing in it; no format takes it here (one of binfmt_misc could, by an
-//! extension).
+//! The kernel has opened the file by the time it finds nothing in it. No format takes the file here; one of binfmt_misc
+//! could, by an extension.
 //!
 //! See execve(2), ENOEXEC.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of an empty file",
+    summary: "exec of an empty file: ENOEXEC",
     run,
     ..Scenario::DEFAULT
 };

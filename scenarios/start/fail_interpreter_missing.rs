@@ -1,13 +1,13 @@
 //! An exec of a program whose ELF interpreter is not there: ENOENT.
 //!
-//! The program itself was opened; the caller is told ENOENT about a file that is there.
+//! The kernel has opened the program itself; the caller is told ENOENT about a file that is there.
 //!
 //! See [c:execve-enoent].
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a program whose ELF interpreter is not there",
+    summary: "exec of a program whose ELF interpreter is not there: ENOENT",
     run,
     ..Scenario::DEFAULT
 };

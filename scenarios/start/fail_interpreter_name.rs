@@ -1,12 +1,12 @@
 //! An exec of a program whose `PT_INTERP` does not end with a NUL: ENOEXEC.
 //!
-//! The name is read after the program was opened; nothing is opened by it (`load_elf_binary` looks at
-//! the last byte that `p_filesz` counts).
+//! The kernel reads the name after it has opened the program, and opens nothing by it (`load_elf_binary` looks at the
+//! last byte that `p_filesz` counts).
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a program whose interpreter's name has no end",
+    summary: "exec of a program whose interpreter's name has no end: ENOEXEC",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,14 +1,14 @@
 //! An exec of a program whose ELF interpreter is a script.
 //!
-//! The kernel opens it as it would any interpreter, `execute` and `open`, and only then finds that
-//! it is not an ELF file: an ELF interpreter cannot be a script. The caller is still itself.
+//! The kernel opens the script as it would any interpreter, `execute` and `open`, and only then finds that it is not an
+//! ELF file: an ELF interpreter cannot be a script. The caller has not passed the point of no return.
 //!
 //! execve(2) says ELIBBAD.
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a program whose ELF interpreter is a script",
+    summary: "exec of a program whose ELF interpreter is a script: ELIBBAD",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,14 +1,14 @@
 //! An exec of a path that is not there: ENOENT, and no step.
 //!
-//! There is no file that could be opened, so that an observer of opened files does not hear of the
-//! attempt; one of the call itself does.
+//! There is no file to open. An observer of opened files does not hear of the attempt; an observer of the call itself
+//! does.
 //!
 //! See execve(2), ENOENT.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a path that is not there",
+    summary: "exec of a path that is not there: ENOENT",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,8 +1,9 @@
 //! An exec on a mount with `noexec`: EACCES, and no step.
 //!
-//! The flag belongs to the mount, not to the file system: the same file may be executable through another
-//! mount. Refused by `path_noexec` in `may_open` (fs/namei.c, since [c:noexec-early], on all kernels of
-//! the table; before that in `do_open_execat`, fs/exec.c, when the file was open).
+//! The flag belongs to the mount, not to the file system: the same file may be executable through another mount.
+//!
+//! `path_noexec` in `may_open` (fs/namei.c) refuses the exec, since [c:noexec-early], on all kernels of the table.
+//! Before that the refusal was in `do_open_execat` (fs/exec.c), when the file was open.
 //!
 //! See mount(2), `MS_NOEXEC`.
 
@@ -11,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec on a mount without execution",
+    summary: "exec on a mount with noexec: EACCES",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,14 +1,14 @@
 //! An exec of a file that nobody may execute: EACCES, and no step, even for root.
 //!
-//! The mode is checked before the open (`may_open`, `inode_permission`), and so before fanotify; not where a file
-//! system opens at once what it looks up (`gfs2_atomic_open`).
+//! The kernel checks the mode before the open (`may_open`, `inode_permission`), and so before fanotify. That order does
+//! not hold where a file system opens at once what it looks up (`gfs2_atomic_open`).
 //!
 //! See execve(2), EACCES.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a file without the x bit",
+    summary: "exec of a file without the x bit: EACCES",
     run,
     ..Scenario::DEFAULT
 };

@@ -5,7 +5,7 @@
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "exec of a script whose interpreter is not there",
+    summary: "exec of a script whose interpreter is not there: ENOENT",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,12 +1,12 @@
 //! An exec after setuid(2) to a user who is at the limit of processes, which is 0 here.
 //!
-//! The limit is not enforced in setuid, which only notes that it was exceeded (`PF_NPROC_EXCEEDED`),
-//! but in execve, before anything is opened: EAGAIN, and no step.
+//! setuid does not enforce the limit; it only notes that it was exceeded (`PF_NPROC_EXCEEDED`). execve enforces it,
+//! before anything is opened: EAGAIN, and no step.
 //!
-//! Finding: setuid compares before it counts the process for its new user. On 5.10 it compares with
-//! `>=` (`set_user` in kernel/sys.c): a user without a process is over a limit of 0 already. Since
-//! [c:nproc-ucounts] it compares with `>` (`flag_nproc_exceeded` from 6.1 on): a user without
-//! a process is not over a limit of 0 (outside of user namespaces), and the program starts.
+//! Finding: setuid compares before it counts the process for its new user. On 5.10 it compares with `>=` (`set_user` in
+//! kernel/sys.c): a user without a process is over a limit of 0 already. Since [c:nproc-ucounts] it compares with `>`
+//! (`flag_nproc_exceeded` from 6.1 on): outside of user namespaces a user without a process is not over a limit of 0,
+//! and the program starts.
 //!
 //! See [c:execve-eagain].
 

@@ -1,9 +1,10 @@
 //! A program with file capabilities, started by a user without any.
 //!
-//! As for a set-user-ID program no path, exe or comm tells it from another one: the capabilities
-//! come from an extended attribute that the kernel reads by itself (`get_file_caps` in
-//! security/commoncap.c). The loader runs in secure mode because `AT_SECURE` is set, and ignores `LD_PRELOAD` with a slash in it;
-//! without the capabilities it opens the library (the fact: what a listener of the library alone hears).
+//! As with a set-user-ID program, no path, exe or comm tells it from another one: the kernel reads the capabilities by
+//! itself from an extended attribute (`get_file_caps` in security/commoncap.c).
+//!
+//! The loader runs in secure mode because `AT_SECURE` is set, and ignores `LD_PRELOAD` with a slash in it. Without the
+//! capabilities it opens the library (the fact: what a listener of the library alone hears).
 //!
 //! See [c:capabilities-of-files].
 

@@ -1,14 +1,14 @@
 //! A program started by a second name of the same file.
 //!
-//! Events and exe show the name that was used: to an observer of paths it is another program. The
-//! inode tells that it is the same file.
+//! Events and exe show the name that was used: an observer of paths sees another program. The inode tells that it is
+//! the same file.
 //!
 //! See link(2).
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program by a hard link",
+    summary: "program started by a hard link",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,9 +1,9 @@
 //! A preloaded library: `LD_PRELOAD=libaudit.so.1 ls`.
 //!
-//! To the kernel this is the everyday case. The ELF interpreter opens the preloaded library, found
-//! through `/etc/ld.so.cache`, before those that the program names itself; all of them, and what
-//! the preloaded one needs, are opened under the new exe. Nothing in an event tells a preloaded library from
-//! another one; its place in the order may, or the environment.
+//! To the kernel this is the everyday case. The ELF interpreter finds the preloaded library through `/etc/ld.so.cache`
+//! and opens it before those that the program names itself. It opens all of them, and what the preloaded one needs,
+//! under the new exe. Nothing in an event tells a preloaded library from another one; its place in the order may, or
+//! the environment.
 //!
 //! See [c:ld-preload].
 

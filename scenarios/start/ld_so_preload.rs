@@ -1,15 +1,15 @@
 //! A library that glibc's loader preloads because `/etc/ld.so.preload` names it.
 //!
-//! The loader of glibc opens the list under the new exe, here before the cache. Where there is no such file, or none that the real
-//! user may read, it opens none (access(2) first, `dl_main` in elf/rtld.c), so that its mere appearance
-//! in trails is worth a look.
+//! The loader opens the list under the new exe, here before the cache. It calls access(2) first (`dl_main` in
+//! elf/rtld.c): where there is no such file, or none that the real user may read, it opens none. Its mere appearance in
+//! trails is therefore worth a look.
 //!
 //! See [c:ld-so-preload-file].
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "library named in /etc/ld.so.preload",
+    summary: "library preloaded because /etc/ld.so.preload names it",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,15 +1,14 @@
-//! The ELF interpreter run by hand with a library path of its own.
+//! The ELF interpreter is run by hand, with a library path of its own.
 //!
-//! The loader looks there first (after a `DT_RPATH`, which `true` has not) and finds another libc than
-//! the system's, without asking `/etc/ld.so.cache`: the program runs with a library that no cache and
-//! no package list knows.
+//! The loader looks there first (after a `DT_RPATH`, but `true` has none), finds a libc other than the system's and
+//! does not ask `/etc/ld.so.cache`: the program runs with a library that no cache and no package list knows.
 //!
 //! See ld.so(8), `--library-path`.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "ld.so --library-path by hand",
+    summary: "ld.so run by hand with --library-path",
     run,
     ..Scenario::DEFAULT
 };

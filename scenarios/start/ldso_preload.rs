@@ -1,15 +1,15 @@
-//! The ELF interpreter run by hand with a library to preload.
+//! The ELF interpreter is run by hand, with a library to preload.
 //!
-//! It is `start/direct_ldso` and `start/ld_preload` at once, without a variable in the environment
-//! that a policy could look for: the program is opened by the loader, without `execute`, and then
-//! the library ahead of the others, all under the loader's exe.
+//! This is `start/direct_ldso` and `start/ld_preload` at once, without a variable in the environment that a policy
+//! could look for. The loader opens the program, without `execute`, and then the library, ahead of the others, all
+//! under its own exe.
 //!
 //! See ld.so(8), `--preload`.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "ld.so --preload by hand",
+    summary: "ld.so run by hand with --preload",
     run,
     ..Scenario::DEFAULT
 };

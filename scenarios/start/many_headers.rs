@@ -1,9 +1,9 @@
-//! A program with more than 4096 bytes of program headers: 74 of them, of which 72 say nothing.
+//! A program with more than 4096 bytes of program headers: 74 of them, of which 72 are unused.
 //!
-//! Finding: up to 6.16 `load_elf_phdrs` (fs/binfmt_elf.c) read no more than one page of them and the
-//! file was ENOEXEC, after both events. Since [c:many-headers] the limit is 64 KiB and the program
-//! runs. Linkers make such files where a script or their options (`--section-start`) ask for it; tools that add a segment to
-//! a program can, one at a time.
+//! Finding: up to 6.16 `load_elf_phdrs` (fs/binfmt_elf.c) read no more than one page of them, and the exec failed with
+//! ENOEXEC, after both events. Since [c:many-headers] the limit is 64 KiB and the program runs. Linkers make such files
+//! where a script or an option (`--section-start`) asks for it. Tools that add a segment to a program can get there,
+//! one at a time.
 //!
 //! See elf(5), `e_phnum`.
 

@@ -1,13 +1,12 @@
-//! A program that lies in a memfd.
+//! A program in a memfd.
 //!
-//! The file is on the kernel's own mount of tmpfs, which no mark on the fixture covers: the listener
-//! never sees the program itself (the first step is the caller's, which reads what it puts there). What
-//! shows is its ELF interpreter, opened by a process that is still the caller, and then an exe that
-//! is not a path, `/memfd:NAME (deleted)`. A policy that knows programs by their events has none
-//! for this one.
+//! The file is on the kernel's own mount of tmpfs, which no mark on the fixture covers: the listener never sees the
+//! program itself. (The first step is the caller's, which reads what it puts into the memfd.) The trail shows the
+//! program's ELF interpreter, opened by a process that is still the caller, and then an exe that is not a path,
+//! `/memfd:NAME (deleted)`. A policy that knows programs by their events has none for this one.
 //!
-//! Finding: comm, as in `start/fexecve`: the descriptor's number, or `memfd:NAME`, cut to 15
-//! characters, where it is taken from the file.
+//! Finding: comm differs, as in `start/fexecve`. It is the descriptor's number, or, where the kernel takes it from the
+//! file, `memfd:NAME`, cut to 15 characters.
 //!
 //! See memfd_create(2); mm/memfd.c.
 
@@ -21,7 +20,7 @@ use crate::scenario::{Exec, Scenario, System};
 use crate::sys::place_fd;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program in memory that has no path",
+    summary: "program in a memfd, which has no path",
     run,
     ..Scenario::DEFAULT
 };

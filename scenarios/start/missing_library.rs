@@ -1,7 +1,7 @@
 //! A program that needs a library that is not there.
 //!
-//! To the kernel the program has started: the loader runs under the new exe, finds nothing and
-//! exits with 127. The caller learns of it from an exit status, not from an errno.
+//! To the kernel the program has started: the loader runs under the new exe, does not find the library and exits with
+//! 127. The caller learns of it from an exit status, not from an errno.
 //!
 //! See ld.so(8).
 

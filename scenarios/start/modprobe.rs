@@ -1,11 +1,13 @@
-//! A program that the kernel starts by itself and waits for: modprobe.
+//! The kernel starts a program by itself and waits for it: modprobe.
 //!
-//! A process asks for a socket of a family that no module brings yet. The kernel starts the program that `kernel.modprobe`
-//! names, through a worker, and lets the process wait (`__request_module` in kernel/kmod.c, later kernel/module/kmod.c,
-//! `UMH_WAIT_PROC`). Until its own point of no return the helper
-//! has no exe link and a worker's comm, as in `start/core_pattern_kworker`; its parent is the worker, which waits for it (of a
-//! helper that nobody waits for to the end it is kthreadd). Neither its parent nor its arguments, which name the
-//! family alone, lead to the process that caused it.
+//! A process asks for a socket of a family that no module provides yet. The kernel starts the program that
+//! `kernel.modprobe` names, through a worker, and the process waits (`__request_module` in kernel/kmod.c, later
+//! kernel/module/kmod.c; `UMH_WAIT_PROC`).
+//!
+//! Until its own point of no return the helper has no exe link and has a worker's comm, as in
+//! `start/core_pattern_kworker`. Its parent is the worker, which waits for it (a helper whose end nobody waits for has
+//! kthreadd as its parent). Neither its parent nor its arguments, which name only the family, lead to the process that
+//! caused it.
 //!
 //! See socket(2), Documentation/admin-guide/sysctl/kernel.rst, `modprobe`.
 

@@ -1,9 +1,8 @@
-//! A program in a mount namespace of its own, at a place where others see something else.
+//! A program in a mount namespace of its own, at a path where others see another file.
 //!
-//! A private bind mount puts `true` over another file. The mark on the file system sees the exec,
-//! but the path is that of the private mount: the monitor that opens this path itself gets another
-//! file. The descriptor of the event leads to the right one, and so does here the path below `/proc/PID/root` as long as the
-//! process is in that namespace.
+//! A private bind mount puts `true` over another file. The mark on the file system sees the exec, but the path is that
+//! of the private mount: a monitor that opens this path itself gets the other file. The descriptor of the event leads
+//! to the right one. So does, here, the path below `/proc/PID/root`, as long as the process is in that namespace.
 //!
 //! See mount_namespaces(7), fanotify(7), `fd`.
 

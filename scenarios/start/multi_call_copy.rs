@@ -1,14 +1,14 @@
-//! A program that is many, started from a copy of it: busybox as `true`.
+//! A multi-call program, started from a copy of it: busybox as `true`.
 //!
-//! exe and path are the copy's. Path and inode of an event do not say that it is busybox: they are others, the
-//! contents are the same.
+//! exe and path are the copy's. Neither path nor inode of an event says that it is busybox: they differ from busybox's;
+//! the contents are the same.
 //!
 //! See `start/multi_call` for a symbolic link.
 
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "copy of a multi-call program",
+    summary: "multi-call program started from a copy",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,8 +1,8 @@
-//! A program whose ELF interpreter is that of musl.
+//! A program whose ELF interpreter is musl's.
 //!
-//! The kernel's part is that of every dynamically linked program. The loader's part is shorter:
-//! musl's libc is the loader itself, so that for a program that needs nothing else, with nothing preloaded, neither a cache nor
-//! a library is opened, and, as this one opens nothing itself, nothing at all is seen under the new exe.
+//! The kernel's part is that of every dynamically linked program. The loader's part is shorter, because musl's libc is
+//! the loader itself. For a program that needs nothing else, with nothing preloaded, it opens neither a cache nor a
+//! library. This one opens nothing itself either, so the trail shows nothing at all under the new exe.
 //!
 //! See elf(5), `PT_INTERP`; musl's `ldso/dynlink.c`, `load_library`.
 

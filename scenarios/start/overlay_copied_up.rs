@@ -1,17 +1,16 @@
-//! A program on an overlay that is copied to the upper layer before it is started.
+//! A program on an overlay is copied to the upper layer before it is started. Both the overlay and its layers are
+//! watched.
 //!
-//! Opening it for writing has the overlay copy the file, with opens of its own on both layers
-//! (fs/overlayfs/copy_up.c), in the name of the process that writes; the new file has no name yet and
-//! lies in the work directory, outside of the mount that the overlay holds of the upper layer, so that
-//! it shows as `/ (deleted)`. The start then uses the upper file under the same path. Both the overlay
-//! and its layers are watched.
+//! When a process opens the file for writing, the overlay copies it, with opens of its own on both layers
+//! (fs/overlayfs/copy_up.c), in the name of that process. The new file has no name yet and lies in the work directory,
+//! outside the mount that the overlay holds of the upper layer, so that it shows as `/ (deleted)`. The exec then uses
+//! the upper file under the same path.
 //!
-//! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1 (new
-//! file first): `ovl_copy_up_data` used to open both, old and new; since `ovl_do_tmpfile` uses
-//! `vfs_tmpfile_open` (`kernel_tmpfile_open` now) the new one is open from the moment that it is made.
-//! From 6.5 on the layer's events come in addition, and in 6.16 to 7.2 the listener hangs, for which
-//! see `start/overlay_watched`: at the open for writing. The errno at the end is that open's, which is refused when the listener is
-//! killed; nothing is executed there.
+//! Finding: the order of the two opens of the copy changed between 5.10 (old file first) and 6.1 (new file first).
+//! `ovl_copy_up_data` used to open both. Since `ovl_do_tmpfile` uses `vfs_tmpfile_open` (`kernel_tmpfile_open` now),
+//! the new file is open from the moment that it is made. From 6.5 on the layer's events come in addition. In 6.16 to
+//! 7.2 the listener hangs at the open for writing (see `start/overlay_watched`), and nothing is executed: the errno at
+//! the end is that open's, which is refused when the listener is killed.
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;

@@ -1,13 +1,12 @@
 //! A program on an overlay, from its lower layer; only the file system of the layers is watched.
 //!
-//! The overlay opens the file of the layer by itself. Its path is that of a private mount that the
-//! overlay holds of the layer, so that it begins there: `/bin/true` for `/tmp/lower/bin/true`. exe
-//! is the path on the overlay.
+//! The overlay opens the file of the layer by itself, through a private mount that it holds of the layer. The file's
+//! path begins at that mount: `/bin/true` for `/tmp/lower/bin/true`. exe is the path on the overlay.
 //!
-//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event of
-//! the layer told of the program: who watched only the layers of containers saw no exec through the
-//! overlay. Commit [c:overlay-layers] ended it: since then the layer's file has both events, under a
-//! path that here leads to another file on the host.
+//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event of the layer told of
+//! the program: a listener that watched only the layers of containers saw no exec through the overlay. Commit
+//! [c:overlay-layers] ended it. Since then the layer's file has both events, under a path that here leads to another
+//! file on the host.
 //!
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.
@@ -15,7 +14,7 @@
 use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program on an overlay, from its lower layer, the layers watched",
+    summary: "program on an overlay, from its lower layer, only the layers watched",
     needs: &[needs::OVERLAY],
     run,
     ..Scenario::DEFAULT

@@ -1,15 +1,15 @@
 //! The path of an exec lies on a page that nobody has read yet.
 //!
-//! The kernel copies the path when the call begins (`getname`), and where the page is mapped, as here, and is only not in
-//! the table of the process, it takes the fault and goes on. Who reads the path at the entry of the call, in a
-//! context that may not fault, finds nothing there: an empty string, or an error. Constants of a program
-//! can be on such a page when their first use is the call. The child says what its own table has of the page before it
-//! calls (`/proc/self/pagemap`), beside that of a page in use.
+//! The kernel copies the path when the call begins (`getname`). Where the page is mapped, as here, and is only missing
+//! from the page table of the process, the kernel takes the fault and goes on. An observer that reads the path at the
+//! entry of the call, in a context that may not fault, finds nothing there: an empty string, or an error. A program's
+//! constants can be on such a page when the call is their first use. Before the call, the child says what its own page
+//! table has of this page (`/proc/self/pagemap`), and of a page in use.
 //!
-//! One of the observers here reads it that way, `exec-fork-chdir`, for calls that fail alone (by its source): of a program that
-//! starts, as here, it tells what the kernel has copied. The tracepoint of the
-//! call has the address alone before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in
-//! kernel/trace/trace.c); a tracer that has stopped the process brings the page in itself.
+//! One of the observers here, `exec-fork-chdir`, reads the path that way only for calls that fail (by its source). Of a
+//! program that starts, as here, it tells what the kernel has copied. The tracepoint of the call has only the address
+//! before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in kernel/trace/trace.c). A tracer
+//! that has stopped the process brings the page in itself.
 //!
 //! See proc_pid_pagemap(5); bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.
 
@@ -25,7 +25,7 @@ use crate::subject::say;
 use crate::sys::Mapping;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "execve whose path is on a page that is not there yet",
+    summary: "execve whose path is on a page that is not present yet",
     run,
     ..Scenario::DEFAULT
 };

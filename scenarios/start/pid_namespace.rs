@@ -1,8 +1,8 @@
 //! A program that is the first process of a pid namespace.
 //!
-//! Events carry the id that the process has in the monitor's namespace (`fanotify_alloc_event` keeps it
-//! as a `struct pid`; `pid_vnr` translates): nothing in those of the monitor shows that it calls itself 1 (`NSpid` in
-//! `/proc/PID/status` does, and in the fdinfo of a pidfd, which events have with `FAN_REPORT_PIDFD` alone).
+//! Events carry the id that the process has in the monitor's namespace (`fanotify_alloc_event` keeps it as a
+//! `struct pid`, `pid_vnr` translates it). Nothing in the monitor's events shows that the process calls itself 1.
+//! `NSpid` does, in `/proc/PID/status` and in the fdinfo of a pidfd. Events have a pidfd only with `FAN_REPORT_PIDFD`.
 //!
 //! See pid_namespaces(7), fanotify(7) `pid`.
 
@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program started as the first of a pid namespace",
+    summary: "program started as the first process of a pid namespace",
     needs: &[needs::PID_NAMESPACES],
     run,
     ..Scenario::DEFAULT

@@ -1,8 +1,9 @@
 //! A program started in a mount namespace whose root is another mount, as in a container.
 //!
-//! The new root is a bind mount of a directory that the scenario makes in `/tmp`. The monitor, in another namespace, reaches that
-//! mount through the process (`/proc/PID/root`), and none of its own mounts is that one: the kernel prints the path from the root
-//! of that namespace, `/busybox`, and an observer that takes it for a path of its own can find another file, and here finds none.
+//! The new root is a bind mount of a directory that the scenario makes in `/tmp`. The monitor is in another namespace.
+//! It reaches that mount through the process (`/proc/PID/root`), and none of its own mounts is that one: the kernel
+//! prints the path from the root of the other namespace, `/busybox`. An observer that takes it for a path of its own
+//! can find another file, and here finds none.
 //!
 //! See pivot_root(2); `prepend_path` in fs/d_path.c.
 
@@ -13,7 +14,7 @@ use nix::unistd::{chdir, pivot_root};
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program started in a root that was pivoted",
+    summary: "program started after pivot_root",
     root: Some("/tmp/root"),
     run,
     ..Scenario::DEFAULT

@@ -1,8 +1,8 @@
 //! A program started by the path of a descriptor, `/proc/self/fd/5`.
 //!
-//! It looks like fexecve(3), which is made so where execveat(2) is missing; to the kernel it is a
-//! path, and a magic link in it leads to the file (`nd_jump_link`). comm is the last part of that path, `5`, on every kernel: the
-//! repair that `start/fexecve` tells of is for the empty path only.
+//! It looks like fexecve(3), which works this way where execveat(2) is missing. To the kernel it is a path, and a magic
+//! link in it leads to the file (`nd_jump_link`). comm is the last component of that path, `5`, on every kernel: the
+//! fix that `start/fexecve` tells of is only for the empty path.
 //!
 //! See proc_pid_fd(5).
 

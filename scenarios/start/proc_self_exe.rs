@@ -1,7 +1,7 @@
 //! A program that starts itself again through `/proc/self/exe`.
 //!
-//! The link is followed by the kernel to the very file: permission events and exe show its path. comm
-//! tells, because it is taken from the path that was executed: `exe`.
+//! The kernel follows the link to the very file: permission events and exe show the file's path. comm gives the start
+//! away: the kernel takes `exe` from the path that was executed.
 //!
 //! See proc_pid_exe(5).
 

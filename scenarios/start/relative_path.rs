@@ -1,7 +1,7 @@
-//! A program by a relative path, from another working directory.
+//! A program started by a relative path, from another working directory.
 //!
-//! Permission events show the whole path, and not what was typed: the kernel puts it together from the names of the directories
-//! and mounts that the walk ended at (`d_path`). comm is the last part of what was typed.
+//! Permission events show the whole path, not the one that was typed. The kernel puts it together from the names of the
+//! directories and mounts at which the walk ended (`d_path`). comm is the last component of what was typed.
 //!
 //! See path_resolution(7).
 
@@ -10,7 +10,7 @@ use nix::unistd::chdir;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "relative path with a changed directory",
+    summary: "program started by a relative path after chdir",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,7 +1,7 @@
-//! A program by a relative path, from a working directory that was changed by a descriptor.
+//! A program started by a relative path, from a working directory that was changed by descriptor.
 //!
-//! Permission events show the whole path. Who keeps working directories by what chdir(2) is given loses the process
-//! here: fchdir(2) is given a number.
+//! Permission events show the whole path. An observer that tracks working directories by the argument of chdir(2) loses
+//! the process here: fchdir(2) gets a number.
 //!
 //! See fchdir(2); `start/relative_path`.
 
@@ -12,7 +12,7 @@ use nix::unistd::fchdir;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "relative path after fchdir",
+    summary: "program started by a relative path after fchdir",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,7 +1,7 @@
-//! A program by a relative path, from a working directory that was reached by a link.
+//! A program started by a relative path, from a working directory that was reached by a symlink.
 //!
-//! The link leads to `/usr/lib`, and `..` is the parent of that (path_resolution(7)). Who puts the path
-//! behind what chdir(2) was given, and takes names away for each `..`, comes to `/tmp/bin/true`.
+//! The link leads to `/usr/lib`, and `..` is the parent of that (path_resolution(7)). An observer that appends the path
+//! to the argument of chdir(2), and drops a name for each `..`, comes to `/tmp/bin/true`.
 //!
 //! See chdir(2); `start/relative_path`.
 
@@ -10,7 +10,7 @@ use nix::unistd::chdir;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "relative path from a directory behind a link",
+    summary: "program started by a relative path after chdir through a symlink",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,10 +1,10 @@
-//! The release agent of a cgroup of version 1.
+//! The kernel starts the release agent of a cgroup of version 1.
 //!
-//! When the last process has left a group with `notify_on_release`, here by its end, and the group has
-//! no groups below it (`cgroup1_check_for_release`), the kernel starts the program that was set for the
-//! hierarchy (`cgroup1_release_agent`; both in kernel/cgroup/cgroup-v1.c), from a worker
-//! that waits for the exec and not for the end: it can run long after the process that caused it is
-//! gone. To get out of a container this way was the subject of CVE-2022-0492.
+//! When the last process has left a group with `notify_on_release`, here by its end, and the group has no groups below
+//! it (`cgroup1_check_for_release`), the kernel starts the program that was set for the hierarchy
+//! (`cgroup1_release_agent`; both in kernel/cgroup/cgroup-v1.c). The worker that starts it waits for the exec and not
+//! for the end: the program can run long after the process that caused it is gone. CVE-2022-0492 was about getting out
+//! of a container this way.
 //!
 //! See [c:cgroups-release].
 
@@ -13,7 +13,7 @@ use std::fs;
 use crate::scenario::{Exec, Scenario, System, needs};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "release agent of a cgroup",
+    summary: "release agent of a cgroup started by the kernel",
     needs: &[needs::KERNEL_HELPERS, needs::CGROUP_V1],
     run,
     ..Scenario::DEFAULT

@@ -1,8 +1,9 @@
-//! A program whose file is renamed. exe follows: it shows the new name, under which the program
-//! never was executed, and comm keeps the old one.
+//! A program whose file is renamed while it runs.
 //!
-//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
-//! running shell makes it visible by opening a file afterwards.
+//! exe follows: it shows the new name, under which the program was never executed. comm keeps the old one.
+//!
+//! The kernel makes the link from the file's name at the moment of reading (`proc_exe_link`, `d_path`). The running
+//! shell makes it visible by opening a file afterwards.
 //!
 //! See proc_pid_exe(5).
 

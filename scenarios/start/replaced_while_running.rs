@@ -1,8 +1,9 @@
-//! A program whose file is replaced by another file of the same name, as an upgrade does that moves the new one there. exe
-//! says "(deleted)", although a file with that very name is there; it is not the one that runs.
+//! A program whose file is replaced by another file of the same name, as by an upgrade that moves the new one there.
 //!
-//! The link is made from the file's name at the moment of reading (`proc_exe_link`, `d_path`); the
-//! running shell makes it visible by opening a file afterwards.
+//! exe says "(deleted)", although a file with that very name is there: it is not the one that runs.
+//!
+//! The kernel makes the link from the file's name at the moment of reading (`proc_exe_link`, `d_path`). The running
+//! shell makes it visible by opening a file afterwards.
 //!
 //! See proc_pid_exe(5).
 

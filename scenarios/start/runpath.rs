@@ -1,7 +1,7 @@
-//! A program that says itself where its libraries are (`DT_RUNPATH`).
+//! A program that itself names the directory of its libraries (`DT_RUNPATH`).
 //!
-//! The loader looks there before it opens the cache: an ordinary program, with no variable
-//! of the loader's in its environment, runs with a library from `/tmp`.
+//! The loader looks there before it opens the cache: an ordinary program, with no loader variable in its environment,
+//! runs with a library from `/tmp`.
 //!
 //! See [c:ld-so-runpath].
 

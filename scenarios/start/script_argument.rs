@@ -1,9 +1,9 @@
 //! A script whose first line has an argument for the interpreter.
 //!
-//! What the kernel has read of the line after the interpreter's name, to the first NUL, is passed as one argument, without the
-//! blanks around it (`load_script` in fs/binfmt_script.c), here `-e -u` in one piece, which bash refuses: it exits with
-//! an error and never opens the script. The kernel's part is that of `start/shebang`; what a program is told shows in
-//! `identity/script_argument`.
+//! The kernel passes what it has read of the line after the interpreter's name, to the first NUL, as one argument
+//! without the blanks around it (`load_script` in fs/binfmt_script.c). Here that is `-e -u` in one piece. bash refuses
+//! it, exits with an error and never opens the script. The kernel's part is that of `start/shebang`.
+//! `identity/script_argument` shows what a program is told.
 //!
 //! See [c:execve-scripts].
 

@@ -1,9 +1,8 @@
 //! A script executed by a descriptor that is closed on exec.
 //!
-//! The interpreter could not open the script by the name that the kernel would give it,
-//! `/dev/fd/5`, so that `load_script` (fs/binfmt_script.c) answers ENOENT when it sees
-//! `BINPRM_FLAGS_PATH_INACCESSIBLE`. The script was opened and asked for by then; the interpreter
-//! was not.
+//! The interpreter could not open the script by the name that the kernel would give it, `/dev/fd/5`. `load_script`
+//! (fs/binfmt_script.c) therefore returns ENOENT when it sees `BINPRM_FLAGS_PATH_INACCESSIBLE`. By then the kernel has
+//! opened the script and asked the listener for it. It has done neither for the interpreter.
 //!
 //! See [c:execveat-enoent].
 
@@ -13,7 +12,7 @@ use nix::libc;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "script on a close-on-exec descriptor",
+    summary: "script executed by a close-on-exec descriptor",
     run,
     ..Scenario::DEFAULT
 };

@@ -1,12 +1,12 @@
 //! A script executed by descriptor.
 //!
-//! The interpreter is given `/dev/fd/5` as the name of the script, which works because the
-//! descriptor is still open. It opens the script by that name; the event shows the script's own
-//! path. See `start/script_cloexec_descriptor` for one that is closed.
+//! The kernel gives the interpreter `/dev/fd/5` as the name of the script, which works because the descriptor is still
+//! open. The interpreter opens the script by that name; the event shows the script's own path. See
+//! `start/script_cloexec_descriptor` for one that is closed on exec.
 //!
-//! Finding: comm. `5`, the descriptor, where [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14, not to
-//! 5.10) is missing. Elsewhere it is the name of the interpreter's file, `bash`, and not the script's,
-//! which a script by path gives its process (`start/shebang`).
+//! Finding: comm is `5`, the descriptor, on kernels without [c:comm-by-descriptor] (backported to 6.1.129 and 6.12.14,
+//! not to 5.10). On others it is the name of the interpreter's file, `bash`, and not the script's, which a script by
+//! path gives its process (`start/shebang`).
 //!
 //! See [c:execveat-bugs].
 
@@ -16,7 +16,7 @@ use nix::libc;
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "script by descriptor",
+    summary: "script executed by descriptor",
     run,
     ..Scenario::DEFAULT
 };

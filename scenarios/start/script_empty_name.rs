@@ -1,12 +1,13 @@
 //! A script that is nothing but `#!`: EACCES.
 //!
-//! It is a script, by its first two bytes. After them the buffer is full of zeros, and the first of
-//! them is where the interpreter's name begins and ends: the name is empty (`load_script`;
-//! `next_non_spacetab` does not take NUL for a blank). `open_exec` walks no step from the working
-//! directory, and a directory cannot be executed. It is the same with blanks after it. With a newline, or with 253 blanks
-//! and more (256 bytes are read), it is no script and ends with ENOEXEC.
+//! Its first two bytes make it a script. After them the buffer is full of zeros, and the interpreter's name begins and
+//! ends at the first of them: the name is empty (`load_script`; `next_non_spacetab` does not take NUL for a blank).
+//! `open_exec` of that name ends at the working directory itself, and a directory cannot be executed.
 //!
-//! Finding: execve(2) does not tell of an empty name.
+//! Blanks after the two bytes change nothing. With a newline, or with 253 blanks and more (256 bytes are read), the
+//! file is no script and the exec ends with ENOEXEC.
+//!
+//! Finding: execve(2) does not mention an empty name.
 //!
 //! See `load_script` in fs/binfmt_script.c; `may_open` in fs/namei.c.
 

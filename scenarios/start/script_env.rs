@@ -1,9 +1,9 @@
 //! A script that has `env` find its interpreter.
 //!
-//! Two programs start in one process: the kernel executes env, and env looks bash up in `PATH` and
-//! executes it, with a second point of no return. comm is the script's name under env and bash's
-//! own afterwards, because it comes from the path that was executed last (`begin_new_exec`). The
-//! kernel opens the script in the first exec; in the second it is bash that opens it, as its argument.
+//! Two programs start in one process: the kernel executes env, and env looks bash up in `PATH` and executes it, with a
+//! second point of no return. comm is the script's name under env and bash's own afterwards, because the kernel takes
+//! it from the path that was executed last (`begin_new_exec`). The kernel opens the script in the first exec. In the
+//! second, bash opens it, as its argument.
 //!
 //! See env(1), execve(2).
 

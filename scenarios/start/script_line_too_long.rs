@@ -1,9 +1,8 @@
 //! A script whose interpreter's name does not fit into the 256 bytes that the kernel reads.
 //!
-//! A name that is cut could be that of another program, so that the kernel refuses the file
-//! (`load_script` in fs/binfmt_script.c, [c:script-not-cut]; [c:script-256] raised what is read from
-//! 128 to 256 bytes): ENOEXEC after the script itself was opened. bash would now run it by itself;
-//! see `start/script_no_shebang`.
+//! A name that is cut could be that of another program. The kernel therefore refuses the file with ENOEXEC, after it
+//! has opened the script itself (`load_script` in fs/binfmt_script.c, [c:script-not-cut]; [c:script-256] raised what is
+//! read from 128 to 256 bytes). After this ENOEXEC bash would run the file by itself; see `start/script_no_shebang`.
 
 use crate::scenario::{Exec, Scenario, System};
 

@@ -1,9 +1,9 @@
 //! A script that has no newline at its end.
 //!
-//! The first line ends where the file ends. The kernel accepts that where the end of the interpreter's
-//! name is to be seen in the 256 bytes that it reads (`load_script` in fs/binfmt_script.c, since
-//! [c:script-not-cut]). The kernel's part of the trail is that of a script with a newline; it is here because the
-//! check was made, reverted and made anew before 5.0.
+//! The first line ends where the file ends. The kernel accepts that where it finds the end of the interpreter's name in
+//! the 256 bytes that it reads (`load_script` in fs/binfmt_script.c, since [c:script-not-cut]). The kernel's part of
+//! the trail is that of a script with a newline. The scenario is here because the check was made, reverted and made
+//! anew before 5.0.
 
 use crate::scenario::{Exec, Scenario, System};
 

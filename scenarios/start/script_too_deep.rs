@@ -1,8 +1,8 @@
 //! Scripts nested deeper than the kernel follows.
 //!
-//! Seven levels of eight are opened and asked for before the kernel notices: the depth is checked when the next
-//! round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP and
-//! is still itself. A policy sees an `execute` of seven scripts of which none ever ran.
+//! The kernel opens seven levels of eight, and asks the listener for them, before it notices: it checks the depth when
+//! the next round begins (`exec_binprm` in fs/exec.c: `if (depth > 5) return -ELOOP`). The caller gets ELOOP and is
+//! still itself. A policy sees an `execute` of seven scripts, none of which ever ran.
 //!
 //! See execve(2), ELOOP, and [c:execve-four-recursions]; `start/script_deepest` for what is still
 //! followed.

@@ -1,10 +1,10 @@
 //! A script whose interpreter is a script itself.
 //!
-//! The kernel opens one after the other under the exe of the caller, each with `execute` and
-//! `open`: the script, its interpreter, that one's interpreter, and the ELF interpreter of the last.
-//! (`exec_binprm` in fs/exec.c goes round once for each of the first three; the fourth is opened in
-//! the third round, by `load_elf_binary`.) comm is the name of the first script; of the three only
-//! the last becomes exe. bash then opens the inner script, which it was given as its argument.
+//! Under the exe of the caller the kernel opens four files, one after the other, each with `execute` and `open`: the
+//! script, its interpreter, that one's interpreter, and the ELF interpreter of the last. (`exec_binprm` in fs/exec.c
+//! goes round once for each of the first three; `load_elf_binary` opens the fourth in the third round.) comm is the
+//! name of the first script. Of the first three files only the last becomes exe. bash then opens the inner script,
+//! which it was given as its argument.
 //!
 //! See [c:execve-script-of-script].
 

@@ -1,8 +1,8 @@
-//! A process that wants another file as its exe, by prctl(2) `PR_SET_MM_EXE_FILE`.
+//! A process asks for another file as its exe, by prctl(2) `PR_SET_MM_EXE_FILE`.
 //!
-//! The kernel refuses a file that passes its checks with EBUSY while there is a mapping with the path of the old exe
-//! (`replace_mm_exe_file` in kernel/fork.c, on 5.10 `prctl_set_mm_exe_file` in kernel/sys.c), as there is here. It opens
-//! nothing and asks no listener (`file_permission` asks for the x bit, and security modules); the one step is our own open of
+//! While there is a mapping with the path of the old exe, as here, the kernel refuses with EBUSY a file that passes its
+//! checks (`replace_mm_exe_file` in kernel/fork.c, on 5.10 `prctl_set_mm_exe_file` in kernel/sys.c). It opens nothing
+//! and asks no listener (`file_permission` asks for the x bit, and security modules). The one step is our own open of
 //! the file. That exe can be changed at all makes it a claim of the process and no proof.
 //!
 //! See PR_SET_MM_EXE_FILE(2const).
@@ -13,7 +13,7 @@ use crate::scenario::{Exec, Scenario, System, needs};
 use crate::sys::set_exe_file;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "PR_SET_MM_EXE_FILE while the program is mapped",
+    summary: "PR_SET_MM_EXE_FILE refused while the program is mapped",
     needs: &[needs::SYS_RESOURCE],
     run,
     ..Scenario::DEFAULT

@@ -1,8 +1,8 @@
-//! A process that names itself, and then executes a program.
+//! A process sets its own comm, and then executes a program.
 //!
-//! comm is free text: any process may change its own (prctl(2) `PR_SET_NAME`, or by writing to
-//! `/proc/PID/comm` as here), and what is opened then is seen under that name. The exec ends it:
-//! comm is the program's again. exe stays true all the time.
+//! comm is free text: any process may change its own, by prctl(2) `PR_SET_NAME` or, as here, by writing to
+//! `/proc/PID/comm`. What it then opens appears under that name. The exec ends it: comm is the program's again. exe
+//! stays true all the time.
 //!
 //! See proc_pid_comm(5).
 

@@ -1,10 +1,11 @@
 //! A set-user-ID program of root, started by another user.
 //!
-//! To an observer of opens it is a program like any other: the new ids are worked out right before
-//! the point of no return (`bprm_creds_from_file`) and taken after it, when exe and comm have changed
-//! (`commit_creds`; both in `begin_new_exec`), and neither shows in an event. The loader runs in
-//! secure mode and ignores `LD_PRELOAD` with a slash in it, so that the library that is named is
-//! never opened; without the bit it is (the fact: what a listener of the library alone hears).
+//! To an observer of opens it is a program like any other. `begin_new_exec` computes the new ids right before the point
+//! of no return (`bprm_creds_from_file`) and commits them after it, when exe and comm have changed (`commit_creds`).
+//! Neither shows in an event.
+//!
+//! The loader runs in secure mode and ignores `LD_PRELOAD` with a slash in it: it never opens the library that is
+//! named. Without the set-user-ID bit it does (the fact: what a listener of the library alone hears).
 //!
 //! See [c:execve-set-user-id]; [c:ld-so-secure].
 

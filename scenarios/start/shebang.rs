@@ -1,10 +1,12 @@
 //! A script whose first line names its interpreter.
 //!
-//! The kernel opens the script, reads its first 256 bytes (`prepare_binprm`) and finds the first line in them (`load_script` in
-//! fs/binfmt_script.c), opens the interpreter (`open_exec`) and then that one's ELF interpreter, all under the exe of the
-//! caller. exe becomes the interpreter, and not the script; comm becomes the script's name, because
-//! it is taken from the path that was executed (`begin_new_exec`; by descriptor there is none: `start/script_descriptor`).
-//! The interpreter then opens the script a second time, to read it, with an `open` and no `execute`.
+//! The kernel opens the script, reads its first 256 bytes (`prepare_binprm`) and finds the first line in them
+//! (`load_script` in fs/binfmt_script.c). It then opens the interpreter (`open_exec`) and that one's ELF interpreter.
+//! All this happens under the exe of the caller.
+//!
+//! exe becomes the interpreter, not the script. comm becomes the script's name, because the kernel takes it from the
+//! path that was executed (`begin_new_exec`; by descriptor there is none: `start/script_descriptor`). The interpreter
+//! then opens the script a second time, to read it, with an `open` and no `execute`.
 //!
 //! See [c:execve-scripts].
 

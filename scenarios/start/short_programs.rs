@@ -1,8 +1,9 @@
 //! Short programs, one after the other, as a configure script starts them.
 //!
-//! Each is a process of its own that opens nothing and has ended before the next one begins. Who looks into `/proc` at each of
-//! their steps finds the shell there at every one, and afterwards nobody: they have no step after the exec. Who is told of
-//! each exec inside the kernel has all four; IMA, which notes a content once under the same name, has the first.
+//! Each is a process of its own that opens nothing and has ended before the next one begins. They have no step after
+//! the exec: an observer that looks into `/proc` at each of their steps finds the shell there at every one, and
+//! afterwards nobody. An observer that is told of each exec inside the kernel has all four. IMA, which records a
+//! content once under the same name, has the first.
 
 use crate::scenario::{Exec, Role, Scenario, System};
 

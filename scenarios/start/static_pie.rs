@@ -1,9 +1,9 @@
 //! A static program that is position-independent.
 //!
-//! By its type (`ET_DYN`) it looks like a library or like an ELF interpreter run by hand. The
-//! kernel goes by `PT_INTERP` alone: there is none, so that no second file is opened
-//! (`load_elf_binary` in fs/binfmt_elf.c). The trail is that of `start/static`; both are here
-//! because the kernel takes another way to the load address, that of an ELF interpreter run by hand.
+//! By its type (`ET_DYN`) it looks like a library, or like an ELF interpreter run by hand. The kernel goes by
+//! `PT_INTERP` alone: there is none, so the kernel opens no second file (`load_elf_binary` in fs/binfmt_elf.c). The
+//! trail is that of `start/static`. Both are here because the kernel takes another way to the load address, that of an
+//! ELF interpreter run by hand.
 //!
 //! See elf(5), `ET_DYN`.
 
@@ -16,7 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(system: &mut System) -> anyhow::Result<()> {
-    // Without an interpreter what is built here is just that.
+    // Without an interpreter, what is built here is static and position-independent.
     let program = system.file("static-pie", &Elf::new().read_only().build(), 0o755)?;
     system.observe(&Exec::path(program)?)?;
     Ok(())

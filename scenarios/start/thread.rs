@@ -1,9 +1,10 @@
 //! A thread that is not the leader executes a program.
 //!
-//! At the point of no return the kernel ends all other threads and gives the caller the leader's id
-//! (`de_thread` in fs/exec.c). The trail has the process's id all along. comm is read from the
-//! leader: it is still the old process's before the point, although the thread that opens the
-//! program has a name of its own (`worker`), and the program's after it.
+//! At the point of no return the kernel ends all other threads and gives the caller the leader's id (`de_thread` in
+//! fs/exec.c). The trail has the process's id all along.
+//!
+//! comm is read from the leader. Before the point of no return it is still the old process's, although the thread that
+//! opens the program has a name of its own (`worker`); after it, it is the program's.
 //!
 //! See [c:execve-threads].
 

@@ -1,12 +1,12 @@
 //! A file of a format that the kernel does not know.
 //!
-//! Every kernel answers ENOEXEC after it has opened the file.
+//! Every kernel returns ENOEXEC after it has opened the file.
 //!
-//! Finding: an older kernel asks modprobe for a module `binfmt-0403` (from bytes 2 and 3 of the file)
-//! before it gives up, when the first four bytes are not all printable
-//! (`search_binary_handler` in fs/exec.c): any user has the kernel start a program as root, with a file
-//! of a few bytes. Commit [c:no-binfmt-modprobe] ended it. The fact is of an ordinary user, nobody watching: what
-//! `kernel.modprobe` names is then a script that makes a file, and whose that is says as whom it ran.
+//! Finding: when the first four bytes are not all printable, an older kernel asks modprobe for a module `binfmt-0403`
+//! (from bytes 2 and 3 of the file) before it gives up (`search_binary_handler` in fs/exec.c). Any user can have the
+//! kernel start a program as root, with a file of a few bytes. Commit [c:no-binfmt-modprobe] ended it. The fact is of
+//! an ordinary user, nobody watching: `kernel.modprobe` then names a script that makes a file, and the owner of that
+//! file says as whom the script ran.
 //!
 //! See execve(2), ENOEXEC.
 

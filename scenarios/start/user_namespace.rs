@@ -1,8 +1,8 @@
-//! A program started in a user namespace of its own, without any mapping.
+//! A program started in a user namespace of its own, without any id mapping.
 //!
-//! The events are those of the same program outside of one. The process sees itself as the overflow user; to files it is
-//! who it was (`acl_permission_check` in fs/namei.c compares kernel ids), and the owner's bits still
-//! count. What root has lost is the way around them: of another user's file of mode 0700 it gets EACCES (the facts).
+//! The events are those of the same program outside of one. The process sees itself as the overflow user. To files it
+//! is the user that it was (`acl_permission_check` in fs/namei.c compares kernel ids), and the owner's bits still
+//! count. Root has lost the way around those bits: it gets EACCES for another user's file of mode 0700 (the facts).
 //!
 //! See user_namespaces(7).
 

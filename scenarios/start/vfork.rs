@@ -1,11 +1,11 @@
-//! A program started as by vfork(2) (clone(2) with `CLONE_VM | CLONE_VFORK`): the child borrows the memory of its
+//! A program started as by vfork(2) (clone(2) with `CLONE_VM | CLONE_VFORK`). The child borrows the memory of its
 //! parent, whose calling thread stands still meanwhile.
 //!
-//! exe belongs to the memory (`mm->exe_file`), which both share. At the child's point of no return
-//! it gets a memory of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (the fact).
-//! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`,
-//! `start/clone_vm`); they are here because an observer that keeps its state by memory and not by
-//! process would confuse the two.
+//! exe belongs to the memory (`mm->exe_file`), which both share. At its point of no return the child gets a memory of
+//! its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (the fact).
+//!
+//! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`, `start/clone_vm`). They
+//! are here because an observer that keeps its state by memory and not by process would confuse parent and child.
 
 use nix::errno::Errno;
 
@@ -35,7 +35,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails where the exe link of the caller is another one after its child has run a program.
+/// Fails if the exe link of the caller is another one after its child has run a program.
 fn keeps_exe(args: &Args<'_>) -> nix::Result<()> {
     let own = || std::fs::read_link("/proc/self/exe").map_err(|_| Errno::EIO);
     let before = own()?;

@@ -1,8 +1,8 @@
-//! A program whose code is mapped writable, read first and executed twice.
+//! A program whose code is mapped writable. It is read first and executed twice.
 //!
 //! The stages depend on that: the kernel puts no uprobe into code that is mapped writable (`valid_vma` in
-//! kernel/events/uprobes.c), so that its first instruction is not seen. Each start has to say so, or it reads as one that
-//! never came to its first instruction.
+//! kernel/events/uprobes.c), so they do not see its first instruction. Each start has to say so, or it reads as one
+//! that never came to its first instruction.
 
 use crate::scenario::{Elf, Exec, Scenario, System};
 

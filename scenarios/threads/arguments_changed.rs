@@ -1,13 +1,13 @@
-//! A sibling changes the arguments while the exec that they are given to is held.
+//! A sibling changes the arguments of an exec while the exec is held.
 //!
-//! The kernel copies the strings out of the caller's memory once, and nothing holds that memory: what
-//! is there at that moment is what the program gets. Since [c:open-first] the program is opened before,
-//! so that a listener that is asked about it has been shown arguments which may be changed before they
-//! are copied. Up to 6.7 they were copied first, and a change during the event comes too late.
+//! The kernel copies the strings out of the caller's memory once, and nothing protects that memory: the program gets what is
+//! there at that moment. Since [c:open-first] the kernel opens the program before the copy, and a listener that is asked about
+//! the program has been shown arguments which may change before they are copied. Up to 6.7 the copy came first, and a change
+//! during the event comes too late.
 //!
-//! Who reads arguments out of the caller's memory at the event, or at the entry of the call, reads
-//! what may not be passed on; `/proc/PID/cmdline` of the new program, when the exec has come about, is
-//! what was, until it is changed (`lies/disguise`).
+//! An observer that reads arguments out of the caller's memory at the event, or at the entry of the call, reads what may not be
+//! passed on. Once the exec has succeeded, `/proc/PID/cmdline` of the new program shows what was passed, until it is changed
+//! (`lies/disguise`).
 //!
 //! See `copy_strings` in fs/exec.c; execve(2).
 
@@ -40,7 +40,7 @@ fn change(args: &Args<'_>) -> nix::Result<()> {
             byte.store(*new, Ordering::SeqCst);
         }
         open("/tmp/later")?;
-        // It is ended by the exec.
+        // The exec ends it.
         loop {
             std::thread::park();
         }

@@ -1,9 +1,7 @@
-//! A thread that is not the leader executes a program and is held at it, while the leader renames
-//! itself and goes on.
+//! A thread that is not the leader executes a program and is held at it, while the leader renames itself and goes on.
 //!
-//! exe is that of all of them, because they share one memory; the leader's comm is whatever one of them
-//! says. Only after the point of no return is there one thread, with the process's id and the
-//! program's name.
+//! All threads have one exe, because they share one memory. The leader's comm is whatever one of them says. Only after the point
+//! of no return is there one thread, with the process's ID and the program's name.
 //!
 //! See `start/thread`, and execve(2).
 
@@ -25,7 +23,7 @@ fn run(system: &mut System) -> anyhow::Result<()> {
             its_turn()?;
             std::fs::write("/proc/self/comm", "renamed").map_err(|_| Errno::EIO)?;
             open("/tmp/later")?;
-            // It is ended by the exec.
+            // The exec ends it.
             loop {
                 std::thread::park();
             }

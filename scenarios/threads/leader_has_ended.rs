@@ -1,12 +1,11 @@
-//! The leader of a process has ended, and another thread opens a file and executes a program.
+//! The leader of a process has ended, and another thread executes a program.
 //!
-//! A leader that has ended has no memory, so that `/proc/PID/exe` leads nowhere (`proc_exe_link` in
-//! fs/proc/base.c), as for a thread of the kernel and for a process that is dead. The process is
-//! neither: its other threads run on, and `/proc/PID/task/TID/exe` of the one that opens is there.
-//! So a task without an exe link is not known to be a helper of the kernel.
+//! A leader that has ended has no memory, so `/proc/PID/exe` leads nowhere (`proc_exe_link` in fs/proc/base.c), as for a kernel
+//! thread and for a dead process. This process is neither: its other threads run on, and `/proc/PID/task/TID/exe` of the one that
+//! calls is there. So a task without an exe link need not be a usermode helper.
 //!
-//! Who looks by the thread's id, as this monitor does (`FAN_REPORT_TID`), reads the exe all along; the
-//! call is made only when the process's own link is gone.
+//! An observer that looks by the thread's ID, as this monitor does (`FAN_REPORT_TID`), reads the exe all along. The scenario
+//! makes the call only when the process's own link is gone.
 //!
 //! See proc_pid_exe(5) and proc_pid_task(5).
 
@@ -18,7 +17,7 @@ use crate::scenario::{Args, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a thread executes a program when its leader has ended",
+    summary: "a thread executes a program after its leader has ended",
     run,
     ..Scenario::DEFAULT
 };

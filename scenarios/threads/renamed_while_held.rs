@@ -1,11 +1,12 @@
-//! A permission event holds one thread: its sibling renames both while it waits.
+//! While a permission event holds one thread, its sibling renames that thread and itself.
 //!
-//! The thread `opener` opens a file and is held. The leader, which is told by a signal that the event
-//! has come, gives itself another name and writes one into `/proc/self/task/TID/comm` of the opener;
-//! then it opens a file of its own, and only when that event has come is the first one answered. So
-//! no comm that is read of a process of several threads is the opener's for sure: the one of the
-//! process is the leader's (`comm=`), and the one of the thread (`thread=`, by `FAN_REPORT_TID`) can
-//! be written by its siblings (`comm_write` in fs/proc/base.c asks `same_thread_group`).
+//! The thread `opener` opens a file and is held. A signal tells the leader that the event has come. The leader then gives itself
+//! another name, writes one into the opener's `/proc/self/task/TID/comm`, and opens a file of its own. Only when that event has
+//! come does the monitor answer the first one.
+//!
+//! So no comm that is read of a process of several threads is the opener's for sure. The comm of the process is the leader's
+//! (`comm=`). The siblings of a thread can write its comm (`thread=`, by `FAN_REPORT_TID`; `comm_write` in fs/proc/base.c asks
+//! `same_thread_group`).
 //!
 //! See fanotify_init(2), `FAN_REPORT_TID`; proc_pid_comm(5).
 
@@ -14,7 +15,7 @@ use nix::errno::Errno;
 use crate::scenario::{Args, Exec, Scenario, System, beside, its_turn, open};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "a thread's sibling renames it and the process while it is held",
+    summary: "a sibling renames the process and the thread that is held",
     unpredicted: Some("a sibling renames who is held"),
     run,
     ..Scenario::DEFAULT
