@@ -3,6 +3,16 @@
 //! One loadable segment holds everything: headers, interpreter, dynamic section, strings, code. The
 //! program exits with 0 and does nothing else. See elf(5).
 
+use std::ops::Range;
+
+use goblin::elf::dynamic::{
+    DT_HASH, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, DT_SYMENT, DT_SYMTAB,
+};
+use goblin::elf::header::{EM_S390, ET_DYN, ET_REL};
+use goblin::elf::program_header::{
+    PF_R, PF_W, PF_X, PT_DYNAMIC, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR,
+};
+
 use crate::arch;
 
 /// An ELF program in the making.
@@ -157,113 +167,108 @@ impl Elf {
     /// The file.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
+        let shape = self.shape();
+        let headers = shape.header + shape.entry * shape.count;
+        let mut body = Body::behind(headers);
+        let interpreter = body.add(self.interpreter.as_deref().unwrap_or_default());
+        let second = body.add(self.second.as_deref().unwrap_or_default());
+        let dynamic = self.dynamic(&mut body, shape);
+        body.align();
+        let code = body.add(self.code()).start;
+        let whole = 0..body.end();
+
+        let mut file = self.header(code, shape);
+        self.segments(&mut file, shape, [whole, interpreter, second, dynamic]);
+        if self.flaw != Some(Flaw::Truncated) {
+            file.bytes.extend(body.bytes);
+        }
+        if self.flaw == Some(Flaw::Short) {
+            file.bytes.truncate(shape.header / 2);
+        }
+        file.bytes
+    }
+
+    fn shape(&self) -> Shape {
         let wide = self.class == Class::Bits64;
-        let word = if wide { 8 } else { 4 };
-        let header = if wide { 64 } else { 52 };
-        let entry = if wide { 56 } else { 32 };
-        // PT_PHDR, PT_INTERP, PT_LOAD, PT_DYNAMIC, PT_GNU_STACK; the first two must come before
-        // PT_LOAD, and loaders know by PT_PHDR where the program lies.
-        let dynamic = self.interpreter.is_some();
-        let count = if dynamic { 5 } else { 2 } + usize::from(self.second.is_some()) + self.unused;
-        let headers = header + entry * count;
-
-        let mut body = Vec::new();
-        let align = |body: &mut Vec<u8>| {
-            while !(headers + body.len()).is_multiple_of(16) {
-                body.push(0);
-            }
-        };
-        let interpreter = headers;
-        let interpreter_size = self.interpreter.as_ref().map_or(0, Vec::len);
-        body.extend(self.interpreter.iter().flatten());
-        let second = headers + body.len();
-        let second_size = self.second.as_ref().map_or(0, Vec::len);
-        body.extend(self.second.iter().flatten());
-        align(&mut body);
-        // A symbol table of the one empty symbol, and a hash table that finds none.
-        let symbols = headers + body.len();
-        body.extend(vec![0; 32]);
-        let hash = headers + body.len();
-        for number in [1_u32, 1, 0, 0] {
-            body.extend(number.to_le_bytes());
-        }
-        let strings = headers + body.len();
-        body.push(0);
-        let mut tags = Vec::new();
-        let string = |text: &str, body: &mut Vec<u8>| {
-            let offset = headers + body.len() - strings;
-            body.extend(text.as_bytes());
-            body.push(0);
-            offset
-        };
-        for library in &self.needed {
-            tags.push((1, string(library, &mut body)));
-        }
-        if let Some(path) = &self.runpath {
-            tags.push((29, string(path, &mut body)));
-        }
-        if let Some(path) = &self.rpath {
-            tags.push((15, string(path, &mut body)));
-        }
-        let strings_size = headers + body.len() - strings;
-        let symbol_size = if wide { 24 } else { 16 };
-        tags.extend([(4, hash), (5, strings), (6, symbols)]);
-        tags.extend([(10, strings_size), (11, symbol_size), (0, 0)]);
-        align(&mut body);
-        let table = headers + body.len();
-        for (tag, value) in &tags {
-            for number in [*tag as u64, *value as u64] {
-                body.extend(&number.to_le_bytes()[..word]);
-            }
-        }
-        let table_size = tags.len() * 2 * word;
-        align(&mut body);
-        let code = headers + body.len();
-        body.extend(self.code());
-        let end = headers + body.len();
-
-        let out = Writer {
+        // PT_LOAD and PT_GNU_STACK; with an interpreter PT_PHDR, PT_INTERP and PT_DYNAMIC as well.
+        let own = if self.interpreter.is_some() { 5 } else { 2 };
+        Shape {
             wide,
-            bytes: Vec::new(),
+            word: if wide { 8 } else { 4 },
+            header: if wide { 64 } else { 52 },
+            entry: if wide { 56 } else { 32 },
+            count: own + usize::from(self.second.is_some()) + self.unused,
+        }
+    }
+
+    /// Adds the dynamic section behind what it refers to; the result is where the section lies.
+    fn dynamic(&self, body: &mut Body, shape: Shape) -> Range<usize> {
+        body.align();
+        // A symbol table of the one empty symbol, and a hash table that finds none.
+        let symbols = body.add(&[0; 32]).start;
+        let hash = [1_u32, 1, 0, 0].map(u32::to_le_bytes).concat();
+        let hash = body.add(&hash).start;
+        let strings = body.add(&[0]).start;
+        let named = self.needed.iter().map(|library| (DT_NEEDED, library));
+        let runpath = self.runpath.iter().map(|path| (DT_RUNPATH, path));
+        let rpath = self.rpath.iter().map(|path| (DT_RPATH, path));
+        let mut tags = Vec::new();
+        for (tag, text) in named.chain(runpath).chain(rpath) {
+            let string = body.add(&[text.as_bytes(), &[0]].concat()).start;
+            tags.push((tag, string - strings));
+        }
+        tags.extend([
+            (DT_HASH, hash),
+            (DT_STRTAB, strings),
+            (DT_SYMTAB, symbols),
+            (DT_STRSZ, body.end() - strings),
+            (DT_SYMENT, if shape.wide { 24 } else { 16 }),
+            (DT_NULL, 0),
+        ]);
+        body.align();
+        let words = tags.iter().flat_map(|(tag, value)| [*tag, *value as u64]);
+        let table = words.flat_map(|word| word.to_le_bytes().into_iter().take(shape.word));
+        body.add(&table.collect::<Vec<_>>())
+    }
+
+    /// The program headers. `PT_PHDR` and `PT_INTERP` must come before `PT_LOAD`, and loaders know by `PT_PHDR` where the
+    /// program lies.
+    fn segments(&self, file: &mut Writer, shape: Shape, places: [Range<usize>; 4]) {
+        let [whole, mut interpreter, second, dynamic] = places;
+        let word = shape.word as u64;
+        let has_interpreter = self.interpreter.is_some();
+        if has_interpreter {
+            let headers = shape.header..shape.header + shape.entry * shape.count;
+            file.segment(PT_PHDR, PF_R, headers, 0, word);
+            if self.flaw == Some(Flaw::InterpreterOutside) {
+                interpreter = OUTSIDE..OUTSIDE + interpreter.len();
+            }
+            file.segment(PT_INTERP, PF_R, interpreter, 0, 1);
+        }
+        if self.second.is_some() {
+            file.segment(PT_INTERP, PF_R, second, 0, 1);
+        }
+        let kind = match self.flaw {
+            Some(Flaw::NothingLoaded) => PT_NOTE,
+            _ => PT_LOAD,
         };
-        let mut file = self.header(out, code, header, entry, count);
+        let rights = if self.read_only {
+            PF_R | PF_X
+        } else {
+            PF_R | PF_W | PF_X
+        };
         let address = match self.flaw {
             Some(Flaw::Address) => 0xffff_8000_0000_0000,
             _ => 0,
         };
-        if dynamic {
-            file.segment(6, 4, header, entry * count, 0, word as u64);
-            let place = match self.flaw {
-                Some(Flaw::InterpreterOutside) => OUTSIDE,
-                _ => interpreter,
-            };
-            file.segment(3, 4, place, interpreter_size, 0, 1);
+        file.segment(kind, rights, whole, address, PAGE);
+        if has_interpreter {
+            file.segment(PT_DYNAMIC, PF_R | PF_W, dynamic, 0, word);
         }
-        if self.second.is_some() {
-            file.segment(3, 4, second, second_size, 0, 1);
-        }
-        // PT_LOAD; PT_NOTE of nothing where nothing is to be loaded.
-        let kind = if self.flaw == Some(Flaw::NothingLoaded) {
-            4
-        } else {
-            1
-        };
-        let rights = if self.read_only { 5 } else { 7 };
-        file.segment(kind, rights, 0, end, address, PAGE);
-        if dynamic {
-            file.segment(2, 6, table, table_size, 0, word as u64);
-        }
-        file.segment(0x6474_e551, 6, 0, 0, 0, 16);
+        file.segment(PT_GNU_STACK, PF_R | PF_W, 0..0, 0, 16);
         for _ in 0..self.unused {
-            file.segment(0, 0, 0, 0, 0, 0);
+            file.segment(PT_NULL, 0, 0..0, 0, 0);
         }
-        if self.flaw != Some(Flaw::Truncated) {
-            file.bytes.extend(body);
-        }
-        if self.flaw == Some(Flaw::Short) {
-            file.bytes.truncate(header / 2);
-        }
-        file.bytes
     }
 
     /// exit(0) by system call.
@@ -276,35 +281,37 @@ impl Elf {
         }
     }
 
-    fn header(
-        &self,
-        mut out: Writer,
-        code: usize,
-        header: usize,
-        entry: usize,
-        count: usize,
-    ) -> Writer {
-        let class = if out.wide { 2 } else { 1 };
+    fn header(&self, code: usize, shape: Shape) -> Writer {
+        let mut out = Writer {
+            wide: shape.wide,
+            bytes: Vec::new(),
+        };
+        let class = if shape.wide { 2 } else { 1 };
         out.bytes.extend(b"\x7fELF");
         out.bytes.extend([class, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let machine = match (self.flaw, self.class) {
             // No kernel of ours runs programs of this machine.
-            (Some(Flaw::Machine), _) => goblin::elf::header::EM_S390,
+            (Some(Flaw::Machine), _) => EM_S390,
             (_, Class::Bits64) => arch::ELF,
             (_, Class::Bits32) => arch::ELF_NARROW,
         };
-        // ET_DYN, or ET_REL.
-        let kind = if self.flaw == Some(Flaw::Relocatable) {
-            1
-        } else {
-            3
+        let kind = match self.flaw {
+            Some(Flaw::Relocatable) => ET_REL,
+            _ => ET_DYN,
         };
-        let (place, entry, count) = match self.flaw {
-            Some(Flaw::NoHeaders) => (header, entry, 0),
-            Some(Flaw::HeaderSize) => (header, entry - 1, count),
-            Some(Flaw::HeadersOutside) => (OUTSIDE, entry, count),
-            _ => (header, entry, count),
-        };
+        let Shape {
+            header,
+            mut entry,
+            mut count,
+            ..
+        } = shape;
+        let mut place = header;
+        match self.flaw {
+            Some(Flaw::NoHeaders) => count = 0,
+            Some(Flaw::HeaderSize) => entry -= 1,
+            Some(Flaw::HeadersOutside) => place = OUTSIDE,
+            _ => {}
+        }
         out.half(kind).half(machine).int(1);
         out.word(code as u64).word(place as u64).word(0).int(0);
         out.half(header as u16)
@@ -318,6 +325,49 @@ impl Elf {
 impl Default for Elf {
     fn default() -> Elf {
         Elf::new()
+    }
+}
+
+/// Sizes that go by width and number of program headers, in bytes.
+#[derive(Clone, Copy)]
+struct Shape {
+    wide: bool,
+    word: usize,
+    /// Of the ELF header.
+    header: usize,
+    /// Of a program header.
+    entry: usize,
+    /// How many program headers there are.
+    count: usize,
+}
+
+/// What follows the headers; places are offsets in the file.
+struct Body {
+    headers: usize,
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    fn behind(headers: usize) -> Body {
+        Body {
+            headers,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn end(&self) -> usize {
+        self.headers + self.bytes.len()
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.end();
+        self.bytes.extend(bytes);
+        start..self.end()
+    }
+
+    fn align(&mut self) {
+        let end = self.end().next_multiple_of(16);
+        self.bytes.resize(end - self.headers, 0);
     }
 }
 
@@ -345,14 +395,15 @@ impl Writer {
     }
 
     /// A program header; the two classes order their fields differently.
-    fn segment(&mut self, kind: u32, flags: u32, from: usize, size: usize, base: u64, align: u64) {
-        let address = base + from as u64;
+    fn segment(&mut self, kind: u32, flags: u32, place: Range<usize>, base: u64, align: u64) {
+        let (from, size) = (place.start as u64, place.len() as u64);
+        let address = base + from;
         self.int(kind);
         if self.wide {
             self.int(flags);
         }
-        self.word(from as u64).word(address).word(address);
-        self.word(size as u64).word(size as u64);
+        self.word(from).word(address).word(address);
+        self.word(size).word(size);
         if !self.wide {
             self.int(flags);
         }

@@ -128,18 +128,18 @@ fn heard<'a>(
     let attempt = &attempts[place];
     let own = events
         .iter()
+        .copied()
         .filter(|event| event.process == attempt.process);
     // The n-th of its kind in its process: events of one process are in order.
-    let nth = |counts: &dyn Fn(&Attempt) -> bool| {
+    let nth = |counts: fn(&Attempt) -> bool| -> Option<usize> {
         let before = attempts[..place].iter();
         let before = before.filter(|one| one.process == attempt.process && counts(one));
-        before.count()
+        counts(attempt).then(|| before.count())
     };
-    let executed = |one: &Attempt| one.end == End::Executed;
+    let the = |number: Option<usize>| number.and_then(|number| own.clone().nth(number));
     match sign.says {
-        Says::Executed if !executed(attempt) => Vec::new(),
-        Says::Executed => own.copied().nth(nth(&executed)).into_iter().collect(),
-        Says::Asked | Says::Returned => own.copied().nth(nth(&|_| true)).into_iter().collect(),
+        Says::Executed => the(nth(is_executed)).into_iter().collect(),
+        Says::Asked | Says::Returned => the(nth(|_| true)).into_iter().collect(),
         Says::Measured => {
             let owners = owners(attempts, events);
             let own = owners.iter().zip(events);
@@ -147,32 +147,27 @@ fn heard<'a>(
             own.map(|(_, event)| *event).collect()
         }
         // Who does not know what came of a call tells of each when it is made.
-        Says::Told if own.clone().any(|event| is_asked(event)) => {
-            own.copied().nth(nth(&|_| true)).into_iter().collect()
-        }
+        Says::Told if own.clone().any(is_asked) => the(nth(|_| true)).into_iter().collect(),
         Says::Told => {
-            let failed =
-                |event: &&&Event| event.get(Field::Result).is_some_and(|result| result != "0");
-            let is_failed = |one: &Attempt| !executed(one);
-            let place = match executed(attempt) {
-                true => nth(&executed),
-                false => nth(&is_failed),
+            let succeeded = is_executed(attempt);
+            let mut same = own
+                .clone()
+                .filter(|event| tells_of_failure(event) != succeeded);
+            let number = match succeeded {
+                true => nth(is_executed),
+                false => nth(|one| !is_executed(one)),
             };
-            let mut same = own.filter(|event| failed(event) != executed(attempt));
-            same.nth(place).copied().into_iter().collect()
+            number
+                .and_then(|number| same.nth(number))
+                .into_iter()
+                .collect()
         }
-        Says::Checked => {
-            let opened = |one: &Attempt| executed(one) || !one.files.is_empty();
-            match opened(attempt) {
-                true => own.copied().nth(nth(&opened)).into_iter().collect(),
-                false => Vec::new(),
-            }
-        }
+        Says::Checked => the(nth(has_opened)).into_iter().collect(),
         Says::Called => {
-            let of_parent = |event: &&Event| {
+            let of_parent = |event: &Event| {
                 attempt.from == 0 && event.get(Field::Child) == Some(attempt.process.as_str())
             };
-            let called = |event: &&Event| {
+            let called = |event: &Event| {
                 event.process == attempt.process && event.after == Some(attempt.from)
             };
             let all = events.iter().copied();
@@ -180,30 +175,33 @@ fn heard<'a>(
                 .collect()
         }
         Says::Opened => {
-            let inside = |event: &&&Event| {
-                event
-                    .after
-                    .is_some_and(|after| attempt.from <= after && after <= attempt.to)
-            };
-            own.filter(inside).copied().collect()
+            let inside = attempt.from..=attempt.to;
+            own.filter(|event| event.after.is_some_and(|after| inside.contains(&after)))
+                .collect()
         }
+        Says::Is | Says::Loaded if !is_executed(attempt) => Vec::new(),
         Says::Is | Says::Loaded => {
-            let next = attempts[place + 1..].iter();
-            let mut next = next.filter(|one| one.process == attempt.process);
-            let until = next
-                .find(|one| executed(one))
-                .map_or(usize::MAX, |one| one.to);
-            let since = |event: &&&Event| {
-                event
-                    .after
-                    .is_some_and(|after| attempt.to <= after && after < until)
-            };
-            match executed(attempt) {
-                true => own.filter(since).copied().take(1).collect(),
-                false => Vec::new(),
-            }
+            let mut next = attempts[place + 1..].iter();
+            let next = next.find(|one| one.process == attempt.process && is_executed(one));
+            let as_new = attempt.to..next.map_or(usize::MAX, |one| one.to);
+            own.filter(|event| event.after.is_some_and(|after| as_new.contains(&after)))
+                .take(1)
+                .collect()
         }
     }
+}
+
+fn is_executed(attempt: &Attempt) -> bool {
+    attempt.end == End::Executed
+}
+
+/// Whether the kernel came as far as opening a file.
+fn has_opened(attempt: &Attempt) -> bool {
+    is_executed(attempt) || !attempt.files.is_empty()
+}
+
+fn tells_of_failure(event: &Event) -> bool {
+    event.get(Field::Result).is_some_and(|result| result != "0")
 }
 
 /// Whose exec each event is of, where no process is told: the first one's that opens its file, and for a file

@@ -108,11 +108,7 @@ pub fn launch(
         path: exec.what(),
         after: steps_before_call(),
     };
-    if !failed.is_empty() {
-        let errno = match serde_json::from_slice(&failed).context("a failure that is cut")? {
-            Failed::Call(errno) => Errno::from_raw(errno),
-            Failed::Before(reason) => bail!("before the call: {reason}"),
-        };
+    if let Some(errno) = errno_of(&failed)? {
         let how = How::Errno(format!("{errno:?}"));
         exits.retain(|exit| exit.pid != child.as_raw());
         exits.push(Exit {
@@ -138,6 +134,17 @@ pub fn launch(
         words,
         premise,
     })
+}
+
+/// The errno of a call that failed, by what its child reported; none where the child reported nothing.
+fn errno_of(report: &[u8]) -> Result<Option<Errno>> {
+    if report.is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_slice(report).context("a failure that is cut")? {
+        Failed::Call(errno) => Ok(Some(Errno::from_raw(errno))),
+        Failed::Before(reason) => bail!("before the call: {reason}"),
+    }
 }
 
 /// Whether the child stands before its call; false when it never came so far.

@@ -25,120 +25,16 @@ pub struct ParseError {
 ///
 /// The first line that is not of a trail's form, or that stands in the wrong place.
 pub fn parse(text: &str) -> Result<Trail, ParseError> {
-    let mut whole = Trail::default();
-    let mut trail = Trail::default();
-    // Nothing was started yet: steps of the launcher, and of others outside of the scenario.
-    let mut current: Option<String> = None;
+    let mut reader = Reader::default();
     // Not `lines`, which would take a carriage return at a line's end for a part of its end.
     for (number, line) in text.split('\n').enumerate() {
-        let fail = |what| ParseError {
+        reader.line(line).map_err(|what| ParseError {
             line: number + 1,
             what,
             text: line.to_owned(),
-        };
-        if line.is_empty() {
-            continue;
-        }
-        if !line.chars().all(is_visible) {
-            return Err(fail("a character that nobody sees"));
-        }
-        let (verdict, fact) = (line.strip_prefix("verdict "), line.strip_prefix("fact "));
-        if verdict.or(fact).is_some() {
-            if trail != Trail::default() || !whole.cases.is_empty() {
-                return Err(fail("what is said of the whole after a part of it"));
-            }
-            if let Some(rest) = verdict {
-                let verdict = Verdict::parse(rest).ok_or_else(|| fail("no verdict"))?;
-                whole.verdicts.push(verdict);
-            }
-            if let Some(rest) = fact {
-                let fact = Fact::parse(rest).ok_or_else(|| fail("no fact"))?;
-                whole.facts.push(fact);
-            }
-        } else if let Some(heading) = line.strip_prefix("case ") {
-            let finished = std::mem::take(&mut trail);
-            match whole.cases.last_mut() {
-                Some(case) => case.trail = finished,
-                None if finished == Trail::default() => {}
-                None => return Err(fail("a case after what belongs to none")),
-            }
-            let heading = heading.to_owned();
-            whole.cases.push(Section {
-                heading,
-                trail: Trail::default(),
-            });
-            current = None;
-        } else if let Some(hang) = line.strip_prefix("hang: ") {
-            trail.hang = Some(hang.to_owned());
-        } else if let Some(rest) = line.strip_prefix("start ") {
-            let started = started(rest).ok_or_else(|| fail("no start of a process"))?;
-            let process = &started.process;
-            if trail.started.iter().any(|known| known.process == *process)
-                || trail.steps.iter().any(|step| step.process == *process)
-            {
-                return Err(fail("a start of a process that is there already"));
-            }
-            current = Some(process.clone());
-            trail.started.push(started);
-        } else if is_step(line) {
-            let step = step(line).ok_or_else(|| fail("no step"))?;
-            if current
-                .as_ref()
-                .is_some_and(|current| *current != step.process)
-            {
-                return Err(fail("a step of another process than its section's"));
-            }
-            let last = trail.steps.last().map(|last| &last.process);
-            if current.is_none()
-                && last != Some(&step.process)
-                && trail
-                    .steps
-                    .iter()
-                    .any(|known| known.process == step.process)
-            {
-                return Err(fail("a step after those of another process"));
-            }
-            trail.steps.push(step);
-        } else if let Some(rest) = line.strip_prefix("later ") {
-            let later = rest.split_once(": ");
-            let step = trail.steps.last_mut();
-            let (Some((process, later)), Some(step)) = (later, step) else {
-                return Err(fail("a second look at nothing"));
-            };
-            if step.process != process || step.later.is_some() {
-                return Err(fail("a second look at another step"));
-            }
-            step.later = Some(later.to_owned());
-        } else if let Some(rest) = line.strip_prefix("told ") {
-            let told = ToldTo::parse(rest).ok_or_else(|| fail("nothing that was told"))?;
-            if current.as_ref() != Some(&told.process) {
-                return Err(fail("what another process than its section's was told"));
-            }
-            trail.told.push(told);
-        } else if let Some(rest) = line.strip_prefix("found ") {
-            let found = Found::parse(rest).ok_or_else(|| fail("nothing that was found"))?;
-            if current.as_ref() != Some(&found.process) {
-                return Err(fail("what another process than its section's found"));
-            }
-            trail.found.push(found);
-        } else if let Some(rest) = line.strip_prefix("end ") {
-            let ended = ended(rest).ok_or_else(|| fail("no end of a process"))?;
-            if current.as_ref() != Some(&ended.process) {
-                return Err(fail("the end of another process than its section's"));
-            }
-            trail.ended.push(ended);
-        } else {
-            return Err(fail("neither a case nor a start nor a step nor an end"));
-        }
+        })?;
     }
-    match whole.cases.last_mut() {
-        Some(case) => case.trail = std::mem::take(&mut trail),
-        None => {
-            trail.verdicts = whole.verdicts;
-            trail.facts = whole.facts;
-            whole = trail;
-        }
-    }
+    let whole = reader.end();
     if whole == Trail::default() {
         return Err(ParseError {
             line: 1,
@@ -147,6 +43,165 @@ pub fn parse(text: &str) -> Result<Trail, ParseError> {
         });
     }
     Ok(whole)
+}
+
+/// What a line has that it must not have.
+type Wrong = &'static str;
+
+/// The lines so far.
+#[derive(Default)]
+struct Reader {
+    /// What is said of the whole, and the cases; the last one's trail is still empty.
+    whole: Trail,
+    /// The last case, or all where there are no cases.
+    trail: Trail,
+    /// Whose section it is; none before the first start: steps of the launcher, and of others outside of the scenario.
+    current: Option<String>,
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) -> Result<(), Wrong> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        if !line.chars().all(is_visible) {
+            return Err("a character that nobody sees");
+        }
+        if is_step(line) {
+            return self.step(step(line).ok_or("no step")?);
+        }
+        let (kind, rest) = line.split_once(' ').unwrap_or_default();
+        match kind {
+            "verdict" => {
+                let verdict = Verdict::parse(rest).ok_or("no verdict")?;
+                self.before_the_parts()?.verdicts.push(verdict);
+            }
+            "fact" => {
+                let fact = Fact::parse(rest).ok_or("no fact")?;
+                self.before_the_parts()?.facts.push(fact);
+            }
+            "case" => self.case(rest)?,
+            "hang:" => self.trail.hang = Some(rest.to_owned()),
+            "start" => self.start(started(rest).ok_or("no start of a process")?)?,
+            "later" => self.later(rest)?,
+            "told" => {
+                let told = ToldTo::parse(rest).ok_or("nothing that was told")?;
+                self.of_this_section(
+                    &told.process,
+                    "what another process than its section's was told",
+                )?;
+                self.trail.told.push(told);
+            }
+            "found" => {
+                let found = Found::parse(rest).ok_or("nothing that was found")?;
+                self.of_this_section(
+                    &found.process,
+                    "what another process than its section's found",
+                )?;
+                self.trail.found.push(found);
+            }
+            "end" => {
+                let ended = ended(rest).ok_or("no end of a process")?;
+                self.of_this_section(
+                    &ended.process,
+                    "the end of another process than its section's",
+                )?;
+                self.trail.ended.push(ended);
+            }
+            _ => return Err("neither a case nor a start nor a step nor an end"),
+        }
+        Ok(())
+    }
+
+    /// The whole, of which something is said before any part of it.
+    fn before_the_parts(&mut self) -> Result<&mut Trail, Wrong> {
+        if self.trail != Trail::default() || !self.whole.cases.is_empty() {
+            return Err("what is said of the whole after a part of it");
+        }
+        Ok(&mut self.whole)
+    }
+
+    fn of_this_section(&self, process: &str, wrong: Wrong) -> Result<(), Wrong> {
+        match &self.current {
+            Some(current) if current == process => Ok(()),
+            _ => Err(wrong),
+        }
+    }
+
+    fn case(&mut self, heading: &str) -> Result<(), Wrong> {
+        let finished = std::mem::take(&mut self.trail);
+        match self.whole.cases.last_mut() {
+            Some(case) => case.trail = finished,
+            None if finished == Trail::default() => {}
+            None => return Err("a case after what belongs to none"),
+        }
+        self.whole.cases.push(Section {
+            heading: heading.to_owned(),
+            trail: Trail::default(),
+        });
+        self.current = None;
+        Ok(())
+    }
+
+    fn start(&mut self, started: Started) -> Result<(), Wrong> {
+        let process = &started.process;
+        let known = self
+            .trail
+            .started
+            .iter()
+            .any(|known| known.process == *process);
+        if known || self.has_steps_of(process) {
+            return Err("a start of a process that is there already");
+        }
+        self.current = Some(process.clone());
+        self.trail.started.push(started);
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Wrong> {
+        let last = self.trail.steps.last().map(|last| &last.process);
+        match &self.current {
+            Some(current) if *current != step.process => {
+                return Err("a step of another process than its section's");
+            }
+            None if last != Some(&step.process) && self.has_steps_of(&step.process) => {
+                return Err("a step after those of another process");
+            }
+            _ => self.trail.steps.push(step),
+        }
+        Ok(())
+    }
+
+    fn has_steps_of(&self, process: &str) -> bool {
+        self.trail.steps.iter().any(|step| step.process == process)
+    }
+
+    fn later(&mut self, rest: &str) -> Result<(), Wrong> {
+        let later = rest.split_once(": ");
+        let (Some((process, later)), Some(step)) = (later, self.trail.steps.last_mut()) else {
+            return Err("a second look at nothing");
+        };
+        if step.process != process || step.later.is_some() {
+            return Err("a second look at another step");
+        }
+        step.later = Some(later.to_owned());
+        Ok(())
+    }
+
+    fn end(self) -> Trail {
+        let Reader {
+            mut whole,
+            mut trail,
+            ..
+        } = self;
+        if let Some(case) = whole.cases.last_mut() {
+            case.trail = trail;
+            return whole;
+        }
+        trail.verdicts = whole.verdicts;
+        trail.facts = whole.facts;
+        trail
+    }
 }
 
 /// Whether a line begins as a step does.
@@ -345,6 +400,14 @@ perm=execute pid=p2 ppid=kthreadd exe=none comm=kworker : path=/c
     fn a_line_cut_in_the_middle_is_refused_with_its_number() {
         let error = parse(&TEXT[..60]).unwrap_err();
         assert_eq!((error.line, error.what), (2, "no step"));
+    }
+
+    #[test]
+    fn a_word_with_nothing_behind_it_is_refused() {
+        for word in ["case", "hang:", "start", "later"] {
+            let error = parse(&format!("{word}\n{TEXT}")).unwrap_err();
+            assert_eq!(error.line, 1, "{word}");
+        }
     }
 
     #[test]

@@ -160,25 +160,7 @@ impl Execve<'_, '_> {
             (Some(Interpreter::Path(path)), None) => Some(self.open_interpreter(path)?),
         };
         if let Some(interpreter) = &interpreter {
-            Rule::InterpreterOpened.applies(true);
-            let image = interpreter.image();
-            if let Some(unreadable) = &interpreter.unreadable {
-                Rule::Unreadable.applies(true);
-                return Err(errno(unreadable));
-            }
-            // `elf_read` of a whole ELF header, of either width.
-            let header = if elf.is_narrow() { 52 } else { 64 };
-            if Rule::InterpreterShort.applies(image.size < header) {
-                return Err(errno("EIO"));
-            }
-            let good = image
-                .elf
-                .as_ref()
-                .filter(|found| found.machine == elf.machine);
-            let foreign = good.is_none_or(|found| !self.reads_headers(found));
-            if Rule::InterpreterForeign.applies(foreign) {
-                return Err(errno("ELIBBAD"));
-            }
+            self.check_interpreter(elf, interpreter)?;
         }
         // `begin_new_exec`: first the credentials, then the point of no return. What fails from
         // there on is a signal.
@@ -212,6 +194,30 @@ impl Execve<'_, '_> {
             secure: Rule::Secure.applies(credentials.secure),
             caller: credentials.of_program(&self.call.caller),
         })))
+    }
+
+    /// What `load_elf_binary` finds wrong with the interpreter of a program before the point of no return.
+    fn check_interpreter(&self, elf: &ElfHeaders, interpreter: &File) -> Result<(), KernelEnding> {
+        Rule::InterpreterOpened.applies(true);
+        let image = interpreter.image();
+        if let Some(unreadable) = &interpreter.unreadable {
+            Rule::Unreadable.applies(true);
+            return Err(errno(unreadable));
+        }
+        // `elf_read` of a whole ELF header, of either width.
+        let header = if elf.is_narrow() { 52 } else { 64 };
+        if Rule::InterpreterShort.applies(image.size < header) {
+            return Err(errno("EIO"));
+        }
+        let good = image
+            .elf
+            .as_ref()
+            .filter(|found| found.machine == elf.machine);
+        let foreign = good.is_none_or(|found| !self.reads_headers(found));
+        if Rule::InterpreterForeign.applies(foreign) {
+            return Err(errno("ELIBBAD"));
+        }
+        Ok(())
     }
 
     /// `do_close_on_exec`, of whose flushes nobody heeds how they end.
