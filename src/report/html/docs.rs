@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-/// A piece of documentation.
+/// A paragraph of documentation, or an item of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Paragraph {
+    is_item: bool,
     runs: Vec<Run>,
 }
 
@@ -17,29 +18,61 @@ struct Run {
     link: Option<String>,
 }
 
+/// What begins an item of a list.
+const ITEM: &str = "- ";
+
 /// Documentation in paragraphs, with what stands between backticks as code; `known` are the
 /// scenarios of the page.
 pub fn paragraphs(docs: &str, known: &[&str]) -> Vec<Paragraph> {
-    let paragraph = |block: &str| {
-        let runs = block.split('`').enumerate().map(|(number, text)| Run {
+    let paragraph = |text: &str| {
+        let item = text.strip_prefix(ITEM);
+        let runs = item.unwrap_or(text).split('`').enumerate();
+        let runs = runs.map(|(number, text)| Run {
             code: number % 2 == 1,
             link: known.contains(&text).then(|| anchor(text)),
             text: text.to_owned(),
         });
         Paragraph {
+            is_item: item.is_some(),
             runs: runs.filter(|run| !run.text.is_empty()).collect(),
         }
     };
-    let blocks = docs.split("\n\n").filter(|block| !block.trim().is_empty());
-    blocks.map(paragraph).collect()
+    let blocks = docs.split("\n\n").flat_map(items);
+    let texts = blocks.filter(|text| !text.trim().is_empty());
+    texts.map(|text| paragraph(&text)).collect()
+}
+
+/// A block with each item of its list apart.
+fn items(block: &str) -> Vec<String> {
+    let mut texts = vec![String::new()];
+    for line in block.lines() {
+        match texts.last_mut() {
+            Some(text) if !line.starts_with(ITEM) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            _ => texts.push(format!("{line}\n")),
+        }
+    }
+    texts
 }
 
 /// The paragraphs that tell why kernels differ: those that begin with "Finding"; where there are
-/// none, those that name a commit; else those that name a release up to or from which it is so.
+/// none, those that name a commit; else those that name a release up to or from which it is so. A list belongs to the
+/// paragraph before it.
 pub fn causes(docs: &str) -> String {
-    let blocks: Vec<_> = docs.split("\n\n").map(str::trim).collect();
+    let mut blocks: Vec<String> = Vec::new();
+    for block in docs.split("\n\n").map(str::trim) {
+        match blocks.last_mut() {
+            Some(before) if block.starts_with(ITEM) => {
+                before.push_str("\n\n");
+                before.push_str(block);
+            }
+            _ => blocks.push(block.to_owned()),
+        }
+    }
     let chosen = |is: &dyn Fn(&str) -> bool| {
-        let own: Vec<_> = blocks.iter().copied().filter(|block| is(block)).collect();
+        let own: Vec<_> = blocks.iter().filter(|block| is(block)).cloned().collect();
         own.join("\n\n")
     };
     let finding = chosen(&|block| block.starts_with("Finding"));
@@ -106,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn items_of_a_list_stand_apart() {
+        let docs = paragraphs("a:\n- b\n  c\n- d\n\ne", &[]);
+        let told: Vec<_> = docs
+            .iter()
+            .map(|one| (one.is_item, one.runs[0].text.trim()))
+            .collect();
+        let wanted = [(false, "a:"), (true, "b\n  c"), (true, "d"), (false, "e")];
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
     fn a_scenario_of_the_page_is_linked() {
         let runs = &paragraphs("as in `start/a`", &["start/a"])[0].runs;
         assert_eq!(runs[1].link.as_deref(), Some("start-a"));
@@ -123,6 +167,12 @@ mod tests {
     #[test]
     fn a_finding_goes_before_a_commit() {
         assert_eq!(causes("In 978ffcbf00d8.\n\nFinding: b."), "Finding: b.");
+    }
+
+    #[test]
+    fn the_list_of_a_finding_goes_with_it() {
+        let docs = "One.\n\nFinding: two:\n\n- a\n- b\n\nSee c.";
+        assert_eq!(causes(docs), "Finding: two:\n\n- a\n- b");
     }
 
     #[test]
