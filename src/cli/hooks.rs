@@ -1,7 +1,7 @@
 //! `exetrail hooks`: whether a list of hooks works on which kernels.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,17 +90,40 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let suite = live::prepare(&project, &targets, &stop)?;
     if args.exec {
-        let steps = ask_all(&suite, &targets, &["--exec".to_owned()], &stop)?;
+        let steps = ask_all(&suite, &targets, &["--exec".to_owned()], &stop);
+        let steps: Vec<_> = steps.into_iter().collect::<Result<_>>()?;
         let labels = targets.iter().map(|target| target.label().to_owned());
         let kernels: Vec<(String, Vec<Step>)> = labels.zip(steps).collect();
         write!(out, "{}", page(&kernels)).context("failed to write the output")?;
         return Ok(ExitCode::SUCCESS);
     }
     let asked = [&["--".to_owned()], args.symbols.as_slice()].concat();
-    let answers: Vec<Vec<Offer>> = ask_all(&suite, &targets, &asked, &stop)?;
-    let hooks = hooks(&project, &args.symbols, &targets, answers)?;
+    let mut answered = Vec::new();
+    let mut failures = Vec::new();
+    let answers = ask_all(&suite, &targets, &asked, &stop);
+    for (target, answer) in targets.iter().zip(answers) {
+        match answer {
+            Ok(offers) => answered.push((target, offers)),
+            Err(error) => failures.push(error),
+        }
+    }
+    let complete = tell_of(&hooks(&project, &args.symbols, answered)?, &mut out)?;
+    let mut failures = failures.into_iter();
+    let Some(first) = failures.next() else {
+        return Ok(ExitCode::from(u8::from(!complete)));
+    };
+    // An interrupted command has one reason for all of them.
+    for more in failures.filter(|_| !stop.is_asked_for()) {
+        tell!("exetrail: {}", trail::shown(&format!("{more:#}")));
+    }
+    Err(first)
+}
+
+/// Writes what kernels said of the hooks; whether none of them misses one.
+fn tell_of(hooks: &[Hook], out: &mut impl Write) -> Result<bool> {
     let mut complete = true;
-    for (number, hook) in hooks.iter().enumerate() {
+    let told = hooks.iter().filter(|hook| !hook.sides.is_empty());
+    for (number, hook) in told.enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
         written(write!(out, "{gap}{}", show(hook)))?;
         if !hook.missing().is_empty() {
@@ -109,7 +132,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             written(writeln!(out, "  missing on {kernels}"))?;
         }
     }
-    Ok(ExitCode::from(u8::from(!complete)))
+    Ok(complete)
 }
 
 fn check_symbol(symbol: &String) -> Result<()> {
@@ -121,7 +144,7 @@ fn check_symbol(symbol: &String) -> Result<()> {
     Ok(())
 }
 
-/// Each symbol with what the kernels say of it, and what is recorded.
+/// Each symbol with what the kernels that answered say of it, and what is recorded.
 ///
 /// # Errors
 ///
@@ -129,8 +152,7 @@ fn check_symbol(symbol: &String) -> Result<()> {
 fn hooks(
     project: &Project,
     symbols: &[String],
-    targets: &[ReadyKernel],
-    answers: Vec<Vec<Offer>>,
+    answered: Vec<(&ReadyKernel, Vec<Offer>)>,
 ) -> Result<Vec<Hook>> {
     let stories = Stories::read(project)?;
     let hook = |symbol: &String| Hook {
@@ -138,7 +160,7 @@ fn hooks(
         sides: Vec::new(),
     };
     let mut hooks: Vec<_> = symbols.iter().map(hook).collect();
-    for (target, offers) in targets.iter().zip(answers) {
+    for (target, offers) in answered {
         let told = offers.iter().map(|offer| &offer.symbol);
         ensure!(
             told.eq(symbols),
@@ -166,7 +188,7 @@ fn ask_all<T: DeserializeOwned + Send>(
     targets: &[ReadyKernel],
     asked: &[String],
     stop: &Stop,
-) -> Result<Vec<T>> {
+) -> Vec<Result<T>> {
     let queue = Mutex::new(targets.iter().enumerate());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let answers = Mutex::new(BTreeMap::new());
@@ -357,6 +379,17 @@ mod tests {
         );
         let late = read(&said(b"", b""), None).unwrap_err();
         assert_eq!(late, "6.1 did not answer within 120 s");
+    }
+
+    #[test]
+    fn of_a_hook_that_no_kernel_answered_for_nothing_is_told() {
+        let hook = Hook {
+            symbol: "do_exit".to_owned(),
+            sides: Vec::new(),
+        };
+        let mut out = Vec::new();
+        assert!(tell_of(&[hook], &mut out).unwrap());
+        assert!(out.is_empty());
     }
 
     #[test]
