@@ -197,10 +197,6 @@ mod tests {
         .find_map(|(is_it, what)| (!is_it).then_some(what))
     }
 
-    /// Seeds of which the kept starts are calls by `int $0x80` without the filter that their cases have now. What was seen
-    /// is judged by the call that was made, and stands.
-    const FILTERED_SINCE: [u64; 2] = [143, 292];
-
     #[test]
     fn what_is_kept_is_what_the_seeds_mean_now() {
         let mut stale = Vec::new();
@@ -209,8 +205,7 @@ mod tests {
                 .iter()
                 .filter_map(|kept| Some((kept, kept.call.as_ref()?)));
             stale.extend(called.filter_map(|(kept, call)| {
-                let other = other(call, &super::super::of(kept.seed))
-                    .filter(|other| *other != "filter" || !FILTERED_SINCE.contains(&kept.seed))?;
+                let other = other(call, &super::super::of(kept.seed))?;
                 Some(format!("{file}: seed {}: another {other}", kept.seed))
             }));
         }
