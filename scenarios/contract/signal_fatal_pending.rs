@@ -1,6 +1,6 @@
 //! SIGKILL arrives while a listener has to answer for a file that the exec opens: the call fails, and the process ends by the
-//! signal. SIGTERM does the same where it is fatal. After a fatal signal that dumps core the exec succeeds, and the new program
-//! dies of it before it opens anything.
+//! signal. SIGTERM does the same where it is fatal. After a fatal signal that dumps core the exec of a process with one thread
+//! succeeds, and the new program dies of it before it opens anything.
 //!
 //! The monitor holds the open of a file, and the process gets the signal meanwhile. SIGKILL ends the wait, and nothing more is
 //! opened: `fatal_signal_pending` (include/linux/sched/signal.h) is true for a thread that has a signal pending, and has SIGKILL
@@ -8,7 +8,8 @@
 //! (`sig_kernel_coredump`), because all threads must be there for the dump. In a traced process it does so for SIGKILL alone.
 //!
 //! So with SIGQUIT and SIGABRT every check on the way passes. The kernel opens the loader as always, and acts upon the signal at
-//! the return to user space, which is in the new image by then.
+//! the return to user space, which is in the new image by then. Where another thread takes the signal, its dump kills the one
+//! that executes (`zap_process` in fs/coredump.c).
 //!
 //! SIGTERM comes while a listener of the scenario's own holds the open and never answers. Only a signal that puts SIGKILL into
 //! the thread's queue ends such a wait (`fanotify_get_response`).

@@ -1,5 +1,5 @@
-//! Exec does not discard queued realtime signals, except those of POSIX timers: the new program gets all others, in their order
-//! and with their values.
+//! Exec does not discard queued realtime signals, except those of POSIX timers and of other threads: the new program gets all
+//! others, in their order and with their values.
 //!
 //! They wait in the same queues as other signals (`sigpending.list`), which nothing in fs/exec.c empties.
 //! `contract/signal_pending_cleared` says what goes all the same: above all what POSIX timers queued
@@ -13,7 +13,7 @@ use crate::scenario::{Evidence, Exec, Scenario, System};
 use crate::sys;
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "queued realtime signals stay, except those of POSIX timers",
+    summary: "queued realtime signals stay, but for those of POSIX timers, other threads",
     run,
     ..Scenario::DEFAULT
 };

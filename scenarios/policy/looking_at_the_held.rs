@@ -1,8 +1,7 @@
 //! What another process may do to one that is held at its program or its interpreter: looking does not wait, attaching may.
 //!
 //! `PTRACE_SEIZE` takes `cred_guard_mutex`, which an exec holds from `prepare_bprm_creds` on (`ptrace_attach` in
-//! kernel/ptrace.c, `bprm_execve` in fs/exec.c). Whoever attaches waits as long as the listener thinks if the held process
-//! holds that mutex:
+//! kernel/ptrace.c, `bprm_execve` in fs/exec.c). Whoever attaches waits if the held process holds that mutex:
 //! - Up to 6.7 a process that is held at its program holds it. Since [c:open-first] the kernel opens the program before it
 //!   takes the mutex.
 //! - On all kernels one that is held at an interpreter holds it, and so does one at the kernel's first read of the program,
@@ -10,7 +9,9 @@
 //! - One that is held at an open of its own does not hold it, and attaching to it does not wait.
 //!
 //! The scenario counts a sleep inside ptrace(2) as waiting. That the sleep is for this mutex is read in source
-//! (`/proc/PID/stack` leaves out the functions of locks). Whoever waits goes on when the listener has answered.
+//! (`/proc/PID/stack` leaves out the functions of locks). Whoever waits goes on when the exec gives the mutex up
+//! (`setup_new_exec`, past the point of no return, or where it fails). One answer is not enough for that: the listener has to
+//! answer every event of the exec until then, as it does here.
 //!
 //! Whoever only looks takes no such lock, or another one: `/proc/PID/` maps, environ, mem, stack, syscall and cmdline,
 //! process_vm_readv(2), pidfd_getfd(2). A debugger is no part of a policy, but `strace -p` of a process that a listener holds

@@ -1,12 +1,12 @@
 //! A program on an overlay, from its lower layer; only the file system of the layers is watched.
 //!
-//! The overlay opens the file of the layer by itself, through a private mount that it holds of the layer. The file's
-//! path begins at that mount: `/bin/true` for `/tmp/lower/bin/true`. exe is the path on the overlay.
+//! The overlay opens the file of the layer by itself. exe is the path on the overlay.
 //!
-//! Finding: up to 6.4 the overlay opened the layer's file with `FMODE_NONOTIFY`, so that no event of the layer told of
-//! the program: a listener that watched only the layers of containers saw no exec through the overlay. Commit
-//! [c:overlay-layers] ended it. Since then the layer's file has both events, under a path that here leads to another
-//! file on the host.
+//! Finding: up to 6.4 the overlay opened the layer's inode under the path on the overlay (`open_with_fake_path`) and with
+//! `FMODE_NONOTIFY`. No event of the layer told of the program: a listener that watched only the layers of containers saw
+//! no exec through the overlay. Commit [c:overlay-layers] ended it. Since then the layer's file has both events. Their
+//! path begins at the private mount that the overlay holds of the layer: `/bin/true` for `/tmp/lower/bin/true`, which
+//! here leads to another file on the host.
 //!
 //! See Documentation/filesystems/overlayfs.rst; `start/overlay_watched` for the same with the
 //! overlay watched.

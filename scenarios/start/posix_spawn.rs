@@ -1,7 +1,7 @@
 //! A program started by posix_spawn(3), which in glibc since 2.24 is a clone with `CLONE_VM | CLONE_VFORK`, and an exec.
 //!
-//! exe belongs to the memory (`mm->exe_file`), which both share. At its point of no return the child gets a memory of
-//! its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (`start/vfork`).
+//! exe belongs to the memory (`mm->exe_file`), which both share. Past its point of no return the child has a memory
+//! of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (`start/vfork`).
 //!
 //! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`, `start/clone_vm`). They
 //! are here because an observer that keeps its state by memory and not by process would confuse parent and child.

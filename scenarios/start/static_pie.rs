@@ -1,7 +1,7 @@
 //! A static program that is position-independent.
 //!
 //! By its type (`ET_DYN`) it looks like a library, or like an ELF interpreter run by hand. The kernel goes by
-//! `PT_INTERP` alone: there is none, so the kernel opens no second file (`load_elf_binary` in fs/binfmt_elf.c). The
+//! `PT_INTERP` alone: there is none, so `load_elf_binary` (fs/binfmt_elf.c) opens no second file. The
 //! trail is that of `start/static`. Both are here because the kernel takes another way to the load address, that of an
 //! ELF interpreter run by hand.
 //!

@@ -1,8 +1,8 @@
 //! A program started as by vfork(2) (clone(2) with `CLONE_VM | CLONE_VFORK`). The child borrows the memory of its
 //! parent, whose calling thread stands still meanwhile.
 //!
-//! exe belongs to the memory (`mm->exe_file`), which both share. At its point of no return the child gets a memory of
-//! its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (the fact).
+//! exe belongs to the memory (`mm->exe_file`), which both share. Past its point of no return the child has a memory
+//! of its own (`exec_mmap` in fs/exec.c): the exe of the parent stays what it was (the fact).
 //!
 //! The trail is that of a forked child in all three ways (`start/vfork`, `start/posix_spawn`, `start/clone_vm`). They
 //! are here because an observer that keeps its state by memory and not by process would confuse parent and child.

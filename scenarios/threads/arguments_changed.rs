@@ -1,9 +1,9 @@
 //! A sibling changes the arguments of an exec while the exec is held.
 //!
 //! The kernel copies the strings out of the caller's memory once, and nothing protects that memory: the program gets what is
-//! there at that moment. Since [c:open-first] the kernel opens the program before the copy, and a listener that is asked about
-//! the program has been shown arguments which may change before they are copied. Up to 6.7 the copy came first, and a change
-//! during the event comes too late.
+//! there at that moment. Since [c:open-first] the kernel opens the program before the copy: the arguments that a listener
+//! finds in the caller's memory when it is asked about the program may change before they are copied. Up to 6.7 the copy
+//! came first, and a change during the event comes too late.
 //!
 //! An observer that reads arguments out of the caller's memory at the event, or at the entry of the call, reads what may not be
 //! passed on. Once the exec has succeeded, `/proc/PID/cmdline` of the new program shows what was passed, until it is changed

@@ -111,9 +111,9 @@ differences! {
     /// An overlay remembers where it linked a copy.
     COPY_HAS_ITS_PATH {
         what: "a copy in the upper layer is opened by its path there, not by the temporary file's",
-        since: &["7.3", "6.1.184", "6.12.101", "7.2.12", "7.1.13"],
+        since: &["7.2", "6.1.184", "6.12.101", "7.1.13"],
         until: None,
-        source: "fs/overlayfs/copy_up.c: Record the linked dentry -- not the disconnected O_TMPFILE dentry; which 7.1.y was the first is not known",
+        source: "fs/overlayfs/copy_up.c: Record the linked dentry -- not the disconnected O_TMPFILE dentry; 6.12.101 had it before 7.2 came; which 7.1.y was the first is not known",
     }
 }
 

@@ -13,8 +13,8 @@ pub struct KernelInfo {
     pub id: String,
     /// What uname(2) says, such as `6.12.107+deb13-cloud-amd64`.
     pub release: String,
-    /// What the release has behind its first hyphen, but for numbers, `rc1` and the like, and the architecture,
-    /// such as `cloud` or `rt`; `generic` where nothing is left.
+    /// What the release has behind its first hyphen, such as `cloud` or `rt`, without the parts between hyphens that are a
+    /// number, `rc1` and the like, or the architecture; `generic` where nothing is left.
     pub flavour: String,
     /// Its architecture, as [`arch::NAME`] has it.
     pub arch: String,
