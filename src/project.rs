@@ -193,6 +193,20 @@ fn is_meant(named: &[String], id: &KernelId) -> bool {
     named.is_empty() || named.iter().any(means)
 }
 
+/// Whether `EXETRAIL_REQUIRE` has what was not run fail.
+///
+/// # Errors
+///
+/// It says something else than `all`: a gate that is misspelt would let everything through.
+pub fn required() -> Result<bool> {
+    match std::env::var_os("EXETRAIL_REQUIRE") {
+        None => Ok(false),
+        Some(value) if value.is_empty() => Ok(false),
+        Some(value) if value == "all" => Ok(true),
+        Some(value) => bail!("EXETRAIL_REQUIRE={value:?} is unknown: it is all, or not set"),
+    }
+}
+
 /// `EXETRAIL_CACHE`, else `exetrail` in the user's cache directory.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use crate::vm::tool::Tool;
 use crate::wire;
 
 /// The options that bring an agent.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "An agent of yours (docs/observer-protocol.md)")]
 pub struct AgentArgs {

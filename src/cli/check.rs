@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::output::{colour, written};
-use super::{pending, run, targets, views};
+use super::{pending, run, views};
 use crate::diff::all;
-use crate::project::Project;
+use crate::project::{Project, required};
 use crate::records;
 use crate::report::{FormatName, Said, Show};
 use crate::scenario::{Registered, select};
@@ -39,7 +39,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let project = Project::open()?;
     let records = read(&project, &args.directories)?;
     let missing = missing(&project, &records);
-    let required = targets::required()?;
+    let required = required()?;
     let missing: Vec<_> = missing
         .iter()
         .map(|what| format!("there is no record of {what}"))
@@ -52,7 +52,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let said = Said {
         // Also for who reads the output alone, such as a job's summary.
         notes: missing.iter().cloned().chain(notes(&records)).collect(),
-        interrupted: None,
+        ..Said::default()
     };
     let shown = records
         .iter()

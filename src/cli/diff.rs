@@ -68,21 +68,63 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let sides = [(&args.old, &old), (&args.new, &new)];
     let [old, new] = seen(&project, view, sides, &scenarios)?;
+    let found = compare(args, view, &scenarios, old.into_iter().zip(new))?;
+    let of = scenarios.len() - found.missing;
+    if args.format != Form::Json {
+        let what = if of == 1 { "scenario" } else { "scenarios" };
+        let verb = if found.different == 1 {
+            "differs"
+        } else {
+            "differ"
+        };
+        let result = writeln!(
+            std::io::stdout(),
+            "{} of {of} {what} {verb} in {} between {} and {}",
+            found.different,
+            view.name(),
+            args.old,
+            args.new
+        );
+        output::written(result)?;
+    }
+    // A kernel that lacks what a scenario needs has no snapshot: no trouble.
+    let failed = booted && found.missing > 0;
+    // Nothing is not alike.
+    Ok(match (failed || of == 0, found.different) {
+        (true, _) => ExitCode::from(2),
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::from(1),
+    })
+}
+
+/// What comparing came to.
+#[derive(Default)]
+struct Found {
+    different: usize,
+    /// How many scenarios could not be compared.
+    missing: usize,
+}
+
+/// Compares scenario by scenario, and shows what differs; JSON has all of them.
+fn compare(
+    args: &Args,
+    view: &dyn AnyView,
+    scenarios: &[&'static Registered],
+    seen: impl Iterator<Item = (Seen, Seen)>,
+) -> Result<Found> {
     let mut out = std::io::stdout().lock();
-    let (mut different, mut missing, mut failed) = (0, 0, 0);
-    for (scenario, (old, new)) in scenarios.iter().zip(old.into_iter().zip(new)) {
-        let (old, new) = match (old, new) {
+    let mut found = Found::default();
+    for (scenario, both) in scenarios.iter().zip(seen) {
+        let (old, new) = match both {
             (Ok(old), Ok(new)) => (old, new),
             (Err(reason), _) | (_, Err(reason)) => {
                 tell!("{} was not compared: {reason}", scenario.name);
-                missing += 1;
-                // A kernel that lacks what a scenario needs has no snapshot: no trouble.
-                failed += usize::from(booted);
+                found.missing += 1;
                 continue;
             }
         };
         let comparison = view.compare(scenario.name, (old.0, &old.1), (new.0, &new.1));
-        different += usize::from(comparison.is_different());
+        found.different += usize::from(comparison.is_different());
         if comparison.is_different() || args.format == Form::Json {
             let gap = if args.format == Form::Json { "" } else { "\n" };
             let text = match args.format {
@@ -92,28 +134,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             output::written(write!(out, "{text}{gap}"))?;
         }
     }
-    if args.format != Form::Json {
-        let (of, names) = (scenarios.len() - missing, (&args.old, &args.new));
-        let what = if of == 1 { "scenario" } else { "scenarios" };
-        let verb = if different == 1 { "differs" } else { "differ" };
-        let result = writeln!(
-            out,
-            "{different} of {of} {what} {verb} in {} between {} and {}",
-            view.name(),
-            names.0,
-            names.1
-        );
-        output::written(result)?;
-    }
-    // Nothing is not alike.
-    if scenarios.len() == missing {
-        return Ok(ExitCode::from(2));
-    }
-    Ok(match (failed, different) {
-        (0, 0) => ExitCode::SUCCESS,
-        (0, _) => ExitCode::from(1),
-        _ => ExitCode::from(2),
-    })
+    Ok(found)
 }
 
 fn source(project: &Project, word: &str, args: &Args) -> Result<Source> {

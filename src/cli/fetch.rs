@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::fetch::{Trust, clean_up, fetch_fixture, fetch_kernel, prepare_root};
+use crate::fetch::{Releases, Trust, clean_up, fetch_fixture, fetch_kernel, prepare_root};
 use crate::project::Project;
 use crate::trail::KernelId;
 use crate::vm::table::{KernelEntry, Table};
@@ -35,7 +35,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         true => chosen(&project.table, &args.kernels)?,
         false => Vec::new(),
     };
-    if args.update && project.root.is_none() {
+    let releases = match args.update {
+        true => Releases::Newest,
+        false => Releases::Pinned,
+    };
+    if releases == Releases::Newest && project.root.is_none() {
         bail!("--update writes the locks of a checkout: call it inside of one");
     }
     std::fs::create_dir_all(&project.cache)
@@ -49,11 +53,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let mut fetched = 0;
     let mut there = Vec::new();
     if wanted.fixture {
-        fetched += usize::from(fixture(&project, args.update)?);
+        fetched += usize::from(fixture(&project, releases)?);
         there.push("the fixture".to_owned());
     }
     if wanted.kernels {
-        fetched += kernels(&project, &entries, args.update)?;
+        fetched += kernels(&project, &entries, releases)?;
         let ids: Vec<_> = entries.iter().map(|entry| entry.id.to_string()).collect();
         there.push(ids.join(", "));
     }
@@ -112,9 +116,9 @@ fn chosen<'a>(table: &'a Table, names: &[String]) -> Result<Vec<&'a KernelEntry>
 }
 
 /// Whether it was fetched.
-fn fixture(project: &Project, update: bool) -> Result<bool> {
+fn fixture(project: &Project, releases: Releases) -> Result<bool> {
     match project.fixture_with(Trust::Nothing) {
-        Ok(Some(_)) if !update => return Ok(false),
+        Ok(Some(_)) if releases == Releases::Pinned => return Ok(false),
         Ok(_) => {}
         Err(error) => tell!("fixture: fetched again: {error:#}"),
     }
@@ -123,8 +127,10 @@ fn fixture(project: &Project, update: bool) -> Result<bool> {
         project.fixture.packages.len()
     );
     let lock = &project.fixture_lock;
-    let taken = fetch_fixture(&project.cache, &project.fixture, lock, update)?;
-    if update && let Some(root) = &project.root {
+    let taken = fetch_fixture(&project.cache, &project.fixture, lock, releases)?;
+    if releases == Releases::Newest
+        && let Some(root) = &project.root
+    {
         lock.clone()
             .replace("fixture", taken, &root.join("vm/fixture.lock"))?;
         tell!("fixture: pinned in vm/fixture.lock");
@@ -135,7 +141,7 @@ fn fixture(project: &Project, update: bool) -> Result<bool> {
 }
 
 /// Verifies and fetches kernels side by side; returns how many were fetched.
-fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<usize> {
+fn kernels(project: &Project, entries: &[&KernelEntry], releases: Releases) -> Result<usize> {
     let lock = Mutex::new(project.kernels.clone());
     let queue = Mutex::new(entries.iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
@@ -146,7 +152,7 @@ fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(entry) = next() {
-                    match kernel(project, entry, update, &lock) {
+                    match kernel(project, entry, releases, &lock) {
                         Ok(new) => drop(fetched.fetch_add(usize::from(new), Relaxed)),
                         Err(error) => {
                             tell!("kernel {}: {error:#}", entry.id);
@@ -175,24 +181,26 @@ fn kernels(project: &Project, entries: &[&KernelEntry], update: bool) -> Result<
 fn kernel(
     project: &Project,
     entry: &KernelEntry,
-    update: bool,
+    releases: Releases,
     lock: &Mutex<crate::fetch::Lock>,
 ) -> Result<bool> {
     let of = entry.id.to_string();
     // For who reads sources by docs/kernels.md; without apt there is none to prepare.
     let _ = prepare_root(&project.cache, &entry.suites);
     match project.kernel_with(&entry.id, Trust::Nothing) {
-        Ok(Some(_)) if !update => return Ok(false),
+        Ok(Some(_)) if releases == Releases::Pinned => return Ok(false),
         Ok(_) => tell!("kernel {of}: fetching"),
         Err(error) => tell!("kernel {of}: fetched again: {error:#}"),
     }
     let pinned = project.kernels.of(&of);
-    let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, update)?;
+    let taken = fetch_kernel(&project.cache, &project.table, entry, &pinned, releases)?;
     let Some(first) = taken.first() else {
         return Ok(true);
     };
     tell!("kernel {of}: {} {}", first.name, first.version);
-    if update && let Some(root) = &project.root {
+    if releases == Releases::Newest
+        && let Some(root) = &project.root
+    {
         if let Ok(mut lock) = lock.lock() {
             lock.replace(&of, taken, &root.join("vm/kernels.lock"))?;
         }

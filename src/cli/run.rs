@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Parser as _;
 
 use self::plan::{Plan, Seen};
 use super::output::{colour, written};
@@ -86,27 +87,16 @@ fn seed(word: &str) -> Result<u64, String> {
     word.parse().map_err(|_| why.to_owned())
 }
 
+/// A call of `run` without any word of its own.
+#[derive(clap::Parser)]
+struct Bare {
+    #[command(flatten)]
+    args: Args,
+}
+
 impl Default for Args {
     fn default() -> Args {
-        Args {
-            scenarios: Vec::new(),
-            kernels: Vec::new(),
-            modules: None,
-            view: Vec::new(),
-            observe: Vec::new(),
-            agent: agent::AgentArgs::default(),
-            format: FormatName::Text,
-            show: None,
-            records: None,
-            pending: false,
-            jobs: None,
-            cpus: 1,
-            append: String::new(),
-            cold: false,
-            repeat: 1,
-            soak: None,
-            shuffle: None,
-        }
+        Bare::parse_from(["exetrail"]).args
     }
 }
 
@@ -125,9 +115,8 @@ fn finish(plan: &Plan<'_>, format: &mut dyn Format, seen: Seen, said: &Said) -> 
     let (args, records) = (plan.args, &seen.records);
     let mut out = std::io::stdout().lock();
     let mut shown_well = Ok(());
-    // A soak shows what is not as accepted, and that may be nothing.
-    let all_well = args.soak.is_some() && records.is_empty() && seen.count > 0;
-    if !all_well {
+    let has_end = has_end(args.format, said);
+    if has_end {
         let shown = records
             .iter()
             .map(|record| views::only(record, plan.shown()));
@@ -141,7 +130,7 @@ fn finish(plan: &Plan<'_>, format: &mut dyn Format, seen: Seen, said: &Said) -> 
     seen.failed?;
     if let Some(what) = &said.interrupted {
         // The text says it as well, where it was read just now.
-        let is_read = args.format == FormatName::Text && !all_well && out.is_terminal();
+        let is_read = args.format == FormatName::Text && has_end && out.is_terminal();
         if !is_read {
             tell!("interrupted: {what}");
         }
@@ -156,16 +145,20 @@ fn finish(plan: &Plan<'_>, format: &mut dyn Format, seen: Seen, said: &Said) -> 
         pending::write(&plan.project, own.as_deref(), records)?;
     }
     shown_well?;
-    if all_well {
-        let count = seen.count;
-        let what = if count == 1 { "result" } else { "results" };
-        tell!("{count} {what}, all as accepted");
+    if let Some(what) = &said.accepted {
+        tell!("{what}");
         return Ok(ExitCode::from(if plan.lacks { 2 } else { 0 }));
     }
     Ok(match plan.lacks {
         true => ExitCode::from(2),
         false => status(records),
     })
+}
+
+/// Whether the output has an end: who parses it wants a whole document, and of a soak in which all was as accepted the
+/// text has nothing to show.
+fn has_end(format: FormatName, said: &Said) -> bool {
+    said.accepted.is_none() || format != FormatName::Text
 }
 
 /// Names the parameters that the user gave where something was not seen, or not as accepted: they may be why (lockdown, audit=0).
@@ -214,6 +207,34 @@ pub fn status(records: &[Record]) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_without_a_word_is_one_round_on_one_cpu_as_text() {
+        let Args {
+            repeat,
+            cpus,
+            format,
+            append,
+            ..
+        } = Args::default();
+        assert_eq!((repeat, cpus, append.as_str()), (1, 1, ""));
+        assert_eq!(format, FormatName::Text);
+    }
+
+    #[test]
+    fn a_soak_in_which_all_is_well_ends_what_is_parsed() {
+        let ends = |format, accepted: Option<&str>| {
+            let accepted = accepted.map(ToOwned::to_owned);
+            let said = Said {
+                accepted,
+                ..Said::default()
+            };
+            has_end(format, &said)
+        };
+        assert!(!ends(FormatName::Text, Some("1 result, all as accepted")));
+        assert!(ends(FormatName::Junit, Some("1 result, all as accepted")));
+        assert!(ends(FormatName::Text, None));
+    }
 
     #[test]
     fn parameters_are_named_where_something_is_not_as_it_was() {

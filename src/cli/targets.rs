@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::own;
-use crate::project::{Project, speaks_of, unnamed};
+use crate::project::{Project, required, speaks_of, unnamed};
 use crate::suite::{NATIVE, ReadyKernel, Wanted};
 use crate::trail::{KernelId, LabKind};
 use crate::vm::machine;
@@ -120,27 +120,13 @@ pub fn one_of_a_series(targets: &[ReadyKernel]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// They are none, or one is the running kernel.
+/// `given` is no list of kernel parameters, or a target is the running kernel.
 pub fn check_parameters(targets: &[ReadyKernel], given: &str) -> Result<()> {
     machine::check_parameters(given)?;
     if !given.is_empty() && targets.iter().any(|target| target.lab() == LabKind::Native) {
         bail!("the running kernel has its parameters: --append goes with kernels that are booted");
     }
     Ok(())
-}
-
-/// Whether `EXETRAIL_REQUIRE` has what was not run fail.
-///
-/// # Errors
-///
-/// It says something else than `all`: a gate that is misspelt would let everything through.
-pub fn required() -> Result<bool> {
-    match std::env::var_os("EXETRAIL_REQUIRE") {
-        None => Ok(false),
-        Some(value) if value.is_empty() => Ok(false),
-        Some(value) if value == "all" => Ok(true),
-        Some(value) => bail!("EXETRAIL_REQUIRE={value:?} is unknown: it is all, or not set"),
-    }
 }
 
 /// Says which kernels are not fetched and not run; whether the command fails for that.
@@ -182,6 +168,7 @@ pub fn tell_unnamed() {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::*;
@@ -215,5 +202,23 @@ mod tests {
         assert!(!unknown.contains("native"), "{unknown}");
         assert!(error("native").contains("is booted already"));
         assert!(error("6.12,6.1").contains("names several"));
+    }
+
+    #[test]
+    fn of_two_kernels_of_one_series_the_results_would_have_one_name() {
+        let of = |id: &str| ReadyKernel {
+            id: id.parse().unwrap(),
+            release: format!("{id}.1"),
+            upstream: String::new(),
+            kernel: Some(machine::Kernel::File("/vmlinux".into())),
+            modules: BTreeMap::new(),
+            config: None,
+            packages: Vec::new(),
+            note: None,
+        };
+        assert!(one_of_a_series(&[of("6.12"), of("6.1")]).is_ok());
+        let error = one_of_a_series(&[of("6.12"), of("6.1"), of("6.12")]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("both of the series 6.12"), "{error}");
     }
 }

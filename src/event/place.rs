@@ -44,46 +44,20 @@ pub enum Child {
 pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
     let names = Names::of(run);
     let own: Vec<i32> = names.own().collect();
-    let mut tree: BTreeMap<i32, i32> = own.iter().map(|pid| (*pid, *pid)).collect();
-    tree.insert(run.launcher, run.launcher);
-    let mut unseen = Unseen::default();
+    let mut tree = Tree::of(run, &own);
     let mut helpers = Helpers::of(run, &names);
     let mut events: Vec<(i32, Event)> = Vec::new();
     for mut raw in raw {
-        let Some(pid) = raw.pid.or_else(|| tree.get(&raw.tid).copied()) else {
+        let Some(pid) = tree.process(&raw) else {
             continue;
         };
-        if !tree.contains_key(&pid) {
-            continue;
-        }
-        tree.insert(raw.tid, pid);
-        match raw.child {
-            Some(Child::Process(child)) => {
-                tree.insert(child, child);
-                unseen.starts(child, &names);
-                raw.fields.insert(Field::Child, unseen.name(child, &names));
-            }
-            Some(Child::Thread(thread)) => {
-                tree.insert(thread, pid);
-                raw.kind = Kind::Thread;
-            }
-            None => {}
-        }
+        tree.grow(pid, &mut raw, &names);
         if pid == run.launcher && raw.kind != Kind::Fork {
             continue;
         }
         let by = helpers.acts(pid, &raw);
-        let name = |pid: i32| unseen.name(pid, &names);
         for (field, value) in &mut raw.fields {
-            match field {
-                Field::Parent => *value = value.parse().map_or(UNSEEN.to_owned(), &name),
-                Field::Path | Field::Interp | Field::File | Field::Exe | Field::Cwd => {
-                    *value = names.path(value);
-                }
-                Field::Comm => *value = comm(Some(value), by),
-                Field::Argv => *value = cores(value, &tree, &name),
-                _ => {}
-            }
+            tree.name_in(*field, value, by, &names);
         }
         let before = |count: usize| {
             let steps = run.sightings.iter().take(count);
@@ -93,7 +67,7 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
             pid,
             Event {
                 kind: raw.kind,
-                process: name(pid),
+                process: tree.unseen.name(pid, &names),
                 thread: raw.tid != pid,
                 after: raw.after.map(before),
                 source: raw.source,
@@ -104,10 +78,66 @@ pub fn place(run: &Run, raw: Vec<Raw>) -> Vec<Event> {
     let place = |pid: i32| match own.iter().position(|known| *known == pid) {
         Some(place) => (place + 1, 0),
         None if pid == run.launcher => (0, 0),
-        None => (own.len() + 1, unseen.number(pid)),
+        None => (own.len() + 1, tree.unseen.number(pid)),
     };
     events.sort_by_key(|(pid, _)| place(*pid));
     events.into_iter().map(|(_, event)| event).collect()
+}
+
+/// Who belongs to the scenario so far.
+struct Tree {
+    /// The process of each thread.
+    processes: BTreeMap<i32, i32>,
+    /// Those of whom the run does not tell.
+    unseen: Unseen,
+}
+
+impl Tree {
+    fn of(run: &Run, own: &[i32]) -> Tree {
+        let known = own.iter().copied().chain([run.launcher]);
+        Tree {
+            processes: known.map(|pid| (pid, pid)).collect(),
+            unseen: Unseen::default(),
+        }
+    }
+
+    /// The process that something is told of; none for a stranger.
+    fn process(&self, raw: &Raw) -> Option<i32> {
+        let pid = raw.pid.or_else(|| self.processes.get(&raw.tid).copied())?;
+        self.processes.contains_key(&pid).then_some(pid)
+    }
+
+    /// Takes in the thread that this is told of, and whom it started.
+    fn grow(&mut self, pid: i32, raw: &mut Raw, names: &Names) {
+        self.processes.insert(raw.tid, pid);
+        match raw.child {
+            Some(Child::Process(child)) => {
+                self.processes.insert(child, child);
+                self.unseen.starts(child, names);
+                let name = self.unseen.name(child, names);
+                raw.fields.insert(Field::Child, name);
+            }
+            Some(Child::Thread(thread)) => {
+                self.processes.insert(thread, pid);
+                raw.kind = Kind::Thread;
+            }
+            None => {}
+        }
+    }
+
+    /// Names everybody in the value of a field.
+    fn name_in(&self, field: Field, value: &mut String, by: By, names: &Names) {
+        let name = |pid: i32| self.unseen.name(pid, names);
+        match field {
+            Field::Parent => *value = value.parse().map_or(UNSEEN.to_owned(), name),
+            Field::Path | Field::Interp | Field::File | Field::Exe | Field::Cwd => {
+                *value = names.path(value);
+            }
+            Field::Comm => *value = comm(Some(value), by),
+            Field::Argv => *value = cores(value, &self.processes, &name),
+            _ => {}
+        }
+    }
 }
 
 /// Processes that the kernel has started, and that have executed nothing yet: their comm is a worker's.

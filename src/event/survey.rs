@@ -14,22 +14,6 @@ pub const SURVEY: &str = include_str!("survey.toml");
 /// The verdicts on one kernel, by the number of its column.
 #[must_use]
 pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
-    let judges: [(&str, Judge); 14] = [
-        ("connector/ids", connector_ids),
-        ("connector/late", connector_late),
-        ("tracepoints/path", tracepoints_path),
-        ("tracepoints/relative", tracepoints_relative),
-        ("tracepoints/open_exec", tracepoints_open_exec),
-        ("poll/short", poll_short),
-        ("fanotify/full-path", fanotify_path),
-        ("fanotify/exec", fanotify_exec),
-        ("audit/path", audit_path),
-        ("audit/all", audit_all),
-        ("audit/one-reader", audit_one_reader),
-        ("audit/container", audit_container),
-        ("kprobes/path", kprobes_path),
-        ("kprobes/version", kprobes_version),
-    ];
     let kernel = Kernel { table, column };
     let verdict = |(claim, judge): &(&str, Judge)| {
         let (verdict, evidence) = judge(&kernel)?;
@@ -39,10 +23,32 @@ pub fn verdicts(table: &Table, column: usize) -> Vec<Verdict> {
             evidence,
         })
     };
-    let others = intrusive::JUDGES.iter().chain(ebpf::JUDGES);
-    let others = others.chain(ima::JUDGES);
-    judges.iter().chain(others).filter_map(verdict).collect()
+    judges().filter_map(verdict).collect()
 }
+
+/// Every claim with who judges it.
+fn judges() -> impl Iterator<Item = &'static (&'static str, Judge)> {
+    let others = intrusive::JUDGES.iter().chain(ebpf::JUDGES);
+    JUDGES.iter().chain(others).chain(ima::JUDGES)
+}
+
+/// The claims about ways that neither are eBPF nor change what they watch.
+const JUDGES: &[(&str, Judge)] = &[
+    ("connector/ids", connector_ids),
+    ("connector/late", connector_late),
+    ("tracepoints/path", tracepoints_path),
+    ("tracepoints/relative", tracepoints_relative),
+    ("tracepoints/open_exec", tracepoints_open_exec),
+    ("poll/short", poll_short),
+    ("fanotify/full-path", fanotify_path),
+    ("fanotify/exec", fanotify_exec),
+    ("audit/path", audit_path),
+    ("audit/all", audit_all),
+    ("audit/one-reader", audit_one_reader),
+    ("audit/container", audit_container),
+    ("kprobes/path", kprobes_path),
+    ("kprobes/version", kprobes_version),
+];
 
 /// Judges one claim on one kernel; none where nothing was reported of what it is about.
 type Judge = fn(&Kernel<'_>) -> Option<(Judgement, String)>;
@@ -128,8 +134,12 @@ fn tracepoints_relative(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 fn tracepoints_open_exec(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("sched_process_exec")?;
     let there = !cell.absent.iter().any(|name| name == "open_exec");
-    let evidence = "no group of events has it".to_owned();
-    Some((holds_or(there, Judgement::Contradicted), evidence))
+    let evidence = match there {
+        true => "a group of events has it",
+        false => "no group of events has it",
+    };
+    let verdict = holds_or(there, Judgement::Contradicted);
+    Some((verdict, evidence.to_owned()))
 }
 
 fn poll_short(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
@@ -156,15 +166,19 @@ fn fanotify_path(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
 
 fn fanotify_exec(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell("fanotify, notification")?;
-    cell.failed().next()?;
+    let all = cell.failed().count();
     let alike = cell
         .failed()
         .filter(|(_, judged)| judged.heard == Heard::Unsettled)
         .count();
-    let evidence = format!(
-        "{alike} calls that fail are told as well, and so are interpreters and ELF interpreters"
-    );
-    Some((holds_or(alike == 0, Judgement::Contradicted), evidence))
+    let evidence = match alike {
+        0 => format!("{all} calls that fail, none of them told"),
+        _ => format!(
+            "{alike} calls that fail are told as well, and so are interpreters and ELF interpreters"
+        ),
+    };
+    let verdict = holds_or(alike == 0, Judgement::Contradicted);
+    (all > 0).then_some((verdict, evidence))
 }
 
 /// How many paths are the file's own, of how many that can be judged.
@@ -175,12 +189,16 @@ fn right(cell: &Cell) -> (usize, usize) {
     })
 }
 
-/// A claim that something is never right, or always; none where there is nothing to be right.
-fn by_share((right, all): (usize, usize), none: Judgement, every: Judgement) -> Option<Judgement> {
+/// `never` where no path is right, `always` where all are, in part otherwise; none where there is no path to judge.
+fn by_share(
+    (right, all): (usize, usize),
+    never: Judgement,
+    always: Judgement,
+) -> Option<Judgement> {
     match right {
         _ if all == 0 => None,
-        0 => Some(none),
-        right if right == all => Some(every),
+        0 => Some(never),
+        right if right == all => Some(always),
         _ => Some(Judgement::Partly),
     }
 }

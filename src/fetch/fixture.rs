@@ -18,7 +18,7 @@ use super::apt::Apt;
 use super::contents::{Contents, Trust};
 use super::deb::{MemberKind, read_deb};
 use super::elf::check_needs;
-use super::resolve::{Got, Wanted};
+use super::resolve::{Got, Releases, Wanted};
 use super::work::{Work, put_in_place};
 use super::{Lock, Pinned, hexadecimal};
 use crate::below::Below;
@@ -227,7 +227,7 @@ pub fn fetch_fixture(
     cache: &Path,
     table: &FixtureTable,
     lock: &Lock,
-    update: bool,
+    releases: Releases,
 ) -> Result<Vec<Pinned>> {
     let work = Work::begin(cache)?;
     let apt = Apt::prepare(cache, &table.suites)?;
@@ -235,8 +235,11 @@ pub fn fetch_fixture(
     let mut parts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut taken = Vec::new();
     let locked = lock.of("fixture");
-    // Nothing that is pinned: the newest.
-    let known = if update { &[] } else { locked.as_slice() };
+    let known = match releases {
+        Releases::Pinned => locked.as_slice(),
+        // Where nothing is pinned the newest is taken.
+        Releases::Newest => &[],
+    };
     for source in &table.packages {
         let got = get(source, known, &apt, work.path())?;
         for file in &got.files {
@@ -251,7 +254,10 @@ pub fn fetch_fixture(
     check_needs(&tree)?;
     let new = work.path().join("new");
     write_parts(&mut tree, &parts, &new)?;
-    let pinned = if update { taken.clone() } else { locked };
+    let pinned = match releases {
+        Releases::Pinned => locked,
+        Releases::Newest => taken.clone(),
+    };
     let mut lock = Lock::default();
     lock.packages.clone_from(&pinned);
     let description = Description {

@@ -15,7 +15,7 @@ use super::apt::Apt;
 use super::contents::{Contents, Trust};
 use super::elf::module_depends;
 use super::package::read_kernel_package;
-use super::resolve::{Got, Wanted};
+use super::resolve::{Got, Releases, Wanted};
 use super::work::{Work, put_in_place};
 use super::{Lock, Pinned};
 
@@ -149,7 +149,7 @@ pub fn fetch_kernel(
     table: &Table,
     entry: &KernelEntry,
     pinned: &[Pinned],
-    update: bool,
+    releases: Releases,
 ) -> Result<Vec<Pinned>> {
     let of = entry.id.to_string();
     let work = Work::begin(cache)?;
@@ -160,19 +160,17 @@ pub fn fetch_kernel(
         release: &entry.release,
         pinned,
     };
-    let got = if update {
-        wanted.get_newest(&apt, work.path())
-    } else {
-        wanted.get(&apt, work.path())
+    let got = match releases {
+        Releases::Pinned => wanted.get(&apt, work.path()),
+        Releases::Newest => wanted.get_newest(&apt, work.path()),
     };
     let got = got.with_context(|| format!("failed to fetch kernel {of}"))?;
     let new = work.path().join("new");
     let release = unpack(&got, &table.modules, &new)
         .with_context(|| format!("failed to unpack kernel {of}"))?;
-    let pinned = if update {
-        got.packages.clone()
-    } else {
-        pinned.to_vec()
+    let pinned = match releases {
+        Releases::Pinned => pinned.to_vec(),
+        Releases::Newest => got.packages.clone(),
     };
     let description = Description {
         release,

@@ -33,7 +33,7 @@ pub use kernel::{CachedKernel, fetch_kernel, load_kernel};
 pub use lock::{Lock, Pinned};
 pub use package::{KernelPackage, read_kernel_package, read_module};
 pub use packages::fetch_packages;
-pub use resolve::{Archive, Unavailable};
+pub use resolve::{Archive, Releases, Unavailable};
 pub use work::clean_up;
 pub(crate) use work::{Work, put_in_place};
 

@@ -24,6 +24,15 @@ pub trait Archive {
     fn listed(&self, pattern: &str, of: &str) -> Result<Vec<Pinned>>;
 }
 
+/// Which releases are fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Releases {
+    /// Those of the lock, or what takes the place of one that is gone.
+    Pinned,
+    /// The newest, which are pinned from then on.
+    Newest,
+}
+
 /// Why a package cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {

@@ -106,20 +106,16 @@ impl Check<'_> {
     /// Explains what a process did; `spawned` is the child that makes the call, where one does.
     fn process(&mut self, name: &str, spawned: Option<&str>) {
         let trail = self.witness.trail;
+        let steps = trail.steps.iter().filter(|step| step.process == name);
         let mut rest = Rest {
-            steps: trail
-                .steps
-                .iter()
-                .filter(|step| step.process == name)
-                .collect(),
+            steps: steps.collect(),
             identity: None,
         };
         let started = trail.started.iter().find(|started| started.process == name);
         let calls = started.is_some_and(|started| started.call.is_some());
         let by_child = self.witness.call.is_some_and(|call| call.by != By::Itself);
         if calls && by_child {
-            let caller = self.witness.call.map(|call| &call.caller);
-            rest.identity = caller.map(|caller| (caller.exe.clone(), caller.comm.clone()));
+            rest.identity = self.witness.call.map(|call| identity(&call.caller));
             self.own_opens(&mut rest);
         }
         let makes = if by_child {
@@ -127,37 +123,37 @@ impl Check<'_> {
         } else {
             calls
         };
-        let exit = self.witness.call.filter(|_| makes).and_then(|call| {
-            let (files, kernel) = (self.witness.files, self.witness.kernel);
-            exit(files, call, kernel)
-        });
-        if let Some(path) = exit {
-            self.exits(name, &path, &mut rest);
-        }
         match self.witness.call.filter(|_| makes) {
-            Some(call) => {
-                let caller = &call.caller;
-                rest.identity = Some((caller.exe.clone(), caller.comm.clone()));
-                // A call that opens its file itself is not made when that was refused.
-                if self.own_opens(&mut rest) {
-                    self.start(name, call, &mut rest, Asked::ByUs);
-                }
-            }
+            Some(call) => self.call(name, call, &mut rest),
             None if rest.identity.is_some() => {}
             None => rest.identity = self.inherited(name, &rest),
         }
+        self.goes_on(name, &mut rest);
+    }
+
+    /// Explains our call, in the process that makes it.
+    fn call(&mut self, name: &str, call: &Call, rest: &mut Rest<'_>) {
+        if let Some(path) = exit(self.witness.files, call, self.witness.kernel) {
+            self.exits(name, &path, rest);
+        }
+        rest.identity = Some(identity(&call.caller));
+        // A call that opens its file itself is not made when that was refused.
+        if self.own_opens(rest) {
+            self.start(name, call, rest, Asked::ByUs);
+        }
+    }
+
+    /// Explains what a program does by itself: what it opens, and what it starts in turn.
+    fn goes_on(&mut self, name: &str, rest: &mut Rest<'_>) {
         while let Some(step) = rest.steps.front().copied() {
-            self.own_opens(&mut rest);
+            self.own_opens(rest);
             if let Some(next) = rest.steps.front().filter(|next| next.step == "execute") {
-                let call = self.called(next, &rest);
-                self.start(name, &call, &mut rest, Asked::ByProgram);
+                let call = self.called(next, rest);
+                self.start(name, &call, rest, Asked::ByProgram);
             }
             // What explains nothing would be looked at for ever.
-            if rest
-                .steps
-                .front()
-                .is_some_and(|next| std::ptr::eq(*next, step))
-            {
+            let next = rest.steps.front();
+            if next.is_some_and(|next| std::ptr::eq(*next, step)) {
                 // A path that is too long to be told says nothing of the file.
                 match step.path == "too-long" {
                     true => self
@@ -274,56 +270,47 @@ impl Check<'_> {
         self.found.afterwards += usize::from(asked == Asked::ByProgram);
         let (files, kernel) = (self.witness.files, self.witness.kernel);
         let caller = rest.steps.front().map(|step| step.thread.clone());
-        let mut matching = Matching {
-            rest,
-            caller,
-            cut: self.witness.is_cut(),
-            matched: 0,
-            aside: 0,
-            renamed: Vec::new(),
-            wrong: None,
-        };
+        let mut matching = Matching::new(self.witness, rest, caller);
         let ending = exec(files, call, kernel, &mut |step| matching.step(step));
         self.found.kernel += matching.matched;
         self.found.own += matching.aside;
         self.found.renamed.append(&mut matching.renamed);
         if let Some(wrong) = matching.wrong.take() {
-            self.disagree(name, &wrong);
-            rest.steps.clear();
+            self.gives_up(name, &wrong, rest);
             return;
         }
-        let mut running = match ending {
-            KernelEnding::Runs(running) => running,
-            failed => {
-                if asked == Asked::ByUs {
-                    self.failed(name, &failed);
+        match ending {
+            KernelEnding::Runs(mut running) => {
+                // Under which name a program called the next one is not seen, but what comm it made of it.
+                // Nor is the name of a file whose path is the root of its own detached mount.
+                let nameless = running.comm.is_empty() && running.exe.name == "/";
+                let unseen = asked == Asked::ByProgram || nameless;
+                if let Some(next) = rest.steps.front().filter(|_| unseen) {
+                    running.comm.clone_from(&next.comm);
                 }
-                return;
+                self.loads(name, &running, rest, asked);
             }
-        };
-        // Under which name a program called the next one is not seen, but what comm it made of it.
-        // Nor is the name of a file whose path is the root of its own detached mount.
-        let nameless = running.comm.is_empty() && running.exe.name == "/";
-        let unseen = asked == Asked::ByProgram || nameless;
-        if let Some(next) = matching.rest.steps.front().filter(|_| unseen) {
-            running.comm.clone_from(&next.comm);
+            failed if asked == Asked::ByUs => self.failed(name, &failed),
+            _ => {}
         }
-        matching.matched = 0;
+    }
+
+    /// Explains what the loader of a program does, and holds what the program says against what was predicted.
+    fn loads(&mut self, name: &str, running: &Started, rest: &mut Rest<'_>, asked: Asked) {
         // From here on there is one thread.
-        matching.caller = None;
-        let loaded = load(files, &running, &mut |step| matching.step(step));
+        let mut matching = Matching::new(self.witness, rest, None);
+        let loaded = load(self.witness.files, running, &mut |step| matching.step(step));
         let (matched, wrong) = (matching.matched, matching.wrong.take());
         self.found.loader += matched;
         let identity = (running.exe.name.clone(), running.comm.clone());
         self.names.push(identity.clone());
         rest.identity = Some(identity);
         if let Some(wrong) = wrong {
-            self.disagree(name, &wrong);
-            rest.steps.clear();
+            self.gives_up(name, &wrong, rest);
             return;
         }
         if asked == Asked::ByUs {
-            self.runs(name, &running, &loaded);
+            self.runs(name, running, &loaded);
         }
         if let Loaded::Unknown(reason) = loaded {
             self.found.unknown.push(reason.to_owned());
@@ -438,6 +425,12 @@ impl Check<'_> {
         }
     }
 
+    /// Nothing that comes after a step that is wrong can be explained.
+    fn gives_up(&mut self, name: &str, wrong: &str, rest: &mut Rest<'_>) {
+        self.disagree(name, wrong);
+        rest.steps.clear();
+    }
+
     fn disagree(&mut self, process: &str, what: &str) {
         self.found.disagreements.push(format!("{process}: {what}"));
     }
@@ -458,7 +451,23 @@ struct Matching<'r, 'a> {
     wrong: Option<String>,
 }
 
-impl Matching<'_, '_> {
+impl<'r, 'a> Matching<'r, 'a> {
+    fn new(
+        witness: &Witness<'_>,
+        rest: &'r mut Rest<'a>,
+        caller: Option<Option<String>>,
+    ) -> Matching<'r, 'a> {
+        Matching {
+            rest,
+            caller,
+            cut: witness.is_cut(),
+            matched: 0,
+            aside: 0,
+            renamed: Vec::new(),
+            wrong: None,
+        }
+    }
+
     fn step(&mut self, expected: &PredictedStep) -> Answer {
         if self.wrong.is_some() {
             return Answer::Go;
@@ -504,6 +513,11 @@ impl Matching<'_, '_> {
             self.aside += 1;
         }
     }
+}
+
+/// Exe and comm of who makes a call.
+fn identity(caller: &Caller) -> (String, String) {
+    (caller.exe.clone(), caller.comm.clone())
 }
 
 fn show(step: &trail::Step) -> String {

@@ -79,7 +79,11 @@ pub fn load(files: &dyn Files, running: &Started, observer: &mut Eye<'_>) -> Loa
         }],
         program: 0,
     };
-    loader.run(interpreter.is_none()).unwrap_or_else(|end| end)
+    let role = match interpreter {
+        Some(_) => Role::Interpreter,
+        None => Role::Program,
+    };
+    loader.run(role).unwrap_or_else(|end| end)
 }
 
 /// A variable that the loader heeds; none for a program of another user.
@@ -118,6 +122,15 @@ struct Loader<'a, 'o> {
     program: usize,
 }
 
+/// What the loader is for the kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The interpreter of the program.
+    Interpreter,
+    /// The program itself, run by hand: which one it is to load stands in its arguments.
+    Program,
+}
+
 /// Which libraries are good enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
@@ -151,14 +164,14 @@ enum Missing {
 
 impl Loader<'_, '_> {
     /// `dl_main`.
-    fn run(&mut self, by_hand: bool) -> Result<Loaded, Loaded> {
+    fn run(&mut self, role: Role) -> Result<Loaded, Loaded> {
         if variable(self.running, "LD_AUDIT").is_some() {
             return Err(Loaded::Unknown("auditing libraries are loaded apart"));
         }
         let mut preload = Vec::new();
         // `process_envvars_secure` heeds this one even for a program of another user.
         preload.extend(any_variable(self.running, "LD_PRELOAD"));
-        let (program, place) = match Rule::ByHand.applies(by_hand) {
+        let (program, place) = match Rule::ByHand.applies(role == Role::Program) {
             true => self.program_by_hand(&mut preload)?,
             false => (self.running.program.clone(), None),
         };

@@ -43,65 +43,32 @@ pub fn walk(
     path: &str,
     last: LastLink,
 ) -> Result<Walked, &'static str> {
-    let follow = last == LastLink::Follow;
     if Rule::NameTooLong.applies(path.len() > PATH) {
         return Err("ENAMETOOLONG");
     }
-    let mut place: Vec<String> = match path.starts_with('/') {
-        true => Vec::new(),
-        false => parts(base).collect(),
-    };
-    let mut rest: Vec<String> = parts(path).collect();
-    rest.reverse();
-    // A path that ends in a slash is a directory's, and a link at its end is followed.
-    let mut directory = Rule::SlashAtEnd.applies(path.ends_with('/'));
-    let mut links = 0;
+    let mut way = Way::new(base, path);
     let mut end = None;
-    while let Some(part) = rest.pop() {
-        let here = look(files, &place)?;
-        let Node::Directory(owned) = here else {
-            Rule::NoDirectory.applies(true);
-            return Err("ENOTDIR");
-        };
-        if Rule::NotSearchable.applies(!owned.may_search(caller)) {
-            return Err("EACCES");
-        }
+    while let Some(part) = way.rest.pop() {
+        let directory = searched(look(files, &way.place)?, caller)?;
         if Rule::LongPart.applies(part.len() > NAME) {
             return Err("ENAMETOOLONG");
         }
-        match part.as_str() {
-            "." => continue,
-            ".." => {
-                Rule::Parent.applies(true);
-                place.pop();
-                continue;
-            }
-            _ => place.push(part),
+        if way.moves(part) == Moved::Along {
+            continue;
         }
-        match look(files, &place)? {
-            Node::Link(target, owner) if follow || directory || !rest.is_empty() => {
-                Rule::LinkFollowed.applies(true);
-                // Counted first: `reserve_stack` comes before `may_follow_link`.
-                links += 1;
-                if Rule::TooManyLinks.applies(links > LINKS) {
-                    return Err("ELOOP");
-                }
-                if rest.is_empty() && Rule::LinkForbidden.applies(is_kept(caller, owned, owner)) {
+        match look(files, &way.place)? {
+            Node::Link(target, owner) if last == LastLink::Follow || way.leads_on() => {
+                way.count_link()?;
+                let kept = way.rest.is_empty()
+                    && Rule::LinkForbidden.applies(is_kept(caller, directory, owner));
+                if kept {
                     return Err("EACCES");
                 }
-                place.pop();
-                // So is what a link at the end leads to, by its own last slash.
-                directory |= rest.is_empty() && target.ends_with('/');
-                if target.starts_with('/') {
-                    place.clear();
-                }
-                let mut parts: Vec<_> = parts(&target).collect();
-                parts.reverse();
-                rest.extend(parts);
+                way.follow(&target);
             }
             Node::Link(..) => end = Some(Walked::Link),
-            Node::File(file) if rest.is_empty() && !directory => end = Some(Walked::File(file)),
-            Node::Other if rest.is_empty() && !directory => end = Some(Walked::Other),
+            Node::File(file) if !way.leads_on() => end = Some(Walked::File(file)),
+            Node::Other if !way.leads_on() => end = Some(Walked::Other),
             Node::Directory(_) => {}
             Node::File(_) | Node::Other => {
                 Rule::NoDirectory.applies(true);
@@ -109,12 +76,103 @@ pub fn walk(
             }
         }
     }
-    match (end, look(files, &place)?) {
+    match (end, look(files, &way.place)?) {
         (Some(found), _) => Ok(found),
         (None, Node::Directory(owned)) => Ok(Walked::Directory(owned)),
         // The base itself, for a path without any part.
         (None, Node::File(file)) => Ok(Walked::File(file)),
         (None, _) => Ok(Walked::Other),
+    }
+}
+
+/// How far a path has been followed.
+struct Way {
+    /// Where it has come to, from the root.
+    place: Vec<String>,
+    /// The parts that are left, the next one last.
+    rest: Vec<String>,
+    /// A path that ends in a slash is a directory's, and a link at its end is followed.
+    directory: bool,
+    links: usize,
+}
+
+/// What a part of a path is.
+#[derive(PartialEq, Eq)]
+enum Moved {
+    /// `.` or `..`: it stays among directories that were passed.
+    Along,
+    /// The name of what is looked at next.
+    To,
+}
+
+impl Way {
+    fn new(base: &str, path: &str) -> Way {
+        let mut rest: Vec<String> = parts(path).collect();
+        rest.reverse();
+        Way {
+            place: match path.starts_with('/') {
+                true => Vec::new(),
+                false => parts(base).collect(),
+            },
+            rest,
+            directory: Rule::SlashAtEnd.applies(path.ends_with('/')),
+            links: 0,
+        }
+    }
+
+    /// Whether what it has come to must be a directory, or lead to one.
+    fn leads_on(&self) -> bool {
+        self.directory || !self.rest.is_empty()
+    }
+
+    fn moves(&mut self, part: String) -> Moved {
+        match part.as_str() {
+            "." => Moved::Along,
+            ".." => {
+                Rule::Parent.applies(true);
+                self.place.pop();
+                Moved::Along
+            }
+            _ => {
+                self.place.push(part);
+                Moved::To
+            }
+        }
+    }
+
+    /// Counted before anything is asked of a link: `reserve_stack` comes before `may_follow_link`.
+    fn count_link(&mut self) -> Result<(), &'static str> {
+        Rule::LinkFollowed.applies(true);
+        self.links += 1;
+        match Rule::TooManyLinks.applies(self.links > LINKS) {
+            true => Err("ELOOP"),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts the target of a link in its place.
+    fn follow(&mut self, target: &str) {
+        self.place.pop();
+        // What a link at the end leads to is a directory by its own last slash as well.
+        self.directory |= self.rest.is_empty() && target.ends_with('/');
+        if target.starts_with('/') {
+            self.place.clear();
+        }
+        let mut parts: Vec<_> = parts(target).collect();
+        parts.reverse();
+        self.rest.extend(parts);
+    }
+}
+
+/// A directory in which the caller may look something up.
+fn searched(here: Node, caller: &Caller) -> Result<Owned, &'static str> {
+    let Node::Directory(owned) = here else {
+        Rule::NoDirectory.applies(true);
+        return Err("ENOTDIR");
+    };
+    match Rule::NotSearchable.applies(!owned.may_search(caller)) {
+        true => Err("EACCES"),
+        false => Ok(owned),
     }
 }
 

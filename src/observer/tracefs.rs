@@ -10,6 +10,7 @@ use nix::libc;
 
 use super::{Held, OnHeld};
 use crate::files;
+use crate::need::{Host, Need};
 use crate::trace::{Format, Formats, Functions, Line, MARKER, lines};
 
 /// Where tracefs is mounted.
@@ -20,6 +21,22 @@ pub const PRINT: &str = "ftrace/print";
 pub const BUFFER: u32 = 512;
 /// The largest page of a ring buffer: one of the machine's, where nobody has set another (`buffer_subbuf_size_kb`).
 const PAGE: usize = 1 << 16;
+/// The system calls have tracepoints.
+pub const SYSCALLS: Need = Need {
+    what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
+    host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
+    probe: |_| {
+        let event = "events/syscalls/sys_enter_execve";
+        Path::new(TRACING).join(event).exists()
+    },
+};
+/// Functions can be probed at run time.
+pub const PROBES: Need = Need {
+    what: "probes of functions (CONFIG_KPROBE_EVENTS)",
+    host: Host::Config("CONFIG_KPROBE_EVENTS"),
+    probe: |_| Path::new(TRACING).join("kprobe_events").exists(),
+};
+
 /// An instance; it goes with the boot.
 #[derive(Debug)]
 pub struct Instance {

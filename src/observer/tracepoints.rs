@@ -1,13 +1,11 @@
 //! The tracepoints that an exec passes, as a tool reads them from tracefs.
 
-use std::path::Path;
-
 use anyhow::{Result, anyhow};
 
-use super::tracefs::{BUFFER, Instance, TRACING};
+use super::tracefs::{BUFFER, Instance, SYSCALLS};
 use super::{HeldHook, Kind, Observer, Watch, broken};
 use crate::event::{self, Report};
-use crate::need::{Host, Need};
+use crate::need::Need;
 use crate::trail::LabKind;
 use crate::wire::{Failure, Lost};
 
@@ -16,14 +14,7 @@ pub const KIND: Kind = Kind {
     name: "tracepoints",
     needs: &[
         Need::vm("a virtual machine: the tracer of the running system is not ours"),
-        Need {
-            what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
-            host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
-            probe: |_| {
-                let event = "events/syscalls/sys_enter_execve";
-                Path::new(TRACING).join(event).exists()
-            },
-        },
+        SYSCALLS,
     ],
     wants: &[],
     takes: None,

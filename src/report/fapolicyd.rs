@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Row, Said, summary};
+use super::{Format, Row, Said};
 use crate::trail::{Outcome, Trail};
 use crate::view::{Record, TRAIL, ViewSeen, label};
 
@@ -31,7 +31,7 @@ impl Format for Fapolicyd {
         let notes = notes.map(|note| format!("note: {note}"));
         let interrupted = said.interrupted.iter();
         let interrupted = interrupted.map(|what| format!("interrupted: {what}"));
-        let mut lines = notes.chain(interrupted).chain([summary(rows)]);
+        let mut lines = notes.chain(interrupted).chain([said.summary(rows)]);
         lines.try_for_each(|line| writeln!(out, "# {line}"))
     }
 }

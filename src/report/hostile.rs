@@ -121,6 +121,7 @@ fn a_record_is_shown_without_effect_in_every_format() {
                     _ => vec![note.clone()],
                 },
                 interrupted: Some(note.clone()),
+                accepted: None,
             };
             let mut format = form.make(Colour::No, Some(Show::All), &[]);
             let mut out = Vec::new();

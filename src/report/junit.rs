@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Format, Row, Said, by_kernel};
+use super::{Format, Row, Said, WHOLE, by_kernel};
 use crate::trail::Outcome;
 
 /// The format.
@@ -27,17 +27,27 @@ impl Format for Junit {
             suite.add_test_cases(rows.iter().map(case));
             report.add_test_suite(suite);
         }
+        if let Some(what) = said.success() {
+            let mut suite = whole(TestCaseStatus::success());
+            suite.add_property(("note", what));
+            report.add_test_suite(suite);
+        }
         if let Some(what) = &said.interrupted {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
             status.set_type("interrupted").set_message(what.as_str());
-            let mut suite = TestSuite::new("exetrail");
-            suite.add_test_case(TestCase::new("the run as a whole", status));
-            report.add_test_suite(suite);
+            report.add_test_suite(whole(status));
         }
         // As a text first: the library's own error does not say that a reader is gone.
         let text = report.to_string().map_err(io::Error::other)?;
         writeln!(out, "{text}")
     }
+}
+
+/// A suite of no kernel, with what became of the run.
+fn whole(status: TestCaseStatus) -> TestSuite {
+    let mut suite = TestSuite::new("exetrail");
+    suite.add_test_case(TestCase::new(WHOLE, status));
+    suite
 }
 
 fn case(row: &Row<'_>) -> TestCase {

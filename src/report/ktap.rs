@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Row, Said, by_kernel};
+use super::{Format, Row, Said, WHOLE, by_kernel};
 use crate::trail::Outcome;
 
 /// The format.
@@ -15,10 +15,11 @@ impl Format for Ktap {
     fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
         let kernels = by_kernel(rows);
         writeln!(out, "KTAP version 1")?;
-        for note in &said.notes {
+        for note in said.notes.iter().chain(&said.accepted) {
             writeln!(out, "# note: {note}")?;
         }
-        writeln!(out, "1..{}", kernels.len())?;
+        let whole = said.success().map(|_| kernels.len() + 1);
+        writeln!(out, "1..{}", whole.unwrap_or(kernels.len()))?;
         for (number, (id, rows)) in (1..).zip(&kernels) {
             let id = plain(id);
             writeln!(out, "    KTAP version 1")?;
@@ -33,6 +34,9 @@ impl Format for Ktap {
                 false => " # SKIP every scenario needs what this kernel lacks",
             };
             writeln!(out, "{} {number} {id}{skip}", verdict(rows))?;
+        }
+        if let Some(number) = whole {
+            writeln!(out, "ok {number} {WHOLE}")?;
         }
         if let Some(what) = &said.interrupted {
             writeln!(out, "Bail out! interrupted: {what}")?;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::matrix::{LEGEND, matrix};
-use super::{Format, Row, Said, summary};
+use super::{Format, Row, Said};
 use crate::trail::{Outcome, markdown as plain};
 
 /// The format.
@@ -12,8 +12,10 @@ pub struct Markdown;
 
 impl Format for Markdown {
     fn end(&mut self, rows: &[Row<'_>], said: &Said, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "## exetrail: {}\n", summary(rows))?;
-        writeln!(out, "```\n{}\n{LEGEND}\n```\n", matrix(rows).trim_end())?;
+        writeln!(out, "## exetrail: {}\n", said.summary(rows))?;
+        if said.accepted.is_none() {
+            writeln!(out, "```\n{}\n{LEGEND}\n```\n", matrix(rows).trim_end())?;
+        }
         if let Some(what) = &said.interrupted {
             writeln!(out, "**Interrupted: {}.**\n", plain(what))?;
         }

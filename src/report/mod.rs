@@ -49,7 +49,26 @@ pub struct Said {
     pub notes: Vec<String>,
     /// How much of it is there, where it was interrupted: what is missing is no success.
     pub interrupted: Option<String>,
+    /// How many results there were, where all are as accepted and none of them is shown.
+    pub accepted: Option<String>,
 }
+
+impl Said {
+    /// What these rows sum up to, or what is said in the place of rows.
+    fn summary(&self, rows: &[Row<'_>]) -> String {
+        self.accepted.clone().unwrap_or_else(|| summary(rows))
+    }
+
+    /// What is said in the place of rows, where all rounds were made: who parses a document without any result takes it
+    /// for a failure.
+    fn success(&self) -> Option<&str> {
+        let accepted = self.accepted.as_deref();
+        accepted.filter(|_| self.interrupted.is_none())
+    }
+}
+
+/// How a format names a result that is of no kernel.
+const WHOLE: &str = "the run as a whole";
 
 /// What the text shows of what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -189,6 +208,41 @@ pub(crate) mod tests {
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(line), "{form:?}: {text}");
         }
+    }
+
+    #[test]
+    fn a_run_of_which_nothing_is_shown_is_a_success_in_what_is_parsed() {
+        let said = Said {
+            accepted: Some("2 results, all as accepted".to_owned()),
+            ..Said::default()
+        };
+        for (form, expected) in [
+            (
+                FormatName::Markdown,
+                "## exetrail: 2 results, all as accepted\n\n",
+            ),
+            (FormatName::Fapolicyd, "# 2 results, all as accepted\n"),
+            (
+                FormatName::Ktap,
+                "KTAP version 1\n# note: 2 results, all as accepted\n1..1\nok 1 the run as a whole\n",
+            ),
+            (FormatName::Json, ""),
+        ] {
+            let mut out = Vec::new();
+            let mut format = form.make(Colour::No, None, &[]);
+            format.end(&[], &said, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{form:?}");
+        }
+        let mut out = Vec::new();
+        junit::Junit.end(&[], &said, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.contains(
+                r#"<testsuite name="exetrail" tests="1" skipped="0" errors="0" failures="0">"#
+            ),
+            "{text}"
+        );
+        assert!(text.contains("2 results, all as accepted"), "{text}");
     }
 
     /// Nobody reads what is written to it.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use similar::{ChangeTag, TextDiff};
 
 use super::matrix::{LEGEND, matrix};
-use super::{Colour, Format, Row, Said, Show, brief, summary};
+use super::{Colour, Format, Row, Said, Show, brief};
 use crate::diff::Side;
 use crate::trail::Outcome;
 use crate::view::{Paint, TRAIL, ViewName};
@@ -51,7 +51,7 @@ impl Format for Text {
         if let Some(what) = &said.interrupted {
             writeln!(out, "{}: {what}", paint.broken.apply_to("interrupted"))?;
         }
-        writeln!(out, "{}", summary(rows))
+        writeln!(out, "{}", said.summary(rows))
     }
 }
 

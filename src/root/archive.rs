@@ -39,19 +39,38 @@ pub fn pack(tree: &Tree, out: impl Write) -> Result<()> {
             Entry::Link(target) => {
                 header.set_entry_type(EntryType::Symlink);
                 header.set_mode(0o777);
-                // As it is: the library would write `a//b` as `a/b`.
-                match target.len() < LINK {
-                    true => header
-                        .set_link_name_literal(target)
-                        .and_then(|()| builder.append_data(&mut header, path, io::empty())),
-                    false => builder.append_link(&mut header, path, target),
-                }
+                put_target(&mut builder, &mut header, target)
+                    .and_then(|()| builder.append_data(&mut header, path, io::empty()))
             }
         };
         added.with_context(|| format!("/{path} does not go into an archive"))?;
     }
     builder.into_inner()?.flush()?;
     Ok(())
+}
+
+/// Puts the target of a symlink into its header as it is: the library would write `a//b` as `a/b`. What is longer than
+/// its place there has a member of its own before it, as for GNU tar.
+fn put_target<W: Write>(
+    builder: &mut tar::Builder<W>,
+    header: &mut Header,
+    target: &str,
+) -> io::Result<()> {
+    if target.len() < LINK {
+        return header.set_link_name_literal(target);
+    }
+    let text = format!("{target}\0");
+    let mut long = Header::new_gnu();
+    long.set_path("@LongLink")?;
+    long.set_entry_type(EntryType::GNULongLink);
+    long.set_mode(0o644);
+    long.set_uid(0);
+    long.set_gid(0);
+    long.set_mtime(0);
+    long.set_size(text.len() as u64);
+    long.set_cksum();
+    builder.append(&long, text.as_bytes())?;
+    header.set_link_name_literal(&target.as_bytes()[..LINK])
 }
 
 #[cfg(test)]
@@ -64,6 +83,7 @@ mod tests {
     fn a_root_is_read_back_with_its_owners_modes_and_links() {
         let mut tree = Tree::default();
         let long = "x/".repeat(100);
+        let slashes = format!("a{}b", "/".repeat(120));
         let file = |mode| Entry::File {
             mode,
             bytes: b"x".as_slice().into(),
@@ -74,6 +94,7 @@ mod tests {
             ("etc/.wh.x", file(0o600), Owner::default()),
             ("a", Entry::Link("etc//./x".to_owned()), Owner(1, 0)),
             ("b", Entry::Link(long), Owner::default()),
+            ("c", Entry::Link(slashes), Owner::default()),
         ] {
             tree.put(path, entry, owner).unwrap();
         }

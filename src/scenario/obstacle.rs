@@ -4,7 +4,7 @@
 //! does; a kernel that tells the other of two contradicts the claim. The caller is an ordinary user each time, so that
 //! two that meet differ from one alone by the other one, and one alone from a start by itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use nix::errno::Errno;
@@ -202,6 +202,41 @@ fn meet(system: &mut System, what: &str, obstacles: &[Obstacle]) -> Result<How> 
 /// A start with these obstacles in its way.
 fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
     let is = |one: Obstacle| obstacles.contains(&one);
+    let file = file(system, obstacles)?;
+    let path = match obstacles.iter().find(|one| one.about() == About::Path) {
+        Some(Missing) => "/tmp/none".into(),
+        Some(Prefix) => "/tmp/program/x".into(),
+        Some(Loop) => "/tmp/itself".into(),
+        _ => file.clone(),
+    };
+    let mut exec = with_memory(path, obstacles)?;
+    if is(Writer) {
+        exec = exec.opened(5, file, OFlag::O_WRONLY | OFlag::O_CLOEXEC);
+    }
+    if is(Capability) {
+        exec = exec.before(|| {
+            sys::prctl(libc::PR_CAPBSET_DROP, NET_RAW)?;
+            Ok(())
+        });
+    }
+    if is(Processes) {
+        exec = exec.before(|| {
+            company()?;
+            company()?;
+            Ok(setrlimit(Resource::RLIMIT_NPROC, 1, 1)?)
+        });
+    }
+    if is(Files) {
+        // The old limit is noted before the child changes it.
+        system.sysctl("fs/file-max", "100000")?;
+        exec = exec.before(|| Ok(std::fs::write(FILE_MAX, "0")?));
+    }
+    Ok(exec.as_user())
+}
+
+/// Makes the program, and what else stands in its way among the files.
+fn file(system: &mut System, obstacles: &[Obstacle]) -> Result<PathBuf> {
+    let is = |one: Obstacle| obstacles.contains(&one);
     let content = if is(Format) {
         b"no format\n".to_vec()
     } else if is(Interpreter) {
@@ -229,12 +264,12 @@ fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
     if is(Loop) && Path::new("/tmp/itself").symlink_metadata().is_err() {
         system.link("itself", "itself")?;
     }
-    let path = match obstacles.iter().find(|one| one.about() == About::Path) {
-        Some(Missing) => "/tmp/none".into(),
-        Some(Prefix) => "/tmp/program/x".into(),
-        Some(Loop) => "/tmp/itself".into(),
-        _ => file.clone(),
-    };
+    Ok(file)
+}
+
+/// A call with the obstacles that are in the caller's memory: pointers, arguments and variables.
+fn with_memory(path: PathBuf, obstacles: &[Obstacle]) -> Result<Exec> {
+    let is = |one: Obstacle| obstacles.contains(&one);
     let (filename, argv, envp) = (is(Filename), is(Argv), is(Envp));
     let mut exec = Exec::by("execve", path, move |args| {
         args.execve_at(|at| {
@@ -254,28 +289,7 @@ fn exec(system: &mut System, obstacles: &[Obstacle]) -> Result<Exec> {
     if is(LongVariable) {
         exec = exec.env("V", &long)?;
     }
-    if is(Writer) {
-        exec = exec.opened(5, file, OFlag::O_WRONLY | OFlag::O_CLOEXEC);
-    }
-    if is(Capability) {
-        exec = exec.before(|| {
-            sys::prctl(libc::PR_CAPBSET_DROP, NET_RAW)?;
-            Ok(())
-        });
-    }
-    if is(Processes) {
-        exec = exec.before(|| {
-            company()?;
-            company()?;
-            Ok(setrlimit(Resource::RLIMIT_NPROC, 1, 1)?)
-        });
-    }
-    if is(Files) {
-        // The old limit is noted before the child changes it.
-        system.sysctl("fs/file-max", "100000")?;
-        exec = exec.before(|| Ok(std::fs::write(FILE_MAX, "0")?));
-    }
-    Ok(exec.as_user())
+    Ok(exec)
 }
 
 const FILE_MAX: &str = "/proc/sys/fs/file-max";

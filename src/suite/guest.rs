@@ -13,7 +13,7 @@ use crate::scenario::Registered;
 use crate::trail::Outcome;
 use crate::view::{Record, ViewSeen};
 use crate::vm::image::Load;
-use crate::vm::session::Breakdown;
+use crate::vm::session::{Breakdown, Patience};
 use crate::wire::{Ask, GuestPlan, Job, Message};
 
 /// One kernel's part of a run.
@@ -172,46 +172,17 @@ impl Guest<'_> {
         take: &mut Take<'_>,
     ) -> Result<(), Breakdown> {
         let (load, mut together) = self.together(queue);
-        let left = &mut queue.left;
         if self.boots(pass.observers) == Boots::OneEach {
             together.truncate(1);
         }
-        let grace = self.options.grace;
-        let mut release = self.target.release.clone();
-        let mut heard = |message| match message {
-            Message::Hello { release: seen, .. } => {
-                release = seen;
-                // An agent is started now.
-                Some(self.agent() + grace)
-            }
-            Message::Started { scenario } => {
-                let found = left.iter().find(|registered| registered.name == scenario);
-                let patience = found.map_or(grace, |found| self.patience(found));
-                *running = Some(scenario.clone());
-                let _ = sender.send(RunEvent::Running {
-                    kernel: self.kernel,
-                    scenario,
-                });
-                Some(patience)
-            }
-            Message::Finished {
-                scenario,
-                seen,
-                model,
-                output,
-            } => {
-                *running = None;
-                if let Some(registered) = remove(left, &scenario) {
-                    let seen = self.judge(registered, pass, seen);
-                    let mut record = self.record(registered, seen);
-                    record.kernel.set_release(&release);
-                    record.model = record.trail().and(model);
-                    record.output = output;
-                    take(registered, record);
-                }
-                Some(grace)
-            }
-            _ => Some(grace),
+        let mut hearing = Hearing {
+            guest: self,
+            pass,
+            left: &mut queue.left,
+            running,
+            release: self.target.release.clone(),
+            sender,
+            take,
         };
         let errand = Errand {
             load: &load,
@@ -220,7 +191,7 @@ impl Guest<'_> {
         };
         let kernel = self.kernel;
         let mut ears = Ears {
-            heard: &mut heard,
+            heard: &mut |message| hearing.hear(message),
             told: &mut |text| drop(sender.send(RunEvent::Note { kernel, text })),
         };
         self.suite
@@ -300,6 +271,63 @@ impl Guest<'_> {
             kernel: self.kernel,
             record: Box::new(record),
         });
+    }
+}
+
+/// What is kept in mind while a guest speaks.
+struct Hearing<'h, 'a, 't> {
+    guest: &'h Guest<'a>,
+    pass: &'h Pass<'h>,
+    /// The scenarios that have not had their turn.
+    left: &'h mut Scenarios,
+    /// The one that runs.
+    running: &'h mut Option<String>,
+    /// Of the kernel, as the guest says it.
+    release: String,
+    sender: &'h mpsc::Sender<RunEvent>,
+    take: &'h mut Take<'t>,
+}
+
+impl Hearing<'_, '_, '_> {
+    /// How long the guest may be silent after this message.
+    fn hear(&mut self, message: Message) -> Patience {
+        let grace = self.guest.options.grace;
+        match message {
+            Message::Hello { release, .. } => {
+                self.release = release;
+                // An agent is started now.
+                Some(self.guest.agent() + grace)
+            }
+            Message::Started { scenario } => {
+                let mut left = self.left.iter();
+                let found = left.find(|registered| registered.name == scenario);
+                let patience = found.map_or(grace, |found| self.guest.patience(found));
+                *self.running = Some(scenario.clone());
+                let _ = self.sender.send(RunEvent::Running {
+                    kernel: self.guest.kernel,
+                    scenario,
+                });
+                Some(patience)
+            }
+            Message::Finished {
+                scenario,
+                seen,
+                model,
+                output,
+            } => {
+                *self.running = None;
+                if let Some(registered) = remove(self.left, &scenario) {
+                    let seen = self.guest.judge(registered, self.pass, seen);
+                    let mut record = self.guest.record(registered, seen);
+                    record.kernel.set_release(&self.release);
+                    record.model = record.trail().and(model);
+                    record.output = output;
+                    (self.take)(registered, record);
+                }
+                Some(grace)
+            }
+            _ => Some(grace),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::suite::{Asked, Begin, Options, ReadyKernel, RunEvent, Stop, Suite, ob
 use crate::trail::Outcome;
 use crate::view::{AGENT, Record, ViewName};
 
-/// From how many results on their number is told beforehand: it takes minutes.
+/// A run of more results than this takes minutes, and says beforehand how many there are.
 const MANY: usize = 500;
 
 /// What is run, and with what.
@@ -68,9 +68,7 @@ impl<'a> Plan<'a> {
         }
         let (targets, missing) = kernels(args, &project)?;
         check_snapshots(args, &project)?;
-        let kernels = records_of(args, &targets)?;
-        targets::check_parameters(&targets, &args.append)?;
-        let lacks = targets::tell_missing(&project, &missing)?;
+        let (lacks, kernels) = checked(args, &project, &targets, &missing)?;
         let mut suite = live::prepare(&project, &targets, stop)?;
         if let Some(brought) = args.agent.make(&project, &suite)? {
             suite.bring(brought);
@@ -195,6 +193,21 @@ impl<'a> Plan<'a> {
     /// Snapshots of a suite cannot be listed.
     pub fn said(&self, seen: &Seen) -> Result<Said> {
         let (args, records) = (self.args, &seen.records);
+        let all = self.targets.len() * self.scenarios.len() * usize::from(args.repeat);
+        let interrupted = (!seen.complete).then(|| {
+            format!(
+                "{} of {all} runs of a scenario on a kernel are there",
+                seen.count
+            )
+        });
+        // A soak shows what is not as accepted, and that may be nothing.
+        if args.soak.is_some() && records.is_empty() && seen.count > 0 {
+            return Ok(Said {
+                notes: Vec::new(),
+                interrupted,
+                accepted: Some(as_accepted(seen.count)),
+            });
+        }
         let left_out = views::left_out(&self.options.observe, &self.scenarios);
         let forgotten = match args.scenarios.is_empty() {
             true => forgotten(&self.scenarios)?,
@@ -209,17 +222,17 @@ impl<'a> Plan<'a> {
             .chain(views::hidden(records, self.shown()))
             .chain(parameters(&args.append, records))
             .chain(forgotten);
-        let all = self.targets.len() * self.scenarios.len() * usize::from(args.repeat);
         Ok(Said {
             notes: notes.collect(),
-            interrupted: (!seen.complete).then(|| {
-                format!(
-                    "{} of {all} runs of a scenario on a kernel are there",
-                    seen.count
-                )
-            }),
+            interrupted,
+            accepted: None,
         })
     }
+}
+
+fn as_accepted(count: usize) -> String {
+    let what = if count == 1 { "result" } else { "results" };
+    format!("{count} {what}, all as accepted")
 }
 
 /// The views whose observers are armed.
@@ -252,6 +265,19 @@ fn check_snapshots(args: &Args, project: &Project) -> Result<()> {
         return pending::place(project, own.as_deref()).map(drop);
     }
     args.agent.has_snapshots()
+}
+
+/// Tells what is missing, refuses what no kernel takes, and only then makes the directory of records: a wrong call leaves
+/// none. Whether the run fails for what is missing, and where the kernels of the records come from.
+fn checked(
+    args: &Args,
+    project: &Project,
+    targets: &[ReadyKernel],
+    missing: &[String],
+) -> Result<(bool, BTreeMap<String, Kernel>)> {
+    let lacks = targets::tell_missing(project, missing)?;
+    targets::check_parameters(targets, &args.append)?;
+    Ok((lacks, records_of(args, targets)?))
 }
 
 /// Makes the directory of records ready; where its kernels come from.
@@ -307,4 +333,29 @@ fn forgotten(scenarios: &[&'static Registered]) -> Result<Vec<String>> {
     let tell =
         |name| format!("{place}/{name} has snapshots of a case that is not there: remove them");
     Ok(names.iter().map(tell).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_call_leaves_no_directory_of_records() {
+        let room = tempfile::tempdir().unwrap();
+        let project = Project::open_at(None, PathBuf::new()).unwrap();
+        let mut args = Args {
+            records: Some(room.path().join("records")),
+            append: "rdinit=/bin/sh".to_owned(),
+            ..Args::default()
+        };
+        let made = |args: &Args| {
+            let checked = checked(args, &project, &[], &[]);
+            (checked.is_ok(), room.path().join("records").exists())
+        };
+        assert_eq!(made(&args), (false, false));
+        args.append.clear();
+        assert_eq!(made(&args), (true, true));
+    }
 }

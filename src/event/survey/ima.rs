@@ -17,10 +17,13 @@ fn all(kernel: &Kernel<'_>) -> Option<(Judgement, String)> {
     let cell = kernel.cell(LIST)?;
     let (count, all) = (cell.missed().count(), cell.executed().count());
     let missed = cell.missed_in();
-    let evidence = format!(
-        "{count} of {all} execs have none ({}); a file that was executed before has no second one for the same content",
-        missed.join(", ")
-    );
+    let evidence = match count {
+        0 => format!("each of {all} execs has one"),
+        _ => format!(
+            "{count} of {all} execs have none ({}); a file that was executed before has no second one for the same content",
+            missed.join(", ")
+        ),
+    };
     Some((holds_or(count == 0, Judgement::Contradicted), evidence))
 }
 

@@ -65,6 +65,32 @@ const PARTLY: Option<Judgement> = Some(Judgement::Partly);
 const CONTRADICTED: Option<Judgement> = Some(Judgement::Contradicted);
 
 #[test]
+fn each_claim_has_its_judge() {
+    let survey: toml::Table = toml::from_str(SURVEY).unwrap();
+    let claims = survey["claim"].as_array().unwrap().iter();
+    let claims: Vec<_> = claims.map(|claim| claim["id"].as_str().unwrap()).collect();
+    for claim in &claims {
+        let own = judges().filter(|(id, _)| id == claim);
+        assert_eq!(own.count(), 1, "{claim}");
+    }
+    assert_eq!(claims.len(), judges().count());
+}
+
+#[test]
+fn each_group_has_a_claim() {
+    let survey: toml::Table = toml::from_str(SURVEY).unwrap();
+    let all = |of: &str| survey[of].as_array().unwrap().iter();
+    let id = |of: &toml::Value| of["id"].as_str().unwrap().to_owned();
+    for group in all("group").map(id) {
+        let own = format!("{group}/");
+        assert!(
+            all("claim").any(|claim| id(claim).starts_with(&own)),
+            "{group}"
+        );
+    }
+}
+
+#[test]
 fn of_no_exec_nothing_is_said() {
     for sign in super::super::SIGNS {
         let found = verdicts(&table(("s", FAILING), sign.view, "nothing\n"), 0);
@@ -122,12 +148,16 @@ fn an_exec_at_which_no_tracer_is_woken_contradicts_that_all_are_seen() {
 
 #[test]
 fn a_footprint_contradicts_that_nothing_is_changed() {
-    let of = |footprint: &str| {
-        let report = format!("nothing\nfootprint:{footprint}\n");
-        verdict("preload/unchanged", "ld-preload", &report)
-    };
-    assert_eq!(of(" none"), Some(Judgement::Holds));
-    assert_eq!(of("\n+ x"), Some(Judgement::Contradicted));
+    for (claim, view) in [
+        ("preload/unchanged", "ld-preload"),
+        ("ptrace/unchanged", "ptrace-seccomp"),
+    ] {
+        let of = |footprint: &str| {
+            let report = format!("nothing\nfootprint:{footprint}\n");
+            verdict(claim, view, &report)
+        };
+        assert_eq!((of(" none"), of("\n+ x")), (HOLDS, CONTRADICTED), "{claim}");
+    }
 }
 
 #[test]
@@ -194,6 +224,16 @@ fn a_second_exec_without_an_entry_contradicts_that_each_has_one() {
 }
 
 #[test]
+fn an_entry_that_begins_with_a_slash_may_have_another_path() {
+    let of = |file: &str| {
+        let report = format!("event=inside  pid=? : BPRM_CHECK file={file} digest=own\n");
+        verdict("ima/path", "ima", &report)
+    };
+    assert_eq!((of("/a"), of("/b")), (HOLDS, CONTRADICTED));
+    assert_eq!(verdict("ima/path", "ima", "nothing\n"), None);
+}
+
+#[test]
 fn a_digest_of_another_content_contradicts_that_it_is_the_files() {
     let of = |digest: &str| {
         let report = format!("event=inside  pid=? : BPRM_CHECK file=/a digest={digest}\n");
@@ -257,6 +297,26 @@ fn a_call_that_fails_and_is_told_contradicts_that_a_program_is_executed() {
     assert_eq!(
         verdict("fanotify/exec", "fanotify-notify", "nothing\n"),
         None
+    );
+    let quiet = table(("s", &story), "fanotify-notify", "nothing\n");
+    let (_, evidence) = found("fanotify/exec", &quiet).unwrap();
+    assert_eq!(evidence, "1 calls that fail, none of them told");
+}
+
+#[test]
+fn a_tracepoint_is_there_where_it_is_not_said_to_be_absent() {
+    let of = |first: &str| {
+        let report = format!("{first}event=exec    pid=p1 after=1 : sched_process_exec path=./l\n");
+        found(
+            "tracepoints/open_exec",
+            &table(("s", LINK), "tracepoints", &report),
+        )
+    };
+    let said = |verdict, evidence: &str| Some((verdict, evidence.to_owned()));
+    assert_eq!(of(""), said(Judgement::Holds, "a group of events has it"));
+    assert_eq!(
+        of("absent: open_exec\n"),
+        said(Judgement::Contradicted, "no group of events has it")
     );
 }
 

@@ -138,34 +138,35 @@ int sys_enter_execve(struct call *call)
 	return begins((void *)call->argument[0]);
 }
 
-/* A call that comes back has failed, or the new program begins. */
+/* A call that comes back has failed, or the new program begins. What it was given goes also where there is no
+ * note: for a later execveat of the thread nothing is put in, and it would tell of this call. */
 INLINE int ends(struct call *call, struct note *note)
 {
 	u32 thread = (u32)current_pid_tgid();
-	struct place *given = map_lookup(&GIVEN, &thread);
-	NUMBER(note, 0, "errno", call->result);
-	if (given && call->result) {
-		struct text *path = TEXT(note, 0, "path");
-		path->length = given->length ? given->length & (2 * PATH - 1) : UNKNOWN;
-		read_kernel(path->text, sizeof(given->path), given->path);
+	if (note) {
+		struct place *given = map_lookup(&GIVEN, &thread);
+		NUMBER(note, 0, "errno", call->result);
+		if (given && call->result) {
+			struct text *path = TEXT(note, 0, "path");
+			path->length = given->length ? given->length & (2 * PATH - 1) : UNKNOWN;
+			read_kernel(path->text, sizeof(given->path), given->path);
+		}
+		ring_submit(note, 0);
 	}
 	map_delete(&GIVEN, &thread);
-	ring_submit(note, 0);
 	return 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_execve")
 int sys_exit_execve(struct call *call)
 {
-	struct note *note = BEGIN("return", "sys_exit_execve", sizeof(struct note));
-	return note ? ends(call, note) : 0;
+	return ends(call, BEGIN("return", "sys_exit_execve", sizeof(struct note)));
 }
 
 SEC("tracepoint/syscalls/sys_exit_execveat")
 int sys_exit_execveat(struct call *call)
 {
-	struct note *note = BEGIN("return", "sys_exit_execveat", sizeof(struct note));
-	return note ? ends(call, note) : 0;
+	return ends(call, BEGIN("return", "sys_exit_execveat", sizeof(struct note)));
 }
 
 SEC("tp_btf/sched_process_fork")

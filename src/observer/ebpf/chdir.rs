@@ -9,7 +9,7 @@ use crate::observer::Kind;
 /// Its programs are those of `chdir.bpf.c`.
 pub const KIND: Kind = Kind {
     name: "exec-fork-chdir",
-    needs: needs::BTF,
+    needs: needs::CHDIR,
     takes: None,
     wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),

@@ -6,7 +6,7 @@ use crate::observer::Kind;
 /// Its programs are those of `helpers.bpf.c`.
 pub const KIND: Kind = Kind {
     name: "ebpf-helpers",
-    needs: needs::BTF,
+    needs: needs::HELPERS,
     takes: None,
     wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),

@@ -57,7 +57,7 @@ fn add_number(raw: &mut Raw, note: &[u8], at: usize) -> Option<()> {
     let (low, high) = (word(note, at + NAME)?, word(note, at + NAME + 4)?);
     let both = u64::from(high) << 32 | u64::from(low);
     let name = name(note, at, NAME)?;
-    // Of two of these there is one, where a helper tells no more.
+    // A helper tells the real id alone; other programs tell real and effective.
     let single = match name.as_str() {
         "ruid" => Some((Field::Uid, low.to_string())),
         "rgid" => Some((Field::Gid, low.to_string())),

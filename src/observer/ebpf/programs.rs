@@ -207,7 +207,12 @@ impl Loaded {
         loop {
             while let Some(note) = self.notes.next() {
                 let read = note::parse(&note);
-                raw.push(read.ok_or_else(|| anyhow!("a note of {} bytes is cut", note.len()))?);
+                raw.push(read.ok_or_else(|| {
+                    anyhow!(
+                        "a note of {} bytes is cut, or has a name that is unknown here",
+                        note.len()
+                    )
+                })?);
             }
             let (now, before) = (self.counted()?, &self.before);
             if raw.len() as u64 >= now.begun.wrapping_sub(before.begun) {
@@ -298,7 +303,7 @@ const LAST: usize = 6;
 const NOT_HERE: &str = "helper call is not allowed in probe";
 
 /// Does something without a limit on locked memory, against which a kernel before 5.11 counts maps.
-fn unlimited<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn unlimited<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
     let context = "failed to set the limit of locked memory";
     let (soft, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).context(context)?;
     setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).context(context)?;

@@ -9,7 +9,7 @@ use crate::observer::Kind;
 /// Its programs are those of `tetragon.bpf.c`.
 pub const KIND: Kind = Kind {
     name: "tetragon-hook",
-    needs: needs::AUDITED,
+    needs: needs::TETRAGON,
     takes: None,
     wants: &[],
     make: || Box::new(Programs::of(&OBJECT)),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::tracefs::{BUFFER, Instance, TRACING, append};
+use super::tracefs::{BUFFER, Instance, PROBES, TRACING, append};
 use super::{HeldHook, Kind, Observer, Watch, broken};
 use crate::btf::Btf;
 use crate::event::{self, DEPTH, Report};
@@ -22,11 +22,7 @@ pub const KIND: Kind = Kind {
     name: "kprobes",
     needs: &[
         Need::vm("a virtual machine: the tracer of the running system is not ours"),
-        Need {
-            what: "probes of functions (CONFIG_KPROBE_EVENTS)",
-            host: Host::Config("CONFIG_KPROBE_EVENTS"),
-            probe: |_| Path::new(TRACING).join("kprobe_events").exists(),
-        },
+        PROBES,
         Need {
             what: "the kernel's types (CONFIG_DEBUG_INFO_BTF)",
             host: Host::Config("CONFIG_DEBUG_INFO_BTF"),

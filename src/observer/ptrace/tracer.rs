@@ -98,34 +98,15 @@ impl Tracees {
     fn hear(&mut self, status: WaitStatus, notes: &mut Notes) -> Result<()> {
         let gone_on = match status {
             WaitStatus::PtraceEvent(tid, _, SECCOMP) => {
-                let raw = called(tid).map(|(call, fields)| {
-                    self.raw(
-                        Kind::Call,
-                        format!("PTRACE_EVENT_SECCOMP:{call}"),
-                        tid,
-                        fields,
-                    )
-                });
-                raw.map_or(Ok(()), |raw| notes.add(&Note::Saw(raw)))?;
+                self.calls(tid, notes)?;
                 ptrace::syscall(tid, None)
             }
             WaitStatus::PtraceSyscall(tid) => {
-                if let Ok(Stopped::After(result)) = sys::stopped(tid) {
-                    let fields = Fields::from([(Field::Result, errno(result))]);
-                    let raw = self.raw(Kind::Return, "syscall-exit-stop".to_owned(), tid, fields);
-                    notes.add(&Note::Saw(raw))?;
-                }
+                self.returns(tid, notes)?;
                 ptrace::cont(tid, None)
             }
             WaitStatus::PtraceEvent(tid, _, EXEC) => {
-                let mut fields = look(tid.as_raw());
-                // The thread that executed has the id of its process now, and had this one.
-                if ptrace::getevent(tid).is_ok_and(|was| was != i64::from(tid.as_raw())) {
-                    fields.insert(Field::Was, "thread".to_owned());
-                }
-                self.process.insert(tid, tid.as_raw());
-                let raw = self.raw(Kind::Exec, "PTRACE_EVENT_EXEC".to_owned(), tid, fields);
-                notes.add(&Note::Saw(raw))?;
+                self.executed(tid, notes)?;
                 ptrace::syscall(tid, None)
             }
             WaitStatus::PtraceEvent(tid, _, event @ (FORK | VFORK | CLONE)) => {
@@ -166,6 +147,37 @@ impl Tracees {
             }
             (None, None) => bail!("a tracee does what was not asked for: {status:?}"),
         }
+    }
+
+    /// Writes down a call at which a filter has stopped a tracee.
+    fn calls(&mut self, tid: Pid, notes: &mut Notes) -> Result<()> {
+        let Some((call, fields)) = called(tid) else {
+            return Ok(());
+        };
+        let source = format!("PTRACE_EVENT_SECCOMP:{call}");
+        notes.add(&Note::Saw(self.raw(Kind::Call, source, tid, fields)))
+    }
+
+    /// Writes down what has come of that call.
+    fn returns(&mut self, tid: Pid, notes: &mut Notes) -> Result<()> {
+        let Ok(Stopped::After(result)) = sys::stopped(tid) else {
+            return Ok(());
+        };
+        let fields = Fields::from([(Field::Result, errno(result))]);
+        let raw = self.raw(Kind::Return, "syscall-exit-stop".to_owned(), tid, fields);
+        notes.add(&Note::Saw(raw))
+    }
+
+    /// Writes down a program that has taken the place of another.
+    fn executed(&mut self, tid: Pid, notes: &mut Notes) -> Result<()> {
+        let mut fields = look(tid.as_raw());
+        // The thread that executed has the id of its process now, and had this one.
+        if ptrace::getevent(tid).is_ok_and(|was| was != i64::from(tid.as_raw())) {
+            fields.insert(Field::Was, "thread".to_owned());
+        }
+        self.process.insert(tid, tid.as_raw());
+        let raw = self.raw(Kind::Exec, "PTRACE_EVENT_EXEC".to_owned(), tid, fields);
+        notes.add(&Note::Saw(raw))
     }
 
     /// Writes down a process or a thread that a tracee has started.

@@ -48,18 +48,6 @@ pub(super) fn has_function_tracer() -> bool {
     })
 }
 
-/// Whether system calls have tracepoints.
-pub(super) fn has_syscalls() -> bool {
-    Path::new(TRACING)
-        .join("events/syscalls/sys_enter_execve")
-        .exists()
-}
-
-/// Whether functions can be probed at run time.
-pub(super) fn has_probes() -> bool {
-    Path::new(TRACING).join("kprobe_events").exists()
-}
-
 impl Instance {
     /// Makes the instance and sets all filters; nothing is traced yet.
     ///

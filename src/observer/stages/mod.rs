@@ -14,9 +14,9 @@ mod symbols;
 mod tracer;
 
 use crate::need::{Host, Need, Want, needs};
-use crate::trail::LabKind;
 
 pub use super::tracefs::TRACING;
+use super::tracefs::{PROBES, SYSCALLS};
 use instance::BUSY;
 pub use instance::GROUP;
 pub use tracer::KIND;
@@ -27,18 +27,10 @@ const NEEDS: &[Need] = &[
     Need {
         what: "tracefs with the function tracer (CONFIG_FUNCTION_TRACER)",
         host: Host::Config("CONFIG_FUNCTION_TRACER"),
-        probe: |lab| lab == LabKind::Native || instance::has_function_tracer(),
+        probe: |_| instance::has_function_tracer(),
     },
-    Need {
-        what: "the system calls' tracepoints (CONFIG_FTRACE_SYSCALLS)",
-        host: Host::Config("CONFIG_FTRACE_SYSCALLS"),
-        probe: |lab| lab == LabKind::Native || instance::has_syscalls(),
-    },
-    Need {
-        what: "probes of functions (CONFIG_KPROBE_EVENTS)",
-        host: Host::Config("CONFIG_KPROBE_EVENTS"),
-        probe: |lab| lab == LabKind::Native || instance::has_probes(),
-    },
+    SYSCALLS,
+    PROBES,
 ];
 
 /// Its handler is asked first about a file: without it a story lacks two stages.

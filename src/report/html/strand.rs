@@ -1,7 +1,7 @@
 //! One process on one kernel, row by row from top to bottom: steps, the marks of the further views
 //! between them, and the rows at which its identity changes.
 
-use crate::trail::{Step, Trail};
+use crate::trail::{Started, Step, Trail};
 use crate::view::{Identity, Mark, Marked, ViewSeen};
 
 /// One start on one kernel; a scenario may observe several.
@@ -120,42 +120,21 @@ struct Now {
 }
 
 fn rows(trail: &Trail, marks: &[(&str, Marked)], process: &str) -> Vec<Row> {
-    let mut rows = Vec::new();
     let start = trail.started.iter().find(|start| start.process == process);
-    rows.extend(start.map(|start| match (&start.call, &start.path) {
-        (Some(call), Some(path)) => Row::Start(format!("by {}: {call} {path}", start.by)),
-        _ => Row::Start(format!("by {}", start.by)),
-    }));
-    let steps: Vec<_> = trail
-        .steps
-        .iter()
-        .filter(|step| step.process == process)
-        .collect();
+    let mut rows: Vec<_> = start.map(started).into_iter().collect();
+    let steps = trail.steps.iter().filter(|step| step.process == process);
+    let steps: Vec<_> = steps.collect();
     let mut now = Now {
         parent: start.map(|start| start.by.clone()),
         ..Now::default()
     };
     if let Some(first) = steps.first() {
-        let marked = groups(marks, process, 0);
-        // What marks before the first step bring is not what it was.
-        let brings = |what| marked.iter().any(|(_, mark)| turns(mark, what));
-        let (exe, comm) = (brings(Identity::Exe), brings(Identity::Comm));
-        let (none, shown) = (Now::default(), of(first));
-        let at_first = Now {
-            exe: if exe { none.exe } else { shown.exe },
-            comm: if comm { none.comm } else { shown.comm },
-            parent: now.parent.clone().or(shown.parent),
-        };
-        turn(&mut rows, &mut now, &at_first);
+        let first = at_first(first, &groups(marks, process, 0), &now);
+        turn(&mut rows, &mut now, &first);
     }
     let mut own = marks.iter().filter(|(_, marked)| marked.process == process);
-    if own.any(|(_, marked)| {
-        marked
-            .groups
-            .iter()
-            .flatten()
-            .any(|mark| turns(mark, Identity::Credentials))
-    }) {
+    let is_new = |mark: &Mark| turns(mark, Identity::Credentials);
+    if own.any(|(_, marked)| marked.groups.iter().flatten().any(is_new)) {
         rows.push(Row::Turn {
             identity: Identity::Credentials,
             to: Some("the caller's".to_owned()),
@@ -176,6 +155,32 @@ fn rows(trail: &Trail, marks: &[(&str, Marked)], process: &str) -> Vec<Row> {
     let rest = (steps.len()..).map(|place| groups(marks, process, place));
     let rest: Vec<_> = rest.take_while(|marked| !marked.is_empty()).collect();
     passed(&mut rows, &mut now, &rest.concat(), None);
+    rows.extend(last(trail, process));
+    rows
+}
+
+/// Who started a process, and by which call.
+fn started(start: &Started) -> Row {
+    Row::Start(match (&start.call, &start.path) {
+        (Some(call), Some(path)) => format!("by {}: {call} {path}", start.by),
+        _ => format!("by {}", start.by),
+    })
+}
+
+/// What a process is at its first step: what marks before it bring is not what it was.
+fn at_first(step: &Step, marked: &[(&str, &Mark)], now: &Now) -> Now {
+    let shown = of(step);
+    let keeps = |what| !marked.iter().any(|(_, mark)| turns(mark, what));
+    Now {
+        exe: shown.exe.filter(|_| keeps(Identity::Exe)),
+        comm: shown.comm.filter(|_| keeps(Identity::Comm)),
+        parent: now.parent.clone().or(shown.parent),
+    }
+}
+
+/// What the program of a process found, and how it ended.
+fn last(trail: &Trail, process: &str) -> Vec<Row> {
+    let mut rows = Vec::new();
     let told = trail.told.iter().filter(|told| told.process == process);
     rows.extend(told.flat_map(|told| {
         let fields = told.told.fields().into_iter();
