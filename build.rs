@@ -181,7 +181,12 @@ fn compile(compiler: &mut Command, sources: &[PathBuf], out: &Path) {
     let mut hash = DefaultHasher::new();
     // With the compiler's name and arguments.
     format!("{compiler:?}").hash(&mut hash);
+    // What the first word starts may be named by the second: `ccache gcc`.
+    let words = compiler
+        .get_args()
+        .take_while(|word| !word.as_encoded_bytes().starts_with(b"-"));
     let version = Command::new(compiler.get_program())
+        .args(words)
         .arg("--version")
         .output();
     version
@@ -195,7 +200,11 @@ fn compile(compiler: &mut Command, sources: &[PathBuf], out: &Path) {
     if out.exists() && fs::read_to_string(&stamp).is_ok_and(|known| known == made_of) {
         return;
     }
-    let status = compiler.status().expect("the compiler runs");
+    // A compiler that fails may leave half of a file, which the old stamp would vouch for once its source is as before.
+    let _ = fs::remove_file(&stamp);
+    let status = compiler
+        .status()
+        .unwrap_or_else(|error| panic!("failed to run {compiler:?}: {error}"));
     assert!(
         status.success(),
         "failed to make {}: {status}",
@@ -210,8 +219,7 @@ fn preload(root: &Path, out: &Path) {
     let source = root.join("src/observer/preload/preload.c");
     println!("cargo::rerun-if-changed={}", source.display());
     println!("cargo::rerun-if-env-changed=CC");
-    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let mut compiler = Command::new(compiler);
+    let mut compiler = c_compiler();
     compiler
         .args(["-shared", "-fPIC", "-O2", "-s", "-Wall", "-Wextra"])
         .args(["-ffreestanding", "-nostdlib", "-fno-stack-protector"])
@@ -221,6 +229,19 @@ fn preload(root: &Path, out: &Path) {
         .arg("-o")
         .arg(out);
     compile(&mut compiler, &[source], out);
+}
+
+/// The C compiler of the environment: a path, or several words such as `ccache gcc`. The crate cc, which builds libraries
+/// for us, takes both as well.
+fn c_compiler() -> Command {
+    let named = std::env::var("CC").unwrap_or_default();
+    if Path::new(&named).exists() {
+        return Command::new(named);
+    }
+    let mut words = named.split_whitespace();
+    let mut compiler = Command::new(words.next().unwrap_or("cc"));
+    compiler.args(words);
+    compiler
 }
 
 /// Compiles the programs of the observers that are eBPF. Without a clang the objects are empty, which

@@ -2,12 +2,12 @@
 
 use std::os::fd::AsFd as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use exetrail::suite::{ReadyKernel, Stop};
 use exetrail::vm::accel::Accel;
 use exetrail::vm::image::Initramfs;
 use exetrail::vm::machine::{Machine, Start, Terminal};
-use exetrail::vm::session::{self, FOR_EVER, Limits};
+use exetrail::vm::session::{self, Breakdown, FOR_EVER, Limits};
 use exetrail::vm::tree::{Entry, Tree};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -42,13 +42,19 @@ pub fn boot(target: &ReadyKernel, accel: Accel, stop: &Stop) -> Result<()> {
         terminal: Terminal::None,
         memory: 256,
     };
-    // It ends without a word, which is what a session calls broken.
     let limits = Limits {
         boot: session::BOOT,
         whole: FOR_EVER,
     };
-    let _ = session::run(machine, &[], limits, stop.as_fd(), &mut |_| Ok(None));
-    Ok(())
+    match session::run(machine, &[], limits, stop.as_fd(), &mut |_| Ok(None)) {
+        Err(Breakdown::Interrupted) => bail!("interrupted"),
+        // It takes CPU for as long as it is waited for, beside which everything is cheap.
+        Err(Breakdown::Broken(reason)) if reason.contains("the guest hangs") => {
+            bail!("the bare boot: {reason}")
+        }
+        // It ends without a word, which is what a session calls broken.
+        _ => Ok(()),
+    }
 }
 
 /// A static ELF program: reboot(2) with `LINUX_REBOOT_CMD_RESTART`.

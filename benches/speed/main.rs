@@ -19,11 +19,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Begin, Options, ReadyKernel, RunEvent, Stop, Suite, USUAL, Wanted, Work};
-use exetrail::view::{TRAIL, VIEWS, ViewName};
+use exetrail::trail::Outcome;
+use exetrail::view::{AGENT, Record, TRAIL, VIEWS, ViewName};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
@@ -101,13 +102,47 @@ fn of_observers() -> Result<Vec<Row>> {
         row("start, and stages", &USUAL)?,
     ];
     let further = VIEWS.iter().map(|view| view.name());
-    for name in further.filter(|name| !USUAL.contains(name)) {
+    // An agent is a user's.
+    for name in further.filter(|name| !USUAL.contains(name) && *name != AGENT) {
         rows.push(row(
             &format!("and {name}"),
             &[&USUAL[..], &[name]].concat(),
         )?);
     }
     Ok(rows)
+}
+
+/// What is wanted of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish<'a> {
+    Show,
+    Observers,
+    Check,
+    /// For a commit.
+    Record(&'a str),
+}
+
+impl<'a> Wish<'a> {
+    /// Before anything is booted: all of it takes minutes.
+    fn of(words: &[&'a str]) -> Result<Wish<'a>> {
+        match words {
+            [] => Ok(Wish::Show),
+            ["observers"] => Ok(Wish::Observers),
+            ["check"] => Ok(Wish::Check),
+            ["record", commit] => Ok(Wish::Record(commit)),
+            other => bail!("{other:?} is nothing to do: observers, check, or record COMMIT"),
+        }
+    }
+
+    /// The rows that are measured, and how often.
+    fn rows(self) -> Result<(Vec<Row>, usize)> {
+        let (mut rows, rounds) = match self {
+            Wish::Observers => (of_observers()?, LONG_ROUNDS),
+            Wish::Show | Wish::Check | Wish::Record(_) => (rows()?, ROUNDS),
+        };
+        rows.retain(|row| self != Wish::Check || row.quick);
+        Ok((rows, rounds))
+    }
 }
 
 /// What one run took.
@@ -124,10 +159,18 @@ fn main() -> Result<ExitCode> {
         .filter(|word| word != "--bench")
         .collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let stop = Stop::listen()?;
+    let wish = Wish::of(&arguments)?;
+    let (rows, rounds) = wish.rows()?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let project = Project::open_at(Some(root.clone()), cache_directory()?)?;
+    let file = root.join("benches/results/cpu.tsv");
+    let stop = Stop::listen()?;
+    let project = Project::open_at(Some(root), cache_directory()?)?;
     let id = std::env::var("EXETRAIL_BENCH_KERNEL").unwrap_or_else(|_| "6.12".to_owned());
+    if wish == Wish::Check {
+        // What is not recorded is said before anything is booted.
+        let none: Vec<_> = rows.iter().map(|row| (row.name.as_str(), 0.0)).collect();
+        above(&file, &id, &none)?;
+    }
     let Wanted::Ready(target) =
         Wanted::of_table(&project, &id.parse().map_err(anyhow::Error::msg)?)?
     else {
@@ -137,18 +180,11 @@ fn main() -> Result<ExitCode> {
     let suite = Suite::prepare(&project, program, &target, &stop)?;
     let accel = suite.accel().context("nothing that is booted")?.accel;
 
-    let (mut rows, rounds) = match arguments.as_slice() {
-        ["observers"] => (of_observers()?, LONG_ROUNDS),
-        _ => (rows()?, ROUNDS),
-    };
-    if arguments == ["check"] {
-        rows.retain(|row| row.quick);
-    }
     // States are made before anything is measured.
     for row in rows.iter().filter(|row| row.begin == Begin::Warm) {
         run(&suite, &target, row, &stop)?;
     }
-    let series = || -> Result<(Vec<Cost>, Vec<Vec<Cost>>)> {
+    let series = || -> Result<Series> {
         let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); rows.len()];
         let mut boots = Vec::new();
         for _ in 0..rounds {
@@ -157,49 +193,19 @@ fn main() -> Result<ExitCode> {
                 costs.push(measure(|| run(&suite, &target, row, &stop))?);
             }
         }
-        Ok((boots, costs))
+        Ok(Series { boots, costs })
     };
-    let (boots, costs) = series()?;
-    let boot = median(&boots, |cost| cost.cpu);
+    let first = series()?;
     println!("{id}, medians of {rounds} rounds\n");
-    println!(
-        "{:<22} {:>8} {:>8} {:>8} {:>12}",
-        "", "clock s", "CPU s", "boots", "CPU/start ms"
-    );
-    println!(
-        "{:<22} {:>8.2} {boot:>8.2} {:>8.2}",
-        "a boot",
-        median(&boots, |cost| cost.clock),
-        1.0
-    );
-    let mut ratios = Vec::new();
-    for (row, costs) in rows.iter().zip(&costs) {
-        let name = row.name.as_str();
-        let cpu = median(costs, |cost| cost.cpu);
-        let starts = costs[0].starts.max(1);
-        let each = 1000.0 * cpu / starts as f64;
-        let clock = median(costs, |cost| cost.clock);
-        println!(
-            "{name:<22} {clock:>8.2} {cpu:>8.2} {:>8.2} {each:>12.1}",
-            cpu / boot
-        );
-        ratios.push((name, cpu / boot));
-    }
-    let file = root.join("benches/results/cpu.tsv");
-    match arguments.as_slice() {
-        [] | ["observers"] => Ok(ExitCode::SUCCESS),
-        ["check"] => {
+    first.show(&rows);
+    let ratios = first.ratios(&rows);
+    match wish {
+        Wish::Show | Wish::Observers => Ok(ExitCode::SUCCESS),
+        Wish::Check => {
             let mut above = above(&file, &id, &ratios)?;
             if !above.is_empty() {
                 println!("all of it once more");
-                let (boots, costs) = series()?;
-                let boot = median(&boots, |cost| cost.cpu);
-                let cpu = costs.iter().map(|costs| median(costs, |cost| cost.cpu));
-                let again = rows.iter().zip(cpu);
-                let again: Vec<_> = again
-                    .map(|(row, cpu)| (row.name.as_str(), cpu / boot))
-                    .collect();
-                let still = self::above(&file, &id, &again)?;
+                let still = self::above(&file, &id, &series()?.ratios(&rows))?;
                 above.retain(|name| still.contains(name));
             }
             Ok(match above.is_empty() {
@@ -207,8 +213,44 @@ fn main() -> Result<ExitCode> {
                 false => ExitCode::FAILURE,
             })
         }
-        ["record", commit] => record(&file, &id, commit, &ratios).map(|()| ExitCode::SUCCESS),
-        other => bail!("{other:?} is nothing to do: observers, check, or record COMMIT"),
+        Wish::Record(commit) => record(&file, &id, commit, &ratios).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// What was measured in all rounds.
+struct Series {
+    boots: Vec<Cost>,
+    /// By row.
+    costs: Vec<Vec<Cost>>,
+}
+
+impl Series {
+    /// CPU seconds of each row, as multiples of a boot.
+    fn ratios<'a>(&self, rows: &'a [Row]) -> Vec<(&'a str, f64)> {
+        let boot = median(&self.boots, |cost| cost.cpu);
+        let all = rows.iter().zip(&self.costs);
+        all.map(|(row, costs)| (row.name.as_str(), median(costs, |cost| cost.cpu) / boot))
+            .collect()
+    }
+
+    fn show(&self, rows: &[Row]) {
+        println!(
+            "{:<22} {:>8} {:>8} {:>8} {:>12}",
+            "", "clock s", "CPU s", "boots", "CPU/start ms"
+        );
+        let two = |costs: &[Cost]| {
+            (
+                median(costs, |cost| cost.clock),
+                median(costs, |cost| cost.cpu),
+            )
+        };
+        let (clock, cpu) = two(&self.boots);
+        println!("{:<22} {clock:>8.2} {cpu:>8.2} {:>8.2}", "a boot", 1.0);
+        for ((name, ratio), costs) in self.ratios(rows).iter().zip(&self.costs) {
+            let (clock, cpu) = two(costs);
+            let each = 1000.0 * cpu / costs[0].starts.max(1) as f64;
+            println!("{name:<22} {clock:>8.2} {cpu:>8.2} {ratio:>8.2} {each:>12.1}");
+        }
     }
 }
 
@@ -224,20 +266,35 @@ fn run(suite: &Suite, target: &ReadyKernel, row: &Row, stop: &Stop) -> Result<us
         jobs: 1,
         ..Options::default()
     };
-    let (mut starts, mut records) = (0, 0);
+    let (mut starts, mut records, mut broken) = (0, 0, None);
     suite.run(&[work], &options, stop, &mut |event| {
         if let RunEvent::Recorded { record, .. } = event {
             records += 1;
             starts += record.trail().map_or(0, |trail| trail.cases.len().max(1));
+            broken = broken.take().or_else(|| why_broken(&record));
         }
     });
-    match records == row.scenarios.len() {
-        true => Ok(starts),
-        false => bail!(
-            "{records} of {} scenarios came to an end",
-            row.scenarios.len()
-        ),
+    // A guest that dies early is cheap.
+    if let Some(reason) = broken {
+        bail!("{}: {reason}", row.name);
     }
+    let wanted = row.scenarios.len();
+    ensure!(
+        records == wanted,
+        "{}: {records} of {wanted} scenarios came to an end",
+        row.name
+    );
+    ensure!(starts > 0, "{}: nothing was started", row.name);
+    Ok(starts)
+}
+
+/// Why a scenario is broken, with its name; none where it is not.
+fn why_broken(record: &Record) -> Option<String> {
+    let mut seen = record.seen.iter();
+    let broken = seen.find(|seen| seen.outcome == Outcome::Broken)?;
+    let reason = broken.reason.as_deref().unwrap_or("nobody says why");
+    let (scenario, view) = (&record.scenario, broken.view);
+    Some(format!("{scenario} is broken in the view {view}: {reason}"))
 }
 
 fn measure(act: impl FnOnce() -> Result<usize>) -> Result<Cost> {
