@@ -2,16 +2,17 @@
 //! mute, flood, or say nonsense. Each costs its own view, and never the trail unless it holds a program.
 #![expect(clippy::expect_used, reason = "a trial fails by panicking")]
 
-use std::path::{Path, PathBuf};
+mod call;
+
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Once;
 
-use exetrail::project::{Project, cache_directory};
-use exetrail::suite::Wanted;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use anyhow::Result;
+use call::{Gate, NO_KERNEL, ROOT, booting, newest};
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// One that comes about by a link, so that a path can be as passed; its program ends at once.
 const SCENARIO: &str = "start/symlink";
 
@@ -53,24 +54,25 @@ fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     // Mostly they wait for a limit.
     args.test_threads = args.test_threads.or(Some(4));
-    let kernel = match newest() {
-        Ok(kernel) => kernel,
+    match trials() {
+        Ok(trials) => libtest_mimic::run(&args, trials).exit_code(),
         Err(error) => {
             eprintln!("agents: {error:#}");
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
+    }
+}
+
+/// All of them, on the newest kernel that is fetched.
+fn trials() -> Result<Vec<Trial>> {
+    let gate = Gate::of_environment()?;
+    let kernel = newest(&call::project()?)?.map(|kernel| kernel.label());
     let mut trials: Vec<Trial> = Vec::new();
     let mut add = |name: &str, check: Check| {
         let kernel = kernel.clone();
-        trials.push(Trial::ignorable_test(name, move || {
-            match (kernel, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
-                (Some(kernel), _) => check(&kernel).map(|()| Completion::Completed),
-                (None, Ok("all")) => Err("not run: no kernel is fetched, run vm/setup".into()),
-                (None, _) => Ok(Completion::ignored_with(
-                    "no kernel is fetched, run vm/setup",
-                )),
-            }
+        trials.push(Trial::ignorable_test(name, move || match kernel {
+            Some(kernel) => gate.run(None, || check(&kernel)),
+            None => gate.not_run(NO_KERNEL),
         }));
     };
     for (word, said) in BROKEN {
@@ -86,19 +88,7 @@ fn main() -> ExitCode {
     add("shell", Box::new(in_shell));
     add("c", Box::new(in_c));
     add("baselines", Box::new(has_baselines_of_its_own));
-    libtest_mimic::run(&args, trials).exit_code()
-}
-
-/// The newest kernel that is fetched.
-fn newest() -> anyhow::Result<Option<String>> {
-    let project = Project::open_at(Some(PathBuf::from(ROOT)), cache_directory()?)?;
-    let mut newest = None;
-    for entry in &project.table.kernels {
-        if let Wanted::Ready(_) = Wanted::of_table(&project, &entry.id)? {
-            newest = Some(entry.id.to_string());
-        }
-    }
-    Ok(newest)
+    Ok(trials)
 }
 
 /// What a run printed.
@@ -109,12 +99,11 @@ struct Ran {
 }
 
 fn run(kernel: &str, scenarios: &[&str], options: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.current_dir(ROOT).arg("run").args(scenarios);
+    let arguments = [&["run"], scenarios, &["-k", kernel], options].concat();
+    let mut command = booting(&arguments, Path::new(ROOT));
     // Nobody else is wanted here, whatever the rest of the tests observe.
     command.env(exetrail::suite::VARIABLE, "trail");
-    let output = command.args(["-k", kernel]).args(options).output();
-    let output = output.expect("exetrail is there");
+    let output = command.output().expect("exetrail is there");
     Ran {
         status: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -185,6 +174,9 @@ fn writes_beside_a_scenario(kernel: &str) -> Result<(), Failed> {
 fn holds_the_monitor(kernel: &str) -> Result<(), Failed> {
     let ran = of_word(kernel, "holds");
     let trail = ran.view("trail");
+    // A kernel that does not boot is broken as well.
+    let reason = trail["reason"].as_str().unwrap_or_default();
+    check(reason.contains("stood still for"), &ran)?;
     check(trail["outcome"] == "broken" && ran.status == Some(2), &ran)
 }
 

@@ -152,6 +152,10 @@ impl Held {
     /// Sends a signal and waits until it is taken and the next one would count.
     fn signal(&self, signal: nix::sys::signal::Signal) {
         self.send(signal);
+        self.is_taken();
+    }
+
+    fn is_taken(&self) {
         self.wait_for(|status| {
             status.is_empty()
                 || status.contains("State:\tZ")
@@ -192,14 +196,26 @@ fn the_second_signal_ends_a_command_whatever_it_waits_for() {
 #[test]
 fn signals_of_one_moment_are_one_as_timeout_sends_them() {
     use nix::sys::signal::Signal::{SIGINT, SIGTERM};
-    let held = Held::begin("");
-    // The command has taken the first when the second comes.
-    held.send(SIGTERM);
-    held.wait_for(|status| status.contains("ShdPnd:\t0000000000000000"));
-    held.signal(SIGTERM);
-    assert!(held.status().contains("Threads:\t2\n"), "it is one wish");
-    held.signal(SIGINT);
-    assert_eq!(held.ended(), Some(SIGINT as i32));
+    // Half of what the command takes for one moment (`ONE_WISH` in src/suite/stop.rs).
+    let moment = std::time::Duration::from_millis(50);
+    for _ in 0..20 {
+        let held = Held::begin("");
+        let begun = std::time::Instant::now();
+        // The command has taken the first when the second comes.
+        held.send(SIGTERM);
+        held.wait_for(|status| status.contains("ShdPnd:\t0000000000000000"));
+        held.send(SIGTERM);
+        // On a busy machine we are late, and then they are two.
+        if begun.elapsed() > moment {
+            continue;
+        }
+        held.is_taken();
+        assert!(held.status().contains("Threads:\t2\n"), "it is one wish");
+        held.signal(SIGINT);
+        assert_eq!(held.ended(), Some(SIGINT as i32));
+        return;
+    }
+    panic!("this machine never sends two signals within {moment:?}");
 }
 
 #[test]

@@ -388,7 +388,10 @@ fn a_root_that_leads_out_or_has_devices_is_refused_and_nothing_is_written() {
         ),
         ("a\nb", tar::EntryType::Regular, "has a control character"),
     ] {
-        let dir = tempfile::tempdir().unwrap();
+        // What a name leads out to is nobody else's either.
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("dir");
+        fs::create_dir(&dir).unwrap();
         let mut header = tar::Header::new_gnu();
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_entry_type(kind);
@@ -397,14 +400,14 @@ fn a_root_that_leads_out_or_has_devices_is_refused_and_nothing_is_written() {
         header.set_cksum();
         let mut builder = tar::Builder::new(Vec::new());
         builder.append(&header, std::io::empty()).unwrap();
-        fs::write(dir.path().join("root.tar"), builder.into_inner().unwrap()).unwrap();
+        fs::write(dir.join("root.tar"), builder.into_inner().unwrap()).unwrap();
         let arguments = ["try", "--root", "root.tar", "--", "/bin/x"];
         fails(
-            exetrail(&arguments, dir.path(), &dir.path().join("cache")),
+            exetrail(&arguments, &dir, &dir.join("cache")),
             &["root.tar", why],
         );
-        assert!(!dir.path().parent().unwrap().join("out").exists());
-        let roots = dir.path().join("cache/roots");
+        assert!(!place.path().join("out").exists());
+        let roots = dir.join("cache/roots");
         assert!(!roots.exists() || fs::read_dir(roots).unwrap().next().is_none());
     }
 }

@@ -16,9 +16,12 @@ use exetrail::project::Project;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{Cases, Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
 use exetrail::view::{Record, ViewName};
+use libtest_mimic::{Completion, Failed};
 
+use crate::call::Gate;
 use crate::model::SEEDS;
 use crate::subject::{Readiness, Subject};
+use crate::unseen;
 
 type Key = (String, &'static str);
 
@@ -28,6 +31,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_exetrail");
 /// Everything about one run of the tests.
 pub struct Collector {
     pub project: Project,
+    /// What becomes of trials on a kernel that is not fetched.
+    pub gate: Gate,
     /// The views whose observers are armed.
     observe: Vec<ViewName>,
     stop: Stop,
@@ -38,6 +43,8 @@ pub struct Collector {
 #[derive(Default)]
 struct State {
     wanted: BTreeMap<Subject, Vec<&'static Registered>>,
+    /// The views of scenarios that have a trial in this process.
+    judged: BTreeSet<(Subject, &'static str, &'static str)>,
     /// Kernels that run randomly generated execs, after all scenarios.
     cases: BTreeSet<Subject>,
     tallies: BTreeMap<String, Tally>,
@@ -49,9 +56,10 @@ struct State {
 }
 
 impl Collector {
-    pub fn new(project: Project, observe: Vec<ViewName>, stop: Stop) -> Collector {
+    pub fn new(project: Project, observe: Vec<ViewName>, gate: Gate, stop: Stop) -> Collector {
         Collector {
             project,
+            gate,
             observe,
             stop,
             state: Mutex::default(),
@@ -67,6 +75,28 @@ impl Collector {
         if own.iter().all(|known| known.name != scenario.name) {
             own.push(scenario);
         }
+    }
+
+    /// Asks for a result of which this view is judged.
+    pub fn judge(&self, subject: &Subject, scenario: &'static Registered, view: ViewName) {
+        self.want(subject, scenario);
+        let judged = (subject.clone(), scenario.name, view.as_str());
+        self.state().judged.insert(judged);
+    }
+
+    /// What becomes of the trial of a view that was not seen. Under nextest each trial is alone.
+    pub fn unseen(
+        &self,
+        subject: &Subject,
+        record: &Record,
+        view: ViewName,
+    ) -> Result<Completion, Failed> {
+        let state = self.state();
+        unseen::unseen(record, view, |view| {
+            let judged = state.judged.iter();
+            let mut judged = judged.filter(|(on, _, name)| on == subject && *name == view.as_str());
+            judged.any(|(_, scenario, _)| *scenario == record.scenario)
+        })
     }
 
     /// Asks for randomly generated execs.
@@ -110,7 +140,11 @@ impl Collector {
         if !state.started {
             state.started = true;
             let own = Arc::clone(self);
-            state.thread = Some(std::thread::spawn(move || own.collect()));
+            state.thread = Some(std::thread::spawn(move || {
+                // Whatever becomes of it: whoever waits has no limit of time.
+                let _ending = Ending(&own);
+                own.collect();
+            }));
         }
         loop {
             if let Some(found) = find(&state) {
@@ -165,7 +199,6 @@ impl Collector {
             Err(error) => format!("{error:#}"),
         };
         self.state().ended = Some(reason);
-        self.changed.notify_all();
     }
 
     /// Runs randomly generated execs on these kernels.
@@ -266,6 +299,18 @@ impl Collector {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells everybody who waits that nothing more comes.
+struct Ending<'a>(&'a Collector);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        let panicked = || "the run panicked".to_owned();
+        state.ended.get_or_insert_with(panicked);
+        self.0.changed.notify_all();
     }
 }
 

@@ -2,6 +2,7 @@
 //! kernels that are none. What fails in a scenario costs that one and nothing else, within its deadline.
 #![expect(clippy::expect_used, reason = "a trial fails by panicking")]
 
+mod call;
 #[path = "faults/hostile.rs"]
 mod hostile;
 #[path = "faults/kernel.rs"]
@@ -50,12 +51,15 @@ fn main() -> ExitCode {
         }
     };
     let all = TRIALS.into_iter().chain(machine::TRIALS);
-    let all = all.chain(state::TRIALS).chain(room::TRIALS);
-    let all = all.chain(hostile::TRIALS);
-    let trials = all.map(|(name, check)| {
+    let all = all.chain(state::TRIALS).chain(hostile::TRIALS);
+    let isolated = state::ISOLATED.into_iter().chain(room::TRIALS);
+    let trial = |(name, check), run: fn(&Lab, Check) -> _| {
         let lab = Arc::clone(&lab);
-        Trial::ignorable_test(name, move || lab.run(check))
-    });
+        Trial::ignorable_test(name, move || run(&lab, check))
+    };
+    let all = all.map(|named| trial(named, Lab::run));
+    let isolated = isolated.map(|named| trial(named, Lab::run_isolated));
+    let trials = all.chain(isolated);
     libtest_mimic::run(&args, trials.collect()).exit_code()
 }
 

@@ -1,45 +1,135 @@
 //! Fetching, against an archive on this disk: what is whole is kept, what is not leaves nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod call;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use call::{Need, checkout, exetrail};
+
+const TESTS: [(&str, fn()); 13] = [
+    (
+        "a_pinned_package_becomes_a_kernel_in_the_cache",
+        a_pinned_package_becomes_a_kernel_in_the_cache,
+    ),
+    (
+        "a_package_with_another_checksum_is_refused_and_nothing_takes_its_place",
+        a_package_with_another_checksum_is_refused_and_nothing_takes_its_place,
+    ),
+    (
+        "a_package_that_is_gone_is_looked_for_in_the_lists",
+        a_package_that_is_gone_is_looked_for_in_the_lists,
+    ),
+    (
+        "an_archive_that_cannot_be_reached_is_told_as_such",
+        an_archive_that_cannot_be_reached_is_told_as_such,
+    ),
+    (
+        "a_truncated_package_is_refused_and_leaves_nothing",
+        a_truncated_package_is_refused_and_leaves_nothing,
+    ),
+    (
+        "a_package_that_unpacks_to_gigabytes_is_refused_with_the_limit",
+        a_package_that_unpacks_to_gigabytes_is_refused_with_the_limit,
+    ),
+    (
+        "a_package_whose_names_lead_out_is_refused",
+        a_package_whose_names_lead_out_is_refused,
+    ),
+    (
+        "a_fixture_whose_names_lead_out_writes_nothing_and_names_the_key",
+        a_fixture_whose_names_lead_out_writes_nothing_and_names_the_key,
+    ),
+    (
+        "a_file_among_the_work_blocks_no_fetch",
+        a_file_among_the_work_blocks_no_fetch,
+    ),
+    (
+        "a_symlink_in_the_place_of_the_work_is_refused_and_its_target_stays",
+        a_symlink_in_the_place_of_the_work_is_refused_and_its_target_stays,
+    ),
+    (
+        "a_damaged_kernel_is_not_used_and_fetched_again",
+        a_damaged_kernel_is_not_used_and_fetched_again,
+    ),
+    (
+        "a_description_that_is_damaged_or_has_no_checksums_is_not_believed",
+        a_description_that_is_damaged_or_has_no_checksums_is_not_believed,
+    ),
+    (
+        "a_kernel_that_is_whole_is_not_fetched_again",
+        a_kernel_that_is_whole_is_not_fetched_again,
+    ),
+];
+
+/// The fetch of that kernel.
+const FETCH: [&str; 3] = ["fetch", "--no-fixture", "9.9"];
+
+/// What is another container's, or a disk of its own.
+const ISOLATED: [(&str, fn()); 3] = [
+    (
+        "what_a_killed_run_left_is_removed_and_what_a_living_one_makes_is_not",
+        what_a_killed_run_left_is_removed_and_what_a_living_one_makes_is_not,
+    ),
+    (
+        "a_disk_that_is_full_at_any_write_is_said_and_leaves_nothing",
+        a_disk_that_is_full_at_any_write_is_said_and_leaves_nothing,
+    ),
+    (
+        "four_containers_fetch_the_same_at_once",
+        four_containers_fetch_the_same_at_once,
+    ),
+];
+
+/// Whoever has a proxy has none here, where nothing leaves this machine.
+const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
+fn main() -> ExitCode {
+    call::run(&[(Need::Nothing, &TESTS), (Need::Namespaces, &ISOLATED)])
+}
 
 /// A checkout whose table has one kernel, an archive that has its package, and an empty cache.
 struct Scene {
+    checkout: tempfile::TempDir,
+    /// Archive, cache, and what a test puts there.
     dir: tempfile::TempDir,
 }
 
 impl Scene {
     fn new(deb: &[u8], sha256: &str) -> Scene {
-        let dir = tempfile::tempdir().unwrap();
-        let scene = Scene { dir };
-        for directory in ["checkout/vm", "archive/debian/pool", "cache"] {
-            fs::create_dir_all(scene.path(directory)).unwrap();
-        }
-        for file in ["Cargo.toml", "vm/fixture.toml", "vm/fixture.lock"] {
-            let place = scene.path("checkout").join(file);
-            fs::copy(Path::new(ROOT).join(file), place).unwrap();
-        }
-        scene.write(
-            "checkout/vm/kernels.toml",
-            "modules = []\n[[kernel]]\nid = \"9.9\"\nsuites = [\"none\"]\nrelease = \"9.9.*\"\n\
-             packages = [\"linux-{release}\"]\n",
-        );
+        let table = "modules = []\n[[kernel]]\nid = \"9.9\"\nsuites = [\"none\"]\nrelease = \"9.9.*\"\n\
+                     packages = [\"linux-{release}\"]\n";
         let lock = format!(
             "[[package]]\nof = \"9.9\"\nname = \"linux-9.9.1\"\nversion = \"9.9.1-1\"\n\
              path = \"pool/linux.deb\"\nsize = {}\nsha256 = \"{sha256}\"\n",
             deb.len()
         );
-        scene.write("checkout/vm/kernels.lock", &lock);
+        let checkout = checkout(|root| {
+            fs::write(root.join("vm/kernels.toml"), table).unwrap();
+            fs::write(root.join("vm/kernels.lock"), lock).unwrap();
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let scene = Scene { checkout, dir };
+        for directory in ["archive/debian/pool", "cache"] {
+            fs::create_dir_all(scene.path(directory)).unwrap();
+        }
         fs::write(scene.path("archive/debian/pool/linux.deb"), deb).unwrap();
         scene
     }
@@ -52,24 +142,40 @@ impl Scene {
         fs::write(self.path(name), text).unwrap();
     }
 
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(self.path("checkout"))
-            .env("EXETRAIL_CACHE", self.path("cache"))
-            .env(
-                "EXETRAIL_MIRROR",
-                format!("file:{}", self.path("archive/debian").display()),
-            );
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = exetrail(arguments, self.checkout.path(), &self.path("cache"));
+        let archive = self.path("archive/debian").display().to_string();
+        command.env("EXETRAIL_MIRROR", format!("file:{archive}"));
+        for name in PROXIES {
+            command.env_remove(name);
+        }
         command
     }
 
-    fn fetch(&self) -> Output {
-        let mut command = self.command(env!("CARGO_BIN_EXE_exetrail"));
+    /// A fetch in namespaces of its own, after what a shell does there.
+    fn isolated(&self, namespaces: &[&str], script: &str) -> Command {
+        let own = self.command(&FETCH);
+        let mut command = Command::new("unshare");
+        command.arg("--map-root-user").args(namespaces);
+        command.args(["sh", "-c", script, "sh"]);
+        command.arg(own.get_program()).args(own.get_args());
+        command.current_dir(self.checkout.path());
+        for (name, value) in own.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         command
-            .args(["fetch", "--no-fixture", "9.9"])
-            .output()
-            .unwrap()
+    }
+
+    /// As from another container: our process ids are none of its.
+    fn contained(&self) -> Command {
+        self.isolated(&["--pid", "--fork", "--mount-proc"], "exec \"$@\"")
+    }
+
+    fn fetch(&self) -> Output {
+        self.command(&FETCH).output().unwrap()
     }
 
     /// Nothing but the private apt root and an empty work directory is in the cache.
@@ -136,7 +242,6 @@ fn image() -> Vec<u8> {
     image
 }
 
-#[test]
 fn a_pinned_package_becomes_a_kernel_in_the_cache() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let output = scene.fetch();
@@ -151,7 +256,6 @@ fn a_pinned_package_becomes_a_kernel_in_the_cache() {
     );
 }
 
-#[test]
 fn a_package_with_another_checksum_is_refused_and_nothing_takes_its_place() {
     let scene = Scene::new(&deb(), &sha256(b"another"));
     let output = scene.fetch();
@@ -166,7 +270,6 @@ fn a_package_with_another_checksum_is_refused_and_nothing_takes_its_place() {
     assert!(scene.is_clean());
 }
 
-#[test]
 fn a_package_that_is_gone_is_looked_for_in_the_lists() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     fs::remove_file(scene.path("archive/debian/pool/linux.deb")).unwrap();
@@ -183,16 +286,12 @@ fn a_package_that_is_gone_is_looked_for_in_the_lists() {
     );
 }
 
-#[test]
 fn an_archive_that_cannot_be_reached_is_told_as_such() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
-    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
+    let mut command = scene.command(&FETCH);
     // The discard port of this machine (RFC 863), where nobody listens.
     command.env("EXETRAIL_MIRROR", "http://127.0.0.1:9/debian");
-    let output = command
-        .args(["fetch", "--no-fixture", "9.9"])
-        .output()
-        .unwrap();
+    let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output);
     assert!(
@@ -202,7 +301,6 @@ fn an_archive_that_cannot_be_reached_is_told_as_such() {
     assert!(!said.contains("no longer in the archive"), "{said}");
 }
 
-#[test]
 fn a_truncated_package_is_refused_and_leaves_nothing() {
     let mut cut = deb();
     cut.truncate(cut.len() / 2);
@@ -217,7 +315,6 @@ fn a_truncated_package_is_refused_and_leaves_nothing() {
     assert!(scene.is_clean());
 }
 
-#[test]
 fn a_package_that_unpacks_to_gigabytes_is_refused_with_the_limit() {
     let mut header = tar::Header::new_gnu();
     header.set_path("boot/vmlinuz-9.9.1").unwrap();
@@ -234,7 +331,6 @@ fn a_package_that_unpacks_to_gigabytes_is_refused_with_the_limit() {
     );
 }
 
-#[test]
 fn a_package_whose_names_lead_out_is_refused() {
     let mut header = tar::Header::new_gnu();
     header.as_mut_bytes()[..8].copy_from_slice(b"../../xy");
@@ -251,15 +347,14 @@ fn a_package_whose_names_lead_out_is_refused() {
     );
 }
 
-#[test]
 fn a_fixture_whose_names_lead_out_writes_nothing_and_names_the_key() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let victim = scene.path("victim");
-    let table = fs::read_to_string(scene.path("checkout/vm/fixture.toml")).unwrap();
+    let file = scene.checkout.path().join("vm/fixture.toml");
+    let table = fs::read_to_string(&file).unwrap();
     let line = format!("{:?} = \"x\"\n", victim.display().to_string());
-    scene.write("checkout/vm/fixture.toml", &(table + &line));
-    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
-    let output = command.args(["fetch", "fixture"]).output().unwrap();
+    fs::write(&file, table + &line).unwrap();
+    let output = scene.command(&["fetch", "fixture"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let key = format!(
         "failed to read vm/fixture.toml: texts.{:?}: ",
@@ -269,7 +364,6 @@ fn a_fixture_whose_names_lead_out_writes_nothing_and_names_the_key() {
     assert!(!victim.exists());
 }
 
-#[test]
 fn what_a_killed_run_left_is_removed_and_what_a_living_one_makes_is_not() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let work = |name: &str| {
@@ -280,22 +374,12 @@ fn what_a_killed_run_left_is_removed_and_what_a_living_one_makes_is_not() {
     drop(work("work-killed"));
     let living = work("work-living");
     living.lock().unwrap();
-    // As from another container: our process ids are none of its.
-    let mut command = scene.command("unshare");
-    command.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]);
-    command.args([
-        env!("CARGO_BIN_EXE_exetrail"),
-        "fetch",
-        "--no-fixture",
-        "9.9",
-    ]);
-    let output = command.output().unwrap();
+    let output = scene.contained().output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     assert!(scene.path("cache/partial/work-living/lock").exists());
     assert!(!scene.path("cache/partial/work-killed").exists());
 }
 
-#[test]
 fn a_file_among_the_work_blocks_no_fetch() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     fs::create_dir_all(scene.path("cache/partial")).unwrap();
@@ -310,7 +394,6 @@ fn a_file_among_the_work_blocks_no_fetch() {
     assert!(scene.path("cache/partial/notes").exists());
 }
 
-#[test]
 fn a_symlink_in_the_place_of_the_work_is_refused_and_its_target_stays() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     fs::create_dir_all(scene.path("precious/work-of-mine")).unwrap();
@@ -327,12 +410,9 @@ fn a_symlink_in_the_place_of_the_work_is_refused_and_its_target_stays() {
 
 /// What `exetrail ARGS` says, on both streams.
 fn said(scene: &Scene, args: &[&str]) -> String {
-    let mut command = scene.command(env!("CARGO_BIN_EXE_exetrail"));
-    let output = command.args(args).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned() + &text(&output)
+    call::text(&scene.command(args).output().unwrap())
 }
 
-#[test]
 fn a_damaged_kernel_is_not_used_and_fetched_again() {
     let vmlinux = "cache/kernels/9.9/vmlinux";
     // Cut, another content of the same size, gone, writable by everybody.
@@ -377,7 +457,6 @@ fn a_damaged_kernel_is_not_used_and_fetched_again() {
     }
 }
 
-#[test]
 fn a_description_that_is_damaged_or_has_no_checksums_is_not_believed() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let file = scene.path("cache/kernels/9.9/kernel.json");
@@ -401,7 +480,6 @@ fn a_description_that_is_damaged_or_has_no_checksums_is_not_believed() {
     }
 }
 
-#[test]
 fn a_kernel_that_is_whole_is_not_fetched_again() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     assert!(scene.fetch().status.success());
@@ -414,19 +492,15 @@ fn a_kernel_that_is_whole_is_not_fetched_again() {
 /// A fetch into a cache of so many pages, in a mount namespace of its own; what is left is printed.
 fn fetch_with_room(scene: &Scene, pages: usize) -> Output {
     let script = format!(
-        "mount -t tmpfs -o size={}k none {} && {} fetch --no-fixture 9.9; status=$?; \
-         ls {}; exit $status",
+        "mount -t tmpfs -o size={}k none {} && \"$@\"; status=$?; ls {}; exit $status",
         4 * pages,
         scene.path("cache").display(),
-        env!("CARGO_BIN_EXE_exetrail"),
         scene.path("cache/kernels").display(),
     );
-    let mut command = scene.command("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+    let mut command = scene.isolated(&["--mount"], &script);
     command.output().unwrap()
 }
 
-#[test]
 fn a_disk_that_is_full_at_any_write_is_said_and_leaves_nothing() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let mut failed = 0;
@@ -448,25 +522,15 @@ fn a_disk_that_is_full_at_any_write_is_said_and_leaves_nothing() {
     assert!(failed > 1, "there was room at once");
 }
 
-#[test]
-fn two_containers_fetch_the_same_at_once() {
+fn four_containers_fetch_the_same_at_once() {
     let scene = Scene::new(&deb(), &sha256(&deb()));
     let start = |_| {
-        let mut command = scene.command("unshare");
-        command.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]);
-        command.args([
-            env!("CARGO_BIN_EXE_exetrail"),
-            "fetch",
-            "--no-fixture",
-            "9.9",
-        ]);
-        command
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap()
+        let mut command = scene.contained();
+        command.stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
     };
-    let both: Vec<_> = (0..4).map(start).collect();
-    for child in both {
+    let all: Vec<_> = (0..4).map(start).collect();
+    for child in all {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
     }

@@ -3,28 +3,61 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod call;
+
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 
+use call::{Need, booting, text};
+
+/// The kernel of the page's examples.
 const KERNEL: &str = "6.12";
 
+const TESTS: [(&str, fn()); 8] = [
+    (
+        "files_and_input_go_in_and_files_and_a_status_come_out",
+        files_and_input_go_in_and_files_and_a_status_come_out,
+    ),
+    (
+        "a_shell_that_waits_for_a_background_job_ends",
+        a_shell_that_waits_for_a_background_job_ends,
+    ),
+    (
+        "a_kernel_does_not_measure_how_fast_its_counter_runs",
+        a_kernel_does_not_measure_how_fast_its_counter_runs,
+    ),
+    (
+        "what_is_looked_for_below_sys_is_mounted",
+        what_is_looked_for_below_sys_is_mounted,
+    ),
+    (
+        "a_command_that_turns_the_machine_off_has_no_status",
+        a_command_that_turns_the_machine_off_has_no_status,
+    ),
+    (
+        "a_command_that_does_not_end_is_ended",
+        a_command_that_does_not_end_is_ended,
+    ),
+    (
+        "the_first_examples_of_the_page_run_as_they_stand",
+        the_first_examples_of_the_page_run_as_they_stand,
+    ),
+    (
+        "the_recipe_for_an_agent_runs_as_it_stands",
+        the_recipe_for_an_agent_runs_as_it_stands,
+    ),
+];
+
+fn main() -> ExitCode {
+    call::run(&[(Need::Kernels(&[KERNEL]), &TESTS)])
+}
+
 fn boot(directory: &Path, options: &[&str], command: &[&str]) -> Command {
-    let mut exetrail = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    exetrail
-        .args(["boot", KERNEL])
-        .args(options)
-        .arg("--")
-        .args(command);
-    exetrail.current_dir(directory);
-    exetrail
+    let arguments = [&["boot", KERNEL], options, &["--"], command].concat();
+    booting(&arguments, directory)
 }
 
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-#[test]
 fn files_and_input_go_in_and_files_and_a_status_come_out() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("in")).unwrap();
@@ -49,7 +82,6 @@ fn files_and_input_go_in_and_files_and_a_status_come_out() {
     );
 }
 
-#[test]
 fn a_shell_that_waits_for_a_background_job_ends() {
     let dir = tempfile::tempdir().unwrap();
     let words = ["sh", "-c", "sleep 0.1 & wait; echo waited"];
@@ -61,7 +93,6 @@ fn a_shell_that_waits_for_a_background_job_ends() {
 }
 
 /// What a kernel measures of its counter on a busy host may be wrong by a large factor, and all its times with it.
-#[test]
 fn a_kernel_does_not_measure_how_fast_its_counter_runs() {
     let dir = tempfile::tempdir().unwrap();
     let output = boot(dir.path(), &[], &["sh", "-c", "dmesg | grep ' tsc: '"])
@@ -85,7 +116,6 @@ fn a_kernel_does_not_measure_how_fast_its_counter_runs() {
     }
 }
 
-#[test]
 fn what_is_looked_for_below_sys_is_mounted() {
     let dir = tempfile::tempdir().unwrap();
     let script = "for d in /sys/kernel/debug /sys/kernel/security /sys/kernel/tracing /sys/fs/cgroup /sys/fs/bpf \
@@ -97,7 +127,6 @@ fn what_is_looked_for_below_sys_is_mounted() {
     assert_eq!(output.stdout, b"", "{}", text(&output));
 }
 
-#[test]
 fn a_command_that_turns_the_machine_off_has_no_status() {
     let dir = tempfile::tempdir().unwrap();
     let output = boot(dir.path(), &[], &["poweroff", "-f"]).output().unwrap();
@@ -106,7 +135,6 @@ fn a_command_that_turns_the_machine_off_has_no_status() {
     assert!(text(&output).contains(told), "{}", text(&output));
 }
 
-#[test]
 fn a_command_that_does_not_end_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let output = boot(dir.path(), &["--timeout", "2"], &["sleep", "1000"])
@@ -146,7 +174,6 @@ fn as_it_stands(script: &str, programs: &[(&str, &str)]) -> Output {
     shell.env("PATH", path).output().unwrap()
 }
 
-#[test]
 fn the_first_examples_of_the_page_run_as_they_stand() {
     let script = recipe("# A kernel as a lab");
     // Without a network, and without a terminal.
@@ -166,7 +193,6 @@ fn the_first_examples_of_the_page_run_as_they_stand() {
     assert_eq!(printed[1..], ["probed", "agent", "6", "2"]);
 }
 
-#[test]
 fn the_recipe_for_an_agent_runs_as_it_stands() {
     let script = recipe("**Your own agent**");
     let agent = "#!/bin/sh\ntrap 'echo ended; exit' TERM\necho watching\nsleep 1000 &\nwait\n";

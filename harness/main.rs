@@ -3,8 +3,9 @@
 //! A trial is named `6.12::start/shebang`. Only kernels that the filter lets through are booted;
 //! `--list` boots nothing. See `docs/architecture.md`, "The harness".
 //!
-//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`; so is how the model agrees with it, `6.12::start/shebang::model`, and each of the five
-//! sentences of the story, `6.12::story::program_runs_last`.
+//! Each further view of a scenario is a trial of its own, `6.12::start/shebang::stages`, as are the
+//! model's agreement with it, `6.12::start/shebang::model`, and each sentence of the story,
+//! `6.12::story::program_runs_last`.
 //!
 //! - `EXETRAIL_KERNELS=6.1,6.12,native`: these kernels only (default: all of the table, and the
 //!   running one where its series is in the table and this is root)
@@ -14,20 +15,21 @@
 //!   on three kernels alone
 //! - `EXETRAIL_ACCEL=tcg|kvm|auto`, `EXETRAIL_CACHE=FOLDER`: as for the command
 
+mod call;
 mod collect;
 mod model;
 mod settle;
 mod soundness;
 mod story;
 mod subject;
+mod unseen;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
 use exetrail::observer::Kind;
-use exetrail::project::{Project, cache_directory};
 use exetrail::report::summary;
 use exetrail::scenario::{Registered, select};
 use exetrail::suite::{ALL, Stop, VARIABLE, asked_by_environment, observed};
@@ -35,6 +37,7 @@ use exetrail::trail::Outcome;
 use exetrail::view::{Record, Row, VIEWS, ViewName, label, rows};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+use call::{Gate, ROOT};
 use collect::Collector;
 use subject::{Readiness, Subject};
 
@@ -52,13 +55,14 @@ fn run() -> Result<ExitCode> {
     let args = Arguments::from_args();
     // Before any thread: everybody inherits the blocked signals.
     let stop = Stop::listen()?;
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let project = Project::open_at(Some(root.clone()), cache_directory()?)?;
+    let root = Path::new(ROOT);
+    let project = call::project()?;
     let subjects = Subject::chosen(&project)?;
     let scenarios = select(&[])?;
 
     let observe = observed(&asked_by_environment()?);
-    let collector = Arc::new(Collector::new(project, observe.clone(), stop));
+    let collector = Collector::new(project, observe.clone(), Gate::of_environment()?, stop);
+    let collector = Arc::new(collector);
     let mut trials = Vec::new();
     for subject in &subjects {
         for scenario in &scenarios {
@@ -67,32 +71,31 @@ fn run() -> Result<ExitCode> {
             for view in views.filter(|view| view.applies(scenario)) {
                 let trial = trial(&collector, subject, scenario, view.name());
                 if !args.list && !args.is_filtered_out(&trial) {
-                    collector.want(subject, scenario);
+                    collector.judge(subject, scenario, view.name());
                 }
                 trials.push(trial);
             }
         }
-        trials.extend(story::trials(&collector, subject, &args));
-        trials.extend(model::trials(&collector, subject, &args));
+        trials.extend(story::trials(&collector, subject, &args)?);
+        trials.extend(model::trials(&collector, subject, &scenarios, &args));
     }
     trials.push(Trial::test("model::few_are_unpredicted", || {
         model::few_are_unpredicted()
     }));
-    let directory = root.join("snapshots");
+    trials.push(Trial::test("unseen::is_told_once", unseen::is_told_once));
     trials.push(Trial::test("snapshots::sound", move || {
-        soundness::check(&directory)
+        soundness::snapshots(root)
     }));
-
+    trials.push(Trial::test("tools::sound", move || soundness::tools(root)));
     for (name, page) in soundness::PAGES {
-        let root = root.clone();
-        trials.push(Trial::test(format!("docs::{name}"), move || page(&root)));
+        trials.push(Trial::test(format!("docs::{name}"), move || page(root)));
     }
 
     let conclusion = libtest_mimic::run(&args, trials);
     let records = collector.finish();
     let all = rows(&records);
     if all.iter().any(is_different) {
-        settle::write(&records, &root)?;
+        settle::write(&records, root)?;
         eprintln!("{}", summary(&all));
     }
     // Under nextest each trial is asked for alone.
@@ -133,14 +136,10 @@ fn assert(
 ) -> Result<Completion, Failed> {
     let record = match seen(collector, subject, scenario)? {
         Looked::Seen(record) => *record,
-        Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+        Looked::Nothing(why) => return Ok(why),
     };
     let Some(seen) = record.of(view) else {
-        // What became of the trail is told by its own trial.
-        let outcome = record.outcome();
-        return Ok(Completion::ignored_with(format!(
-            "there is no trail: {outcome}"
-        )));
+        return collector.unseen(subject, &record, view);
     };
     let row = Row {
         record: &record,
@@ -149,7 +148,7 @@ fn assert(
     let reason = seen.reason.clone().unwrap_or_default();
     match seen.outcome {
         Outcome::Same => {
-            settle::assert_same(&row, Path::new(env!("CARGO_MANIFEST_DIR")))?;
+            settle::assert_same(&row, Path::new(ROOT))?;
             Ok(Completion::Completed)
         }
         Outcome::Unsupported => Ok(Completion::ignored_with(format!("unsupported: {reason}"))),
@@ -167,24 +166,19 @@ fn assert(
 /// What a trial can look at.
 enum Looked {
     Seen(Box<Record>),
-    /// Not run, for this reason.
-    Nothing(String),
-}
-
-/// Whether a kernel that is not fetched is a failure.
-fn required() -> bool {
-    std::env::var("EXETRAIL_REQUIRE").is_ok_and(|value| value == "all")
+    /// Not run, as its reason says.
+    Nothing(Completion),
 }
 
 /// Why nothing is run on a kernel; a failure where it has to be there.
-fn left_out(collector: &Collector, subject: &Subject) -> Result<Option<String>, Failed> {
+fn left_out(collector: &Collector, subject: &Subject) -> Result<Option<Completion>, Failed> {
     match subject
         .readiness(&collector.project)
         .map_err(|error| format!("{error:#}"))?
     {
         Readiness::Ready(_) => Ok(None),
-        Readiness::Missing(reason) if required() => Err(reason.into()),
-        Readiness::Missing(reason) | Readiness::Ignored(reason) => Ok(Some(reason)),
+        Readiness::Missing(reason) => collector.gate.not_run(reason).map(Some),
+        Readiness::Ignored(reason) => Ok(Some(Completion::ignored_with(reason))),
     }
 }
 
@@ -194,8 +188,8 @@ fn seen(
     subject: &Subject,
     scenario: &Registered,
 ) -> Result<Looked, Failed> {
-    if let Some(reason) = left_out(collector, subject)? {
-        return Ok(Looked::Nothing(reason));
+    if let Some(why) = left_out(collector, subject)? {
+        return Ok(Looked::Nothing(why));
     }
     let record = collector.wait(subject, scenario)?;
     Ok(Looked::Seen(Box::new(record)))

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
 use exetrail::project::Project;
@@ -41,6 +41,7 @@ fn source() -> PathBuf {
     fs::create_dir_all(place.join("linux.partial")).unwrap();
     let cache = Project::open().unwrap().cache;
     let apt = cache.join("apt/trixie-backports/apt.conf");
+    assert!(apt.is_file(), "{apt:?} is missing: vm/setup makes it");
     let apt = apt.to_str().unwrap();
     let package = format!("linux-source-{SERIES}");
     call("apt-get", &["-c", apt, "update"], &place);
@@ -60,20 +61,30 @@ fn source() -> PathBuf {
     tree
 }
 
+/// The file of a build tree that has the fragment with which it was configured, to the end.
+const CONFIGURED_WITH: &str = ".fragment";
+
+fn is_configured(tree: &Path, fragment: &str) -> bool {
+    let with = fs::read_to_string(tree.join(CONFIGURED_WITH));
+    tree.join(".config").is_file() && with.is_ok_and(|with| with == fragment)
+}
+
 /// Builds `make CONFIGURATION` with the fragment; returns the build tree.
 fn built(configuration: &str) -> PathBuf {
     let source = source();
     let tree = Path::new(env!("CARGO_TARGET_TMPDIR")).join(configuration);
     fs::create_dir_all(&tree).unwrap();
     let output = format!("O={}", tree.display());
-    if !tree.join(".config").is_file() {
+    let wanted = fs::read_to_string(FRAGMENT).unwrap();
+    if !is_configured(&tree, &wanted) {
+        let _ = fs::remove_file(tree.join(CONFIGURED_WITH));
         call("make", &["-s", &output, configuration], &source);
         let merge = source.join("scripts/kconfig/merge_config.sh");
         call(merge.to_str().unwrap(), &["-m", ".config", FRAGMENT], &tree);
         call("make", &["-s", &output, "olddefconfig"], &source);
+        fs::write(tree.join(CONFIGURED_WITH), &wanted).unwrap();
     }
     let config = fs::read_to_string(tree.join(".config")).unwrap();
-    let wanted = fs::read_to_string(FRAGMENT).unwrap();
     for option in wanted.lines().filter(|line| line.starts_with("CONFIG_")) {
         let is_set = config.lines().any(|line| line == option);
         assert!(is_set, "{option} did not get into {configuration}");
@@ -93,9 +104,18 @@ fn run(tree: &Path) -> (BTreeMap<String, usize>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
     let command = command.args(["run", "--format", "json", "-k"]).arg(image);
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    judged(&output.unwrap())
+}
+
+/// The same of what the command said.
+fn judged(output: &Output) -> (BTreeMap<String, usize>, Vec<String>) {
     let mut counts = BTreeMap::new();
     let mut wrong = Vec::new();
-    for line in String::from_utf8(output.unwrap().stdout).unwrap().lines() {
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        wrong.push(format!("it ends with {}: {}", output.status, said.trim()));
+    }
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         for seen in record["seen"].as_array().unwrap() {
             let outcome = seen["outcome"].as_str().unwrap();
@@ -128,4 +148,23 @@ fn as_little_as_the_fragment_names_is_enough() {
 #[ignore = "builds a kernel: most of an hour on two cores"]
 fn the_kernels_own_default_with_the_fragment_shows_no_change() {
     nothing_but_the_kernels_own("defconfig", 200);
+}
+
+#[test]
+fn a_tree_of_another_fragment_is_configured_anew() {
+    let tree = tempfile::tempdir().unwrap();
+    let write = |name, text| fs::write(tree.path().join(name), text).unwrap();
+    write(".config", "CONFIG_A=y\n");
+    assert!(!is_configured(tree.path(), "CONFIG_A=y\n"), "nor half");
+    write(CONFIGURED_WITH, "CONFIG_A=y\n");
+    assert!(is_configured(tree.path(), "CONFIG_A=y\n"));
+    assert!(!is_configured(tree.path(), "CONFIG_A=y\nCONFIG_B=y\n"));
+}
+
+#[test]
+fn a_command_that_fails_without_a_record_says_why() {
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", "echo no kernel >&2; exit 2"]).output();
+    let (_, wrong) = judged(&output.unwrap());
+    assert_eq!(wrong, ["it ends with exit status: 2: no kernel"]);
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use exetrail::scenario::{Registered, select};
+use exetrail::view::TRAIL;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::collect::Collector;
@@ -16,11 +17,15 @@ pub const SEEDS: std::ops::Range<u64> = 0..50;
 const PREDICTED: usize = 10;
 
 /// The trials of one kernel.
-pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -> Vec<Trial> {
-    let scenarios = select(&[]).unwrap_or_default();
+pub fn trials(
+    collector: &Arc<Collector>,
+    subject: &Subject,
+    scenarios: &[&'static Registered],
+    args: &Arguments,
+) -> Vec<Trial> {
     let mut trials: Vec<_> = scenarios
-        .into_iter()
-        .map(|scenario| {
+        .iter()
+        .map(|&scenario| {
             let name = format!("{}::{}::model", subject.name(), scenario.name);
             let (own, on) = (Arc::clone(collector), subject.clone());
             let trial = Trial::ignorable_test(name, move || agrees(&own, &on, scenario));
@@ -47,14 +52,10 @@ fn agrees(
 ) -> Result<Completion, Failed> {
     let record = match seen(collector, subject, scenario)? {
         Looked::Seen(record) => record,
-        Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+        Looked::Nothing(why) => return Ok(why),
     };
     let Some(found) = &record.model else {
-        // What became of the trail is told by its own trial.
-        let outcome = record.outcome();
-        return Ok(Completion::ignored_with(format!(
-            "there is no trail: {outcome}"
-        )));
+        return collector.unseen(subject, &record, TRAIL);
     };
     let disagreements = found.disagreements.iter();
     let mut wrong: Vec<_> = disagreements.map(String::as_str).collect();
@@ -73,8 +74,8 @@ fn agrees(
 }
 
 fn cases(collector: &Arc<Collector>, subject: &Subject) -> Result<Completion, Failed> {
-    if let Some(reason) = left_out(collector, subject)? {
-        return Ok(Completion::ignored_with(reason));
+    if let Some(why) = left_out(collector, subject)? {
+        return Ok(why);
     }
     let tally = collector.wait_for_cases(subject)?;
     match tally.complaints() {

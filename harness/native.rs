@@ -1,16 +1,19 @@
 //! What becomes of a native run when something fails, and that nothing of it is ever left: no
 //! process, no cgroup, no mount. Needs root.
 
+mod call;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use call::Gate;
 use exetrail::native;
-use exetrail::project::{Project, cache_directory};
+use exetrail::project::Project;
 use exetrail::scenario::select;
 use exetrail::suite::{Options, ReadyKernel, RunEvent, Stop, Suite, Work};
 use exetrail::trail::Outcome;
@@ -132,6 +135,7 @@ fn main() -> ExitCode {
 struct Rig {
     project: Project,
     stop: Stop,
+    gate: Gate,
 }
 
 impl Rig {
@@ -139,22 +143,20 @@ impl Rig {
         let stop = Stop::listen()?;
         // Whatever a lab leaves becomes our child.
         nix::sys::prctl::set_child_subreaper(true).context("failed to become the subreaper")?;
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open_at(Some(root), cache_directory()?)?;
-        Ok(Rig { project, stop })
+        Ok(Rig {
+            project: call::project()?,
+            stop,
+            gate: Gate::of_environment()?,
+        })
     }
 
     fn run(&self, case: &Case) -> Result<Completion, Failed> {
-        if let Err(error) = native::check() {
-            return Ok(Completion::ignored_with(format!("{error:#}")));
-        }
-        if let Err(error) = self.project.fixture() {
-            return Ok(Completion::ignored_with(format!("{error:#}")));
-        }
-        match self.check(case) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(format!("{error:#}").into()),
-        }
+        let ready = native::check().and_then(|()| self.project.fixture().map(drop));
+        let lack = ready.err().map(|error| format!("{error:#}"));
+        self.gate.run(lack.as_deref(), || {
+            self.check(case)
+                .map_err(|error| format!("{error:#}").into())
+        })
     }
 
     fn check(&self, case: &Case) -> Result<()> {

@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod call;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use call::{checkout, exetrail, fails};
 use exetrail::baseline::Store;
 use exetrail::records::keep;
 use exetrail::stages;
@@ -15,12 +18,10 @@ use exetrail::view::stages::Stages;
 use exetrail::view::trail::Steps;
 use exetrail::view::{Body, Record, STAGES, TRAIL, ViewName, ViewSeen};
 
-/// Calls exetrail in a directory.
+/// Calls the command in a directory, with an empty cache.
 fn call(directory: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(args).current_dir(directory);
-    command.env_remove("EXETRAIL_REQUIRE");
-    command.output().unwrap()
+    let cache = tempfile::tempdir().unwrap();
+    exetrail(args, directory, cache.path()).output().unwrap()
 }
 
 /// The status and the errors of a call outside of any checkout.
@@ -237,15 +238,10 @@ fn a_scenario_without_stages_has_no_story() {
 fn a_record_that_is_missing_is_an_error_where_all_are_required() {
     let dir = tempfile::tempdir().unwrap();
     keep(dir.path(), &record("start/shebang", "6.12")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(["check", "."]).current_dir(dir.path());
-    let output = command.env("EXETRAIL_REQUIRE", "all").output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        errors.contains("no record of kernels 5.10, 6.1, "),
-        "{errors}"
-    );
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = exetrail(&["check", "."], dir.path(), cache.path());
+    command.env("EXETRAIL_REQUIRE", "all");
+    fails(command, &["no record of kernels 5.10, 6.1, "]);
 }
 
 #[test]
@@ -335,26 +331,13 @@ fn the_report_loads_nothing_from_anywhere() {
 
 #[test]
 fn a_snapshot_whose_name_is_no_kernel_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let directory = dir.path().join("snapshots/start/shebang/trail");
-    fs::create_dir_all(&directory).unwrap();
-    fs::create_dir(dir.path().join("vm")).unwrap();
-    for name in [
-        "Cargo.toml",
-        "vm/kernels.toml",
-        "vm/kernels.lock",
-        "vm/fixture.toml",
-        "vm/fixture.lock",
-    ] {
-        fs::copy(root.join(name), dir.path().join(name)).unwrap();
-    }
-    fs::write(directory.join("six.snap"), "---\n---\n").unwrap();
-    let output = call(dir.path(), &["diff", "6.1", "6.12", "shebang"]);
-    assert_eq!(output.status.code(), Some(2));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        errors.contains("six.snap is not a snapshot of a kernel"),
-        "{errors}"
-    );
+    let checkout = checkout(|root| {
+        let directory = root.join("snapshots/start/shebang/trail");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("six.snap"), "---\n---\n").unwrap();
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let arguments = ["diff", "6.1", "6.12", "shebang"];
+    let command = exetrail(&arguments, checkout.path(), cache.path());
+    fails(command, &["six.snap is not a snapshot of a kernel"]);
 }

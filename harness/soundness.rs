@@ -1,12 +1,15 @@
-//! The snapshot directory itself: nothing damaged, stale or redundant. Boots nothing.
+//! What is accepted, snapshots and reports of tools: nothing damaged, stale or redundant. Boots nothing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use exetrail::baseline::{Store, plan};
+use anyhow::Result;
+use exetrail::baseline::{Lineage, Store, plan};
 use exetrail::files;
 use exetrail::project::{Project, cache_directory};
 use exetrail::scenario::Registered;
-use exetrail::view::ViewName;
+use exetrail::trail::KernelId;
+use exetrail::view::{AGENT, ViewName};
 use libtest_mimic::Failed;
 
 /// Checks a page of the documentation, below this directory.
@@ -18,7 +21,7 @@ pub const PAGES: [(&str, Check); 5] = [
     ("contract-execveat", contract_of_execveat),
     ("contract-walkthrough", contract_of_tours),
     ("observers", observers),
-    ("tools", tools),
+    ("tools", page_of_tools),
 ];
 
 /// Checks that `docs/contract.md` is what the snapshots say.
@@ -59,7 +62,7 @@ fn observers(root: &Path) -> Result<(), Failed> {
 }
 
 /// Checks that `docs/tools.md` is what is accepted of tools.
-fn tools(root: &Path) -> Result<(), Failed> {
+fn page_of_tools(root: &Path) -> Result<(), Failed> {
     page(
         root,
         "tools",
@@ -68,16 +71,19 @@ fn tools(root: &Path) -> Result<(), Failed> {
     )
 }
 
+fn project(root: &Path) -> Result<Project> {
+    Project::open_at(Some(root.to_owned()), cache_directory()?)
+}
+
 /// Checks that a page is what this command writes.
 fn page(
     root: &Path,
     name: &str,
     command: &str,
-    write: impl Fn(&Project) -> anyhow::Result<String>,
+    write: impl Fn(&Project) -> Result<String>,
 ) -> Result<(), Failed> {
     let context = |error| Failed::from(format!("{error:#}"));
-    let cache = cache_directory().map_err(context)?;
-    let project = Project::open_at(Some(root.to_owned()), cache).map_err(context)?;
+    let project = project(root).map_err(context)?;
     let said = write(&project).map_err(context)?;
     let written = std::fs::read_to_string(root.join(format!("docs/{name}.md"))).unwrap_or_default();
     match said == written {
@@ -91,60 +97,107 @@ fn page(
 }
 
 /// Checks every file below `snapshots/`; the message names all that are wrong.
-pub fn check(directory: &Path) -> Result<(), Failed> {
-    let problems = problems(directory).map_err(|error| Failed::from(format!("{error:#}")))?;
+pub fn snapshots(root: &Path) -> Result<(), Failed> {
+    told(of_snapshots(root))
+}
+
+/// Checks every file below `tools/`; the message names all that are wrong.
+pub fn tools(root: &Path) -> Result<(), Failed> {
+    told(of_tools(root))
+}
+
+fn told(problems: Result<Vec<String>>) -> Result<(), Failed> {
+    let problems = problems.map_err(|error| Failed::from(format!("{error:#}")))?;
     match problems.is_empty() {
         true => Ok(()),
         false => Err(problems.join("\n").into()),
     }
 }
 
-fn problems(directory: &Path) -> anyhow::Result<Vec<String>> {
-    let root = directory.parent().map(Path::to_owned);
-    let lineage = Project::open_at(root, cache_directory()?)?.table.lineage();
-    let store = Store::Directory(directory.to_owned());
+fn of_snapshots(root: &Path) -> Result<Vec<String>> {
+    let lineage = project(root)?.table.lineage();
+    let kernels: Vec<_> = lineage.kernels().cloned().collect();
+    let accepted = Accepted {
+        place: root.join("snapshots"),
+        name: "snapshots".to_owned(),
+        kernels: &kernels,
+        lineage: &lineage,
+        applies: |scenario, view| view.view().is_some_and(|view| view.applies(scenario)),
+    };
+    accepted.problems()
+}
+
+fn of_tools(root: &Path) -> Result<Vec<String>> {
+    let project = project(root)?;
+    let (lineage, table) = (project.table.lineage(), project.tools()?);
     let mut problems = Vec::new();
-    for found in directories(directory, 3)? {
-        let relative = found
-            .strip_prefix(directory)?
-            .to_string_lossy()
-            .into_owned();
-        let (scenario, name) = relative.rsplit_once('/').unwrap_or((&relative, ""));
-        let view = name.parse::<ViewName>().ok().and_then(ViewName::view);
-        let registered = Registered::find(scenario);
-        let has = |found: &Registered| view.is_some_and(|view| view.applies(found));
-        let Some(view) = view.filter(|_| registered.is_some_and(has)) else {
-            problems.push(format!(
-                "snapshots/{relative} is stale: no scenario has that view"
-            ));
+    for place in files::list(&root.join("tools"))? {
+        let tool = files::name(&place);
+        let name = format!("tools/{tool}");
+        if table.tools.iter().all(|known| known.name != tool) {
+            problems.push(format!("{name} is stale: vm/tools.toml has no such tool"));
             continue;
-        };
-        let files = match store.load(scenario, view.name()) {
-            Ok(files) => files,
-            Err(error) => {
-                problems.push(format!("{error:#}"));
-                continue;
-            }
-        };
-        for id in files
-            .keys()
-            .filter(|id| !lineage.kernels().any(|known| known == *id))
-        {
-            problems.push(format!(
-                "snapshots/{relative}/{id}.snap is stale: kernel {id} is not in vm/kernels.toml"
-            ));
         }
-        for id in plan(&lineage, &files, &std::collections::BTreeMap::new()).redundant {
-            problems.push(format!(
-                "snapshots/{relative}/{id}.snap is redundant: kernel {id} would inherit the same"
-            ));
-        }
+        let accepted = Accepted {
+            name,
+            place,
+            kernels: &table.kernels,
+            lineage: &lineage,
+            applies: |scenario, view| view == AGENT && scenario.is_start(),
+        };
+        problems.extend(accepted.problems()?);
     }
     Ok(problems)
 }
 
+/// Reports that are accepted: a file for a kernel, below scenario and view.
+struct Accepted<'a> {
+    place: PathBuf,
+    /// The same below the checkout.
+    name: String,
+    /// The kernels that are run.
+    kernels: &'a [KernelId],
+    lineage: &'a Lineage,
+    /// Whether a scenario has a view.
+    applies: fn(&Registered, ViewName) -> bool,
+}
+
+impl Accepted<'_> {
+    fn problems(&self) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        for found in directories(&self.place, 3)? {
+            let relative = found.strip_prefix(&self.place)?.to_string_lossy();
+            let (scenario, view) = relative.rsplit_once('/').unwrap_or((&relative, ""));
+            let name = format!("{}/{relative}", self.name);
+            let registered = Registered::find(scenario);
+            let view = view.parse::<ViewName>().ok();
+            let has =
+                |view: &ViewName| registered.is_some_and(|found| (self.applies)(found, *view));
+            match view.filter(has) {
+                None => problems.push(format!("{name} is stale: no scenario has that view")),
+                Some(view) => problems.extend(self.of_view(scenario, view, &name)),
+            }
+        }
+        Ok(problems)
+    }
+
+    fn of_view(&self, scenario: &str, view: ViewName, name: &str) -> Vec<String> {
+        let files = match Store::Directory(self.place.clone()).load(scenario, view) {
+            Ok(files) => files,
+            Err(error) => return vec![format!("{error:#}")],
+        };
+        let stale = files.keys().filter(|id| !self.kernels.contains(id));
+        let stale = stale.map(|id| format!("{name}/{id}.snap is stale: kernel {id} is not run"));
+        let redundant = plan(self.lineage, &files, &BTreeMap::new()).redundant;
+        let redundant = redundant
+            .into_iter()
+            .map(|id| format!("{name}/{id}.snap is redundant: kernel {id} would inherit the same"));
+        stale.chain(redundant).collect()
+    }
+}
+
 /// The directories at a depth below one.
-fn directories(directory: &Path, depth: usize) -> anyhow::Result<Vec<PathBuf>> {
+fn directories(directory: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     if depth == 0 {
         return Ok(vec![directory.to_owned()]);
     }

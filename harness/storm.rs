@@ -6,8 +6,11 @@
 
 #[path = "storm/asked.rs"]
 mod asked;
+mod call;
 #[path = "storm/ending.rs"]
 mod ending;
+#[path = "storm/heard.rs"]
+mod heard;
 #[path = "storm/locked.rs"]
 mod locked;
 #[path = "storm/neighbour.rs"]
@@ -27,11 +30,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use call::{Gate, Need};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 
 use rig::{Rig, Storm, Watch, number, rss};
+use vm::KERNELS;
 
 /// One storm with what is done to the monitor in it.
 type Test = fn(&Rig) -> Result<()>;
@@ -56,69 +61,114 @@ fn main() -> ExitCode {
     let _ = mask.thread_block();
     // One storm at a time takes the whole machine.
     args.test_threads = Some(1);
-    let root = nix::unistd::geteuid().is_root();
-    let rig = match root && !args.list {
-        true => match Rig::new() {
-            Ok(rig) => Some(Arc::new(rig)),
-            Err(error) => {
-                eprintln!("storm: {error:#}");
-                return ExitCode::from(2);
-            }
-        },
-        false => None,
-    };
-    let tests: [(&str, Test); 35] = [
-        ("complete", complete),
-        ("killed", killed),
-        ("stopped_then_killed", stopped_then_killed),
-        ("killed_with_command", killed_with_command),
-        ("full_pipe", full_pipe),
-        ("stalled_syslog", stalled_syslog),
-        ("full_disk", full_disk),
-        ("dies_of_a_core_signal", dies_of_a_core_signal),
-        ("stopped_at_the_terminal", stopped_at_the_terminal),
-        ("leased_file", leased_file),
-        ("monitor_killed", ending::monitor_killed),
-        (
-            "killed_where_ends_are_ignored",
-            ending::killed_where_ends_are_ignored,
-        ),
-        ("guard_killed", ending::guard_killed),
-        ("syslog_is_told", ending::syslog_is_told),
-        ("monitor_stopped", ending::monitor_stopped),
-        ("guard_stopped", ending::guard_stopped),
-        ("both_stopped", ending::both_stopped),
-        ("job_stopped", ending::job_stopped),
-        ("longest_hold", ending::longest_hold),
-        ("cgroup_frozen", ending::cgroup_frozen),
-        ("unmounted", place::unmounted),
-        ("part_of_a_mount", place::part_of_a_mount),
-        ("path_without_a_name", place::path_without_a_name),
-        ("served_by_a_process", place::served_by_a_process),
-        (
-            "command_that_cannot_start",
-            place::command_that_cannot_start,
-        ),
-        ("locked_neighbour", locked::locked_neighbour),
-        ("command_alone", asked::command_alone),
-        ("counted", asked::counted),
-        ("one_process", asked::one_process),
-        ("one_program", asked::one_program),
-        ("signalled_at_once", asked::signalled_at_once),
-        ("core_to_a_helper", vm::core_to_a_helper),
-        ("stands_still", vm::stands_still),
-        ("silent_mount", neighbour::silent_mount),
-        ("hostile_neighbour", neighbour::hostile),
-    ];
-    let trials = tests.map(|(name, test)| {
-        let rig = rig.clone();
+    match Trials::new(&args) {
+        Ok(trials) => libtest_mimic::run(&args, trials.all()).exit_code(),
+        Err(error) => {
+            eprintln!("storm: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What happens on the running kernel.
+const HERE: [(&str, Test); 33] = [
+    ("complete", complete),
+    ("killed", killed),
+    ("stopped_then_killed", stopped_then_killed),
+    ("killed_with_command", killed_with_command),
+    ("full_pipe", full_pipe),
+    ("stalled_syslog", stalled_syslog),
+    ("full_disk", full_disk),
+    ("dies_of_a_core_signal", dies_of_a_core_signal),
+    ("stopped_at_the_terminal", stopped_at_the_terminal),
+    ("leased_file", leased_file),
+    ("monitor_killed", ending::monitor_killed),
+    (
+        "killed_where_ends_are_ignored",
+        ending::killed_where_ends_are_ignored,
+    ),
+    ("guard_killed", ending::guard_killed),
+    ("syslog_is_told", ending::syslog_is_told),
+    ("monitor_stopped", ending::monitor_stopped),
+    ("guard_stopped", ending::guard_stopped),
+    ("both_stopped", ending::both_stopped),
+    ("job_stopped", ending::job_stopped),
+    ("longest_hold", ending::longest_hold),
+    ("cgroup_frozen", ending::cgroup_frozen),
+    ("unmounted", place::unmounted),
+    ("part_of_a_mount", place::part_of_a_mount),
+    ("path_without_a_name", place::path_without_a_name),
+    ("served_by_a_process", place::served_by_a_process),
+    (
+        "command_that_cannot_start",
+        place::command_that_cannot_start,
+    ),
+    ("locked_neighbour", locked::locked_neighbour),
+    ("command_alone", asked::command_alone),
+    ("counted", asked::counted),
+    ("one_process", asked::one_process),
+    ("one_program", asked::one_program),
+    ("signalled_at_once", asked::signalled_at_once),
+    ("silent_mount", neighbour::silent_mount),
+    ("failing_way", failing_way),
+];
+
+/// What happens in guests of [`KERNELS`].
+const IN_GUESTS: [(&str, Test); 3] = [
+    ("core_to_a_helper", vm::core_to_a_helper),
+    ("stands_still", vm::stands_still),
+    ("hostile_neighbour", neighbour::hostile),
+];
+
+/// What all trials stand on.
+struct Trials {
+    gate: Gate,
+    /// None without root, and where nothing is run.
+    rig: Option<Arc<Rig>>,
+    root: bool,
+    /// Why nothing is run in guests.
+    no_kernel: Option<String>,
+}
+
+impl Trials {
+    fn new(args: &Arguments) -> Result<Trials> {
+        let root = nix::unistd::geteuid().is_root();
+        let gate = Gate::of_environment()?;
+        // A rig is in another directory, from which a relative path of a cache is another one.
+        let no_kernel = Need::Kernels(&KERNELS).lack()?;
+        let rig = (root && !args.list).then(Rig::new).transpose()?;
+        let rig = rig.map(Arc::new);
+        Ok(Trials {
+            gate,
+            rig,
+            root,
+            no_kernel,
+        })
+    }
+
+    fn all(&self) -> Vec<Trial> {
+        let silence = || heard::silence_is_given_up().map_err(told);
+        let mut trials = vec![Trial::test("storm::silence_is_given_up", silence)];
+        trials.extend(HERE.map(|named| self.one(named, None)));
+        trials.extend(IN_GUESTS.map(|named| self.one(named, self.no_kernel.clone())));
+        trials
+    }
+
+    fn one(&self, (name, test): (&str, Test), lack: Option<String>) -> Trial {
+        let (gate, rig) = (self.gate, self.rig.clone());
         let run = move || match rig {
-            Some(rig) => test(&rig).map_err(|error| Failed::from(format!("{error:#}"))),
-            None => Ok(()),
+            Some(rig) => gate.run(lack.as_deref(), || test(&rig).map_err(told)),
+            None => Err("not run: this takes root".into()),
         };
-        Trial::test(format!("storm::{name}"), run).with_ignored_flag(!root)
-    });
-    libtest_mimic::run(&args, trials.into()).exit_code()
+        // Whoever asks for it all the same, or for everything, is told.
+        let is_left_out = !self.root && matches!(gate, Gate::Open);
+        let trial = Trial::ignorable_test(format!("storm::{name}"), run);
+        trial.with_ignored_flag(is_left_out)
+    }
+}
+
+fn told(error: anyhow::Error) -> Failed {
+    format!("{error:#}").into()
 }
 
 /// Every program that was started has its `execute` line, once; memory does not grow.
@@ -198,9 +248,25 @@ fn killed_with_command(rig: &Rig) -> Result<()> {
         std::thread::sleep(rig::moment() / 20);
         watch.kill(Signal::SIGKILL);
         watch.wait()?;
+        // The command has this end of the pipe as well.
+        watch.said()?;
         storm.goes_on()?;
     }
     storm.end().map(drop)
+}
+
+/// A way that fails is told as such, and not as one that hangs.
+fn failing_way(rig: &Rig) -> Result<()> {
+    let storm = Storm::start(rig);
+    let (program, aside) = (rig.way(3), rig.watched().join("aside"));
+    std::fs::rename(&program, &aside).context("failed to take a program away")?;
+    // It may have started one just before.
+    let said = (0..2).find_map(|_| storm.goes_on().err());
+    std::fs::rename(&aside, &program).context("failed to put it back")?;
+    ensure!(storm.end().is_err(), "the storm ended as if nothing was");
+    let said = format!("{:#}", said.context("nobody missed the program")?);
+    ensure!(said.contains("failed to start"), "it says {said}");
+    Ok(())
 }
 
 /// The reader of a pipe stops reading: the storm goes on, and what was lost is said.
@@ -289,7 +355,7 @@ fn leased_file(rig: &Rig) -> Result<()> {
     }
     let took = begun.elapsed();
     // Its open was denied; were it allowed, it would wait for the lease itself.
-    let denied = cat.wait().context("failed to wait for cat")?;
+    let denied = rig::reap(&mut cat).context("cat does not end")?;
     drop(file);
     let said = watch.end(Signal::SIGTERM)?;
     eprintln!("ten rounds beside a lease took {took:?}; {said}");

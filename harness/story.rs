@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use anyhow::{Context as _, Result};
 use exetrail::scenario::Registered;
 use exetrail::stages::{CLAIMS, Held, Point, Sentence, WRONG};
 use exetrail::view::STAGES;
@@ -17,10 +18,17 @@ use crate::{Looked, seen};
 const SCENARIO: &str = "start/normal";
 
 /// A trial for each sentence on one kernel.
-pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -> Vec<Trial> {
-    let Some(scenario) = Registered::find(SCENARIO) else {
-        return Vec::new();
-    };
+///
+/// # Errors
+///
+/// There is no such scenario: whoever renames it renames it here.
+pub fn trials(
+    collector: &Arc<Collector>,
+    subject: &Subject,
+    args: &Arguments,
+) -> Result<Vec<Trial>> {
+    let scenario = Registered::find(SCENARIO);
+    let scenario = scenario.with_context(|| format!("there is no scenario {SCENARIO}"))?;
     let claims = CLAIMS.iter().map(|claim| (claim, right as Check));
     let claims = claims.chain([(&WRONG, wrong as Check)]);
     let trials = claims.map(|(claim, check)| {
@@ -32,7 +40,7 @@ pub fn trials(collector: &Arc<Collector>, subject: &Subject, args: &Arguments) -
     if !args.list && trials.iter().any(|trial| !args.is_filtered_out(trial)) {
         collector.want(subject, scenario);
     }
-    trials
+    Ok(trials)
 }
 
 type Check = fn(&Sentence, &[Point]) -> Result<(), Failed>;
@@ -46,12 +54,10 @@ fn ask(
 ) -> Result<Completion, Failed> {
     let record = match seen(collector, subject, scenario)? {
         Looked::Seen(record) => record,
-        Looked::Nothing(reason) => return Ok(Completion::ignored_with(reason)),
+        Looked::Nothing(why) => return Ok(why),
     };
     let Some(story) = record.body::<Stages>() else {
-        let reason = record.of(STAGES).and_then(|seen| seen.reason.clone());
-        let reason = reason.unwrap_or_else(|| "the stages were not recorded".to_owned());
-        return Ok(Completion::ignored_with(reason));
+        return collector.unseen(subject, &record, STAGES);
     };
     check(claim, &story.inside.stages).map(|()| Completion::Completed)
 }

@@ -85,7 +85,7 @@ impl Subject {
         match Wanted::of_table(project, id)? {
             Wanted::Ready(target) => Ok(Readiness::Ready(Box::new(target))),
             Wanted::NotFetched(id) => Ok(Readiness::Missing(format!(
-                "not run: kernel {id} is not fetched, vm/setup {id} fetches it"
+                "kernel {id} is not fetched, vm/setup {id} fetches it"
             ))),
         }
     }

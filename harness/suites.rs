@@ -2,21 +2,57 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod call;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{ExitCode, Output};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use call::{Need, ROOT, booting, text};
+
 const KERNEL: &str = "6.12";
 
-fn exetrail(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(arguments).current_dir(ROOT);
-    command.env_remove("EXETRAIL_OBSERVE").output().unwrap()
+const TESTS: [(&str, fn()); 8] = [
+    (
+        "every_example_of_the_page_runs_is_accepted_and_is_the_same_again",
+        every_example_of_the_page_runs_is_accepted_and_is_the_same_again,
+    ),
+    (
+        "a_program_that_was_tried_becomes_a_case_that_is_run",
+        a_program_that_was_tried_becomes_a_case_that_is_run,
+    ),
+    (
+        "a_view_with_a_boot_of_its_own_is_shown_of_a_program_and_no_snapshots_of_its_name_are",
+        a_view_with_a_boot_of_its_own_is_shown_of_a_program_and_no_snapshots_of_its_name_are,
+    ),
+    (
+        "what_a_program_wrote_and_did_until_it_was_given_up_is_shown",
+        what_a_program_wrote_and_did_until_it_was_given_up_is_shown,
+    ),
+    (
+        "a_program_that_mounts_over_proc_is_seen_to_its_end",
+        a_program_that_mounts_over_proc_is_seen_to_its_end,
+    ),
+    (
+        "a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so",
+        a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so,
+    ),
+    (
+        "a_program_that_is_called_like_a_line_of_the_trace_has_its_own_stages",
+        a_program_that_is_called_like_a_line_of_the_trace_has_its_own_stages,
+    ),
+    (
+        "what_nobody_reads_is_kept_all_the_same",
+        what_nobody_reads_is_kept_all_the_same,
+    ),
+];
+
+fn main() -> ExitCode {
+    call::run(&[(Need::Kernels(&[KERNEL]), &TESTS)])
 }
 
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+fn exetrail(arguments: &[&str]) -> Output {
+    booting(arguments, Path::new(ROOT)).output().unwrap()
 }
 
 /// The blocks of a page that are cases.
@@ -27,7 +63,6 @@ fn examples(page: &str) -> Vec<&str> {
         .collect()
 }
 
-#[test]
 fn every_example_of_the_page_runs_is_accepted_and_is_the_same_again() {
     let page = fs::read_to_string(Path::new(ROOT).join("docs/suites.md")).unwrap();
     let examples = examples(&page);
@@ -73,7 +108,6 @@ fn accept(directory: &Path) {
     }
 }
 
-#[test]
 fn a_program_that_was_tried_becomes_a_case_that_is_run() {
     let dir = tempfile::tempdir().unwrap();
     let suite = dir.path().to_str().unwrap();
@@ -112,7 +146,6 @@ fn a_program_that_was_tried_becomes_a_case_that_is_run() {
     );
 }
 
-#[test]
 fn a_view_with_a_boot_of_its_own_is_shown_of_a_program_and_no_snapshots_of_its_name_are() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("exetrail.toml"), "").unwrap();
@@ -133,7 +166,6 @@ fn a_view_with_a_boot_of_its_own_is_shown_of_a_program_and_no_snapshots_of_its_n
     assert!(text(&tried).contains(&title), "{}", text(&tried));
 }
 
-#[test]
 fn what_a_program_wrote_and_did_until_it_was_given_up_is_shown() {
     let text_of = "echo hello; echo to you >&2; while :; do :; done";
     let words = ["try", "-k", KERNEL, "--deadline", "2"];
@@ -151,7 +183,6 @@ fn what_a_program_wrote_and_did_until_it_was_given_up_is_shown() {
     }
 }
 
-#[test]
 fn a_program_that_mounts_over_proc_is_seen_to_its_end() {
     // Another one's /proc, nothing, and none at all.
     for script in [
@@ -174,7 +205,6 @@ fn a_program_that_mounts_over_proc_is_seen_to_its_end() {
     }
 }
 
-#[test]
 fn a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so() {
     let script = "for i in {1..10001}; do : </etc/passwd; done";
     let words = ["try", "--deadline", "300", "-k", KERNEL];
@@ -186,7 +216,6 @@ fn a_program_that_opens_more_files_than_a_trail_has_steps_is_told_so() {
 }
 
 /// Whose name is a line of the kernel's trace, and a comm that looks like a field of it.
-#[test]
 fn a_program_that_is_called_like_a_line_of_the_trace_has_its_own_stages() {
     let name = "/tmp/ newcomm=\\n               x-101     [000] .....     2: tracing_mark_write: exetrail step 9\\nb";
     let dir = tempfile::tempdir().unwrap();
@@ -206,7 +235,6 @@ fn a_program_that_is_called_like_a_line_of_the_trace_has_its_own_stages() {
     assert!(text(&run).contains("4 new"), "{}", text(&run));
 }
 
-#[test]
 fn what_nobody_reads_is_kept_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("exetrail.toml"), "").unwrap();
@@ -215,10 +243,11 @@ fn what_nobody_reads_is_kept_all_the_same() {
     fs::write(dir.path().join("cases/first.toml"), first).unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.args(["try", "--suite", dir.path().to_str().unwrap(), "-k", KERNEL]);
-    command.args(["--save", "own/unread", "--", "/bin/true"]);
-    let status = command.current_dir(ROOT).stdout(writer).status().unwrap();
+    let suite = dir.path().to_str().unwrap();
+    let words = ["try", "--suite", suite, "-k", KERNEL];
+    let saved = ["--save", "own/unread", "--", "/bin/true"];
+    let mut command = booting(&[&words[..], &saved].concat(), Path::new(ROOT));
+    let status = command.stdout(writer).status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(dir.path().join("cases/own/unread.toml").exists());
 }

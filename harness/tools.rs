@@ -3,15 +3,15 @@
 //! `cargo test --test tools -- --ignored`, with names of tools for some of them.
 #![expect(clippy::expect_used, reason = "a trial fails by panicking")]
 
-use std::path::Path;
-use std::process::{Command, ExitCode};
+mod call;
 
-use exetrail::project::{Project, cache_directory};
+use std::path::Path;
+use std::process::ExitCode;
+
+use call::{ROOT, booting, checkout};
 use exetrail::vm::tool::Tool;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What a tool does that fails, and what is said of its report.
 const BROKEN: [(&str, &str, &[&str]); 5] = [
@@ -44,8 +44,7 @@ const BROKEN: [(&str, &str, &[&str]); 5] = [
 
 fn main() -> ExitCode {
     let args = Arguments::from_args();
-    let project = cache_directory().and_then(|cache| Project::open_at(Some(ROOT.into()), cache));
-    let tools = match project.and_then(|project| project.tools()) {
+    let tools = match call::project().and_then(|project| project.tools()) {
         Ok(tools) => tools,
         Err(error) => {
             eprintln!("tools: {error:#}");
@@ -80,10 +79,9 @@ fn run(
     scenarios: &[&str],
     kernels: &str,
 ) -> Result<Vec<Value>, Failed> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-    command.current_dir(checkout).arg("run").args(scenarios);
+    let options = ["-k", kernels, "--format", "json", "--tool", tool];
+    let mut command = booting(&[&["run"], scenarios, &options].concat(), checkout);
     command.env(exetrail::suite::VARIABLE, "trail");
-    command.args(["-k", kernels, "--format", "json", "--tool", tool]);
     let output = command.output().expect("exetrail is there");
     // What was seen until then would be told as if it were all.
     if !matches!(output.status.code(), Some(0..=2)) {
@@ -132,27 +130,16 @@ fn says_what_is_accepted(tool: &Tool, kernels: &str) -> Result<(), Failed> {
 
 /// A checkout whose one tool fails.
 fn is_broken(kernel: &str, command: &str, said: &[&str]) -> Result<(), Failed> {
-    let place = tempfile::tempdir().expect("a directory");
-    let root = Path::new(ROOT);
-    let vm = place.path().join("vm");
-    std::fs::create_dir(&vm).expect("a directory");
-    for file in [
-        "kernels.toml",
-        "kernels.lock",
-        "fixture.toml",
-        "fixture.lock",
-    ] {
-        std::fs::copy(root.join("vm").join(file), vm.join(file)).expect("a table");
-    }
-    std::fs::copy(root.join("Cargo.toml"), place.path().join("Cargo.toml")).expect("a manifest");
-    std::os::unix::fs::symlink(root.join("snapshots"), place.path().join("snapshots"))
-        .expect("a link");
     let table = format!(
         "kernels = []\n[[tool]]\nname = \"failing\"\npackages = [\"jq\"]\nversion = \"any\"\n\
          through = \"nothing\"\ncommand = '''{command}'''\n\
          read = '''inputs | line(\"^(?<pid>[0-9]+)$\") | {{pid: (.pid | tonumber)}}'''\n"
     );
-    std::fs::write(vm.join("tools.toml"), table).expect("a table");
+    let place = checkout(|root| {
+        std::fs::write(root.join("vm/tools.toml"), table).expect("a table");
+        let snapshots = Path::new(ROOT).join("snapshots");
+        std::os::unix::fs::symlink(snapshots, root.join("snapshots")).expect("a link");
+    });
     let records = run(place.path(), "failing", &["start/symlink"], kernel)?;
     let record = records.first().expect("a record");
     let agent = view(record, "agent");

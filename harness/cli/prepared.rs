@@ -44,7 +44,7 @@ impl Cache {
         Cache { directory, kernel }
     }
 
-    /// How a call ends that would boot the kernel: what it says, and the command, which is this one.
+    /// Runs `program` on the kernel; it must end with status 2. Returns what it wrote.
     fn run(&self, program: &Path, change: impl FnOnce(&mut Command)) -> String {
         let mut command = Command::new(program);
         command

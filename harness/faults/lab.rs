@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use exetrail::project::{Project, cache_directory};
+use exetrail::project::Project;
 use exetrail::scenario::{Registered, select};
-use exetrail::suite::{Cases, Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Wanted, Work};
+use exetrail::suite::{Cases, Options, ReadyKernel, RunEvent, Stop, Suite, Tally, Work};
 use exetrail::trail::Outcome;
 use exetrail::view::{Record, STAGES, TRAIL};
 use exetrail::vm::machine::Kernel;
 use exetrail::wire::Fault;
 use libtest_mimic::{Completion, Failed};
+
+use crate::call::{self, Gate, NO_KERNEL, Need};
 
 /// The scenarios that run; the fault is in the second.
 pub const SCENARIOS: [&str; 3] = ["start/direct_ldso", "start/fexecve", "start/shebang"];
@@ -27,33 +29,34 @@ pub struct Lab {
     pub project: Project,
     pub target: Option<ReadyKernel>,
     pub stop: Stop,
+    gate: Gate,
+    /// Why the command cannot be given namespaces of its own.
+    confined: Option<String>,
 }
 
 impl Lab {
     pub fn open() -> Result<Lab> {
         let stop = Stop::listen()?;
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open_at(Some(root), cache_directory()?)?;
-        let mut target = None;
-        for entry in &project.table.kernels {
-            if let Wanted::Ready(ready) = Wanted::of_table(&project, &entry.id)? {
-                target = Some(ready);
-            }
-        }
+        let project = call::project()?;
         Ok(Lab {
+            target: call::newest(&project)?,
             project,
-            target,
             stop,
+            gate: Gate::of_environment()?,
+            confined: Need::Namespaces.lack()?,
         })
     }
 
     pub fn run(&self, check: Check) -> Result<Completion, Failed> {
-        match (&self.target, std::env::var("EXETRAIL_REQUIRE").as_deref()) {
-            (Some(_), _) => check(self).map(|()| Completion::Completed),
-            (None, Ok("all")) => Err("not run: no kernel is fetched, run vm/setup".into()),
-            (None, _) => Ok(Completion::ignored_with(
-                "no kernel is fetched, run vm/setup",
-            )),
+        let lack = self.target.is_none().then_some(NO_KERNEL);
+        self.gate.run(lack, || check(self))
+    }
+
+    /// The same for what calls the command in namespaces of its own.
+    pub fn run_isolated(&self, check: Check) -> Result<Completion, Failed> {
+        match &self.confined {
+            Some(reason) => self.gate.not_run(reason),
+            None => self.run(check),
         }
     }
 

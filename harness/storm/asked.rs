@@ -1,6 +1,6 @@
 //! What a user asks of it: a command, a part of what happens, and an end.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::rig::{Rig, Storm, Watch};
+use crate::heard::Heard;
+use crate::rig::{HANGS, Rig, Storm, Watch, reap};
 
 /// Of a command its tree alone is shown, and its status is the monitor's.
 pub fn command_alone(rig: &Rig) -> Result<()> {
@@ -81,9 +82,8 @@ pub fn signalled_at_once(rig: &Rig) -> Result<()> {
     command.arg(rig.way(0));
     let mut watch = Watch::of(command, writer.into())?;
     // The program is started when the trap is set.
-    let mut line = String::new();
-    let read = BufReader::new(&reader).read_line(&mut line);
-    ensure!(read.context("failed to read a line")? > 0, "no line");
+    let mut lines = Heard::new(reader, HANGS);
+    ensure!(lines.line()?.ends_with('\n'), "no line");
     watch.kill_monitor(Signal::SIGTERM)?;
     watch.kill(Signal::SIGTERM);
     let status = watch.wait_status()?;
@@ -106,7 +106,7 @@ impl Shell {
     fn run(mut self) -> Result<()> {
         let mut input = self.0.stdin.take().context("no input")?;
         input.write_all(b"\n").context("failed to tell the shell")?;
-        let status = self.0.wait().context("failed to wait for the shell")?;
+        let status = reap(&mut self.0).context("the shell does not end")?;
         ensure!(status.success(), "the shell ended with {status}");
         Ok(())
     }

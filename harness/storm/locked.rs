@@ -1,7 +1,6 @@
 //! Somebody whose directory in `/proc` is locked for ever: whoever looks into it does not come back.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -11,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use exetrail::sys::FaultPages;
 
-use crate::rig::{Rig, Storm, Watch};
+use crate::heard::Heard;
+use crate::rig::{HANGS, Rig, Storm, Watch, reap};
 
 /// How long the monitor waits for a look, and what a busy machine adds.
 const LET_GO: (Duration, Duration) = (Duration::from_millis(1500), Duration::from_millis(4500));
@@ -80,16 +80,15 @@ pub fn locked_neighbour(rig: &Rig) -> Result<()> {
         .spawn()
         .context("failed to start the neighbour")?;
     let stdout = neighbour.stdout.take().context("no output")?;
-    let mut line = String::new();
-    let read = BufReader::new(stdout).read_line(&mut line);
-    read.context("the neighbour says nothing")?;
+    let line = Heard::new(stdout, HANGS).line();
+    let line = line.context("nobody lets the neighbour go")?;
     let held = line.trim().parse().map(Duration::from_millis);
     let held = held.with_context(|| format!("the neighbour says {line:?}"))?;
     storm.goes_on()?;
     // The monitor itself is still in the kernel.
     let status = watch.wait_status()?;
     drop(neighbour.stdin.take());
-    let ended = neighbour.wait().context("failed to wait for him")?;
+    let ended = reap(&mut neighbour).context("the neighbour does not end")?;
     let said = watch.said()?;
     eprintln!("held for {held:?}: {}", said.trim());
     ensure!(ended.success(), "the neighbour ended with {ended}");

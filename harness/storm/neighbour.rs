@@ -237,7 +237,7 @@ pub fn silent_mount(rig: &Rig) -> Result<()> {
     // Whoever waits for the file system is freed with its connection.
     drop(device);
     for cat in &mut stuck {
-        cat.wait().context("failed to wait for cat")?;
+        crate::rig::reap(cat).context("cat does not end")?;
     }
     nix::mount::umount2(&place, nix::mount::MntFlags::MNT_DETACH).context("failed to unmount")?;
     fs::remove_dir(&place).context("failed to remove the directory")?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
@@ -99,18 +99,19 @@ pub fn served_by_a_process(rig: &Rig) -> Result<()> {
     let place = rig.place("served");
     fs::create_dir(&place).context("failed to make a directory")?;
     let _device = mount_silent(&place)?;
-    let mut command = Watch::command(&["--for", "1s"], &place);
-    let output = command.output().context("failed to run the monitor");
+    let command = Watch::command(&["--for", "1s"], &place);
+    let ended = status_and_words(command, Stdio::null());
     umount2(&place, MntFlags::MNT_DETACH).context("failed to unmount")?;
-    let output = output?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.code() == Some(2),
-        "it ended with {}",
-        output.status
-    );
+    let (status, said) = ended?;
+    ensure!(status.code() == Some(2), "it ended with {status}");
     ensure!(said.contains("FUSE"), "it says {said}");
     Ok(())
+}
+
+/// How a watch ends by itself, and what it says.
+fn status_and_words(command: Command, output: Stdio) -> Result<(ExitStatus, String)> {
+    let mut watch = Watch::of(command, output)?;
+    Ok((watch.wait_status()?, watch.said()?))
 }
 
 /// Mounts a FUSE of which nobody ever reads; it ends with what is returned.
@@ -159,15 +160,12 @@ pub fn command_that_cannot_start(rig: &Rig) -> Result<()> {
         for given in [file.as_os_str(), name.as_ref()] {
             let mut command = Watch::command(&[], &rig.watched());
             command.arg("--").arg(given).env("PATH", rig.watched());
-            let output = command.output().context("failed to run the monitor")?;
-            let said = String::from_utf8_lossy(&output.stderr);
-            ensure!(
-                output.status.code() == Some(status),
-                "{given:?}: {}: {said}",
-                output.status
-            );
+            let path = rig.place("shown");
+            let out = fs::File::create(&path).context("failed to make the output file")?;
+            let (ended, said) = status_and_words(command, out.into())?;
+            ensure!(ended.code() == Some(status), "{given:?}: {ended}: {said}");
             ensure!(said.contains(reason), "{given:?}: it says {said}");
-            let shown = String::from_utf8_lossy(&output.stdout);
+            let shown = fs::read_to_string(&path).context("failed to read the output")?;
             ensure!(!shown.contains("a shell was here"), "a shell ran {given:?}");
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,10 +23,12 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use crate::heard::Heard;
+
 /// How many start programs side by side.
 const WAYS: usize = 8;
 /// When somebody who should go on does not for so long, he hangs.
-const HANGS: Duration = Duration::from_secs(20);
+pub const HANGS: Duration = Duration::from_secs(20);
 
 /// A number from the environment.
 pub fn number(name: &str, default: u64) -> u64 {
@@ -172,8 +173,36 @@ pub struct Storm {
     counts: Vec<(PathBuf, Arc<AtomicU64>)>,
     ways: Vec<JoinHandle<Result<()>>>,
     bell: Arc<Bell>,
-    /// How many ways have ended.
-    ended: Arc<AtomicU64>,
+    fate: Arc<Fate>,
+}
+
+/// What has become of the ways.
+#[derive(Default)]
+struct Fate {
+    /// How many have ended.
+    ended: AtomicU64,
+    /// Why the first one failed.
+    failed: Mutex<Option<String>>,
+}
+
+impl Fate {
+    fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, error: &anyhow::Error) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert_with(|| format!("{error:#}"));
+    }
+
+    /// Why a way has ended before it was to; none while all go on.
+    fn failure(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = failed
+            .clone()
+            .unwrap_or_else(|| "a way panicked".to_owned());
+        (self.ended() > 0).then_some(known)
+    }
 }
 
 /// Rung at every program that has ended, and at the end of a way.
@@ -205,38 +234,58 @@ impl Bell {
 }
 
 /// Rings when a way ends, however it does.
-struct AtEnd(Arc<Bell>, Arc<AtomicU64>);
+struct AtEnd(Arc<Bell>, Arc<Fate>);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        self.1.fetch_add(1, Ordering::Relaxed);
+        self.1.ended.fetch_add(1, Ordering::Relaxed);
         self.0.ring();
+    }
+}
+
+/// One that starts programs as fast as it can.
+struct Way {
+    path: PathBuf,
+    count: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    bell: Arc<Bell>,
+}
+
+impl Way {
+    fn blow(&self) -> Result<()> {
+        let path = &self.path;
+        while !self.stop.load(Ordering::Relaxed) {
+            let status = Command::new(path).status();
+            let status = status.with_context(|| format!("failed to start {path:?}"))?;
+            ensure!(status.success(), "{path:?} ended with {status}");
+            self.count.fetch_add(1, Ordering::Relaxed);
+            self.bell.ring();
+        }
+        Ok(())
     }
 }
 
 impl Storm {
     /// Lets it loose.
     pub fn start(rig: &Rig) -> Storm {
-        let stop = Arc::new(AtomicBool::new(false));
-        let counts = (0..WAYS).map(|way| (rig.way(way), Arc::new(AtomicU64::new(0))));
-        let counts: Vec<_> = counts.collect();
-        let (bell, ended) = (Arc::new(Bell::default()), Arc::new(AtomicU64::new(0)));
+        let (stop, bell) = (Arc::default(), Arc::<Bell>::default());
+        let fate = Arc::<Fate>::default();
+        let counts = (0..WAYS).map(|way| (rig.way(way), Arc::default()));
+        let counts: Vec<(PathBuf, Arc<AtomicU64>)> = counts.collect();
         let ways = counts.iter().map(|(path, count)| {
-            let (stop, path, count) = (Arc::clone(&stop), path.clone(), Arc::clone(count));
-            let (bell, at_end) = (
-                Arc::clone(&bell),
-                AtEnd(Arc::clone(&bell), Arc::clone(&ended)),
-            );
+            let at_end = AtEnd(Arc::clone(&bell), Arc::clone(&fate));
+            let way = Way {
+                path: path.clone(),
+                count: Arc::clone(count),
+                stop: Arc::clone(&stop),
+                bell: Arc::clone(&bell),
+            };
             std::thread::spawn(move || {
-                let _at_end = at_end;
-                while !stop.load(Ordering::Relaxed) {
-                    let status = Command::new(&path).status();
-                    let status = status.with_context(|| format!("failed to start {path:?}"))?;
-                    ensure!(status.success(), "{path:?} ended with {status}");
-                    count.fetch_add(1, Ordering::Relaxed);
-                    bell.ring();
+                let blown = way.blow();
+                if let Err(error) = &blown {
+                    at_end.1.fail(error);
                 }
-                Ok(())
+                blown
             })
         });
         let ways = ways.collect();
@@ -245,7 +294,7 @@ impl Storm {
             counts,
             ways,
             bell,
-            ended,
+            fate,
         }
     }
 
@@ -271,10 +320,13 @@ impl Storm {
 
     fn until(&self, otherwise: &str, done: impl Fn(&[u64], &[u64]) -> bool) -> Result<()> {
         let before = self.now();
-        let so = || done(&before, &self.now());
-        match self.bell.wait_until(Instant::now() + HANGS, so) {
-            true => Ok(()),
-            false => bail!("{otherwise}: {before:?} then {:?}", self.now()),
+        let so = || self.fate.ended() > 0 || done(&before, &self.now());
+        let in_time = self.bell.wait_until(Instant::now() + HANGS, so);
+        // Whoever has failed starts nothing more, and is no one who hangs.
+        match (self.fate.failure(), in_time) {
+            (Some(failure), _) => bail!(failure),
+            (None, true) => Ok(()),
+            (None, false) => bail!("{otherwise}: {before:?} then {:?}", self.now()),
         }
     }
 
@@ -289,7 +341,7 @@ impl Storm {
     pub fn end(mut self) -> Result<BTreeMap<String, u64>> {
         self.stop.store(true, Ordering::Relaxed);
         let all = WAYS as u64;
-        let ended = || self.ended.load(Ordering::Relaxed) == all;
+        let ended = || self.fate.ended() == all;
         ensure!(
             self.bell.wait_until(Instant::now() + HANGS, ended),
             "the storm does not end"
@@ -314,7 +366,9 @@ impl Drop for Storm {
 /// A monitor.
 pub struct Watch {
     child: Child,
-    stderr: BufReader<ChildStderr>,
+    stderr: Heard<ChildStderr>,
+    /// The monitor, once it watches: it can outlive its guard.
+    known: Option<(Pid, OwnedFd)>,
 }
 
 impl Watch {
@@ -327,10 +381,9 @@ impl Watch {
 
     /// Waits until it watches.
     pub fn begins(&mut self) -> Result<()> {
-        let mut line = String::new();
-        let read = self.stderr.read_line(&mut line);
-        read.context("the monitor says nothing")?;
+        let line = self.stderr.line().context("the monitor says nothing")?;
         ensure!(line.contains("watching"), "the monitor says {line}");
+        self.known = self.look();
         Ok(())
     }
 
@@ -365,7 +418,8 @@ impl Watch {
         let stderr = child.stderr.take().context("no standard error")?;
         Ok(Watch {
             child,
-            stderr: BufReader::new(stderr),
+            stderr: Heard::new(stderr, HANGS),
+            known: None,
         })
     }
 
@@ -383,6 +437,12 @@ impl Watch {
         Ok(Pid::from_raw(pid.context("no number")?))
     }
 
+    /// The monitor by what stays its own; none where it has ended.
+    fn look(&self) -> Option<(Pid, OwnedFd)> {
+        let pid = self.monitor().ok()?;
+        Some((pid, pidfd_open(pid.as_raw()).ok()?))
+    }
+
     /// Sends the guard a signal.
     pub fn kill(&self, signal: Signal) {
         // It is not reaped yet, so the id is its own.
@@ -396,10 +456,8 @@ impl Watch {
 
     /// What guard and monitor say until both have ended.
     pub fn said(&mut self) -> Result<String> {
-        let mut said = String::new();
-        let read = self.stderr.read_to_string(&mut said);
-        read.context("failed to read what it said")?;
-        Ok(said)
+        let said = self.stderr.rest();
+        said.context("somebody whom the monitor leaves has not ended")
     }
 
     /// Waits for its end, which must be that nothing is watched any more; what it said.
@@ -418,22 +476,26 @@ impl Watch {
 
     /// Waits for its end and tells how it ended.
     pub fn wait_status(&mut self) -> Result<ExitStatus> {
-        // Our child, not reaped yet: the id is its own.
-        let ended = pidfd_open(self.child.id().cast_signed()).context("no such monitor")?;
-        ends(&ended, HANGS).context("the monitor does not end")?;
-        self.child.wait().context("failed to reap the monitor")
+        reap(&mut self.child).context("the monitor does not end")
     }
 
     /// Ends it in order; what it said.
     pub fn end(mut self, signal: Signal) -> Result<String> {
         self.kill(signal);
         self.wait()?;
-        let mut text = String::new();
-        self.stderr
-            .read_to_string(&mut text)
-            .context("failed to read what it said")?;
-        Ok(text.trim().to_owned())
+        Ok(self.said()?.trim().to_owned())
     }
+}
+
+/// Waits for the end of a child, who is killed where he does not come to it.
+pub fn reap(child: &mut Child) -> Result<ExitStatus> {
+    // Our child, not reaped yet: the id is its own.
+    let process = pidfd_open(child.id().cast_signed()).context("no such process")?;
+    if let Err(error) = ends(&process, HANGS) {
+        let _ = child.kill();
+        return Err(error);
+    }
+    child.wait().context("failed to reap a process")
 }
 
 /// Waits for the end of a process.
@@ -452,7 +514,17 @@ pub fn ends(process: &OwnedFd, time: Duration) -> Result<()> {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        // Of a guard who is reaped the id may be somebody else's.
+        let alive = matches!(self.child.try_wait(), Ok(None));
+        let monitor = self.known.take();
+        let monitor = monitor.or_else(|| self.look().filter(|_| alive));
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // One that goes on would hold whoever comes later.
+        if let Some((pid, process)) = monitor
+            && ends(&process, Duration::ZERO).is_err()
+        {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
     }
 }
