@@ -1,11 +1,11 @@
-//! The thread that calls keeps its parent-death signal. The kernel clears it where effective IDs change or permitted capabilities
-//! grow, and also where the effective ID was not the real one before.
+//! The thread that calls keeps its parent-death signal. The kernel clears it where effective or file system IDs change or permitted
+//! capabilities grow, and also where the effective ID was not the real one before.
 //!
 //! The code that clears it:
 //! - `begin_new_exec` (fs/exec.c) clears `pdeath_signal` whenever `secureexec` is set, which is possible without a change (see
 //!   `contract/unsaid_secure`). Capabilities that a file gives set `secureexec` too, unless the real user is root
 //!   (`cap_bprm_creds_from_file`): a root that had them before keeps the signal, whatever prctl(2) says of such a file.
-//! - `commit_creds` (kernel/cred.c) also clears it where the permitted capabilities grow.
+//! - `commit_creds` (kernel/cred.c) also clears it where an effective or file system ID changes or permitted capabilities grow.
 //! - SELinux clears it at each change of domain (`selinux_bprm_committing_creds`).
 //! - AppArmor clears it at a change of profile, unless the new one is unconfined (`apparmor_bprm_committing_creds`).
 //!

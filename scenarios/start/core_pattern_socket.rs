@@ -1,8 +1,9 @@
 //! A core dump goes to a socket: the kernel starts no helper and opens no file.
 //!
 //! The kernel connects to the socket that `core_pattern` names, and sends the dump there (`coredump_sock_connect` in
-//! fs/coredump.c, [c:coredump-socket]). It walks to the socket with its own credentials and from init's root. The
-//! server sees the dying process as its peer. A policy that watches the start of core dump helpers sees nothing at all.
+//! fs/coredump.c, on 6.16 `do_coredump` itself; [c:coredump-socket]). It walks to the socket with its own credentials and
+//! from init's root. The server sees the dying process as its peer. A policy that watches the start of core dump helpers
+//! sees nothing at all.
 //!
 //! When the process of the trail dies, no server listens any more, and the kernel gives the dump up. Another process
 //! died before, while a server listened (the fact): the server is sent a dump although the limit of a core file
