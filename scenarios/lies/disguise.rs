@@ -1,7 +1,7 @@
 //! A program that, once executed, takes exe link, comm and arguments of another:
 //!
-//! - prctl(2) `PR_SET_MM_EXE_FILE` changes exe when nothing of the old file is mapped any more. The program replaces each mapping
-//!   by a copy and runs on in it (`start/set_mm_exe_file` shows the refusal before that).
+//! - prctl(2) `PR_SET_MM_EXE_FILE` changes exe when nothing is mapped any more by the old file's path. The program replaces each
+//!   mapping by a copy and runs on in it (`start/set_mm_exe_file` shows the refusal before that).
 //! - The kernel reads the arguments from the process's own memory, from one address to another or to a NUL (`get_mm_cmdline` in
 //!   fs/proc/base.c says when). `PR_SET_MM_ARG_START` and `_END` choose the two addresses.
 //! - comm is free text (`PR_SET_NAME`).

@@ -6,9 +6,9 @@
 //! (`checkpoint_restore_ns_capable(current_user_ns())`). Whoever makes a user namespace has every capability in it
 //! (`set_cred_user_ns` in kernel/user_namespace.c), and needs none to make one where users may.
 //!
-//! Both options then go on to `prctl_set_mm_exe_file`, which checks that the caller may execute the new file. Nothing of the old
-//! file may be mapped any more: on 5.10 the same function checks this too. On the other kernels `replace_mm_exe_file` in
-//! kernel/fork.c does, and then puts the new file in.
+//! Both options then go on to `prctl_set_mm_exe_file`, which checks that the caller may execute the new file. Nothing may be
+//! mapped any more by the old file's path (mount and dentry, `path_equal`): on 5.10 the same function checks this too. On the
+//! other kernels `replace_mm_exe_file` in kernel/fork.c does, and then puts the new file in.
 //!
 //! The program reports its IDs (`uids`), its `effective` capabilities (none), and the result of each call, in this order and with
 //! nothing of its file mapped:

@@ -11,7 +11,8 @@
 //! cannot grow for the table of arguments (`create_elf_tables`). Three things tell this from a fault of the program itself:
 //! - There is no exec event.
 //! - The call ends with an errno (`sys_exit_execve`).
-//! - The registers in the dump are the caller's (`start_thread` comes later).
+//! - The general registers in the dump are the caller's, but for rax, which has the errno (`start_thread` comes later; those of
+//!   the FPU are reset by `flush_thread`).
 //!
 //! Before `exec_mmap` the old map and its format are still there. An exec with a shared table of descriptors that is too
 //! large fails there (`contract/error_emfile`). It leaves an empty file and no core flag: the dump copies that table as well

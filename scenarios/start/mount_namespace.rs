@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, unshare};
 use crate::scenario::{Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program that a private mount hides from the monitor",
+    summary: "program at a path where the monitor sees another file",
     run,
     ..Scenario::DEFAULT
 };

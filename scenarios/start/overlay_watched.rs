@@ -1,7 +1,8 @@
 //! A program on an overlay. Both the overlay and its layers are watched.
 //!
 //! Both file systems have a mark. The overlay's own events are those of any program. Underneath, the same process opens
-//! the layer's file. exe is the path on the overlay.
+//! the layer's file. exe is the path on the overlay. The stages have `program-runs` twice where both files have a probe: the
+//! kernel sets both on the layer's inode (`d_real_inode` in kernel/trace/trace_uprobe.c).
 //!
 //! Finding: up to 6.4 there is no event of the layer at all (`start/overlay_lower`). From 6.5 on the kernel asks for
 //! the layer's file as well. In 6.16 to 7.2 the listener hangs. To hand the event out, the kernel opens the file for

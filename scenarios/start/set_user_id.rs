@@ -1,6 +1,6 @@
 //! A set-user-ID program of root, started by another user.
 //!
-//! To an observer of opens it is a program like any other. `begin_new_exec` computes the new ids right before the point
+//! The events of its opens are those of any other program. `begin_new_exec` computes the new ids right before the point
 //! of no return (`bprm_creds_from_file`) and commits them after it, when exe and comm have changed (`commit_creds`).
 //! Neither shows in an event.
 //!
