@@ -1,4 +1,5 @@
-/* An agent that is asked about the programs of exetrail's own, and never answers (harness/agents.rs). */
+/* An agent that is asked about the programs of exetrail's own, never answers, and writes a log on / meanwhile
+ * (harness/agents.rs). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/fanotify.h>
@@ -14,6 +15,13 @@ int main(void)
 	}
 	puts("{\"ready\":1}");
 	fflush(stdout);
-	for (;;)
-		pause();
+	for (;;) {
+		FILE *log = fopen("/agent.log", "a");
+
+		if (log) {
+			fputs("still here\n", log);
+			fclose(log);
+		}
+		usleep(100000);
+	}
 }

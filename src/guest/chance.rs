@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::clearing::end_everybody;
 use super::fault::Nobody;
+use super::leftover::Beside;
 use super::runner::{Boot, TRAIL, Work, observe};
 use super::undo::Undo;
 use super::unfinished::GivenUp;
@@ -90,7 +91,7 @@ fn play(case: &Case, boot: &mut Boot) -> Result<Option<(Trail, Agreement)>> {
         given_up: GivenUp::Nothing,
     };
     let result = observe(&work, &mut undo, boot);
-    let cleaned = end_everybody(&boot.children, None).and(undo.all(None));
+    let cleaned = end_everybody(&boot.children, None).and(undo.all(Beside::Nobody));
     let seen = result?;
     cleaned?;
     Ok((seen.0 != Trail::default()).then_some(seen))

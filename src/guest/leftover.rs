@@ -17,6 +17,15 @@ pub struct Fixture {
     files: BTreeMap<PathBuf, Looks>,
 }
 
+/// Who else may write files while a scenario runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody.
+    Nobody,
+    /// A program that lives on between scenarios, or has lived in this one.
+    Program,
+}
+
 /// What a file looks like: mode, owner, group, and for what is not a directory inode, size and
 /// time.
 type Looks = (u32, u32, u32, [u64; 4]);
@@ -37,10 +46,10 @@ impl Fixture {
         self.files.contains_key(path)
     }
 
-    /// Names the first file that is there and was not, is gone, or is another; nothing where a process is spared, which
+    /// Names the first file that is there and was not, is gone, or is another; nothing where a program beside the scenario
     /// may have written it.
-    pub fn compare(&self, spared: Option<i32>) -> Result<()> {
-        if spared.is_some() {
+    pub fn compare(&self, beside: Beside) -> Result<()> {
+        if beside == Beside::Program {
             return Ok(());
         }
         let now = Fixture::below(&self.root)?.files;
@@ -61,13 +70,13 @@ impl Fixture {
 
     /// Removes what is in a directory and was not there before; a user's root may have files there.
     ///
-    /// A process that is spared may remove some of it, or add to it, meanwhile: then it is as that process has it.
-    pub fn clear(&self, directory: &Path, spared: Option<i32>) -> Result<()> {
+    /// A program beside the scenario may remove some of it, or add to it, meanwhile: then it is as that program has it.
+    pub fn clear(&self, directory: &Path, beside: Beside) -> Result<()> {
         for path in files::list(directory)? {
             let known = self.has(&path);
             let is_directory = path.is_dir() && !path.is_symlink();
             if is_directory && known {
-                self.clear(&path, spared)?;
+                self.clear(&path, beside)?;
                 continue;
             }
             let removed = match (is_directory, known) {
@@ -75,7 +84,7 @@ impl Fixture {
                 (false, true) => Ok(()),
                 (false, false) => fs::remove_file(&path),
             };
-            if spared.is_none() {
+            if beside == Beside::Nobody {
                 removed.with_context(|| format!("failed to remove {}", path.display()))?;
             }
         }
@@ -158,8 +167,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let before = Fixture::below(directory.path()).unwrap();
         fs::write(directory.path().join("log"), "x").unwrap();
-        before.compare(Some(7)).unwrap();
-        let error = before.compare(None).unwrap_err().to_string();
+        before.compare(Beside::Program).unwrap();
+        let error = before.compare(Beside::Nobody).unwrap_err().to_string();
         assert!(error.starts_with("the scenario left "), "{error}");
     }
 
@@ -172,7 +181,7 @@ mod tests {
         let before = Fixture::below(directory.path()).unwrap();
         fs::write(path("old/new"), "x").unwrap();
         fs::create_dir(path("new")).unwrap();
-        before.clear(directory.path(), None).unwrap();
+        before.clear(directory.path(), Beside::Nobody).unwrap();
         assert!(path("old/own").exists());
         assert!(!path("old/new").exists() && !path("new").exists());
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::leftover::Beside;
 use crate::need::asked;
 use crate::observer::{Kind, OBSERVERS, Observer, Watch};
 use crate::sys;
@@ -21,6 +22,8 @@ pub struct Observers {
     all: Vec<One>,
     /// The watch that is going on.
     watch: Option<Watch>,
+    /// Who has lived beside the scenario so far; it may have been ended since.
+    beside: Beside,
 }
 
 struct One {
@@ -60,6 +63,7 @@ impl Observers {
             lab,
             all: OBSERVERS.iter().map(one).collect(),
             watch: None,
+            beside: Beside::Nobody,
         }
     }
 
@@ -84,9 +88,19 @@ impl Observers {
         self.all.iter().find_map(|one| one.observer.spares())
     }
 
+    /// Whose files may be found when the scenario is over, besides its own.
+    pub fn beside(&self) -> Beside {
+        match self.spared() {
+            Some(_) => Beside::Program,
+            None => self.beside,
+        }
+    }
+
     /// A scenario begins for which these observers are armed.
     pub fn want(&mut self, names: &[String]) {
         self.watch = None;
+        self.beside = Beside::Nobody;
+        self.beside = self.beside();
         for one in &mut self.all {
             one.result = None;
             one.state = match names.iter().any(|name| name == one.kind.name) {
@@ -115,6 +129,7 @@ impl Observers {
                 }
             }
         }
+        self.beside = self.beside();
         if watch.holder.is_none() {
             match last {
                 Some(

@@ -176,7 +176,8 @@ fn one(
     };
     let result = observe(&work, &mut undo, boot);
     let spared = boot.observers.spared();
-    let cleaned = end_everybody(&boot.children, spared).and(undo.all(spared));
+    let beside = boot.observers.beside();
+    let cleaned = end_everybody(&boot.children, spared).and(undo.all(beside));
     let seen = result.map_err(failed)?;
     cleaned.map_err(broken)?;
     if seen.0 == Trail::default() {

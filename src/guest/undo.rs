@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::leftover::Fixture;
+use super::leftover::{Beside, Fixture};
 use crate::files;
 use crate::proc::Mount;
 use crate::trail::LabKind;
@@ -134,8 +134,8 @@ impl Undo {
 
     /// Restores everything; goes on when one thing fails and names the first that did.
     ///
-    /// Where none did, what is left even so in the fixture is named; not where a process is spared, which may have written it.
-    pub fn all(&mut self, spared: Option<i32>) -> Result<()> {
+    /// Where none did, what is left even so in the fixture is named; not where a program beside the scenario may have written it.
+    pub fn all(&mut self, beside: Beside) -> Result<()> {
         let mut result = self.uncover();
         // What is mounted on a path goes before it, and after the formats, whose files are on a mount.
         let (paths, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.changes)
@@ -148,11 +148,11 @@ impl Undo {
         for change in paths.iter().rev() {
             result = result.and(change.undo());
         }
-        let cleaned = self.fixture.clear(Path::new("/tmp"), spared);
+        let cleaned = self.fixture.clear(Path::new("/tmp"), beside);
         let cleaned = cleaned.context("failed to clear /tmp");
         result
             .and(cleaned)
-            .and_then(|()| self.fixture.compare(spared))
+            .and_then(|()| self.fixture.compare(beside))
     }
 
     /// Unmounts what was not mounted before, the youngest first.
