@@ -1,17 +1,17 @@
 //! Tries claims about execveat that take more than a call: memory that cannot be had, a signal that is caught, a security module.
 //!
-//! Kernel memory that cannot be had is ENOMEM, as for execve (`contract/error_enomem`). So is a page for the new stack that would
-//! exceed the commit limit. `alloc_bprm`, `do_open_execat` and `bprm_mm_init` hand on the errno that they get, and nothing on the
-//! way says EAGAIN for it.
+//! The first kernel memory that a start cannot have is ENOMEM, as for execve (`contract/error_enomem`, with the exceptions); a
+//! page for arguments is E2BIG (`get_arg_page`). ENOMEM is also a page for the new stack that would exceed the commit limit.
+//! `alloc_bprm`, `do_open_execat` and `bprm_mm_init` hand on the errno that they get, and nothing on the way says EAGAIN for it.
 //!
 //! EINTR is possible, but rare. The open of a file under another process's write lease waits until the lease is broken
 //! (`__break_lease` in fs/locks.c, called by `do_dentry_open`). A caught signal ends that wait; with `SA_RESTART` the call is
 //! made again.
 //!
 //! A caught signal does not end the wait for a listener that holds the open. `fanotify_get_response` waits killably, so the
-//! signal has to be fatal, as SIGKILL is, or SIGTERM without a handler. Once the listener allows the open, the start goes on.
-//! Where the caller is the only thread, the caught signal then does to the new program what its default is, since its handler is
-//! gone by then: SIGUSR1 ends it.
+//! signal has to kill without a core dump (`complete_signal`), as SIGKILL does, or SIGTERM without a handler. Once the
+//! listener allows the open, the start goes on. Where the caller is the only thread, the caught signal then does to the new
+//! program what its default is, since its handler is gone by then: SIGUSR1 ends it.
 //!
 //! Finding: neither AppArmor nor Landlock, which came with 5.13, knows a capability that lets a caller pass. They refuse root
 //! like anybody else (`profile_transition` in security/apparmor/domain.c, `hook_file_open` in security/landlock/fs.c). By

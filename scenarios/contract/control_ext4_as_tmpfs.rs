@@ -1,8 +1,8 @@
 //! Most claims about files are tried on tmpfs. This scenario tries some of what they say of modes, links, writers, mounts,
 //! set-user-ID bits and capabilities on ext4 as well, on a disk, with the same triggers side by side.
 //!
-//! In an exec, fs/exec.c and fs/namei.c do not ask a file system for its name. (`path_noexec` asks for `SB_I_NOEXEC`, which proc
-//! and sysfs have and these two have not.)
+//! In an exec, nothing that fs/exec.c and fs/namei.c decide depends on a file system's name. (`path_noexec` asks for
+//! `SB_I_NOEXEC`, which proc and sysfs have and these two have not.)
 //!
 //! The file system decides how long a name may be: 255 bytes on both (`ext4_lookup`, `simple_lookup`). For ext4 this is read in
 //! source and not tried.

@@ -4,7 +4,8 @@
 //! 5.10.219 `bprm_execve` unshared it earlier). A call that fails with an errno closes none: 5 is still there for the caller.
 //!
 //! Where SELinux changes the domain, or AppArmor the profile to one that confines, the module puts its null file in the place of
-//! what the new domain or profile may not use (`flush_unauthorized_files`, `aa_inherit_files`).
+//! what the new domain or profile may not use (`flush_unauthorized_files`, `aa_inherit_files`), or closes it where the null file
+//! cannot be opened. AppArmor leaves what an unconfined process has opened (`aa_file_perm`).
 //!
 //! Another process that shared the table (clone(2), `CLONE_FILES`) keeps the old one (read in source). Threads end anyway.
 //!

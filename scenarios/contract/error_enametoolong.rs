@@ -1,8 +1,8 @@
 //! ENAMETOOLONG: filename, or one of the strings in argv or envp, is too long.
 //!
-//! The claim is true of filename (`getname` for the whole, the file system's lookup for a component). The kernel opens no file
-//! for a name that is too long. A string of argv or envp that is too long is E2BIG, as all of them together are (`copy_strings`
-//! in fs/exec.c, `valid_arg_len`).
+//! The claim is true of filename (`getname` for the whole, for a component the lookup of most file systems; vfat, procfs and
+//! sysfs say ENOENT). The kernel opens no file for a name that is too long. A string of argv or envp that is too long is
+//! E2BIG, as all of them together are (`copy_strings` in fs/exec.c, `valid_arg_len`).
 //!
 //! Finding: from 6.8 on the kernel opens the file, and asks the listeners about it, before it looks at the strings, as in
 //! `start/fail_too_long`.

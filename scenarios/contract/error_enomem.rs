@@ -1,10 +1,10 @@
 //! ENOMEM: there is not enough kernel memory.
 //!
-//! Nearly all that a start allocates is small. Where the whole machine is short of memory, small allocations of the kernel hardly
-//! ever fail: the kernel kills a process first (`__alloc_pages_may_oom`). They fail where the caller's cgroup is over its limit
-//! and nobody in it may be killed. The start's first allocation that is accounted to the group then fails with ENOMEM: up to
-//! 6.7 the new memory descriptor (`mm_alloc` in `alloc_bprm`), from 6.8 on the open file (`alloc_empty_file` below
-//! `do_open_execat`, which comes first there).
+//! Nearly all that a start allocates is small. Where the whole machine is short of memory, small allocations of the kernel
+//! hardly ever fail: the kernel kills a process first (`__alloc_pages_may_oom`). They fail where the caller's cgroup is over
+//! its limit and nobody in it may be killed. The start's first allocation that needs a new charge to the group then fails
+//! with ENOMEM, here up to 6.7 the new memory descriptor (`mm_alloc` in `alloc_bprm`), from 6.8 on the open file
+//! (`alloc_empty_file` below `do_open_execat`, which comes first there).
 //!
 //! More than 32 KiB of program headers (from 6.17 on) are not small (`PAGE_ALLOC_COSTLY_ORDER`). Their failure is ENOEXEC, or
 //! ELIBBAD for those of an ELF interpreter (`load_elf_phdrs`).

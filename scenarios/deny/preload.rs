@@ -1,8 +1,8 @@
 //! A listener denies each file of a program with a preloaded library, and keeps denying it (see `deny/files`). Each event of
 //! the start is the first at which its file is denied, in turn; the first case denies nothing.
 //!
-//! The loader skips a preloaded library that it may not open. It starts the program without that library where the program
-//! does not need it itself, as here. Where the listener denies a library that the preloaded one needs, the program ends with
+//! The loader skips a preloaded library that it may not open. It starts the program without that library where nothing else
+//! that it loads needs it, as here. Where the listener denies a library that the preloaded one needs, the program ends with
 //! 127, as it does for libc.
 //!
 //! See [c:ld-preload].

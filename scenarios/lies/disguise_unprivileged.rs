@@ -1,8 +1,8 @@
 //! A program of an ordinary user that takes exe link, comm and arguments of another.
 //!
 //! `PR_SET_MM_EXE_FILE`, which `lies/disguise` uses, needs CAP_SYS_RESOURCE in the initial user namespace (`capable` in
-//! `prctl_set_mm`, kernel/sys.c). `PR_SET_MM_MAP` branches off before that check. `prctl_set_mm_map` asks for
-//! CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and only in the user namespace of the process
+//! `prctl_set_mm`, kernel/sys.c). `PR_SET_MM_MAP` (`CONFIG_CHECKPOINT_RESTORE`) branches off before that check.
+//! `prctl_set_mm_map` asks for CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and only in the user namespace of the process
 //! (`checkpoint_restore_ns_capable(current_user_ns())`). Whoever makes a user namespace has every capability in it
 //! (`set_cred_user_ns` in kernel/user_namespace.c), and needs none to make one where users may.
 //!

@@ -7,8 +7,9 @@
 //! - No mark sees a file system whose super block comes after it. A second mount of a marked file system that is on a block
 //!   device has the super block of the first.
 //!
-//! What to do: mark file systems, not mounts. Learn of new mounts (`FAN_MNT_ATTACH`, 6.15, or poll on `/proc/self/mountinfo`)
-//! and mark them before anything is started from there, which nothing promises.
+//! What to do: mark file systems, not mounts. Learn of new mounts (`FAN_MNT_ATTACH`, 6.15, or poll on `/proc/PID/mountinfo`;
+//! each tells of one mount namespace) and mark their file systems before anything is started from there, which nothing
+//! promises.
 //!
 //! See fanotify_mark(2), `FAN_MARK_MOUNT` and `FAN_MARK_FILESYSTEM`.
 

@@ -4,7 +4,7 @@
 //! fs/exec.c). The trail has the process's id all along.
 //!
 //! comm is read from the leader. Before the point of no return it is still the old process's, although the thread that
-//! opens the program has a name of its own (`worker`); after it, it is the program's.
+//! opens the program has a name of its own (`worker`); at the next step, which is the loader's, it is the program's.
 //!
 //! See [c:execve-threads].
 
