@@ -2,7 +2,7 @@
 //! from the file's and the caller's.
 //!
 //! `load_elf_binary` (fs/binfmt_elf.c) opens and reads the interpreter before it calls `begin_new_exec`, in which
-//! `bprm_creds_from_file` computes the new credentials ([c:creds-once]).
+//! `bprm_creds_from_file` computes the new ids and capabilities ([c:creds-once]).
 
 use crate::scenario::{Obstacle, Scenario, System, come_first, needs};
 

@@ -1,7 +1,7 @@
 //! Exec keeps the securebits, except `SECBIT_KEEP_CAPS`, which it clears even when that bit is locked.
 //!
 //! `cap_bprm_creds_from_file` (security/commoncap.c) has `new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS)`; the lock only
-//! keeps processes from changing the bit. A set-user-ID file makes no difference.
+//! keeps prctl(2) from changing the bit. A set-user-ID file makes no difference.
 //!
 //! See [c:capabilities-securebits].
 

@@ -14,8 +14,8 @@
 //!    refusal it asks nobody else, and the second event does not come.
 //! 5. What comes after both events: `i_writecount` (ETXTBSY), AppArmor, IMA, the format handlers.
 //!
-//! So a listener does not see every attempt: it never hears of a call that seccomp refuses, nor of a file that permissions
-//! (but for the exception in 2) or Landlock refuse. docs/deciders.md has the whole path.
+//! So a listener does not see every attempt: it never hears of a call that seccomp refuses, nor of a file that `may_open`
+//! (but for the exception in 2) or Landlock refuses. docs/deciders.md has the whole path.
 //!
 //! Between the classes it does not matter whose group was made first. Of two groups of one class the kernel asks one first;
 //! where that one refuses, it does not ask the other. Nobody promises which of them is first (the marks of one priority lie

@@ -8,8 +8,9 @@
 //! - refuses no exec because of them, whether of a program or of a script.
 //!
 //! The bits came with [c:exec-securebits]. Up to 6.13 they are unknown: setting them fails with EPERM (`cap_task_prctl` in
-//! security/commoncap.c). Where a call of prctl(2) fails, the fact says which one, and nothing is executed. Whoever makes a
-//! user namespace loses the bits there, and their locks (`set_cred_user_ns` in kernel/user_namespace.c); 7.3.4 keeps both.
+//! security/commoncap.c). Where a call of prctl(2) fails, the first four facts say which one, and nothing is executed; for the
+//! facts "of the new program" the program is executed all the same, without the bits. Whoever makes a user namespace loses the
+//! bits there, and their locks (`set_cred_user_ns` in kernel/user_namespace.c); 7.3.4 keeps both.
 //!
 //! See Documentation/userspace-api/check_exec.rst, and capabilities(7).
 

@@ -9,9 +9,10 @@
 //! - 6.1 does not ask.
 //! - 6.12, 7.2 and 7.3 close them before `exec_mmap` ([c:close-on-exec-early]) and ask under the old exe.
 //! - 6.16 to 7.0 close them after it and ask under the new exe and the old comm.
-//! - 7.1 closes them after `exec_mmap` with `exec_update_lock` held for writing, and the listener hangs, and with it the
-//!   exec. Without that lock nobody can read the exe link of the process that waits (`call_proc_get_link` in fs/proc/base.c),
-//!   nor its stat, which our monitor reads first (`do_task_stat`). The same happens to any listener that looks there before
+//! - 7.1 closes them after it as well. `exec_update_lock` is held for writing then, as on 6.16 to 7.0. But on 7.1 nobody can
+//!   read without that lock the exe link of the process that waits (`call_proc_get_link` in fs/proc/base.c,
+//!   [c:proc-links-locked]), nor its stat, which our monitor reads first (`do_task_stat`). So the listener hangs, and with it
+//!   the exec. The same happens to any listener that looks there before
 //!   it answers. A listener that looks at nobody answers, and the exec goes on; another process that looks meanwhile waits
 //!   for the answer.
 //! - Where nothing was copied, nobody is asked. Where the descriptor was read since the copy, from 6.16 on the read has
