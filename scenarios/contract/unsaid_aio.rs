@@ -2,8 +2,8 @@
 //! errno keeps it.
 //!
 //! Contexts belong to the memory (`mm->ioctx_table`), and `exit_aio` ends them with it. Their rings are mappings, which go with
-//! the memory in any case. `/proc/sys/fs/aio-nr`, the number of requests that all contexts of the system have room for, shows
-//! that the contexts themselves are gone; the parent reads it while the new program runs.
+//! the memory in any case. `/proc/sys/fs/aio-nr`, the sum of what all contexts of the system were asked to have room for
+//! (io_setup), shows that the contexts themselves are gone; the parent reads it while the new program runs.
 //!
 //! See [c:execve-aio], and io_setup(2).
 

@@ -1,5 +1,5 @@
 //! AppArmor, a listener, both or neither refuse an exec, and the fact says what the listener hears of it. The AppArmor
-//! profile allows nothing; the child takes it on itself.
+//! profile has no rules; the child takes it on itself.
 //!
 //! Both events come first. The file is already open when `apparmor_bprm_creds_for_exec` looks at it, and AppArmor lets the
 //! open itself pass, because it is one to execute (`apparmor_file_open`: "If in exec, permission is handled by bprm hooks").

@@ -22,7 +22,7 @@ pub static COMPLAINS: Profile = Profile {
     policy: include_bytes!("complains.policy"),
 };
 
-/// Allows nothing.
+/// Has no rules: it allows no file, and no exec.
 pub static REFUSES: Profile = Profile {
     name: "exetrail-refuses",
     policy: include_bytes!("refuses.policy"),
