@@ -8,7 +8,7 @@
 //! Finding: 6.12.y has [c:hsm-writers] since 6.12.105, without the event itself. There the class of the listener decides
 //! (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the priority of `FAN_CLASS_PRE_CONTENT`): a
 //! listener of that class that is asked about opens alone waives ETXTBSY on the whole file system. (6.1.y has the commit
-//! since 6.1.184, but never sets `FMODE_FSNOTIFY_HSM`: nothing changes.)
+//! since 6.1.184, but there `FMODE_FSNOTIFY_HSM` is always 0: nothing changes.)
 //!
 //! The kernel asks the listener before each part of the program that an exec reads or maps (but not what IMA hashes,
 //! `integrity_kernel_read`). It asks about the head of the file twice where the program headers lie there: once to find the

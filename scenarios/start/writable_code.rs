@@ -1,4 +1,4 @@
-//! A program whose code is mapped writable. It is read first and executed twice.
+//! A program whose code is mapped writable. It is first opened for reading, and then executed twice.
 //!
 //! The stages depend on that: the kernel puts no uprobe into code that is mapped writable (`valid_vma` in
 //! kernel/events/uprobes.c), so they do not see its first instruction. Each start has to say so, or it reads as one
@@ -7,7 +7,7 @@
 use crate::scenario::{Elf, Exec, Scenario, System};
 
 pub const SCENARIO: Scenario = Scenario {
-    summary: "program with writable code, read first and executed twice",
+    summary: "program with writable code, opened for reading and then executed twice",
     run,
     ..Scenario::DEFAULT
 };
