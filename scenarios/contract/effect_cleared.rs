@@ -5,8 +5,8 @@
 //! timer_create(2). An armed timer of setitimer(2) goes on in the new program: POSIX wants it so, for alarm(2).
 //! `contract/signal_pending_cleared` has more on pending signals, `contract/signal_timer_signals_cleared` on those of timers.
 //!
-//! The second trigger is a start by another thread, with an alternate stack of its own. Each thread has one; the scenario
-//! recognises it by its size.
+//! The second trigger is a start by another thread, with an alternate stack of its own. Rust's library gives each thread
+//! one already; the scenario recognises the one that it has set by its size.
 //!
 //! See [c:execve-attributes], which lists POSIX timers as not preserved and is silent on interval timers, and [c:setitimer-kept].
 

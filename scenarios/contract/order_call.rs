@@ -1,5 +1,5 @@
-//! On every kernel, the exec fails for two faults before it looks for any file: the name cannot be read, or the user has too many
-//! processes.
+//! On every kernel, two faults are among those for which the exec fails before it looks for any file: the name cannot be read, or
+//! the user has too many processes. (Another is the system's limit of open files: `contract/order_files`.)
 //!
 //! The entry of the system call reads the name (`getname`), then `do_execveat_common` (fs/exec.c) looks at the limit of
 //! processes. Nothing is opened. On 5.10 and 6.1, faulty pointers and sizes of the arguments come before any file as well:

@@ -4,10 +4,11 @@
 //! `de_thread` (fs/exec.c) calls `zap_other_threads` (kernel/signal.c), which puts SIGKILL into the queue of each other thread
 //! that has not ended, and wakes it. `de_thread` then waits until they are gone.
 //!
-//! Two threads block every signal: one is asleep and one computes. A third that blocks them is the leader, when another thread
-//! calls. One more shows that the signal is SIGKILL: it waits (`TASK_UNINTERRUPTIBLE`) for the lock of a pipe, which belongs to a
-//! writer that is held in the middle of its write. SIGKILL is pending for that thread, and the call goes on when the writer does.
-//! Its status would not tell: a thread that ends for an exec ends with 0 (`do_group_exit`).
+//! Two threads block every signal that the C library leaves to programs: one is asleep and one computes. A third that blocks
+//! them is the leader, when another thread calls. One more shows that the signal is SIGKILL: it waits (`TASK_UNINTERRUPTIBLE`)
+//! for the lock of a pipe, which belongs to a writer that is held in the middle of its write. SIGKILL is pending for that
+//! thread, and the call goes on when the writer does. Its status would not tell: a thread that ends for an exec ends with 0
+//! (`do_group_exit`).
 //!
 //! No thread ends when the call fails before the point of no return, except, on 5.10, the workers of an io_uring. A process that
 //! only shares memory (vfork) is not a thread of this one: see `contract/effect_vfork_parent`.

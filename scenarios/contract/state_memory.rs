@@ -1,4 +1,4 @@
-//! A mapping that the caller made is gone after the exec, whether private, shared or executable. Some settings of the memory as a
+//! The new program has no mapping that its caller made, whether private, shared or executable. Some settings of the memory as a
 //! whole stay.
 //!
 //! `exec_mmap` (fs/exec.c) puts a new `mm_struct` in the old one's place. `mm_init` (kernel/fork.c) gives it the old one's

@@ -1,6 +1,6 @@
 //! Exec deletes POSIX timers. A call that fails with an errno keeps them.
 //!
-//! `begin_new_exec` (in newer kernels its `posixtimer_exec`) calls `exit_itimers`, which deletes them, after the point of no
+//! `begin_new_exec` (on 6.12, 7.2 and 7.3 its `posixtimer_exec`) calls `exit_itimers`, which deletes them, after the point of no
 //! return (stage `timers` of `start/normal`). Pending signals that they have sent go with them; see
 //! `contract/signal_timer_signals_cleared`.
 //!

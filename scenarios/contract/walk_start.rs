@@ -12,7 +12,7 @@
 //! Tours call several segments null. Of these, ds and es are null only for a 64-bit program: for others (i386, x32)
 //! `COMPAT_START_THREAD` loads `__USER_DS` into them (`compat_start_thread`).
 //!
-//! See syscall(2) for what a system call's return leaves otherwise.
+//! See the comment at `entry_SYSCALL_64` (arch/x86/entry/entry_64.S) for what the instruction syscall puts into rcx and r11.
 
 use anyhow::Result;
 

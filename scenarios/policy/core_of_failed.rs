@@ -15,8 +15,8 @@
 //!   the FPU are reset by `flush_thread`).
 //!
 //! Before `exec_mmap` the old map and its format are still there. An exec with a shared table of descriptors that is too
-//! large fails there (`contract/error_emfile`). It leaves an empty file and no core flag: the dump copies that table as well
-//! (`unshare_files` in fs/coredump.c, when its file is open) and fails as the exec did.
+//! large fails there (`contract/error_emfile`). Where dumps go to a file, it leaves an empty one and no core flag: the dump
+//! copies that table as well (`unshare_files` in fs/coredump.c, when its file is open) and fails as the exec did.
 //!
 //! See core(5), and [c:execve-kills].
 

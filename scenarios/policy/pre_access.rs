@@ -1,9 +1,10 @@
 //! A listener can change what an exec may do: a file that somebody writes to runs.
 //!
 //! A listener of `FAN_PRE_ACCESS` can fill files in when they are read ([c:pre-access]), and may then have to write to what
-//! is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) tolerates writers where the open of the file found
-//! such a listener ([c:hsm-writers]). The kernel then waives, for everybody's writers, the ETXTBSY that an exec of a file
-//! with writers gets otherwise, and what runs can be written to.
+//! is being executed. So `exe_file_deny_write_access` (include/linux/fs.h) tolerates writers where the open of the file
+//! found such a listener ([c:hsm-writers]); from 6.17 on also one of `FAN_ACCESS_PERM` (`policy/reads`). The kernel then
+//! waives, for everybody's writers, the ETXTBSY that an exec of a file with writers gets otherwise, and what runs can be
+//! written to.
 //!
 //! Finding: 6.12.y has [c:hsm-writers] since 6.12.105, without the event itself. There the class of the listener decides
 //! (`file_set_fsnotify_mode` in fs/notify/fsnotify.c asks for watchers of the priority of `FAN_CLASS_PRE_CONTENT`): a

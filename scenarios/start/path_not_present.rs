@@ -7,9 +7,9 @@
 //! table has of this page (`/proc/self/pagemap`), and of a page in use.
 //!
 //! One of the observers here, `exec-fork-chdir`, reads the path that way only for calls that fail (by its source). Of a
-//! program that starts, as here, it tells what the kernel has copied. The tracepoint of the call has only the address
-//! before 6.19, and reads with faults allowed from then on (`trace_user_fault_read` in kernel/trace/trace.c). A tracer
-//! that has stopped the process brings the page in itself.
+//! program that starts, as here, it tells what the kernel has copied. The tracepoint of the call records only the
+//! address before 6.19, and from then on the string too, read with faults allowed (`trace_user_fault_read` in
+//! kernel/trace/trace.c). A tracer that has stopped the process brings the page in itself.
 //!
 //! See proc_pid_pagemap(5); bpf-helpers(7), `bpf_probe_read_user_str`; kernel/trace/trace_syscalls.c.
 
