@@ -6,7 +6,7 @@
 //!
 //! 1. A seccomp filter, at the entry of the call: no event.
 //! 2. The walk to the file, permissions, `noexec` (`may_open`, `path_noexec`): no event. (By source, where a file system
-//!    opens a file that it looks up anew, as NFS 4 and Ceph do in `atomic_open`, the events come before `may_open`.)
+//!    opens a file that it looks up anew, as NFS 4, Ceph and GFS2 do in `atomic_open`, the events come before `may_open`.)
 //! 3. Landlock, a hook of `security_file_open`: no event. fsnotify is called after the hooks of that function
 //!    (`do_dentry_open` in fs/open.c; on 5.10 and 6.1 the end of `security_file_open` itself).
 //! 4. fanotify: `FAN_OPEN_EXEC_PERM` of all groups, then `FAN_OPEN_PERM`. For each event the kernel asks groups of class

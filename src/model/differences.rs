@@ -88,7 +88,7 @@ differences! {
     LISTENER_WAITS_FOR_ITSELF {
         what: "a listener of an overlay and its layer hangs in read(2)",
         since: &["6.14"],
-        until: Some("7.3"),
+        until: Some("7.3.4"),
         source: "dentry_open_nonotify, whose f_mode the overlay does not pass on",
     }
 

@@ -109,7 +109,7 @@ pub const WORDS: &[Word] = &[
     word(
         "schedule",
         &[Function("sched_exec")],
-        "may move the process to another CPU",
+        "may move the thread to another CPU",
     ),
     word(
         "credentials-for-exec",
@@ -135,7 +135,7 @@ pub const WORDS: &[Word] = &[
     word(
         "try-elf",
         &[Function("load_elf_binary")],
-        "offers the file to the handler of ELF programs",
+        "offers the file to a handler of ELF programs (64-bit first, then 32-bit)",
     ),
     word(
         REFUSED,
@@ -243,7 +243,7 @@ pub const WORDS: &[Word] = &[
     word(
         "comm",
         &[Event("task", "task_rename")],
-        "changes comm to this name",
+        "changes a thread's comm to this name",
     ),
     within(
         "signal-handlers",
