@@ -235,7 +235,10 @@ mod tests {
         );
         assert_eq!(
             kernels(&differences::LISTENER_WAITS_FOR_ITSELF),
-            ["do: 6.14 on, before 7.3.4", "do not: before 6.14, or 7.3.4 on"]
+            [
+                "do: 6.14 on, before 7.3.4",
+                "do not: before 6.14, or 7.3.4 on"
+            ]
         );
     }
 
