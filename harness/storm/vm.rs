@@ -3,9 +3,8 @@
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
@@ -13,10 +12,8 @@ use crate::rig::{Rig, ends};
 
 /// The oldest, a middle and the newest.
 pub const KERNELS: [&str; 3] = ["5.10", "6.12", "7.3"];
-/// A boot and what is done there, many times over; on a host whose boots take longer than 2 s, so many boots that do nothing.
-/// How long anybody is held has bounds of its own.
+/// A boot and what is done there, many times over.
 const BOUND: Duration = Duration::from_secs(60);
-const BOOTS: u32 = 30;
 /// Emulated code is translated again wherever it runs: with fixed addresses a program costs a quarter (docs/speed.md), and what a
 /// neighbour does, and not what his loader costs, is under test.
 const FIXED: &str = "echo 0 > /proc/sys/kernel/randomize_va_space\n";
@@ -107,24 +104,8 @@ fn on_each(test: &(dyn Fn(&str) -> Result<()> + Sync)) -> Result<()> {
     })
 }
 
-/// How long a guest may take on this host.
-fn bound() -> Duration {
-    static BOOT: OnceLock<Duration> = OnceLock::new();
-    let boot = BOOT.get_or_init(|| {
-        let begun = Instant::now();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
-        command.args(["boot", KERNELS[1], "--timeout", "60", "--", "/usr/bin/true"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        // A boot that fails is told by the one that is measured.
-        let _ = command.stderr(Stdio::null()).status();
-        begun.elapsed()
-    });
-    BOUND.max(*boot * BOOTS)
-}
-
 /// What a script prints on a kernel, which must not take longer than the bound.
 pub fn boot(kernel: &str, options: &[String], script: &str) -> Result<String> {
-    let bound = bound();
     let mut command = Command::new(env!("CARGO_BIN_EXE_exetrail"));
     command.args(["boot", kernel]).args(options);
     command.args(["--", "/usr/bin/bash", "-c", &format!("{FIXED}{script}")]);
@@ -133,7 +114,7 @@ pub fn boot(kernel: &str, options: &[String], script: &str) -> Result<String> {
     let pid = child.id().cast_signed();
     let ended: OwnedFd = exetrail::sys::pidfd_open(pid).context("no such process")?;
     // What the script prints fits into the pipe.
-    let in_time = ends(&ended, bound).with_context(|| format!("{kernel} is frozen"));
+    let in_time = ends(&ended, BOUND).with_context(|| format!("{kernel} is frozen"));
     if in_time.is_err() {
         let _ = child.kill();
     }
