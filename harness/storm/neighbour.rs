@@ -3,7 +3,9 @@
 //!
 //! The same program is the test and, in a guest, the neighbours: `neighbour WHAT ...` plays one.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,6 +33,7 @@ pub fn play() -> Option<Result<()>> {
         [WORD, "leases", directory] => Some(leases(Path::new(directory))),
         [WORD, "threads", count, directory] => Some(threads(count, Path::new(directory))),
         [WORD, "locked", opened] => Some(crate::locked::play(Path::new(opened))),
+        [WORD, "names", directory] => Some(names(Path::new(directory))),
         [WORD, "pace", until] => Some(pace(Path::new(until))),
         _ => None,
     }
@@ -59,6 +62,15 @@ fn leases(directory: &Path) -> Result<()> {
         denied += usize::from(!cat.status().context("failed to run cat")?.success());
     }
     println!("leases: {denied} of {ROUNDS} denied");
+    Ok(())
+}
+
+/// A program under every name of one byte. Here, because a program for each link would be most of what the guest does.
+fn names(directory: &Path) -> Result<()> {
+    for name in (1..=u8::MAX).filter(|byte| !b"/.".contains(byte)) {
+        let link = directory.join(OsStr::from_bytes(&[name]));
+        std::os::unix::fs::symlink("/usr/bin/true", link).context("failed to make a link")?;
+    }
     Ok(())
 }
 
@@ -153,11 +165,12 @@ fn script(threads: u64) -> String {
         /neighbour neighbour leases /leases & leases=$!
         /neighbour neighbour threads {threads} /threads & many=$!
         (
+            /neighbour neighbour names /names
             count=0
             for number in {{1..255}}; do
                 printf -v name '\\x%x' $number; printf -v name "$name"
                 [[ $name == / || $name == . ]] && continue
-                busybox ln -s /usr/bin/true "/names/$name" && "/names/$name" && (( ++count ))
+                "/names/$name" && (( ++count ))
             done
             echo "names: $count"
         ) & names=$!
